@@ -1,0 +1,47 @@
+import { generateKeyPairSync, randomBytes } from "node:crypto";
+import { cloudflareTest } from "@cloudflare/vitest-plugin";
+import { defineConfig } from "vitest/config";
+
+/** Fresh ones for every run: a test can't come to depend on a key. */
+const secrets = {
+  PRIVATE_KEY: JSON.stringify(
+    generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey.export({
+      format: "jwk",
+    }),
+  ),
+  ENCRYPTION_KEY: randomBytes(32).toString("base64"),
+  ADMIN_TOKEN: randomBytes(32).toString("base64url"),
+};
+
+/** What needs a process of its own: the command line, the demo, the repository itself. */
+const onNode = ["test/cli/**/*.test.ts", "test/house/**/*.test.ts"];
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        plugins: [
+          cloudflareTest({
+            wrangler: { configPath: "./wrangler.toml" },
+            miniflare: {
+              bindings: { ISSUER: "https://auth.example.com", ...secrets },
+            },
+          }),
+        ],
+        test: {
+          name: "workerd",
+          include: ["test/**/*.test.ts"],
+          exclude: onNode,
+        },
+      },
+      {
+        test: {
+          name: "node",
+          include: onNode,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+    ],
+  },
+});
