@@ -1,0 +1,42 @@
+import { add } from "date-fns/add";
+import { parse } from "tinyduration";
+
+/** How far a lifetime may reach, in years: dates stay far inside what a Date and a token can hold. */
+const MOST_YEARS = 100;
+
+/** A point in time: whole seconds since 1970 (NumericDate of RFC 7519 section 2). */
+export type Seconds = number;
+
+/**
+ * The moment an ISO 8601 duration after another. Calendar months are calendar months: P1M after
+ * 31 January is the last day of February. Workers have no time zone but UTC.
+ */
+export function after(duration: string, start: Seconds): Seconds {
+  return Math.floor(add(start * 1000, parse(duration)).getTime() / 1000);
+}
+
+/**
+ * Why a string is no lifetime, or undefined if it is one: an ISO 8601 duration of whole numbers,
+ * not negative, at most a hundred years.
+ */
+export function durationProblem(text: string): string | undefined {
+  if (!/^P[0-9YMWDTHS]{2,32}$/.test(text))
+    return "has to be an ISO 8601 duration such as PT1H or P1M";
+  try {
+    parse(text);
+  } catch {
+    return "has to be an ISO 8601 duration such as PT1H or P1M";
+  }
+  const end = after(text, 0);
+  if (!(end <= after(`P${MOST_YEARS}Y`, 0)))
+    return `has to be at most P${MOST_YEARS}Y`;
+  return undefined;
+}
+
+/** Like `durationProblem`, for lifetimes that must be longer than nothing. */
+export function lifetimeProblem(text: string): string | undefined {
+  return (
+    durationProblem(text) ??
+    (after(text, 0) === 0 ? "has to be longer than zero" : undefined)
+  );
+}

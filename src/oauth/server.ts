@@ -1,0 +1,34 @@
+import type { SigningKey } from "./access-token.ts";
+import type { Lifetimes } from "./lifetimes.ts";
+import type {
+  ClientRepository,
+  FamilyRepository,
+  ScopeRepository,
+} from "./repositories.ts";
+import type { TokenKeys } from "./token-keys.ts";
+
+/** The configuration, parsed. */
+export interface Settings extends Lifetimes {
+  issuer: string;
+  /** `aud` of access tokens that are for no particular resource. */
+  audience: string;
+  /** The origins that browsers may call from; undefined is any. */
+  cors_origins: string[] | undefined;
+  admin_token: string | undefined;
+}
+
+/** Public halves of the signing keys (RFC 7517 section 5). */
+export interface JwkSet {
+  keys: Record<string, unknown>[];
+}
+
+/** Everything that answering a request needs: settings, keys and ports, all of them ready. */
+export interface Server {
+  settings: Settings;
+  signingKey: SigningKey;
+  jwks: JwkSet;
+  tokenKeys: TokenKeys;
+  clients: ClientRepository;
+  scopes: ScopeRepository;
+  families: FamilyRepository;
+}
