@@ -1,0 +1,24 @@
+import type { Seconds } from "../oauth/duration.ts";
+import type { Client } from "../oauth/entities.ts";
+import type { Parameters } from "../oauth/parameters.ts";
+import type { RequestLog } from "../oauth/request-log.ts";
+import type { Server } from "../oauth/server.ts";
+import type { TokenResponse } from "../oauth/token-response.ts";
+
+/** A token request whose client is authenticated and may use the grant. */
+export interface GrantRequest {
+  client: Client;
+  parameters: Parameters;
+  /** The request's one look at the clock. */
+  now: Seconds;
+  log: RequestLog;
+}
+
+/** A grant type: one file, and one line in the registry (`index.ts`). */
+export interface Grant {
+  /** The value of `grant_type`. */
+  type: Client["grant_types"][number];
+  /** The parameters that it reads and that must not be repeated. */
+  parameters: readonly string[];
+  respond: (server: Server, request: GrantRequest) => Promise<TokenResponse>;
+}

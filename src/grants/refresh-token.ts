@@ -1,0 +1,65 @@
+import { OAuthError } from "../oauth/errors.ts";
+import { refreshTokenExpiry } from "../oauth/lifetimes.ts";
+import { hashFamilySecret, openRefreshToken } from "../oauth/refresh-token.ts";
+import { requestedScope, scopeSet } from "../oauth/scope.ts";
+import { tokenResponse } from "../oauth/token-response.ts";
+import type { Grant } from "./grant.ts";
+
+/**
+ * Refreshing an access token (RFC 6749 section 6), with rotation (RFC 9700 section 4.14.2).
+ *
+ * Validate, prepare, commit, respond: everything that can fail for a reason of ours has been looked
+ * at before the exchange, which is the one step that changes anything.
+ */
+export const refreshTokenGrant: Grant = {
+  type: "refresh_token",
+  parameters: ["refresh_token", "scope"],
+
+  async respond(server, { client, parameters, now, log }) {
+    const presented = await openRefreshToken(
+      server.tokenKeys,
+      parameters.required("refresh_token"),
+    );
+    if (typeof presented === "string") throw new OAuthError(presented);
+    if (now >= presented.expires_at)
+      throw new OAuthError("refresh_token_expired");
+
+    const { family_id, family_secret, generation } = presented;
+    const catalogue = await log.measure("scopes", () =>
+      server.scopes.catalogue(),
+    );
+    const attempt = {
+      client_id: client.client_id,
+      generation,
+      secret_hash: await hashFamilySecret(family_secret),
+      scope: requestedScope(parameters.optional("scope")),
+      allowed_scope: scopeSet(client.scope).filter((scope) =>
+        Object.hasOwn(catalogue, scope),
+      ),
+      resource: parameters.all("resource"),
+      allowed_resource: client.resources,
+      now,
+      successor_expires_at: refreshTokenExpiry(client, server.settings, now),
+    };
+
+    const exchange = await log.measure("family", () =>
+      server.families.exchange(family_id, attempt),
+    );
+    if (exchange.outcome === "refused") throw new OAuthError(exchange.reason);
+
+    const { subject, scope, resource, expires_at } = exchange;
+    const refreshToken = {
+      family_id,
+      generation: exchange.generation,
+      expires_at,
+      family_secret,
+    };
+    return log.measure("sign", () =>
+      tokenResponse(
+        server,
+        { client, subject, scope, resource, refreshToken },
+        now,
+      ),
+    );
+  },
+};
