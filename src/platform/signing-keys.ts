@@ -1,0 +1,208 @@
+import { createPrivateKey } from "node:crypto";
+import {
+  calculateJwkThumbprint,
+  CompactSign,
+  compactVerify,
+  importJWK,
+  type JWK,
+} from "jose";
+import type { SigningKey } from "../oauth/access-token.ts";
+import type { JwkSet } from "../oauth/server.ts";
+
+/**
+ * The signing algorithms. An entry holds everything about its algorithm: which keys it is for, and
+ * which members of a key are public (RFC 7518 section 6, RFC 8037 section 2).
+ */
+const algorithms: Record<
+  string,
+  { kty: string; crv?: string; publicMembers: (keyof JWK)[] }
+> = {
+  ES256: { kty: "EC", crv: "P-256", publicMembers: ["kty", "crv", "x", "y"] },
+  ES384: { kty: "EC", crv: "P-384", publicMembers: ["kty", "crv", "x", "y"] },
+  EdDSA: { kty: "OKP", crv: "Ed25519", publicMembers: ["kty", "crv", "x"] },
+  RS256: { kty: "RSA", publicMembers: ["kty", "n", "e"] },
+  PS256: { kty: "RSA", publicMembers: ["kty", "n", "e"] },
+};
+
+/** RFC 7518 section 3.3: a key of 2048 bits or larger. */
+const LEAST_RSA_BITS = 2048;
+
+export interface SigningKeys {
+  signingKey: SigningKey;
+  jwks: JwkSet;
+}
+
+/** The keys can't be used; the message says why, and holds nothing of them. */
+export class KeyError extends Error {}
+
+/**
+ * Reads PRIVATE_KEY: a PEM, a private JWK, or a JWK set whose first key signs and all of whose keys
+ * are published.
+ *
+ * @param passphrase decrypts an encrypted PEM
+ * @throws KeyError
+ */
+export async function readSigningKeys(
+  text: string,
+  passphrase?: string,
+): Promise<SigningKeys> {
+  const keys = text.includes("-----BEGIN")
+    ? [readPem(text, passphrase)]
+    : readJwks(text);
+  const named = await Promise.all(keys.map(nameKey));
+  const [first] = named;
+  if (!first) throw new KeyError("is a JWK set without a key");
+  if (new Set(named.map(({ kid }) => kid)).size < named.length) {
+    throw new KeyError("has two keys with the same kid");
+  }
+  const published = await Promise.all(named.map(importPublicKey));
+  return {
+    signingKey: await importSigningKey(first, published[0]!.key),
+    jwks: { keys: published.map(({ jwk }) => jwk) },
+  };
+}
+
+/** `node:crypto` reads what WebCrypto does not: PKCS#1, SEC 1 and encrypted keys. */
+function readPem(text: string, passphrase: string | undefined): JWK {
+  // Secret stores often keep a line break as backslash and n.
+  const pem = text.replaceAll("\\n", "\n").trim();
+  const label = /-----BEGIN ([A-Z0-9 ]+)-----/.exec(pem)?.[1] ?? "";
+  if (!label.endsWith("PRIVATE KEY")) {
+    throw new KeyError(
+      `is a PEM of a ${label || "unknown thing"}, and has to be of a private key`,
+    );
+  }
+  const encrypted =
+    label.startsWith("ENCRYPTED") || pem.includes("Proc-Type: 4,ENCRYPTED");
+  if (encrypted && passphrase === undefined) {
+    throw new KeyError(
+      "is encrypted: set its pass phrase as PRIVATE_KEY_PASSPHRASE",
+    );
+  }
+  try {
+    const key = createPrivateKey({
+      key: pem,
+      format: "pem",
+      ...(encrypted && { passphrase }),
+    });
+    return key.export({ format: "jwk" });
+  } catch {
+    throw new KeyError(
+      encrypted
+        ? "can not be decrypted: PRIVATE_KEY_PASSPHRASE is wrong, or the key is not encrypted with PBKDF2 and AES"
+        : "is not a PEM that can be read: cut off, damaged, or of a kind of key that is not supported",
+    );
+  }
+}
+
+function readJwks(text: string): JWK[] {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    // The parser's own message would quote the key.
+    throw new KeyError("is neither a PEM nor JSON");
+  }
+  const keys =
+    isObject(parsed) && Array.isArray(parsed["keys"])
+      ? parsed["keys"]
+      : [parsed];
+  if (!keys.every(isObject))
+    throw new KeyError("is neither a JWK nor a JWK set");
+  return keys;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+interface NamedKey {
+  alg: string;
+  kid: string;
+  jwk: JWK;
+}
+
+/** Fills in what a JWK may leave out: its algorithm by its kind, its kid by RFC 7638. */
+async function nameKey(jwk: JWK, index: number): Promise<NamedKey> {
+  const where = `key ${index + 1}`;
+  if (jwk.use !== undefined && jwk.use !== "sig")
+    throw new KeyError(`${where} is not for signing`);
+  if (jwk.kid !== undefined && typeof jwk.kid !== "string") {
+    throw new KeyError(`${where} has a kid that is not a string`);
+  }
+  const fitting = Object.entries(algorithms).filter(
+    ([, { kty, crv }]) =>
+      kty === jwk.kty && (crv === undefined || crv === jwk.crv),
+  );
+  const [alg] =
+    fitting.find(([name]) => jwk.alg === undefined || jwk.alg === name) ?? [];
+  if (alg === undefined) {
+    const names = Object.keys(algorithms).join(", ");
+    throw new KeyError(`${where} is not for one of ${names}`);
+  }
+  try {
+    return { alg, kid: jwk.kid ?? (await calculateJwkThumbprint(jwk)), jwk };
+  } catch {
+    throw new KeyError(`${where} lacks a part of its public half`);
+  }
+}
+
+async function importPublicKey({ alg, kid, jwk }: NamedKey) {
+  const { publicMembers } = algorithms[alg]!;
+  const members = Object.fromEntries(
+    publicMembers.map((name) => [name, jwk[name]]),
+  ) as JWK;
+  const key = await importKey(members, alg, kid);
+  const algorithm = key.algorithm as { modulusLength?: number };
+  if (
+    algorithm.modulusLength !== undefined &&
+    algorithm.modulusLength < LEAST_RSA_BITS
+  ) {
+    throw new KeyError(
+      `${kid} is an RSA key of less than ${LEAST_RSA_BITS} bits`,
+    );
+  }
+  return { key, jwk: { ...members, kid, alg, use: "sig" } };
+}
+
+async function importSigningKey(
+  { alg, kid, jwk }: NamedKey,
+  publicKey: CryptoKey,
+): Promise<SigningKey> {
+  if (jwk.d === undefined)
+    throw new KeyError("has no private half in its first key");
+  const {
+    kid: _kid,
+    alg: _alg,
+    use: _use,
+    key_ops: _ops,
+    ext: _ext,
+    ...members
+  } = jwk;
+  const key = await importKey(members, alg, kid);
+  // Halves that do not belong together would make tokens that nobody can verify.
+  const jws = await new CompactSign(new Uint8Array(1))
+    .setProtectedHeader({ alg })
+    .sign(key);
+  const belongTogether = await compactVerify(jws, publicKey).then(
+    () => true,
+    () => false,
+  );
+  if (!belongTogether)
+    throw new KeyError(
+      "has halves that do not belong together in its first key",
+    );
+  return { alg, kid, key };
+}
+
+async function importKey(
+  jwk: JWK,
+  alg: string,
+  kid: string,
+): Promise<CryptoKey> {
+  try {
+    return (await importJWK(jwk, alg)) as CryptoKey;
+  } catch {
+    throw new KeyError(`is malformed in the key ${kid}`);
+  }
+}
