@@ -1,0 +1,154 @@
+import { Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { cors } from "hono/cors";
+import { HTTPException } from "hono/http-exception";
+import { matchedRoutes } from "hono/route";
+import { METHOD_NAME_ALL } from "hono/router";
+import { adminApi } from "./endpoints/admin/index.ts";
+import type { AppEnv } from "./endpoints/endpoint.ts";
+import { endpoints } from "./endpoints/index.ts";
+import { OAuthError } from "./oauth/errors.ts";
+import { RequestLog } from "./oauth/request-log.ts";
+import type { Server } from "./oauth/server.ts";
+
+/** The largest body: many times a refresh request's, and small enough to read without a thought. */
+const MOST_BODY_BYTES = 16 * 1024;
+/** How long a browser may remember a preflight: two hours, the most that Chromium keeps. */
+const PREFLIGHT_SECONDS = 7_200;
+
+/**
+ * Routes and limits, and the one place where an error becomes a response and a request a log line.
+ *
+ * @param connect turns bindings into a server
+ */
+export function createApp(
+  connect: (env: Env) => Promise<Server>,
+): Hono<AppEnv> {
+  const app = new Hono<AppEnv>();
+
+  app.use(async function prepare(c, next) {
+    c.set("connect", () => connect(c.env));
+    c.set("log", new RequestLog());
+    const requestId = crypto.randomUUID();
+    await next();
+    c.header("X-Request-Id", requestId);
+    c.header("X-Content-Type-Options", "nosniff");
+    // RFC 6749 section 5.1; also for errors, and for everything that does not say otherwise.
+    if (!c.res.headers.has("Cache-Control")) {
+      c.header("Cache-Control", "no-store");
+      c.header("Pragma", "no-cache");
+    }
+    writeLogLine(c.var.log, requestId, {
+      endpoint:
+        matchedRoutes(c).findLast(({ path }) => !path.endsWith("*"))?.path ??
+        "none",
+      method: c.req.method,
+      status: c.res.status,
+      ...(c.error && { error: c.error }),
+    });
+  });
+
+  for (const { path, method, cors: open } of endpoints) {
+    if (open) app.use(path, openToOrigins(connect, method));
+  }
+  app.use(
+    bodyLimit({
+      maxSize: MOST_BODY_BYTES,
+      onError: () => {
+        throw new OAuthError("body_too_large");
+      },
+    }),
+  );
+  for (const { path, method, respond } of endpoints)
+    app.on(method, path, respond);
+  app.route("/", adminApi());
+  refuseOtherMethods(app);
+  app.all("*", () => {
+    throw new OAuthError("path_unknown");
+  });
+
+  app.onError((error, c) => {
+    const refusal = asRefusal(error);
+    return c.json(
+      refusal.toJSON(),
+      refusal.status,
+      refusal.circumstances.headers,
+    );
+  });
+  return app;
+}
+
+/** Any origin, without credentials, unless CORS_ORIGINS narrows it. */
+function openToOrigins(connect: (env: Env) => Promise<Server>, method: string) {
+  return cors({
+    origin: async (origin, c) => {
+      const { cors_origins } = (await connect(c.env)).settings;
+      if (!cors_origins) return "*";
+      return cors_origins.includes(origin) ? origin : null;
+    },
+    allowMethods: [method],
+    allowHeaders: ["Authorization", "Content-Type"],
+    exposeHeaders: ["Retry-After", "WWW-Authenticate", "X-Request-Id"],
+    maxAge: PREFLIGHT_SECONDS,
+  });
+}
+
+/** A known path with another method: 405 with Allow (RFC 9110 section 15.5.6). */
+function refuseOtherMethods(app: Hono<AppEnv>): void {
+  const handlers = app.routes.filter(
+    ({ method }) => method !== METHOD_NAME_ALL,
+  );
+  for (const [path, routes] of Map.groupBy(handlers, (route) => route.path)) {
+    const methods = new Set(routes.map(({ method }) => method));
+    if (methods.has("GET")) methods.add("HEAD");
+    const allow = [...methods].join(", ");
+    app.all(path, () => {
+      throw new OAuthError("method_not_allowed", {
+        subject: allow,
+        headers: { Allow: allow },
+      });
+    });
+  }
+}
+
+function asRefusal(error: Error): OAuthError {
+  if (error instanceof OAuthError) return error;
+  // Hono's validator: the body is not JSON (400), or does not say that it is (415).
+  if (error instanceof HTTPException && error.status < 500) {
+    const subject =
+      error.status === 415
+        ? "Send Content-Type: application/json."
+        : "The body is not JSON.";
+    return new OAuthError("admin_body_invalid", { subject });
+  }
+  return new OAuthError("unexpected", { cause: error });
+}
+
+/** One line a request, as JSON: Workers Logs makes every field of it searchable. */
+function writeLogLine(
+  log: RequestLog,
+  requestId: string,
+  {
+    error,
+    ...response
+  }: { endpoint: string; method: string; status: number; error?: Error },
+): void {
+  const refusal = error && asRefusal(error);
+  const { problems, cause } = refusal?.circumstances ?? {};
+  const line = JSON.stringify({
+    event: "request",
+    request_id: requestId,
+    ...response,
+    ...log.fields,
+    outcome: refusal?.toJSON().error ?? "ok",
+    ...(refusal && { reason: refusal.reason }),
+    ...(problems && { problems }),
+    ...(cause instanceof Error && {
+      fault: { name: cause.name, stack: cause.stack },
+    }),
+    duration_ms: log.total,
+    durations_ms: log.durations,
+  });
+  if (response.status >= 500) console.error(line);
+  else console.log(line);
+}

@@ -1,0 +1,162 @@
+import { z } from "zod";
+import { durationProblem, lifetimeProblem } from "./oauth/duration.ts";
+import { OAuthError } from "./oauth/errors.ts";
+import type { Settings } from "./oauth/server.ts";
+import {
+  deriveTokenKey,
+  type TokenKey,
+  type TokenKeys,
+} from "./oauth/token-keys.ts";
+import {
+  KeyError,
+  readSigningKeys,
+  type SigningKeys,
+} from "./platform/signing-keys.ts";
+
+export interface Configuration extends SigningKeys {
+  settings: Settings;
+  tokenKeys: TokenKeys;
+}
+
+/** ADMIN_TOKEN is compared with what anybody may send as often as they like. */
+const LEAST_ADMIN_TOKEN = 16;
+/** ENCRYPTION_KEY: 256 bits, the size of the HMAC and HKDF that it feeds. */
+const ENCRYPTION_KEY_BYTES = 32;
+
+const text = z.string({
+  error: ({ input }) =>
+    input === undefined ? "is not set" : "has to be a string",
+});
+
+/** A variable that is set to nothing counts as left out. */
+function setting<S extends z.ZodType>(schema: S) {
+  return z.preprocess((value) => (value === "" ? undefined : value), schema);
+}
+
+function ruled(problem: (value: string) => string | undefined) {
+  return text.superRefine((value, context) => {
+    const message = problem(value);
+    if (message !== undefined) context.addIssue({ code: "custom", message });
+  });
+}
+
+const variables = z.object({
+  ISSUER: setting(ruled(issuerProblem)),
+  AUDIENCE: setting(text.optional()),
+  ACCESS_TOKEN_TTL: setting(ruled(lifetimeProblem)),
+  REFRESH_TOKEN_TTL: setting(ruled(lifetimeProblem)),
+  REFRESH_TOKEN_MAX_AGE: setting(ruled(lifetimeProblem)),
+  REFRESH_TOKEN_RETRY_WINDOW: setting(ruled(durationProblem)),
+  CORS_ORIGINS: setting(ruled(originsProblem).transform(splitList).optional()),
+  PRIVATE_KEY: setting(text),
+  PRIVATE_KEY_PASSPHRASE: setting(text.optional()),
+  ENCRYPTION_KEY: setting(ruled(encryptionKeyProblem).transform(splitList)),
+  ADMIN_TOKEN: setting(ruled(adminTokenProblem).optional()),
+});
+
+/**
+ * Parses variables and secrets.
+ *
+ * @param env the Worker's bindings
+ * @throws OAuthError `configuration_malformed` with everything that is wrong, not only the first
+ */
+export async function loadConfiguration(env: object): Promise<Configuration> {
+  const parsed = variables.safeParse(env);
+  const problems = parsed.success
+    ? []
+    : parsed.error.issues.map(({ path, message }) => ({
+        name: path.join("."),
+        problem: message,
+      }));
+
+  const signingKeys = await readPrivateKey(env).catch((error: unknown) => {
+    if (!(error instanceof KeyError)) throw error;
+    problems.push({ name: "PRIVATE_KEY", problem: error.message });
+  });
+  if (!parsed.success || !signingKeys)
+    throw new OAuthError("configuration_malformed", { problems });
+
+  const { data } = parsed;
+  return {
+    ...signingKeys,
+    tokenKeys: (await Promise.all(
+      data.ENCRYPTION_KEY.map((key) => deriveTokenKey(decodeBase64(key)!)),
+    )) as [TokenKey, ...TokenKey[]],
+    settings: {
+      issuer: data.ISSUER,
+      audience: data.AUDIENCE ?? data.ISSUER,
+      access_token_ttl: data.ACCESS_TOKEN_TTL,
+      refresh_token_ttl: data.REFRESH_TOKEN_TTL,
+      refresh_token_max_age: data.REFRESH_TOKEN_MAX_AGE,
+      refresh_token_retry_window: data.REFRESH_TOKEN_RETRY_WINDOW,
+      cors_origins: data.CORS_ORIGINS,
+      admin_token: data.ADMIN_TOKEN,
+    },
+  };
+}
+
+/** Undefined where the variables' own schema already says that it is missing. */
+async function readPrivateKey(env: object): Promise<SigningKeys | undefined> {
+  const keys = variables
+    .pick({ PRIVATE_KEY: true, PRIVATE_KEY_PASSPHRASE: true })
+    .safeParse(env);
+  if (!keys.success) return undefined;
+  return readSigningKeys(
+    keys.data.PRIVATE_KEY,
+    keys.data.PRIVATE_KEY_PASSPHRASE,
+  );
+}
+
+/** RFC 8414 section 2, narrowed to an origin: the endpoints have fixed paths below it. */
+function issuerProblem(issuer: string): string | undefined {
+  if (!URL.canParse(issuer) || new URL(issuer).origin !== issuer) {
+    return "has to be an origin without a path or a slash at its end, such as https://auth.example.com";
+  }
+  const { protocol, hostname } = new URL(issuer);
+  const local =
+    hostname === "localhost" ||
+    hostname === "127.0.0.1" ||
+    hostname === "[::1]";
+  if (protocol === "https:" || (protocol === "http:" && local))
+    return undefined;
+  return "has to begin with https:// (http:// is for localhost only)";
+}
+
+function originsProblem(list: string): string | undefined {
+  const wrong = splitList(list).find(
+    (item) => !URL.canParse(item) || new URL(item).origin !== item,
+  );
+  return wrong === undefined
+    ? undefined
+    : `has an item that is not an origin: ${wrong}`;
+}
+
+function encryptionKeyProblem(list: string): string | undefined {
+  const keys = splitList(list);
+  if (keys.some((key) => decodeBase64(key)?.length !== ENCRYPTION_KEY_BYTES)) {
+    return "has to be the base64 of 32 random bytes (openssl rand -base64 32), or several of them with commas between";
+  }
+  return new Set(keys).size < keys.length
+    ? "has the same key twice"
+    : undefined;
+}
+
+function adminTokenProblem(token: string): string | undefined {
+  if (token.length < LEAST_ADMIN_TOKEN)
+    return `has to have at least ${LEAST_ADMIN_TOKEN} characters`;
+  return /[^\x21-\x7e]/.test(token)
+    ? "has to be printable ASCII without spaces"
+    : undefined;
+}
+
+function splitList(list: string): string[] {
+  return list.split(",").map((item) => item.trim());
+}
+
+function decodeBase64(text: string): Uint8Array | undefined {
+  try {
+    return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+  } catch {
+    return undefined;
+  }
+}

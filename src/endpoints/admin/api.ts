@@ -1,0 +1,86 @@
+import {
+  createRoute,
+  OpenAPIHono,
+  z,
+  type RouteConfig,
+} from "@hono/zod-openapi";
+import { OAuthError } from "../../oauth/errors.ts";
+import type { AppEnv } from "../endpoint.ts";
+
+/** The admin API: routes whose schemas check the requests and make the OpenAPI document. */
+export type AdminApi = OpenAPIHono<AppEnv>;
+
+export const PREFIX = "/admin";
+
+const errorBody = z
+  .object({
+    error: z.string(),
+    error_description: z.string(),
+    fields: z
+      .record(z.string(), z.string())
+      .optional()
+      .meta({ description: "What is wrong, by field." }),
+  })
+  .openapi("Error");
+
+export function json<S extends z.ZodType>(schema: S, description: string) {
+  return { description, content: { "application/json": { schema } } };
+}
+
+/** The refusals that every route can answer with. */
+const refusals = {
+  400: json(
+    errorBody,
+    "The request is malformed; `fields` names what is wrong.",
+  ),
+  401: json(errorBody, "The admin token is missing or wrong."),
+  404: json(errorBody, "There is no such thing, or the admin API is off."),
+  503: json(
+    errorBody,
+    "Storage can not be reached. Try again after `Retry-After` seconds.",
+  ),
+};
+
+/** An admin route: the refusals and the authentication are the same for all. */
+export function adminRoute<R extends Omit<RouteConfig, "getRoutingPath">>(
+  route: R,
+) {
+  const described: R = {
+    security: [{ adminToken: [] }],
+    ...route,
+    responses: { ...refusals, ...route.responses },
+  };
+  return createRoute(described);
+}
+
+export function conflict(description: string) {
+  return { 409: json(errorBody, description) };
+}
+
+export function newAdminApi(): AdminApi {
+  return new OpenAPIHono<AppEnv>({
+    defaultHook: (result) => {
+      if (!result.success) throw invalid(result.error.issues);
+    },
+  }).basePath(PREFIX);
+}
+
+/** Every field that is wrong, by its name. */
+function invalid(issues: readonly z.core.$ZodIssue[]): OAuthError {
+  const fields: Record<string, string> = {};
+  for (const issue of issues) {
+    const names = issue.code === "unrecognized_keys" ? issue.keys : [];
+    for (const name of names)
+      fields[[...issue.path, name].join(".")] =
+        "is not a field of this request";
+    if (names.length === 0)
+      fields[issue.path.join(".") || "body"] ??= issue.message;
+  }
+  const problems = Object.entries(fields).map(
+    ([field, problem]) => `${field}: ${problem}`,
+  );
+  return new OAuthError("admin_body_invalid", {
+    subject: problems.join("; "),
+    fields,
+  });
+}

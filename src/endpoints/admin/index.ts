@@ -1,0 +1,60 @@
+import type { MiddlewareHandler } from "hono";
+import { OAuthError } from "../../oauth/errors.ts";
+import type { AppEnv } from "../endpoint.ts";
+import { newAdminApi, PREFIX, type AdminApi } from "./api.ts";
+import { clientRoutes } from "./clients.ts";
+import { grantRoutes } from "./grants.ts";
+import { scopeRoutes } from "./scopes.ts";
+
+/** The admin API, and the document that describes it. */
+export function adminApi(): AdminApi {
+  const api = newAdminApi();
+  api.use("/*", requireAdminToken());
+  scopeRoutes(api);
+  clientRoutes(api);
+  grantRoutes(api);
+
+  api.openAPIRegistry.registerComponent("securitySchemes", "adminToken", {
+    type: "http",
+    scheme: "bearer",
+    description: "The value of the secret ADMIN_TOKEN.",
+  });
+  api.get("/openapi.json", async (c) => {
+    const { settings } = await c.var.connect();
+    return c.json(
+      api.getOpenAPI31Document({
+        openapi: "3.1.0",
+        info: { title: "Baton admin API", version: "1" },
+        servers: [{ url: settings.issuer }],
+      }),
+    );
+  });
+  return api;
+}
+
+/** 404 while ADMIN_TOKEN is unset, so that nobody learns that there could be an API; else RFC 6750. */
+function requireAdminToken(): MiddlewareHandler<AppEnv> {
+  return async function requireAdminToken(c, next) {
+    const { admin_token } = (await c.var.connect()).settings;
+    if (admin_token === undefined) throw new OAuthError("path_unknown");
+    const presented = c.req
+      .header("Authorization")
+      ?.match(/^bearer +(.+)$/i)?.[1];
+    if (!(await same(presented ?? "", admin_token))) {
+      throw new OAuthError("admin_token_wrong", {
+        headers: { "WWW-Authenticate": `Bearer realm="baton${PREFIX}"` },
+      });
+    }
+    await next();
+  };
+}
+
+/** In constant time: digests have the same length whatever was sent. */
+async function same(presented: string, expected: string): Promise<boolean> {
+  const digest = (text: string) =>
+    crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+  return crypto.subtle.timingSafeEqual(
+    await digest(presented),
+    await digest(expected),
+  );
+}

@@ -1,0 +1,91 @@
+import { z } from "@hono/zod-openapi";
+import { scopeName } from "../../oauth/client-metadata.ts";
+import { fieldError } from "../../oauth/client-registration.ts";
+import { OAuthError } from "../../oauth/errors.ts";
+import { type AdminApi, adminRoute, json } from "./api.ts";
+
+/** One record holds the whole catalogue, and every refresh reads it: it has to stay small. */
+const MOST_SCOPES = 500;
+
+const description = z.string().min(1).max(1000).meta({
+  description: "What the scope allows, in words for a user.",
+  example: "Read your notes",
+});
+
+const scope = z.object({ scope: scopeName, description }).openapi("Scope");
+const scopeParameter = z.object({
+  scope: scopeName.openapi({ param: { name: "scope", in: "path" } }),
+});
+
+/** `/admin/scopes`: the catalogue of scopes. */
+export function scopeRoutes(api: AdminApi): void {
+  api.openapi(
+    adminRoute({
+      method: "get",
+      path: "/scopes",
+      summary: "List the scopes",
+      responses: {
+        200: json(z.object({ scopes: z.array(scope) }), "The catalogue."),
+      },
+    }),
+    async (c) => {
+      const { scopes } = await c.var.connect();
+      const catalogue = Object.entries(await scopes.read());
+      return c.json(
+        {
+          scopes: catalogue.map(([name, entry]) => ({ scope: name, ...entry })),
+        },
+        200,
+      );
+    },
+  );
+
+  api.openapi(
+    adminRoute({
+      method: "put",
+      path: "/scopes/{scope}",
+      summary: "Add or change a scope",
+      request: {
+        params: scopeParameter,
+        body: {
+          required: true,
+          ...json(z.strictObject({ description }), "The scope."),
+        },
+      },
+      responses: { 200: json(scope, "The scope as it is now.") },
+    }),
+    async (c) => {
+      const { scopes } = await c.var.connect();
+      const name = c.req.valid("param").scope;
+      const entry = c.req.valid("json");
+      const catalogue = { ...(await scopes.read()), [name]: entry };
+      if (Object.keys(catalogue).length > MOST_SCOPES) {
+        throw fieldError(
+          "scope",
+          `the catalogue is full (${MOST_SCOPES} scopes)`,
+        );
+      }
+      await scopes.save(catalogue);
+      return c.json({ scope: name, ...entry }, 200);
+    },
+  );
+
+  api.openapi(
+    adminRoute({
+      method: "delete",
+      path: "/scopes/{scope}",
+      summary: "Remove a scope; clients and families that have it lose it",
+      request: { params: scopeParameter },
+      responses: { 204: { description: "It is gone." } },
+    }),
+    async (c) => {
+      const { scopes } = await c.var.connect();
+      const { [c.req.valid("param").scope]: removed, ...catalogue } =
+        await scopes.read();
+      if (!removed)
+        throw new OAuthError("admin_target_unknown", { subject: "such scope" });
+      await scopes.save(catalogue);
+      return c.body(null, 204);
+    },
+  );
+}

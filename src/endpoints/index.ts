@@ -1,0 +1,13 @@
+import type { Endpoint } from "./endpoint.ts";
+import { healthEndpoint } from "./health.ts";
+import { jwksEndpoint } from "./jwks.ts";
+import { metadataEndpoint } from "./metadata.ts";
+import { tokenEndpoint } from "./token.ts";
+
+const described = [tokenEndpoint, jwksEndpoint, healthEndpoint];
+
+/** The registry: every endpoint but the admin API, whose routes describe themselves. */
+export const endpoints: readonly Endpoint[] = [
+  ...described,
+  metadataEndpoint(described),
+];

@@ -1,0 +1,32 @@
+import type { Endpoint } from "./endpoint.ts";
+import { PUBLIC_FOR_FIVE_MINUTES } from "./jwks.ts";
+
+/**
+ * The server's metadata (RFC 8414 section 3), made of what the endpoints say of themselves, so that
+ * it lists what is on and nothing else.
+ */
+export function metadataEndpoint(endpoints: readonly Endpoint[]): Endpoint {
+  return {
+    path: "/.well-known/oauth-authorization-server",
+    method: "GET",
+    cors: true,
+
+    async respond(c) {
+      const { settings, scopes } = await c.var.connect();
+      const { issuer } = settings;
+      const metadata = {
+        issuer,
+        scopes_supported: Object.keys(await scopes.catalogue()),
+        // Required by RFC 8414 section 2, also while there is no authorization endpoint.
+        response_types_supported: [],
+        ...Object.assign(
+          {},
+          ...endpoints.map((endpoint) => endpoint.metadata?.(issuer)),
+        ),
+      };
+      return c.json(metadata, 200, {
+        "Cache-Control": PUBLIC_FOR_FIVE_MINUTES,
+      });
+    },
+  };
+}

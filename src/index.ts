@@ -1,0 +1,34 @@
+import { createApp } from "./app.ts";
+import { loadConfiguration } from "./config.ts";
+import type { Server } from "./oauth/server.ts";
+import { KvClientRepository } from "./platform/client-repository.ts";
+import { durableFamilies } from "./platform/family-repository.ts";
+import { KvScopeRepository } from "./platform/scope-repository.ts";
+
+export { TokenFamily } from "./platform/token-family.ts";
+
+/** What an isolate needs, made once for each set of bindings. */
+const servers = new WeakMap<Env, Server>();
+
+/**
+ * Turns bindings into a server. Only the finished server is kept, never a promise of it: a promise
+ * that belongs to one request may not be awaited by another.
+ *
+ * @throws OAuthError `configuration_malformed`
+ */
+async function connect(env: Env): Promise<Server> {
+  const known = servers.get(env);
+  if (known) return known;
+  const server = {
+    ...(await loadConfiguration(env)),
+    clients: new KvClientRepository(env.KV),
+    scopes: new KvScopeRepository(env.KV),
+    families: durableFamilies(env.TOKEN_FAMILY),
+  };
+  servers.set(env, server);
+  return server;
+}
+
+const app = createApp(connect);
+
+export default { fetch: app.fetch } satisfies ExportedHandler<Env>;
