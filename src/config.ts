@@ -123,12 +123,11 @@ function issuerProblem(issuer: string): string | undefined {
 }
 
 function originsProblem(list: string): string | undefined {
-  const wrong = splitList(list).find(
-    (item) => !URL.canParse(item) || new URL(item).origin !== item,
-  );
-  return wrong === undefined
+  return splitList(list).every(
+    (item) => URL.canParse(item) && new URL(item).origin === item,
+  )
     ? undefined
-    : `has an item that is not an origin: ${wrong}`;
+    : "has to be origins such as https://app.example.com, with commas between";
 }
 
 function encryptionKeyProblem(list: string): string | undefined {

@@ -66,6 +66,8 @@ export const scopeName = z
   .string()
   .max(255)
   .regex(scopeToken, "has to be a scope-token of RFC 6749 section 3.3")
+  // The one name under which JSON and objects keep nothing.
+  .refine((name) => name !== "__proto__", "can not be __proto__")
   .meta({ description: "One scope, RFC 6749 section 3.3.", example: "read" });
 
 export const scopeList = ruled(z.string().max(8192), (value) =>
