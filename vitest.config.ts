@@ -1,6 +1,7 @@
 import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
+import { testKeys } from "./test/support/keys.ts";
 
 /** Fresh ones for every run: a test can't come to depend on a key. */
 const secrets = {
@@ -14,7 +15,7 @@ const secrets = {
 };
 
 /** What needs a process of its own: the command line, the demo, the repository itself. */
-const onNode = ["test/cli/**/*.test.ts", "test/house/**/*.test.ts"];
+const onNode = ["test/cli/**/*.test.ts", "test/*.node.test.ts"];
 
 export default defineConfig({
   test: {
@@ -30,6 +31,7 @@ export default defineConfig({
         ],
         test: {
           name: "workerd",
+          provide: { testKeys },
           include: ["test/**/*.test.ts"],
           exclude: onNode,
         },

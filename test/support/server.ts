@@ -1,25 +1,151 @@
+import { createExecutionContext } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
+import worker from "../../src/index.ts";
 
-/** The server under test, by its public door: HTTP. */
+/** The server under test. Everything here goes through its public door, HTTP. */
 
 export const ISSUER = "https://auth.example.com";
 
-export function http(path: string, init?: RequestInit): Promise<Response> {
-  return exports.default.fetch(new Request(ISSUER + path, init));
+export interface TestClient {
+  client_id: string;
+  client_secret: string;
 }
 
-/** A call of the admin API, with a JSON body. */
-export function admin(
-  method: string,
-  path: string,
-  body?: unknown,
-): Promise<Response> {
-  return http(`/admin${path}`, {
-    method,
-    headers: {
-      Authorization: `Bearer ${env.ADMIN_TOKEN}`,
-      ...(body !== undefined && { "Content-Type": "application/json" }),
-    },
-    ...(body !== undefined && { body: JSON.stringify(body) }),
-  });
+/** A successful answer of the token endpoint. */
+export interface Tokens {
+  token_type: string;
+  expires_in: number;
+  access_token: string;
+  refresh_token: string;
+  scope?: string;
+}
+
+export interface ErrorBody {
+  error: string;
+  error_description: string;
+  fields?: Record<string, string>;
+}
+
+type Form = Record<string, string> | string[][];
+
+export class TestServer {
+  readonly #fetch: (request: Request) => Promise<Response>;
+
+  constructor(fetch: (request: Request) => Promise<Response>) {
+    this.#fetch = fetch;
+  }
+
+  http(path: string, init?: RequestInit): Promise<Response> {
+    return this.#fetch(new Request(ISSUER + path, init));
+  }
+
+  /** A call of the admin API, with a JSON body. */
+  admin(method: string, path: string, body?: unknown): Promise<Response> {
+    return this.http(`/admin${path}`, {
+      method,
+      headers: {
+        Authorization: `Bearer ${env.ADMIN_TOKEN}`,
+        ...(body !== undefined && { "Content-Type": "application/json" }),
+      },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+  }
+
+  /** An admin call that has to succeed. */
+  async expectAdmin<T>(
+    method: string,
+    path: string,
+    body?: unknown,
+  ): Promise<T> {
+    const response = await this.admin(method, path, body);
+    if (!response.ok) throw new Error(await response.text());
+    return response.status === 204 ? (undefined as T) : response.json<T>();
+  }
+
+  async makeScopes(...scopes: string[]): Promise<void> {
+    for (const scope of scopes) {
+      const path = `/scopes/${encodeURIComponent(scope)}`;
+      await this.expectAdmin("PUT", path, { description: `May ${scope}` });
+    }
+  }
+
+  /** A client with a fresh id that may refresh. */
+  makeClient(metadata: Record<string, unknown> = {}): Promise<TestClient> {
+    return this.expectAdmin("POST", "/clients", metadata);
+  }
+
+  /** The first pair of tokens of a new family. */
+  login(
+    { client_id }: { client_id: string },
+    grant: Record<string, unknown> = {},
+  ): Promise<Tokens> {
+    const body = { client_id, subject: "alice", ...grant };
+    return this.expectAdmin("POST", "/grants", body);
+  }
+
+  /** A request to the token endpoint. */
+  token(
+    form: Form,
+    headers: Record<string, string> = {},
+    query = "",
+  ): Promise<Response> {
+    return this.http(`/access_token${query}`, {
+      method: "POST",
+      headers,
+      body: new URLSearchParams(form),
+    });
+  }
+
+  /** A refresh as most libraries send it, with more parameters if wanted. */
+  refresh(
+    client: { client_id: string; client_secret?: string },
+    refresh_token: string,
+    more: Record<string, string> | string[][] = [],
+  ): Promise<Response> {
+    return this.token([
+      ["grant_type", "refresh_token"],
+      ["refresh_token", refresh_token],
+      ["client_id", client.client_id],
+      ...(client.client_secret === undefined
+        ? []
+        : [["client_secret", client.client_secret]]),
+      ...(Array.isArray(more) ? more : Object.entries(more)),
+    ]);
+  }
+
+  /** A refresh that has to succeed. */
+  async expectRefresh(
+    client: { client_id: string; client_secret?: string },
+    refresh_token: string,
+    more: Record<string, string> | string[][] = [],
+  ): Promise<Tokens> {
+    const response = await this.refresh(client, refresh_token, more);
+    if (response.status !== 200) throw new Error(await response.text());
+    return response.json<Tokens>();
+  }
+}
+
+/** The server as vitest.config.ts configures it. */
+export const server = new TestServer((request) =>
+  exports.default.fetch(request),
+);
+
+/** The same server, with some of its bindings replaced. */
+export function serverWith(overrides: Record<string, unknown>): TestServer {
+  const bindings = { ...env, ...overrides };
+  return new TestServer(async (request) =>
+    worker.fetch(request, bindings, createExecutionContext()),
+  );
+}
+
+export function basic(id: string, secret: string): string {
+  const encode = (text: string) =>
+    encodeURIComponent(text).replaceAll("%20", "+");
+  return `Basic ${btoa(`${encode(id)}:${encode(secret)}`)}`;
+}
+
+/** Status and error code of a refusal, to compare in one go. */
+export async function refusal(response: Response): Promise<[number, string]> {
+  const body = await response.json<ErrorBody>();
+  return [response.status, body.error];
 }

@@ -1,0 +1,259 @@
+import { env } from "cloudflare:workers";
+import { describe, expect, it, vi } from "vitest";
+import { countingBindings } from "./support/counting.ts";
+import { refusal, server, serverWith } from "./support/server.ts";
+
+/** What is the same for every path: methods, limits, CORS, faults. */
+
+const methodsByPath: [string, string][] = [
+  ["/access_token", "POST"],
+  ["/.well-known/oauth-authorization-server", "GET, HEAD"],
+  ["/.well-known/jwks.json", "GET, HEAD"],
+  ["/health", "GET, HEAD"],
+];
+
+describe("a path", () => {
+  it.each(methodsByPath)(
+    "%s answers other methods with 405 and Allow: %s",
+    async (path, allow) => {
+      for (const method of [
+        "GET",
+        "HEAD",
+        "POST",
+        "PUT",
+        "PATCH",
+        "DELETE",
+        "PROPFIND",
+      ]) {
+        if (allow.split(", ").includes(method)) continue;
+        const response = await server.http(path, { method });
+        expect([method, response.status]).toEqual([method, 405]);
+        expect(response.headers.get("Allow")).toBe(allow);
+      }
+    },
+  );
+
+  it.each([
+    ["/scopes", "GET, HEAD"],
+    ["/scopes/read", "PUT, DELETE"],
+    ["/clients", "POST, GET, HEAD"],
+    ["/clients/web", "GET, PATCH, DELETE, HEAD"],
+    ["/clients/web/secrets", "POST"],
+    ["/grants", "POST"],
+    ["/openapi.json", "GET, HEAD"],
+  ])(
+    "/admin%s answers other methods with 405 and Allow: %s",
+    async (path, allow) => {
+      const response = await server.admin("PROPFIND", path);
+      expect(await refusal(response)).toEqual([405, "invalid_request"]);
+      expect(response.headers.get("Allow")).toBe(allow);
+    },
+  );
+
+  it.each([
+    "/",
+    "/access_token/",
+    "/ACCESS_TOKEN",
+    "/authorize",
+    "/access_token/x",
+    "//access_token",
+  ])("that is not there (%s) is a 404 in JSON", async (path) => {
+    const response = await server.http(path, { method: "POST" });
+    expect(await refusal(response)).toEqual([404, "not_found"]);
+  });
+
+  it("has a request id in every answer", async () => {
+    const ids = await Promise.all(
+      ["/health", "/nowhere", "/access_token"].map(async (path) =>
+        (await server.http(path)).headers.get("X-Request-Id"),
+      ),
+    );
+    for (const id of ids) expect(id).toMatch(/^[0-9a-f-]{36}$/);
+    expect(new Set(ids).size).toBe(3);
+  });
+});
+
+describe("CORS", () => {
+  const Origin = "https://app.example.com";
+  const open = [
+    "/access_token",
+    "/.well-known/oauth-authorization-server",
+    "/.well-known/jwks.json",
+  ];
+
+  it.each(open)(
+    "lets any origin call %s, without credentials",
+    async (path) => {
+      const preflight = await server.http(path, {
+        method: "OPTIONS",
+        headers: {
+          Origin,
+          "Access-Control-Request-Method": "POST",
+          "Access-Control-Request-Headers": "authorization,content-type",
+        },
+      });
+      expect(preflight.status).toBe(204);
+      expect(preflight.headers.get("Access-Control-Allow-Origin")).toBe("*");
+      expect(preflight.headers.get("Access-Control-Allow-Headers")).toMatch(
+        /Authorization/,
+      );
+      expect(
+        preflight.headers.get("Access-Control-Allow-Credentials"),
+      ).toBeNull();
+      const method = path === "/access_token" ? "POST" : "GET";
+      expect(preflight.headers.get("Access-Control-Allow-Methods")).toContain(
+        method,
+      );
+      const response = await server.http(path, { method, headers: { Origin } });
+      expect(response.headers.get("Access-Control-Allow-Origin")).toBe("*");
+      const other = await server.http(path, {
+        method: "DELETE",
+        headers: { Origin },
+      });
+      expect(other.headers.get("Access-Control-Allow-Origin")).toBe("*");
+    },
+  );
+
+  it.each(open)("is narrowed by CORS_ORIGINS on %s", async (path) => {
+    const narrowed = serverWith({
+      CORS_ORIGINS: `${Origin},http://localhost:3000`,
+    });
+    for (const origin of [Origin, "http://localhost:3000"]) {
+      const allowed = await narrowed.http(path, {
+        headers: { Origin: origin },
+      });
+      expect(allowed.headers.get("Access-Control-Allow-Origin")).toBe(origin);
+      expect(allowed.headers.get("Vary")).toContain("Origin");
+    }
+    for (const origin of [
+      "https://evil.example.com",
+      "null",
+      `${Origin}.evil.com`,
+    ]) {
+      const refused = await narrowed.http(path, {
+        headers: { Origin: origin },
+      });
+      expect(refused.headers.get("Access-Control-Allow-Origin")).toBeNull();
+    }
+  });
+
+  it("does not open the admin API or /health to browsers", async () => {
+    for (const path of ["/admin/clients", "/health"]) {
+      const response = await server.http(path, { headers: { Origin } });
+      expect(response.headers.get("Access-Control-Allow-Origin")).toBeNull();
+    }
+  });
+});
+
+describe("a fault of ours", () => {
+  function unreachable() {
+    throw new Error("storage is on fire");
+  }
+
+  it("in the family's object is 503 with Retry-After, and nothing is consumed", async () => {
+    const { bindings } = countingBindings();
+    const TOKEN_FAMILY = new Proxy(bindings.TOKEN_FAMILY, {
+      get: (namespace, name) =>
+        name === "get"
+          ? () => ({ exchange: unreachable })
+          : Reflect.get(namespace, name),
+    });
+    const failing = serverWith({ TOKEN_FAMILY });
+    const client = await server.makeClient();
+    const { refresh_token } = await server.login(client);
+    const response = await failing.refresh(client, refresh_token);
+    expect(response.headers.get("Retry-After")).toMatch(/^[1-9]\d*$/);
+    expect(response.headers.get("Cache-Control")).toBe("no-store");
+    expect(await refusal(response)).toEqual([503, "temporarily_unavailable"]);
+    await server.expectRefresh(client, refresh_token);
+  });
+
+  it("in KV is 503 with Retry-After, at the token endpoint and in the admin API", async () => {
+    const KV = { get: unreachable, put: unreachable, list: unreachable };
+    const failing = serverWith({ KV });
+    const client = await server.makeClient();
+    const { refresh_token } = await server.login(client);
+    const responses = [
+      await failing.refresh(client, refresh_token),
+      await failing.admin("GET", "/scopes"),
+      await failing.admin("PUT", "/scopes/x", { description: "x" }),
+      await failing.admin("GET", "/clients"),
+      await failing.admin("POST", "/clients", {}),
+    ];
+    for (const response of responses) {
+      expect(response.headers.get("Retry-After")).toMatch(/^[1-9]\d*$/);
+      expect(await refusal(response)).toEqual([503, "temporarily_unavailable"]);
+    }
+    const health = await failing.http("/health");
+    expect(health.status).toBe(503);
+    expect(await health.json()).toMatchObject({ problems: [{ name: "KV" }] });
+    await server.expectRefresh(client, refresh_token);
+  });
+
+  it("that nobody expected is 500 server_error, logged, without details", async () => {
+    const log = vi.spyOn(console, "error").mockReturnValue();
+    const { bindings } = countingBindings();
+    const TOKEN_FAMILY = new Proxy(bindings.TOKEN_FAMILY, {
+      get: (namespace, name) =>
+        name === "get"
+          ? () => ({
+              exchange: () => ({
+                outcome: "refused",
+                reason: "no such reason",
+              }),
+            })
+          : Reflect.get(namespace, name),
+    });
+    const client = await server.makeClient();
+    const { refresh_token } = await server.login(client);
+    const response = await serverWith({ TOKEN_FAMILY }).refresh(
+      client,
+      refresh_token,
+    );
+    expect(response.status).toBe(500);
+    expect(await response.json()).toEqual({
+      error: "server_error",
+      error_description: "Something went wrong here.",
+    });
+    const line: unknown = JSON.parse(String(log.mock.calls.at(-1)?.[0]));
+    expect(line).toMatchObject({
+      reason: "unexpected",
+      fault: { name: "TypeError" },
+    });
+    log.mockRestore();
+  });
+});
+
+describe("what one refresh costs", () => {
+  it("is one call of one object, and no KV read while the cache is warm", async () => {
+    const { calls, bindings } = countingBindings();
+    const counted = serverWith(bindings);
+    const client = await server.makeClient();
+    let { refresh_token } = await server.login(client);
+    ({ refresh_token } = await counted.expectRefresh(client, refresh_token));
+    expect(calls).toEqual({ family: 1, kvRead: 2, kvWrite: 0 });
+    await counted.expectRefresh(client, refresh_token);
+    expect(calls).toEqual({ family: 2, kvRead: 2, kvWrite: 0 });
+  });
+
+  it("is one row written, in an object that was made for the family alone", async () => {
+    const { listDurableObjectIds, runInDurableObject } =
+      await import("cloudflare:test");
+    const known = new Set(
+      (await listDurableObjectIds(env.TOKEN_FAMILY)).map(String),
+    );
+    const client = await server.makeClient();
+    const { refresh_token } = await server.login(client);
+    const made = (await listDurableObjectIds(env.TOKEN_FAMILY)).filter(
+      (id) => !known.has(String(id)),
+    );
+    expect(made).toHaveLength(1);
+    const rows = () =>
+      runInDurableObject(env.TOKEN_FAMILY.get(made[0]!), (_, { storage }) =>
+        Number(storage.sql.exec("SELECT total_changes() AS n").one()["n"]),
+      );
+    const before = await rows();
+    await server.expectRefresh(client, refresh_token);
+    expect(await rows()).toBe(before + 1);
+  });
+});

@@ -1,0 +1,113 @@
+import * as oauth from "oauth4webapi";
+import { beforeAll, describe, expect, it } from "vitest";
+import { ISSUER, server } from "../support/server.ts";
+
+/** An independent client library against the server: discovery, refresh, verification. */
+
+const options = {
+  [oauth.customFetch]: (
+    url: string,
+    {
+      body,
+      ...init
+    }: Omit<RequestInit, "body"> & { body?: BodyInit | undefined },
+  ) =>
+    server.http(new URL(url).pathname, {
+      ...init,
+      ...(body !== undefined && { body }),
+    }),
+};
+
+let as: oauth.AuthorizationServer;
+
+beforeAll(async () => {
+  await server.makeScopes("read", "write");
+  const response = await oauth.discoveryRequest(new URL(ISSUER), {
+    ...options,
+    algorithm: "oauth2",
+  });
+  as = await oauth.processDiscoveryResponse(new URL(ISSUER), response);
+});
+
+const authentications: [
+  string,
+  Record<string, unknown>,
+  (secret: string) => oauth.ClientAuth,
+][] = [
+  ["client_secret_basic", {}, oauth.ClientSecretBasic],
+  ["client_secret_post", {}, oauth.ClientSecretPost],
+  ["none", { token_endpoint_auth_method: "none" }, oauth.None],
+];
+
+describe("oauth4webapi", () => {
+  it.each(authentications)(
+    "discovers, refreshes with %s and verifies the access token",
+    async (_, metadata, authentication) => {
+      const { client_id, client_secret } = await server.makeClient({
+        scope: "read write",
+        ...metadata,
+      });
+      const client: oauth.Client = { client_id };
+      const auth = authentication(client_secret);
+      const login = await server.login({ client_id });
+
+      let { refresh_token } = login;
+      for (const scope of ["read", "read write"]) {
+        const response = await oauth.refreshTokenGrantRequest(
+          as,
+          client,
+          auth,
+          refresh_token,
+          {
+            ...options,
+            additionalParameters: { scope },
+          },
+        );
+        const answer = await oauth.processRefreshTokenResponse(
+          as,
+          client,
+          response,
+        );
+        expect(answer).toMatchObject({
+          token_type: "bearer",
+          expires_in: 3600,
+          scope,
+        });
+        expect(answer.refresh_token).not.toBe(refresh_token);
+        refresh_token = answer.refresh_token ?? "";
+
+        const request = new Request("https://api.example.com/notes", {
+          headers: { Authorization: `Bearer ${answer.access_token}` },
+        });
+        const claims = await oauth.validateJwtAccessToken(
+          as,
+          request,
+          ISSUER,
+          options,
+        );
+        expect(claims).toMatchObject({ sub: "alice", client_id, scope });
+      }
+    },
+  );
+
+  it("understands the refusal of a used token", async () => {
+    const { client_id, client_secret } = await server.makeClient();
+    const { refresh_token } = await server.login({ client_id });
+    const request = async () => {
+      const auth = oauth.ClientSecretPost(client_secret);
+      const response = await oauth.refreshTokenGrantRequest(
+        as,
+        { client_id },
+        auth,
+        refresh_token,
+        options,
+      );
+      return oauth.processRefreshTokenResponse(as, { client_id }, response);
+    };
+    await request();
+    await expect(request()).rejects.toMatchObject({
+      error: "invalid_grant",
+      status: 400,
+    });
+  });
+});

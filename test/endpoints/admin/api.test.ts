@@ -1,0 +1,131 @@
+import { env } from "cloudflare:workers";
+import { describe, expect, it } from "vitest";
+import { refusal, server } from "../../support/server.ts";
+
+/** What all of the admin API has in common: its token and its document. */
+
+interface Document {
+  openapi: string;
+  servers: { url: string }[];
+  paths: Record<string, Record<string, Operation>>;
+  components: { schemas: Record<string, Schema>; securitySchemes: object };
+}
+
+interface Operation {
+  security: object[];
+  responses: Record<string, object>;
+  requestBody?: { content: { "application/json": { schema: Schema } } };
+}
+
+interface Schema {
+  $ref?: string;
+  required?: string[];
+  properties?: Record<string, object>;
+  additionalProperties?: boolean;
+}
+
+describe("the admin token", () => {
+  it.each([
+    ["none", undefined],
+    ["an empty one", "Bearer "],
+    ["a wrong one", "Bearer wrong"],
+    ["part of it", `Bearer ${env.ADMIN_TOKEN.slice(0, -1)}`],
+    ["more than it", `Bearer ${env.ADMIN_TOKEN}x`],
+    ["the right one by Basic", `Basic ${btoa(`admin:${env.ADMIN_TOKEN}`)}`],
+    ["the right one bare", env.ADMIN_TOKEN],
+  ])("is asked for: %s is 401", async (_, header) => {
+    const headers: Record<string, string> =
+      header === undefined ? {} : { Authorization: header };
+    for (const path of [
+      "/scopes",
+      "/clients",
+      "/grants",
+      "/openapi.json",
+      "/nowhere",
+    ]) {
+      const response = await server.http(`/admin${path}`, { headers });
+      expect(response.headers.get("WWW-Authenticate")).toMatch(
+        /^Bearer realm=/,
+      );
+      expect(await refusal(response)).toEqual([401, "invalid_token"]);
+    }
+  });
+
+  it("in the query string is not read", async () => {
+    const response = await server.http(
+      `/admin/scopes?access_token=${env.ADMIN_TOKEN}`,
+    );
+    expect(response.status).toBe(401);
+  });
+
+  it("may have its scheme in any case", async () => {
+    const headers = { Authorization: `bearer ${env.ADMIN_TOKEN}` };
+    expect((await server.http("/admin/scopes", { headers })).status).toBe(200);
+  });
+});
+
+describe("/admin/openapi.json", () => {
+  it("is an OpenAPI 3.1 document of every route, with its server and its security", async () => {
+    const document = await server.expectAdmin<Document>("GET", "/openapi.json");
+    expect(document.openapi).toBe("3.1.0");
+    expect(document.servers).toEqual([{ url: "https://auth.example.com" }]);
+    const operations = Object.entries(document.paths).flatMap(
+      ([path, methods]) =>
+        Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+    );
+    expect(operations.toSorted()).toEqual([
+      "DELETE /admin/clients/{client_id}",
+      "DELETE /admin/scopes/{scope}",
+      "GET /admin/clients",
+      "GET /admin/clients/{client_id}",
+      "GET /admin/scopes",
+      "PATCH /admin/clients/{client_id}",
+      "POST /admin/clients",
+      "POST /admin/clients/{client_id}/secrets",
+      "POST /admin/grants",
+      "PUT /admin/scopes/{scope}",
+    ]);
+    for (const operation of Object.values(document.paths).flatMap((path) =>
+      Object.values(path),
+    )) {
+      expect(operation.security).toEqual([{ adminToken: [] }]);
+      expect(Object.keys(operation.responses)).toEqual(
+        expect.arrayContaining(["400", "401", "503"]),
+      );
+    }
+    expect(document.components.securitySchemes).toMatchObject({
+      adminToken: { type: "http", scheme: "bearer" },
+    });
+  });
+
+  it("describes the bodies that the routes take: what it lists is accepted, what it does not is refused", async () => {
+    const { paths, components } = await server.expectAdmin<Document>(
+      "GET",
+      "/openapi.json",
+    );
+    const body =
+      paths["/admin/clients"]?.["post"]?.requestBody?.content[
+        "application/json"
+      ].schema;
+    const schema = components.schemas[body?.$ref?.split("/").at(-1) ?? ""];
+    expect(schema?.additionalProperties).toBe(false);
+    const examples: Record<string, unknown> = {
+      client_id: crypto.randomUUID(),
+      client_name: "x",
+      token_endpoint_auth_method: "client_secret_post",
+      grant_types: ["refresh_token"],
+      scope: "",
+      redirect_uris: ["https://a.example"],
+      resources: ["https://a.example"],
+      resource_server: "https://a.example",
+      access_token_ttl: "PT1H",
+      refresh_token_ttl: "P1M",
+      refresh_token_max_age: "P1Y",
+      refresh_token_retry_window: "PT30S",
+    };
+    expect(Object.keys(schema?.properties ?? {}).toSorted()).toEqual(
+      Object.keys(examples).toSorted(),
+    );
+    expect((await server.admin("POST", "/clients", examples)).status).toBe(201);
+  });
+});

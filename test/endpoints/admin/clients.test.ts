@@ -1,0 +1,414 @@
+import { env } from "cloudflare:workers";
+import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import {
+  type ErrorBody,
+  refusal,
+  server,
+  serverWith,
+  type TestClient,
+} from "../../support/server.ts";
+
+/** `/admin/clients` and `/admin/clients/{client_id}/secrets`. */
+
+interface ClientRecord extends TestClient {
+  credentials: { created_at: number; expires_at?: number }[];
+  [field: string]: unknown;
+}
+
+beforeAll(() => server.makeScopes("read", "write"));
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+async function fieldErrors(
+  response: Response,
+): Promise<Record<string, string>> {
+  expect(response.status).toBe(400);
+  const body = await response.json<ErrorBody>();
+  expect(body.error).toBe("invalid_request");
+  for (const field of Object.keys(body.fields ?? {})) {
+    expect(body.error_description).toContain(field);
+  }
+  return body.fields ?? {};
+}
+
+describe("POST /admin/clients", () => {
+  it("answers 201 with the record and the secret this one time", async () => {
+    const response = await server.admin("POST", "/clients", {
+      client_id: "notes-web",
+      client_name: "Notes",
+      scope: "read write",
+      redirect_uris: ["https://notes.example.com/cb"],
+      resources: ["https://api.example.com"],
+      access_token_ttl: "PT10M",
+    });
+    expect(response.status).toBe(201);
+    expect(response.headers.get("Cache-Control")).toBe("no-store");
+    const now = Math.floor(Date.now() / 1000);
+    const made = await response.json<ClientRecord>();
+    expect(made).toEqual({
+      client_id: "notes-web",
+      client_id_issued_at: expect.toSatisfy(
+        (at: number) => Math.abs(at - now) < 5,
+      ),
+      client_name: "Notes",
+      grant_types: ["authorization_code", "refresh_token"],
+      scope: "read write",
+      redirect_uris: ["https://notes.example.com/cb"],
+      resources: ["https://api.example.com"],
+      access_token_ttl: "PT10M",
+      credentials: [{ created_at: made.client_id_issued_at }],
+      client_secret: expect.stringMatching(/^baton_cs_[\w-]{43}$/),
+      client_secret_expires_at: 0,
+    });
+    const shown = await (
+      await server.admin("GET", "/clients/notes-web")
+    ).text();
+    expect(shown).not.toContain(made.client_secret);
+    const stored = await env.KV.get("client:notes-web", "json");
+    const { hash } = (stored as { secrets: { hash: string }[] }).secrets[0]!;
+    expect(hash).toMatch(/^[\w-]{43}$/);
+    expect(shown).not.toContain(hash);
+  });
+
+  it("makes up an id, and gives neither scopes nor a public client that nobody asked for", async () => {
+    const made = await server.expectAdmin<ClientRecord>("POST", "/clients", {});
+    expect(made.client_id).toMatch(/^[0-9a-f-]{36}$/);
+    expect(made).toMatchObject({ scope: "", redirect_uris: [], resources: [] });
+    expect(made).not.toHaveProperty("token_endpoint_auth_method");
+  });
+
+  it("gives a public client no secret", async () => {
+    const made = await server.expectAdmin<ClientRecord>("POST", "/clients", {
+      token_endpoint_auth_method: "none",
+    });
+    expect(made).not.toHaveProperty("client_secret");
+    expect(made.credentials).toEqual([]);
+  });
+
+  it("works at once at the isolate that served it", async () => {
+    const client = await server.makeClient();
+    const { refresh_token } = await server.login(client);
+    await server.expectRefresh(client, refresh_token);
+  });
+
+  it("is 409 for an id that is taken, and changes nothing", async () => {
+    const client = await server.makeClient({ client_name: "First" });
+    const again = await server.admin("POST", "/clients", {
+      client_id: client.client_id,
+      client_name: "Second",
+    });
+    expect(await refusal(again)).toEqual([409, "conflict"]);
+    const kept = await server.expectAdmin(
+      "GET",
+      `/clients/${client.client_id}`,
+    );
+    expect(kept).toMatchObject({ client_name: "First" });
+  });
+
+  it.each([
+    ["client_id", { client_id: "" }],
+    ["client_id", { client_id: "x".repeat(256) }],
+    ["client_id", { client_id: "ümlaut" }],
+    ["client_id", { client_id: ".." }],
+    ["client_id", { client_id: 7 }],
+    ["client_id", { client_id: null }],
+    ["client_name", { client_name: "" }],
+    ["client_name", { client_name: "x".repeat(256) }],
+    ["scope", { scope: "read nosuchscope" }],
+    ["scope", { scope: "read  write" }],
+    ["scope", { scope: ["read"] }],
+    ["scope", { scope: "constructor" }],
+    ["grant_types.0", { grant_types: ["password"] }],
+    ["grant_types", { grant_types: "refresh_token" }],
+    [
+      "token_endpoint_auth_method",
+      { token_endpoint_auth_method: "private_key_jwt" },
+    ],
+    ["redirect_uris.1", { redirect_uris: ["https://a.example/", "/relative"] }],
+    ["redirect_uris.0", { redirect_uris: ["https://a.example/#fragment"] }],
+    ["redirect_uris.0", { redirect_uris: ["javascript:alert(1)"] }],
+    ["redirect_uris.0", { redirect_uris: ["https://a.example/ b"] }],
+    ["resources.0", { resources: ["api"] }],
+    ["resource_server", { resource_server: "https://a.example/#x" }],
+    ["access_token_ttl", { access_token_ttl: "3600" }],
+    ["access_token_ttl", { access_token_ttl: 3600 }],
+    ["access_token_ttl", { access_token_ttl: "PT0S" }],
+    ["refresh_token_ttl", { refresh_token_ttl: "-P1D" }],
+    ["refresh_token_max_age", { refresh_token_max_age: "P1000Y" }],
+    ["refresh_token_retry_window", { refresh_token_retry_window: "soon" }],
+    ["client_secret", { client_secret: "mine" }],
+    ["nonsense", { nonsense: 1 }],
+  ])("refuses a bad %s (%#) and names it", async (field, body) => {
+    const response = await server.admin("POST", "/clients", body);
+    expect(Object.keys(await fieldErrors(response))).toEqual([field]);
+  });
+
+  it.each(["{", "", "[]", "null", '"text"', "7", '{"scope":"read"'])(
+    "refuses %j as a body",
+    async (body) => {
+      const response = await server.http("/admin/clients", {
+        method: "POST",
+        headers: {
+          Authorization: `Bearer ${env.ADMIN_TOKEN}`,
+          "Content-Type": "application/json",
+        },
+        body,
+      });
+      expect(await refusal(response)).toEqual([400, "invalid_request"]);
+    },
+  );
+
+  it("refuses a body that does not say that it is JSON, and makes nothing of it", async () => {
+    const client_id = crypto.randomUUID();
+    for (const type of ["text/plain", "application/x-www-form-urlencoded"]) {
+      const response = await server.http("/admin/clients", {
+        method: "POST",
+        headers: {
+          Authorization: `Bearer ${env.ADMIN_TOKEN}`,
+          "Content-Type": type,
+        },
+        body: JSON.stringify({ client_id }),
+      });
+      const body = await response.json<ErrorBody>();
+      expect([response.status, body.error]).toEqual([400, "invalid_request"]);
+      expect(body.error_description).toContain("application/json");
+    }
+    expect((await server.admin("GET", `/clients/${client_id}`)).status).toBe(
+      404,
+    );
+  });
+});
+
+describe("GET /admin/clients", () => {
+  it("lists every client once, a page at a time, and never a secret or a hash", async () => {
+    const made = new Set<string>();
+    for (let n = 0; n < 7; n++) made.add((await server.makeClient()).client_id);
+    const listed: string[] = [];
+    let cursor: string | undefined;
+    do {
+      const query = new URLSearchParams({
+        limit: "3",
+        ...(cursor !== undefined && { cursor }),
+      });
+      const response = await server.admin(
+        "GET",
+        `/clients?${query.toString()}`,
+      );
+      const text = await response.text();
+      expect(text).not.toMatch(/client_secret"|"hash"/);
+      const page = JSON.parse(text) as {
+        clients: ClientRecord[];
+        cursor?: string;
+      };
+      expect(page.clients.length).toBeLessThanOrEqual(3);
+      listed.push(...page.clients.map(({ client_id }) => client_id));
+      cursor = page.cursor;
+    } while (cursor !== undefined);
+    expect(new Set(listed).size).toBe(listed.length);
+    expect([...made].every((id) => listed.includes(id))).toBe(true);
+  });
+
+  it.each(["limit=0", "limit=101", "limit=x", "limit=1&nonsense=1"])(
+    "refuses %s",
+    async (query) => {
+      const response = await server.admin("GET", `/clients?${query}`);
+      expect(await refusal(response)).toEqual([400, "invalid_request"]);
+    },
+  );
+});
+
+describe("PATCH /admin/clients/{client_id}", () => {
+  it("changes what it names, and takes away what is null (RFC 7396)", async () => {
+    const client = await server.makeClient({
+      scope: "read",
+      client_name: "Old",
+      access_token_ttl: "PT5M",
+    });
+    const path = `/clients/${client.client_id}`;
+    const changed = await server.expectAdmin<ClientRecord>("PATCH", path, {
+      client_name: "New",
+      access_token_ttl: null,
+      grant_types: null,
+    });
+    expect(changed).toMatchObject({
+      client_name: "New",
+      scope: "read",
+      grant_types: ["authorization_code", "refresh_token"],
+    });
+    expect(changed).not.toHaveProperty("access_token_ttl");
+    expect(await server.expectAdmin("GET", path)).toEqual(changed);
+    const { refresh_token } = await server.login(client);
+    await server.expectRefresh(client, refresh_token);
+  });
+
+  it.each([
+    ["client_id", { client_id: "other" }],
+    ["secrets", { secrets: [] }],
+    ["scope", { scope: "nosuchscope" }],
+  ])("refuses %s and changes nothing", async (field, patch) => {
+    const client = await server.makeClient();
+    const path = `/clients/${client.client_id}`;
+    const before = await server.expectAdmin("GET", path);
+    const response = await server.admin("PATCH", path, {
+      client_name: "New",
+      ...patch,
+    });
+    expect(Object.keys(await fieldErrors(response))).toEqual([field]);
+    expect(await server.expectAdmin("GET", path)).toEqual(before);
+  });
+
+  it("takes the secrets of a client that becomes public", async () => {
+    const client = await server.makeClient();
+    const path = `/clients/${client.client_id}`;
+    const { refresh_token } = await server.login(client);
+    await server.expectAdmin("PATCH", path, {
+      token_endpoint_auth_method: "none",
+    });
+    await server.expectAdmin("PATCH", path, {
+      token_endpoint_auth_method: null,
+    });
+    const response = await server.refresh(client, refresh_token);
+    expect(await refusal(response)).toEqual([401, "invalid_client"]);
+    const fresh = await server.expectAdmin<ClientRecord>(
+      "POST",
+      `${path}/secrets`,
+    );
+    await server.expectRefresh(fresh, refresh_token);
+  });
+});
+
+describe("DELETE /admin/clients/{client_id}", () => {
+  it("answers 204; the client, its tokens and its id are gone for good", async () => {
+    const client = await server.makeClient();
+    const path = `/clients/${client.client_id}`;
+    const { refresh_token } = await server.login(client);
+    expect((await server.admin("DELETE", path)).status).toBe(204);
+    expect((await server.admin("GET", path)).status).toBe(404);
+    expect((await server.admin("DELETE", path)).status).toBe(404);
+    const response = await server.refresh(client, refresh_token);
+    expect(await refusal(response)).toEqual([401, "invalid_client"]);
+    const again = await server.admin("POST", "/clients", {
+      client_id: client.client_id,
+    });
+    expect(await refusal(again)).toEqual([409, "conflict"]);
+    const { clients } = await server.expectAdmin<{ clients: ClientRecord[] }>(
+      "GET",
+      "/clients",
+    );
+    expect(clients.map(({ client_id }) => client_id)).not.toContain(
+      client.client_id,
+    );
+  });
+
+  it("keeps the id taken for as long as one of its families could live", async () => {
+    const put = vi.fn<KVNamespace["put"]>();
+    const KV = new Proxy(env.KV, {
+      get: (kv, name) => {
+        const method: unknown = Reflect.get(kv, name);
+        return name === "put"
+          ? put
+          : typeof method === "function"
+            ? method.bind(kv)
+            : method;
+      },
+    });
+    const watched = serverWith({ KV, REFRESH_TOKEN_MAX_AGE: "P10D" });
+    const [byDefault, byItself] = [
+      await server.makeClient(),
+      await server.makeClient({ refresh_token_max_age: "P20D" }),
+    ];
+    await watched.admin("DELETE", `/clients/${byDefault.client_id}`);
+    await watched.admin("DELETE", `/clients/${byItself.client_id}`);
+    const day = 86_400;
+    expect(put.mock.calls.map(([, , options]) => options)).toEqual([
+      { expirationTtl: 10 * day },
+      { expirationTtl: 20 * day },
+    ]);
+  });
+});
+
+describe("POST /admin/clients/{client_id}/secrets", () => {
+  it("answers 201 with a new secret; the old one ends after a day", async () => {
+    const client = await server.makeClient();
+    const path = `/clients/${client.client_id}/secrets`;
+    const response = await server.admin("POST", path);
+    expect(response.status).toBe(201);
+    const rotated = await response.json<ClientRecord>();
+    expect(rotated.client_secret).not.toBe(client.client_secret);
+    const [newest, old] = rotated.credentials;
+    expect(newest).not.toHaveProperty("expires_at");
+    expect(old?.expires_at).toBe((newest?.created_at ?? 0) + 86_400);
+    let { refresh_token } = await server.login(client);
+    ({ refresh_token } = await server.expectRefresh(client, refresh_token));
+    await server.expectRefresh(rotated, refresh_token);
+  });
+
+  it("ends the old ones at once with PT0S", async () => {
+    const client = await server.makeClient();
+    const path = `/clients/${client.client_id}/secrets`;
+    const { refresh_token } = await server.login(client);
+    const rotated = await server.expectAdmin<ClientRecord>("POST", path, {
+      old_secret_ttl: "PT0S",
+    });
+    expect(rotated.credentials).toHaveLength(1);
+    const old = await server.refresh(client, refresh_token);
+    expect(await refusal(old)).toEqual([401, "invalid_client"]);
+    await server.expectRefresh(rotated, refresh_token);
+  });
+
+  it("never lengthens the life of a secret that is already ending", async () => {
+    const client = await server.makeClient();
+    const path = `/clients/${client.client_id}/secrets`;
+    const first = await server.expectAdmin<ClientRecord>("POST", path, {
+      old_secret_ttl: "PT1H",
+    });
+    const second = await server.expectAdmin<ClientRecord>("POST", path, {
+      old_secret_ttl: "P30D",
+    });
+    expect(second.credentials[2]?.expires_at).toBe(
+      first.credentials[1]?.expires_at,
+    );
+  });
+
+  it("keeps at most five others in force", async () => {
+    const client = await server.makeClient();
+    const path = `/clients/${client.client_id}/secrets`;
+    for (let n = 0; n < 4; n++) await server.expectAdmin("POST", path, {});
+    expect(await refusal(await server.admin("POST", path, {}))).toEqual([
+      409,
+      "conflict",
+    ]);
+    const cleared = await server.expectAdmin<ClientRecord>("POST", path, {
+      old_secret_ttl: "PT0S",
+    });
+    expect(cleared.credentials).toHaveLength(1);
+  });
+
+  it("refuses a public client, an unknown client and a bad duration", async () => {
+    const publicClient = await server.makeClient({
+      token_endpoint_auth_method: "none",
+    });
+    const refused = await server.admin(
+      "POST",
+      `/clients/${publicClient.client_id}/secrets`,
+      {},
+    );
+    expect(await refusal(refused)).toEqual([409, "conflict"]);
+    expect(
+      (await server.admin("POST", "/clients/nobody/secrets", {})).status,
+    ).toBe(404);
+    const client = await server.makeClient();
+    for (const old_secret_ttl of ["-PT1S", "1h", 60]) {
+      const response = await server.admin(
+        "POST",
+        `/clients/${client.client_id}/secrets`,
+        { old_secret_ttl },
+      );
+      expect(Object.keys(await fieldErrors(response))).toEqual([
+        "old_secret_ttl",
+      ]);
+    }
+  });
+});

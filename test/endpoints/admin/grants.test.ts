@@ -1,0 +1,125 @@
+import { decodeJwt } from "jose";
+import { beforeAll, describe, expect, it } from "vitest";
+import {
+  type ErrorBody,
+  refusal,
+  server,
+  serverWith,
+} from "../../support/server.ts";
+
+/** `POST /admin/grants`: how a back end that has authenticated its user starts a family. */
+
+beforeAll(() => server.makeScopes("read", "write"));
+
+describe("POST /admin/grants", () => {
+  it("answers 200 as the token endpoint does", async () => {
+    const { client_id } = await server.makeClient({ scope: "read write" });
+    const body = { client_id, subject: "alice@example.com", scope: "read" };
+    const response = await server.admin("POST", "/grants", body);
+    expect(response.status).toBe(200);
+    expect(response.headers.get("Cache-Control")).toBe("no-store");
+    const tokens = await response.json<{ access_token: string }>();
+    expect(tokens).toEqual({
+      token_type: "Bearer",
+      expires_in: 3600,
+      access_token: expect.any(String),
+      refresh_token: expect.stringMatching(/^baton_rt_/),
+      scope: "read",
+    });
+    expect(decodeJwt(tokens.access_token)).toMatchObject({
+      sub: "alice@example.com",
+      client_id,
+    });
+  });
+
+  it("grants all of the client's scopes where none are named, and no others", async () => {
+    const client = await server.makeClient({ scope: "read write" });
+    for (const scope of [undefined, ""]) {
+      const tokens = await server.login(client, {
+        ...(scope !== undefined && { scope }),
+      });
+      expect(tokens.scope).toBe("read write");
+    }
+    const none = await server.login(await server.makeClient());
+    expect(none).not.toHaveProperty("scope");
+  });
+
+  it("takes one resource or several", async () => {
+    const [a, b] = ["https://a.example.com", "https://b.example.com"];
+    const client = await server.makeClient({ resources: [a, b] });
+    for (const resource of [a, [a, b]]) {
+      const { access_token } = await server.login(client, { resource });
+      expect(decodeJwt(access_token).aud).toEqual(resource);
+    }
+  });
+
+  it.each(["ü".repeat(127), "👩‍🚀 with spaces", '"quoted"\\', "constructor"])(
+    "takes %j as a subject",
+    async (subject) => {
+      const { access_token } = await server.login(await server.makeClient(), {
+        subject,
+      });
+      expect(decodeJwt(access_token).sub).toBe(subject);
+    },
+  );
+
+  it.each([
+    ["subject", { subject: "" }],
+    ["subject", { subject: "ü".repeat(128) }],
+    ["subject", { subject: "new\nline" }],
+    ["subject", { subject: "lone \ud800 surrogate" }],
+    ["subject", { subject: 7 }],
+    ["subject", { subject: undefined }],
+    ["client_id", { client_id: "nobody" }],
+    ["client_id", { client_id: undefined }],
+    ["resource", { resource: "not a uri" }],
+    ["more", { more: 1 }],
+  ])("refuses a bad %s (%#) and names it", async (field, fields) => {
+    const { client_id } = await server.makeClient();
+    const response = await server.admin("POST", "/grants", {
+      client_id,
+      subject: "alice",
+      ...fields,
+    });
+    const body = await response.json<ErrorBody>();
+    expect([response.status, body.error]).toEqual([400, "invalid_request"]);
+    expect(Object.keys(body.fields ?? {})).toEqual([field]);
+    expect(body.error_description).toContain(field);
+  });
+
+  it.each([
+    ["invalid_scope", { scope: "read write" }],
+    ["invalid_scope", { scope: "nosuchscope" }],
+    ["invalid_scope", { scope: "read  " }],
+    ["invalid_target", { resource: "https://evil.example.com" }],
+  ])("is %s for more than the client may have (%#)", async (error, fields) => {
+    const { client_id } = await server.makeClient({ scope: "read" });
+    const response = await server.admin("POST", "/grants", {
+      client_id,
+      subject: "alice",
+      ...fields,
+    });
+    expect(await refusal(response)).toEqual([400, error]);
+  });
+
+  it("is unauthorized_client for a client without the refresh token grant", async () => {
+    const { client_id } = await server.makeClient({
+      grant_types: ["client_credentials"],
+    });
+    const response = await server.admin("POST", "/grants", {
+      client_id,
+      subject: "alice",
+    });
+    expect(await refusal(response)).toEqual([400, "unauthorized_client"]);
+  });
+
+  it("makes nothing where the signing key is broken", async () => {
+    const { client_id } = await server.makeClient();
+    const broken = serverWith({ PRIVATE_KEY: "{}" });
+    const response = await broken.admin("POST", "/grants", {
+      client_id,
+      subject: "alice",
+    });
+    expect(await refusal(response)).toEqual([500, "server_error"]);
+  });
+});

@@ -1,0 +1,88 @@
+import { env } from "cloudflare:workers";
+import { describe, expect, it } from "vitest";
+import { type ErrorBody, refusal, server } from "../../support/server.ts";
+
+/** `/admin/scopes`: the catalogue. */
+
+describe("the scope catalogue", () => {
+  it("is listed, added to, changed and taken from", async () => {
+    const description = "Read your notes";
+    const put = await server.admin("PUT", "/scopes/notes:read", {
+      description,
+    });
+    expect([put.status, await put.json()]).toEqual([
+      200,
+      { scope: "notes:read", description },
+    ]);
+    await server.expectAdmin("PUT", "/scopes/notes:write", {
+      description: "Write",
+    });
+    await server.expectAdmin("PUT", "/scopes/notes:read", {
+      description: "Read",
+    });
+    expect(await server.expectAdmin("GET", "/scopes")).toEqual({
+      scopes: [
+        { scope: "notes:read", description: "Read" },
+        { scope: "notes:write", description: "Write" },
+      ],
+    });
+    expect((await server.admin("DELETE", "/scopes/notes:write")).status).toBe(
+      204,
+    );
+    expect((await server.admin("DELETE", "/scopes/notes:write")).status).toBe(
+      404,
+    );
+    expect(await server.expectAdmin("GET", "/scopes")).toEqual({
+      scopes: [{ scope: "notes:read", description: "Read" }],
+    });
+    expect(await env.KV.get("scopes", "json")).toEqual({
+      "notes:read": { description: "Read" },
+    });
+  });
+
+  it.each([
+    "https://api.example.com/read",
+    "a/b?c#d%",
+    "!#$'()*+,-.:;<=>?@[]^_`{|}~",
+    "constructor",
+  ])("takes %s, which RFC 6749 allows", async (scope) => {
+    await server.makeScopes(scope);
+    const client = await server.makeClient({ scope });
+    const { refresh_token } = await server.login(client);
+    const answer = await server.expectRefresh(client, refresh_token, { scope });
+    expect(answer.scope).toBe(scope);
+    await server.expectAdmin("DELETE", `/scopes/${encodeURIComponent(scope)}`);
+  });
+
+  it.each([
+    "two words",
+    'quo"te',
+    "back\\slash",
+    "ümlaut",
+    "new\nline",
+    "x".repeat(256),
+    "__proto__",
+  ])("refuses %j", async (scope) => {
+    const path = `/scopes/${encodeURIComponent(scope)}`;
+    const response = await server.admin("PUT", path, { description: "x" });
+    const body = await response.json<ErrorBody>();
+    expect([response.status, Object.keys(body.fields ?? {})]).toEqual([
+      400,
+      ["scope"],
+    ]);
+  });
+
+  it.each([
+    ["description", {}],
+    ["description", { description: "" }],
+    ["description", { description: "x".repeat(1001) }],
+    ["description", { description: null }],
+    ["more", { description: "x", more: 1 }],
+  ])("refuses a bad %s (%#)", async (field, body) => {
+    const response = await server.admin("PUT", "/scopes/refused", body);
+    expect(await refusal(response.clone())).toEqual([400, "invalid_request"]);
+    expect(
+      Object.keys((await response.json<ErrorBody>()).fields ?? {}),
+    ).toEqual([field]);
+  });
+});

@@ -1,0 +1,55 @@
+import { describe, expect, it } from "vitest";
+import { grants } from "../../src/grants/index.ts";
+import { ISSUER, server, serverWith } from "../support/server.ts";
+
+/** RFC 8414: what the server says of itself. */
+
+describe("the metadata document", () => {
+  it("lists what is on, and nothing else", async () => {
+    await server.makeScopes("read", "write");
+    const response = await server.http(
+      "/.well-known/oauth-authorization-server",
+    );
+    expect(response.status).toBe(200);
+    expect(response.headers.get("Content-Type")).toMatch(/^application\/json/);
+    expect(response.headers.get("Cache-Control")).toBe("public, max-age=300");
+    expect(response.headers.get("Pragma")).toBeNull();
+    expect(await response.json()).toEqual({
+      issuer: ISSUER,
+      token_endpoint: `${ISSUER}/access_token`,
+      token_endpoint_auth_methods_supported: [
+        "client_secret_basic",
+        "client_secret_post",
+        "none",
+      ],
+      grant_types_supported: ["refresh_token"],
+      jwks_uri: `${ISSUER}/.well-known/jwks.json`,
+      response_types_supported: [],
+      scopes_supported: ["read", "write"],
+    });
+  });
+
+  it("takes its grant types from the registry", async () => {
+    const response = await server.http(
+      "/.well-known/oauth-authorization-server",
+    );
+    const { grant_types_supported } = await response.json<{
+      grant_types_supported: string[];
+    }>();
+    expect(grant_types_supported).toEqual([...grants.keys()]);
+  });
+
+  it("names the configured issuer, with every URL below it", async () => {
+    const elsewhere = serverWith({ ISSUER: "https://login.example.org" });
+    const response = await elsewhere.http(
+      "/.well-known/oauth-authorization-server",
+    );
+    const metadata = await response.json<Record<string, unknown>>();
+    const urls = Object.values(metadata).filter((value) =>
+      String(value).startsWith("http"),
+    );
+    expect(urls).toHaveLength(3);
+    for (const url of urls)
+      expect(url).toMatch(/^https:\/\/login\.example\.org(\/|$)/);
+  });
+});

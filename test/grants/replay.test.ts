@@ -1,0 +1,136 @@
+import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { refusal, server, type Tokens } from "../support/server.ts";
+
+/** What happens to tokens that are used, old, stolen or somebody else's. */
+
+beforeAll(() => server.makeScopes("read"));
+
+const DAY_MS = 86_400_000;
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+describe("a used refresh token", () => {
+  it("is invalid_grant and ends its family", async () => {
+    const client = await server.makeClient();
+    const first = await server.login(client);
+    const second = await server.expectRefresh(client, first.refresh_token);
+    const replay = await server.refresh(client, first.refresh_token);
+    expect(await refusal(replay)).toEqual([400, "invalid_grant"]);
+    const newest = await server.refresh(client, second.refresh_token);
+    expect(await refusal(newest)).toEqual([400, "invalid_grant"]);
+  });
+
+  it("ends no other login, not even of the same user at the same client", async () => {
+    const client = await server.makeClient();
+    const stolen = await server.login(client);
+    const sibling = await server.login(client);
+    await server.expectRefresh(client, stolen.refresh_token);
+    await server.refresh(client, stolen.refresh_token);
+    await server.expectRefresh(client, sibling.refresh_token);
+  });
+
+  it("is a used token whatever else is wrong with the request", async () => {
+    const client = await server.makeClient({ scope: "read" });
+    for (const fault of [
+      { scope: "nosuch" },
+      { scope: "  " },
+      { resource: "x" },
+    ]) {
+      const first = await server.login(client);
+      const second = await server.expectRefresh(client, first.refresh_token);
+      const replay = await server.refresh(client, first.refresh_token, fault);
+      expect(await refusal(replay)).toEqual([400, "invalid_grant"]);
+      const newest = await server.refresh(client, second.refresh_token);
+      expect(await refusal(newest)).toEqual([400, "invalid_grant"]);
+    }
+  });
+
+  it("ends the family of a client with a retry window as well, until there are windows", async () => {
+    const client = await server.makeClient({
+      refresh_token_retry_window: "PT30S",
+    });
+    const first = await server.login(client);
+    const second = await server.expectRefresh(client, first.refresh_token);
+    await server.refresh(client, first.refresh_token);
+    const newest = await server.refresh(client, second.refresh_token);
+    expect(await refusal(newest)).toEqual([400, "invalid_grant"]);
+  });
+});
+
+describe("fifty parallel exchanges of one token", () => {
+  it("give one pair of tokens and a dead family", async () => {
+    const client = await server.makeClient();
+    const { refresh_token } = await server.login(client);
+    const responses = await Promise.all(
+      Array.from({ length: 50 }, () => server.refresh(client, refresh_token)),
+    );
+    const won = responses.filter(({ status }) => status === 200);
+    expect(won).toHaveLength(1);
+    for (const lost of responses.filter((response) => response !== won[0])) {
+      expect(await refusal(lost)).toEqual([400, "invalid_grant"]);
+    }
+    const { refresh_token: newest } = await won[0]!.json<Tokens>();
+    expect(await refusal(await server.refresh(client, newest))).toEqual([
+      400,
+      "invalid_grant",
+    ]);
+  });
+});
+
+describe("another client's refresh token", () => {
+  it("is invalid_grant and never harms the owner's family", async () => {
+    const owner = await server.makeClient();
+    const thief = await server.makeClient();
+    const first = await server.login(owner);
+    const theft = await server.refresh(thief, first.refresh_token);
+    expect(await refusal(theft)).toEqual([400, "invalid_grant"]);
+    const second = await server.expectRefresh(owner, first.refresh_token);
+    const usedToken = await server.refresh(thief, first.refresh_token);
+    expect(await refusal(usedToken)).toEqual([400, "invalid_grant"]);
+    await server.expectRefresh(owner, second.refresh_token);
+  });
+});
+
+describe("an expired refresh token", () => {
+  it("is invalid_grant from its last second on", async () => {
+    const client = await server.makeClient({ refresh_token_ttl: "P1D" });
+    vi.useFakeTimers({ toFake: ["Date"], now: 1_800_000_000_000 });
+    const { refresh_token } = await server.login(client);
+    const other = await server.login(client);
+    vi.setSystemTime(1_800_000_000_000 + DAY_MS - 1000);
+    await server.expectRefresh(client, other.refresh_token);
+    vi.setSystemTime(1_800_000_000_000 + DAY_MS);
+    const response = await server.refresh(client, refresh_token);
+    expect(await refusal(response)).toEqual([400, "invalid_grant"]);
+  });
+
+  it("lives a calendar month by default: from 31 January to the last of February", async () => {
+    const client = await server.makeClient();
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.UTC(2027, 0, 31, 12) });
+    const { refresh_token } = await server.login(client);
+    const other = await server.login(client);
+    vi.setSystemTime(Date.UTC(2027, 1, 28, 11, 59, 59));
+    await server.expectRefresh(client, other.refresh_token);
+    vi.setSystemTime(Date.UTC(2027, 1, 28, 12));
+    const late = await server.refresh(client, refresh_token);
+    expect(await refusal(late)).toEqual([400, "invalid_grant"]);
+  });
+
+  it("is renewed by each rotation, but not beyond REFRESH_TOKEN_MAX_AGE", async () => {
+    const client = await server.makeClient({
+      refresh_token_ttl: "P1D",
+      refresh_token_max_age: "P2D",
+    });
+    vi.useFakeTimers({ toFake: ["Date"], now: 1_800_000_000_000 });
+    let { refresh_token } = await server.login(client);
+    for (const days of [0.9, 1.8]) {
+      vi.setSystemTime(1_800_000_000_000 + days * DAY_MS);
+      ({ refresh_token } = await server.expectRefresh(client, refresh_token));
+    }
+    vi.setSystemTime(1_800_000_000_000 + 2 * DAY_MS);
+    const response = await server.refresh(client, refresh_token);
+    expect(await refusal(response)).toEqual([400, "invalid_grant"]);
+  });
+});

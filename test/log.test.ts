@@ -1,0 +1,198 @@
+import { env } from "cloudflare:workers";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import {
+  basic,
+  server,
+  serverWith,
+  type TestClient,
+} from "./support/server.ts";
+
+/** One structured line a request, from one place, and never a secret in it. */
+
+let lines: string[];
+
+beforeEach(() => {
+  lines = [];
+  for (const method of ["log", "error", "warn", "info", "debug"] as const) {
+    vi.spyOn(console, method).mockImplementation((...values) => {
+      lines.push(values.map(String).join(" "));
+    });
+  }
+});
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+function parsed(): Record<string, unknown>[] {
+  return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+}
+
+describe("the log", () => {
+  it("has one line for a refresh, with all that an operator asks for", async () => {
+    const client = await server.makeClient();
+    const { refresh_token } = await server.login(client);
+    lines = [];
+    const response = await server.refresh(client, refresh_token);
+    expect(parsed()).toEqual([
+      {
+        event: "request",
+        request_id: response.headers.get("X-Request-Id"),
+        endpoint: "/access_token",
+        method: "POST",
+        status: 200,
+        grant_type: "refresh_token",
+        client_id: client.client_id,
+        outcome: "ok",
+        duration_ms: expect.any(Number),
+        durations_ms: {
+          client: expect.any(Number),
+          scopes: expect.any(Number),
+          family: expect.any(Number),
+          sign: expect.any(Number),
+        },
+      },
+    ]);
+  });
+
+  it("has the precise reason of a refusal, where the wire has the standard code", async () => {
+    const client = await server.makeClient();
+    const other = await server.makeClient();
+    const first = await server.login(client);
+    const { refresh_token } = await server.expectRefresh(
+      client,
+      first.refresh_token,
+    );
+    lines = [];
+    await server.refresh(other, refresh_token);
+    await server.refresh(client, "garbage");
+    await server.refresh({ ...client, client_secret: "x" }, refresh_token);
+    await server.refresh({ client_id: "nobody" }, refresh_token);
+    await server.refresh(client, refresh_token, { scope: "more" });
+    await server.refresh(client, first.refresh_token);
+    await server.refresh(client, refresh_token);
+    const reasons = parsed().map(({ outcome, reason }) => [outcome, reason]);
+    expect(reasons).toEqual([
+      ["invalid_grant", "refresh_token_of_another_client"],
+      ["invalid_grant", "refresh_token_malformed"],
+      ["invalid_client", "client_secret_wrong"],
+      ["invalid_client", "client_unknown"],
+      ["invalid_scope", "scope_not_granted"],
+      ["invalid_grant", "refresh_token_reused"],
+      ["invalid_grant", "family_ended"],
+    ]);
+  });
+
+  it("names the route, not the path: a path may hold a secret", async () => {
+    await server.http("/access_token/secret-in-the-path");
+    await server.http("/secret-in-the-path");
+    await server.http("/health?secret-in-the-query");
+    await server.admin("GET", "/clients/secret-in-the-path");
+    expect(parsed().map(({ endpoint }) => endpoint)).toEqual([
+      "none",
+      "none",
+      "/health",
+      "/admin/clients/:client_id",
+    ]);
+    expect(lines.join("")).not.toContain("secret-in");
+  });
+
+  it("never holds a token, a secret or a key, also where they are sent in the wrong place", async () => {
+    const client = await server.makeClient();
+    const publicClient = await server.makeClient({
+      token_endpoint_auth_method: "none",
+    });
+    const rotated = await server.expectAdmin<TestClient>(
+      "POST",
+      `/clients/${client.client_id}/secrets`,
+      {},
+    );
+    const first = await server.login(client);
+    const second = await server.expectRefresh(client, first.refresh_token);
+    const secret = client.client_secret;
+    const token = second.refresh_token;
+    const { ADMIN_TOKEN } = env;
+    await server.refresh({ client_id: token, client_secret: token }, secret);
+    await server.refresh({ client_id: secret }, secret, {
+      scope: token,
+      resource: token,
+    });
+    await server.refresh(client, token, { scope: token });
+    await server.refresh(client, token, { resource: token });
+    await server.refresh(client, `${token}x`);
+    await server.refresh(publicClient, token);
+    await server.token({ grant_type: token });
+    await server.token(
+      { grant_type: secret, client_id: secret },
+      { Authorization: basic(secret, token) },
+    );
+    await server.token([], {
+      "Content-Type": token,
+      "X-Request-Id": token,
+      "CF-Ray": token,
+    });
+    await server.token(
+      { [token]: secret },
+      {},
+      `?refresh_token=${token}&client_secret=${secret}`,
+    );
+    await server.http(`/${token}`, {
+      headers: { Authorization: `Bearer ${ADMIN_TOKEN}` },
+    });
+    await server.http("/admin/clients", {
+      headers: { Authorization: `Bearer ${ADMIN_TOKEN}x` },
+    });
+    await server.admin("GET", `/clients/${secret}`);
+    await server.admin("POST", "/clients", {
+      [secret]: secret,
+      scope: token,
+      client_id: `${token}\n`,
+    });
+    await server.admin("POST", "/clients", secret);
+    await server.admin("PUT", `/scopes/${token}`, {
+      description: 7,
+      [token]: token,
+    });
+    await server.admin("POST", "/grants", {
+      client_id: secret,
+      subject: token,
+    });
+    await server.admin("POST", "/grants", {
+      client_id: client.client_id,
+      subject: "bob",
+      scope: token,
+    });
+    const failing = serverWith({
+      KV: {
+        get: () => {
+          throw new Error("unreachable");
+        },
+      },
+    });
+    await failing.refresh(client, token);
+    await serverWith({ PRIVATE_KEY: `{"kty": ${token}` }).refresh(
+      client,
+      token,
+    );
+    await server.refresh(client, first.refresh_token);
+
+    const text = lines.join("\n");
+    expect(lines.length).toBeGreaterThan(25);
+    const privateKey = JSON.parse(env.PRIVATE_KEY) as { d: string };
+    const secrets = {
+      "refresh token": token,
+      "used refresh token": first.refresh_token,
+      "its body": token.slice("baton_rt_".length + 10, -10),
+      "access token": second.access_token,
+      "its signature": second.access_token.split(".")[2],
+      "client secret": secret,
+      "rotated client secret": rotated.client_secret,
+      "admin token": ADMIN_TOKEN,
+      "encryption key": env.ENCRYPTION_KEY,
+      "private key": privateKey.d,
+    };
+    for (const [name, value] of Object.entries(secrets)) {
+      expect(text.includes(value ?? ""), `${name} is in the log`).toBe(false);
+    }
+  });
+});

@@ -1,0 +1,193 @@
+import { env } from "cloudflare:workers";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { refusal, server, serverWith } from "../support/server.ts";
+
+/** Records in KV are checked as they are read; one that is malformed names itself. */
+
+interface Health {
+  status: string;
+  problems?: { name: string; problem: string }[];
+}
+
+/** A server of its own: it has read nothing yet. */
+function freshServer() {
+  return serverWith({});
+}
+
+let errors: string[];
+
+beforeEach(() => {
+  errors = [];
+  vi.spyOn(console, "error").mockImplementation((line) => {
+    errors.push(String(line));
+  });
+});
+
+afterEach(async () => {
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+  await env.KV.delete("scopes");
+});
+
+async function goodRecord(client_id: string) {
+  await server.makeClient({ client_id });
+  const record = await env.KV.get<Record<string, unknown>>(
+    `client:${client_id}`,
+    "json",
+  );
+  return { ...record, client_id };
+}
+
+describe("a client record that is malformed", () => {
+  it.each<[string, (record: object) => string]>([
+    ["is not JSON", () => "{secret-text"],
+    ["is not an object", () => '"secret-text"'],
+    ["is null", () => "null"],
+    ["is empty", () => "{}"],
+    [
+      "lacks its secrets",
+      (record) => JSON.stringify({ ...record, secrets: undefined }),
+    ],
+    [
+      "has a plain secret",
+      (record) =>
+        JSON.stringify({
+          ...record,
+          secrets: [{ hash: "secret-text", created_at: 1 }],
+        }),
+    ],
+    [
+      "has the id of another",
+      (record) => JSON.stringify({ ...record, client_id: "secret-text" }),
+    ],
+    [
+      "has a malformed scope",
+      (record) => JSON.stringify({ ...record, scope: "a  b" }),
+    ],
+    [
+      "has a malformed lifetime",
+      (record) => JSON.stringify({ ...record, access_token_ttl: "1h" }),
+    ],
+    [
+      "has a malformed list",
+      (record) => JSON.stringify({ ...record, grant_types: "refresh_token" }),
+    ],
+  ])(
+    "because it %s gets 500, and is named in the log and in /health",
+    async (_, spoil) => {
+      const client_id = crypto.randomUUID();
+      const record = await goodRecord(client_id);
+      const client = { client_id, client_secret: "x" };
+      await env.KV.put(`client:${client_id}`, spoil(record));
+      const fresh = freshServer();
+
+      const response = await fresh.refresh(client, "x");
+      expect(await refusal(response)).toEqual([500, "server_error"]);
+      const named = {
+        name: `client:${client_id}`,
+        problem: expect.any(String),
+      };
+      expect(JSON.parse(errors.at(-1) ?? "")).toMatchObject({
+        reason: "record_malformed",
+        problems: [named],
+      });
+      const health = await fresh.http("/health");
+      const body = await health.json<Health>();
+      expect([health.status, body.status]).toEqual([200, "degraded"]);
+      expect(body.problems).toEqual([named]);
+      expect(errors.join() + JSON.stringify(body)).not.toContain("secret-text");
+      expect((await fresh.admin("GET", "/clients")).status).toBe(500);
+      await env.KV.delete(`client:${client_id}`);
+    },
+  );
+
+  it("leaves the other clients alone", async () => {
+    await env.KV.put("client:broken", "{}");
+    const client = await server.makeClient();
+    const fresh = freshServer();
+    const { refresh_token } = await fresh.login(client);
+    await fresh.expectRefresh(client, refresh_token);
+    await env.KV.delete("client:broken");
+  });
+
+  it("with a field that this version does not know is not malformed", async () => {
+    const client_id = crypto.randomUUID();
+    const record = await goodRecord(client_id);
+    await env.KV.put(
+      `client:${client_id}`,
+      JSON.stringify({ ...record, from_the_future: [1] }),
+    );
+    const response = await freshServer().refresh(
+      { client_id, client_secret: "x" },
+      "x",
+    );
+    expect(await refusal(response)).toEqual([401, "invalid_client"]);
+  });
+});
+
+describe("a scope record that is malformed", () => {
+  it.each([
+    "{",
+    "[]",
+    '"read"',
+    '{"read":"Read"}',
+    '{"two words":{"description":"x"}}',
+  ])(
+    "(%s) gets 500, nothing is consumed, and it is named in the log and in /health",
+    async (text) => {
+      const client = await server.makeClient();
+      const { refresh_token } = await server.login(client);
+      await env.KV.put("scopes", text);
+      const fresh = freshServer();
+      const response = await fresh.refresh(client, refresh_token);
+      expect(await refusal(response)).toEqual([500, "server_error"]);
+      const problems = [{ name: "scopes", problem: expect.any(String) }];
+      expect(JSON.parse(errors.at(-1) ?? "")).toMatchObject({
+        reason: "record_malformed",
+        problems,
+      });
+      const health = await fresh.http("/health");
+      expect([health.status, await health.json()]).toEqual([
+        503,
+        { status: "failing", problems },
+      ]);
+      await env.KV.delete("scopes");
+      await freshServer().expectRefresh(client, refresh_token);
+    },
+  );
+});
+
+describe("/health", () => {
+  it("sees within ten seconds that a client record was mended", async () => {
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
+    const fresh = freshServer();
+    await env.KV.put("client:broken", "{}");
+    expect(await (await fresh.http("/health")).json()).toMatchObject({
+      status: "degraded",
+    });
+    await env.KV.delete("client:broken");
+    vi.advanceTimersByTime(10_000);
+    expect(await (await fresh.http("/health")).json()).toEqual({
+      status: "ok",
+    });
+  });
+});
+
+describe("what an isolate keeps", () => {
+  it("is bounded: a flood of client ids does not grow it for ever", async () => {
+    const { KvRecords } = await import("../../src/platform/kv-records.ts");
+    const { z } = await import("zod");
+    const get = vi.fn(() => Promise.resolve(null));
+    const records = new KvRecords(
+      { ...env.KV, get } as unknown as KVNamespace,
+      () => z.string(),
+    );
+    for (let n = 0; n < 1500; n++) await records.find(`client:${n}`);
+    expect(get).toHaveBeenCalledTimes(1500);
+    await records.find("client:1499");
+    await records.find("client:501");
+    expect(get).toHaveBeenCalledTimes(1500);
+    await records.find("client:0");
+    expect(get).toHaveBeenCalledTimes(1501);
+  });
+});

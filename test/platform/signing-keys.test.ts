@@ -1,0 +1,136 @@
+import {
+  createLocalJWKSet,
+  decodeProtectedHeader,
+  exportJWK,
+  generateKeyPair,
+  jwtVerify,
+} from "jose";
+import type { JSONWebKeySet, JWK } from "jose";
+import { describe, expect, inject, it } from "vitest";
+import { ISSUER, serverWith, type TestServer } from "../support/server.ts";
+
+/** PRIVATE_KEY in all the forms that it may have, and the JWKS that it gives. */
+
+const keys = inject("testKeys");
+
+async function jwks(server: TestServer): Promise<JSONWebKeySet> {
+  return (await server.http("/.well-known/jwks.json")).json<JSONWebKeySet>();
+}
+
+/** A token of this server, verified by what its JWKS says; its protected header. */
+async function signedWith(server: TestServer) {
+  const client = await server.makeClient();
+  const { refresh_token } = await server.login(client);
+  const { access_token } = await server.expectRefresh(client, refresh_token);
+  const verified = await jwtVerify(
+    access_token,
+    createLocalJWKSet(await jwks(server)),
+    {
+      issuer: ISSUER,
+      audience: ISSUER,
+      typ: "at+jwt",
+    },
+  );
+  return verified.protectedHeader;
+}
+
+describe("PRIVATE_KEY", () => {
+  it.each(keys.plain)("may be %s", async (_, PRIVATE_KEY, alg) => {
+    expect(await signedWith(serverWith({ PRIVATE_KEY }))).toMatchObject({
+      alg,
+    });
+  });
+
+  it.each(keys.encrypted)(
+    "may be an encrypted PEM for %s, with its pass phrase",
+    async (alg, PRIVATE_KEY) => {
+      const PRIVATE_KEY_PASSPHRASE = keys.passphrase;
+      const server = serverWith({ PRIVATE_KEY, PRIVATE_KEY_PASSPHRASE });
+      expect(await signedWith(server)).toMatchObject({ alg });
+    },
+  );
+
+  it("may be a JWK set: the first key signs, all are published", async () => {
+    const pairs = await Promise.all(
+      ["ES256", "EdDSA"].map((alg) =>
+        generateKeyPair(alg, { extractable: true }),
+      ),
+    );
+    const [first, second] = await Promise.all(
+      pairs.map((pair) => exportJWK(pair.privateKey)),
+    );
+    const retired = await exportJWK((await generateKeyPair("PS256")).publicKey);
+    const set = [
+      { ...first, kid: "2027" },
+      second,
+      { ...retired, alg: "PS256", kid: "2025" },
+    ];
+    const server = serverWith({ PRIVATE_KEY: JSON.stringify({ keys: set }) });
+    expect(await signedWith(server)).toMatchObject({
+      alg: "ES256",
+      kid: "2027",
+    });
+    const published = (await jwks(server)).keys;
+    expect(published.map(({ alg }) => alg)).toEqual([
+      "ES256",
+      "EdDSA",
+      "PS256",
+    ]);
+    expect(new Set(published.map(({ kid }) => kid)).size).toBe(3);
+  });
+
+  it("can be rotated without a token losing its key", async () => {
+    const [oldKey, newerKey] = await Promise.all(
+      ["ES256", "ES256"].map(async (alg) =>
+        exportJWK(
+          (await generateKeyPair(alg, { extractable: true })).privateKey,
+        ),
+      ),
+    );
+    const before = serverWith({ PRIVATE_KEY: JSON.stringify(oldKey) });
+    const after = serverWith({
+      PRIVATE_KEY: JSON.stringify({ keys: [newerKey, oldKey] }),
+    });
+    const client = await before.makeClient();
+    const first = await before.login(client);
+    const second = await after.expectRefresh(client, first.refresh_token);
+    const keySet = createLocalJWKSet(await jwks(after));
+    for (const { access_token } of [first, second]) {
+      await expect(jwtVerify(access_token, keySet)).resolves.toBeTruthy();
+    }
+    expect(decodeProtectedHeader(first.access_token).kid).not.toBe(
+      decodeProtectedHeader(second.access_token).kid,
+    );
+  });
+});
+
+describe("the JWKS", () => {
+  it.each(keys.plain)(
+    "holds the public half and nothing else of %s",
+    async (_, PRIVATE_KEY, alg) => {
+      const server = serverWith({ PRIVATE_KEY });
+      const response = await server.http("/.well-known/jwks.json");
+      expect(response.status).toBe(200);
+      expect(response.headers.get("Content-Type")).toMatch(
+        /^application\/jwk-set\+json/,
+      );
+      expect(response.headers.get("Access-Control-Allow-Origin")).toBe("*");
+      const { keys: published } = await response.json<{ keys: JWK[] }>();
+      const members = {
+        EC: ["crv", "x", "y"],
+        OKP: ["crv", "x"],
+        RSA: ["n", "e"],
+      };
+      const [key] = published;
+      const expected = members[key?.kty as keyof typeof members];
+      expect(Object.keys(key ?? {}).toSorted()).toEqual(
+        [...expected, "kty", "kid", "alg", "use"].toSorted(),
+      );
+      expect(key).toMatchObject({
+        alg,
+        use: "sig",
+        kid: expect.stringMatching(/^[\w-]{43}$/),
+      });
+    },
+  );
+});

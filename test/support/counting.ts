@@ -1,0 +1,28 @@
+import { env } from "cloudflare:workers";
+
+/** Bindings that count how often they are asked. */
+export function countingBindings() {
+  const calls = { family: 0, kvRead: 0, kvWrite: 0 };
+  const KV = new Proxy(env.KV, {
+    get(kv, name) {
+      const method: unknown = Reflect.get(kv, name);
+      if (typeof method !== "function") return method;
+      return (...args: unknown[]) => {
+        if (name === "get" || name === "list") calls.kvRead += 1;
+        else calls.kvWrite += 1;
+        return method.apply(kv, args);
+      };
+    },
+  });
+  const TOKEN_FAMILY = new Proxy(env.TOKEN_FAMILY, {
+    get(namespace, name) {
+      const method: unknown = Reflect.get(namespace, name);
+      if (typeof method !== "function") return method;
+      return (...args: unknown[]) => {
+        if (name === "get") calls.family += 1;
+        return method.apply(namespace, args);
+      };
+    },
+  });
+  return { calls, bindings: { KV, TOKEN_FAMILY } };
+}
