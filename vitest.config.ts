@@ -2,6 +2,7 @@ import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 import { testKeys } from "./test/support/keys.ts";
+import { totalsReporter } from "./test/support/totals-reporter.ts";
 
 /** Fresh ones for every run: a test can't come to depend on a key. */
 const secrets = {
@@ -19,6 +20,9 @@ const onNode = ["test/cli/**/*.test.ts", "test/*.node.test.ts"];
 
 export default defineConfig({
   test: {
+    reporters: ["default", totalsReporter],
+    // The server writes a log line a request: of interest where a test fails.
+    silent: "passed-only",
     projects: [
       {
         plugins: [

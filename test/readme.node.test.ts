@@ -1,0 +1,133 @@
+import { execFile } from "node:child_process";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { LocalServer } from "../src/cli/local-server.ts";
+
+/** What the README tells a newcomer to paste works as it stands. */
+
+const root = join(import.meta.dirname, "..");
+const readme = readFileSync(join(root, "README.md"), "utf8");
+
+/** The code blocks of a language below a heading. */
+function blocks(heading: string, language: string): string[] {
+  const section =
+    readme.split(/^#+ /m).find((part) => part.startsWith(`${heading}\n`)) ?? "";
+  const fence = new RegExp(`^ *\`\`\`${language}\n(.*?)^ *\`\`\``, "gms");
+  return [...section.matchAll(fence)].map((match) => match[1] ?? "");
+}
+
+let server: LocalServer;
+
+beforeAll(async () => {
+  server = await LocalServer.launch();
+  await server.ready();
+});
+
+afterAll(() => server.stop());
+
+async function shell(script: string): Promise<string> {
+  const { stdout } = await promisify(execFile)(
+    "bash",
+    ["-euo", "pipefail", "-c", script],
+    {
+      cwd: root,
+      env: {
+        ...process.env,
+        BATON_URL: server.url,
+        BATON_ADMIN_TOKEN: server.secrets.ADMIN_TOKEN,
+      },
+    },
+  );
+  return stdout;
+}
+
+interface Tokens {
+  access_token: string;
+  refresh_token: string;
+}
+
+describe("README", () => {
+  it("refreshes a token by the lines that it gives, and shows the replay that it promises", async () => {
+    const [dev, setUp, refresh] = blocks("A refresh of your own", "sh");
+    expect(dev).toBe("npm run dev\n");
+    const curl = refresh?.replace("http://localhost:8787", server.url) ?? "";
+    expect(curl).toContain(server.url);
+    const script = [setUp, "echo; echo ANSWERS:", curl, "echo", curl].join(
+      "\n",
+    );
+    const answers = (await shell(script)).split("ANSWERS:\n")[1] ?? "";
+    const [first, second] = answers
+      .split("\n")
+      .map((line) => JSON.parse(line) as object);
+    expect(Object.keys(first ?? {}).toSorted()).toEqual([
+      "access_token",
+      "expires_in",
+      "refresh_token",
+      "scope",
+      "token_type",
+    ]);
+    expect(second).toMatchObject({ error: "invalid_grant" });
+  });
+
+  it("verifies an access token by the lines that it gives, and refuses an altered one", async () => {
+    const [code = ""] = blocks("Verify an access token", "ts");
+    expect(code).toContain('"https://auth.example.com"');
+    // Inside the project, so that it finds jose.
+    mkdirSync(join(root, ".wrangler"), { recursive: true });
+    const folder = mkdtempSync(join(root, ".wrangler/readme-"));
+    const file = join(folder, "verify.ts");
+    writeFileSync(file, code.replace("https://auth.example.com", server.url));
+    const { verify } = (await import(file)) as {
+      verify(token: string): Promise<object>;
+    };
+    rmSync(folder, { recursive: true });
+
+    const [, setUp] = blocks("A refresh of your own", "sh");
+    const output = await shell(`${setUp}\necho\necho "GRANT:$GRANT"`);
+    const { access_token } = JSON.parse(
+      output.split("GRANT:")[1] ?? "",
+    ) as Tokens;
+    expect(await verify(access_token)).toMatchObject({
+      sub: "alice",
+      scope: "read write",
+    });
+    const middle = access_token.length / 2;
+    const altered =
+      access_token.slice(0, middle) + access_token.slice(middle + 1);
+    await expect(verify(altered)).rejects.toThrow();
+  });
+
+  it("names only commands, files and variables that are there", () => {
+    const { scripts } = JSON.parse(
+      readFileSync(join(root, "package.json"), "utf8"),
+    ) as {
+      scripts: Record<string, string>;
+    };
+    const named = [...readme.matchAll(/npm run (?:-s )?([\w:]+)/g)].map(
+      (match) => String(match[1]),
+    );
+    expect(named.filter((script) => !(script in scripts))).toEqual([]);
+    const paths = [...readme.matchAll(/^((?:src|test)\/\S*)/gm)].map((match) =>
+      String(match[1]),
+    );
+    expect(paths.length).toBeGreaterThan(5);
+    expect(paths.filter((path) => !existsSync(join(root, path)))).toEqual([]);
+    const wranglerToml = readFileSync(join(root, "wrangler.toml"), "utf8");
+    const variables = [...wranglerToml.matchAll(/^([A-Z_]+) = /gm)].map(
+      (match) => String(match[1]),
+    );
+    expect(variables.length).toBeGreaterThan(5);
+    expect(variables.filter((name) => !readme.includes(`\`${name}\``))).toEqual(
+      [],
+    );
+  });
+});
