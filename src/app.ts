@@ -134,11 +134,12 @@ function writeLogLine(
   }: { endpoint: string; method: string; status: number; error?: Error },
 ): void {
   const refusal = error && asRefusal(error);
-  const { problems, cause } = refusal?.circumstances ?? {};
+  const { problems, cause, client_id } = refusal?.circumstances ?? {};
   const line = JSON.stringify({
     event: "request",
     request_id: requestId,
     ...response,
+    ...(client_id !== undefined && { client_id }),
     ...log.fields,
     outcome: refusal?.toJSON().error ?? "ok",
     ...(refusal && { reason: refusal.reason }),

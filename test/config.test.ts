@@ -19,6 +19,15 @@ async function privateKeyOf(...changes: object[]): Promise<string> {
   });
 }
 
+/** The private half of one Ed25519 key and the public half of another. */
+async function mixedHalves(): Promise<string> {
+  const [one, other] = await Promise.all(
+    [1, 2].map(() => generateKeyPair("EdDSA", { extractable: true })),
+  );
+  const { x } = await exportJWK(other!.publicKey);
+  return JSON.stringify({ ...(await exportJWK(one!.privateKey)), x });
+}
+
 const malformed: [string, Record<string, unknown>, RegExp][] = [
   ["ISSUER", { ISSUER: "" }, /not set/],
   ["ISSUER", { ISSUER: undefined }, /not set/],
@@ -111,10 +120,16 @@ const malformed: [string, Record<string, unknown>, RegExp][] = [
     { PRIVATE_KEY: await privateKeyOf({ d: (await ecJwk())["d"] }) },
     /belong together|malformed/,
   ],
+  ["PRIVATE_KEY", { PRIVATE_KEY: await mixedHalves() }, /belong together/],
   ["PRIVATE_KEY", { PRIVATE_KEY: keys.publicPem }, /PUBLIC KEY/],
+  ["PRIVATE_KEY", { PRIVATE_KEY: keys.damaged }, /damaged/],
   ["PRIVATE_KEY", { PRIVATE_KEY: keys.otherCurve }, /ES256/],
   ["PRIVATE_KEY", { PRIVATE_KEY: keys.smallRsa }, /2048/],
-  ["PRIVATE_KEY", { PRIVATE_KEY: good.PRIVATE_KEY.slice(0, 80) }, /cut off/],
+  [
+    "PRIVATE_KEY",
+    { PRIVATE_KEY: good.PRIVATE_KEY.slice(0, 80) },
+    /last line is missing/,
+  ],
   [
     "PRIVATE_KEY",
     { PRIVATE_KEY: keys.encrypted[0]![1] },

@@ -71,6 +71,14 @@ describe("the log", () => {
     await server.refresh(client, refresh_token, { scope: "more" });
     await server.refresh(client, first.refresh_token);
     await server.refresh(client, refresh_token);
+    const clients = parsed().map(({ client_id }) => client_id);
+    const { client_id } = client;
+    expect(clients.slice(0, 4)).toEqual([
+      other.client_id,
+      client_id,
+      client_id,
+      undefined,
+    ]);
     const reasons = parsed().map(({ outcome, reason }) => [outcome, reason]);
     expect(reasons).toEqual([
       ["invalid_grant", "refresh_token_of_another_client"],

@@ -40,8 +40,11 @@ export async function authenticateClient(
   now: Seconds,
 ): Promise<Client> {
   const basic = authorization?.match(/^basic(?: +(.*))?$/i);
-  const refuse = (reason: Reason) =>
-    new OAuthError(reason, basic ? { headers: basicChallenge } : {});
+  const refuse = (reason: Reason, client?: Client) =>
+    new OAuthError(reason, {
+      ...(basic && { headers: basicChallenge }),
+      ...(client && { client_id: client.client_id }),
+    });
 
   const credentials = basic
     ? readBasic(basic[1] ?? "", parameters)
@@ -61,7 +64,7 @@ export async function authenticateClient(
       now,
     );
   }
-  if (verdict.refused) throw refuse(verdict.refused);
+  if (verdict.refused) throw refuse(verdict.refused, verdict.client);
   return verdict.client;
 }
 
@@ -127,7 +130,8 @@ async function findClient(
 }
 
 type Verdict =
-  { refused: Reason; client?: never } | { refused?: never; client: Client };
+  | { refused: Reason; client: Client | undefined }
+  | { refused?: never; client: Client };
 
 /** The same work whatever is wrong: one hash, one comparison. */
 async function judge(
@@ -140,15 +144,16 @@ async function judge(
     client?.secrets ?? [],
     now,
   );
-  if (!client)
-    return {
-      refused: isClientId(clientId) ? "client_unknown" : "client_id_malformed",
-    };
+  const refuse = (refused: Reason) => ({ refused, client });
+  if (!client) {
+    return refuse(
+      isClientId(clientId) ? "client_unknown" : "client_id_malformed",
+    );
+  }
   const allowed = client.token_endpoint_auth_method;
   const methodFits =
     allowed === undefined ? method !== "none" : method === allowed;
-  if (!methodFits) return { refused: "client_authentication_method_wrong" };
-  if (method !== "none" && !secretMatches)
-    return { refused: "client_secret_wrong" };
+  if (!methodFits) return refuse("client_authentication_method_wrong");
+  if (method !== "none" && !secretMatches) return refuse("client_secret_wrong");
   return { client };
 }

@@ -198,6 +198,8 @@ interface Circumstances {
   fields?: Record<string, string>;
   /** Variables, secrets and records that are not as they have to be: for the log and /health. */
   problems?: Problem[];
+  /** For the log: the client that could not authenticate, if there is such a client. */
+  client_id?: string;
   /** For the log only: the fault behind it. */
   cause?: unknown;
 }

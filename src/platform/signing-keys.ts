@@ -62,14 +62,22 @@ export async function readSigningKeys(
   };
 }
 
+/** RFC 7468 section 2; what stands between the lines is the reader's business. */
+const pemBlock = /-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----/gs;
+
 /** `node:crypto` reads what WebCrypto does not: PKCS#1, SEC 1 and encrypted keys. */
 function readPem(text: string, passphrase: string | undefined): JWK {
   // Secret stores often keep a line break as backslash and n.
-  const pem = text.replaceAll("\\n", "\n").trim();
-  const label = /-----BEGIN ([A-Z0-9 ]+)-----/.exec(pem)?.[1] ?? "";
-  if (!label.endsWith("PRIVATE KEY")) {
+  const blocks = [...text.replaceAll("\\n", "\n").matchAll(pemBlock)];
+  // There may be others: `openssl ecparam -genkey` writes the curve's parameters first.
+  const [pem, label = ""] =
+    blocks.find(([, name]) => name?.endsWith("PRIVATE KEY")) ?? [];
+  if (pem === undefined) {
+    const [[, name] = []] = blocks;
     throw new KeyError(
-      `is a PEM of a ${label || "unknown thing"}, and has to be of a private key`,
+      name === undefined
+        ? "is not a whole PEM: its first or its last line is missing"
+        : `is a PEM of a ${name}, and has to be of a private key`,
     );
   }
   const encrypted =
@@ -90,7 +98,7 @@ function readPem(text: string, passphrase: string | undefined): JWK {
     throw new KeyError(
       encrypted
         ? "can not be decrypted: PRIVATE_KEY_PASSPHRASE is wrong, or the key is not encrypted with PBKDF2 and AES"
-        : "is not a PEM that can be read: cut off, damaged, or of a kind of key that is not supported",
+        : "is not a PEM that can be read: damaged, or of a kind of key that is not supported",
     );
   }
 }

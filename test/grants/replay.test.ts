@@ -1,5 +1,6 @@
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { refusal, server, type Tokens } from "../support/server.ts";
+import { countingBindings } from "../support/counting.ts";
+import { refusal, server, serverWith, type Tokens } from "../support/server.ts";
 
 /** What happens to tokens that are used, old, stolen or somebody else's. */
 
@@ -94,6 +95,19 @@ describe("another client's refresh token", () => {
 });
 
 describe("an expired refresh token", () => {
+  it("is refused at the edge: its family is not asked", async () => {
+    const { calls, bindings } = countingBindings();
+    const counted = serverWith(bindings);
+    const client = await counted.makeClient({ refresh_token_ttl: "P1D" });
+    vi.useFakeTimers({ toFake: ["Date"], now: 1_800_000_000_000 });
+    const { refresh_token } = await counted.login(client);
+    vi.setSystemTime(1_800_000_000_000 + DAY_MS);
+    const before = calls.family;
+    const response = await counted.refresh(client, refresh_token);
+    expect(await refusal(response)).toEqual([400, "invalid_grant"]);
+    expect(calls.family).toBe(before);
+  });
+
   it("is invalid_grant from its last second on", async () => {
     const client = await server.makeClient({ refresh_token_ttl: "P1D" });
     vi.useFakeTimers({ toFake: ["Date"], now: 1_800_000_000_000 });

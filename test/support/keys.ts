@@ -47,6 +47,11 @@ export const testKeys = {
       "ES256",
     ],
     [
+      "a PEM after its curve's parameters, as openssl ecparam -genkey writes it",
+      `-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n${keys.ES256.export({ format: "pem", type: "sec1" }).toString()}`,
+      "ES256",
+    ],
+    [
       "a PEM with \\n for line breaks",
       pkcs8(keys.ES256).replaceAll("\n", "\\n"),
       "ES256",
@@ -85,6 +90,7 @@ export const testKeys = {
   otherCurve: pkcs8(
     generateKeyPairSync("ec", { namedCurve: "secp521r1" }).privateKey,
   ),
+  damaged: pkcs8(keys.RS256).replace(/^(.{200}).{8}/s, "$1AAAAAAAA"),
   smallRsa: pkcs8(
     generateKeyPairSync("rsa", { modulusLength: 1024 }).privateKey,
   ),

@@ -67,20 +67,23 @@ export function newAdminApi(): AdminApi {
 
 /** Every field that is wrong, by its name. */
 function invalid(issues: readonly z.core.$ZodIssue[]): OAuthError {
-  const fields: Record<string, string> = {};
-  for (const issue of issues) {
-    const names = issue.code === "unrecognized_keys" ? issue.keys : [];
-    for (const name of names)
-      fields[[...issue.path, name].join(".")] =
-        "is not a field of this request";
-    if (names.length === 0)
-      fields[issue.path.join(".") || "body"] ??= issue.message;
-  }
-  const problems = Object.entries(fields).map(
+  const fields = new Map(issues.flatMap(wrongFields));
+  const sentences = [...fields].map(
     ([field, problem]) => `${field}: ${problem}`,
   );
   return new OAuthError("admin_body_invalid", {
-    subject: problems.join("; "),
-    fields,
+    subject: sentences.join("; "),
+    // By entries, because a field may be called __proto__.
+    fields: Object.fromEntries(fields),
   });
+}
+
+function wrongFields(issue: z.core.$ZodIssue): [string, string][] {
+  if (issue.code !== "unrecognized_keys") {
+    return [[issue.path.join(".") || "body", issue.message]];
+  }
+  return issue.keys.map((name) => [
+    [...issue.path, name].join("."),
+    "is not a field of this request",
+  ]);
 }

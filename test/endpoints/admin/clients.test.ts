@@ -140,6 +140,7 @@ describe("POST /admin/clients", () => {
     ["refresh_token_retry_window", { refresh_token_retry_window: "soon" }],
     ["client_secret", { client_secret: "mine" }],
     ["nonsense", { nonsense: 1 }],
+    ["__proto__", JSON.parse('{"__proto__": 1}') as object],
   ])("refuses a bad %s (%#) and names it", async (field, body) => {
     const response = await server.admin("POST", "/clients", body);
     expect(Object.keys(await fieldErrors(response))).toEqual([field]);
