@@ -7,11 +7,8 @@ import {
   type TokenKey,
   type TokenKeys,
 } from "./oauth/token-keys.ts";
-import {
-  KeyError,
-  readSigningKeys,
-  type SigningKeys,
-} from "./platform/signing-keys.ts";
+import { KeyError } from "./platform/private-key.ts";
+import { readSigningKeys, type SigningKeys } from "./platform/signing-keys.ts";
 
 export interface Configuration extends SigningKeys {
   settings: Settings;
@@ -69,7 +66,7 @@ export async function loadConfiguration(env: object): Promise<Configuration> {
         problem: message,
       }));
 
-  const signingKeys = await readPrivateKey(env).catch((error: unknown) => {
+  const signingKeys = await signingKeysOf(env).catch((error: unknown) => {
     if (!(error instanceof KeyError)) throw error;
     problems.push({ name: "PRIVATE_KEY", problem: error.message });
   });
@@ -96,7 +93,7 @@ export async function loadConfiguration(env: object): Promise<Configuration> {
 }
 
 /** Undefined where the variables' own schema already says that it is missing. */
-async function readPrivateKey(env: object): Promise<SigningKeys | undefined> {
+async function signingKeysOf(env: object): Promise<SigningKeys | undefined> {
   const keys = variables
     .pick({ PRIVATE_KEY: true, PRIVATE_KEY_PASSPHRASE: true })
     .safeParse(env);

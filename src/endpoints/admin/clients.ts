@@ -1,100 +1,26 @@
 import { z } from "@hono/zod-openapi";
 import {
-  clientId,
-  clientMetadata,
-  duration,
-  timestamp,
-} from "../../oauth/client-metadata.ts";
-import {
   deleteClient,
   existing,
   registerClient,
   rotateClientSecret,
   updateClient,
 } from "../../oauth/client-registration.ts";
-import { type Client, clientRecord } from "../../oauth/entities.ts";
 import { now } from "../endpoint.ts";
 import { type AdminApi, adminRoute, conflict, json } from "./api.ts";
+import {
+  client,
+  clientParameter,
+  clientPatch,
+  clientWithSecret,
+  newClient,
+  secretRotation,
+  shown,
+  shownWithSecret,
+} from "./client-schemas.ts";
 
 /** As many as KV reads in one operation. */
 const MOST_CLIENTS_A_PAGE = 100;
-
-const metadata = z.strictObject(clientMetadata).partial();
-const newClient = metadata
-  .extend({ client_id: clientId.optional() })
-  .openapi("NewClient");
-const clientPatch = z
-  .strictObject(
-    Object.fromEntries(
-      Object.entries(clientMetadata).map(([name, schema]) => [
-        name,
-        schema.nullable(),
-      ]),
-    ) as {
-      [Name in keyof typeof clientMetadata]: z.ZodNullable<
-        (typeof clientMetadata)[Name]
-      >;
-    },
-  )
-  .partial()
-  .openapi("ClientPatch");
-
-const { secrets: _, ...publicFields } = clientRecord.shape;
-const client = z
-  .object({
-    ...publicFields,
-    credentials: z
-      .array(
-        z.object({ created_at: timestamp, expires_at: timestamp.optional() }),
-      )
-      .meta({
-        description: "When each secret in force was made, and when it ends.",
-      }),
-  })
-  .openapi("Client");
-const clientWithSecret = client
-  .extend({
-    client_secret: z
-      .string()
-      .optional()
-      .meta({ description: "Told this one time." }),
-    client_secret_expires_at: z
-      .literal(0)
-      .optional()
-      .meta({ description: "RFC 7591: 0 is never." }),
-  })
-  .openapi("ClientWithSecret");
-
-const clientParameter = z.object({
-  client_id: z
-    .string()
-    .max(255)
-    .openapi({ param: { name: "client_id", in: "path" } }),
-});
-
-/** A record as it is shown: never a secret or a hash. */
-function shown({ secrets, ...fields }: Client) {
-  return {
-    ...fields,
-    credentials: secrets.map(({ hash: _hash, ...times }) => times),
-  };
-}
-
-function shownWithSecret({
-  client,
-  client_secret,
-}: {
-  client: Client;
-  client_secret?: string;
-}) {
-  return {
-    ...shown(client),
-    ...(client_secret !== undefined && {
-      client_secret,
-      client_secret_expires_at: 0 as const,
-    }),
-  };
-}
 
 /** `/admin/clients`: who may ask for tokens. */
 export function clientRoutes(api: AdminApi): void {
@@ -221,16 +147,7 @@ export function clientRoutes(api: AdminApi): void {
       summary: "Give a client a new secret",
       request: {
         params: clientParameter,
-        body: json(
-          z.strictObject({
-            old_secret_ttl: duration.optional().meta({
-              description:
-                "How long the secrets so far stay in force. Left out: PT24H.",
-              example: "PT24H",
-            }),
-          }),
-          "How to go on with the old secrets.",
-        ),
+        body: json(secretRotation, "How to go on with the old secrets."),
       },
       responses: {
         201: json(

@@ -1,0 +1,190 @@
+/**
+ * Every way in which Baton says no, in one table: the precise reason for the log, and the standard
+ * error code, status and description for the wire (RFC 6749 section 5.2, RFC 8707 section 2).
+ */
+
+interface Refusal {
+  status: 400 | 401 | 404 | 405 | 409 | 413 | 500 | 503;
+  error: string;
+  /** Plain words for the client's developer; `subject` is the parameter or thing it is about. */
+  description: (subject: string) => string;
+}
+
+export const refusals = {
+  // The request itself (RFC 6749 section 5.2, invalid_request).
+  content_type_wrong: {
+    status: 400,
+    error: "invalid_request",
+    description: () => "The body has to be application/x-www-form-urlencoded.",
+  },
+  parameter_missing: {
+    status: 400,
+    error: "invalid_request",
+    description: (name) => `The parameter ${name} is missing.`,
+  },
+  parameter_repeated: {
+    status: 400,
+    error: "invalid_request",
+    description: (name) => `The parameter ${name} is there more than once.`,
+  },
+  two_authentication_methods: {
+    status: 400,
+    error: "invalid_request",
+    description: () =>
+      "The client authenticates by HTTP Basic and by client_secret at once; use one of them.",
+  },
+  two_client_ids: {
+    status: 400,
+    error: "invalid_request",
+    description: () =>
+      "client_id in the body is not the one in the Authorization header.",
+  },
+  body_too_large: {
+    status: 413,
+    error: "invalid_request",
+    description: () => "The body is larger than 16 KiB.",
+  },
+  path_unknown: {
+    status: 404,
+    error: "not_found",
+    description: () => "There is nothing at this path.",
+  },
+  method_not_allowed: {
+    status: 405,
+    error: "invalid_request",
+    description: (methods) => `This path answers to ${methods} only.`,
+  },
+
+  // Client authentication: one wording for all, so that nobody learns which clients exist.
+  client_id_missing: invalidClient(),
+  client_id_malformed: invalidClient(),
+  client_unknown: invalidClient(),
+  client_secret_wrong: invalidClient(),
+  client_authentication_method_wrong: invalidClient(),
+  basic_credentials_malformed: invalidClient(),
+
+  // The grant.
+  grant_type_unknown: {
+    status: 400,
+    error: "unsupported_grant_type",
+    description: () =>
+      "This server does not know that grant_type; its metadata lists those it knows.",
+  },
+  grant_type_not_allowed: {
+    status: 400,
+    error: "unauthorized_client",
+    description: (type) =>
+      `This client is not registered for the grant type ${type}.`,
+  },
+  refresh_token_malformed: invalidGrant("The refresh token is not valid."),
+  refresh_token_forged: invalidGrant("The refresh token is not valid."),
+  refresh_token_expired: invalidGrant(
+    "The refresh token has expired. The user has to sign in again.",
+  ),
+  refresh_token_of_another_client: invalidGrant(
+    "The refresh token is not valid.",
+  ),
+  family_ended: invalidGrant(
+    "The login of this refresh token has ended. The user has to sign in again.",
+  ),
+  refresh_token_reused: invalidGrant(
+    "The refresh token was already used, so its login was ended. The user has to sign in again.",
+  ),
+  scope_malformed: {
+    status: 400,
+    error: "invalid_scope",
+    description: () =>
+      "scope is not a list of scopes with one space between them.",
+  },
+  scope_not_granted: {
+    status: 400,
+    error: "invalid_scope",
+    description: () =>
+      "scope asks for more than was granted, or than the client may have.",
+  },
+  scope_all_lost: {
+    status: 400,
+    error: "invalid_scope",
+    description: () =>
+      "The client may not have any of the granted scopes any more.",
+  },
+  resource_not_allowed: {
+    status: 400,
+    error: "invalid_target",
+    description: () =>
+      "resource is not one that was granted and that the client may ask for.",
+  },
+
+  // The admin API.
+  admin_token_wrong: {
+    status: 401,
+    error: "invalid_token",
+    description: () =>
+      "Send Authorization: Bearer with the value of the secret ADMIN_TOKEN.",
+  },
+  admin_body_invalid: {
+    status: 400,
+    error: "invalid_request",
+    description: (problems) => problems,
+  },
+  admin_target_unknown: {
+    status: 404,
+    error: "not_found",
+    description: (what) => `There is no ${what}.`,
+  },
+  client_id_taken: {
+    status: 409,
+    error: "conflict",
+    description: () =>
+      "client_id: there is, or was, a client with this id; choose another.",
+  },
+  client_has_no_secret: {
+    status: 409,
+    error: "conflict",
+    description: () =>
+      "A client with token_endpoint_auth_method none has no secret.",
+  },
+  too_many_client_secrets: {
+    status: 409,
+    error: "conflict",
+    description: (most) =>
+      `The client already has ${most} secrets in force; end the old ones with old_secret_ttl PT0S.`,
+  },
+
+  // Our own faults. None of them consumes a token, and none gives details away.
+  storage_unavailable: {
+    status: 503,
+    error: "temporarily_unavailable",
+    description: () => "The server can not do this right now. Try again.",
+  },
+  configuration_malformed: serverError(),
+  record_malformed: serverError(),
+  unexpected: serverError(),
+} as const satisfies Record<string, Refusal>;
+
+function invalidClient() {
+  return {
+    status: 401,
+    error: "invalid_client",
+    description: () => "Client authentication failed.",
+  } as const;
+}
+
+function invalidGrant(sentence: string) {
+  return {
+    status: 400,
+    error: "invalid_grant",
+    description: () => sentence,
+  } as const;
+}
+
+function serverError() {
+  return {
+    status: 500,
+    error: "server_error",
+    description: () => "Something went wrong here.",
+  } as const;
+}
+
+/** Why a request was refused, precisely: for the log, never for the wire. */
+export type Reason = keyof typeof refusals;
