@@ -1,0 +1,36 @@
+import { clientCommands } from "./clients.ts";
+import { grantCommands } from "./grants.ts";
+import { newProgram, run } from "./program.ts";
+import { scopeCommands } from "./scopes.ts";
+import { type ProgramOptions, Session } from "./session.ts";
+import { devVarsPath } from "./wrangler.ts";
+
+const program = newProgram("baton")
+  .description("Manages a Baton server by its admin API.")
+  .option(
+    "--url <url>",
+    "the server (default: $BATON_URL, else http://localhost:8787)",
+  )
+  .option("--json", "print the API's JSON, for scripts")
+  .addHelpText(
+    "after",
+    `
+The admin token is taken from the environment variable BATON_ADMIN_TOKEN; for a server on this
+machine also from .dev.vars. It can't be given as an option, where others could read it.
+
+npm prints a heading of its own; a script wants it silent:
+  npm run --silent baton -- clients list --json
+
+Examples:
+  npm run baton -- scopes put read "Read your notes"
+  npm run baton -- clients create --id web --scope read
+  npm run baton -- grants create --client web --subject alice
+  BATON_URL=https://auth.example.com npm run baton -- clients list`,
+  );
+
+const session = new Session(() => program.opts<ProgramOptions>(), devVarsPath);
+scopeCommands(program, session);
+clientCommands(program, session);
+grantCommands(program, session);
+
+await run(program);

@@ -1,0 +1,143 @@
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { envLines, freshSecrets, type Secrets } from "./dev-vars.ts";
+import { Failure } from "./failure.ts";
+import {
+  freePort,
+  localUrl,
+  spawnWranglerDev,
+  whenListening,
+} from "./wrangler.ts";
+
+/** A slow machine needs a few seconds; what takes longer hangs. */
+const START_MS = 60_000;
+/** How long wrangler gets to end by itself. */
+const STOP_MS = 5_000;
+
+/**
+ * A server with secrets and state of its own, for the demo and for tests. When it is stopped, or this
+ * process ends in whatever way it can notice, neither a process nor a file of it is left.
+ */
+export class LocalServer {
+  readonly url: string;
+  readonly secrets: Secrets;
+  readonly #directory: string;
+  readonly #wrangler: ChildProcess;
+  #output = "";
+  #stopped: Promise<void> | undefined;
+
+  /** Starts it; `ready` tells when it is up. */
+  static async launch(secrets = freshSecrets()): Promise<LocalServer> {
+    return new LocalServer(await freePort(), secrets);
+  }
+
+  private constructor(port: number, secrets: Secrets) {
+    this.url = localUrl(port);
+    this.secrets = secrets;
+    this.#directory = mkdtempSync(join(tmpdir(), "baton-"));
+    process.once("exit", this.#cleanUp);
+
+    // A file, because anybody on the machine can read a command line.
+    const envFile = join(this.#directory, "secrets.env");
+    writeFileSync(envFile, envLines(secrets), { mode: 0o600 });
+    this.#wrangler = this.#spawn(port, envFile);
+    for (const stream of [this.#wrangler.stdout, this.#wrangler.stderr]) {
+      stream?.setEncoding("utf8").on("data", (text: string) => {
+        this.#output += text;
+      });
+    }
+  }
+
+  #spawn(port: number, envFile: string): ChildProcess {
+    const inside = (name: string) => join(this.#directory, name);
+    mkdirSync(inside("tmp"));
+    const options = [
+      ["--inspector-port", "0"],
+      ["--show-interactive-dev-session", "false"],
+      ["--persist-to", inside("state")],
+      // The last one: it takes all that follows it for files.
+      ["--env-file", envFile],
+    ];
+    return spawnWranglerDev(port, options.flat(), {
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
+      // A process group of its own, so that all of it can be ended.
+      detached: process.platform !== "win32",
+      env: {
+        TMPDIR: inside("tmp"),
+        // With the banner goes a look for updates at the registry.
+        WRANGLER_HIDE_BANNER: "true",
+        WRANGLER_CACHE_DIR: inside("cache"),
+        WRANGLER_LOG_PATH: inside("logs"),
+        WRANGLER_REGISTRY_PATH: inside("registry"),
+      },
+    });
+  }
+
+  /** What wrangler and the server have written so far. */
+  get output(): string {
+    return this.#output;
+  }
+
+  /** Resolves when it answers. @throws Failure if it can't start */
+  async ready(): Promise<void> {
+    const signal = AbortSignal.timeout(START_MS);
+    const late = once(signal, "abort").then(() => {
+      throw new Failure(
+        `The server was not up after ${START_MS / 1000} seconds.`,
+      );
+    });
+    await Promise.race([whenListening(this.#wrangler), late]);
+    const health = await fetch(`${this.url}/health`, { signal });
+    if (!health.ok) {
+      throw new Failure(
+        `The server is up, but not well: ${await health.text()}`,
+      );
+    }
+  }
+
+  /** Ends it and removes everything of it. May be called at any time, and more than once. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    if (this.#isRunning()) {
+      const ended = once(this.#wrangler, "exit");
+      this.#wrangler.kill("SIGTERM");
+      // Unreferenced: once wrangler has ended, the timer must not keep this process.
+      const late = sleep(STOP_MS, undefined, { ref: false });
+      await Promise.race([ended, late]);
+    }
+    this.#cleanUp();
+    process.off("exit", this.#cleanUp);
+  }
+
+  #isRunning(): boolean {
+    return (
+      this.#wrangler.exitCode === null && this.#wrangler.signalCode === null
+    );
+  }
+
+  /** Synchronous, because nothing else has a chance when the process ends. */
+  readonly #cleanUp = (): void => {
+    this.#killGroup();
+    rmSync(this.#directory, { recursive: true, force: true, maxRetries: 20 });
+  };
+
+  /** Wrangler ends its children itself; this is for the case that it could not. */
+  #killGroup(): void {
+    const { pid } = this.#wrangler;
+    if (pid === undefined) return;
+    try {
+      process.kill(-pid, "SIGKILL");
+    } catch {
+      // The group is gone already, as it should be, or the platform has none.
+      this.#wrangler.kill("SIGKILL");
+    }
+  }
+}

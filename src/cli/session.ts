@@ -1,0 +1,40 @@
+import type { z } from "zod";
+import { AdminClient, type AdminRequest } from "./admin-client.ts";
+import { findConnection } from "./connection.ts";
+import { say, toJson } from "./output.ts";
+
+/** What the options of the whole program say. */
+export interface ProgramOptions {
+  url?: string;
+  json?: boolean;
+}
+
+/** What every command does: ask the server that the options name, and show the answer their way. */
+export class Session {
+  readonly #options: () => ProgramOptions;
+  readonly #devVarsPath: string;
+
+  /** @param options read late: they are known only when the command line has been parsed */
+  constructor(options: () => ProgramOptions, devVarsPath: string) {
+    this.#options = options;
+    this.#devVarsPath = devVarsPath;
+  }
+
+  /** @throws Failure, with what to do about it */
+  async ask<S extends z.ZodType>(
+    request: AdminRequest<S>,
+  ): Promise<z.output<S>> {
+    const { url } = this.#options();
+    const connection = await findConnection(
+      url,
+      process.env,
+      this.#devVarsPath,
+    );
+    return new AdminClient(connection).ask(request);
+  }
+
+  /** As JSON with --json, else in the words that `describe` finds. */
+  show<T>(answer: T, describe: (answer: T) => string): void {
+    say(this.#options().json ? toJson(answer) : describe(answer));
+  }
+}

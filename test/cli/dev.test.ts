@@ -1,0 +1,152 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { envLines, freshSecrets } from "../../src/cli/dev-vars.ts";
+import { freePort } from "../../src/cli/wrangler.ts";
+import {
+  processesWith,
+  run,
+  start,
+  type Surroundings,
+  stubServer,
+  temporaryProject,
+} from "./support.ts";
+
+/** Its processes are known by the directory for temporary files. */
+function surroundings() {
+  const directory = temporaryProject();
+  const TMPDIR = join(directory, "tmp");
+  return {
+    directory,
+    TMPDIR,
+    devVars: join(directory, ".dev.vars"),
+    env: { TMPDIR, WRANGLER_REGISTRY_PATH: join(directory, "registry") },
+  };
+}
+
+/** Up on a free port. Another server that starts at the same time may want the usual inspector port. */
+async function startDev(surroundings: Surroundings) {
+  const port = await freePort();
+  const options = ["--port", String(port), "--inspector-port", "0"];
+  const dev = start("dev", options, surroundings);
+  await dev.says("--subject alice\n");
+  return { ...dev, url: `http://localhost:${port}` };
+}
+
+describe("npm run dev", () => {
+  test("makes secrets, serves as http://localhost:PORT, and baton finds the token", async () => {
+    const { directory, TMPDIR, devVars, env } = surroundings();
+    const dev = await startDev({ directory, env });
+    const { url } = dev;
+
+    expect(processesWith(TMPDIR).length).toBeGreaterThan(0);
+    const metadata = await fetch(
+      `${url}/.well-known/oauth-authorization-server`,
+    );
+    expect(await metadata.json()).toMatchObject({
+      issuer: url,
+      token_endpoint: `${url}/access_token`,
+    });
+    expect(
+      await run("baton", ["--url", url, "scopes", "put", "read", "Read"], {
+        directory,
+      }),
+    ).toMatchObject({ code: 0, stderr: "" });
+
+    dev.child.kill("SIGTERM");
+    const { stdout } = await dev.outcome();
+    expect(processesWith(TMPDIR)).toEqual([]);
+    expect(stdout).toMatch(
+      /^Wrote PRIVATE_KEY, ENCRYPTION_KEY and ADMIN_TOKEN to \.dev\.vars: /,
+    );
+    expect(stdout).toContain(`Baton serves at ${url}.`);
+    const { ADMIN_TOKEN } = secretsOf(devVars);
+    expect(stdout).not.toContain(ADMIN_TOKEN);
+  });
+
+  test("keeps the secrets and the state of the run before", async () => {
+    const { directory, devVars, env } = surroundings();
+    const scopes: unknown[] = [];
+    const vars: string[] = [];
+    for (const command of [
+      ["scopes", "put", "read", "Read your notes"],
+      ["scopes", "list"],
+    ]) {
+      const dev = await startDev({ directory, env });
+      const { stdout } = await run(
+        "baton",
+        [...command, "--json", "--url", dev.url],
+        { directory },
+      );
+      scopes.push(JSON.parse(stdout));
+      vars.push(readFileSync(devVars, "utf8"));
+      dev.child.kill("SIGINT");
+      await dev.outcome();
+    }
+    const scope = { scope: "read", description: "Read your notes" };
+    expect(scopes).toEqual([scope, { scopes: [scope] }]);
+    expect(vars[1]).toBe(vars[0]);
+  });
+
+  test("ends with npm when npm is ended", async () => {
+    const { directory, TMPDIR, env } = surroundings();
+    const dev = await startDev({ directory, env, npm: true });
+    dev.child.kill("SIGTERM");
+    await dev.outcome();
+    expect(processesWith(TMPDIR)).toEqual([]);
+  });
+
+  test("names the secret that is wrong; with --env-file it writes none", async () => {
+    const { directory, devVars, env } = surroundings();
+    const envFile = join(directory, "secrets.env");
+    writeFileSync(
+      envFile,
+      envLines({ ...freshSecrets(), ENCRYPTION_KEY: "short" }),
+    );
+    const port = String(await freePort());
+    const options = ["--port", port, "--inspector-port", "0"];
+    const dev = start("dev", [...options, "--env-file", envFile], {
+      directory,
+      env,
+    });
+    await dev.says("GET /health 503");
+    await dev.says("Baton can't work yet");
+    dev.child.kill("SIGTERM");
+    const { stdout } = await dev.outcome();
+    expect(stdout).toContain(
+      "Baton can't work yet:\n  ENCRYPTION_KEY has to be the base64 of 32 random bytes",
+    );
+    expect(stdout).not.toContain("Baton serves at");
+    expect(existsSync(devVars)).toBe(false);
+  });
+
+  test.each(["0", "65536", "-1", "http", "8787.5", ""])(
+    "refuses the port %j",
+    async (port) => {
+      const { directory, devVars } = surroundings();
+      const { code, stdout, stderr } = await run("dev", [`--port=${port}`], {
+        directory,
+      });
+      expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+      expect(stderr).toContain("It has to be a number from 1 to 65535.");
+      expect(existsSync(devVars)).toBe(false);
+    },
+  );
+
+  test("says that a port is in use, and what to do", async () => {
+    const { directory, devVars } = surroundings();
+    const { port } = await stubServer(() => undefined);
+    expect(await run("dev", ["--port", String(port)], { directory })).toEqual({
+      code: 1,
+      stdout: "",
+      stderr: `Port ${port} is in use by another program. End that one, or take another port: npm run dev -- --port ${port + 1}\n`,
+    });
+    expect(existsSync(devVars)).toBe(false);
+  });
+});
+
+function secretsOf(path: string): { ADMIN_TOKEN: string } {
+  const found = /^ADMIN_TOKEN='(.+)'$/m.exec(readFileSync(path, "utf8"))?.[1];
+  if (found === undefined) throw new Error("there is no ADMIN_TOKEN");
+  return { ADMIN_TOKEN: found };
+}

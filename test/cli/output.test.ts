@@ -1,0 +1,95 @@
+import type { RequestListener } from "node:http";
+import { describe, expect, test } from "vitest";
+import { run, start, stubServer } from "./support.ts";
+
+const env = { BATON_ADMIN_TOKEN: "the-admin-token-of-a-test" };
+
+function answering(body: unknown): RequestListener {
+  return (_request, response) => {
+    response.setHeader("Content-Type", "application/json");
+    response.end(JSON.stringify(body));
+  };
+}
+
+describe("baton's output", () => {
+  test.each(["scopes", "clients"])(
+    "an empty list of %s says how to make one",
+    async (things) => {
+      const { port } = await stubServer(answering({ [things]: [] }));
+      const url = `http://localhost:${port}`;
+      const { code, stdout } = await run(
+        "baton",
+        [things, "list", "--url", url],
+        { env },
+      );
+      expect(code).toBe(0);
+      expect(stdout).toMatch(
+        new RegExp(`^There are no ${things} yet. Make one with: ${things} `),
+      );
+    },
+  );
+
+  test("a reader that has gone is no error", async () => {
+    const { port } = await stubServer(answering({ scopes: [] }));
+    const baton = start(
+      "baton",
+      ["scopes", "list", "--url", `http://localhost:${port}`],
+      { env },
+    );
+    baton.child.stdout.destroy();
+    expect(await baton.outcome()).toEqual({ code: 0, stdout: "", stderr: "" });
+  });
+
+  test("an error in the words of the server can't steer the terminal", async () => {
+    const error_description = "no \u001b]0;title\u0007 such\nthing";
+    const { port } = await stubServer((request, response) => {
+      response.statusCode = 400;
+      answering({ error: "invalid_request", error_description })(
+        request,
+        response,
+      );
+    });
+    const list = ["scopes", "list", "--url", `http://localhost:${port}`];
+    expect(await run("baton", list, { env })).toEqual({
+      code: 1,
+      stdout: "",
+      stderr: "no \\u001b]0;title\\u0007 such\\u000athing\n",
+    });
+  });
+});
+
+describe("baton's help", () => {
+  test("is there for the program, and says how a script is to call it", async () => {
+    const { code, stdout, stderr } = await run("baton", ["--help"]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toContain("BATON_ADMIN_TOKEN");
+    expect(stdout).toContain("npm run --silent baton -- clients list --json");
+  });
+
+  test.each([
+    ["scopes", "list"],
+    ["scopes", "put"],
+    ["scopes", "delete"],
+    ["clients", "list"],
+    ["clients", "show"],
+    ["clients", "create"],
+    ["clients", "update"],
+    ["clients", "delete"],
+    ["clients", "rotate-secret"],
+    ["grants", "create"],
+  ])("is there for %s %s, with an example", async (...command) => {
+    const { code, stdout, stderr } = await run("baton", [...command, "--help"]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toContain(`npm run baton -- ${command.join(" ")}`);
+    expect(stdout).toMatch(/\nExamples:\n {2}npm run baton -- /);
+  });
+
+  test.each([[[]], [["clients"]], [["nonsense"]], [["clients", "nonsense"]]])(
+    "a command line that names no command is a usage error: %j",
+    async (args) => {
+      const { code, stdout, stderr } = await run("baton", args);
+      expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+      expect(stderr).toContain("help");
+    },
+  );
+});
