@@ -2,9 +2,11 @@ import { createApp } from "./app.ts";
 import { loadConfiguration } from "./config.ts";
 import type { Server } from "./oauth/server.ts";
 import { KvClientRepository } from "./platform/client-repository.ts";
-import { durableFamilies } from "./platform/family-repository.ts";
+import { DurableFamilies } from "./platform/family-repository.ts";
 import { KvScopeRepository } from "./platform/scope-repository.ts";
 
+export { RecordKeeper } from "./platform/record-keeper.ts";
+export { SubjectIndex } from "./platform/subject-index.ts";
 export { TokenFamily } from "./platform/token-family.ts";
 
 /** What an isolate needs, made once for each set of bindings. */
@@ -21,9 +23,9 @@ async function connect(env: Env): Promise<Server> {
   if (known) return known;
   const server = {
     ...(await loadConfiguration(env)),
-    clients: new KvClientRepository(env.KV),
-    scopes: new KvScopeRepository(env.KV),
-    families: durableFamilies(env.TOKEN_FAMILY),
+    clients: new KvClientRepository(env.KV, env.RECORD_KEEPER),
+    scopes: new KvScopeRepository(env.KV, env.RECORD_KEEPER),
+    families: new DurableFamilies(env.TOKEN_FAMILY, env.SUBJECT_INDEX),
   };
   servers.set(env, server);
   return server;

@@ -47,13 +47,19 @@ const malformed: [string, Record<string, unknown>, RegExp][] = [
   ["REFRESH_TOKEN_MAX_AGE", { REFRESH_TOKEN_MAX_AGE: "P101Y" }, /at most/],
   [
     "REFRESH_TOKEN_MAX_AGE",
-    { REFRESH_TOKEN_MAX_AGE: `P${"9".repeat(30)}Y` },
+    { REFRESH_TOKEN_MAX_AGE: "P999999999Y" },
     /at most/,
   ],
   [
     "REFRESH_TOKEN_RETRY_WINDOW",
     { REFRESH_TOKEN_RETRY_WINDOW: "PT1.5S" },
     /ISO 8601/,
+  ],
+  ["REFRESH_TOKEN_TTL", { REFRESH_TOKEN_TTL: "P30D12H" }, /ISO 8601/],
+  [
+    "REFRESH_TOKEN_RETRY_WINDOW",
+    { REFRESH_TOKEN_RETRY_WINDOW: "P2M" },
+    /longer than REFRESH_TOKEN_TTL/,
   ],
   ["CORS_ORIGINS", { CORS_ORIGINS: "*" }, /origin/],
   ["CORS_ORIGINS", { CORS_ORIGINS: "https://a.example.com," }, /origin/],
@@ -121,6 +127,7 @@ const malformed: [string, Record<string, unknown>, RegExp][] = [
     /belong together|malformed/,
   ],
   ["PRIVATE_KEY", { PRIVATE_KEY: await mixedHalves() }, /belong together/],
+  ["PRIVATE_KEY", { PRIVATE_KEY: good.PRIVATE_KEY.repeat(2) }, /JWK set/],
   ["PRIVATE_KEY", { PRIVATE_KEY: keys.publicPem }, /PUBLIC KEY/],
   ["PRIVATE_KEY", { PRIVATE_KEY: keys.damaged }, /damaged/],
   ["PRIVATE_KEY", { PRIVATE_KEY: keys.otherCurve }, /ES256/],

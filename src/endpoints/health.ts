@@ -2,11 +2,12 @@ import { OAuthError, type Problem } from "../oauth/errors.ts";
 import type { Server } from "../oauth/server.ts";
 import type { Endpoint } from "./endpoint.ts";
 
-/** How long a look through the client records holds: the endpoint is open to anybody. */
+/** How long a look at the records holds: the endpoint is open to anybody. */
 const KEEP_MS = 10_000;
 
 interface Look {
-  problems: Problem[];
+  failing: Problem[];
+  degraded: Problem[];
   at: number;
 }
 
@@ -23,28 +24,42 @@ export const healthEndpoint: Endpoint = {
   cors: false,
 
   async respond(c) {
-    let problems: Problem[] = [];
-    try {
-      const server = await c.var.connect();
-      await server.scopes.read();
-      problems = await clientProblems(server);
-    } catch (error) {
-      if (!(error instanceof OAuthError)) throw error;
-      problems = error.circumstances.problems ?? [
-        { name: "KV", problem: "does not answer" },
-      ];
-      return c.json({ status: "failing", problems }, 503);
-    }
-    return c.json(
-      problems.length > 0 ? { status: "degraded", problems } : { status: "ok" },
-    );
+    const { failing, degraded } = await look(c.var.connect);
+    const problems = [...failing, ...degraded];
+    if (problems.length > 0) c.var.log.fields.problems = problems;
+    if (failing.length > 0) return c.json({ status: "failing", problems }, 503);
+    if (degraded.length > 0) return c.json({ status: "degraded", problems });
+    return c.json({ status: "ok" });
   },
 };
 
-async function clientProblems(server: Server): Promise<Problem[]> {
-  const last = lastLooks.get(server);
-  if (last && Date.now() - last.at < KEEP_MS) return last.problems;
-  const problems = await server.clients.problems();
-  lastLooks.set(server, { problems, at: Date.now() });
-  return problems;
+async function look(connect: () => Promise<Server>): Promise<Omit<Look, "at">> {
+  try {
+    const server = await connect();
+    const last = lastLooks.get(server);
+    if (last && Date.now() - last.at < KEEP_MS) return last;
+    const failing = await problemsOf(() => server.scopes.read());
+    const degraded = failing.length > 0 ? [] : await server.clients.problems();
+    const now = { failing, degraded, at: Date.now() };
+    lastLooks.set(server, now);
+    return now;
+  } catch (error) {
+    return { failing: problemsIn(error), degraded: [] };
+  }
+}
+
+async function problemsOf(read: () => Promise<unknown>): Promise<Problem[]> {
+  try {
+    await read();
+    return [];
+  } catch (error) {
+    return problemsIn(error);
+  }
+}
+
+function problemsIn(error: unknown): Problem[] {
+  if (!(error instanceof OAuthError)) throw error;
+  return (
+    error.circumstances.problems ?? [{ name: "KV", problem: "does not answer" }]
+  );
 }

@@ -2,8 +2,9 @@ import type { z } from "zod";
 import type { clientMetadata } from "./client-metadata.ts";
 import { generateClientSecret, hashClientSecret } from "./client-secret.ts";
 import { after, type Seconds } from "./duration.ts";
-import type { Client, ClientSecret } from "./entities.ts";
+import type { Client, ClientSecret, ClientTombstone } from "./entities.ts";
 import { OAuthError } from "./errors.ts";
+import { lifetimesOf, windowOutlives } from "./lifetimes.ts";
 import { parseScope, scopeSet } from "./scope.ts";
 import type { Server } from "./server.ts";
 
@@ -13,6 +14,12 @@ type Metadata = {
   [Name in keyof typeof clientMetadata]?:
     z.output<(typeof clientMetadata)[Name]> | undefined;
 };
+
+/** A client's record, and its secret where it has a new one. */
+export interface ClientWithSecret {
+  client: Client;
+  client_secret?: string;
+}
 
 /** Null takes a field away (RFC 7396). */
 export type MetadataPatch = {
@@ -44,40 +51,41 @@ export async function registerClient(
     ...metadata
   }: Metadata & { client_id?: string | undefined },
   now: Seconds,
-): Promise<{ client: Client; client_secret?: string }> {
-  if (await server.clients.read(client_id))
-    throw new OAuthError("client_id_taken");
-  const client = await complete(server, {
-    client_id,
-    client_id_issued_at: now,
-    ...metadata,
-    secrets: [],
+): Promise<ClientWithSecret> {
+  const identity = { client_id, client_id_issued_at: now, secrets: [] };
+  const described = await complete(server, { ...identity, ...metadata });
+  const made = isPublic(described) ? undefined : await makeSecret(now);
+  const client = await server.clients.update(client_id, (current) => {
+    if (current()) throw new OAuthError("client_id_taken");
+    return made ? { ...described, secrets: [made.record] } : described;
   });
-  if (isPublic(client)) {
-    await server.clients.save(client);
-    return { client };
-  }
-  return addSecret(server, client, [], now);
+  return { client, ...(made && { client_secret: made.secret }) };
 }
 
-/** @throws OAuthError `admin_target_unknown`, `admin_body_invalid` */
+/**
+ * Changes what a client's record says of it. A client that becomes public loses its secrets, and has
+ * none when it becomes confidential again: it needs a new one.
+ *
+ * @throws OAuthError `admin_target_unknown`, `admin_body_invalid`
+ */
 export async function updateClient(
   server: Server,
   clientId: string,
   patch: MetadataPatch,
 ): Promise<Client> {
-  const changed: Record<string, unknown> = {
-    ...(await existing(server, clientId)),
-  };
-  for (const [name, value] of Object.entries(patch)) {
-    if (value === null) delete changed[name];
-    else changed[name] = value;
-  }
-  const client = await complete(server, changed as Identity & Metadata);
-  // A public client has no secret; one that is made confidential again gets a new one.
-  const saved = isPublic(client) ? { ...client, secrets: [] } : client;
-  await server.clients.save(saved);
-  return saved;
+  const catalogue = await server.scopes.read();
+  return server.clients.update(clientId, (current) => {
+    const before = living(current());
+    const changed: Record<string, unknown> = { ...before };
+    for (const [name, value] of Object.entries(patch)) {
+      if (value === null) delete changed[name];
+      else changed[name] = value;
+    }
+    // A scope that it has kept may have left the catalogue: that is no reason to refuse the rest.
+    const known = [...Object.keys(catalogue), ...scopeSet(before.scope)];
+    const client = completeWith(known, server, changed as Identity & Metadata);
+    return isPublic(client) ? { ...client, secrets: [] } : client;
+  });
 }
 
 /**
@@ -91,71 +99,78 @@ export async function rotateClientSecret(
   clientId: string,
   oldSecretTtl: string,
   now: Seconds,
-): Promise<{ client: Client; client_secret?: string }> {
-  const client = await existing(server, clientId);
-  if (isPublic(client)) throw new OAuthError("client_has_no_secret");
+): Promise<ClientWithSecret> {
   const end = after(oldSecretTtl, now);
-  const old = client.secrets
-    .map((secret) => ({
-      ...secret,
-      expires_at: Math.min(secret.expires_at ?? Infinity, end),
-    }))
-    .filter(({ expires_at }) => now < expires_at);
-  if (old.length >= MOST_SECRETS) {
-    throw new OAuthError("too_many_client_secrets", {
-      subject: String(MOST_SECRETS),
-    });
-  }
-  return addSecret(server, client, old, now);
+  const made = await makeSecret(now);
+  const client = await server.clients.update(clientId, (current) => {
+    const before = living(current());
+    if (isPublic(before)) throw new OAuthError("client_has_no_secret");
+    const old = before.secrets
+      .map((secret) => ({
+        ...secret,
+        expires_at: Math.min(secret.expires_at ?? Infinity, end),
+      }))
+      .filter(({ expires_at }) => now < expires_at);
+    if (old.length >= MOST_SECRETS) {
+      throw new OAuthError("too_many_client_secrets", {
+        subject: String(MOST_SECRETS),
+      });
+    }
+    return { ...before, secrets: [made.record, ...old] };
+  });
+  return { client, client_secret: made.secret };
 }
 
 /**
- * Deletes a client. Its id stays taken for as long as one of its families could live, so that no
- * family comes back to life with a new client of the same name.
+ * Deletes a client, also one whose record can't be read. Its id stays taken for as long as a family
+ * could live that was made today: its tokens and those of another client are not to be mixed up.
  *
  * @throws OAuthError `admin_target_unknown`
  */
-export async function deleteClient(
+export function deleteClient(
   server: Server,
   clientId: string,
   now: Seconds,
 ): Promise<void> {
-  const client = await existing(server, clientId);
-  const ages = [
-    client.refresh_token_max_age,
-    server.settings.refresh_token_max_age,
-  ];
-  const lastEnd = Math.max(
-    ...ages.map((age) => (age === undefined ? now : after(age, now))),
-  );
   const tombstone = { client_id: clientId, deleted_at: now };
-  await server.clients.bury(
-    tombstone,
-    Math.max(lastEnd - now, LEAST_KV_SECONDS),
-  );
+  return server.clients.bury(clientId, (current) => {
+    const client = livingUnlessMalformed(current);
+    const lifetimes = lifetimesOf(client ?? {}, server.settings);
+    const ages = [
+      lifetimes.refresh_token_max_age,
+      server.settings.refresh_token_max_age,
+    ];
+    const lastEnd = Math.max(...ages.map((age) => after(age, now)));
+    return { tombstone, seconds: Math.max(lastEnd - now, LEAST_KV_SECONDS) };
+  });
 }
 
-/** The client as it is stored now. @throws OAuthError `admin_target_unknown` */
-export async function existing(
-  server: Server,
-  clientId: string,
-): Promise<Client> {
-  const record = await server.clients.read(clientId);
+function livingUnlessMalformed(
+  current: () => Client | ClientTombstone | undefined,
+) {
+  try {
+    return living(current());
+  } catch (error) {
+    if (error instanceof OAuthError && error.reason === "record_malformed")
+      return undefined;
+    throw error;
+  }
+}
+
+/** A client that is there. @throws OAuthError `admin_target_unknown` */
+export function living(record: Client | ClientTombstone | undefined): Client {
   if (record && "secrets" in record) return record;
   throw new OAuthError("admin_target_unknown", { subject: "such client" });
 }
 
-async function addSecret(
-  server: Server,
-  client: Client,
-  old: ClientSecret[],
+async function makeSecret(
   now: Seconds,
-) {
-  const client_secret = generateClientSecret();
-  const hash = await hashClientSecret(client_secret);
-  const updated = { ...client, secrets: [{ hash, created_at: now }, ...old] };
-  await server.clients.save(updated);
-  return { client: updated, client_secret };
+): Promise<{ secret: string; record: ClientSecret }> {
+  const secret = generateClientSecret();
+  return {
+    secret,
+    record: { hash: await hashClientSecret(secret), created_at: now },
+  };
 }
 
 type Identity = Pick<Client, "client_id" | "client_id_issued_at" | "secrets">;
@@ -165,13 +180,31 @@ async function complete(
   server: Server,
   described: Identity & Metadata,
 ): Promise<Client> {
-  const scope = (parseScope(described.scope ?? "") ?? []).join(" ");
-  const catalogue = await server.scopes.read();
-  const unknown = scopeSet(scope).find(
-    (name) => !Object.hasOwn(catalogue, name),
+  return completeWith(
+    Object.keys(await server.scopes.read()),
+    server,
+    described,
   );
+}
+
+function completeWith(
+  knownScopes: readonly string[],
+  server: Server,
+  described: Identity & Metadata,
+): Client {
+  const scope = (parseScope(described.scope ?? "") ?? []).join(" ");
+  const unknown = scopeSet(scope).find((name) => !knownScopes.includes(name));
   if (unknown !== undefined)
     throw fieldError("scope", `${unknown} is not in the scope catalogue`);
+  // A configured window that is longer than this client's tokens is no mistake of the client's.
+  const windowIsOwn = described.refresh_token_retry_window !== undefined;
+  const outlived =
+    windowIsOwn && windowOutlives(lifetimesOf(described, server.settings));
+  if (outlived)
+    throw fieldError(
+      "refresh_token_retry_window",
+      `is longer than ${outlived}`,
+    );
   const {
     grant_types = defaultGrantTypes,
     redirect_uris = [],

@@ -13,6 +13,8 @@ interface Circumstances {
   problems?: Problem[];
   /** For the log: the client that could not authenticate, if there is such a client. */
   client_id?: string;
+  /** For the log: how a used token came back. */
+  reuse?: object;
   /** For the log only: the fault behind it. */
   cause?: unknown;
 }
@@ -22,6 +24,9 @@ export interface Problem {
   name: string;
   problem: string;
 }
+
+/** RFC 6749 section 5.2: what error_description may not hold. */
+const notInSentences = /[^\x20\x21\x23-\x5b\x5d-\x7e]/g;
 
 /** A refusal. Thrown anywhere, made into a response in one place (`app.ts`). */
 export class OAuthError extends Error {
@@ -45,7 +50,7 @@ export class OAuthError extends Error {
     const { subject = "", fields } = this.circumstances;
     return {
       error,
-      error_description: description(subject),
+      error_description: description(subject).replaceAll(notInSentences, "'"),
       ...(fields && { fields }),
     };
   }

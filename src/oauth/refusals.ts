@@ -90,6 +90,9 @@ export const refusals = {
   refresh_token_reused: invalidGrant(
     "The refresh token was already used, so its login was ended. The user has to sign in again.",
   ),
+  retry_differs: invalidGrant(
+    "The refresh token was already used, with another scope or resource; repeat that request, or go on with its answer.",
+  ),
   scope_malformed: {
     status: 400,
     error: "invalid_scope",

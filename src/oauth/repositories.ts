@@ -16,15 +16,35 @@ export interface ClientRepository {
   findAgain(clientId: string): Promise<Client | undefined>;
   /** What is stored right now: also a deleted client's tombstone. */
   read(clientId: string): Promise<Client | ClientTombstone | undefined>;
-  list(
-    limit: number,
-    cursor?: string,
-  ): Promise<{ clients: Client[]; cursor?: string }>;
-  save(client: Client): Promise<void>;
-  /** Leaves a tombstone for some seconds (at least 60). */
-  bury(tombstone: ClientTombstone, seconds: number): Promise<void>;
+  list(limit: number, cursor?: string): Promise<ClientPage>;
+  /**
+   * Makes or changes a client in one atomic step, whoever else changes it at the same time.
+   *
+   * @param change makes the new record; may be called again when somebody else was faster. `current`
+   *   throws `record_malformed` when what stands can't be read
+   */
+  update(
+    clientId: string,
+    change: (current: () => Client | ClientTombstone | undefined) => Client,
+  ): Promise<Client>;
+  /** Like `update`, and leaves a tombstone for some seconds (at least 60). */
+  bury(
+    clientId: string,
+    change: (current: () => Client | ClientTombstone | undefined) => {
+      tombstone: ClientTombstone;
+      seconds: number;
+    },
+  ): Promise<void>;
   /** The records that can't be read, among the first thousand. */
   problems(): Promise<Problem[]>;
+}
+
+export interface ClientPage {
+  clients: Client[];
+  /** The records of the page that can't be read. */
+  malformed: Problem[];
+  /** There is more. */
+  cursor?: string;
 }
 
 export interface ScopeRepository {
@@ -32,12 +52,17 @@ export interface ScopeRepository {
   catalogue(): Promise<ScopeCatalogue>;
   /** What is stored right now. */
   read(): Promise<ScopeCatalogue>;
-  save(catalogue: ScopeCatalogue): Promise<void>;
+  /** Changes the catalogue in one atomic step; `change` may be called again. */
+  update(
+    change: (current: ScopeCatalogue) => ScopeCatalogue,
+  ): Promise<ScopeCatalogue>;
 }
 
 /** What a family of refresh tokens is made of: one authorization of one subject for one client. */
 export interface NewFamily {
   client_id: string;
+  /** When that client was made: another one with the same id, later, has no part in the family. */
+  client_issued_at: Seconds;
   subject: string;
   /** The scopes and resources granted, which no exchange can widen. */
   scope: string[];
@@ -49,11 +74,22 @@ export interface NewFamily {
   expires_at: Seconds;
   /** When the family ends, however often it rotates. */
   ends_at: Seconds;
+  /** Which key makes the first token. */
+  key_id: number;
+}
+
+/** What shows that a token is of a family, and the family the client's. */
+export interface FamilyKey {
+  client_id: string;
+  client_issued_at: Seconds;
+  /** Left out where the token was an access token, whose signature says as much. */
+  secret_hash?: Uint8Array;
 }
 
 /** One attempt to exchange a refresh token, with all that the verdict depends on. */
-export interface ExchangeAttempt {
-  client_id: string;
+export interface ExchangeAttempt extends FamilyKey {
+  /** Unique: the same attempt may be made again when its answer was lost. */
+  attempt_id: string;
   generation: number;
   secret_hash: Uint8Array;
   scope: RequestedScope;
@@ -65,26 +101,88 @@ export interface ExchangeAttempt {
   now: Seconds;
   /** When the successor is to expire; never later than the family's end. */
   successor_expires_at: Seconds;
+  /** Which key would make the successor. */
+  key_id: number;
+  /** ISO 8601: for how long the used token may come back. */
+  retry_window: string;
+}
+
+/** How a used token came back: for the log. */
+export interface Reuse {
+  generation: number;
+  newest_generation: number;
+  /** Since the newest token was made. */
+  seconds_since_exchange: number;
+  looks_like: "late_retry" | "theft";
 }
 
 export type ExchangeResult =
   | {
       outcome: "exchanged";
+      /** The successor was there already: the answer to a retry. */
+      retried: boolean;
       subject: string;
       scope: string[];
       resource: string[];
       generation: number;
       expires_at: Seconds;
-      ends_at: Seconds;
+      /** Which key made the successor. */
+      key_id: number;
     }
+  | { outcome: "refused"; reason: Reason; reuse?: Reuse };
+
+export type RevocationResult =
+  | { outcome: "revoked" | "ended_before" }
   | { outcome: "refused"; reason: Reason };
 
+/** A living family. */
+export interface FamilyState {
+  client_id: string;
+  client_issued_at: Seconds;
+  subject: string;
+  scope: string[];
+  resource: string[];
+  secret_hash: Uint8Array;
+  generation: number;
+  created_at: Seconds;
+  last_used_at: Seconds;
+  expires_at: Seconds;
+}
+
 export interface FamilyRepository {
-  /** Makes a family near the caller; its first token has generation 1. Returns its id, 32 bytes. */
+  /**
+   * Makes a family near the caller; its first token has generation 1. When it returns, the subject's
+   * index has it.
+   *
+   * @returns the family's id, 32 bytes
+   */
   create(family: NewFamily): Promise<Uint8Array>;
   /** The one atomic step of a refresh. */
   exchange(
     familyId: Uint8Array,
     attempt: ExchangeAttempt,
   ): Promise<ExchangeResult>;
+  /** Ends a family. When it returns, no token of the family is good anywhere. */
+  revoke(familyId: Uint8Array, key?: FamilyKey): Promise<RevocationResult>;
+  /** A living family, or undefined. */
+  look(familyId: Uint8Array, now: Seconds): Promise<FamilyState | undefined>;
+  /** The living families of a subject, a page at a time. */
+  ofSubject(
+    subject: string,
+    now: Seconds,
+    limit: number,
+    cursor?: string,
+  ): Promise<{
+    grants: (FamilyState & { grant_id: string })[];
+    cursor?: string;
+  }>;
+  /**
+   * Ends every family of a subject: complete when it returns. When it throws it may have ended some,
+   * and can be called again.
+   *
+   * @returns how many it has ended
+   */
+  revokeAll(subject: string): Promise<number>;
+  /** The id that the admin API calls `grant_id`, as bytes; undefined if it names no family. */
+  parseGrantId(grantId: string): Uint8Array | undefined;
 }

@@ -1,9 +1,14 @@
+import type { Problem } from "./errors.ts";
+
 /** What one log line says of one request. Never a token, a secret or a code: only what is ours. */
 export interface LogFields {
-  endpoint?: string;
   grant_type?: string;
   /** Only of a client that exists: anything else could be a secret in the wrong field. */
   client_id?: string;
+  /** What /health has found. */
+  problems?: Problem[];
+  /** A used token came back inside its window, and got the successor that was there. */
+  retried?: true;
 }
 
 /** Collects what a request's log line will say; `app.ts` writes it. */

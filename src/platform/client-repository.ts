@@ -6,10 +6,14 @@ import {
   type ClientTombstone,
 } from "../oauth/entities.ts";
 import type { Problem } from "../oauth/errors.ts";
-import type { ClientRepository } from "../oauth/repositories.ts";
+import type { ClientPage, ClientRepository } from "../oauth/repositories.ts";
 import { KvRecords } from "./kv-records.ts";
+import type { RecordKeeper } from "./record-keeper.ts";
 
 const PREFIX = "client:";
+
+/** How many of KV's pages may hold nothing but tombstones before an empty page is shown. */
+const MOST_ROUNDS = 10;
 
 /** How many clients a health check looks at; a server with more learns of a bad one as it is used. */
 const MOST_CHECKED = 1_000;
@@ -18,8 +22,8 @@ const MOST_CHECKED = 1_000;
 export class KvClientRepository implements ClientRepository {
   readonly #records: KvRecords<Client | ClientTombstone>;
 
-  constructor(kv: KVNamespace) {
-    this.#records = new KvRecords(kv, schemaOf);
+  constructor(kv: KVNamespace, keepers: DurableObjectNamespace<RecordKeeper>) {
+    this.#records = new KvRecords(kv, keepers, schemaOf);
   }
 
   async find(clientId: string): Promise<Client | undefined> {
@@ -34,27 +38,51 @@ export class KvClientRepository implements ClientRepository {
     return this.#records.read(PREFIX + clientId);
   }
 
-  async list(
-    limit: number,
-    cursor?: string,
-  ): Promise<{ clients: Client[]; cursor?: string }> {
-    const { keys, ...next } = await this.#records.keys(PREFIX, limit, cursor);
-    const records = await this.#records.readAll(keys, (malformed) => {
-      throw malformed;
+  /** Tombstones take their places in KV's pages: goes on until there is something to show. */
+  async list(limit: number, from?: string): Promise<ClientPage> {
+    const page: ClientPage = { clients: [], malformed: [] };
+    let cursor = from;
+    for (let rounds = 0; rounds < MOST_ROUNDS; rounds++) {
+      const next = await this.#records.keys(PREFIX, limit, cursor);
+      const records = await this.#records.readAll(
+        next.keys,
+        ({ circumstances }) => {
+          page.malformed.push(...(circumstances.problems ?? []));
+        },
+      );
+      page.clients.push(...records.flatMap((record) => living(record) ?? []));
+      ({ cursor } = next);
+      if (
+        cursor === undefined ||
+        page.clients.length + page.malformed.length > 0
+      )
+        break;
+    }
+    return { ...page, ...(cursor !== undefined && { cursor }) };
+  }
+
+  async update(
+    clientId: string,
+    change: (current: () => Client | ClientTombstone | undefined) => Client,
+  ): Promise<Client> {
+    let client: Client | undefined;
+    await this.#records.update(PREFIX + clientId, (current) => {
+      client = change(current);
+      return { record: client };
     });
-    return {
-      clients: records.flatMap((record) => living(record) ?? []),
-      ...next,
-    };
+    return client!;
   }
 
-  save(client: Client): Promise<void> {
-    return this.#records.write(PREFIX + client.client_id, client);
-  }
-
-  bury(tombstone: ClientTombstone, seconds: number): Promise<void> {
-    return this.#records.write(PREFIX + tombstone.client_id, tombstone, {
-      expirationTtl: seconds,
+  async bury(
+    clientId: string,
+    change: (current: () => Client | ClientTombstone | undefined) => {
+      tombstone: ClientTombstone;
+      seconds: number;
+    },
+  ): Promise<void> {
+    await this.#records.update(PREFIX + clientId, (current) => {
+      const { tombstone, seconds } = change(current);
+      return { record: tombstone, expirationTtl: seconds };
     });
   }
 

@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { OAuthError } from "../oauth/errors.ts";
-import { reach } from "./reach.ts";
+import { reach, unavailable } from "./reach.ts";
+import { KV_LAG_MS, type RecordKeeper } from "./record-keeper.ts";
 
 /** How long an isolate trusts what it read. */
 const KEEP_MS = 60_000;
@@ -11,11 +12,29 @@ const MOST_ENTRIES = 1_000;
 /** KV's own cache at a location, in seconds: the shortest that it allows. */
 const KV_CACHE_TTL = 30;
 /** How many keys KV reads in one operation. */
-export const MOST_KEYS_AT_ONCE = 100;
+const MOST_KEYS_AT_ONCE = 100;
+/** How often a change is made anew because somebody else was faster: of many at once, one wins a round. */
+const MOST_TRIES = 50;
 
 interface Entry<T> {
   value: T | undefined;
-  readAt: number;
+  /** In place of a value: the record can't be read. */
+  malformed?: OAuthError;
+  /** Of what KV showed: it grows with each write; 0 for records that were put there by hand. */
+  revision: number;
+  /** When KV was asked for it. */
+  askedAt: number;
+  /** Until then somebody is asking again: others make do with what there is. */
+  askingUntil: number;
+  /** Until then this isolate's own write is newer than what KV may show. */
+  ownUntil: number;
+}
+
+/** A record as a change leaves it. */
+export interface Change<T> {
+  record: T;
+  /** Seconds, at least 60, after which it is gone. */
+  expirationTtl?: number;
 }
 
 /**
@@ -27,6 +46,7 @@ interface Entry<T> {
  */
 export class KvRecords<T> {
   readonly #kv: KVNamespace;
+  readonly #keepers: DurableObjectNamespace<RecordKeeper>;
   readonly #schemaOf: (key: string, record: unknown) => z.ZodType<T>;
   /** In the order of reading, so that the oldest is the first to go. */
   readonly #entries = new Map<string, Entry<T>>();
@@ -34,9 +54,11 @@ export class KvRecords<T> {
   /** @param schemaOf what the record at a key has to look like */
   constructor(
     kv: KVNamespace,
+    keepers: DurableObjectNamespace<RecordKeeper>,
     schemaOf: (key: string, record: unknown) => z.ZodType<T>,
   ) {
     this.#kv = kv;
+    this.#keepers = keepers;
     this.#schemaOf = schemaOf;
   }
 
@@ -52,10 +74,64 @@ export class KvRecords<T> {
 
   /** What KV holds now, as far as this location can know. */
   async read(key: string): Promise<T | undefined> {
-    const text = await reach(() =>
-      this.#kv.get(key, { cacheTtl: KV_CACHE_TTL }),
+    const askedAt = Date.now();
+    const { value: text, metadata } = await reach(() =>
+      this.#kv.getWithMetadata<{ revision?: number }>(key, {
+        cacheTtl: KV_CACHE_TTL,
+      }),
     );
-    return this.#keep(key, text === null ? undefined : this.#parse(key, text));
+    const revision = metadata?.revision ?? 0;
+    const entry = this.#entries.get(key);
+    if (entry) {
+      // An own write may have come in while KV was asked, or KV may not show it yet.
+      const ownIsNewer =
+        Date.now() < entry.ownUntil && revision < entry.revision;
+      if (ownIsNewer || askedAt < entry.askedAt) return valueOf(entry);
+    }
+    const read = { ...this.#tryParse(key, text), revision, askedAt };
+    return valueOf(this.#keep(key, { ...read, ownUntil: 0 }));
+  }
+
+  /**
+   * Changes a record in one atomic step, whoever else changes it at the same time; this isolate sees
+   * it at once, other locations within two minutes or so.
+   *
+   * @param change makes the new record of what stands (`current` throws if that can't be read); may
+   *   be called again when somebody else was faster
+   */
+  async update(
+    key: string,
+    change: (current: () => T | undefined) => Change<T>,
+  ): Promise<T> {
+    const ask = <R>(
+      call: (keeper: DurableObjectStub<RecordKeeper>) => Promise<R>,
+    ) => reach(() => call(this.#keepers.get(this.#keepers.idFromName(key))));
+    const standing = await ask(async (keeper) => await keeper.read(key));
+    if ("outcome" in standing) throw unavailable(standing.error);
+    let { text } = standing;
+    for (let tries = 0; tries < MOST_TRIES; tries++) {
+      const stood = text;
+      const { record, expirationTtl } = change(() =>
+        valueOf(this.#tryParse(key, stood)),
+      );
+      const next = JSON.stringify(record);
+      const result = await ask(
+        async (keeper) => await keeper.write(key, stood, next, expirationTtl),
+      );
+      if (result.outcome === "unavailable") throw unavailable(result.error);
+      if (result.outcome === "written") {
+        const { revision } = result;
+        this.#keep(key, {
+          value: record,
+          revision,
+          askedAt: Date.now(),
+          ownUntil: Date.now() + KV_LAG_MS,
+        });
+        return record;
+      }
+      text = result.text;
+    }
+    throw unavailable(`${MOST_TRIES} others were faster`);
   }
 
   /** Several records; malformed ones are passed over and told to `onMalformed`. */
@@ -70,13 +146,11 @@ export class KvRecords<T> {
         this.#kv.get(some, { cacheTtl: KV_CACHE_TTL }),
       );
       for (const [key, text] of texts) {
-        if (text === null) continue;
-        try {
-          records.push(this.#parse(key, text));
-        } catch (error) {
-          if (!(error instanceof OAuthError)) throw error;
-          onMalformed(error);
-        }
+        const entry = this.#entries.get(key);
+        const own = entry && Date.now() < entry.ownUntil;
+        const { value, malformed } = own ? entry : this.#tryParse(key, text);
+        if (malformed) onMalformed(malformed);
+        else if (value !== undefined) records.push(value);
       }
     }
     return records;
@@ -93,36 +167,36 @@ export class KvRecords<T> {
     };
   }
 
-  /** Writes a record; this isolate sees it at once, other locations within a minute or so. */
-  async write(
-    key: string,
-    record: T,
-    options: KVNamespacePutOptions = {},
-  ): Promise<void> {
-    await reach(() => this.#kv.put(key, JSON.stringify(record), options));
-    this.#keep(key, record);
-  }
-
   async #findNewerThan(
     key: string,
     milliseconds: number,
   ): Promise<T | undefined> {
     const entry = this.#entries.get(key);
-    const fresh =
-      entry !== undefined && Date.now() - entry.readAt < milliseconds;
-    return fresh ? entry.value : this.read(key);
+    if (!entry) return this.read(key);
+    const now = Date.now();
+    const age = now - entry.askedAt;
+    const fresh = age < (entry.malformed ? LOOK_AGAIN_MS : milliseconds);
+    // One asks, and not everybody who comes meanwhile; but nobody makes do for long.
+    const othersAsk =
+      now < entry.askingUntil && age < milliseconds + LOOK_AGAIN_MS;
+    if (fresh || othersAsk) return valueOf(entry);
+    entry.askingUntil = now + LOOK_AGAIN_MS;
+    try {
+      return await this.read(key);
+    } finally {
+      entry.askingUntil = 0;
+    }
   }
 
-  #keep(key: string, value: T | undefined): T | undefined {
+  #keep(key: string, read: Omit<Entry<T>, "askingUntil">): Entry<T> {
+    const entry = { ...read, askingUntil: 0 };
     this.#entries.delete(key);
-    this.#entries.set(key, { value, readAt: Date.now() });
+    this.#entries.set(key, entry);
     if (this.#entries.size > MOST_ENTRIES) {
-      for (const oldest of this.#entries.keys()) {
-        this.#entries.delete(oldest);
-        break;
-      }
+      const [oldest] = this.#entries.keys();
+      this.#entries.delete(oldest!);
     }
-    return value;
+    return entry;
   }
 
   #parse(key: string, text: string): T {
@@ -135,6 +209,27 @@ export class KvRecords<T> {
       `${issue?.path.join(".") || "the record"}: ${issue?.message}`,
     );
   }
+
+  #tryParse(
+    key: string,
+    text: string | null,
+  ): Pick<Entry<T>, "value" | "malformed"> {
+    if (text === null) return { value: undefined };
+    try {
+      return { value: this.#parse(key, text) };
+    } catch (error) {
+      if (!(error instanceof OAuthError)) throw error;
+      return { value: undefined, malformed: error };
+    }
+  }
+}
+
+function valueOf<T>({
+  value,
+  malformed,
+}: Pick<Entry<T>, "value" | "malformed">): T | undefined {
+  if (malformed) throw malformed;
+  return value;
 }
 
 function parseJson(key: string, text: string): unknown {

@@ -24,8 +24,10 @@ function readPem(text: string, passphrase: string | undefined): JWK {
   // Secret stores often keep a line break as backslash and n.
   const blocks = [...text.replaceAll("\\n", "\n").matchAll(pemBlock)];
   // There may be others: `openssl ecparam -genkey` writes the curve's parameters first.
-  const [pem, label = ""] =
-    blocks.find(([, name]) => name?.endsWith("PRIVATE KEY")) ?? [];
+  const keys = blocks.filter(([, name]) => name?.endsWith("PRIVATE KEY"));
+  if (keys.length > 1)
+    throw new KeyError("holds several PEMs: put several keys into a JWK set");
+  const [[pem, label = ""] = []] = keys;
   if (pem === undefined) {
     const [[, name] = []] = blocks;
     throw new KeyError(

@@ -1,16 +1,46 @@
 import { OAuthError } from "../oauth/errors.ts";
 
-/** A storage call failed: 503, and nothing was consumed. */
+/** One second: KV takes one write a second a key, and a Durable Object restarts in less. */
+export const RETRY_AFTER = { "Retry-After": "1" };
+
+/** How often a call is made at the most. */
+const MOST_TRIES = 3;
+/** Before the second try, give or take half; twice as long before the third. */
+const FIRST_PAUSE_MS = 50;
+
+/** Storage can't be reached: 503, and the caller may try again. */
+export function unavailable(cause: unknown): OAuthError {
+  return new OAuthError("storage_unavailable", { headers: RETRY_AFTER, cause });
+}
+
+/**
+ * Makes a storage call, and makes it again where that can help: after any fault but too much load and
+ * a fault of our own code. The answer may have been lost when the work was done already, so every call
+ * has to be one that may be repeated without harm.
+ *
+ * @param call takes a new stub each time: one that has failed stays broken
+ * @throws OAuthError `storage_unavailable`; a fault of our own code, in an object, goes through
+ */
 export async function reach<T>(call: () => Promise<T>): Promise<T> {
-  try {
-    return await call();
-  } catch (error) {
-    throw new OAuthError("storage_unavailable", {
-      headers: { "Retry-After": RETRY_AFTER_SECONDS },
-      cause: error,
-    });
+  for (let tries = 1; ; tries++) {
+    try {
+      return await call();
+    } catch (error) {
+      const { retryable, overloaded, remote } = faultOf(error);
+      if (remote && !retryable && !overloaded) throw error;
+      if (overloaded || tries === MOST_TRIES) throw unavailable(error);
+      await scheduler.wait(
+        FIRST_PAUSE_MS * 2 ** (tries - 1) * (0.5 + Math.random()),
+      );
+    }
   }
 }
 
-/** One second: KV takes one write a second a key, and a Durable Object restarts in less. */
-const RETRY_AFTER_SECONDS = "1";
+/** What the platform says of an exception of a Durable Object; `remote`: its code has thrown it. */
+function faultOf(error: unknown): {
+  retryable?: boolean;
+  overloaded?: boolean;
+  remote?: boolean;
+} {
+  return typeof error === "object" && error !== null ? error : {};
+}

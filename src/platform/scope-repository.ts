@@ -4,6 +4,7 @@ import {
 } from "../oauth/entities.ts";
 import type { ScopeRepository } from "../oauth/repositories.ts";
 import { KvRecords } from "./kv-records.ts";
+import type { RecordKeeper } from "./record-keeper.ts";
 
 const KEY = "scopes";
 
@@ -11,8 +12,8 @@ const KEY = "scopes";
 export class KvScopeRepository implements ScopeRepository {
   readonly #records: KvRecords<ScopeCatalogue>;
 
-  constructor(kv: KVNamespace) {
-    this.#records = new KvRecords(kv, () => scopeCatalogueRecord);
+  constructor(kv: KVNamespace, keepers: DurableObjectNamespace<RecordKeeper>) {
+    this.#records = new KvRecords(kv, keepers, () => scopeCatalogueRecord);
   }
 
   async catalogue(): Promise<ScopeCatalogue> {
@@ -23,7 +24,11 @@ export class KvScopeRepository implements ScopeRepository {
     return (await this.#records.read(KEY)) ?? {};
   }
 
-  save(catalogue: ScopeCatalogue): Promise<void> {
-    return this.#records.write(KEY, catalogue);
+  update(
+    change: (current: ScopeCatalogue) => ScopeCatalogue,
+  ): Promise<ScopeCatalogue> {
+    return this.#records.update(KEY, (current) => ({
+      record: change(current() ?? {}),
+    }));
   }
 }

@@ -1,5 +1,6 @@
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { countingBindings } from "../support/counting.ts";
 import { refusal, server, serverWith } from "../support/server.ts";
 
 /** Records in KV are checked as they are read; one that is malformed names itself. */
@@ -96,7 +97,14 @@ describe("a client record that is malformed", () => {
       expect([health.status, body.status]).toEqual([200, "degraded"]);
       expect(body.problems).toEqual([named]);
       expect(errors.join() + JSON.stringify(body)).not.toContain("secret-text");
-      expect((await fresh.admin("GET", "/clients")).status).toBe(500);
+      const list = await fresh.expectAdmin<{ malformed: object[] }>(
+        "GET",
+        "/clients",
+      );
+      expect(list.malformed).toEqual([named]);
+      expect((await fresh.admin("GET", `/clients/${client_id}`)).status).toBe(
+        500,
+      );
       await env.KV.delete(`client:${client_id}`);
     },
   );
@@ -122,6 +130,63 @@ describe("a client record that is malformed", () => {
       "x",
     );
     expect(await refusal(response)).toEqual([401, "invalid_client"]);
+  });
+});
+
+describe("a client record that can't be read", () => {
+  it("can be deleted, keeps its id taken, and can't be changed or made anew", async () => {
+    const client_id = crypto.randomUUID();
+    await env.KV.put(`client:${client_id}`, "not json");
+    const fresh = freshServer();
+    const path = `/clients/${client_id}`;
+    expect(
+      (await fresh.admin("PATCH", path, { client_name: "x" })).status,
+    ).toBe(500);
+    expect((await fresh.admin("POST", "/clients", { client_id })).status).toBe(
+      500,
+    );
+    expect((await fresh.admin("DELETE", path)).status).toBe(204);
+    expect((await fresh.admin("GET", path)).status).toBe(404);
+    expect((await fresh.admin("POST", "/clients", { client_id })).status).toBe(
+      409,
+    );
+    expect(await (await fresh.http("/health")).json()).toEqual({
+      status: "ok",
+    });
+  });
+});
+
+describe("an admin call whose answer is lost inside", () => {
+  it("is done once, and its caller learns the secret that works", async () => {
+    let lost = 0;
+    const RECORD_KEEPER = {
+      idFromName: (name: string) => env.RECORD_KEEPER.idFromName(name),
+      get: (id: DurableObjectId) => ({
+        read: (key: string) => env.RECORD_KEEPER.get(id).read(key),
+        async write(key: string, expected: string | null, text: string) {
+          const result = await env.RECORD_KEEPER.get(id).write(
+            key,
+            expected,
+            text,
+          );
+          lost += 1;
+          if (lost % 3 !== 0)
+            throw Object.assign(new Error("lost"), { retryable: true });
+          return result;
+        },
+      }),
+    };
+    const lossy = serverWith({ RECORD_KEEPER });
+    const client = await lossy.makeClient();
+    const rotated = await lossy.expectAdmin<{
+      client_secret: string;
+      credentials: object[];
+    }>("POST", `/clients/${client.client_id}/secrets`);
+    expect(lost).toBe(6);
+    expect(rotated.credentials).toHaveLength(2);
+    const { client_secret } = rotated;
+    const { refresh_token } = await server.login(client);
+    await server.expectRefresh({ ...client, client_secret }, refresh_token);
   });
 });
 
@@ -158,6 +223,25 @@ describe("a scope record that is malformed", () => {
 });
 
 describe("/health", () => {
+  it("says in its log line what it has found", async () => {
+    await env.KV.put("scopes", "{");
+    await freshServer().http("/health");
+    expect(JSON.parse(errors.at(-1) ?? "")).toMatchObject({
+      endpoint: "/health",
+      outcome: "failing",
+      problems: [{ name: "scopes" }],
+    });
+  });
+
+  it("costs one look in ten seconds, however often it is asked", async () => {
+    const { calls, bindings } = countingBindings();
+    const counted = serverWith(bindings);
+    await counted.http("/health");
+    const first = calls.kvRead;
+    for (let n = 0; n < 20; n++) await counted.http("/health");
+    expect(calls.kvRead).toBe(first);
+  });
+
   it("sees within ten seconds that a client record was mended", async () => {
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
     const fresh = freshServer();
@@ -173,15 +257,114 @@ describe("/health", () => {
   });
 });
 
+interface KvAnswer {
+  value: string | null;
+  metadata: unknown;
+}
+
+/** Records over a KV of our own making. */
+async function recordsOf(
+  answer: () => { value: string | null; metadata: unknown },
+) {
+  const { KvRecords } = await import("../../src/platform/kv-records.ts");
+  const { z } = await import("zod");
+  const get = vi.fn(async () => answer());
+  const kv = { getWithMetadata: get } as unknown as KVNamespace;
+  return {
+    get,
+    records: new KvRecords(kv, env.RECORD_KEEPER, () => z.string()),
+  };
+}
+
 describe("what an isolate keeps", () => {
+  it("never goes back in time: its own write stays, though KV may still show what stood before", async () => {
+    const key = `test:${crypto.randomUUID()}`;
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
+    const old = { value: '"old"', metadata: { revision: 1 } };
+    const slow = Promise.withResolvers<KvAnswer>();
+    const { records, get } = await recordsOf(() => old);
+    expect(await records.find(key)).toBe("old");
+    get.mockReturnValueOnce(slow.promise);
+    const reading = records.read(key);
+    await records.update(key, () => ({ record: "new" }));
+    slow.resolve(old);
+    expect(await reading).toBe("new");
+    const written = Date.now();
+    for (const seconds of [0, 1, 30, 59, 61, 90, 119]) {
+      vi.setSystemTime(written + seconds * 1000);
+      expect(await records.find(key)).toBe("new");
+      expect(await records.findAgain(key)).toBe("new");
+      expect(await records.read(key)).toBe("new");
+    }
+  });
+
+  it("is not older than what was asked for later: a slow answer does not replace a newer one", async () => {
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
+    const slow = Promise.withResolvers<KvAnswer>();
+    const { records, get } = await recordsOf(() => ({
+      value: '"new"',
+      metadata: null,
+    }));
+    get.mockReturnValueOnce(slow.promise);
+    const early = records.read("key");
+    vi.advanceTimersByTime(10);
+    expect(await records.read("key")).toBe("new");
+    slow.resolve({ value: '"old"', metadata: null });
+    await early;
+    expect(await records.find("key")).toBe("new");
+  });
+
+  it("is no answer once it is old and KV does not answer: 503, for everybody who asks", async () => {
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
+    const { records, get } = await recordsOf(() => ({
+      value: '"good"',
+      metadata: null,
+    }));
+    expect(await records.find("key")).toBe("good");
+    get.mockRejectedValue(new Error("KV is down"));
+    vi.advanceTimersByTime(59_000);
+    expect(await records.find("key")).toBe("good");
+    for (let n = 0; n < 3; n++) {
+      vi.advanceTimersByTime(3000);
+      await expect(records.find("key")).rejects.toThrow("storage_unavailable");
+      await expect(records.findAgain("key")).rejects.toThrow(
+        "storage_unavailable",
+      );
+    }
+  });
+
+  it("gives way to what another location has written since", async () => {
+    const key = `test:${crypto.randomUUID()}`;
+    const { records } = await recordsOf(() => ({
+      value: '"newer"',
+      metadata: { revision: Date.now() + 1000 },
+    }));
+    await records.update(key, () => ({ record: "own" }));
+    expect(await records.read(key)).toBe("newer");
+  });
+
+  it("is looked past once a second, also by two hundred at once, also where it is malformed", async () => {
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
+    for (const value of ['"good"', "malformed"]) {
+      const { records, get } = await recordsOf(() => ({
+        value,
+        metadata: null,
+      }));
+      await records.find("key").catch(() => "malformed");
+      vi.advanceTimersByTime(1000);
+      const many = Array.from({ length: 200 }, () => records.findAgain("key"));
+      await Promise.allSettled(many);
+      for (let n = 0; n < 20; n++)
+        await Promise.allSettled([records.find("key")]);
+      expect(get).toHaveBeenCalledTimes(2);
+    }
+  });
+
   it("is bounded: a flood of client ids does not grow it for ever", async () => {
-    const { KvRecords } = await import("../../src/platform/kv-records.ts");
-    const { z } = await import("zod");
-    const get = vi.fn(() => Promise.resolve(null));
-    const records = new KvRecords(
-      { ...env.KV, get } as unknown as KVNamespace,
-      () => z.string(),
-    );
+    const { records, get } = await recordsOf(() => ({
+      value: null,
+      metadata: null,
+    }));
     for (let n = 0; n < 1500; n++) await records.find(`client:${n}`);
     expect(get).toHaveBeenCalledTimes(1500);
     await records.find("client:1499");

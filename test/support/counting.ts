@@ -8,7 +8,8 @@ export function countingBindings() {
       const method: unknown = Reflect.get(kv, name);
       if (typeof method !== "function") return method;
       return (...args: unknown[]) => {
-        if (name === "get" || name === "list") calls.kvRead += 1;
+        if (["get", "getWithMetadata", "list"].includes(String(name)))
+          calls.kvRead += 1;
         else calls.kvWrite += 1;
         return method.apply(kv, args);
       };

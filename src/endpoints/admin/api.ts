@@ -35,6 +35,8 @@ const refusals = {
   ),
   401: json(errorBody, "The admin token is missing or wrong."),
   404: json(errorBody, "There is no such thing, or the admin API is off."),
+  413: json(errorBody, "The body is larger than 16 KiB."),
+  500: json(errorBody, "Something went wrong here; /health may say what."),
   503: json(
     errorBody,
     "Storage can not be reached. Try again after `Retry-After` seconds.",
@@ -56,6 +58,15 @@ export function adminRoute<R extends Omit<RouteConfig, "getRoutingPath">>(
 export function conflict(description: string) {
   return { 409: json(errorBody, description) };
 }
+
+/** As many as KV reads in one operation, and objects are asked at once. */
+const MOST_A_PAGE = 100;
+
+/** What a list may be asked for. */
+export const pageQuery = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(MOST_A_PAGE).default(MOST_A_PAGE),
+  cursor: z.string().max(1024).optional(),
+});
 
 export function newAdminApi(): AdminApi {
   return new OpenAPIHono<AppEnv>({

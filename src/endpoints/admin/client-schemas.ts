@@ -66,10 +66,7 @@ export const secretRotation = z.strictObject({
 });
 
 export const clientParameter = z.object({
-  client_id: z
-    .string()
-    .max(255)
-    .openapi({ param: { name: "client_id", in: "path" } }),
+  client_id: clientId.openapi({ param: { name: "client_id", in: "path" } }),
 });
 
 /** A record as it is shown: never a secret or a hash. */

@@ -1,13 +1,13 @@
 import { z } from "@hono/zod-openapi";
 import {
   deleteClient,
-  existing,
+  living,
   registerClient,
   rotateClientSecret,
   updateClient,
 } from "../../oauth/client-registration.ts";
 import { now } from "../endpoint.ts";
-import { type AdminApi, adminRoute, conflict, json } from "./api.ts";
+import { type AdminApi, adminRoute, conflict, json, pageQuery } from "./api.ts";
 import {
   client,
   clientParameter,
@@ -18,9 +18,6 @@ import {
   shown,
   shownWithSecret,
 } from "./client-schemas.ts";
-
-/** As many as KV reads in one operation. */
-const MOST_CLIENTS_A_PAGE = 100;
 
 /** `/admin/clients`: who may ask for tokens. */
 export function clientRoutes(api: AdminApi): void {
@@ -57,20 +54,19 @@ export function clientRoutes(api: AdminApi): void {
       path: "/clients",
       summary: "List the clients, a page at a time",
       request: {
-        query: z.strictObject({
-          limit: z.coerce
-            .number()
-            .int()
-            .min(1)
-            .max(MOST_CLIENTS_A_PAGE)
-            .default(MOST_CLIENTS_A_PAGE),
-          cursor: z.string().max(1024).optional(),
-        }),
+        query: pageQuery,
       },
       responses: {
         200: json(
           z.object({
             clients: z.array(client),
+            malformed: z
+              .array(z.object({ name: z.string(), problem: z.string() }))
+              .optional()
+              .meta({
+                description:
+                  "Records that can not be read; they can be deleted.",
+              }),
             cursor: z
               .string()
               .optional()
@@ -82,8 +78,19 @@ export function clientRoutes(api: AdminApi): void {
     }),
     async (c) => {
       const { limit, cursor } = c.req.valid("query");
-      const page = await (await c.var.connect()).clients.list(limit, cursor);
-      return c.json({ ...page, clients: page.clients.map(shown) }, 200);
+      const server = await c.var.connect();
+      const { clients, malformed, ...next } = await server.clients.list(
+        limit,
+        cursor,
+      );
+      return c.json(
+        {
+          clients: clients.map(shown),
+          ...(malformed.length > 0 && { malformed }),
+          ...next,
+        },
+        200,
+      );
     },
   );
 
@@ -98,7 +105,9 @@ export function clientRoutes(api: AdminApi): void {
     async (c) => {
       const server = await c.var.connect();
       return c.json(
-        shown(await existing(server, c.req.valid("param").client_id)),
+        shown(
+          living(await server.clients.read(c.req.valid("param").client_id)),
+        ),
         200,
       );
     },

@@ -58,14 +58,16 @@ export function scopeRoutes(api: AdminApi): void {
       const { scopes } = await c.var.connect();
       const name = c.req.valid("param").scope;
       const entry = c.req.valid("json");
-      const catalogue = { ...(await scopes.read()), [name]: entry };
-      if (Object.keys(catalogue).length > MOST_SCOPES) {
-        throw fieldError(
-          "scope",
-          `the catalogue is full (${MOST_SCOPES} scopes)`,
-        );
-      }
-      await scopes.save(catalogue);
+      await scopes.update((before) => {
+        const catalogue = { ...before, [name]: entry };
+        if (Object.keys(catalogue).length > MOST_SCOPES) {
+          throw fieldError(
+            "scope",
+            `the catalogue is full (${MOST_SCOPES} scopes)`,
+          );
+        }
+        return catalogue;
+      });
       return c.json({ scope: name, ...entry }, 200);
     },
   );
@@ -80,11 +82,16 @@ export function scopeRoutes(api: AdminApi): void {
     }),
     async (c) => {
       const { scopes } = await c.var.connect();
-      const { [c.req.valid("param").scope]: removed, ...catalogue } =
-        await scopes.read();
-      if (!removed)
-        throw new OAuthError("admin_target_unknown", { subject: "such scope" });
-      await scopes.save(catalogue);
+      const name = c.req.valid("param").scope;
+      await scopes.update((before) => {
+        if (!Object.hasOwn(before, name)) {
+          throw new OAuthError("admin_target_unknown", {
+            subject: "such scope",
+          });
+        }
+        const { [name]: _removed, ...rest } = before;
+        return rest;
+      });
       return c.body(null, 204);
     },
   );

@@ -1,3 +1,4 @@
+import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import {
@@ -136,6 +137,13 @@ describe("POST /admin/clients", () => {
     ["access_token_ttl", { access_token_ttl: 3600 }],
     ["access_token_ttl", { access_token_ttl: "PT0S" }],
     ["refresh_token_ttl", { refresh_token_ttl: "-P1D" }],
+    ["refresh_token_ttl", { refresh_token_ttl: "P1Y6" }],
+    ["refresh_token_ttl", { refresh_token_ttl: "P7DT" }],
+    ["refresh_token_ttl", { refresh_token_ttl: "PT1HT30M" }],
+    ["refresh_token_ttl", { refresh_token_ttl: "P1M1Y" }],
+    ["refresh_token_ttl", { refresh_token_ttl: "PT30M1H" }],
+    ["refresh_token_ttl", { refresh_token_ttl: "PT1H30" }],
+    ["refresh_token_ttl", { refresh_token_ttl: "P30D12H" }],
     ["refresh_token_max_age", { refresh_token_max_age: "P1000Y" }],
     ["refresh_token_retry_window", { refresh_token_retry_window: "soon" }],
     ["client_secret", { client_secret: "mine" }],
@@ -182,7 +190,37 @@ describe("POST /admin/clients", () => {
   });
 });
 
+describe("an id that no client can have", () => {
+  it.each(["%E2%82%AC".repeat(255), "%C3%BC", "x".repeat(256), "a%00b"])(
+    "is 400 in a path (%#)",
+    async (id) => {
+      for (const method of ["GET", "DELETE"]) {
+        const response = await server.admin(method, `/clients/${id}`);
+        expect(Object.keys(await fieldErrors(response))).toEqual(["client_id"]);
+      }
+    },
+  );
+});
+
 describe("GET /admin/clients", () => {
+  it("does not show empty pages for deleted clients", async () => {
+    for (let n = 0; n < 5; n++) {
+      const { client_id } = await server.makeClient({
+        client_id: `!deleted-${crypto.randomUUID()}`,
+      });
+      await server.expectAdmin(
+        "DELETE",
+        `/clients/${encodeURIComponent(client_id)}`,
+      );
+    }
+    await server.makeClient();
+    const page = await server.expectAdmin<{ clients: object[] }>(
+      "GET",
+      "/clients?limit=2",
+    );
+    expect(page.clients.length).toBeGreaterThan(0);
+  });
+
   it("lists every client once, a page at a time, and never a secret or a hash", async () => {
     const made = new Set<string>();
     for (let n = 0; n < 7; n++) made.add((await server.makeClient()).client_id);
@@ -260,6 +298,26 @@ describe("PATCH /admin/clients/{client_id}", () => {
     expect(await server.expectAdmin("GET", path)).toEqual(before);
   });
 
+  it("goes on with a scope that has left the catalogue, but takes no new one", async () => {
+    await server.makeScopes("leaving");
+    const client = await server.makeClient({ scope: "read leaving" });
+    const path = `/clients/${client.client_id}`;
+    await server.expectAdmin("DELETE", "/scopes/leaving");
+    await server.expectAdmin("PATCH", path, {
+      grant_types: ["authorization_code"],
+    });
+    await server.expectAdmin("PATCH", path, { scope: "leaving" });
+    const other = await server.makeClient({ scope: "read" });
+    const response = await server.admin(
+      "PATCH",
+      `/clients/${other.client_id}`,
+      {
+        scope: "read leaving",
+      },
+    );
+    expect(Object.keys(await fieldErrors(response))).toEqual(["scope"]);
+  });
+
   it("takes the secrets of a client that becomes public", async () => {
     const client = await server.makeClient();
     const path = `/clients/${client.client_id}`;
@@ -304,29 +362,121 @@ describe("DELETE /admin/clients/{client_id}", () => {
   });
 
   it("keeps the id taken for as long as one of its families could live", async () => {
-    const put = vi.fn<KVNamespace["put"]>();
-    const KV = new Proxy(env.KV, {
-      get: (kv, name) => {
-        const method: unknown = Reflect.get(kv, name);
-        return name === "put"
-          ? put
-          : typeof method === "function"
-            ? method.bind(kv)
-            : method;
-      },
-    });
-    const watched = serverWith({ KV, REFRESH_TOKEN_MAX_AGE: "P10D" });
-    const [byDefault, byItself] = [
-      await server.makeClient(),
-      await server.makeClient({ refresh_token_max_age: "P20D" }),
-    ];
-    await watched.admin("DELETE", `/clients/${byDefault.client_id}`);
-    await watched.admin("DELETE", `/clients/${byItself.client_id}`);
-    const day = 86_400;
-    expect(put.mock.calls.map(([, , options]) => options)).toEqual([
-      { expirationTtl: 10 * day },
-      { expirationTtl: 20 * day },
+    const shortLived = serverWith({ REFRESH_TOKEN_MAX_AGE: "P10D" });
+    const byDefault = await server.makeClient();
+    const byItself = await server.makeClient({ refresh_token_max_age: "P20D" });
+    const days = async ({ client_id }: TestClient) => {
+      await shortLived.expectAdmin("DELETE", `/clients/${client_id}`);
+      const { keys } = await env.KV.list({ prefix: `client:${client_id}` });
+      return ((keys[0]?.expiration ?? 0) - Date.now() / 1000) / 86_400;
+    };
+    expect(await days(byDefault)).toBeCloseTo(10, 2);
+    expect(await days(byItself)).toBeCloseTo(20, 2);
+  });
+
+  it("does not let an old family live on under a later client with the same id", async () => {
+    const client_id = crypto.randomUUID();
+    const first = await server.makeClient({ client_id });
+    const { refresh_token, access_token } = await server.login(first);
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 10_000 });
+    // What stands after the tombstone is gone: nothing.
+    await server.expectAdmin("DELETE", `/clients/${client_id}`);
+    await env.KV.delete(`client:${client_id}`);
+    vi.advanceTimersByTime(180_000);
+    await runDurableObjectAlarm(
+      env.RECORD_KEEPER.get(
+        env.RECORD_KEEPER.idFromName(`client:${client_id}`),
+      ),
+    );
+    const second = await serverWith({}).makeClient({ client_id });
+    const later = serverWith({});
+    expect(await refusal(await later.refresh(second, refresh_token))).toEqual([
+      400,
+      "invalid_grant",
     ]);
+    const asked = await later.http("/introspect", {
+      method: "POST",
+      body: new URLSearchParams({
+        client_id,
+        client_secret: second.client_secret,
+        token: access_token,
+      }),
+    });
+    expect(await asked.json()).toEqual({ active: false });
+  });
+});
+
+describe("changes at the same time", () => {
+  it("of a client never undo its deletion", async () => {
+    for (let round = 0; round < 10; round++) {
+      const client = await server.makeClient();
+      const { refresh_token } = await server.login(client);
+      const path = `/clients/${client.client_id}`;
+      const [deleted] = await Promise.all([
+        server.admin("DELETE", path),
+        server.admin("PATCH", path, { client_name: "New" }),
+        serverWith({}).admin("PATCH", path, { client_name: "Other" }),
+      ]);
+      expect(deleted.status).toBe(204);
+      expect((await server.admin("GET", path)).status).toBe(404);
+      const response = await server.refresh(client, refresh_token);
+      expect(await refusal(response)).toEqual([401, "invalid_client"]);
+    }
+  });
+
+  it("of a client never bring back a secret that was ended, or lose the new one", async () => {
+    for (let round = 0; round < 10; round++) {
+      const client = await server.makeClient();
+      const { refresh_token } = await server.login(client);
+      const path = `/clients/${client.client_id}`;
+      const [rotated] = await Promise.all([
+        server.expectAdmin<TestClient>("POST", `${path}/secrets`, {
+          old_secret_ttl: "PT0S",
+        }),
+        server.expectAdmin("PATCH", path, { client_name: "New" }),
+      ]);
+      const old = await server.refresh(client, refresh_token);
+      expect(await refusal(old)).toEqual([401, "invalid_client"]);
+      await server.expectRefresh(rotated, refresh_token);
+    }
+  });
+
+  it("give every caller a secret that works", async () => {
+    const client = await server.makeClient();
+    const path = `/clients/${client.client_id}/secrets`;
+    const rotated = await Promise.all(
+      [1, 2, 3, 4].map(() => server.expectAdmin<TestClient>("POST", path, {})),
+    );
+    for (const { client_secret } of [client, ...rotated]) {
+      const { refresh_token } = await server.login(client);
+      await server.expectRefresh({ ...client, client_secret }, refresh_token);
+    }
+  });
+
+  it("make one client of one id", async () => {
+    const client_id = crypto.randomUUID();
+    const responses = await Promise.all(
+      Array.from({ length: 10 }, () =>
+        server.admin("POST", "/clients", { client_id }),
+      ),
+    );
+    expect(
+      responses
+        .map(({ status }) => status)
+        .toSorted((one, other) => one - other),
+    ).toEqual([201, ...Array<number>(9).fill(409)]);
+  });
+
+  it("leave nothing behind in the object that orders them, once KV has caught up", async () => {
+    const { client_id } = await server.makeClient();
+    const keepers = env.RECORD_KEEPER;
+    const keeper = keepers.get(keepers.idFromName(`client:${client_id}`));
+    await runDurableObjectAlarm(keeper);
+    const left = await runInDurableObject(keeper, async (_, { storage }) => [
+      ...storage.kv.list(),
+      ...[await storage.getAlarm()].filter((alarm) => alarm !== null),
+    ]);
+    expect(left).toEqual([]);
   });
 });
 

@@ -85,4 +85,24 @@ describe("the scope catalogue", () => {
       Object.keys((await response.json<ErrorBody>()).fields ?? {}),
     ).toEqual([field]);
   });
+
+  it("loses no scope when many are added at once", async () => {
+    const names = Array.from({ length: 20 }, (_, n) => `parallel${n}`);
+    await Promise.all(names.map((name) => server.makeScopes(name)));
+    const { scopes } = await server.expectAdmin<{
+      scopes: { scope: string }[];
+    }>("GET", "/scopes");
+    expect(scopes.map(({ scope }) => scope)).toEqual(
+      expect.arrayContaining(names),
+    );
+  });
+
+  it.each(["toString", "constructor", "hasOwnProperty"])(
+    "is 404 for %s, which nobody added",
+    async (name) => {
+      expect((await server.admin("DELETE", `/scopes/${name}`)).status).toBe(
+        404,
+      );
+    },
+  );
 });

@@ -1,0 +1,104 @@
+import { DurableObject } from "cloudflare:workers";
+
+/**
+ * For how long whoever has written a record knows better than KV what it is: KV promises to show a
+ * write everywhere after a minute, and may then serve its cache for another half. A record that
+ * somebody puts there by hand, past this object, may be overwritten meanwhile.
+ */
+export const KV_LAG_MS = 120_000;
+
+const RECENT = "recent";
+
+interface Recent {
+  text: string;
+  revision: number;
+}
+
+/** A record as it stands: its text, or null where there is none. */
+export interface Standing {
+  text: string | null;
+}
+
+export type WriteResult =
+  | { outcome: "written"; revision: number }
+  /** Somebody else has written in between; this is what stands now. */
+  | ({ outcome: "overtaken" } & Standing)
+  | { outcome: "unavailable"; error: string };
+
+/**
+ * The one writer of one record in KV, named by its key.
+ *
+ * KV knows no transactions, and what it shows may be a minute old: two admin calls at once could undo
+ * each other, and a deletion or an ended secret must not be undone. So whoever changes a record says
+ * what they have read, and the change is made only if that still stands. Refreshes never come here.
+ *
+ * It keeps the record's text only for as long as KV may lag behind, and then nothing.
+ */
+export class RecordKeeper extends DurableObject<Env> {
+  #queue: Promise<unknown> = Promise.resolve();
+
+  /** The record as it stands. */
+  read(
+    key: string,
+  ): Promise<Standing | { outcome: "unavailable"; error: string }> {
+    return this.#inTurn(async () => ({ text: await this.#standing(key) }));
+  }
+
+  /**
+   * Writes the record if it still is what the caller has read.
+   *
+   * @param expirationTtl seconds, at least 60; left out: it stays
+   */
+  write(
+    key: string,
+    expected: string | null,
+    text: string,
+    expirationTtl?: number,
+  ): Promise<WriteResult> {
+    return this.#inTurn(async () => {
+      const standing = await this.#standing(key);
+      const recent = this.#recent();
+      // The same write again, because its answer was lost on the way: it is done.
+      if (recent && standing === text && standing !== expected) {
+        return { outcome: "written", revision: recent.revision };
+      }
+      if (standing !== expected)
+        return { outcome: "overtaken", text: standing };
+      // A number that grows, also where the clock of this place does not.
+      const revision = Math.max(Date.now(), (recent?.revision ?? 0) + 1);
+      const ttl = expirationTtl === undefined ? {} : { expirationTtl };
+      await this.env.KV.put(key, text, { metadata: { revision }, ...ttl });
+      this.ctx.storage.kv.put<Recent>(RECENT, { text, revision });
+      await this.ctx.storage.setAlarm(Date.now() + KV_LAG_MS);
+      return { outcome: "written", revision };
+    });
+  }
+
+  /** KV has caught up. */
+  override alarm(): Promise<void> {
+    return this.ctx.storage.deleteAll();
+  }
+
+  async #standing(key: string): Promise<string | null> {
+    return this.#recent()?.text ?? (await this.env.KV.get(key));
+  }
+
+  #recent(): Recent | undefined {
+    return this.ctx.storage.kv.get<Recent>(RECENT);
+  }
+
+  /**
+   * One after another: waiting for KV would let the next call in between. Faults come back as results,
+   * because exceptions do not survive RPC well.
+   */
+  #inTurn<T>(
+    work: () => Promise<T>,
+  ): Promise<T | { outcome: "unavailable"; error: string }> {
+    const result = this.#queue.then(work).catch((error: unknown) => ({
+      outcome: "unavailable" as const,
+      error: String(error),
+    }));
+    this.#queue = result;
+    return result;
+  }
+}
