@@ -134,16 +134,18 @@ function writeLogLine(
   }: { endpoint: string; method: string; status: number; error?: Error },
 ): void {
   const refusal = error && asRefusal(error);
-  const { problems, cause, client_id } = refusal?.circumstances ?? {};
+  const { problems, cause, client_id, reuse } = refusal?.circumstances ?? {};
   const line = JSON.stringify({
     event: "request",
     request_id: requestId,
     ...response,
     ...(client_id !== undefined && { client_id }),
     ...log.fields,
-    outcome: refusal?.toJSON().error ?? "ok",
+    outcome:
+      refusal?.toJSON().error ?? (response.status < 400 ? "ok" : "failing"),
     ...(refusal && { reason: refusal.reason }),
     ...(problems && { problems }),
+    ...(reuse && { reuse }),
     ...(cause instanceof Error && {
       fault: { name: cause.name, stack: cause.stack },
     }),

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { durationProblem, lifetimeProblem } from "./oauth/duration.ts";
 import { OAuthError } from "./oauth/errors.ts";
+import { type Lifetimes, windowOutlives } from "./oauth/lifetimes.ts";
 import type { Settings } from "./oauth/server.ts";
 import {
   deriveTokenKey,
@@ -70,8 +71,15 @@ export async function loadConfiguration(env: object): Promise<Configuration> {
     if (!(error instanceof KeyError)) throw error;
     problems.push({ name: "PRIVATE_KEY", problem: error.message });
   });
-  if (!parsed.success || !signingKeys)
+  const lifetimes = parsed.success ? lifetimesIn(parsed.data) : undefined;
+  const outlived = lifetimes && windowOutlives(lifetimes);
+  if (outlived) {
+    const problem = `is longer than ${outlived.toUpperCase()}`;
+    problems.push({ name: "REFRESH_TOKEN_RETRY_WINDOW", problem });
+  }
+  if (!parsed.success || !lifetimes || !signingKeys || problems.length > 0) {
     throw new OAuthError("configuration_malformed", { problems });
+  }
 
   const { data } = parsed;
   return {
@@ -82,13 +90,19 @@ export async function loadConfiguration(env: object): Promise<Configuration> {
     settings: {
       issuer: data.ISSUER,
       audience: data.AUDIENCE ?? data.ISSUER,
-      access_token_ttl: data.ACCESS_TOKEN_TTL,
-      refresh_token_ttl: data.REFRESH_TOKEN_TTL,
-      refresh_token_max_age: data.REFRESH_TOKEN_MAX_AGE,
-      refresh_token_retry_window: data.REFRESH_TOKEN_RETRY_WINDOW,
+      ...lifetimes,
       cors_origins: data.CORS_ORIGINS,
       admin_token: data.ADMIN_TOKEN,
     },
+  };
+}
+
+function lifetimesIn(data: z.output<typeof variables>): Lifetimes {
+  return {
+    access_token_ttl: data.ACCESS_TOKEN_TTL,
+    refresh_token_ttl: data.REFRESH_TOKEN_TTL,
+    refresh_token_max_age: data.REFRESH_TOKEN_MAX_AGE,
+    refresh_token_retry_window: data.REFRESH_TOKEN_RETRY_WINDOW,
   };
 }
 

@@ -9,6 +9,8 @@ const methodsByPath: [string, string][] = [
   ["/access_token", "POST"],
   ["/.well-known/oauth-authorization-server", "GET, HEAD"],
   ["/.well-known/jwks.json", "GET, HEAD"],
+  ["/revoke", "POST"],
+  ["/introspect", "POST"],
   ["/health", "GET, HEAD"],
 ];
 
@@ -40,6 +42,8 @@ describe("a path", () => {
     ["/clients/web", "GET, PATCH, DELETE, HEAD"],
     ["/clients/web/secrets", "POST"],
     ["/grants", "POST"],
+    ["/grants/x", "DELETE"],
+    ["/subjects/alice/grants", "GET, DELETE, HEAD"],
     ["/openapi.json", "GET, HEAD"],
   ])(
     "/admin%s answers other methods with 405 and Allow: %s",
@@ -176,9 +180,7 @@ describe("a fault of ours", () => {
     const responses = [
       await failing.refresh(client, refresh_token),
       await failing.admin("GET", "/scopes"),
-      await failing.admin("PUT", "/scopes/x", { description: "x" }),
       await failing.admin("GET", "/clients"),
-      await failing.admin("POST", "/clients", {}),
     ];
     for (const response of responses) {
       expect(response.headers.get("Retry-After")).toMatch(/^[1-9]\d*$/);
@@ -187,6 +189,115 @@ describe("a fault of ours", () => {
     const health = await failing.http("/health");
     expect(health.status).toBe(503);
     expect(await health.json()).toMatchObject({ problems: [{ name: "KV" }] });
+    await server.expectRefresh(client, refresh_token);
+  });
+
+  it("in the object that orders admin calls is 503 with Retry-After, and nothing has changed", async () => {
+    const keeper = {
+      read: () => ({ outcome: "unavailable", error: "on fire" }),
+    };
+    const RECORD_KEEPER = { idFromName: () => "", get: () => keeper };
+    const failing = serverWith({ RECORD_KEEPER });
+    const client = await server.makeClient();
+    for (const response of [
+      await failing.admin("PUT", "/scopes/x", { description: "x" }),
+      await failing.admin("POST", "/clients", {}),
+      await failing.admin("DELETE", `/clients/${client.client_id}`),
+    ]) {
+      expect(response.headers.get("Retry-After")).toMatch(/^[1-9]\d*$/);
+      expect(await refusal(response)).toEqual([503, "temporarily_unavailable"]);
+    }
+    expect(
+      (await server.admin("GET", `/clients/${client.client_id}`)).status,
+    ).toBe(200);
+  });
+
+  it("that is passing is tried again inside, and the token is exchanged once", async () => {
+    let tries = 0;
+    const TOKEN_FAMILY = new Proxy(env.TOKEN_FAMILY, {
+      get(namespace, name) {
+        const method: unknown = Reflect.get(namespace, name);
+        if (typeof method !== "function") return method;
+        if (name !== "get") return method.bind(namespace);
+        return (id: DurableObjectId) => ({
+          // The answer is lost on its way back, twice: after the exchange was made.
+          async exchange(attempt: never) {
+            const result = await namespace.get(id).exchange(attempt);
+            tries += 1;
+            // Once with the platform's word that it may pass, once without any.
+            if (tries === 1)
+              throw Object.assign(new Error("lost"), { retryable: true });
+            if (tries === 2) throw new Error("reset");
+            return result;
+          },
+        });
+      },
+    });
+    const client = await server.makeClient();
+    const { refresh_token } = await server.login(client);
+    const lossy = serverWith({ TOKEN_FAMILY });
+    const answer = await lossy.expectRefresh(client, refresh_token);
+    expect(tries).toBe(3);
+    await server.expectRefresh(client, answer.refresh_token);
+  });
+
+  it("for too much load is not tried again inside", async () => {
+    let tries = 0;
+    const TOKEN_FAMILY = new Proxy(env.TOKEN_FAMILY, {
+      get(namespace, name) {
+        const method: unknown = Reflect.get(namespace, name);
+        if (typeof method !== "function") return method;
+        if (name !== "get") return method.bind(namespace);
+        return () => ({
+          exchange() {
+            tries += 1;
+            throw Object.assign(new Error("overloaded"), {
+              retryable: true,
+              overloaded: true,
+            });
+          },
+        });
+      },
+    });
+    const client = await server.makeClient();
+    const { refresh_token } = await server.login(client);
+    const response = await serverWith({ TOKEN_FAMILY }).refresh(
+      client,
+      refresh_token,
+    );
+    expect(await refusal(response)).toEqual([503, "temporarily_unavailable"]);
+    expect(tries).toBe(1);
+    await server.expectRefresh(client, refresh_token);
+  });
+
+  it("that our own code has thrown inside an object is 500, not a passing fault", async () => {
+    const TOKEN_FAMILY = new Proxy(env.TOKEN_FAMILY, {
+      get(namespace, name) {
+        const method: unknown = Reflect.get(namespace, name);
+        if (typeof method !== "function") return method;
+        if (name !== "get") return method.bind(namespace);
+        return () => ({
+          exchange() {
+            throw Object.assign(new TypeError("a bug"), { remote: true });
+          },
+        });
+      },
+    });
+    const client = await server.makeClient();
+    const { refresh_token } = await server.login(client);
+    const response = await serverWith({ TOKEN_FAMILY }).refresh(
+      client,
+      refresh_token,
+    );
+    expect(await refusal(response)).toEqual([500, "server_error"]);
+  });
+
+  it("in the signing key is 500, found out before the exchange: nothing is consumed", async () => {
+    const client = await server.makeClient();
+    const { refresh_token } = await server.login(client);
+    const broken = serverWith({ PRIVATE_KEY: '{"kty":"EC"}' });
+    const response = await broken.refresh(client, refresh_token);
+    expect(await refusal(response)).toEqual([500, "server_error"]);
     await server.expectRefresh(client, refresh_token);
   });
 

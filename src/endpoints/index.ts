@@ -1,10 +1,18 @@
 import type { Endpoint } from "./endpoint.ts";
 import { healthEndpoint } from "./health.ts";
 import { jwksEndpoint } from "./jwks.ts";
+import { introspectionEndpoint } from "./introspection.ts";
 import { metadataEndpoint } from "./metadata.ts";
+import { revocationEndpoint } from "./revocation.ts";
 import { tokenEndpoint } from "./token.ts";
 
-const described = [tokenEndpoint, jwksEndpoint, healthEndpoint];
+const described = [
+  tokenEndpoint,
+  revocationEndpoint,
+  introspectionEndpoint,
+  jwksEndpoint,
+  healthEndpoint,
+];
 
 /** The registry: every endpoint but the admin API, whose routes describe themselves. */
 export const endpoints: readonly Endpoint[] = [

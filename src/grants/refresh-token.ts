@@ -1,6 +1,10 @@
 import { OAuthError } from "../oauth/errors.ts";
-import { refreshTokenExpiry } from "../oauth/lifetimes.ts";
-import { hashFamilySecret, openRefreshToken } from "../oauth/refresh-token.ts";
+import { lifetimesOf, refreshTokenExpiry } from "../oauth/lifetimes.ts";
+import {
+  hashFamilySecret,
+  newestKeyId,
+  openRefreshToken,
+} from "../oauth/refresh-token.ts";
 import { requestedScope, scopeSet } from "../oauth/scope.ts";
 import { tokenResponse } from "../oauth/token-response.ts";
 import type { Grant } from "./grant.ts";
@@ -28,8 +32,11 @@ export const refreshTokenGrant: Grant = {
     const catalogue = await log.measure("scopes", () =>
       server.scopes.catalogue(),
     );
+    const lifetimes = lifetimesOf(client, server.settings);
     const attempt = {
+      attempt_id: crypto.randomUUID(),
       client_id: client.client_id,
+      client_issued_at: client.client_id_issued_at,
       generation,
       secret_hash: await hashFamilySecret(family_secret),
       scope: requestedScope(parameters.optional("scope")),
@@ -39,27 +46,28 @@ export const refreshTokenGrant: Grant = {
       resource: parameters.all("resource"),
       allowed_resource: client.resources,
       now,
-      successor_expires_at: refreshTokenExpiry(client, server.settings, now),
+      successor_expires_at: refreshTokenExpiry(lifetimes, now),
+      key_id: newestKeyId(server.tokenKeys),
+      retry_window: lifetimes.refresh_token_retry_window,
     };
 
     const exchange = await log.measure("family", () =>
       server.families.exchange(family_id, attempt),
     );
-    if (exchange.outcome === "refused") throw new OAuthError(exchange.reason);
+    if (exchange.outcome === "refused") {
+      const { reason, reuse } = exchange;
+      throw new OAuthError(reason, { ...(reuse && { reuse }) });
+    }
+    if (exchange.retried) log.fields.retried = true;
 
-    const { subject, scope, resource, expires_at } = exchange;
+    const { subject, scope, resource, expires_at, key_id } = exchange;
     const refreshToken = {
       family_id,
       generation: exchange.generation,
       expires_at,
       family_secret,
     };
-    return log.measure("sign", () =>
-      tokenResponse(
-        server,
-        { client, subject, scope, resource, refreshToken },
-        now,
-      ),
-    );
+    const grant = { client, subject, scope, resource, refreshToken, key_id };
+    return log.measure("sign", () => tokenResponse(server, grant, now));
   },
 };

@@ -39,7 +39,7 @@ export async function authenticateClient(
   clients: ClientRepository,
   now: Seconds,
 ): Promise<Client> {
-  const basic = authorization?.match(/^basic(?: +(.*))?$/i);
+  const basic = authorization?.match(/^basic(?:[ \t]+(.*))?$/i);
   const refuse = (reason: Reason, client?: Client) =>
     new OAuthError(reason, {
       ...(basic && { headers: basicChallenge }),

@@ -59,11 +59,21 @@ export interface RefreshTokenClaims {
   family_secret: Uint8Array;
 }
 
+/** Which key makes tokens today. */
+export function newestKeyId([key]: TokenKeys): number {
+  return key.id;
+}
+
+/**
+ * @param keyId which key makes it: that of the first answer, so that a retry gets the same string;
+ *   the first key where that one is gone
+ */
 export async function sealRefreshToken(
   keys: TokenKeys,
   claims: RefreshTokenClaims,
+  keyId: number,
 ): Promise<string> {
-  const [key] = keys;
+  const key = keys.find(({ id }) => id === keyId) ?? keys[0];
   const bytes = new Uint8Array(offsets.end);
   const view = new DataView(bytes.buffer);
   view.setUint8(0, VERSION);
@@ -75,6 +85,11 @@ export async function sealRefreshToken(
   const mac = await crypto.subtle.sign("HMAC", key.mac, authenticated(bytes));
   bytes.set(new Uint8Array(mac), offsets.mac);
   return PREFIX + base64url.encode(bytes);
+}
+
+/** Whether a token says that it is one: by its prefix, which no JWT can have. */
+export function isRefreshToken(token: string): boolean {
+  return token.startsWith(PREFIX);
 }
 
 /** The claims of a token that this server made; otherwise why it is none. */

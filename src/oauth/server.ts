@@ -1,4 +1,4 @@
-import type { SigningKey } from "./access-token.ts";
+import type { SigningKey, VerificationKeys } from "./access-token.ts";
 import type { Lifetimes } from "./lifetimes.ts";
 import type {
   ClientRepository,
@@ -27,6 +27,7 @@ export interface Server {
   settings: Settings;
   signingKey: SigningKey;
   jwks: JwkSet;
+  verificationKeys: VerificationKeys;
   tokenKeys: TokenKeys;
   clients: ClientRepository;
   scopes: ScopeRepository;

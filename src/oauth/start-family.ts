@@ -1,7 +1,11 @@
 import type { Seconds } from "./duration.ts";
 import type { Client } from "./entities.ts";
-import { familyEnd, refreshTokenExpiry } from "./lifetimes.ts";
-import { FAMILY_SECRET_BYTES, hashFamilySecret } from "./refresh-token.ts";
+import { familyEnd, lifetimesOf, refreshTokenExpiry } from "./lifetimes.ts";
+import {
+  FAMILY_SECRET_BYTES,
+  hashFamilySecret,
+  newestKeyId,
+} from "./refresh-token.ts";
 import type { Server } from "./server.ts";
 import { tokenResponse, type TokenResponse } from "./token-response.ts";
 
@@ -23,10 +27,13 @@ export async function startFamily(
   const family_secret = crypto.getRandomValues(
     new Uint8Array(FAMILY_SECRET_BYTES),
   );
-  const ends_at = familyEnd(client, server.settings, now);
-  const expires_at = refreshTokenExpiry(client, server.settings, now, ends_at);
+  const lifetimes = lifetimesOf(client, server.settings);
+  const ends_at = familyEnd(lifetimes, now);
+  const expires_at = refreshTokenExpiry(lifetimes, now, ends_at);
+  const key_id = newestKeyId(server.tokenKeys);
   const family_id = await server.families.create({
     client_id: client.client_id,
+    client_issued_at: client.client_id_issued_at,
     subject,
     scope,
     resource,
@@ -34,7 +41,8 @@ export async function startFamily(
     created_at: now,
     expires_at,
     ends_at,
+    key_id,
   });
   const refreshToken = { family_id, generation: 1, expires_at, family_secret };
-  return tokenResponse(server, { ...authorization, refreshToken }, now);
+  return tokenResponse(server, { ...authorization, refreshToken, key_id }, now);
 }

@@ -1,7 +1,7 @@
 import { signAccessToken } from "./access-token.ts";
 import type { Seconds } from "./duration.ts";
 import type { Client } from "./entities.ts";
-import { accessTokenExpiry } from "./lifetimes.ts";
+import { accessTokenExpiry, lifetimesOf } from "./lifetimes.ts";
 import { type RefreshTokenClaims, sealRefreshToken } from "./refresh-token.ts";
 import type { Server } from "./server.ts";
 
@@ -23,6 +23,8 @@ export interface TokenGrant {
   scope: string[];
   resource: string[];
   refreshToken: RefreshTokenClaims;
+  /** Which key makes the refresh token. */
+  key_id: number;
 }
 
 /** The pair of tokens for a grant: a signed access token and the next refresh token. */
@@ -32,8 +34,9 @@ export async function tokenResponse(
   now: Seconds,
 ): Promise<TokenResponse> {
   const { settings, signingKey, tokenKeys } = server;
-  const { client, subject, scope, resource, refreshToken } = grant;
-  const exp = accessTokenExpiry(client, settings, now, refreshToken.expires_at);
+  const { client, subject, scope, resource, refreshToken, key_id } = grant;
+  const lifetimes = lifetimesOf(client, settings);
+  const exp = accessTokenExpiry(lifetimes, now, refreshToken.expires_at);
   const access_token = await signAccessToken(signingKey, {
     iss: settings.issuer,
     sub: subject,
@@ -48,7 +51,7 @@ export async function tokenResponse(
     token_type: "Bearer",
     expires_in: exp - now,
     access_token,
-    refresh_token: await sealRefreshToken(tokenKeys, refreshToken),
+    refresh_token: await sealRefreshToken(tokenKeys, refreshToken, key_id),
     ...(scope.length > 0 && { scope: scope.join(" ") }),
   };
 }

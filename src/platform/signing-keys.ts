@@ -5,7 +5,7 @@ import {
   importJWK,
   type JWK,
 } from "jose";
-import type { SigningKey } from "../oauth/access-token.ts";
+import type { SigningKey, VerificationKeys } from "../oauth/access-token.ts";
 import type { JwkSet } from "../oauth/server.ts";
 import { KeyError, readPrivateKey } from "./private-key.ts";
 
@@ -30,6 +30,7 @@ const LEAST_RSA_BITS = 2048;
 export interface SigningKeys {
   signingKey: SigningKey;
   jwks: JwkSet;
+  verificationKeys: VerificationKeys;
 }
 
 /**
@@ -54,6 +55,9 @@ export async function readSigningKeys(
   return {
     signingKey: await importSigningKey(first, published[0]!.key),
     jwks: { keys: published.map(({ jwk }) => jwk) },
+    verificationKeys: new Map(
+      published.map(({ key, jwk }) => [jwk.kid, { alg: jwk.alg, key }]),
+    ),
   };
 }
 

@@ -1,23 +1,43 @@
 import { DurableObject } from "cloudflare:workers";
-import type { Seconds } from "../oauth/duration.ts";
+import { after, type Seconds } from "../oauth/duration.ts";
 import type {
   ExchangeAttempt,
   ExchangeResult,
+  FamilyKey,
+  FamilyState,
   NewFamily,
+  RevocationResult,
 } from "../oauth/repositories.ts";
 import { finalizeResources } from "../oauth/resource.ts";
 import { finalizeScopes } from "../oauth/scope.ts";
 
-/** The one value that a family keeps, under `RECORD`. Its size does not depend on its history. */
-export interface FamilyRecord extends NewFamily {
+/** The one value that a family keeps while it lives, under `RECORD`. Its size does not depend on its history. */
+interface LivingFamily extends NewFamily {
   /** The version of this shape. */
   version: 1;
   /** Of the one token that is good; 1 is the first. */
   generation: number;
+  /** When the newest token was made. */
   last_used_at: Seconds;
+  /** What the newest token was asked for with: a retry has to be the same request. */
+  last_request?: string;
+  /** Which attempt made the newest token: that one may ask again. */
+  last_attempt?: string;
+  /** Which key made the newest token, so that a retry gets the same string. */
+  key_id: number;
+}
+
+/** What is kept between the end of a family and the moment when the subject's index knows of it. */
+interface EndedFamily {
+  version: 1;
+  ended: true;
+  subject: string;
 }
 
 const RECORD = "family";
+
+/** How long to wait before the index is told again that the family has ended, in milliseconds. */
+const TELL_AGAIN_MS = 60_000;
 
 /**
  * One family of refresh tokens: all the tokens that descend from one authorization.
@@ -26,38 +46,49 @@ const RECORD = "family";
  * an `await` between reading and writing is one atomic step, and the platform holds its answer back
  * until what it wrote is durable. Methods return results: exceptions do not survive RPC well.
  *
- * While it lives it keeps one record and one alarm; when it ends it keeps nothing, and a token whose
- * family keeps nothing is not good.
+ * While it lives it keeps one record and one alarm. When it ends, its alarm takes it out of the
+ * subject's index and deletes everything; a token whose family keeps nothing is not good.
  */
-export class TokenFamily extends DurableObject {
-  /** Makes the family. Called once, on a new object: two rows written, the record and the alarm. */
+export class TokenFamily extends DurableObject<Env> {
+  /**
+   * Makes the family: two rows written, the record and the alarm. The same call again changes
+   * nothing, so it may be repeated when its answer was lost.
+   */
   async create(family: NewFamily): Promise<void> {
+    if (this.#read()) return;
+    const { created_at, expires_at } = family;
     this.#write({
       ...family,
       version: 1,
       generation: 1,
-      last_used_at: family.created_at,
+      last_used_at: created_at,
     });
-    await this.ctx.storage.setAlarm(family.expires_at * 1000);
+    await this.ctx.storage.setAlarm(expires_at * 1000);
   }
 
-  /** Exchanges the family's newest token for the next one, or says why not. Writes one row or none. */
+  /**
+   * Exchanges the family's newest token for the next one, or says why not. Writes one row or none.
+   *
+   * Two kinds of used tokens get the successor that is there already: those of an attempt that lost
+   * its answer on the way to the edge, and those of a client that retries inside its window.
+   */
   async exchange(attempt: ExchangeAttempt): Promise<ExchangeResult> {
-    const family = this.#read();
+    const family = this.#living();
     if (!family || attempt.now >= family.expires_at)
       return refused("family_ended");
-    if (
-      !crypto.subtle.timingSafeEqual(attempt.secret_hash, family.secret_hash)
-    ) {
-      return refused("refresh_token_forged");
-    }
-    if (attempt.client_id !== family.client_id)
-      return refused("refresh_token_of_another_client");
+    const foreign = refuseForeign(family, attempt);
+    if (foreign) return refused(foreign);
     if (attempt.generation > family.generation)
       return refused("refresh_token_forged");
-    if (attempt.generation < family.generation) {
-      await this.#end();
-      return refused("refresh_token_reused");
+
+    const request = requestOf(attempt);
+    const used = attempt.generation < family.generation;
+    if (used) {
+      const again = isRetry(family, attempt);
+      if (again === "late") return this.#endForReuse(family, attempt);
+      if (again === "window" && request !== family.last_request) {
+        return refused("retry_differs");
+      }
     }
     // Only now: a used token is a used token whatever else is wrong with the request.
     const scope = finalizeScopes(
@@ -65,55 +96,179 @@ export class TokenFamily extends DurableObject {
       family.scope,
       attempt.allowed_scope,
     );
-    if ("refused" in scope) return refused(scope.refused);
+    if ("refused" in scope)
+      return refused(used ? "retry_differs" : scope.refused);
     const resource = finalizeResources(
       attempt.resource,
       family.resource,
       attempt.allowed_resource,
     );
-    if ("refused" in resource) return refused(resource.refused);
+    if ("refused" in resource)
+      return refused(used ? "retry_differs" : resource.refused);
 
-    const successor = {
-      generation: family.generation + 1,
-      expires_at: Math.min(attempt.successor_expires_at, family.ends_at),
-    };
-    this.#write({ ...family, ...successor, last_used_at: attempt.now });
+    const newest: LivingFamily = used
+      ? family
+      : {
+          ...family,
+          generation: family.generation + 1,
+          expires_at: Math.min(attempt.successor_expires_at, family.ends_at),
+          last_used_at: attempt.now,
+          last_request: request,
+          last_attempt: attempt.attempt_id,
+          key_id: attempt.key_id,
+        };
+    if (!used) {
+      this.#write(newest);
+      // The client's lifetimes were cut: the family may end before its alarm would look.
+      if (newest.expires_at < family.expires_at) {
+        await this.ctx.storage.setAlarm(newest.expires_at * 1000);
+      }
+    }
     return {
       outcome: "exchanged",
-      subject: family.subject,
+      retried: used,
+      subject: newest.subject,
       ...scope,
       ...resource,
-      ...successor,
-      ends_at: family.ends_at,
+      generation: newest.generation,
+      expires_at: newest.expires_at,
+      key_id: newest.key_id,
     };
   }
 
   /**
-   * Ends the family when its newest token has expired, else sleeps until that expires. Set once when
-   * the family is made, so that a refresh does not pay for it.
+   * Ends the family, for whoever shows that a token of it is theirs; an administrator shows nothing.
+   * A family that has ended already, or never was, stays as it is.
+   */
+  async revoke(key?: FamilyKey): Promise<RevocationResult> {
+    const family = this.#living();
+    if (!family) return { outcome: "ended_before" };
+    const foreign = key && refuseForeign(family, key);
+    if (foreign) return refused(foreign);
+    await this.#end(family);
+    return { outcome: "revoked" };
+  }
+
+  /** What the family is right now; undefined if it has ended. */
+  async look(now: Seconds): Promise<FamilyState | undefined> {
+    const family = this.#living();
+    if (!family || now >= family.expires_at) return undefined;
+    const { version: _version, ends_at: _end, key_id: _key, ...state } = family;
+    const { last_request: _request, last_attempt: _attempt, ...shown } = state;
+    return shown;
+  }
+
+  /**
+   * Ends the family when its newest token has expired, else sleeps until that expires: set once when
+   * the family is made, so that a refresh does not pay for it. Of a family that has ended it tells
+   * the subject's index, and then leaves nothing.
    */
   override async alarm(): Promise<void> {
     const family = this.#read();
-    if (!family || Date.now() >= family.expires_at * 1000) return this.#end();
-    await this.ctx.storage.setAlarm(family.expires_at * 1000);
+    if (!family) return;
+    if (!("ended" in family)) {
+      const endsAt = family.expires_at * 1000;
+      if (Date.now() < endsAt) return this.ctx.storage.setAlarm(endsAt);
+      // Before anything is awaited: nobody may exchange a token while the family is on its way out.
+      this.#write({ version: 1, ended: true, subject: family.subject });
+    }
+    const index = this.env.SUBJECT_INDEX;
+    try {
+      await index
+        .get(index.idFromName(family.subject))
+        .remove([this.ctx.id.toString()]);
+    } catch (error) {
+      const event = "subject_index.unreachable";
+      console.error(JSON.stringify({ event, error: String(error) }));
+      return this.ctx.storage.setAlarm(Date.now() + TELL_AGAIN_MS);
+    }
+    await this.ctx.storage.deleteAll();
   }
 
-  /** Deletes the record and the alarm. */
-  #end(): Promise<void> {
-    return this.ctx.storage.deleteAll();
+  async #endForReuse(
+    family: LivingFamily,
+    attempt: ExchangeAttempt,
+  ): Promise<ExchangeResult> {
+    await this.#end(family);
+    const behind = family.generation - attempt.generation;
+    return {
+      outcome: "refused",
+      reason: "refresh_token_reused",
+      reuse: {
+        generation: attempt.generation,
+        newest_generation: family.generation,
+        seconds_since_exchange: attempt.now - family.last_used_at,
+        // Nobody has used the successor: the client may never have got it. Otherwise somebody goes
+        // on with it, and somebody else came back with this one.
+        looks_like: behind === 1 ? "late_retry" : "theft",
+      },
+    };
   }
 
-  #read(): FamilyRecord | undefined {
-    return this.ctx.storage.kv.get<FamilyRecord>(RECORD);
+  /** From here on no token of the family is good; the alarm does the rest, and tries until it can. */
+  async #end({ subject }: LivingFamily): Promise<void> {
+    this.#write({ version: 1, ended: true, subject });
+    await this.ctx.storage.setAlarm(Date.now());
   }
 
-  #write(record: FamilyRecord): void {
+  #living(): LivingFamily | undefined {
+    const family = this.#read();
+    return family && "ended" in family ? undefined : family;
+  }
+
+  #read(): LivingFamily | EndedFamily | undefined {
+    return this.ctx.storage.kv.get<LivingFamily | EndedFamily>(RECORD);
+  }
+
+  #write(record: LivingFamily | EndedFamily): void {
     this.ctx.storage.kv.put(RECORD, record);
   }
 }
 
-function refused(
-  reason: Extract<ExchangeResult, { outcome: "refused" }>["reason"],
-): ExchangeResult {
+/** Why a token is not of this family, or not of this client's: then it may not change anything. */
+function refuseForeign(
+  family: LivingFamily,
+  { client_id, client_issued_at, secret_hash }: FamilyKey,
+) {
+  if (
+    secret_hash &&
+    !crypto.subtle.timingSafeEqual(secret_hash, family.secret_hash)
+  ) {
+    return "refresh_token_forged" as const;
+  }
+  const same =
+    client_id === family.client_id &&
+    client_issued_at === family.client_issued_at;
+  if (!same) return "refresh_token_of_another_client" as const;
+  return undefined;
+}
+
+/**
+ * Whether a used token may have its successor again: as the very same attempt, whose answer was lost
+ * on its way to the edge; or inside the client's window, while nobody has used the successor.
+ */
+function isRetry(
+  family: LivingFamily,
+  { generation, attempt_id, retry_window, now }: ExchangeAttempt,
+): "attempt" | "window" | "late" {
+  if (family.generation - generation > 1) return "late";
+  if (attempt_id === family.last_attempt) return "attempt";
+  const closes = after(retry_window, family.last_used_at);
+  // A window of no length is none, also where the clocks of two locations differ by a second.
+  const open = closes > family.last_used_at && now < closes;
+  return open ? "window" : "late";
+}
+
+/** The request as far as a retry has to be the same: scopes and resources are sets. */
+function requestOf({ scope, resource }: ExchangeAttempt): string {
+  const scopes = Array.isArray(scope) ? asSet(scope) : (scope ?? null);
+  return JSON.stringify([scopes, asSet(resource)]);
+}
+
+function asSet(values: readonly string[]): string[] {
+  return [...new Set(values)].toSorted((one, other) => (one < other ? -1 : 1));
+}
+
+function refused<R>(reason: R): { outcome: "refused"; reason: R } {
   return { outcome: "refused", reason };
 }

@@ -24,6 +24,17 @@ describe("the metadata document", () => {
       ],
       grant_types_supported: ["refresh_token"],
       jwks_uri: `${ISSUER}/.well-known/jwks.json`,
+      revocation_endpoint: `${ISSUER}/revoke`,
+      revocation_endpoint_auth_methods_supported: [
+        "client_secret_basic",
+        "client_secret_post",
+        "none",
+      ],
+      introspection_endpoint: `${ISSUER}/introspect`,
+      introspection_endpoint_auth_methods_supported: [
+        "client_secret_basic",
+        "client_secret_post",
+      ],
       response_types_supported: [],
       scopes_supported: ["read", "write"],
     });
@@ -48,7 +59,7 @@ describe("the metadata document", () => {
     const urls = Object.values(metadata).filter((value) =>
       String(value).startsWith("http"),
     );
-    expect(urls).toHaveLength(3);
+    expect(urls).toHaveLength(5);
     for (const url of urls)
       expect(url).toMatch(/^https:\/\/login\.example\.org(\/|$)/);
   });

@@ -47,17 +47,6 @@ describe("a used refresh token", () => {
       expect(await refusal(newest)).toEqual([400, "invalid_grant"]);
     }
   });
-
-  it("ends the family of a client with a retry window as well, until there are windows", async () => {
-    const client = await server.makeClient({
-      refresh_token_retry_window: "PT30S",
-    });
-    const first = await server.login(client);
-    const second = await server.expectRefresh(client, first.refresh_token);
-    await server.refresh(client, first.refresh_token);
-    const newest = await server.refresh(client, second.refresh_token);
-    expect(await refusal(newest)).toEqual([400, "invalid_grant"]);
-  });
 });
 
 describe("fifty parallel exchanges of one token", () => {

@@ -135,16 +135,24 @@ describe("a forged refresh token", () => {
     if (typeof claims === "string") throw new Error(claims);
     const family_secret = new Uint8Array(24);
     for (const generation of [1, 2, 3]) {
-      const forged = await sealRefreshToken(keys, {
-        ...claims,
-        generation,
-        family_secret,
-      });
+      const forged = await sealRefreshToken(
+        keys,
+        {
+          ...claims,
+          generation,
+          family_secret,
+        },
+        keys[0].id,
+      );
       expect(await refusal(await server.refresh(client, forged))).toEqual(
         invalidGrant,
       );
     }
-    const ahead = await sealRefreshToken(keys, { ...claims, generation: 3 });
+    const ahead = await sealRefreshToken(
+      keys,
+      { ...claims, generation: 3 },
+      keys[0].id,
+    );
     expect(await refusal(await server.refresh(client, ahead))).toEqual(
       invalidGrant,
     );
@@ -158,12 +166,16 @@ describe("a forged refresh token", () => {
     const keys = [
       await deriveTokenKey(Buffer.from(env.ENCRYPTION_KEY, "base64")),
     ] as const;
-    const stray = await sealRefreshToken(keys, {
-      family_id: crypto.getRandomValues(new Uint8Array(32)),
-      generation: 1,
-      expires_at: Math.floor(Date.now() / 1000) + 60,
-      family_secret: new Uint8Array(24),
-    });
+    const stray = await sealRefreshToken(
+      keys,
+      {
+        family_id: crypto.getRandomValues(new Uint8Array(32)),
+        generation: 1,
+        expires_at: Math.floor(Date.now() / 1000) + 60,
+        family_secret: new Uint8Array(24),
+      },
+      keys[0].id,
+    );
     expect(await refusal(await server.refresh(client, stray))).toEqual(
       invalidGrant,
     );

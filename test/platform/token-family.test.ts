@@ -5,6 +5,7 @@ import {
 } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import type { TokenFamily } from "../../src/index.ts";
 import type {
   ExchangeAttempt,
   NewFamily,
@@ -16,12 +17,12 @@ const T0 = 1_800_000_000;
 const DAY = 86_400;
 const secret_hash = new Uint8Array(32).fill(7);
 
-type Family = DurableObjectStub<import("../../src/index.ts").TokenFamily>;
+type Family = DurableObjectStub<TokenFamily>;
 
-async function makeFamily(fields: Partial<NewFamily> = {}): Promise<Family> {
-  const family = env.TOKEN_FAMILY.get(env.TOKEN_FAMILY.newUniqueId());
-  await family.create({
+function newFamily(): NewFamily {
+  return {
     client_id: "web",
+    client_issued_at: T0 - DAY,
     subject: "alice",
     scope: ["read", "write"],
     resource: [],
@@ -29,14 +30,23 @@ async function makeFamily(fields: Partial<NewFamily> = {}): Promise<Family> {
     created_at: T0,
     expires_at: T0 + DAY,
     ends_at: T0 + 3 * DAY,
-    ...fields,
-  });
+    key_id: 1,
+  };
+}
+
+async function makeFamily(): Promise<Family> {
+  const family = env.TOKEN_FAMILY.get(env.TOKEN_FAMILY.newUniqueId());
+  await family.create(newFamily());
   return family;
 }
 
 function attempt(fields: Partial<ExchangeAttempt> = {}): ExchangeAttempt {
   return {
     client_id: "web",
+    client_issued_at: T0 - DAY,
+    attempt_id: crypto.randomUUID(),
+    key_id: 1,
+    retry_window: "PT0S",
     generation: 1,
     secret_hash,
     scope: undefined,
@@ -68,6 +78,14 @@ function footprint(family: Family): Promise<Footprint> {
   }));
 }
 
+/** An ended family's alarm is due at once: it goes off by itself, or here. */
+async function expectNothingLeft(family: Family): Promise<void> {
+  await runDurableObjectAlarm(family);
+  await vi.waitFor(async () =>
+    expect(await footprint(family)).toMatchObject({ keys: [], alarm: null }),
+  );
+}
+
 /** Moves the clock that the object's alarm looks at. */
 function setClock(seconds: number) {
   vi.useFakeTimers({ toFake: ["Date"], now: seconds * 1000 });
@@ -83,12 +101,13 @@ describe("an exchange", () => {
     const result = await family.exchange(attempt());
     expect(result).toEqual({
       outcome: "exchanged",
+      retried: false,
+      key_id: 1,
       subject: "alice",
       scope: ["read", "write"],
       resource: [],
       generation: 2,
       expires_at: T0 + 60 + DAY,
-      ends_at: T0 + 3 * DAY,
     });
   });
 
@@ -127,15 +146,16 @@ describe("an exchange", () => {
     ).toHaveLength(1);
   });
 
-  it("takes no more storage after a thousand rotations than after one", async () => {
+  it("takes no more storage after 10,000 rotations than after one", async () => {
     const family = await makeFamily();
     await family.exchange(attempt());
-    const { bytes } = await footprint(family);
-    for (let generation = 2; generation <= 1000; generation++) {
-      await family.exchange(attempt({ generation }));
+    const { bytes, keys } = await footprint(family);
+    for (let generation = 2; generation <= 10_000; generation++) {
+      const result = await family.exchange(attempt({ generation }));
+      if (result.outcome !== "exchanged") throw new Error(result.reason);
     }
-    expect((await footprint(family)).bytes).toBe(bytes);
-  });
+    expect(await footprint(family)).toMatchObject({ bytes, keys });
+  }, 120_000);
 });
 
 describe("a refused exchange", () => {
@@ -148,6 +168,11 @@ describe("a refused exchange", () => {
     [
       "another client",
       { client_id: "other" },
+      "refresh_token_of_another_client",
+    ],
+    [
+      "a later client with the same id",
+      { client_issued_at: T0 - 1 },
       "refresh_token_of_another_client",
     ],
     ["a generation that is not yet", { generation: 2 }, "refresh_token_forged"],
@@ -167,19 +192,29 @@ describe("a refused exchange", () => {
     });
   });
 
-  it("for a used token leaves neither record nor alarm", async () => {
+  it("for a used token ends the family, and says how the token came back", async () => {
     const family = await makeFamily();
     await family.exchange(attempt());
-    const result = await family.exchange(attempt({ scope: "malformed" }));
+    const result = await family.exchange(
+      attempt({ scope: "malformed", now: T0 + 90 }),
+    );
     expect(result).toEqual({
       outcome: "refused",
       reason: "refresh_token_reused",
+      reuse: {
+        generation: 1,
+        newest_generation: 2,
+        seconds_since_exchange: 30,
+        looks_like: "late_retry",
+      },
     });
-    expect(await footprint(family)).toMatchObject({ keys: [], alarm: null });
-    expect(await family.exchange(attempt({ generation: 2 }))).toEqual({
-      outcome: "refused",
-      reason: "family_ended",
-    });
+    for (const generation of [1, 2, 3]) {
+      expect(await family.exchange(attempt({ generation }))).toEqual({
+        outcome: "refused",
+        reason: "family_ended",
+      });
+    }
+    await expectNothingLeft(family);
   });
 
   it("of a family that never was leaves no storage behind", async () => {
@@ -188,6 +223,113 @@ describe("a refused exchange", () => {
     const result = await family.exchange(attempt());
     expect(result).toEqual({ outcome: "refused", reason: "family_ended" });
     expect(await footprint(family)).toEqual(untouched);
+  });
+});
+
+describe("the same attempt again, because its answer was lost on the way to the edge", () => {
+  it("gets the same successor, also without a window, and writes nothing", async () => {
+    const family = await makeFamily();
+    const same = attempt();
+    const first = await family.exchange(same);
+    const before = await footprint(family);
+    const again = await family.exchange(same);
+    expect(again).toEqual({ ...first, retried: true });
+    expect(await footprint(family)).toEqual(before);
+  });
+
+  it("is a used token once somebody has gone on", async () => {
+    const family = await makeFamily();
+    const same = attempt();
+    await family.exchange(same);
+    await family.exchange(attempt({ generation: 2 }));
+    expect(await family.exchange(same)).toMatchObject({
+      reason: "refresh_token_reused",
+    });
+  });
+});
+
+describe("making a family once more, because the answer was lost", () => {
+  it("changes nothing", async () => {
+    const family = await makeFamily();
+    await family.exchange(attempt());
+    const before = await footprint(family);
+    await family.create(newFamily());
+    expect(await footprint(family)).toEqual(before);
+    const next = await family.exchange(attempt({ generation: 2 }));
+    expect(next).toMatchObject({ outcome: "exchanged", generation: 3 });
+  });
+});
+
+describe("a retry inside the window", () => {
+  it("writes nothing", async () => {
+    const family = await makeFamily();
+    const retry_window = "PT30S";
+    await family.exchange(attempt({ retry_window }));
+    const before = await footprint(family);
+    const again = await family.exchange(
+      attempt({ retry_window, now: T0 + 89 }),
+    );
+    expect(again).toMatchObject({
+      outcome: "exchanged",
+      retried: true,
+      generation: 2,
+    });
+    expect(await footprint(family)).toEqual(before);
+  });
+});
+
+describe("an ended family", () => {
+  it("leaves no more than an object that nobody has touched, once its alarm has told the index", async () => {
+    const left = (family: Family) =>
+      runInDurableObject(family, (_, { storage }) => ({
+        tables: [...storage.sql.exec("SELECT name FROM sqlite_master")].length,
+        bytes: storage.sql.databaseSize,
+      }));
+    const untouched = await left(
+      env.TOKEN_FAMILY.get(env.TOKEN_FAMILY.newUniqueId()),
+    );
+    expect(untouched.tables).toBe(0);
+    const endings: ((family: Family) => Promise<void>)[] = [
+      async (family) => {
+        await family.revoke();
+      },
+      async (family) => {
+        await family.exchange(attempt());
+        await family.exchange(attempt());
+      },
+      async () => setClock(T0 + DAY),
+    ];
+    for (const end of endings) {
+      const family = await makeFamily();
+      expect(await left(family)).not.toEqual(untouched);
+      await end(family);
+      await runDurableObjectAlarm(family);
+      await vi.waitFor(async () =>
+        expect(await left(family)).toEqual(untouched),
+      );
+    }
+  });
+
+  it("tells the index again where it could not be reached, and goes only then", async () => {
+    const family = await makeFamily();
+    await family.revoke();
+    await runInDurableObject<TokenFamily, void>(family, async (object) => {
+      const SUBJECT_INDEX = {
+        idFromName: () => {
+          throw new Error("unreachable");
+        },
+      };
+      Object.assign(object, { env: { ...env, SUBJECT_INDEX } });
+      await object.alarm();
+      Object.assign(object, { env });
+    });
+    const waiting = await footprint(family);
+    expect(waiting.keys).toEqual(["family"]);
+    expect(waiting.alarm).toBeGreaterThan(Date.now());
+    expect(await family.exchange(attempt())).toMatchObject({
+      reason: "family_ended",
+    });
+    await expectNothingLeft(family);
   });
 });
 
@@ -201,6 +343,15 @@ describe("the alarm", () => {
     const family = await makeFamily();
     setClock(T0 + DAY);
     expect(await runDurableObjectAlarm(family)).toBe(true);
+    expect(await footprint(family)).toMatchObject({ keys: [], alarm: null });
+  });
+
+  it("is moved nearer when the client's lifetimes were cut", async () => {
+    const family = await makeFamily();
+    await family.exchange(attempt({ successor_expires_at: T0 + 120 }));
+    expect((await footprint(family)).alarm).toBe((T0 + 120) * 1000);
+    setClock(T0 + 120);
+    await runDurableObjectAlarm(family);
     expect(await footprint(family)).toMatchObject({ keys: [], alarm: null });
   });
 

@@ -3,31 +3,16 @@ import { clientId, resourceUri } from "../../oauth/client-metadata.ts";
 import { fieldError } from "../../oauth/client-registration.ts";
 import { OAuthError } from "../../oauth/errors.ts";
 import { finalizeResources } from "../../oauth/resource.ts";
-import { finalizeScopes, requestedScope, scopeSet } from "../../oauth/scope.ts";
+import {
+  finalizeScopes,
+  requestedScope,
+  type RequestedScope,
+  scopeSet,
+} from "../../oauth/scope.ts";
 import { startFamily } from "../../oauth/start-family.ts";
+import { subject } from "../../oauth/subject.ts";
 import { now } from "../endpoint.ts";
 import { type AdminApi, adminRoute, json } from "./api.ts";
-
-/** Enough for any identifier that is one (RFC 9068 section 2.2 sets no bound). */
-const MOST_SUBJECT_BYTES = 255;
-
-const subject = z
-  .string()
-  .min(1)
-  .refine(
-    (text) => new TextEncoder().encode(text).length <= MOST_SUBJECT_BYTES,
-    {
-      error: `has to be at most ${MOST_SUBJECT_BYTES} bytes`,
-    },
-  )
-  // A lone surrogate has no UTF-8: two different subjects would become one.
-  .refine((text) => text.isWellFormed() && !/\p{Cc}/u.test(text), {
-    error: "has to be text without control characters",
-  })
-  .meta({
-    description: "The user: `sub` of the access tokens.",
-    example: "alice",
-  });
 
 const newGrant = z
   .strictObject({
@@ -50,6 +35,11 @@ const tokens = z
     scope: z.string().optional(),
   })
   .openapi("TokenResponse");
+
+/** In JSON the empty string is the empty set, and nothing is nothing: who asks for none gets none. */
+function requestedGrantScope(scope: string | undefined): RequestedScope {
+  return scope === "" ? [] : requestedScope(scope);
+}
 
 /** `/admin/grants`: how a back end that has authenticated its user starts a family of tokens. */
 export function grantRoutes(api: AdminApi): void {
@@ -87,7 +77,7 @@ export function grantRoutes(api: AdminApi): void {
         Object.hasOwn(catalogue, name),
       );
       const scopes = finalizeScopes(
-        requestedScope(scope || undefined),
+        requestedGrantScope(scope),
         clientScopes,
         allowed,
       );
@@ -101,6 +91,31 @@ export function grantRoutes(api: AdminApi): void {
 
       const authorization = { client, subject, ...scopes, ...resources };
       return c.json(await startFamily(server, authorization, now()), 200);
+    },
+  );
+
+  api.openapi(
+    adminRoute({
+      method: "delete",
+      path: "/grants/{grant_id}",
+      summary: "End one family of refresh tokens; may be repeated",
+      request: {
+        params: z.object({
+          grant_id: z
+            .string()
+            .max(64)
+            .openapi({ param: { name: "grant_id", in: "path" } }),
+        }),
+      },
+      responses: { 204: { description: "That family is dead." } },
+    }),
+    async (c) => {
+      const { families } = await c.var.connect();
+      const familyId = families.parseGrantId(c.req.valid("param").grant_id);
+      if (!familyId)
+        throw new OAuthError("admin_target_unknown", { subject: "such grant" });
+      await families.revoke(familyId);
+      return c.body(null, 204);
     },
   );
 }

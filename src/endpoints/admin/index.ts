@@ -5,6 +5,7 @@ import { newAdminApi, PREFIX, type AdminApi } from "./api.ts";
 import { clientRoutes } from "./clients.ts";
 import { grantRoutes } from "./grants.ts";
 import { scopeRoutes } from "./scopes.ts";
+import { subjectRoutes } from "./subjects.ts";
 
 /** The admin API, and the document that describes it. */
 export function adminApi(): AdminApi {
@@ -13,6 +14,7 @@ export function adminApi(): AdminApi {
   scopeRoutes(api);
   clientRoutes(api);
   grantRoutes(api);
+  subjectRoutes(api);
 
   api.openAPIRegistry.registerComponent("securitySchemes", "adminToken", {
     type: "http",

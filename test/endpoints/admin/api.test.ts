@@ -75,10 +75,13 @@ describe("/admin/openapi.json", () => {
     );
     expect(operations.toSorted()).toEqual([
       "DELETE /admin/clients/{client_id}",
+      "DELETE /admin/grants/{grant_id}",
       "DELETE /admin/scopes/{scope}",
+      "DELETE /admin/subjects/{subject}/grants",
       "GET /admin/clients",
       "GET /admin/clients/{client_id}",
       "GET /admin/scopes",
+      "GET /admin/subjects/{subject}/grants",
       "PATCH /admin/clients/{client_id}",
       "POST /admin/clients",
       "POST /admin/clients/{client_id}/secrets",

@@ -1,0 +1,91 @@
+import { z } from "@hono/zod-openapi";
+import { timestamp } from "../../oauth/client-metadata.ts";
+import type { FamilyState } from "../../oauth/repositories.ts";
+import { subject } from "../../oauth/subject.ts";
+import { now } from "../endpoint.ts";
+import { type AdminApi, adminRoute, json, pageQuery } from "./api.ts";
+
+const grant = z
+  .object({
+    grant_id: z.string(),
+    client_id: z.string(),
+    scope: z.string(),
+    created_at: timestamp,
+    last_used_at: timestamp,
+    expires_at: timestamp,
+  })
+  .openapi("Grant");
+
+const subjectParameter = z.object({
+  subject: subject.openapi({ param: { name: "subject", in: "path" } }),
+});
+
+function shown(
+  family: FamilyState & { grant_id: string },
+): z.output<typeof grant> {
+  const { grant_id, client_id, scope, created_at, last_used_at, expires_at } =
+    family;
+  return {
+    grant_id,
+    client_id,
+    scope: scope.join(" "),
+    created_at,
+    last_used_at,
+    expires_at,
+  };
+}
+
+/** `/admin/subjects/{subject}/grants`: where a user is logged in. */
+export function subjectRoutes(api: AdminApi): void {
+  api.openapi(
+    adminRoute({
+      method: "get",
+      path: "/subjects/{subject}/grants",
+      summary: "List where a user is logged in, a page at a time",
+      request: { params: subjectParameter, query: pageQuery },
+      responses: {
+        200: json(
+          z.object({
+            grants: z.array(grant),
+            cursor: z
+              .string()
+              .optional()
+              .meta({ description: "There is more: send it back." }),
+          }),
+          "The living families.",
+        ),
+      },
+    }),
+    async (c) => {
+      const { families } = await c.var.connect();
+      const { subject: name } = c.req.valid("param");
+      const { limit, cursor } = c.req.valid("query");
+      const page = await families.ofSubject(name, now(), limit, cursor);
+      return c.json({ ...page, grants: page.grants.map(shown) }, 200);
+    },
+  );
+
+  api.openapi(
+    adminRoute({
+      method: "delete",
+      path: "/subjects/{subject}/grants",
+      summary: "Log a user out everywhere; may be repeated until it answers",
+      request: { params: subjectParameter },
+      responses: {
+        200: json(
+          z.object({
+            revoked: z
+              .int()
+              .meta({ description: "How many families it has ended." }),
+          }),
+          "Every family of the user is dead.",
+        ),
+      },
+    }),
+    async (c) => {
+      const { families } = await c.var.connect();
+      const revoked = await families.revokeAll(c.req.valid("param").subject);
+      return c.json({ revoked }, 200);
+    },
+  );
+}

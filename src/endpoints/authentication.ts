@@ -1,0 +1,35 @@
+import type { Context } from "hono";
+import {
+  authenticateClient,
+  authenticationParameters,
+} from "../oauth/client-authentication.ts";
+import type { Client } from "../oauth/entities.ts";
+import { type Parameters, readForm } from "../oauth/parameters.ts";
+import type { Server } from "../oauth/server.ts";
+import type { AppEnv } from "./endpoint.ts";
+
+/** Reads the form of a request in which a client authenticates. */
+export async function readClientForm(
+  c: Context<AppEnv>,
+  singular: readonly string[],
+): Promise<Parameters> {
+  const body = await c.req.arrayBuffer();
+  const names = [...authenticationParameters, ...singular];
+  return readForm(c.req.header("Content-Type"), body, names);
+}
+
+/** Authenticates the client of a request, and notes for the log who it is. */
+export async function authenticate(
+  c: Context<AppEnv>,
+  server: Server,
+  form: Parameters,
+  now: number,
+): Promise<Client> {
+  const { log } = c.var;
+  const authorization = c.req.header("Authorization");
+  const client = await log.measure("client", () =>
+    authenticateClient(authorization, form, server.clients, now),
+  );
+  log.fields.client_id = client.client_id;
+  return client;
+}

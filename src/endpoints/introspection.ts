@@ -1,0 +1,85 @@
+import type { Client } from "../oauth/entities.ts";
+import { OAuthError } from "../oauth/errors.ts";
+import type { Server } from "../oauth/server.ts";
+import { type KnownToken, lookUpToken } from "../oauth/token-lookup.ts";
+import { authenticate, readClientForm } from "./authentication.ts";
+import { type Endpoint, now } from "./endpoint.ts";
+
+/**
+ * Token introspection (RFC 7662), for confidential clients: each for its own tokens, and a resource
+ * server for every access token with its audience. The family is asked, so that a login that was
+ * ended shows at once. Any other token is not active, whatever is wrong with it (section 2.2).
+ */
+export const introspectionEndpoint: Endpoint = {
+  path: "/introspect",
+  method: "POST",
+  cors: false,
+
+  metadata: (issuer) => ({
+    introspection_endpoint: `${issuer}/introspect`,
+    introspection_endpoint_auth_methods_supported: [
+      "client_secret_basic",
+      "client_secret_post",
+    ],
+  }),
+
+  async respond(c) {
+    const { log } = c.var;
+    const server = await c.var.connect();
+    const form = await readClientForm(c, ["token", "token_type_hint"]);
+    const time = now();
+    const client = await authenticate(c, server, form, time);
+    // Section 2.1: or anybody could try tokens here.
+    if (client.token_endpoint_auth_method === "none") {
+      throw new OAuthError("client_authentication_method_wrong");
+    }
+    const known = await lookUpToken(server, form.required("token"));
+    const answer = await log.measure("family", () =>
+      introspect(server, client, known, time),
+    );
+    return c.json(answer ? { active: true, ...answer } : { active: false });
+  },
+};
+
+async function introspect(
+  server: Server,
+  client: Client,
+  token: KnownToken | undefined,
+  time: number,
+): Promise<Record<string, unknown> | undefined> {
+  if (!token || time >= token.expires_at) return undefined;
+  if (token.kind === "access_token" && !mayAsk(client, token.claims))
+    return undefined;
+  const family = await server.families.look(token.family_id, time);
+  if (!family) return undefined;
+  const owner = await server.clients.find(family.client_id);
+  if (owner?.client_id_issued_at !== family.client_issued_at) return undefined;
+  if (token.kind === "access_token")
+    return { ...token.claims, token_type: "Bearer" };
+
+  const { client_id, generation, scope, subject, last_used_at } = family;
+  const newest =
+    client_id === client.client_id &&
+    generation === token.generation &&
+    crypto.subtle.timingSafeEqual(family.secret_hash, token.secret_hash);
+  return newest
+    ? {
+        iss: server.settings.issuer,
+        sub: subject,
+        client_id,
+        ...(scope.length > 0 && { scope: scope.join(" ") }),
+        iat: last_used_at,
+        exp: token.expires_at,
+      }
+    : undefined;
+}
+
+function mayAsk(
+  { client_id, resource_server }: Client,
+  claims: { client_id: string; aud: string | string[] },
+): boolean {
+  const forIt =
+    resource_server !== undefined &&
+    [claims.aud].flat().includes(resource_server);
+  return claims.client_id === client_id || forIt;
+}

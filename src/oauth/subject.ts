@@ -1,0 +1,23 @@
+import { z } from "zod";
+
+/** Enough for any identifier that is one (RFC 9068 section 2.2 sets no bound). */
+const MOST_BYTES = 255;
+
+/** Who the tokens are about: any text that the deployer's login calls a user by. */
+export const subject = z
+  .string()
+  .min(1)
+  .refine((text) => new TextEncoder().encode(text).length <= MOST_BYTES, {
+    error: `has to be at most ${MOST_BYTES} bytes`,
+  })
+  // A lone surrogate has no UTF-8: two different subjects would become one.
+  .refine((text) => text.isWellFormed() && !/\p{Cc}/u.test(text), {
+    error: "has to be text without control characters",
+  })
+  .refine((text) => text !== "." && text !== "..", {
+    error: "can not be . or .., which no URL can carry",
+  })
+  .meta({
+    description: "The user: `sub` of the access tokens.",
+    example: "alice",
+  });

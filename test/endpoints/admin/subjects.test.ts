@@ -1,0 +1,353 @@
+import {
+  listDurableObjectIds,
+  runDurableObjectAlarm,
+  runInDurableObject,
+} from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import {
+  refusal,
+  server,
+  serverWith,
+  type TestClient,
+  type Tokens,
+} from "../../support/server.ts";
+
+/** `/admin/subjects/{subject}/grants` and `DELETE /admin/grants/{grant_id}`. */
+
+interface Grant {
+  grant_id: string;
+  client_id: string;
+  scope: string;
+  created_at: number;
+  last_used_at: number;
+  expires_at: number;
+}
+
+beforeAll(() => server.makeScopes("read", "write"));
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const newSubject = () => `user-${crypto.randomUUID()}`;
+
+function path(subject: string): string {
+  return `/subjects/${encodeURIComponent(subject)}/grants`;
+}
+
+async function grantsOf(subject: string): Promise<Grant[]> {
+  return (await server.expectAdmin<{ grants: Grant[] }>("GET", path(subject)))
+    .grants;
+}
+
+async function isDead(client: TestClient, tokens: Tokens): Promise<boolean> {
+  const response = await server.refresh(client, tokens.refresh_token);
+  return (
+    response.status === 400 && (await response.text()).includes("invalid_grant")
+  );
+}
+
+/** The families that a subject's index names, whether they live or not. */
+async function indexed(subject: string): Promise<string[]> {
+  const index = env.SUBJECT_INDEX.get(env.SUBJECT_INDEX.idFromName(subject));
+  return index.list(1000);
+}
+
+describe("GET /admin/subjects/{subject}/grants", () => {
+  it("lists where a user is logged in, as of now", async () => {
+    const subject = newSubject();
+    const client = await server.makeClient({
+      scope: "read write",
+      refresh_token_ttl: "P1D",
+    });
+    vi.useFakeTimers({ toFake: ["Date"], now: 1_800_000_000_000 });
+    await server.login(client, { subject, scope: "read" });
+    const second = await server.login(client, { subject });
+    vi.advanceTimersByTime(3_600_000);
+    await server.expectRefresh(client, second.refresh_token);
+    const grants = await grantsOf(subject);
+    const { client_id } = client;
+    const common = {
+      grant_id: expect.stringMatching(/^[0-9a-f]{64}$/),
+      client_id,
+    };
+    const [created_at, day, hour] = [1_800_000_000, 86_400, 3600];
+    expect(grants).toHaveLength(2);
+    expect(grants).toEqual(
+      expect.arrayContaining([
+        {
+          ...common,
+          scope: "read",
+          created_at,
+          last_used_at: created_at,
+          expires_at: created_at + day,
+        },
+        {
+          ...common,
+          scope: "read write",
+          created_at,
+          last_used_at: created_at + hour,
+          expires_at: created_at + hour + day,
+        },
+      ]),
+    );
+  });
+
+  it("is empty for a user who is not logged in anywhere", async () => {
+    expect(await grantsOf(newSubject())).toEqual([]);
+  });
+
+  it("lists no family that has ended, by replay, revocation or expiry", async () => {
+    const subject = newSubject();
+    const client = await server.makeClient();
+    const shortLived = await server.makeClient({ refresh_token_ttl: "PT1M" });
+    const replayed = await server.login(client, { subject });
+    await server.expectRefresh(client, replayed.refresh_token);
+    await server.refresh(client, replayed.refresh_token);
+    const revoked = await server.login(client, { subject });
+    await server.http("/revoke", {
+      method: "POST",
+      body: new URLSearchParams({
+        client_id: client.client_id,
+        client_secret: client.client_secret,
+        token: revoked.refresh_token,
+      }),
+    });
+    await server.login(shortLived, { subject });
+    await server.login(client, { subject });
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 60_000 });
+    expect(await grantsOf(subject)).toHaveLength(1);
+  });
+
+  it.each(["ü@example.com/x?y#z%", "👩‍🚀", "a b", "__proto__", "ü".repeat(127)])(
+    "finds %j",
+    async (subject) => {
+      await server.login(await server.makeClient(), { subject });
+      expect((await grantsOf(subject)).length).toBeGreaterThan(0);
+    },
+  );
+});
+
+describe("DELETE /admin/grants/{grant_id}", () => {
+  it("answers 204, and that family is dead and no other; it can be repeated", async () => {
+    const subject = newSubject();
+    const client = await server.makeClient();
+    const first = await server.login(client, { subject });
+    const [{ grant_id } = { grant_id: "" }] = await grantsOf(subject);
+    const second = await server.login(client, { subject });
+    expect((await server.admin("DELETE", `/grants/${grant_id}`)).status).toBe(
+      204,
+    );
+    expect((await server.admin("DELETE", `/grants/${grant_id}`)).status).toBe(
+      204,
+    );
+    expect(await isDead(client, first)).toBe(true);
+    await server.expectRefresh(client, second.refresh_token);
+  });
+
+  it.each(["x", "0".repeat(64), "zz".repeat(32), "%00", "..%2F"])(
+    "is 404 for %j",
+    async (id) => {
+      const response = await server.admin("DELETE", `/grants/${id}`);
+      expect(await refusal(response)).toEqual([404, "not_found"]);
+    },
+  );
+});
+
+describe("DELETE /admin/subjects/{subject}/grants", () => {
+  it("logs a user out everywhere: when it answers, every family is dead", async () => {
+    const [subject, other] = [newSubject(), newSubject()];
+    const clients = await Promise.all([
+      server.makeClient(),
+      server.makeClient(),
+    ]);
+    const logins: [TestClient, Tokens][] = [];
+    for (let n = 0; n < 10; n++) {
+      const client = clients[n % 2]!;
+      logins.push([client, await server.login(client, { subject })]);
+    }
+    const untouched = await server.login(clients[0], { subject: other });
+    const answer = await server.expectAdmin("DELETE", path(subject));
+    expect(answer).toEqual({ revoked: 10 });
+    for (const [client, tokens] of logins)
+      expect(await isDead(client, tokens)).toBe(true);
+    expect(await grantsOf(subject)).toEqual([]);
+    expect(await server.expectAdmin("DELETE", path(subject))).toEqual({
+      revoked: 0,
+    });
+    await server.expectRefresh(clients[0], untouched.refresh_token);
+  });
+
+  it("ends more families than the index gives at once", async () => {
+    const subject = newSubject();
+    const client = await server.makeClient();
+    for (let n = 0; n < 5; n++) {
+      await Promise.all(
+        Array.from({ length: 50 }, () => server.login(client, { subject })),
+      );
+    }
+    const listed: string[] = [];
+    let cursor: string | undefined;
+    do {
+      const query = new URLSearchParams({
+        limit: "70",
+        ...(cursor !== undefined && { cursor }),
+      });
+      const page = await server.expectAdmin<{
+        grants: Grant[];
+        cursor?: string;
+      }>("GET", `${path(subject)}?${query.toString()}`);
+      listed.push(...page.grants.map(({ grant_id }) => grant_id));
+      cursor = page.cursor;
+    } while (cursor !== undefined);
+    expect([listed.length, new Set(listed).size]).toEqual([250, 250]);
+    expect(await server.expectAdmin("DELETE", path(subject))).toEqual({
+      revoked: 250,
+    });
+    expect(await grantsOf(subject)).toEqual([]);
+  });
+
+  it("beats twenty refreshes that race it, and a revocation too", async () => {
+    const subject = newSubject();
+    const client = await server.makeClient({
+      refresh_token_retry_window: "PT30S",
+    });
+    const logins = await Promise.all(
+      Array.from({ length: 10 }, () => server.login(client, { subject })),
+    );
+    const revocation = server.http("/revoke", {
+      method: "POST",
+      body: new URLSearchParams({
+        client_id: client.client_id,
+        client_secret: client.client_secret,
+        token: logins[0]!.refresh_token,
+      }),
+    });
+    const racing = logins.flatMap(({ refresh_token }) => [
+      server.refresh(client, refresh_token),
+      server.refresh(client, refresh_token),
+    ]);
+    const logout = server.admin("DELETE", path(subject));
+    const responses = await Promise.all(racing);
+    expect([(await logout).status, (await revocation).status]).toEqual([
+      200, 200,
+    ]);
+    for (const response of responses) {
+      if (response.status !== 200) continue;
+      expect(await isDead(client, await response.json<Tokens>())).toBe(true);
+    }
+    for (const tokens of logins)
+      expect(await isDead(client, tokens)).toBe(true);
+  });
+
+  it("says 503 when it could not reach every family, and finishes when it is repeated", async () => {
+    const subject = newSubject();
+    const client = await server.makeClient();
+    const logins = await Promise.all(
+      Array.from({ length: 8 }, () => server.login(client, { subject })),
+    );
+    const [unlucky] = await indexed(subject);
+    const TOKEN_FAMILY = new Proxy(env.TOKEN_FAMILY, {
+      get(namespace, name) {
+        const method: unknown = Reflect.get(namespace, name);
+        if (typeof method !== "function") return method;
+        if (name !== "get") return method.bind(namespace);
+        return (id: DurableObjectId) => {
+          if (id.toString() === unlucky) throw new Error("unreachable");
+          return namespace.get(id);
+        };
+      },
+    });
+    const failing = await serverWith({ TOKEN_FAMILY }).admin(
+      "DELETE",
+      path(subject),
+    );
+    expect(await refusal(failing)).toEqual([503, "temporarily_unavailable"]);
+    expect((await grantsOf(subject)).map(({ grant_id }) => grant_id)).toEqual([
+      unlucky,
+    ]);
+    await server.expectAdmin("DELETE", path(subject));
+    for (const tokens of logins)
+      expect(await isDead(client, tokens)).toBe(true);
+  });
+
+  it.each([".", ".."])(
+    "can not be asked of %j, and so no family is made for it",
+    async (subject) => {
+      const { client_id } = await server.makeClient();
+      const response = await server.admin("POST", "/grants", {
+        client_id,
+        subject,
+      });
+      expect(await refusal(response)).toEqual([400, "invalid_request"]);
+    },
+  );
+});
+
+describe("the subject's index", () => {
+  it("is left by a family that ends by itself, and then holds nothing", async () => {
+    const subject = newSubject();
+    const expiring = await server.makeClient({ refresh_token_ttl: "PT1M" });
+    await server.login(expiring, { subject });
+    const replayed = await server.login(expiring, { subject });
+    await server.expectRefresh(expiring, replayed.refresh_token);
+    await server.refresh(expiring, replayed.refresh_token);
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 60_000 });
+    for (const id of await indexed(subject)) {
+      await runDurableObjectAlarm(
+        env.TOKEN_FAMILY.get(env.TOKEN_FAMILY.idFromString(id)),
+      );
+    }
+    await vi.waitFor(async () => expect(await indexed(subject)).toEqual([]));
+    const index = env.SUBJECT_INDEX.get(env.SUBJECT_INDEX.idFromName(subject));
+    const tables = await runInDurableObject(index, (_, { storage }) => [
+      ...storage.sql.exec("SELECT name FROM sqlite_master"),
+    ]);
+    expect(tables).toEqual([]);
+  });
+
+  it("is rid of what a fault has left in it, when it is listed", async () => {
+    const subject = newSubject();
+    const stray = env.TOKEN_FAMILY.newUniqueId().toString();
+    await env.SUBJECT_INDEX.get(env.SUBJECT_INDEX.idFromName(subject)).add(
+      stray,
+    );
+    await server.login(await server.makeClient(), { subject });
+    expect(await grantsOf(subject)).toHaveLength(1);
+    expect(await indexed(subject)).toHaveLength(1);
+  });
+
+  it("is not touched by a refresh", async () => {
+    const subject = newSubject();
+    const client = await server.makeClient();
+    const { refresh_token } = await server.login(client, { subject });
+    const SUBJECT_INDEX = {
+      idFromName: () => {
+        throw new Error("touched");
+      },
+    };
+    await serverWith({ SUBJECT_INDEX }).expectRefresh(client, refresh_token);
+  });
+
+  it("knows a family before anybody has a token of it", async () => {
+    const before = (await listDurableObjectIds(env.TOKEN_FAMILY)).length;
+    const { client_id } = await server.makeClient();
+    const index = {
+      add: () => {
+        throw new Error("unreachable");
+      },
+    };
+    const SUBJECT_INDEX = { idFromName: () => "", get: () => index };
+    const body = { client_id, subject: newSubject() };
+    const response = await serverWith({ SUBJECT_INDEX }).admin(
+      "POST",
+      "/grants",
+      body,
+    );
+    expect(await refusal(response)).toEqual([503, "temporarily_unavailable"]);
+    expect((await listDurableObjectIds(env.TOKEN_FAMILY)).length).toBe(
+      before + 1,
+    );
+  });
+});

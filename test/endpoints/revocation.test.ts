@@ -1,0 +1,213 @@
+import { env } from "cloudflare:workers";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { countingBindings } from "../support/counting.ts";
+import {
+  refusal,
+  server,
+  serverWith,
+  type TestClient,
+  type TestServer,
+} from "../support/server.ts";
+
+/** RFC 7009. */
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+function revoke(
+  client: { client_id: string; client_secret?: string },
+  token: string,
+  more: Record<string, string> = {},
+  at: TestServer = server,
+) {
+  const { client_id, client_secret } = client;
+  return at.http("/revoke", {
+    method: "POST",
+    body: new URLSearchParams({
+      client_id,
+      ...(client_secret !== undefined && { client_secret }),
+      token,
+      ...more,
+    }),
+  });
+}
+
+async function isActive(client: TestClient, token: string): Promise<boolean> {
+  const { client_id, client_secret } = client;
+  const response = await server.http("/introspect", {
+    method: "POST",
+    body: new URLSearchParams({ client_id, client_secret, token }),
+  });
+  return (await response.json<{ active: boolean }>()).active;
+}
+
+describe("POST /revoke", () => {
+  it.each(["refresh_token", "access_token"] as const)(
+    "with a %s answers 200, and nothing of that family works anywhere",
+    async (kind) => {
+      const client = await server.makeClient();
+      const first = await server.login(client);
+      const newest = await server.expectRefresh(client, first.refresh_token);
+      const sibling = await server.login(client);
+      const response = await revoke(client, newest[kind]);
+      expect([response.status, await response.text()]).toEqual([200, ""]);
+      expect(response.headers.get("Access-Control-Allow-Origin")).toBe("*");
+      expect(await isActive(client, first.access_token)).toBe(false);
+      expect(await isActive(client, newest.access_token)).toBe(false);
+      const refreshed = await server.refresh(client, newest.refresh_token);
+      expect(await refusal(refreshed)).toEqual([400, "invalid_grant"]);
+      await server.expectRefresh(client, sibling.refresh_token);
+    },
+  );
+
+  it("with a token that was already rotated ends the family like its newest one", async () => {
+    const client = await server.makeClient({
+      refresh_token_retry_window: "PT30S",
+    });
+    const first = await server.login(client);
+    const second = await server.expectRefresh(client, first.refresh_token);
+    const third = await server.expectRefresh(client, second.refresh_token);
+    expect((await revoke(client, first.refresh_token)).status).toBe(200);
+    for (const { refresh_token } of [first, second, third]) {
+      const response = await server.refresh(client, refresh_token);
+      expect(await refusal(response)).toEqual([400, "invalid_grant"]);
+    }
+  });
+
+  it("with an expired token still ends the family that lives on", async () => {
+    const client = await server.makeClient({ refresh_token_ttl: "P1D" });
+    vi.useFakeTimers({ toFake: ["Date"], now: 1_800_000_000_000 });
+    const first = await server.login(client);
+    vi.advanceTimersByTime(80_000_000);
+    const second = await server.expectRefresh(client, first.refresh_token);
+    vi.advanceTimersByTime(80_000_000);
+    expect((await revoke(client, first.refresh_token)).status).toBe(200);
+    const response = await server.refresh(client, second.refresh_token);
+    expect(await refusal(response)).toEqual([400, "invalid_grant"]);
+  });
+
+  it("can be repeated, and answers 200 for what is no token, without asking any family", async () => {
+    const client = await server.makeClient();
+    const { calls, bindings } = countingBindings();
+    const counted = serverWith(bindings);
+    const elsewhere = serverWith({ ENCRYPTION_KEY: btoa("k".repeat(32)) });
+    const foreign = await elsewhere.login(client);
+    const good = await server.login(client);
+    const tampered = good.refresh_token.replace(/.$/, (last) =>
+      last === "A" ? "B" : "A",
+    );
+    for (const token of [
+      "garbage",
+      "a.b.c",
+      foreign.refresh_token,
+      tampered,
+      `${good.access_token}x`,
+    ]) {
+      expect((await revoke(client, token, {}, counted)).status).toBe(200);
+    }
+    expect(calls.family).toBe(0);
+    expect((await revoke(client, good.refresh_token)).status).toBe(200);
+    expect((await revoke(client, good.refresh_token)).status).toBe(200);
+  });
+
+  it.each(["refresh_token", "access_token"] as const)(
+    "refuses another client's %s and leaves its family alone",
+    async (kind) => {
+      const owner = await server.makeClient();
+      const other = await server.makeClient();
+      const tokens = await server.login(owner);
+      const response = await revoke(other, tokens[kind]);
+      expect(await refusal(response)).toEqual([400, "invalid_grant"]);
+      await server.expectRefresh(owner, tokens.refresh_token);
+    },
+  );
+
+  it("works for a public client, and whatever the hint says", async () => {
+    const client = await server.makeClient({
+      token_endpoint_auth_method: "none",
+    });
+    for (const token_type_hint of [
+      "access_token",
+      "refresh_token",
+      "nonsense",
+    ]) {
+      const { refresh_token } = await server.login(client);
+      expect(
+        (await revoke(client, refresh_token, { token_type_hint })).status,
+      ).toBe(200);
+      const response = await server.refresh(client, refresh_token);
+      expect(await refusal(response)).toEqual([400, "invalid_grant"]);
+    }
+  });
+
+  it("wants a client and a token, once", async () => {
+    const client = await server.makeClient();
+    const { refresh_token } = await server.login(client);
+    const wrongSecret = await revoke(
+      { ...client, client_secret: "x" },
+      refresh_token,
+    );
+    expect(await refusal(wrongSecret)).toEqual([401, "invalid_client"]);
+    expect(await refusal(await revoke(client, ""))).toEqual([
+      400,
+      "invalid_request",
+    ]);
+    const twice = await server.http("/revoke", {
+      method: "POST",
+      body: new URLSearchParams([
+        ["token", refresh_token],
+        ["token", refresh_token],
+      ]),
+    });
+    expect(await refusal(twice)).toEqual([400, "invalid_request"]);
+    await server.expectRefresh(client, refresh_token);
+  });
+
+  it("is 503 where the family can not be reached, and then nothing has changed", async () => {
+    const client = await server.makeClient();
+    const { refresh_token } = await server.login(client);
+    const TOKEN_FAMILY = new Proxy(env.TOKEN_FAMILY, {
+      get(namespace, name) {
+        const method: unknown = Reflect.get(namespace, name);
+        if (name === "get") throw new Error("unreachable");
+        return typeof method === "function" ? method.bind(namespace) : method;
+      },
+    });
+    const response = await revoke(
+      client,
+      refresh_token,
+      {},
+      serverWith({ TOKEN_FAMILY }),
+    );
+    expect(await refusal(response)).toEqual([503, "temporarily_unavailable"]);
+    await server.expectRefresh(client, refresh_token);
+  });
+});
+
+describe("twenty refreshes that race a revocation", () => {
+  it("leave nothing that works", async () => {
+    const client = await server.makeClient({
+      refresh_token_retry_window: "PT30S",
+    });
+    const { refresh_token } = await server.login(client);
+    const racing = Array.from({ length: 20 }, (_, n) =>
+      n === 10
+        ? revoke(client, refresh_token)
+        : server.refresh(client, refresh_token),
+    );
+    const responses = await Promise.all(racing);
+    expect(responses[10]?.status).toBe(200);
+    for (const response of responses.filter(({ status }) => status === 200)) {
+      const text = await response.text();
+      if (text === "") continue;
+      const answer = JSON.parse(text) as {
+        refresh_token: string;
+        access_token: string;
+      };
+      const next = await server.refresh(client, answer.refresh_token);
+      expect(await refusal(next)).toEqual([400, "invalid_grant"]);
+      expect(await isActive(client, answer.access_token)).toBe(false);
+    }
+  });
+});

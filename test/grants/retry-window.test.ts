@@ -1,0 +1,320 @@
+import { env } from "cloudflare:workers";
+import { decodeJwt } from "jose";
+import {
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  it,
+  vi,
+} from "vitest";
+import { refusal, server, serverWith, type Tokens } from "../support/server.ts";
+
+/** The retry window: a used token gets the same successor, while nobody has used that. */
+
+const T0 = 1_800_000_000_000;
+const invalidGrant = [400, "invalid_grant"];
+
+beforeAll(() => server.makeScopes("read", "write"));
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ["Date"], now: T0 });
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+async function login(metadata: Record<string, unknown> = {}) {
+  const client = await server.makeClient({
+    scope: "read write",
+    resources: ["https://a.example.com", "https://b.example.com"],
+    refresh_token_retry_window: "PT30S",
+    ...metadata,
+  });
+  return { client, first: (await server.login(client)).refresh_token };
+}
+
+describe("inside the window", () => {
+  it("a used token gets the same successor and a new access token", async () => {
+    const { client, first } = await login();
+    const answer = await server.expectRefresh(client, first);
+    vi.setSystemTime(T0 + 29_000);
+    const again = await server.expectRefresh(client, first);
+    expect(again.refresh_token).toBe(answer.refresh_token);
+    expect(again.access_token).not.toBe(answer.access_token);
+    expect(again.scope).toBe(answer.scope);
+    expect(decodeJwt(again.access_token).iat).toBe(T0 / 1000 + 29);
+    await server.expectRefresh(client, again.refresh_token);
+  });
+
+  it("a retry may come as often as it likes, and does not lengthen the window", async () => {
+    const { client, first } = await login();
+    const { refresh_token } = await server.expectRefresh(client, first);
+    for (const seconds of [10, 20, 29]) {
+      vi.setSystemTime(T0 + seconds * 1000);
+      expect((await server.expectRefresh(client, first)).refresh_token).toBe(
+        refresh_token,
+      );
+    }
+    vi.setSystemTime(T0 + 30_000);
+    expect(await refusal(await server.refresh(client, first))).toEqual(
+      invalidGrant,
+    );
+    expect(await refusal(await server.refresh(client, refresh_token))).toEqual(
+      invalidGrant,
+    );
+  });
+
+  it("fifty parallel exchanges give fifty answers with one successor, which works once", async () => {
+    const { client, first } = await login();
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, () => server.expectRefresh(client, first)),
+    );
+    const successors = new Set(
+      answers.map(({ refresh_token }) => refresh_token),
+    );
+    expect(successors.size).toBe(1);
+    expect(new Set(answers.map(({ access_token }) => access_token)).size).toBe(
+      50,
+    );
+    const [successor = ""] = successors;
+    await server.expectRefresh(client, successor);
+    expect(await refusal(await server.refresh(client, first))).toEqual(
+      invalidGrant,
+    );
+  });
+
+  it("is over as soon as the successor is used: then it is theft", async () => {
+    const { client, first } = await login();
+    const second = await server.expectRefresh(client, first);
+    const third = await server.expectRefresh(client, second.refresh_token);
+    expect(await refusal(await server.refresh(client, first))).toEqual(
+      invalidGrant,
+    );
+    expect(
+      await refusal(await server.refresh(client, third.refresh_token)),
+    ).toEqual(invalidGrant);
+  });
+
+  it("the same scopes and resources in another order are the same request", async () => {
+    const { client, first } = await login();
+    const [a, b] = ["https://a.example.com", "https://b.example.com"];
+    const params = (...pairs: string[][]) => pairs;
+    const answer = await server.expectRefresh(
+      client,
+      first,
+      params(["scope", "read write"], ["resource", a], ["resource", b]),
+    );
+    const again = await server.expectRefresh(
+      client,
+      first,
+      params(
+        ["resource", b],
+        ["resource", a],
+        ["resource", b],
+        ["scope", "write read read"],
+      ),
+    );
+    expect(again.refresh_token).toBe(answer.refresh_token);
+  });
+
+  it.each<[string, Record<string, string>]>([
+    ["fewer scopes", { scope: "read" }],
+    ["too many scopes", { scope: "read write admin" }],
+    ["a malformed scope", { scope: "read  write" }],
+    ["a resource", { resource: "https://a.example.com" }],
+    ["a wrong resource", { resource: "https://evil.example.com" }],
+  ])(
+    "a retry with %s is invalid_grant, and the family lives",
+    async (_, more) => {
+      const { client, first } = await login();
+      const { refresh_token } = await server.expectRefresh(client, first);
+      expect(await refusal(await server.refresh(client, first, more))).toEqual(
+        invalidGrant,
+      );
+      expect((await server.expectRefresh(client, first)).refresh_token).toBe(
+        refresh_token,
+      );
+      await server.expectRefresh(client, refresh_token);
+    },
+  );
+
+  it("a narrowed request is repeated with its narrowed answer", async () => {
+    const { client, first } = await login();
+    const answer = await server.expectRefresh(client, first, { scope: "read" });
+    const again = await server.expectRefresh(client, first, { scope: "read" });
+    expect(again).toMatchObject({
+      refresh_token: answer.refresh_token,
+      scope: "read",
+    });
+    expect(await refusal(await server.refresh(client, first))).toEqual(
+      invalidGrant,
+    );
+    const next = await server.expectRefresh(client, again.refresh_token);
+    expect(next.scope).toBe("read write");
+  });
+
+  it("the successor is the same string also where ENCRYPTION_KEY was rotated in between", async () => {
+    const { client, first } = await login();
+    const answer = await server.expectRefresh(client, first);
+    const newer = Buffer.from(
+      crypto.getRandomValues(new Uint8Array(32)),
+    ).toString("base64");
+    const rotated = serverWith({
+      ENCRYPTION_KEY: `${newer},${env.ENCRYPTION_KEY}`,
+    });
+    const again = await rotated.expectRefresh(client, first);
+    expect(again.refresh_token).toBe(answer.refresh_token);
+    await rotated.expectRefresh(client, again.refresh_token);
+  });
+
+  it("another client's retry is refused and harms nobody", async () => {
+    const { client, first } = await login();
+    const { refresh_token } = await server.expectRefresh(client, first);
+    const { client: thief } = await login();
+    expect(await refusal(await server.refresh(thief, first))).toEqual(
+      invalidGrant,
+    );
+    await server.expectRefresh(client, refresh_token);
+  });
+});
+
+describe("the window's length", () => {
+  it("is measured when the whole request is here: a body held back does not hold back the clock", async () => {
+    const { client, first } = await login();
+    await server.expectRefresh(client, first);
+    const form = new URLSearchParams({
+      grant_type: "refresh_token",
+      refresh_token: first,
+      client_id: client.client_id,
+      client_secret: client.client_secret,
+    });
+    const { readable, writable } = new IdentityTransformStream();
+    const writer = writable.getWriter();
+    const answer = server.http("/access_token", {
+      method: "POST",
+      headers: { "Content-Type": "application/x-www-form-urlencoded" },
+      body: readable,
+    });
+    await writer.write(new TextEncoder().encode("x=1&"));
+    vi.setSystemTime(T0 + 31_000);
+    await writer.write(new TextEncoder().encode(form.toString()));
+    await writer.close();
+    expect(await refusal(await answer)).toEqual(invalidGrant);
+  });
+
+  it("is none by default: the client is strict", async () => {
+    const client = await server.makeClient();
+    const first = await server.login(client);
+    const second = await server.expectRefresh(client, first.refresh_token);
+    expect(
+      await refusal(await server.refresh(client, first.refresh_token)),
+    ).toEqual(invalidGrant);
+    expect(
+      await refusal(await server.refresh(client, second.refresh_token)),
+    ).toEqual(invalidGrant);
+  });
+
+  it("is none for PT0S, also where the clocks of two locations differ", async () => {
+    const { client, first } = await login({
+      refresh_token_retry_window: "PT0S",
+    });
+    await server.expectRefresh(client, first);
+    vi.setSystemTime(T0 - 2000);
+    expect(await refusal(await server.refresh(client, first))).toEqual(
+      invalidGrant,
+    );
+  });
+
+  it("comes from REFRESH_TOKEN_RETRY_WINDOW, and a client's record overrides it", async () => {
+    const lenient = serverWith({ REFRESH_TOKEN_RETRY_WINDOW: "PT1M" });
+    const client = await lenient.makeClient();
+    const { refresh_token } = await lenient.login(client);
+    const answer = await lenient.expectRefresh(client, refresh_token);
+    vi.setSystemTime(T0 + 59_000);
+    const again = await lenient.expectRefresh(client, refresh_token);
+    expect(again.refresh_token).toBe(answer.refresh_token);
+    const strict = await lenient.makeClient({
+      refresh_token_retry_window: "PT0S",
+    });
+    const first = await lenient.login(strict);
+    await lenient.expectRefresh(strict, first.refresh_token);
+    expect(
+      await refusal(await lenient.refresh(strict, first.refresh_token)),
+    ).toEqual(invalidGrant);
+  });
+
+  it("has to be shorter than the token's own life, where a client is saved", async () => {
+    for (const fields of [
+      { refresh_token_retry_window: "P1Y" },
+      { refresh_token_retry_window: "PT2H", refresh_token_ttl: "PT1H" },
+      { refresh_token_retry_window: "PT2H", refresh_token_max_age: "PT1H" },
+    ]) {
+      const response = await server.admin("POST", "/clients", fields);
+      const body = await response.json<{ fields: object }>();
+      expect([response.status, Object.keys(body.fields)]).toEqual([
+        400,
+        ["refresh_token_retry_window"],
+      ]);
+    }
+    const { client } = await login();
+    const response = await server.admin(
+      "PATCH",
+      `/clients/${client.client_id}`,
+      {
+        refresh_token_ttl: "PT10S",
+      },
+    );
+    expect(response.status).toBe(400);
+  });
+});
+
+describe("a used token outside of the window", () => {
+  async function loggedReuse(act: () => Promise<unknown>) {
+    const log = vi.spyOn(console, "log").mockReturnValue();
+    await act();
+    const line = JSON.parse(String(log.mock.calls.at(-1)?.[0])) as Record<
+      string,
+      unknown
+    >;
+    log.mockRestore();
+    return line;
+  }
+
+  it("is logged as a late retry while nobody has used the successor", async () => {
+    const { client, first } = await login();
+    await server.expectRefresh(client, first);
+    vi.setSystemTime(T0 + 45_000);
+    const line = await loggedReuse(() => server.refresh(client, first));
+    expect(line).toMatchObject({
+      client_id: client.client_id,
+      reason: "refresh_token_reused",
+      reuse: {
+        generation: 1,
+        newest_generation: 2,
+        seconds_since_exchange: 45,
+        looks_like: "late_retry",
+      },
+    });
+  });
+
+  it("is logged as theft when somebody goes on with the successor", async () => {
+    const { client, first } = await login();
+    const second: Tokens = await server.expectRefresh(client, first);
+    await server.expectRefresh(client, second.refresh_token);
+    const line = await loggedReuse(() => server.refresh(client, first));
+    expect(line).toMatchObject({
+      client_id: client.client_id,
+      reuse: { generation: 1, newest_generation: 3, looks_like: "theft" },
+    });
+  });
+
+  it("that is answered inside the window is logged as a retry", async () => {
+    const { client, first } = await login();
+    await server.expectRefresh(client, first);
+    const line = await loggedReuse(() => server.refresh(client, first));
+    expect(line).toMatchObject({ outcome: "ok", retried: true });
+  });
+});
