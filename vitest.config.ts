@@ -16,7 +16,11 @@ const secrets = {
 };
 
 /** What needs a process of its own: the command line, the demo, the repository itself. */
-const onNode = ["test/cli/**/*.test.ts", "test/*.node.test.ts"];
+const onNode = [
+  "test/cli/**/*.test.ts",
+  "test/*.node.test.ts",
+  "test/crash/**/*.node.test.ts",
+];
 
 export default defineConfig({
   test: {
@@ -36,6 +40,8 @@ export default defineConfig({
         test: {
           name: "workerd",
           provide: { testKeys },
+          // The machine may be busy: a test that takes long is not a test that fails.
+          testTimeout: 60_000,
           include: ["test/**/*.test.ts"],
           exclude: onNode,
         },
@@ -44,8 +50,8 @@ export default defineConfig({
         test: {
           name: "node",
           include: onNode,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
         },
       },
     ],

@@ -9,6 +9,7 @@ import { Failure } from "./failure.ts";
 import {
   freePort,
   localUrl,
+  projectDirectory,
   spawnWranglerDev,
   whenListening,
 } from "./wrangler.ts";
@@ -25,8 +26,9 @@ const STOP_MS = 5_000;
 export class LocalServer {
   readonly url: string;
   readonly secrets: Secrets;
+  readonly #port: number;
   readonly #directory: string;
-  readonly #wrangler: ChildProcess;
+  #wrangler: ChildProcess;
   #output = "";
   #stopped: Promise<void> | undefined;
 
@@ -38,43 +40,53 @@ export class LocalServer {
   private constructor(port: number, secrets: Secrets) {
     this.url = localUrl(port);
     this.secrets = secrets;
+    this.#port = port;
     this.#directory = mkdtempSync(join(tmpdir(), "baton-"));
     process.once("exit", this.#cleanUp);
 
     // A file, because anybody on the machine can read a command line.
-    const envFile = join(this.#directory, "secrets.env");
-    writeFileSync(envFile, envLines(secrets), { mode: 0o600 });
-    this.#wrangler = this.#spawn(port, envFile);
-    for (const stream of [this.#wrangler.stdout, this.#wrangler.stderr]) {
+    writeFileSync(this.#inside("secrets.env"), envLines(secrets), {
+      mode: 0o600,
+    });
+    mkdirSync(this.#inside("tmp"));
+    this.#wrangler = this.#spawn();
+  }
+
+  #inside(name: string): string {
+    return join(this.#directory, name);
+  }
+
+  #spawn(): ChildProcess {
+    const options = [
+      ["--inspector-port", "0"],
+      ["--show-interactive-dev-session", "false"],
+      ["--persist-to", this.#inside("state")],
+      ["--config", join(projectDirectory, "wrangler.toml")],
+      [join(projectDirectory, "src/index.ts")],
+      // The last one: it takes all that follows it for files.
+      ["--env-file", this.#inside("secrets.env")],
+    ];
+    const wrangler = spawnWranglerDev(this.#port, options.flat(), {
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
+      // Where wrangler puts its build, which it leaves behind when it is killed.
+      cwd: this.#directory,
+      // A process group of its own, so that all of it can be ended.
+      detached: process.platform !== "win32",
+      env: {
+        TMPDIR: this.#inside("tmp"),
+        // With the banner goes a look for updates at the registry.
+        WRANGLER_HIDE_BANNER: "true",
+        WRANGLER_CACHE_DIR: this.#inside("cache"),
+        WRANGLER_LOG_PATH: this.#inside("logs"),
+        WRANGLER_REGISTRY_PATH: this.#inside("registry"),
+      },
+    });
+    for (const stream of [wrangler.stdout, wrangler.stderr]) {
       stream?.setEncoding("utf8").on("data", (text: string) => {
         this.#output += text;
       });
     }
-  }
-
-  #spawn(port: number, envFile: string): ChildProcess {
-    const inside = (name: string) => join(this.#directory, name);
-    mkdirSync(inside("tmp"));
-    const options = [
-      ["--inspector-port", "0"],
-      ["--show-interactive-dev-session", "false"],
-      ["--persist-to", inside("state")],
-      // The last one: it takes all that follows it for files.
-      ["--env-file", envFile],
-    ];
-    return spawnWranglerDev(port, options.flat(), {
-      stdio: ["ignore", "pipe", "pipe", "ipc"],
-      // A process group of its own, so that all of it can be ended.
-      detached: process.platform !== "win32",
-      env: {
-        TMPDIR: inside("tmp"),
-        // With the banner goes a look for updates at the registry.
-        WRANGLER_HIDE_BANNER: "true",
-        WRANGLER_CACHE_DIR: inside("cache"),
-        WRANGLER_LOG_PATH: inside("logs"),
-        WRANGLER_REGISTRY_PATH: inside("registry"),
-      },
-    });
+    return wrangler;
   }
 
   /** What wrangler and the server have written so far. */
@@ -97,6 +109,23 @@ export class LocalServer {
         `The server is up, but not well: ${await health.text()}`,
       );
     }
+  }
+
+  /**
+   * Kills all of it at once (SIGKILL): whatever it was doing, it gets no chance to finish. What it has
+   * written stays, for `startAgain`.
+   */
+  async crash(): Promise<void> {
+    const gone = once(this.#wrangler, "close");
+    this.#killGroup();
+    await gone;
+  }
+
+  /** Starts it after a crash, on the port and the state that it had. @throws Failure as `ready` */
+  async startAgain(): Promise<void> {
+    if (this.#stopped) throw new Failure("The server has been stopped.");
+    this.#wrangler = this.#spawn();
+    await this.ready();
   }
 
   /** Ends it and removes everything of it. May be called at any time, and more than once. */

@@ -65,7 +65,7 @@ export function spawnWranglerDev(
   {
     env,
     ...options
-  }: Pick<SpawnOptions, "stdio" | "detached"> & {
+  }: Pick<SpawnOptions, "stdio" | "detached" | "cwd"> & {
     env?: NodeJS.Dict<string>;
   },
 ): ChildProcess {

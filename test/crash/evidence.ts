@@ -1,0 +1,68 @@
+import type { Secrets } from "../../src/cli/dev-vars.ts";
+import { openRefreshToken } from "../../src/oauth/refresh-token.ts";
+import { deriveTokenKey } from "../../src/oauth/token-keys.ts";
+import type { Session } from "./session.ts";
+
+/** Of the refresh tokens of these tests, in seconds: so a token's expiry tells when it was made. */
+export const TOKEN_LIFETIME = 86_400;
+
+/** What the sessions have seen, held against what the server has put into the tokens. */
+export class Evidence {
+  readonly #secrets: Secrets;
+  readonly #sessions: Session[];
+
+  constructor({ secrets }: { secrets: Secrets }, sessions: Session[]) {
+    this.#secrets = secrets;
+    this.#sessions = sessions;
+  }
+
+  /** For each token presented that was answered, the successors that came. */
+  get answers(): string[][] {
+    return this.#sessions.flatMap(({ answers }) => [...answers.values()]);
+  }
+
+  /** The tokens whose answer a crash has cost. */
+  get lost(): string[] {
+    return this.#sessions.flatMap(({ lost }) => [...lost.keys()]);
+  }
+
+  /** Those of them that got an answer when they were presented again. */
+  get lostAndAnswered(): string[] {
+    return this.#sessions.flatMap(({ lost, answers }) =>
+      [...lost.keys()].filter((token) => answers.has(token)),
+    );
+  }
+
+  /** Those of them whose successor is from before the crash: it was made, and its answer lost. */
+  async exchangedBeforeCrash(): Promise<string[]> {
+    const tokens: string[] = [];
+    for (const { lost, answers } of this.#sessions) {
+      for (const [token, upSince] of lost) {
+        const [successor] = answers.get(token) ?? [];
+        if (successor === undefined) continue;
+        const { expires_at } = await this.#claims(successor);
+        if (expires_at - TOKEN_LIFETIME < upSince) tokens.push(token);
+      }
+    }
+    return tokens;
+  }
+
+  /** The sessions whose newest token has another generation than the client has counted. */
+  async miscounted(): Promise<Session[]> {
+    const miscounted: Session[] = [];
+    for (const session of this.#sessions) {
+      const { generation } = await this.#claims(session.token);
+      if (generation !== 1 + session.answers.size) miscounted.push(session);
+    }
+    return miscounted;
+  }
+
+  async #claims(token: string) {
+    const key = await deriveTokenKey(
+      Buffer.from(this.#secrets.ENCRYPTION_KEY, "base64"),
+    );
+    const claims = await openRefreshToken([key], token);
+    if (typeof claims === "string") throw new Error(claims);
+    return claims;
+  }
+}
