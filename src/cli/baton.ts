@@ -3,6 +3,7 @@ import { grantCommands } from "./grants.ts";
 import { newProgram, run } from "./program.ts";
 import { scopeCommands } from "./scopes.ts";
 import { type ProgramOptions, Session } from "./session.ts";
+import { subjectCommands } from "./subjects.ts";
 import { devVarsPath } from "./wrangler.ts";
 
 const program = newProgram("baton")
@@ -25,6 +26,7 @@ Examples:
   npm run baton -- scopes put read "Read your notes"
   npm run baton -- clients create --id web --scope read
   npm run baton -- grants create --client web --subject alice
+  npm run baton -- subjects logout alice
   BATON_URL=https://auth.example.com npm run baton -- clients list`,
   );
 
@@ -32,5 +34,6 @@ const session = new Session(() => program.opts<ProgramOptions>(), devVarsPath);
 scopeCommands(program, session);
 clientCommands(program, session);
 grantCommands(program, session);
+subjectCommands(program, session);
 
 await run(program);

@@ -7,7 +7,7 @@ import {
   collect,
   describeClient,
 } from "./client-options.ts";
-import { fields, table } from "./output.ts";
+import { fields, printable, table } from "./output.ts";
 import { examples } from "./program.ts";
 import type { Session } from "./session.ts";
 
@@ -20,6 +20,9 @@ const client = z.looseObject({
 });
 const page = z.looseObject({
   clients: z.array(client),
+  malformed: z
+    .array(z.object({ name: z.string(), problem: z.string() }))
+    .optional(),
   cursor: z.string().optional(),
 });
 const clientWithSecret = client.extend({
@@ -39,8 +42,15 @@ export function clientCommands(program: Command, session: Session): void {
     .description("list all clients")
     .addHelpText("after", examples("clients list"))
     .action(async () => {
-      const all = { clients: await everyClient(session) };
-      session.show(all, ({ clients }) => clientTable(clients));
+      const pages = await session.askEveryPage(["clients"], page);
+      const malformed = pages.flatMap((next) => next.malformed ?? []);
+      const all = {
+        clients: pages.flatMap((next) => next.clients),
+        ...(malformed.length > 0 && { malformed }),
+      };
+      session.show(all, ({ clients }) =>
+        [clientTable(clients), ...malformed.map(unreadable)].join("\n"),
+      );
     });
 
   clients
@@ -155,21 +165,8 @@ export function clientCommands(program: Command, session: Session): void {
     });
 }
 
-/** Page after page, for as long as the API says that there is more. */
-async function everyClient(session: Session): Promise<Client[]> {
-  const all: Client[] = [];
-  let cursor: string | undefined;
-  do {
-    const next = await session.ask({
-      method: "GET",
-      path: ["clients"],
-      query: cursor === undefined ? {} : { cursor },
-      answer: page,
-    });
-    all.push(...next.clients);
-    cursor = next.cursor;
-  } while (cursor !== undefined);
-  return all;
+function unreadable({ name, problem }: { name: string; problem: string }) {
+  return `The record ${printable(name)} can't be read (${printable(problem)}). \`clients delete\` removes it.`;
 }
 
 function clientTable(clients: Client[]): string {

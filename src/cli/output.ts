@@ -89,7 +89,8 @@ function isTime(name: string, value: unknown): value is number {
   return name.endsWith("_at") && typeof value === "number";
 }
 
-function timeText(seconds: number): string {
+/** A time of the API (seconds since 1970) in ISO 8601, UTC. */
+export function timeText(seconds: number): string {
   // RFC 7591 section 3.2.1: a client secret that expires at 0 does not expire.
   if (seconds === 0) return "never";
   const date = new Date(seconds * 1000);

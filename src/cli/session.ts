@@ -33,6 +33,22 @@ export class Session {
     return new AdminClient(connection).ask(request);
   }
 
+  /** Page after page of a list, for as long as the API says that there is more. */
+  async askEveryPage<S extends z.ZodType<{ cursor?: string | undefined }>>(
+    path: string[],
+    page: S,
+  ): Promise<z.output<S>[]> {
+    const pages: z.output<S>[] = [];
+    let cursor: string | undefined;
+    do {
+      const query = cursor === undefined ? {} : { cursor };
+      const next = await this.ask({ method: "GET", path, query, answer: page });
+      pages.push(next);
+      ({ cursor } = next);
+    } while (cursor !== undefined);
+    return pages;
+  }
+
   /** As JSON with --json, else in the words that `describe` finds. */
   show<T>(answer: T, describe: (answer: T) => string): void {
     say(this.#options().json ? toJson(answer) : describe(answer));

@@ -77,6 +77,9 @@ describe("baton's help", () => {
     ["clients", "delete"],
     ["clients", "rotate-secret"],
     ["grants", "create"],
+    ["grants", "list"],
+    ["grants", "revoke"],
+    ["subjects", "logout"],
   ])("is there for %s %s, with an example", async (...command) => {
     const { code, stdout, stderr } = await run("baton", [...command, "--help"]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
