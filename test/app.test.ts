@@ -1,6 +1,8 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it, vi } from "vitest";
+import type { ExchangeAttempt } from "../src/oauth/repositories.ts";
 import { countingBindings } from "./support/counting.ts";
+import { familiesWith, fault } from "./support/faults.ts";
 import { refusal, server, serverWith } from "./support/server.ts";
 
 /** What is the same for every path: methods, limits, CORS, faults. */
@@ -155,13 +157,7 @@ describe("a fault of ours", () => {
   }
 
   it("in the family's object is 503 with Retry-After, and nothing is consumed", async () => {
-    const { bindings } = countingBindings();
-    const TOKEN_FAMILY = new Proxy(bindings.TOKEN_FAMILY, {
-      get: (namespace, name) =>
-        name === "get"
-          ? () => ({ exchange: unreachable })
-          : Reflect.get(namespace, name),
-    });
+    const TOKEN_FAMILY = familiesWith(() => ({ exchange: unreachable }));
     const failing = serverWith({ TOKEN_FAMILY });
     const client = await server.makeClient();
     const { refresh_token } = await server.login(client);
@@ -214,25 +210,17 @@ describe("a fault of ours", () => {
 
   it("that is passing is tried again inside, and the token is exchanged once", async () => {
     let tries = 0;
-    const TOKEN_FAMILY = new Proxy(env.TOKEN_FAMILY, {
-      get(namespace, name) {
-        const method: unknown = Reflect.get(namespace, name);
-        if (typeof method !== "function") return method;
-        if (name !== "get") return method.bind(namespace);
-        return (id: DurableObjectId) => ({
-          // The answer is lost on its way back, twice: after the exchange was made.
-          async exchange(attempt: never) {
-            const result = await namespace.get(id).exchange(attempt);
-            tries += 1;
-            // Once with the platform's word that it may pass, once without any.
-            if (tries === 1)
-              throw Object.assign(new Error("lost"), { retryable: true });
-            if (tries === 2) throw new Error("reset");
-            return result;
-          },
-        });
+    const TOKEN_FAMILY = familiesWith((_, real) => ({
+      // The answer is lost on its way back, twice: after the exchange was made.
+      async exchange(attempt: ExchangeAttempt) {
+        const result = await real().exchange(attempt);
+        tries += 1;
+        // Once with the platform's word that it may pass, once without any.
+        if (tries === 1) fault("lost", { retryable: true });
+        if (tries === 2) fault("reset");
+        return result;
       },
-    });
+    }));
     const client = await server.makeClient();
     const { refresh_token } = await server.login(client);
     const lossy = serverWith({ TOKEN_FAMILY });
@@ -243,22 +231,12 @@ describe("a fault of ours", () => {
 
   it("for too much load is not tried again inside", async () => {
     let tries = 0;
-    const TOKEN_FAMILY = new Proxy(env.TOKEN_FAMILY, {
-      get(namespace, name) {
-        const method: unknown = Reflect.get(namespace, name);
-        if (typeof method !== "function") return method;
-        if (name !== "get") return method.bind(namespace);
-        return () => ({
-          exchange() {
-            tries += 1;
-            throw Object.assign(new Error("overloaded"), {
-              retryable: true,
-              overloaded: true,
-            });
-          },
-        });
+    const TOKEN_FAMILY = familiesWith(() => ({
+      exchange() {
+        tries += 1;
+        return fault("overloaded", { retryable: true, overloaded: true });
       },
-    });
+    }));
     const client = await server.makeClient();
     const { refresh_token } = await server.login(client);
     const response = await serverWith({ TOKEN_FAMILY }).refresh(
@@ -271,18 +249,9 @@ describe("a fault of ours", () => {
   });
 
   it("that our own code has thrown inside an object is 500, not a passing fault", async () => {
-    const TOKEN_FAMILY = new Proxy(env.TOKEN_FAMILY, {
-      get(namespace, name) {
-        const method: unknown = Reflect.get(namespace, name);
-        if (typeof method !== "function") return method;
-        if (name !== "get") return method.bind(namespace);
-        return () => ({
-          exchange() {
-            throw Object.assign(new TypeError("a bug"), { remote: true });
-          },
-        });
-      },
-    });
+    const TOKEN_FAMILY = familiesWith(() => ({
+      exchange: () => fault("a bug", { remote: true }),
+    }));
     const client = await server.makeClient();
     const { refresh_token } = await server.login(client);
     const response = await serverWith({ TOKEN_FAMILY }).refresh(
@@ -303,18 +272,9 @@ describe("a fault of ours", () => {
 
   it("that nobody expected is 500 server_error, logged, without details", async () => {
     const log = vi.spyOn(console, "error").mockReturnValue();
-    const { bindings } = countingBindings();
-    const TOKEN_FAMILY = new Proxy(bindings.TOKEN_FAMILY, {
-      get: (namespace, name) =>
-        name === "get"
-          ? () => ({
-              exchange: () => ({
-                outcome: "refused",
-                reason: "no such reason",
-              }),
-            })
-          : Reflect.get(namespace, name),
-    });
+    const TOKEN_FAMILY = familiesWith(() => ({
+      exchange: () => ({ outcome: "refused", reason: "no such reason" }),
+    }));
     const client = await server.makeClient();
     const { refresh_token } = await server.login(client);
     const response = await serverWith({ TOKEN_FAMILY }).refresh(

@@ -1,8 +1,8 @@
 import type { z } from "zod";
 import type { clientMetadata } from "./client-metadata.ts";
-import { generateClientSecret, hashClientSecret } from "./client-secret.ts";
+import { makeSecret } from "./client-secret.ts";
 import { after, type Seconds } from "./duration.ts";
-import type { Client, ClientSecret, ClientTombstone } from "./entities.ts";
+import type { Client, ClientTombstone } from "./entities.ts";
 import { OAuthError } from "./errors.ts";
 import { lifetimesOf, windowOutlives } from "./lifetimes.ts";
 import { parseScope, scopeSet } from "./scope.ts";
@@ -25,9 +25,6 @@ export interface ClientWithSecret {
 export type MetadataPatch = {
   [Name in keyof Metadata]?: Metadata[Name] | null;
 };
-
-/** More than one secret is in force only while one replaces another. */
-const MOST_SECRETS = 5;
 
 /** KV keeps nothing for a shorter time. */
 const LEAST_KV_SECONDS = 60;
@@ -89,39 +86,6 @@ export async function updateClient(
 }
 
 /**
- * Gives a client a new secret; the ones it had end after a while.
- *
- * @param oldSecretTtl ISO 8601: how long the secrets so far stay in force
- * @throws OAuthError `admin_target_unknown`, `client_has_no_secret`, `too_many_client_secrets`
- */
-export async function rotateClientSecret(
-  server: Server,
-  clientId: string,
-  oldSecretTtl: string,
-  now: Seconds,
-): Promise<ClientWithSecret> {
-  const end = after(oldSecretTtl, now);
-  const made = await makeSecret(now);
-  const client = await server.clients.update(clientId, (current) => {
-    const before = living(current());
-    if (isPublic(before)) throw new OAuthError("client_has_no_secret");
-    const old = before.secrets
-      .map((secret) => ({
-        ...secret,
-        expires_at: Math.min(secret.expires_at ?? Infinity, end),
-      }))
-      .filter(({ expires_at }) => now < expires_at);
-    if (old.length >= MOST_SECRETS) {
-      throw new OAuthError("too_many_client_secrets", {
-        subject: String(MOST_SECRETS),
-      });
-    }
-    return { ...before, secrets: [made.record, ...old] };
-  });
-  return { client, client_secret: made.secret };
-}
-
-/**
  * Deletes a client, also one whose record can't be read. Its id stays taken for as long as a family
  * could live that was made today: its tokens and those of another client are not to be mixed up.
  *
@@ -161,16 +125,6 @@ function livingUnlessMalformed(
 export function living(record: Client | ClientTombstone | undefined): Client {
   if (record && "secrets" in record) return record;
   throw new OAuthError("admin_target_unknown", { subject: "such client" });
-}
-
-async function makeSecret(
-  now: Seconds,
-): Promise<{ secret: string; record: ClientSecret }> {
-  const secret = generateClientSecret();
-  return {
-    secret,
-    record: { hash: await hashClientSecret(secret), created_at: now },
-  };
 }
 
 type Identity = Pick<Client, "client_id" | "client_id_issued_at" | "secrets">;
@@ -222,6 +176,7 @@ export function fieldError(field: string, problem: string): OAuthError {
   });
 }
 
-function isPublic(client: Client): boolean {
+/** Whether a client has no secret, and shows none. */
+export function isPublic(client: Client): boolean {
   return client.token_endpoint_auth_method === "none";
 }

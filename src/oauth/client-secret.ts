@@ -6,15 +6,16 @@ import type { ClientSecret } from "./entities.ts";
 const PREFIX = "baton_cs_";
 
 /**
- * A new client secret: 256 random bits. That is why a plain SHA-256 is enough to keep it: there is
- * nothing to guess, and a slow hash would only slow down every refresh.
+ * A new client secret of 256 random bits, and what is kept of it. That is why a plain SHA-256 is
+ * enough: there is nothing to guess, and a slow hash would only slow down every refresh.
  */
-export function generateClientSecret(): string {
-  return PREFIX + base64url.encode(crypto.getRandomValues(new Uint8Array(32)));
-}
-
-export async function hashClientSecret(secret: string): Promise<string> {
-  return base64url.encode(await digest(secret));
+export async function makeSecret(
+  now: Seconds,
+): Promise<{ secret: string; record: ClientSecret }> {
+  const secret =
+    PREFIX + base64url.encode(crypto.getRandomValues(new Uint8Array(32)));
+  const hash = base64url.encode(await digest(secret));
+  return { secret, record: { hash, created_at: now } };
 }
 
 /** Compared when there is nothing to compare with, so that an unknown client costs the same. */

@@ -3,7 +3,7 @@ import { z } from "zod";
 /** Enough for any identifier that is one (RFC 9068 section 2.2 sets no bound). */
 const MOST_BYTES = 255;
 
-/** Who the tokens are about: any text that the deployer's login calls a user by. */
+/** Who the tokens are about, by the name that the deployer's login has for a user. */
 export const subject = z
   .string()
   .min(1)

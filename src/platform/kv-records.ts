@@ -1,34 +1,21 @@
 import type { z } from "zod";
 import { OAuthError } from "../oauth/errors.ts";
+import {
+  IsolateCache,
+  KEEP_MS,
+  LOOK_AGAIN_MS,
+  type Reading,
+  valueOf,
+} from "./isolate-cache.ts";
 import { reach, unavailable } from "./reach.ts";
-import { KV_LAG_MS, type RecordKeeper } from "./record-keeper.ts";
+import type { RecordKeeper } from "./record-keeper.ts";
 
-/** How long an isolate trusts what it read. */
-const KEEP_MS = 60_000;
-/** How soon an isolate looks past its own copy of a key again. */
-const LOOK_AGAIN_MS = 1_000;
-/** How many records an isolate keeps: bounded, because whoever sends client ids fills it. */
-const MOST_ENTRIES = 1_000;
 /** KV's own cache at a location, in seconds: the shortest that it allows. */
 const KV_CACHE_TTL = 30;
 /** How many keys KV reads in one operation. */
 const MOST_KEYS_AT_ONCE = 100;
 /** How often a change is made anew because somebody else was faster: of many at once, one wins a round. */
 const MOST_TRIES = 50;
-
-interface Entry<T> {
-  value: T | undefined;
-  /** In place of a value: the record can't be read. */
-  malformed?: OAuthError;
-  /** Of what KV showed: it grows with each write; 0 for records that were put there by hand. */
-  revision: number;
-  /** When KV was asked for it. */
-  askedAt: number;
-  /** Until then somebody is asking again: others make do with what there is. */
-  askingUntil: number;
-  /** Until then this isolate's own write is newer than what KV may show. */
-  ownUntil: number;
-}
 
 /** A record as a change leaves it. */
 export interface Change<T> {
@@ -48,8 +35,7 @@ export class KvRecords<T> {
   readonly #kv: KVNamespace;
   readonly #keepers: DurableObjectNamespace<RecordKeeper>;
   readonly #schemaOf: (key: string, record: unknown) => z.ZodType<T>;
-  /** In the order of reading, so that the oldest is the first to go. */
-  readonly #entries = new Map<string, Entry<T>>();
+  readonly #cache = new IsolateCache<T>();
 
   /** @param schemaOf what the record at a key has to look like */
   constructor(
@@ -64,12 +50,12 @@ export class KvRecords<T> {
 
   /** The record as this isolate knows it, at most a minute old. */
   find(key: string): Promise<T | undefined> {
-    return this.#findNewerThan(key, KEEP_MS);
+    return this.#cache.lookUp(key, KEEP_MS, () => this.read(key));
   }
 
   /** The record past the isolate's own copy, but at most once a second. */
   findAgain(key: string): Promise<T | undefined> {
-    return this.#findNewerThan(key, LOOK_AGAIN_MS);
+    return this.#cache.lookUp(key, LOOK_AGAIN_MS, () => this.read(key));
   }
 
   /** What KV holds now, as far as this location can know. */
@@ -81,15 +67,8 @@ export class KvRecords<T> {
       }),
     );
     const revision = metadata?.revision ?? 0;
-    const entry = this.#entries.get(key);
-    if (entry) {
-      // An own write may have come in while KV was asked, or KV may not show it yet.
-      const ownIsNewer =
-        Date.now() < entry.ownUntil && revision < entry.revision;
-      if (ownIsNewer || askedAt < entry.askedAt) return valueOf(entry);
-    }
     const read = { ...this.#tryParse(key, text), revision, askedAt };
-    return valueOf(this.#keep(key, { ...read, ownUntil: 0 }));
+    return valueOf(this.#cache.takeIn(key, read));
   }
 
   /**
@@ -120,13 +99,7 @@ export class KvRecords<T> {
       );
       if (result.outcome === "unavailable") throw unavailable(result.error);
       if (result.outcome === "written") {
-        const { revision } = result;
-        this.#keep(key, {
-          value: record,
-          revision,
-          askedAt: Date.now(),
-          ownUntil: Date.now() + KV_LAG_MS,
-        });
+        this.#cache.takeInOwn(key, record, result.revision);
         return record;
       }
       text = result.text;
@@ -146,9 +119,8 @@ export class KvRecords<T> {
         this.#kv.get(some, { cacheTtl: KV_CACHE_TTL }),
       );
       for (const [key, text] of texts) {
-        const entry = this.#entries.get(key);
-        const own = entry && Date.now() < entry.ownUntil;
-        const { value, malformed } = own ? entry : this.#tryParse(key, text);
+        const { value, malformed } =
+          this.#cache.own(key) ?? this.#tryParse(key, text);
         if (malformed) onMalformed(malformed);
         else if (value !== undefined) records.push(value);
       }
@@ -167,38 +139,6 @@ export class KvRecords<T> {
     };
   }
 
-  async #findNewerThan(
-    key: string,
-    milliseconds: number,
-  ): Promise<T | undefined> {
-    const entry = this.#entries.get(key);
-    if (!entry) return this.read(key);
-    const now = Date.now();
-    const age = now - entry.askedAt;
-    const fresh = age < (entry.malformed ? LOOK_AGAIN_MS : milliseconds);
-    // One asks, and not everybody who comes meanwhile; but nobody makes do for long.
-    const othersAsk =
-      now < entry.askingUntil && age < milliseconds + LOOK_AGAIN_MS;
-    if (fresh || othersAsk) return valueOf(entry);
-    entry.askingUntil = now + LOOK_AGAIN_MS;
-    try {
-      return await this.read(key);
-    } finally {
-      entry.askingUntil = 0;
-    }
-  }
-
-  #keep(key: string, read: Omit<Entry<T>, "askingUntil">): Entry<T> {
-    const entry = { ...read, askingUntil: 0 };
-    this.#entries.delete(key);
-    this.#entries.set(key, entry);
-    if (this.#entries.size > MOST_ENTRIES) {
-      const [oldest] = this.#entries.keys();
-      this.#entries.delete(oldest!);
-    }
-    return entry;
-  }
-
   #parse(key: string, text: string): T {
     const record = parseJson(key, text);
     const result = this.#schemaOf(key, record).safeParse(record);
@@ -210,10 +150,7 @@ export class KvRecords<T> {
     );
   }
 
-  #tryParse(
-    key: string,
-    text: string | null,
-  ): Pick<Entry<T>, "value" | "malformed"> {
+  #tryParse(key: string, text: string | null): Reading<T> {
     if (text === null) return { value: undefined };
     try {
       return { value: this.#parse(key, text) };
@@ -222,14 +159,6 @@ export class KvRecords<T> {
       return { value: undefined, malformed: error };
     }
   }
-}
-
-function valueOf<T>({
-  value,
-  malformed,
-}: Pick<Entry<T>, "value" | "malformed">): T | undefined {
-  if (malformed) throw malformed;
-  return value;
 }
 
 function parseJson(key: string, text: string): unknown {

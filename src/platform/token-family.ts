@@ -1,5 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
-import { after, type Seconds } from "../oauth/duration.ts";
+import type { Seconds } from "../oauth/duration.ts";
 import type {
   ExchangeAttempt,
   ExchangeResult,
@@ -10,29 +10,13 @@ import type {
 } from "../oauth/repositories.ts";
 import { finalizeResources } from "../oauth/resource.ts";
 import { finalizeScopes } from "../oauth/scope.ts";
-
-/** The one value that a family keeps while it lives, under `RECORD`. Its size does not depend on its history. */
-interface LivingFamily extends NewFamily {
-  /** The version of this shape. */
-  version: 1;
-  /** Of the one token that is good; 1 is the first. */
-  generation: number;
-  /** When the newest token was made. */
-  last_used_at: Seconds;
-  /** What the newest token was asked for with: a retry has to be the same request. */
-  last_request?: string;
-  /** Which attempt made the newest token: that one may ask again. */
-  last_attempt?: string;
-  /** Which key made the newest token, so that a retry gets the same string. */
-  key_id: number;
-}
-
-/** What is kept between the end of a family and the moment when the subject's index knows of it. */
-interface EndedFamily {
-  version: 1;
-  ended: true;
-  subject: string;
-}
+import {
+  type EndedFamily,
+  isRetry,
+  type LivingFamily,
+  refuseForeign,
+  requestOf,
+} from "./family-record.ts";
 
 const RECORD = "family";
 
@@ -223,50 +207,6 @@ export class TokenFamily extends DurableObject<Env> {
   #write(record: LivingFamily | EndedFamily): void {
     this.ctx.storage.kv.put(RECORD, record);
   }
-}
-
-/** Why a token is not of this family, or not of this client's: then it may not change anything. */
-function refuseForeign(
-  family: LivingFamily,
-  { client_id, client_issued_at, secret_hash }: FamilyKey,
-) {
-  if (
-    secret_hash &&
-    !crypto.subtle.timingSafeEqual(secret_hash, family.secret_hash)
-  ) {
-    return "refresh_token_forged" as const;
-  }
-  const same =
-    client_id === family.client_id &&
-    client_issued_at === family.client_issued_at;
-  if (!same) return "refresh_token_of_another_client" as const;
-  return undefined;
-}
-
-/**
- * Whether a used token may have its successor again: as the very same attempt, whose answer was lost
- * on its way to the edge; or inside the client's window, while nobody has used the successor.
- */
-function isRetry(
-  family: LivingFamily,
-  { generation, attempt_id, retry_window, now }: ExchangeAttempt,
-): "attempt" | "window" | "late" {
-  if (family.generation - generation > 1) return "late";
-  if (attempt_id === family.last_attempt) return "attempt";
-  const closes = after(retry_window, family.last_used_at);
-  // A window of no length is none, also where the clocks of two locations differ by a second.
-  const open = closes > family.last_used_at && now < closes;
-  return open ? "window" : "late";
-}
-
-/** The request as far as a retry has to be the same: scopes and resources are sets. */
-function requestOf({ scope, resource }: ExchangeAttempt): string {
-  const scopes = Array.isArray(scope) ? asSet(scope) : (scope ?? null);
-  return JSON.stringify([scopes, asSet(resource)]);
-}
-
-function asSet(values: readonly string[]): string[] {
-  return [...new Set(values)].toSorted((one, other) => (one < other ? -1 : 1));
 }
 
 function refused<R>(reason: R): { outcome: "refused"; reason: R } {

@@ -1,6 +1,6 @@
-import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { countingBindings } from "../support/counting.ts";
+import { familiesWith, fault } from "../support/faults.ts";
 import {
   refusal,
   server,
@@ -167,13 +167,7 @@ describe("POST /revoke", () => {
   it("is 503 where the family can not be reached, and then nothing has changed", async () => {
     const client = await server.makeClient();
     const { refresh_token } = await server.login(client);
-    const TOKEN_FAMILY = new Proxy(env.TOKEN_FAMILY, {
-      get(namespace, name) {
-        const method: unknown = Reflect.get(namespace, name);
-        if (name === "get") throw new Error("unreachable");
-        return typeof method === "function" ? method.bind(namespace) : method;
-      },
-    });
+    const TOKEN_FAMILY = familiesWith(() => fault("unreachable"));
     const response = await revoke(
       client,
       refresh_token,

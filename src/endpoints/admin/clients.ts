@@ -3,9 +3,9 @@ import {
   deleteClient,
   living,
   registerClient,
-  rotateClientSecret,
   updateClient,
 } from "../../oauth/client-registration.ts";
+import { rotateClientSecret } from "../../oauth/client-secret-rotation.ts";
 import { now } from "../endpoint.ts";
 import { type AdminApi, adminRoute, conflict, json, pageQuery } from "./api.ts";
 import {

@@ -5,6 +5,7 @@ import {
 } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { familiesWith, fault } from "../../support/faults.ts";
 import {
   refusal,
   server,
@@ -248,17 +249,9 @@ describe("DELETE /admin/subjects/{subject}/grants", () => {
       Array.from({ length: 8 }, () => server.login(client, { subject })),
     );
     const [unlucky] = await indexed(subject);
-    const TOKEN_FAMILY = new Proxy(env.TOKEN_FAMILY, {
-      get(namespace, name) {
-        const method: unknown = Reflect.get(namespace, name);
-        if (typeof method !== "function") return method;
-        if (name !== "get") return method.bind(namespace);
-        return (id: DurableObjectId) => {
-          if (id.toString() === unlucky) throw new Error("unreachable");
-          return namespace.get(id);
-        };
-      },
-    });
+    const TOKEN_FAMILY = familiesWith((id, real) =>
+      id.toString() === unlucky ? fault("unreachable") : real(),
+    );
     const failing = await serverWith({ TOKEN_FAMILY }).admin(
       "DELETE",
       path(subject),

@@ -1,0 +1,158 @@
+import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import {
+  refusal,
+  server,
+  serverWith,
+  type TestClient,
+} from "../../support/server.ts";
+
+/** Deleting a client, and admin calls that come at the same time. */
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+interface ClientList {
+  clients: { client_id: string }[];
+}
+
+describe("DELETE /admin/clients/{client_id}", () => {
+  it("answers 204; the client, its tokens and its id are gone for good", async () => {
+    const client = await server.makeClient();
+    const path = `/clients/${client.client_id}`;
+    const { refresh_token } = await server.login(client);
+    expect((await server.admin("DELETE", path)).status).toBe(204);
+    expect((await server.admin("GET", path)).status).toBe(404);
+    expect((await server.admin("DELETE", path)).status).toBe(404);
+    const response = await server.refresh(client, refresh_token);
+    expect(await refusal(response)).toEqual([401, "invalid_client"]);
+    const again = await server.admin("POST", "/clients", {
+      client_id: client.client_id,
+    });
+    expect(await refusal(again)).toEqual([409, "conflict"]);
+    const { clients } = await server.expectAdmin<ClientList>("GET", "/clients");
+    expect(clients.map(({ client_id }) => client_id)).not.toContain(
+      client.client_id,
+    );
+  });
+
+  it("keeps the id taken for as long as one of its families could live", async () => {
+    const shortLived = serverWith({ REFRESH_TOKEN_MAX_AGE: "P10D" });
+    const byDefault = await server.makeClient();
+    const byItself = await server.makeClient({ refresh_token_max_age: "P20D" });
+    const days = async ({ client_id }: TestClient) => {
+      await shortLived.expectAdmin("DELETE", `/clients/${client_id}`);
+      const { keys } = await env.KV.list({ prefix: `client:${client_id}` });
+      return ((keys[0]?.expiration ?? 0) - Date.now() / 1000) / 86_400;
+    };
+    expect(await days(byDefault)).toBeCloseTo(10, 2);
+    expect(await days(byItself)).toBeCloseTo(20, 2);
+  });
+
+  it("does not let an old family live on under a later client with the same id", async () => {
+    const client_id = crypto.randomUUID();
+    const first = await server.makeClient({ client_id });
+    const { refresh_token, access_token } = await server.login(first);
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 10_000 });
+    // What stands after the tombstone is gone: nothing.
+    await server.expectAdmin("DELETE", `/clients/${client_id}`);
+    await env.KV.delete(`client:${client_id}`);
+    vi.advanceTimersByTime(180_000);
+    await runDurableObjectAlarm(
+      env.RECORD_KEEPER.get(
+        env.RECORD_KEEPER.idFromName(`client:${client_id}`),
+      ),
+    );
+    const second = await serverWith({}).makeClient({ client_id });
+    const later = serverWith({});
+    expect(await refusal(await later.refresh(second, refresh_token))).toEqual([
+      400,
+      "invalid_grant",
+    ]);
+    const asked = await later.http("/introspect", {
+      method: "POST",
+      body: new URLSearchParams({
+        client_id,
+        client_secret: second.client_secret,
+        token: access_token,
+      }),
+    });
+    expect(await asked.json()).toEqual({ active: false });
+  });
+});
+
+describe("changes at the same time", () => {
+  it("of a client never undo its deletion", async () => {
+    for (let round = 0; round < 10; round++) {
+      const client = await server.makeClient();
+      const { refresh_token } = await server.login(client);
+      const path = `/clients/${client.client_id}`;
+      const [deleted] = await Promise.all([
+        server.admin("DELETE", path),
+        server.admin("PATCH", path, { client_name: "New" }),
+        serverWith({}).admin("PATCH", path, { client_name: "Other" }),
+      ]);
+      expect(deleted.status).toBe(204);
+      expect((await server.admin("GET", path)).status).toBe(404);
+      const response = await server.refresh(client, refresh_token);
+      expect(await refusal(response)).toEqual([401, "invalid_client"]);
+    }
+  });
+
+  it("of a client never bring back a secret that was ended, or lose the new one", async () => {
+    for (let round = 0; round < 10; round++) {
+      const client = await server.makeClient();
+      const { refresh_token } = await server.login(client);
+      const path = `/clients/${client.client_id}`;
+      const [rotated] = await Promise.all([
+        server.expectAdmin<TestClient>("POST", `${path}/secrets`, {
+          old_secret_ttl: "PT0S",
+        }),
+        server.expectAdmin("PATCH", path, { client_name: "New" }),
+      ]);
+      const old = await server.refresh(client, refresh_token);
+      expect(await refusal(old)).toEqual([401, "invalid_client"]);
+      await server.expectRefresh(rotated, refresh_token);
+    }
+  });
+
+  it("give every caller a secret that works", async () => {
+    const client = await server.makeClient();
+    const path = `/clients/${client.client_id}/secrets`;
+    const rotated = await Promise.all(
+      [1, 2, 3, 4].map(() => server.expectAdmin<TestClient>("POST", path, {})),
+    );
+    for (const { client_secret } of [client, ...rotated]) {
+      const { refresh_token } = await server.login(client);
+      await server.expectRefresh({ ...client, client_secret }, refresh_token);
+    }
+  });
+
+  it("make one client of one id", async () => {
+    const client_id = crypto.randomUUID();
+    const responses = await Promise.all(
+      Array.from({ length: 10 }, () =>
+        server.admin("POST", "/clients", { client_id }),
+      ),
+    );
+    expect(
+      responses
+        .map(({ status }) => status)
+        .toSorted((one, other) => one - other),
+    ).toEqual([201, ...Array<number>(9).fill(409)]);
+  });
+
+  it("leave nothing behind in the object that orders them, once KV has caught up", async () => {
+    const { client_id } = await server.makeClient();
+    const keepers = env.RECORD_KEEPER;
+    const keeper = keepers.get(keepers.idFromName(`client:${client_id}`));
+    await runDurableObjectAlarm(keeper);
+    const left = await runInDurableObject(keeper, async (_, { storage }) => [
+      ...storage.kv.list(),
+      ...[await storage.getAlarm()].filter((alarm) => alarm !== null),
+    ]);
+    expect(left).toEqual([]);
+  });
+});

@@ -1,0 +1,21 @@
+import { expect } from "vitest";
+import type { ErrorBody, TestClient } from "./server.ts";
+
+/** A client as the admin API shows it. */
+export interface ClientRecord extends TestClient {
+  credentials: { created_at: number; expires_at?: number }[];
+  [field: string]: unknown;
+}
+
+/** The fields that a 400 names; each is in its sentence as well. */
+export async function fieldErrors(
+  response: Response,
+): Promise<Record<string, string>> {
+  expect(response.status).toBe(400);
+  const body = await response.json<ErrorBody>();
+  expect(body.error).toBe("invalid_request");
+  for (const field of Object.keys(body.fields ?? {})) {
+    expect(body.error_description).toContain(field);
+  }
+  return body.fields ?? {};
+}
