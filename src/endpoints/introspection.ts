@@ -1,5 +1,6 @@
 import type { Client } from "../oauth/entities.ts";
 import { OAuthError } from "../oauth/errors.ts";
+import { hasOwner } from "../oauth/family-owner.ts";
 import type { Server } from "../oauth/server.ts";
 import { type KnownToken, lookUpToken } from "../oauth/token-lookup.ts";
 import { authenticate, readClientForm } from "./authentication.ts";
@@ -51,9 +52,7 @@ async function introspect(
   if (token.kind === "access_token" && !mayAsk(client, token.claims))
     return undefined;
   const family = await server.families.look(token.family_id, time);
-  if (!family) return undefined;
-  const owner = await server.clients.find(family.client_id);
-  if (owner?.client_id_issued_at !== family.client_issued_at) return undefined;
+  if (!family || !(await hasOwner(server, family))) return undefined;
   if (token.kind === "access_token")
     return { ...token.claims, token_type: "Bearer" };
 

@@ -78,11 +78,16 @@ function footprint(family: Family): Promise<Footprint> {
   }));
 }
 
+/** For what happens by itself, on a machine that may be busy. */
+const PATIENCE = { timeout: 20_000 };
+
 /** An ended family's alarm is due at once: it goes off by itself, or here. */
 async function expectNothingLeft(family: Family): Promise<void> {
   await runDurableObjectAlarm(family);
-  await vi.waitFor(async () =>
-    expect(await footprint(family)).toMatchObject({ keys: [], alarm: null }),
+  await vi.waitFor(
+    async () =>
+      expect(await footprint(family)).toMatchObject({ keys: [], alarm: null }),
+    PATIENCE,
   );
 }
 
@@ -304,8 +309,9 @@ describe("an ended family", () => {
       expect(await left(family)).not.toEqual(untouched);
       await end(family);
       await runDurableObjectAlarm(family);
-      await vi.waitFor(async () =>
-        expect(await left(family)).toEqual(untouched),
+      await vi.waitFor(
+        async () => expect(await left(family)).toEqual(untouched),
+        PATIENCE,
       );
     }
   });

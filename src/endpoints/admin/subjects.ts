@@ -1,5 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { timestamp } from "../../oauth/client-metadata.ts";
+import { hasOwner } from "../../oauth/family-owner.ts";
 import type { FamilyState } from "../../oauth/repositories.ts";
 import { subject } from "../../oauth/subject.ts";
 import { now } from "../endpoint.ts";
@@ -57,11 +58,15 @@ export function subjectRoutes(api: AdminApi): void {
       },
     }),
     async (c) => {
-      const { families } = await c.var.connect();
+      const server = await c.var.connect();
       const { subject: name } = c.req.valid("param");
       const { limit, cursor } = c.req.valid("query");
-      const page = await families.ofSubject(name, now(), limit, cursor);
-      return c.json({ ...page, grants: page.grants.map(shown) }, 200);
+      const page = await server.families.ofSubject(name, now(), limit, cursor);
+      const owned = await Promise.all(
+        page.grants.map((family) => hasOwner(server, family)),
+      );
+      const grants = page.grants.filter((_, position) => owned[position]);
+      return c.json({ ...page, grants: grants.map(shown) }, 200);
     },
   );
 

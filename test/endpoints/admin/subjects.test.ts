@@ -95,6 +95,15 @@ describe("GET /admin/subjects/{subject}/grants", () => {
     );
   });
 
+  it("lists no family of a client that was deleted: nobody can use it", async () => {
+    const subject = newSubject();
+    const client = await server.makeClient();
+    await server.login(client, { subject });
+    expect(await grantsOf(subject)).toHaveLength(1);
+    await server.expectAdmin("DELETE", `/clients/${client.client_id}`);
+    expect(await grantsOf(subject)).toEqual([]);
+  });
+
   it("is empty for a user who is not logged in anywhere", async () => {
     expect(await grantsOf(newSubject())).toEqual([]);
   });
@@ -292,7 +301,9 @@ describe("the subject's index", () => {
         env.TOKEN_FAMILY.get(env.TOKEN_FAMILY.idFromString(id)),
       );
     }
-    await vi.waitFor(async () => expect(await indexed(subject)).toEqual([]));
+    await vi.waitFor(async () => expect(await indexed(subject)).toEqual([]), {
+      timeout: 20_000,
+    });
     const index = env.SUBJECT_INDEX.get(env.SUBJECT_INDEX.idFromName(subject));
     const tables = await runInDurableObject(index, (_, { storage }) => [
       ...storage.sql.exec("SELECT name FROM sqlite_master"),
