@@ -16,11 +16,9 @@ const secrets = {
 };
 
 /** What needs a process of its own: the command line, the demo, the repository itself. */
-const onNode = [
-  "test/cli/**/*.test.ts",
-  "test/*.node.test.ts",
-  "test/crash/**/*.node.test.ts",
-];
+const onNode = ["test/cli/**/*.test.ts", "test/*.node.test.ts"];
+/** What takes the whole machine, and comes last for that. */
+const alone = ["test/crash/**/*.node.test.ts"];
 
 export default defineConfig({
   test: {
@@ -43,7 +41,7 @@ export default defineConfig({
           // The machine may be busy: a test that takes long is not a test that fails.
           testTimeout: 60_000,
           include: ["test/**/*.test.ts"],
-          exclude: onNode,
+          exclude: [...onNode, ...alone],
         },
       },
       {
@@ -52,6 +50,14 @@ export default defineConfig({
           include: onNode,
           testTimeout: 120_000,
           hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: "crash",
+          include: alone,
+          hookTimeout: 120_000,
+          sequence: { groupOrder: 1 },
         },
       },
     ],

@@ -169,13 +169,13 @@ describe("a fault of ours", () => {
   });
 
   it("in KV is 503 with Retry-After, at the token endpoint and in the admin API", async () => {
-    const KV = { get: unreachable, put: unreachable, list: unreachable };
+    const KV = { getWithMetadata: unreachable, list: unreachable };
     const failing = serverWith({ KV });
     const client = await server.makeClient();
     const { refresh_token } = await server.login(client);
     const responses = [
       await failing.refresh(client, refresh_token),
-      await failing.admin("GET", "/scopes"),
+      await failing.http("/.well-known/oauth-authorization-server"),
       await failing.admin("GET", "/clients"),
     ];
     for (const response of responses) {

@@ -172,7 +172,7 @@ describe("the log", () => {
     });
     const failing = serverWith({
       KV: {
-        get: () => {
+        getWithMetadata: () => {
           throw new Error("unreachable");
         },
       },

@@ -48,7 +48,7 @@ export class AdminClient {
     throw this.#notBaton(response);
   }
 
-  /** 503 with Retry-After says that nothing was done and when to ask again (RFC 9110 section 10.2.3). */
+  /** 503 with Retry-After says that the request may be sent again, and when (RFC 9110 section 10.2.3). */
   async #sendPatiently(request: AdminRequest<z.ZodType>): Promise<Response> {
     for (let retries = 0; ; retries++) {
       const response = await this.#send(request);

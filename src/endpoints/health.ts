@@ -38,22 +38,13 @@ async function look(connect: () => Promise<Server>): Promise<Omit<Look, "at">> {
     const server = await connect();
     const last = lastLooks.get(server);
     if (last && Date.now() - last.at < KEEP_MS) return last;
-    const failing = await problemsOf(() => server.scopes.read());
+    const failing = await server.scopes.problems();
     const degraded = failing.length > 0 ? [] : await server.clients.problems();
     const now = { failing, degraded, at: Date.now() };
     lastLooks.set(server, now);
     return now;
   } catch (error) {
     return { failing: problemsIn(error), degraded: [] };
-  }
-}
-
-async function problemsOf(read: () => Promise<unknown>): Promise<Problem[]> {
-  try {
-    await read();
-    return [];
-  } catch (error) {
-    return problemsIn(error);
   }
 }
 

@@ -51,8 +51,9 @@ async function introspect(
   if (!token || time >= token.expires_at) return undefined;
   if (token.kind === "access_token" && !mayAsk(client, token.claims))
     return undefined;
-  const family = await server.families.look(token.family_id, time);
-  if (!family || !(await hasOwner(server, family))) return undefined;
+  const family = await server.families.look(token.family_id);
+  if (!family || time >= family.expires_at) return undefined;
+  if (!(await hasOwner(server, family))) return undefined;
   if (token.kind === "access_token")
     return { ...token.claims, token_type: "Bearer" };
 

@@ -70,7 +70,7 @@ export const scopeName = z
   .refine((name) => name !== "__proto__", "can not be __proto__")
   .meta({ description: "One scope, RFC 6749 section 3.3.", example: "read" });
 
-export const scopeList = ruled(z.string().max(8192), (value) =>
+const scopeList = ruled(z.string().max(8192), (value) =>
   value === "" || parseScope(value)
     ? undefined
     : "has to be scopes with one space between them",
@@ -79,7 +79,7 @@ export const scopeList = ruled(z.string().max(8192), (value) =>
   example: "read write",
 });
 
-export const tokenEndpointAuthMethod = z.enum([
+const tokenEndpointAuthMethod = z.enum([
   "client_secret_basic",
   "client_secret_post",
   "none",

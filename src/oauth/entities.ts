@@ -15,7 +15,7 @@ const { grant_types, scope, redirect_uris, resources, ...optionalMetadata } =
   clientMetadata;
 
 /** A hashed client secret; more than one while a secret is being rotated. */
-export const clientSecretRecord = z.object({
+const clientSecretRecord = z.object({
   /** SHA-256 of the secret, in base64url. */
   hash: z.string().regex(/^[\w-]{43}$/, "has to be 32 bytes in base64url"),
   created_at: timestamp,

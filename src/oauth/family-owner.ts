@@ -1,3 +1,4 @@
+import type { Client } from "./entities.ts";
 import type { FamilyKey } from "./repositories.ts";
 import type { Server } from "./server.ts";
 
@@ -12,6 +13,11 @@ export async function hasOwner(
     client_issued_at,
   }: Pick<FamilyKey, "client_id" | "client_issued_at">,
 ): Promise<boolean> {
-  const client = await server.clients.find(client_id);
-  return client?.client_id_issued_at === client_issued_at;
+  const isOwner = (client: Client | undefined) =>
+    client?.client_id_issued_at === client_issued_at;
+  const { clients } = server;
+  return (
+    isOwner(await clients.find(client_id)) ||
+    isOwner(await clients.findAgain(client_id))
+  );
 }

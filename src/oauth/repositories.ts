@@ -14,7 +14,7 @@ export interface ClientRepository {
   find(clientId: string): Promise<Client | undefined>;
   /** The same, past the isolate's own copy, at most once a second a client. */
   findAgain(clientId: string): Promise<Client | undefined>;
-  /** What is stored right now: also a deleted client's tombstone. */
+  /** What stands right now, past every cache: also a deleted client's tombstone. */
   read(clientId: string): Promise<Client | ClientTombstone | undefined>;
   list(limit: number, cursor?: string): Promise<ClientPage>;
   /**
@@ -50,8 +50,10 @@ export interface ClientPage {
 export interface ScopeRepository {
   /** The catalogue, as this isolate knows it: at most a minute old. */
   catalogue(): Promise<ScopeCatalogue>;
-  /** What is stored right now. */
+  /** What stands right now, past every cache. */
   read(): Promise<ScopeCatalogue>;
+  /** What is wrong with the record, if anything. */
+  problems(): Promise<Problem[]>;
   /** Changes the catalogue in one atomic step; `change` may be called again. */
   update(
     change: (current: ScopeCatalogue) => ScopeCatalogue,
@@ -164,8 +166,8 @@ export interface FamilyRepository {
   ): Promise<ExchangeResult>;
   /** Ends a family. When it returns, no token of the family is good anywhere. */
   revoke(familyId: Uint8Array, key?: FamilyKey): Promise<RevocationResult>;
-  /** A living family, or undefined. */
-  look(familyId: Uint8Array, now: Seconds): Promise<FamilyState | undefined>;
+  /** A family, or undefined if it has ended; its newest token may have expired. */
+  look(familyId: Uint8Array): Promise<FamilyState | undefined>;
   /** The living families of a subject, a page at a time. */
   ofSubject(
     subject: string,

@@ -35,7 +35,7 @@ export class KvClientRepository implements ClientRepository {
   }
 
   read(clientId: string): Promise<Client | ClientTombstone | undefined> {
-    return this.#records.read(PREFIX + clientId);
+    return this.#records.standing(PREFIX + clientId);
   }
 
   /** Tombstones take their places in KV's pages: goes on until there is something to show. */

@@ -1,6 +1,5 @@
 import type { FamilyRepository } from "../oauth/repositories.ts";
-import { OAuthError } from "../oauth/errors.ts";
-import { reach, RETRY_AFTER } from "./reach.ts";
+import { reach, unavailable } from "./reach.ts";
 import type { SubjectIndex } from "./subject-index.ts";
 import type { TokenFamily } from "./token-family.ts";
 
@@ -49,14 +48,15 @@ export class DurableFamilies implements FamilyRepository {
     return reach(async () => await this.#families.get(id).revoke(key));
   };
 
-  look: FamilyRepository["look"] = async (familyId, now) => {
+  look: FamilyRepository["look"] = async (familyId) => {
     const id = this.#idOf(toHex(familyId));
-    return id && reach(async () => await this.#families.get(id).look(now));
+    return id && reach(async () => await this.#families.get(id).look());
   };
 
   /*
    * An entry whose family has ended is taken out of the index: the family has done so itself, or a
-   * fault has kept it from it.
+   * fault has kept it from it. One that has only expired stays for its alarm: a refresh that is on its
+   * way, by a clock that is slower, may still go on with it.
    */
   ofSubject: FamilyRepository["ofSubject"] = async (
     subject,
@@ -68,41 +68,53 @@ export class DurableFamilies implements FamilyRepository {
       index.list(limit, cursor),
     );
     const states = await Promise.all(
-      page.map((grantId) => this.look(fromHex(grantId), now)),
+      page.map((grantId) => this.look(fromHex(grantId))),
     );
-    const entries = page.map((grant_id, position) => ({
-      grant_id,
-      state: states[position],
-    }));
-    const ended = entries.flatMap(({ grant_id, state }) =>
-      state ? [] : [grant_id],
-    );
+    const ended = page.filter((_, position) => !states[position]);
     if (ended.length > 0)
       await this.#index(subject, (index) => index.remove(ended));
-    const grants = entries.flatMap(({ grant_id, state }) =>
-      state ? [{ ...state, grant_id }] : [],
-    );
+    const grants = page.flatMap((grant_id, position) => {
+      const state = states[position];
+      return state && now < state.expires_at ? [{ ...state, grant_id }] : [];
+    });
     const last = page.length === limit ? page.at(-1) : undefined;
     return { grants, ...(last !== undefined && { cursor: last }) };
   };
 
   /*
-   * From the start again and again, until the index is empty: a login that came in between is in it.
-   * Each family tells the index by itself as well; doing it here lets the next look go further.
+   * Until the index holds nothing but families that can't be reached: a login that came in between is
+   * in it, and one family's trouble keeps no other from ending. Each family tells the index by itself
+   * as well; doing it here lets the next call begin with what is left.
    */
   revokeAll: FamilyRepository["revokeAll"] = async (subject) => {
     let revoked = 0;
-    for (let asked = 0; ; asked += PAGE) {
-      const page = await this.#index(subject, (index) => index.list(PAGE));
-      if (page.length === 0) return revoked;
-      if (asked === MOST_A_REQUEST) break;
-      const results = await Promise.all(
+    let unreached: string | undefined;
+    for (let asked = 0; asked < MOST_A_REQUEST; asked += PAGE) {
+      const page = await this.#index(subject, (index) =>
+        index.list(PAGE, unreached),
+      );
+      if (page.length === 0 && unreached === undefined) return revoked;
+      if (page.length === 0) break;
+      const results = await Promise.allSettled(
         page.map((grantId) => this.revoke(fromHex(grantId))),
       );
-      revoked += results.filter(({ outcome }) => outcome === "revoked").length;
-      await this.#index(subject, (index) => index.remove(page));
+      const done = page.filter(
+        (_, position) => results[position]?.status === "fulfilled",
+      );
+      await this.#index(subject, (index) => index.remove(done));
+      for (const result of results) {
+        if (result.status === "fulfilled" && result.value.outcome === "revoked")
+          revoked += 1;
+      }
+      // Goes on behind the last one that could not be reached.
+      unreached =
+        page.findLast((grantId) => !done.includes(grantId)) ?? unreached;
     }
-    throw new OAuthError("storage_unavailable", { headers: RETRY_AFTER });
+    const [left] = await this.#index(subject, (index) => index.list(1));
+    if (left === undefined) return revoked;
+    throw unavailable(
+      new Error("some families of the subject could not be ended yet"),
+    );
   };
 
   parseGrantId: FamilyRepository["parseGrantId"] = (grantId) =>

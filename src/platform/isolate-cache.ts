@@ -68,12 +68,10 @@ export class IsolateCache<T> {
   /** Takes in what KV showed, unless something newer is known; returns what is to be believed. */
   takeIn(key: string, reading: DatedReading<T>): Reading<T> {
     const entry = this.#entries.get(key);
-    if (entry) {
-      // An own write may have come in while KV was asked, or KV may not show it yet.
-      const ownIsNewer =
-        Date.now() < entry.ownUntil && reading.revision < entry.revision;
-      if (ownIsNewer || reading.askedAt < entry.askedAt) return entry;
-    }
+    // An own write may have come in while KV was asked, or KV may not show it yet.
+    const own = this.ownNewerThan(key, reading);
+    if (own) return own;
+    if (entry && reading.askedAt < entry.askedAt) return entry;
     return this.#keep(key, { ...reading, ownUntil: 0, askingUntil: 0 });
   }
 
@@ -90,19 +88,43 @@ export class IsolateCache<T> {
     });
   }
 
-  /** What this isolate has written so lately that KV may not show it yet. */
-  own(key: string): Reading<T> | undefined {
+  /**
+   * What this isolate has written so lately that KV does not show it yet. Of records that were put
+   * there by hand, without a revision, only the isolate's minute holds against them.
+   */
+  ownNewerThan(
+    key: string,
+    reading: Reading<T> & { revision: number },
+  ): Reading<T> | undefined {
     const entry = this.#entries.get(key);
-    return entry && Date.now() < entry.ownUntil ? entry : undefined;
+    if (
+      !entry ||
+      Date.now() >= entry.ownUntil ||
+      reading.revision >= entry.revision
+    )
+      return undefined;
+    const byHand =
+      reading.revision === 0 &&
+      (reading.value !== undefined || reading.malformed);
+    return byHand && Date.now() - entry.askedAt >= KEEP_MS ? undefined : entry;
   }
 
   #keep(key: string, entry: Entry<T>): Entry<T> {
     this.#entries.delete(key);
     this.#entries.set(key, entry);
-    if (this.#entries.size > MOST_ENTRIES) {
-      const [oldest] = this.#entries.keys();
-      this.#entries.delete(oldest!);
-    }
+    if (this.#entries.size > MOST_ENTRIES) this.#forgetOne(entry.askedAt);
     return entry;
+  }
+
+  /** The oldest, but rather not one that KV may not show yet. */
+  #forgetOne(now: number): void {
+    let oldest: string | undefined;
+    for (const [key, { ownUntil }] of this.#entries) {
+      oldest ??= key;
+      if (ownUntil > now) continue;
+      this.#entries.delete(key);
+      return;
+    }
+    if (oldest !== undefined) this.#entries.delete(oldest);
   }
 }

@@ -17,6 +17,11 @@ const MOST_KEYS_AT_ONCE = 100;
 /** How often a change is made anew because somebody else was faster: of many at once, one wins a round. */
 const MOST_TRIES = 50;
 
+/** What a record's writer notes beside it. */
+interface KvMetadata {
+  revision?: number;
+}
+
 /** A record as a change leaves it. */
 export interface Change<T> {
   record: T;
@@ -62,13 +67,18 @@ export class KvRecords<T> {
   async read(key: string): Promise<T | undefined> {
     const askedAt = Date.now();
     const { value: text, metadata } = await reach(() =>
-      this.#kv.getWithMetadata<{ revision?: number }>(key, {
+      this.#kv.getWithMetadata<KvMetadata>(key, {
         cacheTtl: KV_CACHE_TTL,
       }),
     );
     const revision = metadata?.revision ?? 0;
     const read = { ...this.#tryParse(key, text), revision, askedAt };
     return valueOf(this.#cache.takeIn(key, read));
+  }
+
+  /** The record as it stands, past every cache: for those who decide something by it. */
+  async standing(key: string): Promise<T | undefined> {
+    return valueOf(this.#tryParse(key, await this.#standingText(key)));
   }
 
   /**
@@ -82,29 +92,26 @@ export class KvRecords<T> {
     key: string,
     change: (current: () => T | undefined) => Change<T>,
   ): Promise<T> {
-    const ask = <R>(
-      call: (keeper: DurableObjectStub<RecordKeeper>) => Promise<R>,
-    ) => reach(() => call(this.#keepers.get(this.#keepers.idFromName(key))));
-    const standing = await ask(async (keeper) => await keeper.read(key));
-    if ("outcome" in standing) throw unavailable(standing.error);
-    let { text } = standing;
+    let text = await this.#standingText(key);
     for (let tries = 0; tries < MOST_TRIES; tries++) {
       const stood = text;
       const { record, expirationTtl } = change(() =>
         valueOf(this.#tryParse(key, stood)),
       );
       const next = JSON.stringify(record);
-      const result = await ask(
+      const result = await this.#keeper(
+        key,
         async (keeper) => await keeper.write(key, stood, next, expirationTtl),
       );
-      if (result.outcome === "unavailable") throw unavailable(result.error);
+      if (result.outcome === "unavailable")
+        throw unavailable(new Error(result.error));
       if (result.outcome === "written") {
         this.#cache.takeInOwn(key, record, result.revision);
         return record;
       }
       text = result.text;
     }
-    throw unavailable(`${MOST_TRIES} others were faster`);
+    throw unavailable(new Error(`${MOST_TRIES} others were faster`));
   }
 
   /** Several records; malformed ones are passed over and told to `onMalformed`. */
@@ -115,12 +122,16 @@ export class KvRecords<T> {
     const records: T[] = [];
     for (let start = 0; start < keys.length; start += MOST_KEYS_AT_ONCE) {
       const some = keys.slice(start, start + MOST_KEYS_AT_ONCE);
-      const texts = await reach(() =>
-        this.#kv.get(some, { cacheTtl: KV_CACHE_TTL }),
+      const found = await reach(() =>
+        this.#kv.getWithMetadata<KvMetadata>(some, { cacheTtl: KV_CACHE_TTL }),
       );
-      for (const [key, text] of texts) {
+      for (const [key, { value: text, metadata }] of found) {
+        const read = {
+          ...this.#tryParse(key, text),
+          revision: metadata?.revision ?? 0,
+        };
         const { value, malformed } =
-          this.#cache.own(key) ?? this.#tryParse(key, text);
+          this.#cache.ownNewerThan(key, read) ?? read;
         if (malformed) onMalformed(malformed);
         else if (value !== undefined) records.push(value);
       }
@@ -137,6 +148,22 @@ export class KvRecords<T> {
       keys: page.keys.map(({ name }) => name),
       ...(!page.list_complete && { cursor: page.cursor }),
     };
+  }
+
+  async #standingText(key: string): Promise<string | null> {
+    const standing = await this.#keeper(
+      key,
+      async (keeper) => await keeper.read(key),
+    );
+    if ("outcome" in standing) throw unavailable(new Error(standing.error));
+    return standing.text;
+  }
+
+  #keeper<R>(
+    key: string,
+    call: (keeper: DurableObjectStub<RecordKeeper>) => Promise<R>,
+  ): Promise<R> {
+    return reach(() => call(this.#keepers.get(this.#keepers.idFromName(key))));
   }
 
   #parse(key: string, text: string): T {

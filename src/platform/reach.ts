@@ -1,14 +1,14 @@
 import { OAuthError } from "../oauth/errors.ts";
 
 /** One second: KV takes one write a second a key, and a Durable Object restarts in less. */
-export const RETRY_AFTER = { "Retry-After": "1" };
+const RETRY_AFTER = { "Retry-After": "1" };
 
 /** How often a call is made at the most. */
 const MOST_TRIES = 3;
 /** Before the second try, give or take half; twice as long before the third. */
 const FIRST_PAUSE_MS = 50;
 
-/** Storage can't be reached: 503, and the caller may try again. */
+/** Storage can't be reached: 503, and the caller may try again. The cause goes to the log. */
 export function unavailable(cause: unknown): OAuthError {
   return new OAuthError("storage_unavailable", { headers: RETRY_AFTER, cause });
 }

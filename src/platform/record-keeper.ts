@@ -2,8 +2,7 @@ import { DurableObject } from "cloudflare:workers";
 
 /**
  * For how long whoever has written a record knows better than KV what it is: KV promises to show a
- * write everywhere after a minute, and may then serve its cache for another half. A record that
- * somebody puts there by hand, past this object, may be overwritten meanwhile.
+ * write everywhere after a minute, and may then serve its cache for another half.
  */
 export const KV_LAG_MS = 120_000;
 
@@ -12,6 +11,8 @@ const RECENT = "recent";
 interface Recent {
   text: string;
   revision: number;
+  /** What stood before the first of the recent writes: what KV may still show. */
+  before: string | null;
 }
 
 /** A record as it stands: its text, or null where there is none. */
@@ -58,17 +59,20 @@ export class RecordKeeper extends DurableObject<Env> {
     return this.#inTurn(async () => {
       const standing = await this.#standing(key);
       const recent = this.#recent();
-      // The same write again, because its answer was lost on the way: it is done.
+      // The same write again, because its answer was lost on the way: it is done, or KV has it and
+      // this object died before it could note so.
       if (recent && standing === text && standing !== expected) {
         return { outcome: "written", revision: recent.revision };
       }
-      if (standing !== expected)
+      if (standing !== expected && standing !== text) {
         return { outcome: "overtaken", text: standing };
+      }
       // A number that grows, also where the clock of this place does not.
       const revision = Math.max(Date.now(), (recent?.revision ?? 0) + 1);
       const ttl = expirationTtl === undefined ? {} : { expirationTtl };
       await this.env.KV.put(key, text, { metadata: { revision }, ...ttl });
-      this.ctx.storage.kv.put<Recent>(RECENT, { text, revision });
+      const before = recent ? recent.before : standing;
+      this.ctx.storage.kv.put<Recent>(RECENT, { text, revision, before });
       await this.ctx.storage.setAlarm(Date.now() + KV_LAG_MS);
       return { outcome: "written", revision };
     });
@@ -79,8 +83,15 @@ export class RecordKeeper extends DurableObject<Env> {
     return this.ctx.storage.deleteAll();
   }
 
+  /** What was written last: by this object, or since then by hand, which leaves no revision. */
   async #standing(key: string): Promise<string | null> {
-    return this.#recent()?.text ?? (await this.env.KV.get(key));
+    const { value, metadata } = await this.env.KV.getWithMetadata<{
+      revision?: number;
+    }>(key);
+    const recent = this.#recent();
+    if (!recent) return value;
+    const byHand = metadata?.revision === undefined && value !== recent.before;
+    return byHand ? value : recent.text;
   }
 
   #recent(): Recent | undefined {

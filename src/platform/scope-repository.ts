@@ -2,6 +2,7 @@ import {
   scopeCatalogueRecord,
   type ScopeCatalogue,
 } from "../oauth/entities.ts";
+import { OAuthError, type Problem } from "../oauth/errors.ts";
 import type { ScopeRepository } from "../oauth/repositories.ts";
 import { KvRecords } from "./kv-records.ts";
 import type { RecordKeeper } from "./record-keeper.ts";
@@ -21,7 +22,19 @@ export class KvScopeRepository implements ScopeRepository {
   }
 
   async read(): Promise<ScopeCatalogue> {
-    return (await this.#records.read(KEY)) ?? {};
+    return (await this.#records.standing(KEY)) ?? {};
+  }
+
+  async problems(): Promise<Problem[]> {
+    try {
+      await this.#records.findAgain(KEY);
+      return [];
+    } catch (error) {
+      if (error instanceof OAuthError && error.circumstances.problems) {
+        return error.circumstances.problems;
+      }
+      throw error;
+    }
   }
 
   update(

@@ -1,5 +1,4 @@
 import { DurableObject } from "cloudflare:workers";
-import type { Seconds } from "../oauth/duration.ts";
 import type {
   ExchangeAttempt,
   ExchangeResult,
@@ -133,10 +132,10 @@ export class TokenFamily extends DurableObject<Env> {
     return { outcome: "revoked" };
   }
 
-  /** What the family is right now; undefined if it has ended. */
-  async look(now: Seconds): Promise<FamilyState | undefined> {
+  /** What the family is right now; undefined if it has ended. One that has expired ends by its alarm. */
+  async look(): Promise<FamilyState | undefined> {
     const family = this.#living();
-    if (!family || now >= family.expires_at) return undefined;
+    if (!family) return undefined;
     const { version: _version, ends_at: _end, key_id: _key, ...state } = family;
     const { last_request: _request, last_attempt: _attempt, ...shown } = state;
     return shown;

@@ -1,3 +1,4 @@
+import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { countingBindings } from "../support/counting.ts";
@@ -31,7 +32,8 @@ afterEach(async () => {
 });
 
 async function goodRecord(client_id: string) {
-  await server.makeClient({ client_id });
+  if (!(await env.KV.get(`client:${client_id}`)))
+    await server.makeClient({ client_id });
   const record = await env.KV.get<Record<string, unknown>>(
     `client:${client_id}`,
     "json",
@@ -187,6 +189,78 @@ describe("an admin call whose answer is lost inside", () => {
     const { client_secret } = rotated;
     const { refresh_token } = await server.login(client);
     await server.expectRefresh({ ...client, client_secret }, refresh_token);
+  });
+});
+
+describe("the one writer of a record", () => {
+  it("knows what it has written, also when it died before it could note so", async () => {
+    const key = `test:${crypto.randomUUID()}`;
+    const keeper = env.RECORD_KEEPER.get(env.RECORD_KEEPER.idFromName(key));
+    expect(await keeper.write(key, null, '"first"')).toMatchObject({
+      outcome: "written",
+    });
+    await runInDurableObject(keeper, (_, { storage }) =>
+      storage.kv.delete("recent"),
+    );
+    expect(await keeper.write(key, null, '"first"')).toMatchObject({
+      outcome: "written",
+    });
+    expect(await keeper.write(key, null, '"second"')).toEqual({
+      outcome: "overtaken",
+      text: '"first"',
+    });
+  });
+
+  it("is asked by those who decide something, so that a KV that lags misleads nobody", async () => {
+    const { client_id } = await server.makeClient();
+    await server.makeScopes("fresh");
+    const KV = new Proxy(env.KV, {
+      get(kv, name) {
+        const method: unknown = Reflect.get(kv, name);
+        if (name === "getWithMetadata")
+          return async () => ({ value: null, metadata: null });
+        return typeof method === "function" ? method.bind(kv) : method;
+      },
+    });
+    const lagging = serverWith({ KV });
+    await lagging.expectAdmin("PATCH", `/clients/${client_id}`, {
+      scope: "fresh",
+    });
+    expect((await lagging.login({ client_id })).scope).toBe("fresh");
+  });
+
+  it("gives way to what somebody has put there by hand since", async () => {
+    const client = await server.makeClient();
+    const path = `/clients/${client.client_id}`;
+    const record = await goodRecord(client.client_id);
+    await server.expectAdmin("PATCH", path, { client_name: "By the API" });
+    const byHand = JSON.stringify({ ...record, client_name: "By hand" });
+    await env.KV.put(`client:${client.client_id}`, byHand);
+    expect(await server.expectAdmin("GET", path)).toMatchObject({
+      client_name: "By hand",
+    });
+    const patched = await server.expectAdmin("PATCH", path, {
+      access_token_ttl: "PT5M",
+    });
+    expect(patched).toMatchObject({
+      client_name: "By hand",
+      access_token_ttl: "PT5M",
+    });
+  });
+
+  it("has the fault of a write in the log line of its 503", async () => {
+    const keeper = {
+      read: () => ({
+        outcome: "unavailable",
+        error: "Error: 429 Too Many Requests",
+      }),
+    };
+    const RECORD_KEEPER = { idFromName: () => "", get: () => keeper };
+    expect(
+      (await serverWith({ RECORD_KEEPER }).admin("POST", "/clients", {}))
+        .status,
+    ).toBe(503);
+    expect(errors.at(-1)).toContain("429 Too Many Requests");
   });
 });
 

@@ -1,5 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { timestamp } from "../../oauth/client-metadata.ts";
+import { OAuthError } from "../../oauth/errors.ts";
 import { hasOwner } from "../../oauth/family-owner.ts";
 import type { FamilyState } from "../../oauth/repositories.ts";
 import { subject } from "../../oauth/subject.ts";
@@ -36,6 +37,13 @@ function shown(
   };
 }
 
+/** One client's malformed record must not hide where a user is logged in: its grant is shown. */
+function unlessMalformed(error: unknown): true {
+  if (error instanceof OAuthError && error.reason === "record_malformed")
+    return true;
+  throw error;
+}
+
 /** `/admin/subjects/{subject}/grants`: where a user is logged in. */
 export function subjectRoutes(api: AdminApi): void {
   api.openapi(
@@ -63,7 +71,9 @@ export function subjectRoutes(api: AdminApi): void {
       const { limit, cursor } = c.req.valid("query");
       const page = await server.families.ofSubject(name, now(), limit, cursor);
       const owned = await Promise.all(
-        page.grants.map((family) => hasOwner(server, family)),
+        page.grants.map((family) =>
+          hasOwner(server, family).catch(unlessMalformed),
+        ),
       );
       const grants = page.grants.filter((_, position) => owned[position]);
       return c.json({ ...page, grants: grants.map(shown) }, 200);

@@ -104,6 +104,30 @@ describe("GET /admin/subjects/{subject}/grants", () => {
     expect(await grantsOf(subject)).toEqual([]);
   });
 
+  it("lists a family whose client's record can't be read: it hides nothing else", async () => {
+    const subject = newSubject();
+    const client = await server.makeClient();
+    await server.login(client, { subject });
+    await server.login(await server.makeClient(), { subject });
+    await env.KV.put(`client:${client.client_id}`, "not json");
+    const page = await serverWith({}).expectAdmin<{ grants: Grant[] }>(
+      "GET",
+      path(subject),
+    );
+    expect(page.grants).toHaveLength(2);
+    await env.KV.delete(`client:${client.client_id}`);
+  });
+
+  it("leaves a family that has only expired in the index, for its alarm to end", async () => {
+    const subject = newSubject();
+    await server.login(await server.makeClient({ refresh_token_ttl: "PT1M" }), {
+      subject,
+    });
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 60_000 });
+    expect(await grantsOf(subject)).toEqual([]);
+    expect(await indexed(subject)).toHaveLength(1);
+  });
+
   it("is empty for a user who is not logged in anywhere", async () => {
     expect(await grantsOf(newSubject())).toEqual([]);
   });
