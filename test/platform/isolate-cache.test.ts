@@ -1,0 +1,126 @@
+import { env } from "cloudflare:workers";
+import { afterEach, describe, expect, it, vi } from "vitest";
+
+/** What an isolate remembers of the records in KV: bounded in number and age, never going back. */
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+interface KvAnswer {
+  value: string | null;
+  metadata: unknown;
+}
+
+/** Records over a KV of our own making. */
+async function recordsOf(
+  answer: () => { value: string | null; metadata: unknown },
+) {
+  const { KvRecords } = await import("../../src/platform/kv-records.ts");
+  const { z } = await import("zod");
+  const get = vi.fn(async () => answer());
+  const kv = { getWithMetadata: get } as unknown as KVNamespace;
+  return {
+    get,
+    records: new KvRecords(kv, env.RECORD_KEEPER, () => z.string()),
+  };
+}
+
+describe("what an isolate keeps", () => {
+  it("never goes back in time: its own write stays, though KV may still show what stood before", async () => {
+    const key = `test:${crypto.randomUUID()}`;
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
+    const old = { value: '"old"', metadata: { revision: 1 } };
+    const slow = Promise.withResolvers<KvAnswer>();
+    const { records, get } = await recordsOf(() => old);
+    expect(await records.find(key)).toBe("old");
+    get.mockReturnValueOnce(slow.promise);
+    const reading = records.read(key);
+    await records.update(key, () => ({ record: "new" }));
+    slow.resolve(old);
+    expect(await reading).toBe("new");
+    const written = Date.now();
+    for (const seconds of [0, 1, 30, 59, 61, 90, 119]) {
+      vi.setSystemTime(written + seconds * 1000);
+      expect(await records.find(key)).toBe("new");
+      expect(await records.findAgain(key)).toBe("new");
+      expect(await records.read(key)).toBe("new");
+    }
+  });
+
+  it("is not older than what was asked for later: a slow answer does not replace a newer one", async () => {
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
+    const slow = Promise.withResolvers<KvAnswer>();
+    const { records, get } = await recordsOf(() => ({
+      value: '"new"',
+      metadata: null,
+    }));
+    get.mockReturnValueOnce(slow.promise);
+    const early = records.read("key");
+    vi.advanceTimersByTime(10);
+    expect(await records.read("key")).toBe("new");
+    slow.resolve({ value: '"old"', metadata: null });
+    await early;
+    expect(await records.find("key")).toBe("new");
+  });
+
+  it("is no answer once it is old and KV does not answer: 503, for everybody who asks", async () => {
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
+    const { records, get } = await recordsOf(() => ({
+      value: '"good"',
+      metadata: null,
+    }));
+    expect(await records.find("key")).toBe("good");
+    get.mockRejectedValue(new Error("KV is down"));
+    vi.advanceTimersByTime(59_000);
+    expect(await records.find("key")).toBe("good");
+    for (let n = 0; n < 3; n++) {
+      vi.advanceTimersByTime(3000);
+      await expect(records.find("key")).rejects.toThrow("storage_unavailable");
+      await expect(records.findAgain("key")).rejects.toThrow(
+        "storage_unavailable",
+      );
+    }
+  });
+
+  it("gives way to what another location has written since", async () => {
+    const key = `test:${crypto.randomUUID()}`;
+    const { records } = await recordsOf(() => ({
+      value: '"newer"',
+      metadata: { revision: Date.now() + 1000 },
+    }));
+    await records.update(key, () => ({ record: "own" }));
+    expect(await records.read(key)).toBe("newer");
+  });
+
+  it("is looked past once a second, also by two hundred at once, also where it is malformed", async () => {
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
+    for (const value of ['"good"', "malformed"]) {
+      const { records, get } = await recordsOf(() => ({
+        value,
+        metadata: null,
+      }));
+      await records.find("key").catch(() => "malformed");
+      vi.advanceTimersByTime(1000);
+      const many = Array.from({ length: 200 }, () => records.findAgain("key"));
+      await Promise.allSettled(many);
+      for (let n = 0; n < 20; n++)
+        await Promise.allSettled([records.find("key")]);
+      expect(get).toHaveBeenCalledTimes(2);
+    }
+  });
+
+  it("is bounded: a flood of client ids does not grow it for ever", async () => {
+    const { records, get } = await recordsOf(() => ({
+      value: null,
+      metadata: null,
+    }));
+    for (let n = 0; n < 1500; n++) await records.find(`client:${n}`);
+    expect(get).toHaveBeenCalledTimes(1500);
+    await records.find("client:1499");
+    await records.find("client:501");
+    expect(get).toHaveBeenCalledTimes(1500);
+    await records.find("client:0");
+    expect(get).toHaveBeenCalledTimes(1501);
+  });
+});

@@ -1,0 +1,117 @@
+import { runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { describe, expect, it, vi } from "vitest";
+import { server, serverWith } from "../support/server.ts";
+
+/** Changes of records in KV go through one writer each. */
+
+describe("an admin call whose answer is lost inside", () => {
+  it("is done once, and its caller learns the secret that works", async () => {
+    let lost = 0;
+    const RECORD_KEEPER = {
+      idFromName: (name: string) => env.RECORD_KEEPER.idFromName(name),
+      get: (id: DurableObjectId) => ({
+        read: (key: string) => env.RECORD_KEEPER.get(id).read(key),
+        async write(key: string, expected: string | null, text: string) {
+          const result = await env.RECORD_KEEPER.get(id).write(
+            key,
+            expected,
+            text,
+          );
+          lost += 1;
+          if (lost % 3 !== 0)
+            throw Object.assign(new Error("lost"), { retryable: true });
+          return result;
+        },
+      }),
+    };
+    const lossy = serverWith({ RECORD_KEEPER });
+    const client = await lossy.makeClient();
+    const rotated = await lossy.expectAdmin<{
+      client_secret: string;
+      credentials: object[];
+    }>("POST", `/clients/${client.client_id}/secrets`);
+    expect(lost).toBe(6);
+    expect(rotated.credentials).toHaveLength(2);
+    const { client_secret } = rotated;
+    const { refresh_token } = await server.login(client);
+    await server.expectRefresh({ ...client, client_secret }, refresh_token);
+  });
+});
+
+describe("the one writer of a record", () => {
+  it("knows what it has written, also when it died before it could note so", async () => {
+    const key = `test:${crypto.randomUUID()}`;
+    const keeper = env.RECORD_KEEPER.get(env.RECORD_KEEPER.idFromName(key));
+    expect(await keeper.write(key, null, '"first"')).toMatchObject({
+      outcome: "written",
+    });
+    await runInDurableObject(keeper, (_, { storage }) =>
+      storage.kv.delete("recent"),
+    );
+    expect(await keeper.write(key, null, '"first"')).toMatchObject({
+      outcome: "written",
+    });
+    expect(await keeper.write(key, null, '"second"')).toEqual({
+      outcome: "overtaken",
+      text: '"first"',
+    });
+  });
+
+  it("is asked by those who decide something, so that a KV that lags misleads nobody", async () => {
+    const { client_id } = await server.makeClient();
+    await server.makeScopes("fresh");
+    const KV = new Proxy(env.KV, {
+      get(kv, name) {
+        const method: unknown = Reflect.get(kv, name);
+        if (name === "getWithMetadata")
+          return async () => ({ value: null, metadata: null });
+        return typeof method === "function" ? method.bind(kv) : method;
+      },
+    });
+    const lagging = serverWith({ KV });
+    await lagging.expectAdmin("PATCH", `/clients/${client_id}`, {
+      scope: "fresh",
+    });
+    expect((await lagging.login({ client_id })).scope).toBe("fresh");
+  });
+
+  it("gives way to what somebody has put there by hand since", async () => {
+    const client = await server.makeClient();
+    const path = `/clients/${client.client_id}`;
+    const key = `client:${client.client_id}`;
+    const record = await env.KV.get<Record<string, unknown>>(key, "json");
+    await server.expectAdmin("PATCH", path, { client_name: "By the API" });
+    const byHand = JSON.stringify({ ...record, client_name: "By hand" });
+    await env.KV.put(key, byHand);
+    expect(await server.expectAdmin("GET", path)).toMatchObject({
+      client_name: "By hand",
+    });
+    const patched = await server.expectAdmin("PATCH", path, {
+      access_token_ttl: "PT5M",
+    });
+    expect(patched).toMatchObject({
+      client_name: "By hand",
+      access_token_ttl: "PT5M",
+    });
+  });
+
+  it("has the fault of a write in the log line of its 503", async () => {
+    const log = vi.spyOn(console, "error").mockReturnValue();
+    const keeper = {
+      read: () => ({
+        outcome: "unavailable",
+        error: "Error: 429 Too Many Requests",
+      }),
+    };
+    const RECORD_KEEPER = { idFromName: () => "", get: () => keeper };
+    expect(
+      (await serverWith({ RECORD_KEEPER }).admin("POST", "/clients", {}))
+        .status,
+    ).toBe(503);
+    expect(String(log.mock.calls.at(-1)?.[0])).toContain(
+      "429 Too Many Requests",
+    );
+    log.mockRestore();
+  });
+});
