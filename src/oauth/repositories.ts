@@ -137,18 +137,12 @@ export type RevocationResult =
   | { outcome: "revoked" | "ended_before" }
   | { outcome: "refused"; reason: Reason };
 
-/** A living family. */
-export interface FamilyState {
-  client_id: string;
-  client_issued_at: Seconds;
-  subject: string;
-  scope: string[];
-  resource: string[];
-  secret_hash: Uint8Array;
-  generation: number;
-  created_at: Seconds;
-  last_used_at: Seconds;
+/** A family that has not ended. */
+export interface FamilyState extends Omit<NewFamily, "ends_at" | "key_id"> {
+  /** When the newest token expires. */
   expires_at: Seconds;
+  generation: number;
+  last_used_at: Seconds;
 }
 
 export interface FamilyRepository {

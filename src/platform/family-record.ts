@@ -1,9 +1,12 @@
 import { after, type Seconds } from "../oauth/duration.ts";
+import type { Reason } from "../oauth/errors.ts";
 import type {
   ExchangeAttempt,
   FamilyKey,
   NewFamily,
 } from "../oauth/repositories.ts";
+import { finalizeResources } from "../oauth/resource.ts";
+import { finalizeScopes } from "../oauth/scope.ts";
 
 /** What a family keeps, and what can be said of it without a clock or a storage. */
 
@@ -62,6 +65,21 @@ export function isRetry(
   // A window of no length is none, also where the clocks of two locations differ by a second.
   const open = closes > family.last_used_at && now < closes;
   return open ? "window" : "late";
+}
+
+/** What an attempt may have of the family: its verdict on scopes, then on resources. */
+export function finalizeGrant(
+  family: LivingFamily,
+  { scope, allowed_scope, resource, allowed_resource }: ExchangeAttempt,
+): { scope: string[]; resource: string[] } | { refused: Reason } {
+  const scopes = finalizeScopes(scope, family.scope, allowed_scope);
+  if ("refused" in scopes) return scopes;
+  const resources = finalizeResources(
+    resource,
+    family.resource,
+    allowed_resource,
+  );
+  return "refused" in resources ? resources : { ...scopes, ...resources };
 }
 
 /** The request as far as a retry has to be the same: scopes and resources are sets. */

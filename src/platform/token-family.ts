@@ -7,10 +7,9 @@ import type {
   NewFamily,
   RevocationResult,
 } from "../oauth/repositories.ts";
-import { finalizeResources } from "../oauth/resource.ts";
-import { finalizeScopes } from "../oauth/scope.ts";
 import {
   type EndedFamily,
+  finalizeGrant,
   isRetry,
   type LivingFamily,
   refuseForeign,
@@ -74,20 +73,9 @@ export class TokenFamily extends DurableObject<Env> {
       }
     }
     // Only now: a used token is a used token whatever else is wrong with the request.
-    const scope = finalizeScopes(
-      attempt.scope,
-      family.scope,
-      attempt.allowed_scope,
-    );
-    if ("refused" in scope)
-      return refused(used ? "retry_differs" : scope.refused);
-    const resource = finalizeResources(
-      attempt.resource,
-      family.resource,
-      attempt.allowed_resource,
-    );
-    if ("refused" in resource)
-      return refused(used ? "retry_differs" : resource.refused);
+    const grant = finalizeGrant(family, attempt);
+    if ("refused" in grant)
+      return refused(used ? "retry_differs" : grant.refused);
 
     const newest: LivingFamily = used
       ? family
@@ -111,8 +99,7 @@ export class TokenFamily extends DurableObject<Env> {
       outcome: "exchanged",
       retried: used,
       subject: newest.subject,
-      ...scope,
-      ...resource,
+      ...grant,
       generation: newest.generation,
       expires_at: newest.expires_at,
       key_id: newest.key_id,

@@ -30,11 +30,7 @@ function ask(
   token: string,
   at: TestServer = server,
 ): Promise<Response> {
-  const { client_id, client_secret } = client;
-  return at.http("/introspect", {
-    method: "POST",
-    body: new URLSearchParams({ client_id, client_secret, token }),
-  });
+  return at.about("/introspect", client, token);
 }
 
 async function introspect(client: TestClient, token: string) {
@@ -217,13 +213,7 @@ describe("POST /introspect", () => {
       token_endpoint_auth_method: "none",
     });
     const { access_token } = await server.login(client);
-    const response = await server.http("/introspect", {
-      method: "POST",
-      body: new URLSearchParams({
-        client_id: client.client_id,
-        token: access_token,
-      }),
-    });
+    const response = await server.about("/introspect", client, access_token);
     expect(await refusal(response)).toEqual([401, "invalid_client"]);
     const confidential = await server.makeClient();
     const wrong = await ask(

@@ -21,24 +21,11 @@ function revoke(
   more: Record<string, string> = {},
   at: TestServer = server,
 ) {
-  const { client_id, client_secret } = client;
-  return at.http("/revoke", {
-    method: "POST",
-    body: new URLSearchParams({
-      client_id,
-      ...(client_secret !== undefined && { client_secret }),
-      token,
-      ...more,
-    }),
-  });
+  return at.about("/revoke", client, token, more);
 }
 
 async function isActive(client: TestClient, token: string): Promise<boolean> {
-  const { client_id, client_secret } = client;
-  const response = await server.http("/introspect", {
-    method: "POST",
-    body: new URLSearchParams({ client_id, client_secret, token }),
-  });
+  const response = await server.about("/introspect", client, token);
   return (await response.json<{ active: boolean }>()).active;
 }
 

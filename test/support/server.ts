@@ -96,6 +96,18 @@ export class TestServer {
     });
   }
 
+  /** A request of a client about a token: `/revoke`, `/introspect`. */
+  about(
+    path: "/revoke" | "/introspect",
+    { client_id, client_secret }: { client_id: string; client_secret?: string },
+    token: string,
+    more: Record<string, string> = {},
+  ): Promise<Response> {
+    const secret = client_secret === undefined ? {} : { client_secret };
+    const form = { client_id, ...secret, token, ...more };
+    return this.http(path, { method: "POST", body: new URLSearchParams(form) });
+  }
+
   /** A refresh as most libraries send it, with more parameters if wanted. */
   refresh(
     client: { client_id: string; client_secret?: string },

@@ -71,14 +71,7 @@ describe("DELETE /admin/clients/{client_id}", () => {
       400,
       "invalid_grant",
     ]);
-    const asked = await later.http("/introspect", {
-      method: "POST",
-      body: new URLSearchParams({
-        client_id,
-        client_secret: second.client_secret,
-        token: access_token,
-      }),
-    });
+    const asked = await later.about("/introspect", second, access_token);
     expect(await asked.json()).toEqual({ active: false });
   });
 });

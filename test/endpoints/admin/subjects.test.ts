@@ -140,14 +140,7 @@ describe("GET /admin/subjects/{subject}/grants", () => {
     await server.expectRefresh(client, replayed.refresh_token);
     await server.refresh(client, replayed.refresh_token);
     const revoked = await server.login(client, { subject });
-    await server.http("/revoke", {
-      method: "POST",
-      body: new URLSearchParams({
-        client_id: client.client_id,
-        client_secret: client.client_secret,
-        token: revoked.refresh_token,
-      }),
-    });
+    await server.about("/revoke", client, revoked.refresh_token);
     await server.login(shortLived, { subject });
     await server.login(client, { subject });
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 60_000 });
@@ -250,14 +243,11 @@ describe("DELETE /admin/subjects/{subject}/grants", () => {
     const logins = await Promise.all(
       Array.from({ length: 10 }, () => server.login(client, { subject })),
     );
-    const revocation = server.http("/revoke", {
-      method: "POST",
-      body: new URLSearchParams({
-        client_id: client.client_id,
-        client_secret: client.client_secret,
-        token: logins[0]!.refresh_token,
-      }),
-    });
+    const revocation = server.about(
+      "/revoke",
+      client,
+      logins[0]!.refresh_token,
+    );
     const racing = logins.flatMap(({ refresh_token }) => [
       server.refresh(client, refresh_token),
       server.refresh(client, refresh_token),
