@@ -1,12 +1,12 @@
-import { Hono } from "hono";
+import { Hono, type MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { cors } from "hono/cors";
 import { HTTPException } from "hono/http-exception";
 import { matchedRoutes } from "hono/route";
 import { METHOD_NAME_ALL } from "hono/router";
 import { adminApi } from "./endpoints/admin/index.ts";
-import type { AppEnv } from "./endpoints/endpoint.ts";
-import { endpoints } from "./endpoints/index.ts";
+import type { AppEnv, Endpoint } from "./endpoints/endpoint.ts";
+import { endpoints as registry } from "./endpoints/index.ts";
 import { OAuthError } from "./oauth/errors.ts";
 import { RequestLog } from "./oauth/request-log.ts";
 import type { Server } from "./oauth/server.ts";
@@ -20,16 +20,20 @@ const PREFLIGHT_SECONDS = 7_200;
  * Routes and limits, and the one place where an error becomes a response and a request a log line.
  *
  * @param connect turns bindings into a server
+ * @param more endpoints beside those of the registry
  */
 export function createApp(
   connect: (env: Env) => Promise<Server>,
+  more: readonly Endpoint[] = [],
 ): Hono<AppEnv> {
   const app = new Hono<AppEnv>();
+  const endpoints = [...registry, ...more];
 
   app.use(async function prepare(c, next) {
     c.set("connect", () => connect(c.env));
     c.set("log", new RequestLog());
     const requestId = crypto.randomUUID();
+    c.set("requestId", requestId);
     await next();
     c.header("X-Request-Id", requestId);
     c.header("X-Content-Type-Options", "nosniff");
@@ -48,8 +52,9 @@ export function createApp(
     });
   });
 
-  for (const { path, method, cors: open } of endpoints) {
+  for (const { path, method, cors: open, isOn } of endpoints) {
     if (open) app.use(path, openToOrigins(connect, method));
+    if (isOn) app.use(path, absentUnless(isOn));
   }
   app.use(
     bodyLimit({
@@ -69,6 +74,8 @@ export function createApp(
 
   app.onError((error, c) => {
     const refusal = asRefusal(error);
+    const endpoint = endpoints.find(({ path }) => path === c.req.path);
+    if (endpoint?.refuse) return endpoint.refuse(c, refusal);
     return c.json(
       refusal.toJSON(),
       refusal.status,
@@ -91,6 +98,17 @@ function openToOrigins(connect: (env: Env) => Promise<Server>, method: string) {
     exposeHeaders: ["Retry-After", "WWW-Authenticate", "X-Request-Id"],
     maxAge: PREFLIGHT_SECONDS,
   });
+}
+
+/** What the configuration has not turned on is not there, whatever the method. */
+function absentUnless(
+  isOn: NonNullable<Endpoint["isOn"]>,
+): MiddlewareHandler<AppEnv> {
+  return async function absentUnlessOn(c, next) {
+    const { settings } = await c.var.connect();
+    if (!isOn(settings)) throw new OAuthError("path_unknown");
+    await next();
+  };
 }
 
 /** A known path with another method: 405 with Allow (RFC 9110 section 15.5.6). */

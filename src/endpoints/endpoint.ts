@@ -1,6 +1,7 @@
 import type { Context } from "hono";
+import type { OAuthError } from "../oauth/errors.ts";
 import type { RequestLog } from "../oauth/request-log.ts";
-import type { Server } from "../oauth/server.ts";
+import type { Server, Settings } from "../oauth/server.ts";
 
 /** What Hono carries through a request. */
 export interface AppEnv {
@@ -9,6 +10,8 @@ export interface AppEnv {
     /** The server, or OAuthError `configuration_malformed`. */
     connect: () => Promise<Server>;
     log: RequestLog;
+    /** Also in the answer's X-Request-Id and in the log. */
+    requestId: string;
   };
 }
 
@@ -18,9 +21,16 @@ export interface Endpoint {
   method: "GET" | "POST";
   /** Whether pages of other origins may call it. */
   cors: boolean;
+  /** Whether the configuration has turned it on; left out: it is always there. */
+  isOn?: (settings: Settings) => boolean;
   /** What the server's metadata says because this endpoint is there (RFC 8414 section 2). */
-  metadata?: (issuer: string) => Record<string, unknown>;
+  metadata?: (settings: Settings) => Record<string, unknown>;
   respond: (c: Context<AppEnv>) => Promise<Response>;
+  /** How a refusal is told where JSON is not for whom it is for; left out: as JSON. */
+  refuse?: (
+    c: Context<AppEnv>,
+    refusal: OAuthError,
+  ) => Response | Promise<Response>;
 }
 
 /** The request's one look at the clock: whole seconds since 1970. */

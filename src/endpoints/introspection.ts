@@ -16,7 +16,7 @@ export const introspectionEndpoint: Endpoint = {
   method: "POST",
   cors: false,
 
-  metadata: (issuer) => ({
+  metadata: ({ issuer }) => ({
     introspection_endpoint: `${issuer}/introspect`,
     introspection_endpoint_auth_methods_supported: [
       "client_secret_basic",

@@ -9,7 +9,7 @@ export const jwksEndpoint: Endpoint = {
   method: "GET",
   cors: true,
 
-  metadata: (issuer) => ({ jwks_uri: `${issuer}/.well-known/jwks.json` }),
+  metadata: ({ issuer }) => ({ jwks_uri: `${issuer}/.well-known/jwks.json` }),
 
   async respond(c) {
     const { jwks } = await c.var.connect();

@@ -13,15 +13,15 @@ export function metadataEndpoint(endpoints: readonly Endpoint[]): Endpoint {
 
     async respond(c) {
       const { settings, scopes } = await c.var.connect();
-      const { issuer } = settings;
+      const on = endpoints.filter(({ isOn }) => isOn?.(settings) ?? true);
       const metadata = {
-        issuer,
+        issuer: settings.issuer,
         scopes_supported: Object.keys(await scopes.catalogue()),
         // Required by RFC 8414 section 2, also while there is no authorization endpoint.
         response_types_supported: [],
         ...Object.assign(
           {},
-          ...endpoints.map((endpoint) => endpoint.metadata?.(issuer)),
+          ...on.map((endpoint) => endpoint.metadata?.(settings)),
         ),
       };
       return c.json(metadata, 200, {

@@ -13,7 +13,7 @@ export const revocationEndpoint: Endpoint = {
   method: "POST",
   cors: true,
 
-  metadata: (issuer) => ({
+  metadata: ({ issuer }) => ({
     revocation_endpoint: `${issuer}/revoke`,
     revocation_endpoint_auth_methods_supported: authenticationMethods,
   }),

@@ -16,7 +16,7 @@ export const tokenEndpoint: Endpoint = {
   method: "POST",
   cors: true,
 
-  metadata: (issuer) => ({
+  metadata: ({ issuer }) => ({
     token_endpoint: `${issuer}/access_token`,
     token_endpoint_auth_methods_supported: authenticationMethods,
     grant_types_supported: [...grants.keys()],

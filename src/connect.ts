@@ -1,0 +1,27 @@
+import { loadConfiguration } from "./config.ts";
+import type { Server } from "./oauth/server.ts";
+import { KvClientRepository } from "./platform/client-repository.ts";
+import { DurableFamilies } from "./platform/family-repository.ts";
+import { KvScopeRepository } from "./platform/scope-repository.ts";
+
+/** What an isolate needs, made once for each set of bindings. */
+const servers = new WeakMap<Env, Server>();
+
+/**
+ * Turns bindings into a server, whichever door the request came in by. Only the finished server is
+ * kept, never a promise of it: a promise that belongs to one request may not be awaited by another.
+ *
+ * @throws OAuthError `configuration_malformed`
+ */
+export async function connect(env: Env): Promise<Server> {
+  const known = servers.get(env);
+  if (known) return known;
+  const server = {
+    ...(await loadConfiguration(env)),
+    clients: new KvClientRepository(env.KV, env.RECORD_KEEPER),
+    scopes: new KvScopeRepository(env.KV, env.RECORD_KEEPER),
+    families: new DurableFamilies(env.TOKEN_FAMILY, env.SUBJECT_INDEX),
+  };
+  servers.set(env, server);
+  return server;
+}
