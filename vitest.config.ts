@@ -31,7 +31,11 @@ export default defineConfig({
           cloudflareTest({
             wrangler: { configPath: "./wrangler.toml" },
             miniflare: {
-              bindings: { ISSUER: "https://auth.example.com", ...secrets },
+              bindings: {
+                ISSUER: "https://auth.example.com",
+                LOGIN_URL: "https://login.example.com/sign-in",
+                ...secrets,
+              },
             },
           }),
         ],

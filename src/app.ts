@@ -42,13 +42,14 @@ export function createApp(
       c.header("Cache-Control", "no-store");
       c.header("Pragma", "no-cache");
     }
-    writeLogLine(c.var.log, requestId, {
+    c.var.log.write({
+      request_id: requestId,
       endpoint:
         matchedRoutes(c).findLast(({ path }) => !path.endsWith("*"))?.path ??
         "none",
       method: c.req.method,
       status: c.res.status,
-      ...(c.error && { error: c.error }),
+      refusal: c.error && asRefusal(c.error),
     });
   });
 
@@ -140,36 +141,4 @@ function asRefusal(error: Error): OAuthError {
     return new OAuthError("admin_body_invalid", { subject });
   }
   return new OAuthError("unexpected", { cause: error });
-}
-
-/** One line a request, as JSON: Workers Logs makes every field of it searchable. */
-function writeLogLine(
-  log: RequestLog,
-  requestId: string,
-  {
-    error,
-    ...response
-  }: { endpoint: string; method: string; status: number; error?: Error },
-): void {
-  const refusal = error && asRefusal(error);
-  const { problems, cause, client_id, reuse } = refusal?.circumstances ?? {};
-  const line = JSON.stringify({
-    event: "request",
-    request_id: requestId,
-    ...response,
-    ...(client_id !== undefined && { client_id }),
-    ...log.fields,
-    outcome:
-      refusal?.toJSON().error ?? (response.status < 400 ? "ok" : "failing"),
-    ...(refusal && { reason: refusal.reason }),
-    ...(problems && { problems }),
-    ...(reuse && { reuse }),
-    ...(cause instanceof Error && {
-      fault: { name: cause.name, stack: cause.stack },
-    }),
-    duration_ms: log.total,
-    durations_ms: log.durations,
-  });
-  if (response.status >= 500) console.error(line);
-  else console.log(line);
 }

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { durationProblem, lifetimeProblem } from "./oauth/duration.ts";
 import { OAuthError } from "./oauth/errors.ts";
 import { type Lifetimes, windowOutlives } from "./oauth/lifetimes.ts";
+import { isLoopback } from "./oauth/redirect-uri.ts";
 import type { Settings } from "./oauth/server.ts";
 import {
   deriveTokenKey,
@@ -45,6 +46,7 @@ const variables = z.object({
   REFRESH_TOKEN_TTL: setting(ruled(lifetimeProblem)),
   REFRESH_TOKEN_MAX_AGE: setting(ruled(lifetimeProblem)),
   REFRESH_TOKEN_RETRY_WINDOW: setting(ruled(durationProblem)),
+  LOGIN_URL: setting(ruled(loginUrlProblem).optional()),
   CORS_ORIGINS: setting(ruled(originsProblem).transform(splitList).optional()),
   PRIVATE_KEY: setting(text),
   PRIVATE_KEY_PASSPHRASE: setting(text.optional()),
@@ -91,6 +93,7 @@ export async function loadConfiguration(env: object): Promise<Configuration> {
       issuer: data.ISSUER,
       audience: data.AUDIENCE ?? data.ISSUER,
       ...lifetimes,
+      login_url: data.LOGIN_URL,
       cors_origins: data.CORS_ORIGINS,
       admin_token: data.ADMIN_TOKEN,
     },
@@ -123,14 +126,23 @@ function issuerProblem(issuer: string): string | undefined {
   if (!URL.canParse(issuer) || new URL(issuer).origin !== issuer) {
     return "has to be an origin without a path or a slash at its end, such as https://auth.example.com";
   }
-  const { protocol, hostname } = new URL(issuer);
-  const local =
-    hostname === "localhost" ||
-    hostname === "127.0.0.1" ||
-    hostname === "[::1]";
-  if (protocol === "https:" || (protocol === "http:" && local))
-    return undefined;
-  return "has to begin with https:// (http:// is for localhost only)";
+  return transportProblem(issuer);
+}
+
+function transportProblem(url: string): string | undefined {
+  const { protocol } = new URL(url);
+  return protocol === "https:" || (protocol === "http:" && isLoopback(url))
+    ? undefined
+    : "has to begin with https:// (http:// is for localhost only)";
+}
+
+/** RFC 6749 section 3.1 wants no fragment; the parameter that is added must be the only one. */
+function loginUrlProblem(url: string): string | undefined {
+  if (!URL.canParse(url) || url.includes("#"))
+    return "has to be a URL without a fragment, such as https://login.example.com/sign-in";
+  if (new URL(url).searchParams.has("request"))
+    return "must not have a parameter called request: that one is added";
+  return transportProblem(url);
 }
 
 function originsProblem(list: string): string | undefined {

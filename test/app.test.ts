@@ -60,7 +60,7 @@ describe("a path", () => {
     "/",
     "/access_token/",
     "/ACCESS_TOKEN",
-    "/authorize",
+    "/authorized",
     "/access_token/x",
     "//access_token",
   ])("that is not there (%s) is a 404 in JSON", async (path) => {

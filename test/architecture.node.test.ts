@@ -25,7 +25,8 @@ function room(file: string): string {
 
 /** Which rooms a room may import from, beside itself. */
 const mayImport: Record<string, string[]> = {
-  index: ["app", "connect", "platform"],
+  index: ["app", "connect", "platform", "rpc"],
+  rpc: ["connect", "oauth"],
   connect: ["config", "platform", "oauth"],
   app: ["endpoints", "oauth"],
   config: ["platform", "oauth"],

@@ -12,6 +12,8 @@ export interface AppEnv {
     log: RequestLog;
     /** Also in the answer's X-Request-Id and in the log. */
     requestId: string;
+    /** Where the browser takes an error to, once that is certain (RFC 6749 section 4.1.2.1). */
+    answer?: (error: { error: string; error_description: string }) => string;
   };
 }
 

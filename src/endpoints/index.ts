@@ -1,3 +1,4 @@
+import { authorizationEndpoint } from "./authorization.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { healthEndpoint } from "./health.ts";
 import { jwksEndpoint } from "./jwks.ts";
@@ -6,7 +7,8 @@ import { metadataEndpoint } from "./metadata.ts";
 import { revocationEndpoint } from "./revocation.ts";
 import { tokenEndpoint } from "./token.ts";
 
-const described = [
+const described: Endpoint[] = [
+  authorizationEndpoint,
   tokenEndpoint,
   revocationEndpoint,
   introspectionEndpoint,

@@ -1,6 +1,6 @@
 import type { Client } from "../oauth/entities.ts";
 import { OAuthError } from "../oauth/errors.ts";
-import { hasOwner } from "../oauth/family-owner.ts";
+import { hasOwner, isThere } from "../oauth/family-owner.ts";
 import type { Server } from "../oauth/server.ts";
 import { type KnownToken, lookUpToken } from "../oauth/token-lookup.ts";
 import { authenticate, readClientForm } from "./authentication.ts";
@@ -49,8 +49,12 @@ async function introspect(
   time: number,
 ): Promise<Record<string, unknown> | undefined> {
   if (!token || time >= token.expires_at) return undefined;
-  if (token.kind === "access_token" && !mayAsk(client, token.claims))
+  if (token.kind !== "refresh_token" && !mayAsk(client, token.claims))
     return undefined;
+  if (token.kind === "client_access_token") {
+    const active = await isThere(server, token.claims.client_id);
+    return active ? { ...token.claims, token_type: "Bearer" } : undefined;
+  }
   const family = await server.families.look(token.family_id);
   if (!family || time >= family.expires_at) return undefined;
   if (!(await hasOwner(server, family))) return undefined;

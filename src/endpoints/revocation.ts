@@ -28,6 +28,12 @@ export const revocationEndpoint: Endpoint = {
     const known = await lookUpToken(server, form.required("token"));
     // Section 2.2: the client wanted it to be no good, and it is no good.
     if (!known) return c.body(null, 200);
+    if (known.kind === "client_access_token") {
+      const isOwn = known.claims.client_id === client.client_id;
+      throw new OAuthError(
+        isOwn ? "token_not_revocable" : "token_of_another_client",
+      );
+    }
     const key = {
       client_id: client.client_id,
       client_issued_at: client.client_id_issued_at,

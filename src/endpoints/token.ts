@@ -1,4 +1,4 @@
-import { grants } from "../grants/index.ts";
+import { grants, grantsThatAreOn } from "../grants/index.ts";
 import { authenticationMethods } from "../oauth/client-authentication.ts";
 import { OAuthError } from "../oauth/errors.ts";
 import { authenticate, readClientForm } from "./authentication.ts";
@@ -7,7 +7,7 @@ import { type Endpoint, now } from "./endpoint.ts";
 /** The parameters that may be there once; `resource` is the exception (RFC 8707 section 2). */
 const singular = [
   "grant_type",
-  ...[...grants.values()].flatMap(({ parameters }) => parameters),
+  ...new Set(grants.flatMap(({ parameters }) => parameters)),
 ];
 
 /** The token endpoint (RFC 6749 section 3.2). */
@@ -16,10 +16,10 @@ export const tokenEndpoint: Endpoint = {
   method: "POST",
   cors: true,
 
-  metadata: ({ issuer }) => ({
-    token_endpoint: `${issuer}/access_token`,
+  metadata: (settings) => ({
+    token_endpoint: `${settings.issuer}/access_token`,
     token_endpoint_auth_methods_supported: authenticationMethods,
-    grant_types_supported: [...grants.keys()],
+    grant_types_supported: grantsThatAreOn(settings).map(({ type }) => type),
   }),
 
   async respond(c) {
@@ -30,7 +30,9 @@ export const tokenEndpoint: Endpoint = {
     const time = now();
 
     const grantType = form.required("grant_type");
-    const grant = grants.get(grantType);
+    const grant = grantsThatAreOn(server.settings).find(
+      ({ type }) => type === grantType,
+    );
     if (!grant) throw new OAuthError("grant_type_unknown");
     log.fields.grant_type = grant.type;
 

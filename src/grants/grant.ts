@@ -2,7 +2,7 @@ import type { Seconds } from "../oauth/duration.ts";
 import type { Client } from "../oauth/entities.ts";
 import type { Parameters } from "../oauth/parameters.ts";
 import type { RequestLog } from "../oauth/request-log.ts";
-import type { Server } from "../oauth/server.ts";
+import type { Server, Settings } from "../oauth/server.ts";
 import type { TokenResponse } from "../oauth/token-response.ts";
 
 /** A token request whose client is authenticated and may use the grant. */
@@ -18,6 +18,8 @@ export interface GrantRequest {
 export interface Grant {
   /** The value of `grant_type`. */
   type: Client["grant_types"][number];
+  /** Whether the configuration has turned it on; left out: it is always there. */
+  isOn?: (settings: Settings) => boolean;
   /** The parameters that it reads and that must not be repeated. */
   parameters: readonly string[];
   respond: (server: Server, request: GrantRequest) => Promise<TokenResponse>;

@@ -1,7 +1,17 @@
+import type { Settings } from "../oauth/server.ts";
+import { authorizationCodeGrant } from "./authorization-code.ts";
+import { clientCredentialsGrant } from "./client-credentials.ts";
 import type { Grant } from "./grant.ts";
 import { refreshTokenGrant } from "./refresh-token.ts";
 
 /** The registry: what the token endpoint answers to and the metadata lists. */
-export const grants: ReadonlyMap<string, Grant> = new Map(
-  [refreshTokenGrant].map((grant) => [grant.type, grant]),
-);
+export const grants: readonly Grant[] = [
+  authorizationCodeGrant,
+  clientCredentialsGrant,
+  refreshTokenGrant,
+];
+
+/** The grants that the configuration has not left out. */
+export function grantsThatAreOn(settings: Settings): Grant[] {
+  return grants.filter(({ isOn }) => isOn?.(settings) ?? true);
+}

@@ -5,7 +5,7 @@ import {
   newestKeyId,
   openRefreshToken,
 } from "../oauth/refresh-token.ts";
-import { requestedScope, scopeSet } from "../oauth/scope.ts";
+import { allowedScopes, requestedScope } from "../oauth/scope.ts";
 import { tokenResponse } from "../oauth/token-response.ts";
 import type { Grant } from "./grant.ts";
 
@@ -40,9 +40,7 @@ export const refreshTokenGrant: Grant = {
       generation,
       secret_hash: await hashFamilySecret(family_secret),
       scope: requestedScope(parameters.optional("scope")),
-      allowed_scope: scopeSet(client.scope).filter((scope) =>
-        Object.hasOwn(catalogue, scope),
-      ),
+      allowed_scope: allowedScopes(client, catalogue),
       resource: parameters.all("resource"),
       allowed_resource: client.resources,
       now,
@@ -67,7 +65,8 @@ export const refreshTokenGrant: Grant = {
       expires_at,
       family_secret,
     };
-    const grant = { client, subject, scope, resource, refreshToken, key_id };
+    const login = { refreshToken, key_id };
+    const grant = { client, subject, scope, resource, login };
     return log.measure("sign", () => tokenResponse(server, grant, now));
   },
 };

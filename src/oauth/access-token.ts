@@ -16,9 +16,15 @@ export interface AccessTokenClaims {
   scope: string[];
   iat: Seconds;
   exp: Seconds;
-  /** The family that the token belongs to: introspection finds it through `jti`. */
-  family_id: Uint8Array;
+  /**
+   * The family that the token belongs to: introspection finds it through `jti`. Left out: a token of
+   * the client itself, which belongs to none.
+   */
+  family_id?: Uint8Array;
 }
+
+/** In `jti`, in the place of a family. */
+const NO_FAMILY = "client";
 
 /** A JWT access token (RFC 9068 section 2). */
 export function signAccessToken(
@@ -26,13 +32,13 @@ export function signAccessToken(
   claims: AccessTokenClaims,
 ): Promise<string> {
   const { family_id, scope, aud, ...registered } = claims;
-  const nonce = crypto.getRandomValues(new Uint8Array(16));
+  const nonce = base64url.encode(crypto.getRandomValues(new Uint8Array(16)));
   return new SignJWT({
     ...registered,
     // RFC 7519 section 4.1.3: one audience may stand alone.
     aud: aud.length === 1 ? aud[0]! : aud,
     ...(scope.length > 0 && { scope: scope.join(" ") }),
-    jti: `${base64url.encode(family_id)}.${base64url.encode(nonce)}`,
+    jti: `${family_id ? base64url.encode(family_id) : NO_FAMILY}.${nonce}`,
   })
     .setProtectedHeader({
       alg: signingKey.alg,
@@ -49,7 +55,8 @@ export type VerificationKeys = ReadonlyMap<
 >;
 
 export interface VerifiedAccessToken {
-  family_id: Uint8Array;
+  /** Undefined for a token of the client itself. */
+  family_id: Uint8Array | undefined;
   expires_at: Seconds;
   /** The payload, as it was signed. */
   claims: {
@@ -59,8 +66,8 @@ export interface VerifiedAccessToken {
   };
 }
 
-/** What `signAccessToken` makes of a family's id, before the dot of `jti`. */
-const familyInJti = /^([\w-]{43})\./;
+/** What stands before the dot of `jti`: a family's id, as `signAccessToken` writes it, or that there is none. */
+const familyInJti = new RegExp(`^(?:([\\w-]{43})|${NO_FAMILY})\\.`);
 
 /** An access token that this server has signed, expired or not; undefined if it is none. */
 export async function openAccessToken(
@@ -79,11 +86,12 @@ export async function openAccessToken(
     const claims = JSON.parse(
       new TextDecoder().decode(payload),
     ) as AccessTokenPayload;
-    const family = familyInJti.exec(claims.jti)?.[1];
-    if (protectedHeader.typ !== "at+jwt" || claims.iss !== issuer || !family)
+    const jti = familyInJti.exec(claims.jti);
+    if (protectedHeader.typ !== "at+jwt" || claims.iss !== issuer || !jti)
       return undefined;
+    const [, family] = jti;
     return {
-      family_id: base64url.decode(family),
+      family_id: family === undefined ? undefined : base64url.decode(family),
       expires_at: claims.exp,
       claims,
     };

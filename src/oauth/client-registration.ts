@@ -3,8 +3,9 @@ import type { clientMetadata } from "./client-metadata.ts";
 import { makeSecret } from "./client-secret.ts";
 import { after, type Seconds } from "./duration.ts";
 import type { Client, ClientTombstone } from "./entities.ts";
-import { OAuthError } from "./errors.ts";
+import { fieldError, OAuthError } from "./errors.ts";
 import { lifetimesOf, windowOutlives } from "./lifetimes.ts";
+import { registrationProblem } from "./redirect-uri.ts";
 import { parseScope, scopeSet } from "./scope.ts";
 import type { Server } from "./server.ts";
 
@@ -51,6 +52,7 @@ export async function registerClient(
 ): Promise<ClientWithSecret> {
   const identity = { client_id, client_id_issued_at: now, secrets: [] };
   const described = await complete(server, { ...identity, ...metadata });
+  checkRedirectUris(described.redirect_uris);
   const made = isPublic(described) ? undefined : await makeSecret(now);
   const client = await server.clients.update(client_id, (current) => {
     if (current()) throw new OAuthError("client_id_taken");
@@ -81,6 +83,7 @@ export async function updateClient(
     // A scope that it has kept may have left the catalogue: that is no reason to refuse the rest.
     const known = [...Object.keys(catalogue), ...scopeSet(before.scope)];
     const client = completeWith(known, server, changed as Identity & Metadata);
+    checkRedirectUris(client.redirect_uris, before.redirect_uris);
     return isPublic(client) ? { ...client, secrets: [] } : client;
   });
 }
@@ -103,6 +106,8 @@ export function deleteClient(
     const ages = [
       lifetimes.refresh_token_max_age,
       server.settings.refresh_token_max_age,
+      // Of a token of the client itself, which no family bounds.
+      lifetimes.access_token_ttl,
     ];
     const lastEnd = Math.max(...ages.map((age) => after(age, now)));
     return { tombstone, seconds: Math.max(lastEnd - now, LEAST_KV_SECONDS) };
@@ -165,15 +170,26 @@ function completeWith(
     resources = [],
     ...rest
   } = described;
-  return { ...rest, grant_types, redirect_uris, resources, scope };
+  const client = { ...rest, grant_types, redirect_uris, resources, scope };
+  // RFC 6749 section 4.4: else anybody who knows the id could have a token.
+  if (isPublic(client) && grant_types.includes("client_credentials"))
+    throw fieldError(
+      "grant_types",
+      "client_credentials is for clients that have a secret",
+    );
+  return client;
 }
 
-/** The admin API names the field that is wrong. */
-export function fieldError(field: string, problem: string): OAuthError {
-  return new OAuthError("admin_body_invalid", {
-    subject: `${field}: ${problem}`,
-    fields: { [field]: problem },
-  });
+/** Those that were there before are let alone, so that they keep nobody from changing something else. */
+function checkRedirectUris(
+  uris: readonly string[],
+  before: readonly string[] = [],
+): void {
+  for (const [position, uri] of uris.entries()) {
+    const problem = before.includes(uri) ? undefined : registrationProblem(uri);
+    if (problem !== undefined)
+      throw fieldError(`redirect_uris.${position}`, problem);
+  }
 }
 
 /** Whether a client has no secret, and shows none. */

@@ -1,3 +1,4 @@
+import type { core } from "zod";
 import { type Reason, refusals } from "./refusals.ts";
 
 export type { Reason };
@@ -54,4 +55,35 @@ export class OAuthError extends Error {
       ...(fields && { fields }),
     };
   }
+}
+
+/** The admin API names the field that is wrong. */
+export function fieldError(field: string, problem: string): OAuthError {
+  return new OAuthError("admin_body_invalid", {
+    subject: `${field}: ${problem}`,
+    fields: { [field]: problem },
+  });
+}
+
+/** The admin API names every field that is wrong. */
+export function invalidFields(issues: readonly core.$ZodIssue[]): OAuthError {
+  const fields = new Map(issues.flatMap(wrongFields));
+  const sentences = [...fields].map(
+    ([field, problem]) => `${field}: ${problem}`,
+  );
+  return new OAuthError("admin_body_invalid", {
+    subject: sentences.join("; "),
+    // By entries, because a field may be called __proto__.
+    fields: Object.fromEntries(fields),
+  });
+}
+
+function wrongFields(issue: core.$ZodIssue): [string, string][] {
+  if (issue.code !== "unrecognized_keys") {
+    return [[issue.path.join(".") || "body", issue.message]];
+  }
+  return issue.keys.map((name) => [
+    [...issue.path, name].join("."),
+    "is not a field of this request",
+  ]);
 }

@@ -44,7 +44,7 @@ export function familyEnd(
 export function accessTokenExpiry(
   { access_token_ttl }: Lifetimes,
   now: Seconds,
-  loginEnd: Seconds,
+  loginEnd = Infinity,
 ): Seconds {
   return Math.min(after(access_token_ttl, now), loginEnd);
 }

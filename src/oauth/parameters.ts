@@ -1,6 +1,6 @@
 import { OAuthError } from "./errors.ts";
 
-/** The parameters of one form, read once (RFC 6749 section 3.2 and appendix B). */
+/** The parameters of one request, read once (RFC 6749 sections 3.1 and 3.2, appendix B). */
 export class Parameters {
   readonly #values: URLSearchParams;
 
@@ -25,6 +25,14 @@ export class Parameters {
   all(name: string): string[] {
     return this.#values.getAll(name).filter((value) => value !== "");
   }
+
+  /** @throws OAuthError `parameter_repeated` if one of these is there more than once */
+  refuseRepeated(names: Iterable<string>): void {
+    for (const name of names) {
+      if (this.all(name).length > 1)
+        throw new OAuthError("parameter_repeated", { subject: name });
+    }
+  }
 }
 
 /**
@@ -46,10 +54,6 @@ export function readForm(
   const parameters = new Parameters(
     new URLSearchParams(new TextDecoder().decode(body)),
   );
-  for (const name of singular) {
-    if (parameters.all(name).length > 1) {
-      throw new OAuthError("parameter_repeated", { subject: name });
-    }
-  }
+  parameters.refuseRepeated(singular);
   return parameters;
 }

@@ -63,6 +63,53 @@ export const refusals = {
   client_authentication_method_wrong: invalidClient(),
   basic_credentials_malformed: invalidClient(),
 
+  // The authorization endpoint (RFC 6749 section 4.1.2.1): before it is certain who asks and where the
+  // answer goes, the person sees a page; after that, the client learns of it by redirect.
+  authorization_request_too_long: {
+    status: 400,
+    error: "invalid_request",
+    description: (most) =>
+      `The parameters are longer than ${most} characters altogether.`,
+  },
+  authorization_client_unknown: {
+    status: 400,
+    error: "invalid_request",
+    description: () => "There is no client with this client_id.",
+  },
+  redirect_uri_missing: {
+    status: 400,
+    error: "invalid_request",
+    description: () =>
+      "redirect_uri is missing; it may be left out only where the client has registered exactly one.",
+  },
+  redirect_uri_unregistered: {
+    status: 400,
+    error: "invalid_request",
+    description: () =>
+      "redirect_uri is not one that the client has registered; it is compared character by character.",
+  },
+  response_type_unsupported: {
+    status: 400,
+    error: "unsupported_response_type",
+    description: () => "response_type has to be code.",
+  },
+  response_mode_unsupported: {
+    status: 400,
+    error: "invalid_request",
+    description: () => "response_mode has to be query, or left out.",
+  },
+  code_challenge_method_unsupported: {
+    status: 400,
+    error: "invalid_request",
+    description: () => "code_challenge_method has to be S256.",
+  },
+  code_challenge_malformed: {
+    status: 400,
+    error: "invalid_request",
+    description: () =>
+      "code_challenge has to be the base64url of a SHA-256: 43 characters without padding.",
+  },
+
   // The grant.
   grant_type_unknown: {
     status: 400,
@@ -76,6 +123,24 @@ export const refusals = {
     description: (type) =>
       `This client is not registered for the grant type ${type}.`,
   },
+  authorization_code_malformed: invalidGrant("The code is not valid."),
+  authorization_code_forged: invalidGrant("The code is not valid."),
+  authorization_code_of_another_client: invalidGrant("The code is not valid."),
+  authorization_code_expired: invalidGrant(
+    "The code has expired. The user has to sign in again.",
+  ),
+  authorization_code_reused: invalidGrant(
+    "The code was already used, so its login was ended. The user has to sign in again.",
+  ),
+  authorization_request_reused: invalidGrant(
+    "The authorization request of this code has already led to a login. Start with a new one.",
+  ),
+  redirect_uri_differs: invalidGrant(
+    "redirect_uri is not the one of the authorization request.",
+  ),
+  code_verifier_wrong: invalidGrant(
+    "code_verifier does not fit the code_challenge of the authorization request.",
+  ),
   refresh_token_malformed: invalidGrant("The refresh token is not valid."),
   refresh_token_forged: invalidGrant("The refresh token is not valid."),
   refresh_token_expired: invalidGrant(
@@ -116,6 +181,14 @@ export const refusals = {
     error: "invalid_target",
     description: () =>
       "resource is not one that was granted and that the client may ask for.",
+  },
+
+  token_of_another_client: invalidGrant("The token is not valid."),
+  token_not_revocable: {
+    status: 400,
+    error: "unsupported_token_type",
+    description: () =>
+      "An access token of the client itself can not be revoked; it ends when it expires.",
   },
 
   // The admin API.

@@ -80,6 +80,18 @@ export interface NewFamily {
   key_id: number;
 }
 
+/** The redemption of an authorization code, which makes a family. */
+export interface Redemption {
+  /** Unique: the same attempt may be made again when its answer was lost. */
+  attempt_id: string;
+  code_id: string;
+  /** From then on no code for this family can be good any more. */
+  redeemable_until: Seconds;
+}
+
+export type RedemptionResult =
+  { outcome: "redeemed" } | { outcome: "refused"; reason: Reason };
+
 /** What shows that a token is of a family, and the family the client's. */
 export interface FamilyKey {
   client_id: string;
@@ -153,6 +165,18 @@ export interface FamilyRepository {
    * @returns the family's id, 32 bytes
    */
   create(family: NewFamily): Promise<Uint8Array>;
+  /** The id of a family that may be made one day: nothing is asked or stored. */
+  newId(): Uint8Array;
+  /**
+   * Makes a family of an id, as `create` does, for the one authorization code that comes first. That
+   * code once more ends the family (RFC 6749 section 4.1.2); another one of the same request is
+   * refused and does no harm.
+   */
+  redeem(
+    familyId: Uint8Array,
+    family: NewFamily,
+    redemption: Redemption,
+  ): Promise<RedemptionResult>;
   /** The one atomic step of a refresh. */
   exchange(
     familyId: Uint8Array,

@@ -1,4 +1,4 @@
-import type { Problem } from "./errors.ts";
+import type { OAuthError, Problem } from "./errors.ts";
 
 /** What one log line says of one request. Never a token, a secret or a code: only what is ours. */
 export interface LogFields {
@@ -11,7 +11,17 @@ export interface LogFields {
   retried?: true;
 }
 
-/** Collects what a request's log line will say; `app.ts` writes it. */
+/** How a request ended. */
+interface Ending {
+  request_id: string;
+  /** The route, never the path: a path may hold a secret. */
+  endpoint: string;
+  method: string;
+  status: number;
+  refusal: OAuthError | undefined;
+}
+
+/** Collects what a request's log line will say, and writes it. */
 export class RequestLog {
   readonly fields: LogFields = {};
   /** Milliseconds by step. */
@@ -28,8 +38,28 @@ export class RequestLog {
     }
   }
 
-  get total(): number {
-    return elapsed(this.#start);
+  /** One line a request, as JSON: Workers Logs makes every field of it searchable. */
+  write({ refusal, ...ending }: Ending): void {
+    const { problems, cause, client_id, reuse } = refusal?.circumstances ?? {};
+    const line = JSON.stringify({
+      event: "request",
+      ...ending,
+      ...(client_id !== undefined && { client_id }),
+      ...this.fields,
+      outcome:
+        refusal?.toJSON().error ?? (ending.status < 400 ? "ok" : "failing"),
+      ...(refusal && { reason: refusal.reason }),
+      ...(problems && { problems }),
+      ...(reuse && { reuse }),
+      ...(cause instanceof Error && {
+        fault: { name: cause.name, stack: cause.stack },
+      }),
+      duration_ms: elapsed(this.#start),
+      durations_ms: this.durations,
+    });
+    // A fault of ours may leave by a redirect.
+    if ((refusal?.status ?? ending.status) >= 500) console.error(line);
+    else console.log(line);
   }
 }
 

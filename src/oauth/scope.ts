@@ -1,3 +1,4 @@
+import type { Client, ScopeCatalogue } from "./entities.ts";
 import type { Reason } from "./errors.ts";
 
 /** RFC 6749 section 3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E ). */
@@ -20,6 +21,14 @@ export function scopeSet(scope: string): string[] {
   return scope === "" ? [] : scope.split(" ");
 }
 
+/** The scopes that a client may have today: those of its record that the catalogue still has. */
+export function allowedScopes(
+  { scope }: Pick<Client, "scope">,
+  catalogue: ScopeCatalogue,
+): string[] {
+  return scopeSet(scope).filter((name) => Object.hasOwn(catalogue, name));
+}
+
 /** What a request said about scope: nothing, a set, or something that is no scope. */
 export type RequestedScope = readonly string[] | "malformed" | undefined;
 
@@ -27,6 +36,11 @@ export function requestedScope(parameter: string | undefined): RequestedScope {
   return parameter === undefined
     ? undefined
     : (parseScope(parameter) ?? "malformed");
+}
+
+/** In JSON the empty string is the empty set, and nothing is nothing: who asks for none gets none. */
+export function requestedGrantScope(scope: string | undefined): RequestedScope {
+  return scope === "" ? [] : requestedScope(scope);
 }
 
 /**

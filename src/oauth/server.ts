@@ -14,6 +14,8 @@ export interface Settings extends Lifetimes {
   audience: string;
   /** The origins that browsers may call from; undefined is any. */
   cors_origins: string[] | undefined;
+  /** Where people sign in; undefined: there is no authorization endpoint. */
+  login_url: string | undefined;
   admin_token: string | undefined;
 }
 

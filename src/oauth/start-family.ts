@@ -1,13 +1,20 @@
 import type { Seconds } from "./duration.ts";
 import type { Client } from "./entities.ts";
-import { familyEnd, lifetimesOf, refreshTokenExpiry } from "./lifetimes.ts";
+import { OAuthError } from "./errors.ts";
+import {
+  accessTokenExpiry,
+  familyEnd,
+  lifetimesOf,
+  refreshTokenExpiry,
+} from "./lifetimes.ts";
 import {
   FAMILY_SECRET_BYTES,
   hashFamilySecret,
   newestKeyId,
 } from "./refresh-token.ts";
+import type { NewFamily, Redemption } from "./repositories.ts";
 import type { Server } from "./server.ts";
-import { tokenResponse, type TokenResponse } from "./token-response.ts";
+import type { Login } from "./token-response.ts";
 
 /** What a user has authorized a client for; checked by the caller. */
 export interface Authorization {
@@ -17,21 +24,30 @@ export interface Authorization {
   resource: string[];
 }
 
-/** Starts a family of refresh tokens and answers with its first pair. */
+/** The code by which a family begins. */
+export interface RedeemedCode extends Omit<Redemption, "attempt_id"> {
+  family_id: Uint8Array;
+}
+
+/**
+ * Starts a family of refresh tokens, once: its first token is still to be made.
+ *
+ * @param code that of the authorization code grant; left out: an administrator has authorized it
+ * @throws OAuthError `authorization_code_reused`, `authorization_request_reused`
+ */
 export async function startFamily(
   server: Server,
   authorization: Authorization,
   now: Seconds,
-): Promise<TokenResponse> {
-  const { client, subject, scope, resource } = authorization;
+  code?: RedeemedCode,
+): Promise<Login> {
   const family_secret = crypto.getRandomValues(
     new Uint8Array(FAMILY_SECRET_BYTES),
   );
-  const lifetimes = lifetimesOf(client, server.settings);
-  const ends_at = familyEnd(lifetimes, now);
-  const expires_at = refreshTokenExpiry(lifetimes, now, ends_at);
+  const { client, subject, scope, resource } = authorization;
   const key_id = newestKeyId(server.tokenKeys);
-  const family_id = await server.families.create({
+  const lifetime = lifetimeOf(server, client, now);
+  const family = {
     client_id: client.client_id,
     client_issued_at: client.client_id_issued_at,
     subject,
@@ -39,10 +55,40 @@ export async function startFamily(
     resource,
     secret_hash: await hashFamilySecret(family_secret),
     created_at: now,
-    expires_at,
-    ends_at,
+    ...lifetime,
     key_id,
-  });
+  };
+  const family_id = await make(server, family, code);
+  const { expires_at } = lifetime;
   const refreshToken = { family_id, generation: 1, expires_at, family_secret };
-  return tokenResponse(server, { ...authorization, refreshToken, key_id }, now);
+  return { refreshToken, key_id };
+}
+
+/** A login that can't be refreshed lasts as long as its one access token. */
+function lifetimeOf(
+  { settings }: Server,
+  client: Client,
+  now: Seconds,
+): { expires_at: Seconds; ends_at: Seconds } {
+  const lifetimes = lifetimesOf(client, settings);
+  const ends_at = familyEnd(lifetimes, now);
+  return client.grant_types.includes("refresh_token")
+    ? { expires_at: refreshTokenExpiry(lifetimes, now, ends_at), ends_at }
+    : { expires_at: accessTokenExpiry(lifetimes, now, ends_at), ends_at };
+}
+
+async function make(
+  { families }: Server,
+  family: NewFamily,
+  code: RedeemedCode | undefined,
+): Promise<Uint8Array> {
+  if (!code) return families.create(family);
+  const { family_id, ...redemption } = code;
+  const attempt_id = crypto.randomUUID();
+  const result = await families.redeem(family_id, family, {
+    attempt_id,
+    ...redemption,
+  });
+  if (result.outcome === "refused") throw new OAuthError(result.reason);
+  return family_id;
 }

@@ -1,6 +1,6 @@
 /**
- * The keys with which tokens are authenticated, derived from each ENCRYPTION_KEY by HKDF (RFC 5869)
- * with a label of their own, so that a key is never used for two things.
+ * The keys of the tokens, derived from each ENCRYPTION_KEY by HKDF (RFC 5869) with a label of their
+ * own, so that a key is never used for two things.
  */
 
 /** How many bytes of a token name its key. */
@@ -9,11 +9,25 @@ export const KEY_ID_BYTES = 4;
 export interface TokenKey {
   /** Which key it is: a number that says nothing about the key. */
   id: number;
+  /** Of refresh tokens: HMAC-SHA256. */
   mac: CryptoKey;
+  /** Of authorization requests on their way through the login: AES-256 key wrap. */
+  request: CryptoKey;
+  /** Of authorization codes: AES-256 key wrap. */
+  code: CryptoKey;
 }
 
 /** The first one makes tokens, all of them are accepted. */
 export type TokenKeys = readonly [TokenKey, ...TokenKey[]];
+
+const hmac = {
+  algorithm: { name: "HMAC", hash: "SHA-256", length: 256 },
+  usages: ["sign", "verify"],
+};
+const keyWrap = {
+  algorithm: { name: "AES-KW", length: 256 },
+  usages: ["wrapKey", "unwrapKey"],
+};
 
 /** @param secret 32 random bytes */
 export async function deriveTokenKey(secret: Uint8Array): Promise<TokenKey> {
@@ -27,17 +41,18 @@ export async function deriveTokenKey(secret: Uint8Array): Promise<TokenKey> {
     salt: new Uint8Array(),
     info: new TextEncoder().encode(info),
   });
+  const derive = (label: string, { algorithm, usages }: typeof keyWrap) =>
+    crypto.subtle.deriveKey(hkdf(label), root, algorithm, false, usages);
+
   const id = await crypto.subtle.deriveBits(
     hkdf("baton key id"),
     root,
     KEY_ID_BYTES * 8,
   );
-  const mac = await crypto.subtle.deriveKey(
-    hkdf("baton refresh token"),
-    root,
-    { name: "HMAC", hash: "SHA-256", length: 256 },
-    false,
-    ["sign", "verify"],
-  );
-  return { id: new DataView(id).getUint32(0), mac };
+  return {
+    id: new DataView(id).getUint32(0),
+    mac: await derive("baton refresh token", hmac),
+    request: await derive("baton authorization request", keyWrap),
+    code: await derive("baton authorization code", keyWrap),
+  };
 }

@@ -6,7 +6,7 @@ import {
 } from "./refresh-token.ts";
 import type { Server } from "./server.ts";
 
-/** A token that this server made, and the family that it belongs to. */
+/** A token that this server made, and the family that it belongs to, if it does. */
 export type KnownToken =
   | {
       kind: "refresh_token";
@@ -15,7 +15,9 @@ export type KnownToken =
       generation: number;
       expires_at: number;
     }
-  | ({ kind: "access_token" } & VerifiedAccessToken);
+  | ({ kind: "access_token"; family_id: Uint8Array } & VerifiedAccessToken)
+  /** Of the client itself (RFC 6749 section 4.4): no login is behind it. */
+  | ({ kind: "client_access_token" } & VerifiedAccessToken);
 
 /**
  * What a token of either kind says, expired or not. Nothing is asked of any storage: what is not
@@ -38,5 +40,9 @@ export async function lookUpToken(
     settings.issuer,
     token,
   );
-  return verified && { kind: "access_token", ...verified };
+  if (!verified) return undefined;
+  const { family_id } = verified;
+  return family_id
+    ? { kind: "access_token", ...verified, family_id }
+    : { kind: "client_access_token", ...verified };
 }

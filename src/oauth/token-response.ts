@@ -11,9 +11,17 @@ export interface TokenResponse {
   /** Seconds. */
   expires_in: number;
   access_token: string;
-  refresh_token: string;
+  /** Left out where there is no login to go on with, or the client may not refresh. */
+  refresh_token?: string;
   /** Left out where no scope is granted: the grammar has no word for none. */
   scope?: string;
+}
+
+/** A family of tokens as its newest refresh token names it. */
+export interface Login {
+  refreshToken: RefreshTokenClaims;
+  /** Which key makes the refresh token. */
+  key_id: number;
 }
 
 /** What the tokens of one answer are for. */
@@ -22,21 +30,19 @@ export interface TokenGrant {
   subject: string;
   scope: string[];
   resource: string[];
-  refreshToken: RefreshTokenClaims;
-  /** Which key makes the refresh token. */
-  key_id: number;
+  /** Left out where the tokens are the client's own (RFC 6749 section 4.4). */
+  login?: Login;
 }
 
-/** The pair of tokens for a grant: a signed access token and the next refresh token. */
+/** The tokens for a grant: a signed access token and, for a login, the next refresh token. */
 export async function tokenResponse(
   server: Server,
-  grant: TokenGrant,
+  { client, subject, scope, resource, login }: TokenGrant,
   now: Seconds,
 ): Promise<TokenResponse> {
   const { settings, signingKey, tokenKeys } = server;
-  const { client, subject, scope, resource, refreshToken, key_id } = grant;
   const lifetimes = lifetimesOf(client, settings);
-  const exp = accessTokenExpiry(lifetimes, now, refreshToken.expires_at);
+  const exp = accessTokenExpiry(lifetimes, now, login?.refreshToken.expires_at);
   const access_token = await signAccessToken(signingKey, {
     iss: settings.issuer,
     sub: subject,
@@ -45,13 +51,21 @@ export async function tokenResponse(
     scope,
     iat: now,
     exp,
-    family_id: refreshToken.family_id,
+    ...(login && { family_id: login.refreshToken.family_id }),
   });
+  const mayRefresh = client.grant_types.includes("refresh_token");
   return {
     token_type: "Bearer",
     expires_in: exp - now,
     access_token,
-    refresh_token: await sealRefreshToken(tokenKeys, refreshToken, key_id),
+    ...(login &&
+      mayRefresh && {
+        refresh_token: await sealRefreshToken(
+          tokenKeys,
+          login.refreshToken,
+          login.key_id,
+        ),
+      }),
     ...(scope.length > 0 && { scope: scope.join(" ") }),
   };
 }

@@ -4,6 +4,7 @@ import type {
   ExchangeAttempt,
   FamilyKey,
   NewFamily,
+  Redemption,
 } from "../oauth/repositories.ts";
 import { finalizeResources } from "../oauth/resource.ts";
 import { finalizeScopes } from "../oauth/scope.ts";
@@ -24,13 +25,30 @@ export interface LivingFamily extends NewFamily {
   last_attempt?: string;
   /** Which key made the newest token, so that a retry gets the same string. */
   key_id: number;
+  /** What made the family, if it was an authorization code. */
+  redemption?: Redemption;
 }
 
-/** What is kept between the end of a family and the moment when the subject's index knows of it. */
+/**
+ * What is kept of a family that has ended: until the subject's index knows of it, and until no code
+ * can make the family once more.
+ */
 export interface EndedFamily {
   version: 1;
   ended: true;
   subject: string;
+  /** Only where a code has made it. */
+  redeemable_until?: Seconds;
+}
+
+/** What a family becomes when it ends. */
+export function ended({ subject, redemption }: LivingFamily): EndedFamily {
+  return {
+    version: 1,
+    ended: true,
+    subject,
+    ...(redemption && { redeemable_until: redemption.redeemable_until }),
+  };
 }
 
 /** Why a token is not of this family, or not of this client's: then it may not change anything. */

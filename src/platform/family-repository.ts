@@ -29,11 +29,26 @@ export class DurableFamilies implements FamilyRepository {
    * has a token of, and never a token that the index does not know.
    */
   create: FamilyRepository["create"] = async (family) => {
-    // Not a named id: this one needs no look-up around the world and is born near the caller.
     const id = this.#families.newUniqueId();
     await reach(() => this.#families.get(id).create(family));
     await this.#index(family.subject, (index) => index.add(id.toString()));
     return fromHex(id.toString());
+  };
+
+  newId: FamilyRepository["newId"] = () =>
+    // Not a named id: this one needs no look-up around the world and is born near the caller.
+    fromHex(this.#families.newUniqueId().toString());
+
+  /* In the order of `create`, and for its reasons. */
+  redeem: FamilyRepository["redeem"] = async (familyId, family, redemption) => {
+    const id = this.#idOf(toHex(familyId));
+    if (!id) return { outcome: "refused", reason: "authorization_code_forged" };
+    const result = await reach(
+      async () => await this.#families.get(id).redeem(family, redemption),
+    );
+    if (result.outcome === "redeemed")
+      await this.#index(family.subject, (index) => index.add(id.toString()));
+    return result;
   };
 
   exchange: FamilyRepository["exchange"] = async (familyId, attempt) => {

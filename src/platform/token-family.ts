@@ -5,9 +5,12 @@ import type {
   FamilyKey,
   FamilyState,
   NewFamily,
+  Redemption,
+  RedemptionResult,
   RevocationResult,
 } from "../oauth/repositories.ts";
 import {
+  ended,
   type EndedFamily,
   finalizeGrant,
   isRetry,
@@ -20,6 +23,9 @@ const RECORD = "family";
 
 /** How long to wait before the index is told again that the family has ended, in milliseconds. */
 const TELL_AGAIN_MS = 60_000;
+
+/** How far the clocks of two locations may differ, in seconds, and with room to spare. */
+const CLOCKS_DIFFER = 60;
 
 /**
  * One family of refresh tokens: all the tokens that descend from one authorization.
@@ -38,14 +44,30 @@ export class TokenFamily extends DurableObject<Env> {
    */
   async create(family: NewFamily): Promise<void> {
     if (this.#read()) return;
-    const { created_at, expires_at } = family;
-    this.#write({
-      ...family,
-      version: 1,
-      generation: 1,
-      last_used_at: created_at,
-    });
-    await this.ctx.storage.setAlarm(expires_at * 1000);
+    await this.#begin(family);
+  }
+
+  /**
+   * Makes the family of an authorization code, the first time. What is left of a family stays until no
+   * code can name it any more, so that there is no second first time.
+   */
+  async redeem(
+    family: NewFamily,
+    redemption: Redemption,
+  ): Promise<RedemptionResult> {
+    const before = this.#read();
+    if (!before) {
+      await this.#begin(family, redemption);
+      return { outcome: "redeemed" };
+    }
+    if ("ended" in before) return refused("authorization_code_reused");
+    if (before.redemption?.attempt_id === redemption.attempt_id)
+      return { outcome: "redeemed" };
+    // Somebody has played the request again: whose code came first is whose login it is.
+    if (before.redemption?.code_id !== redemption.code_id)
+      return refused("authorization_request_reused");
+    await this.#end(before);
+    return refused("authorization_code_reused");
   }
 
   /**
@@ -124,35 +146,53 @@ export class TokenFamily extends DurableObject<Env> {
     const family = this.#living();
     if (!family) return undefined;
     const { version: _version, ends_at: _end, key_id: _key, ...state } = family;
-    const { last_request: _request, last_attempt: _attempt, ...shown } = state;
+    const { last_request: _request, last_attempt: _attempt, ...more } = state;
+    const { redemption: _redemption, ...shown } = more;
     return shown;
   }
 
   /**
    * Ends the family when its newest token has expired, else sleeps until that expires: set once when
    * the family is made, so that a refresh does not pay for it. Of a family that has ended it tells
-   * the subject's index, and then leaves nothing.
+   * the subject's index, and then leaves nothing; where a code could still name the family, not before
+   * that is over. Then the index is told once more: who made the family may have told it late.
    */
   override async alarm(): Promise<void> {
     const family = this.#read();
     if (!family) return;
-    if (!("ended" in family)) {
-      const endsAt = family.expires_at * 1000;
-      if (Date.now() < endsAt) return this.ctx.storage.setAlarm(endsAt);
-      // Before anything is awaited: nobody may exchange a token while the family is on its way out.
-      this.#write({ version: 1, ended: true, subject: family.subject });
-    }
+    const isOver = "ended" in family;
+    const endsAt = isOver ? 0 : family.expires_at * 1000;
+    if (Date.now() < endsAt) return this.ctx.storage.setAlarm(endsAt);
+    const { subject, redeemable_until } = isOver ? family : ended(family);
+    // Before anything is awaited: nobody may exchange a token while the family is on its way out.
+    if (!isOver) this.#write(ended(family));
     const index = this.env.SUBJECT_INDEX;
     try {
       await index
-        .get(index.idFromName(family.subject))
+        .get(index.idFromName(subject))
         .remove([this.ctx.id.toString()]);
     } catch (error) {
       const event = "subject_index.unreachable";
       console.error(JSON.stringify({ event, error: String(error) }));
       return this.ctx.storage.setAlarm(Date.now() + TELL_AGAIN_MS);
     }
+    if (redeemable_until !== undefined) {
+      const forgetAt = (redeemable_until + CLOCKS_DIFFER) * 1000;
+      if (Date.now() < forgetAt) return this.ctx.storage.setAlarm(forgetAt);
+    }
     await this.ctx.storage.deleteAll();
+  }
+
+  async #begin(family: NewFamily, redemption?: Redemption): Promise<void> {
+    const { created_at, expires_at } = family;
+    this.#write({
+      ...family,
+      version: 1,
+      generation: 1,
+      last_used_at: created_at,
+      ...(redemption && { redemption }),
+    });
+    await this.ctx.storage.setAlarm(expires_at * 1000);
   }
 
   async #endForReuse(
@@ -176,8 +216,8 @@ export class TokenFamily extends DurableObject<Env> {
   }
 
   /** From here on no token of the family is good; the alarm does the rest, and tries until it can. */
-  async #end({ subject }: LivingFamily): Promise<void> {
-    this.#write({ version: 1, ended: true, subject });
+  async #end(family: LivingFamily): Promise<void> {
+    this.#write(ended(family));
     await this.ctx.storage.setAlarm(Date.now());
   }
 

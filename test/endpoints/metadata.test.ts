@@ -22,7 +22,15 @@ describe("the metadata document", () => {
         "client_secret_post",
         "none",
       ],
-      grant_types_supported: ["refresh_token"],
+      grant_types_supported: [
+        "authorization_code",
+        "client_credentials",
+        "refresh_token",
+      ],
+      authorization_endpoint: `${ISSUER}/authorize`,
+      response_modes_supported: ["query"],
+      code_challenge_methods_supported: ["S256"],
+      authorization_response_iss_parameter_supported: true,
       jwks_uri: `${ISSUER}/.well-known/jwks.json`,
       revocation_endpoint: `${ISSUER}/revoke`,
       revocation_endpoint_auth_methods_supported: [
@@ -35,7 +43,7 @@ describe("the metadata document", () => {
         "client_secret_basic",
         "client_secret_post",
       ],
-      response_types_supported: [],
+      response_types_supported: ["code"],
       scopes_supported: ["read", "write"],
     });
   });
@@ -47,7 +55,27 @@ describe("the metadata document", () => {
     const { grant_types_supported } = await response.json<{
       grant_types_supported: string[];
     }>();
-    expect(grant_types_supported).toEqual([...grants.keys()]);
+    expect(grant_types_supported).toEqual(grants.map(({ type }) => type));
+  });
+
+  it("says nothing of the authorization endpoint and its grant without a LOGIN_URL", async () => {
+    const withoutLogin = serverWith({ LOGIN_URL: "" });
+    const response = await withoutLogin.http(
+      "/.well-known/oauth-authorization-server",
+    );
+    const metadata = await response.json<Record<string, unknown>>();
+    expect(metadata).toMatchObject({
+      grant_types_supported: ["client_credentials", "refresh_token"],
+      // Required by RFC 8414 section 2.
+      response_types_supported: [],
+    });
+    for (const name of [
+      "authorization_endpoint",
+      "response_modes_supported",
+      "code_challenge_methods_supported",
+      "authorization_response_iss_parameter_supported",
+    ])
+      expect(metadata).not.toHaveProperty(name);
   });
 
   it("names the configured issuer, with every URL below it", async () => {
@@ -59,7 +87,7 @@ describe("the metadata document", () => {
     const urls = Object.values(metadata).filter((value) =>
       String(value).startsWith("http"),
     );
-    expect(urls).toHaveLength(5);
+    expect(urls).toHaveLength(6);
     for (const url of urls)
       expect(url).toMatch(/^https:\/\/login\.example\.org(\/|$)/);
   });

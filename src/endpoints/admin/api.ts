@@ -4,7 +4,7 @@ import {
   z,
   type RouteConfig,
 } from "@hono/zod-openapi";
-import { OAuthError } from "../../oauth/errors.ts";
+import { invalidFields } from "../../oauth/errors.ts";
 import type { AppEnv } from "../endpoint.ts";
 
 /** The admin API: routes whose schemas check the requests and make the OpenAPI document. */
@@ -71,30 +71,7 @@ export const pageQuery = z.strictObject({
 export function newAdminApi(): AdminApi {
   return new OpenAPIHono<AppEnv>({
     defaultHook: (result) => {
-      if (!result.success) throw invalid(result.error.issues);
+      if (!result.success) throw invalidFields(result.error.issues);
     },
   }).basePath(PREFIX);
-}
-
-/** Every field that is wrong, by its name. */
-function invalid(issues: readonly z.core.$ZodIssue[]): OAuthError {
-  const fields = new Map(issues.flatMap(wrongFields));
-  const sentences = [...fields].map(
-    ([field, problem]) => `${field}: ${problem}`,
-  );
-  return new OAuthError("admin_body_invalid", {
-    subject: sentences.join("; "),
-    // By entries, because a field may be called __proto__.
-    fields: Object.fromEntries(fields),
-  });
-}
-
-function wrongFields(issue: z.core.$ZodIssue): [string, string][] {
-  if (issue.code !== "unrecognized_keys") {
-    return [[issue.path.join(".") || "body", issue.message]];
-  }
-  return issue.keys.map((name) => [
-    [...issue.path, name].join("."),
-    "is not a field of this request",
-  ]);
 }

@@ -1,16 +1,16 @@
 import { z } from "@hono/zod-openapi";
 import { clientId, resourceUri } from "../../oauth/client-metadata.ts";
-import { fieldError } from "../../oauth/client-registration.ts";
-import { OAuthError } from "../../oauth/errors.ts";
+import { fieldError, OAuthError } from "../../oauth/errors.ts";
 import { finalizeResources } from "../../oauth/resource.ts";
 import {
+  allowedScopes,
   finalizeScopes,
-  requestedScope,
-  type RequestedScope,
+  requestedGrantScope,
   scopeSet,
 } from "../../oauth/scope.ts";
 import { startFamily } from "../../oauth/start-family.ts";
 import { subject } from "../../oauth/subject.ts";
+import { tokenResponse } from "../../oauth/token-response.ts";
 import { now } from "../endpoint.ts";
 import { type AdminApi, adminRoute, json } from "./api.ts";
 
@@ -31,15 +31,10 @@ const tokens = z
     token_type: z.literal("Bearer"),
     expires_in: z.int().meta({ description: "Seconds." }),
     access_token: z.string(),
-    refresh_token: z.string(),
+    refresh_token: z.string().optional(),
     scope: z.string().optional(),
   })
   .openapi("TokenResponse");
-
-/** In JSON the empty string is the empty set, and nothing is nothing: who asks for none gets none. */
-function requestedGrantScope(scope: string | undefined): RequestedScope {
-  return scope === "" ? [] : requestedScope(scope);
-}
 
 /** `/admin/grants`: how a back end that has authenticated its user starts a family of tokens. */
 export function grantRoutes(api: AdminApi): void {
@@ -71,15 +66,10 @@ export function grantRoutes(api: AdminApi): void {
         });
       }
 
-      const catalogue = await server.scopes.read();
-      const clientScopes = scopeSet(client.scope);
-      const allowed = clientScopes.filter((name) =>
-        Object.hasOwn(catalogue, name),
-      );
       const scopes = finalizeScopes(
         requestedGrantScope(scope),
-        clientScopes,
-        allowed,
+        scopeSet(client.scope),
+        allowedScopes(client, await server.scopes.read()),
       );
       if ("refused" in scopes) throw new OAuthError(scopes.refused);
       const resources = finalizeResources(
@@ -90,7 +80,10 @@ export function grantRoutes(api: AdminApi): void {
       if ("refused" in resources) throw new OAuthError(resources.refused);
 
       const authorization = { client, subject, ...scopes, ...resources };
-      return c.json(await startFamily(server, authorization, now()), 200);
+      const time = now();
+      const login = await startFamily(server, authorization, time);
+      const grant = { ...authorization, login };
+      return c.json(await tokenResponse(server, grant, time), 200);
     },
   );
 

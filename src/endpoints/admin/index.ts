@@ -2,6 +2,7 @@ import type { MiddlewareHandler } from "hono";
 import { OAuthError } from "../../oauth/errors.ts";
 import type { AppEnv } from "../endpoint.ts";
 import { newAdminApi, PREFIX, type AdminApi } from "./api.ts";
+import { authorizationRoutes } from "./authorizations.ts";
 import { clientRoutes } from "./clients.ts";
 import { grantRoutes } from "./grants.ts";
 import { scopeRoutes } from "./scopes.ts";
@@ -15,6 +16,7 @@ export function adminApi(): AdminApi {
   clientRoutes(api);
   grantRoutes(api);
   subjectRoutes(api);
+  authorizationRoutes(api);
 
   api.openAPIRegistry.registerComponent("securitySchemes", "adminToken", {
     type: "http",

@@ -1,7 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { scopeName } from "../../oauth/client-metadata.ts";
-import { fieldError } from "../../oauth/client-registration.ts";
-import { OAuthError } from "../../oauth/errors.ts";
+import { fieldError, OAuthError } from "../../oauth/errors.ts";
 import { type AdminApi, adminRoute, json } from "./api.ts";
 
 /** One record holds the whole catalogue, and every refresh reads it: it has to stay small. */

@@ -1,0 +1,84 @@
+import { z } from "@hono/zod-openapi";
+import {
+  decideAuthorization,
+  decision,
+  describeAuthorization,
+  sealedRequest,
+} from "../../oauth/authorization.ts";
+import { clientId, scopeName, timestamp } from "../../oauth/client-metadata.ts";
+import { now } from "../endpoint.ts";
+import { type AdminApi, adminRoute, json } from "./api.ts";
+
+const description = z
+  .object({
+    client_id: clientId,
+    client_name: z.string().optional(),
+    redirect_uri: z
+      .string()
+      .meta({ description: "Where the browser goes afterwards." }),
+    scopes: z
+      .array(z.object({ scope: scopeName, description: z.string() }))
+      .meta({
+        description: "What is asked for, in the words of the catalogue.",
+      }),
+    resource: z.array(z.string()),
+    prompt: z.string().optional(),
+    login_hint: z.string().optional(),
+    ui_locales: z.string().optional(),
+    expires_at: timestamp,
+  })
+  .openapi("AuthorizationDescription");
+
+/** `/admin/authorizations`: what the login asks and says, between LOGIN_URL and the way back. */
+export function authorizationRoutes(api: AdminApi): void {
+  api.openapi(
+    adminRoute({
+      method: "get",
+      path: "/authorizations",
+      summary: "What a client asks a person for, to be shown by the login",
+      request: { query: z.strictObject({ request: sealedRequest }) },
+      responses: { 200: json(description, "What is asked for.") },
+    }),
+    async (c) => {
+      const server = await c.var.connect();
+      const { request } = c.req.valid("query");
+      const described = await describeAuthorization(server, request, now());
+      c.var.log.fields.client_id = described.client_id;
+      return c.json(described, 200);
+    },
+  );
+
+  api.openapi(
+    adminRoute({
+      method: "post",
+      path: "/authorizations",
+      summary: "Say who has signed in and what they allow, or that they do not",
+      request: {
+        body: {
+          required: true,
+          ...json(decision.openapi("Decision"), "Who, and what."),
+        },
+      },
+      responses: {
+        200: json(
+          z.object({
+            redirect_to: z
+              .string()
+              .meta({ description: "Where to send the browser now." }),
+          }),
+          "The way back to the client.",
+        ),
+      },
+    }),
+    async (c) => {
+      const server = await c.var.connect();
+      const { client_id, redirect_to } = await decideAuthorization(
+        server,
+        c.req.valid("json"),
+        now(),
+      );
+      c.var.log.fields.client_id = client_id;
+      return c.json({ redirect_to }, 200);
+    },
+  );
+}

@@ -1,0 +1,93 @@
+import type { Context } from "hono";
+import { answerTo } from "../oauth/authorization.ts";
+import {
+  checkAuthorizationRequest,
+  findRecipient,
+  responseModes,
+  responseTypes,
+  sealAuthorizationRequest,
+} from "../oauth/authorization-request.ts";
+import { OAuthError } from "../oauth/errors.ts";
+import { Parameters } from "../oauth/parameters.ts";
+import { codeChallengeMethods } from "../oauth/pkce.ts";
+import { withParameters } from "../oauth/redirect-uri.ts";
+import { type AppEnv, type Endpoint, now } from "./endpoint.ts";
+import { refusalPage } from "./page.ts";
+
+/**
+ * How long the query may be: all of it goes on to the login, sealed and a third longer, and servers
+ * take some 8,000 characters in a URL (RFC 9110 section 4.1).
+ */
+const MOST_QUERY_CHARACTERS = 4096;
+
+/**
+ * The authorization endpoint (RFC 6749 section 3.1): checks what a client asks for and sends the
+ * browser to the login, which decides (`POST /admin/authorizations`). It stores nothing.
+ */
+export const authorizationEndpoint: Endpoint = {
+  path: "/authorize",
+  method: "GET",
+  cors: false,
+
+  isOn: ({ login_url }) => login_url !== undefined,
+
+  metadata: ({ issuer }) => ({
+    authorization_endpoint: `${issuer}/authorize`,
+    response_types_supported: responseTypes,
+    response_modes_supported: responseModes,
+    code_challenge_methods_supported: codeChallengeMethods,
+    authorization_response_iss_parameter_supported: true,
+  }),
+
+  async respond(c) {
+    const { log } = c.var;
+    const server = await c.var.connect();
+    const { search } = new URL(c.req.url);
+    if (search.length > MOST_QUERY_CHARACTERS) {
+      throw new OAuthError("authorization_request_too_long", {
+        subject: String(MOST_QUERY_CHARACTERS),
+      });
+    }
+    const parameters = new Parameters(new URLSearchParams(search));
+    const recipient = await log.measure("client", () =>
+      findRecipient(server, parameters),
+    );
+    const { client, redirect_uri } = recipient;
+    log.fields.client_id = client.client_id;
+    // From here on it is the client that learns of a refusal, by redirect.
+    c.set("answer", (error) =>
+      answerTo(
+        server,
+        { redirect_uri, ...theOne(parameters.all("state")) },
+        { ...error },
+      ),
+    );
+
+    const request = await log.measure("scopes", () =>
+      checkAuthorizationRequest(server, recipient, parameters),
+    );
+    const sealed = await sealAuthorizationRequest(server, request, now());
+    return redirect(
+      c,
+      withParameters(server.settings.login_url!, { request: sealed }),
+    );
+  },
+
+  refuse(c, refusal) {
+    const { answer } = c.var;
+    if (!answer) return refusalPage(c, refusal);
+    return redirect(c, answer(refusal.toJSON()));
+  },
+};
+
+/** RFC 9700 section 4.12: 303, so that no browser sends a form again. */
+export function redirect(c: Context<AppEnv>, location: string): Response {
+  c.header("Referrer-Policy", "no-referrer");
+  return c.redirect(location, 303);
+}
+
+/** What was sent twice is not sent back at all. */
+function theOne(states: string[]): { state?: string } {
+  const [state] = states;
+  return state !== undefined && states.length === 1 ? { state } : {};
+}

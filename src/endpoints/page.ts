@@ -1,0 +1,122 @@
+import type { Context } from "hono";
+import { html } from "hono/html";
+import type { OAuthError } from "../oauth/errors.ts";
+import type { AppEnv } from "./endpoint.ts";
+
+/** Pages for people, without scripts, images or anything from elsewhere. */
+
+type Html = ReturnType<typeof html>;
+
+/** Readable on a phone, in the dark, and by whoever has chosen a larger font. */
+const style = `
+:root { color-scheme: light dark; --text: #1c1e21; --muted: #5b6068; --card: #fff; --back: #eef0f3; --line: #d4d8de; --accent: #1d4ed8; --on-accent: #fff }
+@media (prefers-color-scheme: dark) { :root { --text: #eceef1; --muted: #a6acb5; --card: #1d2025; --back: #121417; --line: #3a3f47; --accent: #8fb0ff; --on-accent: #10131a } }
+* { box-sizing: border-box }
+body { margin: 0; min-height: 100vh; display: grid; place-items: center; padding: 1rem; background: var(--back); color: var(--text); font: 1rem/1.5 system-ui, sans-serif }
+main { width: 100%; max-width: 28rem; padding: 1.75rem; background: var(--card); border: 1px solid var(--line); border-radius: .75rem; overflow-wrap: anywhere }
+h1 { margin: 0 0 .75rem; font-size: 1.35rem; line-height: 1.25 }
+p { margin: 0 0 1rem }
+a { color: var(--accent) }
+dl { margin: 1.25rem 0 0; padding-top: 1rem; border-top: 1px solid var(--line); color: var(--muted); font-size: .875rem }
+dt { font-weight: 600 }
+dd { margin: 0 0 .5rem }
+dd:last-child { margin: 0 }
+`;
+
+/**
+ * A page. Nobody may put it into a frame (RFC 9700 section 4.16), and its address, which may hold a
+ * sealed request, goes to nobody.
+ *
+ * @param more styles of this page alone
+ */
+export function page(
+  c: Context<AppEnv>,
+  title: string,
+  content: Html | Promise<Html>,
+  {
+    status = 200,
+    more = "",
+  }: { status?: OAuthError["status"] | 200; more?: string } = {},
+): Response | Promise<Response> {
+  const nonce = crypto.randomUUID();
+  c.header(
+    "Content-Security-Policy",
+    // No form-action: browsers hold also the redirect behind a form to it, and that goes to the app.
+    `default-src 'none'; style-src 'nonce-${nonce}'; base-uri 'none'; frame-ancestors 'none'`,
+  );
+  c.header("X-Frame-Options", "DENY");
+  c.header("Referrer-Policy", "no-referrer");
+  return c.html(
+    html`<!doctype html>
+      <html lang="en">
+        <head>
+          <meta charset="utf-8" />
+          <meta name="viewport" content="width=device-width, initial-scale=1" />
+          <meta name="robots" content="noindex" />
+          <title>${title}</title>
+          <style nonce="${nonce}">
+            ${style}${more}
+          </style>
+        </head>
+        <body>
+          <main>
+            <h1>${title}</h1>
+            ${content}
+          </main>
+        </body>
+      </html>`,
+    status,
+  );
+}
+
+/** A refusal: plain words for the person, and the standard code for who makes the app. */
+export function refusalPage(
+  c: Context<AppEnv>,
+  refusal: OAuthError,
+): Response | Promise<Response> {
+  const { status } = refusal;
+  for (const [name, value] of Object.entries(
+    refusal.circumstances.headers ?? {},
+  ))
+    c.header(name, value);
+  const { error, error_description } = refusal.toJSON();
+  const [title, words] = inWords(status);
+  return page(
+    c,
+    title,
+    html`${words.map((sentence) => html`<p>${sentence}</p>`)}
+      <dl>
+        <dt>Error</dt>
+        <dd>${error}</dd>
+        <dt>What is wrong</dt>
+        <dd>${error_description}</dd>
+        <dt>Request</dt>
+        <dd>${c.var.requestId}</dd>
+      </dl>`,
+    { status },
+  );
+}
+
+function inWords(status: OAuthError["status"]): [string, string[]] {
+  if (status >= 500) {
+    return [
+      "Sign-in does not work right now",
+      [
+        "Something went wrong on our side. It is not your fault, and nothing in your account has changed.",
+        "Wait a moment, then go back to the app and try again.",
+      ],
+    ];
+  }
+  if (status === 404)
+    return [
+      "There is nothing here",
+      ["Go back to the app that you came from."],
+    ];
+  return [
+    "This sign-in can not go on",
+    [
+      "The app that sent you here has asked in a way that we can not answer. It is not your fault, and nothing in your account has changed.",
+      "Go back to the app and try once more. If you see this page again, tell the makers of the app what stands below.",
+    ],
+  ];
+}

@@ -1,0 +1,82 @@
+import { base64url } from "jose";
+import {
+  type AuthorizationCode,
+  openCode,
+} from "../oauth/authorization-code.ts";
+import type { Client } from "../oauth/entities.ts";
+import { OAuthError } from "../oauth/errors.ts";
+import type { Parameters } from "../oauth/parameters.ts";
+import { provesChallenge } from "../oauth/pkce.ts";
+import { finalizeResources } from "../oauth/resource.ts";
+import { allowedScopes, finalizeScopes } from "../oauth/scope.ts";
+import { startFamily } from "../oauth/start-family.ts";
+import { tokenResponse } from "../oauth/token-response.ts";
+import type { Grant } from "./grant.ts";
+
+/**
+ * Redeeming an authorization code (RFC 6749 section 4.1.3), with PKCE (RFC 7636 section 4.5).
+ *
+ * All that the code is bound to is checked here, at the edge: whoever has stolen a code and can't
+ * redeem it can't use it up either. Making the family is the one step that changes anything.
+ */
+export const authorizationCodeGrant: Grant = {
+  type: "authorization_code",
+  isOn: ({ login_url }) => login_url !== undefined,
+  parameters: ["code", "redirect_uri", "code_verifier"],
+
+  async respond(server, { client, parameters, now, log }) {
+    const code = await openCode(server, parameters.required("code"), now);
+    if (typeof code === "string") throw new OAuthError(code);
+    await checkBinding(code, client, parameters);
+
+    const catalogue = await log.measure("scopes", () =>
+      server.scopes.catalogue(),
+    );
+    const { subject, scope, resource, code_id, redeemable_until } = code;
+    const scopes = finalizeScopes(
+      undefined,
+      scope,
+      allowedScopes(client, catalogue),
+    );
+    if ("refused" in scopes) throw new OAuthError(scopes.refused);
+    const resources = finalizeResources(
+      parameters.all("resource"),
+      resource,
+      client.resources,
+    );
+    if ("refused" in resources) throw new OAuthError(resources.refused);
+
+    const family_id = base64url.decode(code.family_id);
+    const login = await log.measure("family", () =>
+      startFamily(server, { client, subject, scope, resource }, now, {
+        family_id,
+        code_id,
+        redeemable_until,
+      }),
+    );
+    const grant = { client, subject, ...scopes, ...resources, login };
+    return log.measure("sign", () => tokenResponse(server, grant, now));
+  },
+};
+
+/** Whether it is this client's code, for this redirect URI, in the hands of who has asked for it. */
+async function checkBinding(
+  code: AuthorizationCode,
+  client: Client,
+  parameters: Parameters,
+): Promise<void> {
+  const isOwner =
+    code.client_id === client.client_id &&
+    code.client_issued_at === client.client_id_issued_at;
+  if (!isOwner) throw new OAuthError("authorization_code_of_another_client");
+
+  const redirectUri = code.redirect_uri_named
+    ? parameters.required("redirect_uri")
+    : parameters.optional("redirect_uri");
+  if (redirectUri !== undefined && redirectUri !== code.redirect_uri)
+    throw new OAuthError("redirect_uri_differs");
+
+  const verifier = parameters.required("code_verifier");
+  if (!(await provesChallenge(verifier, code.code_challenge)))
+    throw new OAuthError("code_verifier_wrong");
+}

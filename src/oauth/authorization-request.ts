@@ -1,0 +1,201 @@
+import { base64url } from "jose";
+import { isClientId } from "./client-metadata.ts";
+import type { Seconds } from "./duration.ts";
+import type { Client } from "./entities.ts";
+import { OAuthError, type Reason } from "./errors.ts";
+import type { Parameters } from "./parameters.ts";
+import { readCodeChallenge } from "./pkce.ts";
+import { isRegistered } from "./redirect-uri.ts";
+import { finalizeResources } from "./resource.ts";
+import {
+  allowedScopes,
+  finalizeScopes,
+  requestedScope,
+  scopeSet,
+} from "./scope.ts";
+import { open, seal } from "./sealed.ts";
+import type { Server } from "./server.ts";
+
+/**
+ * The authorization request (RFC 6749 section 4.1.1, RFC 7636, RFC 8707): what is checked of it, and
+ * what of it goes to the login and back, sealed.
+ */
+
+/** How long a person may take to sign in, in seconds: time to find a phone or to reset a password. */
+export const REQUEST_SECONDS = 30 * 60;
+
+/** The parameters that say who asks, and where the answer goes: no answer goes anywhere before. */
+export const recipientParameters = ["client_id", "redirect_uri"] as const;
+
+/** The other parameters that may be there once; `resource` may be repeated. */
+export const requestParameters = [
+  "response_type",
+  "response_mode",
+  "scope",
+  "state",
+  "code_challenge",
+  "code_challenge_method",
+  "prompt",
+  "login_hint",
+  "ui_locales",
+] as const;
+
+export const responseTypes = ["code"] as const;
+export const responseModes = ["query"] as const;
+
+/** Who asks, and where the browser goes with the answer: both known and registered. */
+export interface Recipient {
+  client: Client;
+  redirect_uri: string;
+}
+
+/** What a client asks for, checked; it survives JSON. */
+export interface AuthorizationRequest {
+  client_id: string;
+  /** When that client was made: another one with the same id, later, has no part in it. */
+  client_issued_at: Seconds;
+  redirect_uri: string;
+  /** Whether the request named it: then the token request has to as well (RFC 6749 section 4.1.3). */
+  redirect_uri_named: boolean;
+  state?: string;
+  scope: string[];
+  resource: string[];
+  code_challenge: string;
+  /**
+   * The family that it leads to, in base64url: one for each request, so that a request can be played
+   * again as often as one likes, and still one login comes of it at the most.
+   */
+  family_id: string;
+  /** For the login, as the client sent them (OpenID Connect Core section 3.1.2.1). */
+  prompt?: string;
+  login_hint?: string;
+  ui_locales?: string;
+}
+
+/**
+ * Finds out who asks and where the answer may go. While that is not certain the browser must not be
+ * sent anywhere (RFC 6749 section 4.1.2.1).
+ *
+ * @throws OAuthError
+ */
+export async function findRecipient(
+  { clients }: Pick<Server, "clients">,
+  parameters: Parameters,
+): Promise<Recipient> {
+  parameters.refuseRepeated(recipientParameters);
+  const clientId = parameters.required("client_id");
+  const named = parameters.optional("redirect_uri");
+  if (!isClientId(clientId))
+    throw new OAuthError("authorization_client_unknown");
+
+  const first = chooseRecipient(await clients.find(clientId), named);
+  if ("client" in first) return first;
+  // A client or a redirect URI that was registered a moment ago has to work at once.
+  const again = chooseRecipient(await clients.findAgain(clientId), named);
+  if ("client" in again) return again;
+  throw new OAuthError(again.refused);
+}
+
+function chooseRecipient(
+  client: Client | undefined,
+  named: string | undefined,
+): Recipient | { refused: Reason } {
+  if (!client) return { refused: "authorization_client_unknown" };
+  const { redirect_uris } = client;
+  if (named !== undefined) {
+    return isRegistered(named, redirect_uris)
+      ? { client, redirect_uri: named }
+      : { refused: "redirect_uri_unregistered" };
+  }
+  // RFC 6749 section 3.1.2.3: it may be left out where there is but one.
+  const [only] = redirect_uris;
+  return only !== undefined && redirect_uris.length === 1
+    ? { client, redirect_uri: only }
+    : { refused: "redirect_uri_missing" };
+}
+
+/**
+ * Checks what is asked for, in the order of RFC 6749 section 4.1.1.
+ *
+ * @throws OAuthError, which the client learns of by redirect
+ */
+export async function checkAuthorizationRequest(
+  server: Server,
+  { client, redirect_uri }: Recipient,
+  parameters: Parameters,
+): Promise<AuthorizationRequest> {
+  parameters.refuseRepeated(requestParameters);
+  const responseType = parameters.required("response_type");
+  if (responseType !== responseTypes[0])
+    throw new OAuthError("response_type_unsupported");
+  const responseMode = parameters.optional("response_mode");
+  if (responseMode !== undefined && responseMode !== responseModes[0])
+    throw new OAuthError("response_mode_unsupported");
+  if (!client.grant_types.includes("authorization_code")) {
+    throw new OAuthError("grant_type_not_allowed", {
+      subject: "authorization_code",
+    });
+  }
+  const challenge = granted(readCodeChallenge(parameters));
+  const scopes = granted(
+    finalizeScopes(
+      requestedScope(parameters.optional("scope")),
+      scopeSet(client.scope),
+      allowedScopes(client, await server.scopes.catalogue()),
+    ),
+  );
+  const resources = granted(
+    finalizeResources(parameters.all("resource"), [], client.resources),
+  );
+  return {
+    client_id: client.client_id,
+    client_issued_at: client.client_id_issued_at,
+    redirect_uri,
+    redirect_uri_named: parameters.optional("redirect_uri") !== undefined,
+    ...optional(parameters, "state"),
+    ...scopes,
+    ...resources,
+    ...challenge,
+    family_id: base64url.encode(server.families.newId()),
+    ...optional(parameters, "prompt"),
+    ...optional(parameters, "login_hint"),
+    ...optional(parameters, "ui_locales"),
+  };
+}
+
+function optional<Name extends string>(
+  parameters: Parameters,
+  name: Name,
+): Partial<Record<Name, string>> {
+  const value = parameters.optional(name);
+  return value === undefined
+    ? {}
+    : ({ [name]: value } as Partial<Record<Name, string>>);
+}
+
+/** @throws OAuthError for a verdict that is a refusal */
+function granted<T extends object>(verdict: T | { refused: Reason }): T {
+  if ("refused" in verdict) throw new OAuthError(verdict.refused);
+  return verdict;
+}
+
+/** The one parameter that the login gets: nobody but this server can read or alter it. */
+export function sealAuthorizationRequest(
+  server: Server,
+  request: AuthorizationRequest,
+  now: Seconds,
+): Promise<string> {
+  return seal(server, "request", request, now + REQUEST_SECONDS);
+}
+
+/** A request that this server has sealed and that has not expired; otherwise why it is none. */
+export async function openAuthorizationRequest(
+  server: Server,
+  sealed: string,
+  now: Seconds,
+) {
+  const opened = await open(server, "request", sealed, now);
+  if (typeof opened === "string") return opened;
+  const { claims, expires_at } = opened;
+  return { request: claims as AuthorizationRequest, expires_at };
+}

@@ -1,0 +1,87 @@
+import { WorkerEntrypoint } from "cloudflare:workers";
+import { z } from "zod";
+import { connect } from "./connect.ts";
+import {
+  type AuthorizationDescription,
+  decideAuthorization,
+  type Decision,
+  decision,
+  describeAuthorization,
+  sealedRequest,
+} from "./oauth/authorization.ts";
+import type { Seconds } from "./oauth/duration.ts";
+import { invalidFields, OAuthError } from "./oauth/errors.ts";
+import { RequestLog } from "./oauth/request-log.ts";
+import type { Server } from "./oauth/server.ts";
+
+/** What a method answers that can't do what it was asked for: as the admin API's body. */
+export type Refused = ReturnType<OAuthError["toJSON"]>;
+
+/**
+ * The admin API's operations for a Worker of the same account, by a service binding with the
+ * entrypoint `Admin`. The binding is the authority: no admin token is needed. Methods answer with
+ * what went wrong, they do not throw: custom errors do not survive RPC.
+ */
+export class Admin extends WorkerEntrypoint<Env> {
+  /** `GET /admin/authorizations`: what a client asks a person for. */
+  describeAuthorization(
+    request: string,
+  ): Promise<AuthorizationDescription | Refused> {
+    return this.#answer("describeAuthorization", async (server, log, now) => {
+      const asked = parse(z.strictObject({ request: sealedRequest }), {
+        request,
+      });
+      const described = await describeAuthorization(server, asked.request, now);
+      log.fields.client_id = described.client_id;
+      return described;
+    });
+  }
+
+  /** `POST /admin/authorizations`: who has signed in and what they allow, or that they do not. */
+  decideAuthorization(
+    decided: Decision,
+  ): Promise<{ redirect_to: string } | Refused> {
+    return this.#answer("decideAuthorization", async (server, log, now) => {
+      const { client_id, redirect_to } = await decideAuthorization(
+        server,
+        parse(decision, decided),
+        now,
+      );
+      log.fields.client_id = client_id;
+      return { redirect_to };
+    });
+  }
+
+  async #answer<T>(
+    method: string,
+    operation: (server: Server, log: RequestLog, now: Seconds) => Promise<T>,
+  ): Promise<T | Refused> {
+    const log = new RequestLog();
+    let refusal: OAuthError | undefined;
+    try {
+      const now = Math.floor(Date.now() / 1000);
+      return await operation(await connect(this.env), log, now);
+    } catch (error) {
+      refusal =
+        error instanceof OAuthError
+          ? error
+          : new OAuthError("unexpected", { cause: error });
+      return refusal.toJSON();
+    } finally {
+      log.write({
+        request_id: crypto.randomUUID(),
+        endpoint: method,
+        method: "RPC",
+        status: refusal?.status ?? 200,
+        refusal,
+      });
+    }
+  }
+}
+
+/** @throws OAuthError `admin_body_invalid` with every field that is wrong */
+function parse<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
+  const parsed = schema.safeParse(value);
+  if (!parsed.success) throw invalidFields(parsed.error.issues);
+  return parsed.data;
+}

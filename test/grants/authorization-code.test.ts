@@ -1,0 +1,367 @@
+import { env } from "cloudflare:workers";
+import { decodeJwt } from "jose";
+import { beforeAll, describe, expect, it } from "vitest";
+import {
+  authorize,
+  decide,
+  expectTokens,
+  location,
+  makeWebClient,
+  obtainCode,
+  redeem,
+  REDIRECT_URI,
+  requestAtLogin,
+} from "../support/authorization.ts";
+import { ISSUER, refusal, server, serverWith } from "../support/server.ts";
+
+/** RFC 6749 sections 4.1.3 and 4.1.4, RFC 7636 section 4.5: a code becomes tokens, once. */
+
+beforeAll(() => server.makeScopes("read", "write"));
+
+describe("redeeming a code", () => {
+  it("gives what was authorized: a pair of tokens for the person, the client and the scopes", async () => {
+    const client = await makeWebClient({ scope: "read write" });
+    const code = await obtainCode(client, { scope: "read write" });
+    const response = await redeem(client, code);
+    expect(response.headers.get("Cache-Control")).toBe("no-store");
+    expect(response.headers.get("Pragma")).toBe("no-cache");
+    const tokens = await expectTokens(response);
+    expect(tokens).toEqual({
+      token_type: "Bearer",
+      expires_in: 3600,
+      access_token: expect.any(String),
+      refresh_token: expect.stringMatching(/^baton_rt_/),
+      scope: "read write",
+    });
+    expect(decodeJwt(tokens.access_token)).toMatchObject({
+      iss: ISSUER,
+      sub: "alice",
+      aud: ISSUER,
+      client_id: client.client_id,
+      scope: "read write",
+    });
+  });
+
+  it("starts a login like any other: it refreshes, is listed, and can be ended", async () => {
+    const client = await makeWebClient({ scope: "read" });
+    const subject = crypto.randomUUID();
+    const code = await obtainCode(client, {}, { subject });
+    const { refresh_token } = await expectTokens(await redeem(client, code));
+    const next = await server.expectRefresh(client, refresh_token);
+    const path = `/subjects/${subject}/grants`;
+    const listed = await server.expectAdmin<{ grants: object[] }>("GET", path);
+    expect(listed.grants).toMatchObject([
+      { client_id: client.client_id, scope: "read" },
+    ]);
+    const ended = await server.expectAdmin("DELETE", path);
+    expect(ended).toEqual({ revoked: 1 });
+    const after = await server.refresh(client, next.refresh_token);
+    expect(await refusal(after)).toEqual([400, "invalid_grant"]);
+  });
+
+  it("works for a public client, which proves itself by the verifier alone", async () => {
+    const client = await makeWebClient({ token_endpoint_auth_method: "none" });
+    const code = await obtainCode(client);
+    const { refresh_token } = await expectTokens(await redeem(client, code));
+    await server.expectRefresh(client, refresh_token);
+  });
+
+  it("gives no refresh token to a client that may not refresh, and ends with its access token", async () => {
+    const client = await makeWebClient({ grant_types: ["authorization_code"] });
+    const subject = crypto.randomUUID();
+    const code = await obtainCode(client, {}, { subject });
+    const tokens = await expectTokens(await redeem(client, code));
+    expect(tokens).not.toHaveProperty("refresh_token");
+    const { exp } = decodeJwt(tokens.access_token);
+    const { grants } = await server.expectAdmin<{ grants: object[] }>(
+      "GET",
+      `/subjects/${subject}/grants`,
+    );
+    expect(grants).toMatchObject([{ expires_at: exp }]);
+    expect(
+      (await server.about("/revoke", client, tokens.access_token)).status,
+    ).toBe(200);
+    const state = await server.about(
+      "/introspect",
+      client,
+      tokens.access_token,
+    );
+    expect(await state.json()).toEqual({ active: false });
+  });
+
+  it("narrows the audience to what the token request asks for of the granted resources", async () => {
+    const [one, two, other] = [
+      "https://one.example",
+      "https://two.example",
+      "https://three.example",
+    ] as const;
+    const client = await makeWebClient({ resources: [one, two, other] });
+    const both = [
+      ["resource", one],
+      ["resource", two],
+    ];
+    const request = async (resource?: string) =>
+      redeem(client, await obtainCode(client, both), { resource });
+    const audience = async (response: Response) =>
+      decodeJwt((await expectTokens(response)).access_token).aud;
+    expect(await audience(await request())).toEqual([one, two]);
+    expect(await audience(await request(two))).toBe(two);
+    expect(await refusal(await request(other))).toEqual([
+      400,
+      "invalid_target",
+    ]);
+  });
+
+  it("gives what is left of the scopes when the client has lost some since, and refuses when none is", async () => {
+    const client = await makeWebClient({ scope: "read write" });
+    const [first, second] = [
+      await obtainCode(client),
+      await obtainCode(client),
+    ];
+    const path = `/clients/${client.client_id}`;
+    await server.expectAdmin("PATCH", path, { scope: "read" });
+    expect(await expectTokens(await redeem(client, first))).toMatchObject({
+      scope: "read",
+    });
+    await server.expectAdmin("PATCH", path, { scope: null });
+    expect(await refusal(await redeem(client, second))).toEqual([
+      400,
+      "invalid_scope",
+    ]);
+  });
+
+  it("is refused for a client that is not registered for it, and unknown without a LOGIN_URL", async () => {
+    const client = await server.makeClient({ grant_types: ["refresh_token"] });
+    expect(await refusal(await redeem(client, "x"))).toEqual([
+      400,
+      "unauthorized_client",
+    ]);
+    const off = serverWith({ LOGIN_URL: "" });
+    expect(await refusal(await redeem(client, "x", {}, off))).toEqual([
+      400,
+      "unsupported_grant_type",
+    ]);
+  });
+});
+
+describe("what a code is bound to", () => {
+  it.each([
+    ["code", [400, "invalid_request"]],
+    ["redirect_uri", [400, "invalid_request"]],
+    ["code_verifier", [400, "invalid_request"]],
+  ])("%s has to be there", async (name, expected) => {
+    const client = await makeWebClient();
+    const code = await obtainCode(client);
+    expect(
+      await refusal(await redeem(client, code, { [name]: undefined })),
+    ).toEqual(expected);
+    // Refused, not consumed.
+    expect((await redeem(client, code)).status).toBe(200);
+  });
+
+  it.each(["code", "redirect_uri", "code_verifier"])(
+    "%s must not be there twice",
+    async (name) => {
+      const client = await makeWebClient();
+      const response = await server.token([
+        ["grant_type", "authorization_code"],
+        ["client_id", client.client_id],
+        ["client_secret", client.client_secret],
+        [name, "x"],
+        [name, "x"],
+      ]);
+      expect(await refusal(response)).toEqual([400, "invalid_request"]);
+    },
+  );
+
+  it("redirect_uri: may be left out where the authorization request left it out, and must not be another one", async () => {
+    const client = await makeWebClient();
+    const without = () => obtainCode(client, { redirect_uri: undefined });
+    expect(
+      (await redeem(client, await without(), { redirect_uri: undefined }))
+        .status,
+    ).toBe(200);
+    expect((await redeem(client, await without())).status).toBe(200);
+    const other = { redirect_uri: `${REDIRECT_URI}/other` };
+    expect(await refusal(await redeem(client, await without(), other))).toEqual(
+      [400, "invalid_grant"],
+    );
+  });
+
+  it("a loopback redirect URI has to be the one with the port of the request", async () => {
+    const client = await makeWebClient({
+      redirect_uris: ["http://127.0.0.1/cb"],
+    });
+    const redirect_uri = "http://127.0.0.1:51234/cb";
+    const code = await obtainCode(client, { redirect_uri });
+    const otherPort = { redirect_uri: "http://127.0.0.1:51235/cb" };
+    expect(await refusal(await redeem(client, code, otherPort))).toEqual([
+      400,
+      "invalid_grant",
+    ]);
+    expect((await redeem(client, code, { redirect_uri })).status).toBe(200);
+  });
+
+  it.each([
+    ["another one", "a".repeat(43)],
+    ["the challenge itself", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"],
+    ["one that is too short", "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjX"],
+    ["one that is too long", "a".repeat(129)],
+    ["one of other characters", `${"a".repeat(42)}=`],
+  ])(
+    "the verifier must not be %s; the code stays good",
+    async (_, code_verifier) => {
+      const client = await makeWebClient();
+      const code = await obtainCode(client);
+      expect(
+        await refusal(await redeem(client, code, { code_verifier })),
+      ).toEqual([400, "invalid_grant"]);
+      expect((await redeem(client, code)).status).toBe(200);
+    },
+  );
+
+  it("the client: not another one, nor for a later one with the same id; the code stays good", async () => {
+    const [client, other] = [await makeWebClient(), await makeWebClient()];
+    const code = await obtainCode(client);
+    expect(await refusal(await redeem(other, code))).toEqual([
+      400,
+      "invalid_grant",
+    ]);
+    expect((await redeem(client, code)).status).toBe(200);
+
+    const old = await obtainCode(client);
+    const key = `client:${client.client_id}`;
+    const record = await env.KV.get<object>(key, "json");
+    await env.KV.put(
+      key,
+      JSON.stringify({ ...record, client_id_issued_at: 1 }),
+    );
+    expect(
+      await refusal(await redeem(client, old, {}, serverWith({}))),
+    ).toEqual([400, "invalid_grant"]);
+  });
+});
+
+describe("a code is good once", () => {
+  it("the second redemption is refused, and ends what the first one gave", async () => {
+    const client = await makeWebClient();
+    const code = await obtainCode(client);
+    const tokens = await expectTokens(await redeem(client, code));
+    expect(await refusal(await redeem(client, code))).toEqual([
+      400,
+      "invalid_grant",
+    ]);
+    expect(
+      await refusal(await server.refresh(client, tokens.refresh_token)),
+    ).toEqual([400, "invalid_grant"]);
+    const state = await server.about(
+      "/introspect",
+      client,
+      tokens.access_token,
+    );
+    expect(await state.json()).toEqual({ active: false });
+    expect(await refusal(await redeem(client, code))).toEqual([
+      400,
+      "invalid_grant",
+    ]);
+  });
+
+  it("of fifty at once at most one gets tokens, and they are dead when all are answered", async () => {
+    const client = await makeWebClient();
+    const code = await obtainCode(client);
+    const responses = await Promise.all(
+      Array.from({ length: 50 }, () => redeem(client, code)),
+    );
+    const winners = responses.filter(({ status }) => status === 200);
+    expect(winners).toHaveLength(1);
+    const { refresh_token } = await expectTokens(winners[0]!);
+    expect(await refusal(await server.refresh(client, refresh_token))).toEqual([
+      400,
+      "invalid_grant",
+    ]);
+  });
+
+  it("after its login was ended it makes no new one", async () => {
+    const client = await makeWebClient();
+    const code = await obtainCode(client);
+    const { refresh_token } = await expectTokens(await redeem(client, code));
+    await server.about("/revoke", client, refresh_token);
+    expect(await refusal(await redeem(client, code))).toEqual([
+      400,
+      "invalid_grant",
+    ]);
+  });
+
+  it("another code of the same request is refused and does the first login no harm", async () => {
+    const client = await makeWebClient();
+    const request = await requestAtLogin(client);
+    const codes = await Promise.all(
+      ["alice", "mallory"].map(
+        async (subject) =>
+          (await decide(request, { subject })).searchParams.get("code") ?? "",
+      ),
+    );
+    const [first = "", second = ""] = codes;
+    expect(first).not.toBe(second);
+    const { refresh_token } = await expectTokens(await redeem(client, first));
+    expect(await refusal(await redeem(client, second))).toEqual([
+      400,
+      "invalid_grant",
+    ]);
+    const next = await server.expectRefresh(client, refresh_token);
+    expect(decodeJwt(next.access_token).sub).toBe("alice");
+  });
+
+  it("two requests are two logins", async () => {
+    const client = await makeWebClient();
+    const one = await expectTokens(
+      await redeem(client, await obtainCode(client)),
+    );
+    const two = await expectTokens(
+      await redeem(client, await obtainCode(client)),
+    );
+    await server.about("/revoke", client, one.refresh_token);
+    await server.expectRefresh(client, two.refresh_token);
+  });
+});
+
+describe("the way back to the client", () => {
+  it("has code, state and iss, and nothing else", async () => {
+    const client = await makeWebClient();
+    const request = await requestAtLogin(client, {
+      state: "a b&c=d#é%00\r\nSet-Cookie: x",
+    });
+    const back = await decide(request);
+    expect(back.origin + back.pathname).toBe(REDIRECT_URI);
+    expect(Object.fromEntries(back.searchParams)).toEqual({
+      code: expect.any(String),
+      state: "a b&c=d#é%00\r\nSet-Cookie: x",
+      iss: ISSUER,
+    });
+    expect(back.hash).toBe("");
+  });
+
+  it("has error, state and iss when the person said no", async () => {
+    const client = await makeWebClient();
+    const back = await decide(await requestAtLogin(client), {
+      error: "access_denied",
+    });
+    expect(Object.fromEntries(back.searchParams)).toEqual({
+      error: "access_denied",
+      state: "xyz",
+      iss: ISSUER,
+    });
+  });
+
+  it("is where /authorize itself sends what it refuses", async () => {
+    const client = await makeWebClient();
+    const back = location(await authorize(client, { scope: "admin" }));
+    expect(back.origin + back.pathname).toBe(REDIRECT_URI);
+    expect(Object.fromEntries(back.searchParams)).toEqual({
+      error: "invalid_scope",
+      error_description: expect.any(String),
+      state: "xyz",
+      iss: ISSUER,
+    });
+  });
+});

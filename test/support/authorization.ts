@@ -1,0 +1,131 @@
+import { expect } from "vitest";
+import {
+  server,
+  type TestClient,
+  type TestServer,
+  type Tokens,
+} from "./server.ts";
+
+/** A person, a browser and a login, for the tests of the authorization code grant. */
+
+export const REDIRECT_URI = "https://app.example.com/callback";
+export const LOGIN_URL = "https://login.example.com/sign-in";
+
+/** RFC 7636 appendix B. */
+export const VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+export const CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
+export type Parameters = Record<string, string | undefined> | string[][];
+
+/** A client that may sign users in, with one redirect URI. */
+export function makeWebClient(
+  metadata: Record<string, unknown> = {},
+  to: TestServer = server,
+): Promise<TestClient> {
+  return to.makeClient({ redirect_uris: [REDIRECT_URI], ...metadata });
+}
+
+/** The query of a good authorization request; `more` changes it, undefined leaves a parameter out. */
+export function authorizationQuery(
+  { client_id }: { client_id: string },
+  more: Parameters = {},
+): string {
+  const base: Record<string, string | undefined> = {
+    response_type: "code",
+    client_id,
+    redirect_uri: REDIRECT_URI,
+    state: "xyz",
+    code_challenge: CHALLENGE,
+    code_challenge_method: "S256",
+  };
+  const pairs = Array.isArray(more)
+    ? [...Object.entries(base), ...more]
+    : Object.entries({ ...base, ...more });
+  return new URLSearchParams(
+    pairs.flatMap(([name, value]) =>
+      name === undefined || value === undefined ? [] : [[name, value]],
+    ),
+  ).toString();
+}
+
+export function authorize(
+  client: { client_id: string },
+  more: Parameters = {},
+  to: TestServer = server,
+): Promise<Response> {
+  const query = authorizationQuery(client, more);
+  return to.http(`/authorize?${query}`, { redirect: "manual" });
+}
+
+/** Where a redirect leads. */
+export function location(response: Response): URL {
+  expect(response.status).toBe(303);
+  return new URL(response.headers.get("Location") ?? "");
+}
+
+/** The sealed request with which the browser comes to the login. */
+export async function requestAtLogin(
+  client: { client_id: string },
+  more: Parameters = {},
+  to: TestServer = server,
+): Promise<string> {
+  const login = location(await authorize(client, more, to));
+  expect(login.origin + login.pathname).toBe(LOGIN_URL);
+  expect([...login.searchParams.keys()]).toEqual(["request"]);
+  return login.searchParams.get("request") ?? "";
+}
+
+/** What the login says, and where it is told to send the browser. */
+export async function decide(
+  request: string,
+  decision: Record<string, unknown> = { subject: "alice" },
+  to: TestServer = server,
+): Promise<URL> {
+  const { redirect_to } = await to.expectAdmin<{ redirect_to: string }>(
+    "POST",
+    "/authorizations",
+    { request, ...decision },
+  );
+  return new URL(redirect_to);
+}
+
+/** A code for a person who has signed in and allowed everything. */
+export async function obtainCode(
+  client: { client_id: string },
+  more: Parameters = {},
+  decision: Record<string, unknown> = { subject: "alice" },
+  to: TestServer = server,
+): Promise<string> {
+  const request = await requestAtLogin(client, more, to);
+  const code = (await decide(request, decision, to)).searchParams.get("code");
+  expect(code).not.toBeNull();
+  return code ?? "";
+}
+
+/** A token request with a code, as most libraries send it. */
+export function redeem(
+  client: { client_id: string; client_secret?: string },
+  code: string,
+  more: Record<string, string | undefined> = {},
+  to: TestServer = server,
+): Promise<Response> {
+  const form = {
+    grant_type: "authorization_code",
+    code,
+    redirect_uri: REDIRECT_URI,
+    code_verifier: VERIFIER,
+    client_id: client.client_id,
+    client_secret: client.client_secret,
+    ...more,
+  };
+  return to.token(
+    Object.entries(form).flatMap(([name, value]) =>
+      value === undefined ? [] : [[name, value]],
+    ),
+  );
+}
+
+export async function expectTokens(response: Response): Promise<Tokens> {
+  if (response.status !== 200) throw new Error(await response.text());
+  return response.json<Tokens>();
+}
