@@ -16,7 +16,7 @@ const secrets = {
 };
 
 /** What needs a process of its own: the command line, the demo, the repository itself. */
-const onNode = ["test/cli/**/*.test.ts", "test/*.node.test.ts"];
+const onNode = ["test/cli/**/*.test.ts", "test/**/*.node.test.ts"];
 /** What takes the whole machine, and comes last for that. */
 const alone = ["test/crash/**/*.node.test.ts"];
 
@@ -52,6 +52,7 @@ export default defineConfig({
         test: {
           name: "node",
           include: onNode,
+          exclude: alone,
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },

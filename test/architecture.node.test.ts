@@ -34,6 +34,7 @@ const mayImport: Record<string, string[]> = {
   grants: ["oauth"],
   platform: ["oauth"],
   oauth: [],
+  dev: ["index", "app", "connect", "endpoints", "oauth"],
   cli: [],
 };
 

@@ -1,5 +1,6 @@
 import { createRemoteJWKSet, jwtVerify } from "jose";
 import { z } from "zod";
+import { playSignIn } from "./demo-sign-in.ts";
 import type { Narrator } from "./narrator.ts";
 import { StoryTeller } from "./story-teller.ts";
 
@@ -9,7 +10,8 @@ const metadata = z.looseObject({ issuer: z.url(), jwks_uri: z.url() });
 const ONE_HOUR = 3600;
 
 /**
- * The story of a refresh token, from the first login to the theft that is noticed.
+ * The story in two chapters: a refresh token, from the first login to the theft that is noticed; and
+ * how a person signs in.
  *
  * @throws Error at the first step that does not go as it should
  */
@@ -19,7 +21,16 @@ export async function playStory(
   narrator: Narrator,
 ): Promise<void> {
   const teller = new StoryTeller(url, adminToken, narrator);
+  await playRefresh(teller, narrator);
+  await playSignIn(teller, narrator);
+}
+
+async function playRefresh(
+  teller: StoryTeller,
+  narrator: Narrator,
+): Promise<void> {
   const check = narrator.check.bind(narrator);
+  narrator.chapter("A refresh token is passed on");
 
   narrator.step("The scopes that there are");
   for (const [scope, description] of [

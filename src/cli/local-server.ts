@@ -62,7 +62,6 @@ export class LocalServer {
       ["--show-interactive-dev-session", "false"],
       ["--persist-to", this.#inside("state")],
       ["--config", join(projectDirectory, "wrangler.toml")],
-      [join(projectDirectory, "src/index.ts")],
       // The last one: it takes all that follows it for files.
       ["--env-file", this.#inside("secrets.env")],
     ];

@@ -5,6 +5,16 @@ import { printable, say } from "./output.ts";
 const SHOWN_HEAD = 12;
 const SHOWN_TAIL = 4;
 
+/** The parameters whose value nobody but the two sides should see. */
+const secrets = new Set([
+  "client_secret",
+  "access_token",
+  "refresh_token",
+  "code",
+  "code_verifier",
+  "request",
+]);
+
 /** Tells the story on standard output: what is sent, what comes back, what is true. */
 export class Narrator {
   #steps = 0;
@@ -19,6 +29,10 @@ export class Narrator {
     return this.#steps === 0
       ? "Starting the server"
       : `Step ${this.#steps} (${this.#title})`;
+  }
+
+  chapter(title: string): void {
+    say(`\n${styled("bold", `— ${title} —`)}`);
   }
 
   step(title: string): void {
@@ -54,10 +68,7 @@ function parameters(body: object): string {
 /** Nobody should get used to tokens in a log, not even to those of a demo. */
 function shortened(name: string, value: unknown): string {
   const text = typeof value === "string" ? value : JSON.stringify(value);
-  const isSecret =
-    name === "client_secret" ||
-    name === "access_token" ||
-    name === "refresh_token";
+  const isSecret = secrets.has(name);
   return printable(
     isSecret ? `${text.slice(0, SHOWN_HEAD)}…${text.slice(-SHOWN_TAIL)}` : text,
   );

@@ -5,16 +5,20 @@ const client = z.looseObject({
   client_id: z.string(),
   client_secret: z.string(),
 });
-const tokens = z.looseObject({
+const accessToken = z.looseObject({
   token_type: z.string(),
   expires_in: z.int(),
   access_token: z.string(),
-  refresh_token: z.string(),
   scope: z.string(),
 });
+const tokens = accessToken.extend({ refresh_token: z.string() });
+const refusal = z.looseObject({ error: z.string() });
 
 export type Client = z.output<typeof client>;
 export type Tokens = z.output<typeof tokens>;
+
+/** The page of the client where a sign-in ends. Nothing is there: the demo plays the browser. */
+export const REDIRECT_URI = "http://localhost/callback";
 
 /** Sends the requests of the demo, each told and its status checked. */
 export class StoryTeller {
@@ -72,14 +76,23 @@ export class StoryTeller {
   }
 
   async refreshRefused(client: Client, refreshToken: string): Promise<void> {
-    const form = refreshForm(client, refreshToken);
-    const { error } = z
-      .looseObject({ error: z.string() })
-      .parse(await this.#post(form, 400));
-    this.#narrator.check(
-      "it is refused as invalid_grant",
-      error === "invalid_grant",
-    );
+    await this.refused(refreshForm(client, refreshToken), "invalid_grant");
+  }
+
+  /** A token request that has to be refused. */
+  async refused(form: Record<string, string>, code: string): Promise<void> {
+    const { error } = refusal.parse(await this.#post(form, 400));
+    this.#narrator.check(`it is refused as ${code}`, error === code);
+  }
+
+  /** A token request that has to succeed, with a refresh token in its answer. */
+  async obtain(form: Record<string, string>): Promise<Tokens> {
+    return tokens.parse(await this.#post(form, 200));
+  }
+
+  /** A token request that has to succeed, without one. */
+  async obtainAccess(form: Record<string, string>) {
+    return accessToken.parse(await this.#post(form, 200));
   }
 
   #post(form: Record<string, string>, status: number): Promise<object> {
@@ -88,25 +101,60 @@ export class StoryTeller {
     return this.#answer("/access_token", init, status);
   }
 
-  /** @throws Error if the status is another one, or the body is not JSON */
+  /** What a browser does with a link. */
+  async browse(path: string): Promise<string> {
+    const { pathname, searchParams } = new URL(path, this.#url);
+    this.#narrator.sent(`GET ${pathname}`, Object.fromEntries(searchParams));
+    const response = await this.#fetch(path, {});
+    const text = await response.text();
+    this.#narrator.received(response.status, {});
+    expectStatus(response, 200);
+    return text;
+  }
+
+  /** What a browser does with a link, or a form, that leads elsewhere. */
+  async redirected(path: string, form?: Record<string, string>): Promise<URL> {
+    const { pathname, searchParams } = new URL(path, this.#url);
+    const method = form ? "POST" : "GET";
+    const sent = form ?? Object.fromEntries(searchParams);
+    this.#narrator.sent(`${method} ${pathname}`, sent);
+    const body = form && { body: new URLSearchParams(form) };
+    const response = await this.#fetch(path, { method, ...body });
+    const location = new URL(response.headers.get("Location") ?? "", this.#url);
+    const to = location.origin + location.pathname;
+    const query = Object.fromEntries(location.searchParams);
+    this.#narrator.received(response.status, { Location: to, ...query });
+    expectStatus(response, 303);
+    return location;
+  }
+
   async #answer(
     path: string,
     init: RequestInit,
     status: number,
   ): Promise<object> {
-    const response = await fetch(this.#url + path, {
-      ...init,
-      signal: AbortSignal.timeout(10_000),
-    });
+    const response = await this.#fetch(path, init);
     const body = z.looseObject({}).parse(await response.json());
     this.#narrator.received(response.status, body);
-    if (response.status !== status) {
-      throw new Error(
-        `the answer is ${response.status} where it should be ${status}`,
-      );
-    }
+    expectStatus(response, status);
     return body;
   }
+
+  #fetch(path: string, init: RequestInit): Promise<Response> {
+    return fetch(new URL(path, this.#url), {
+      ...init,
+      redirect: "manual",
+      signal: AbortSignal.timeout(10_000),
+    });
+  }
+}
+
+/** @throws Error if the status is another one */
+function expectStatus(response: Response, status: number): void {
+  if (response.status === status) return;
+  throw new Error(
+    `the answer is ${response.status} where it should be ${status}`,
+  );
 }
 
 function refreshForm(client: Client, refreshToken: string) {

@@ -16,6 +16,9 @@ export const projectDirectory = resolve(import.meta.dirname, "../..");
 /** The variables of a developer's machine, kept out of the repository. */
 export const devVarsPath = join(projectDirectory, ".dev.vars");
 
+/** The Worker with the sign-in page for development; `wrangler.toml` names the one that is deployed. */
+const localEntry = join(projectDirectory, "src/dev/index.ts");
+
 /** The script itself, not what npm puts before it: signals then reach it without a shell between. */
 const wranglerScript = join(
   dirname(createRequire(import.meta.url).resolve("wrangler/package.json")),
@@ -69,7 +72,11 @@ export function spawnWranglerDev(
     env?: NodeJS.Dict<string>;
   },
 ): ChildProcess {
-  const ours = ["--port", String(port), "--var", `ISSUER:${localUrl(port)}`];
+  const url = localUrl(port);
+  const ours = [localEntry, "--port", String(port)];
+  // Where one signs in is a page of the server itself, which only a local one has.
+  const variables = [`ISSUER:${url}`, `LOGIN_URL:${url}/dev/login`];
+  ours.push(...variables.flatMap((variable) => ["--var", variable]));
   return spawn(
     process.execPath,
     [wranglerScript, "dev", ...ours, ...wranglerOptions],

@@ -1,11 +1,13 @@
 import type { Context } from "hono";
-import { html } from "hono/html";
+import { html, raw } from "hono/html";
+import type { HtmlEscapedString } from "hono/utils/html";
 import type { OAuthError } from "../oauth/errors.ts";
 import type { AppEnv } from "./endpoint.ts";
 
 /** Pages for people, without scripts, images or anything from elsewhere. */
 
-type Html = ReturnType<typeof html>;
+/** What `html` and JSX make. */
+type Html = HtmlEscapedString | Promise<HtmlEscapedString>;
 
 /** Readable on a phone, in the dark, and by whoever has chosen a larger font. */
 const style = `
@@ -32,7 +34,7 @@ dd:last-child { margin: 0 }
 export function page(
   c: Context<AppEnv>,
   title: string,
-  content: Html | Promise<Html>,
+  content: Html,
   {
     status = 200,
     more = "",
@@ -55,7 +57,7 @@ export function page(
           <meta name="robots" content="noindex" />
           <title>${title}</title>
           <style nonce="${nonce}">
-            ${style}${more}
+            ${raw(style + more)}
           </style>
         </head>
         <body>
@@ -74,13 +76,13 @@ export function refusalPage(
   c: Context<AppEnv>,
   refusal: OAuthError,
 ): Response | Promise<Response> {
-  const { status } = refusal;
+  const { status, reason } = refusal;
   for (const [name, value] of Object.entries(
     refusal.circumstances.headers ?? {},
   ))
     c.header(name, value);
   const { error, error_description } = refusal.toJSON();
-  const [title, words] = inWords(status);
+  const [title, words] = inWords(status, reason);
   return page(
     c,
     title,
@@ -97,7 +99,16 @@ export function refusalPage(
   );
 }
 
-function inWords(status: OAuthError["status"]): [string, string[]] {
+function inWords(
+  status: OAuthError["status"],
+  reason: OAuthError["reason"],
+): [string, string[]] {
+  if (reason === "authorization_request_expired") {
+    return [
+      "This sign-in took too long",
+      ["Go back to the app and sign in once more. Nothing has happened yet."],
+    ];
+  }
   if (status >= 500) {
     return [
       "Sign-in does not work right now",

@@ -49,5 +49,7 @@ export async function openCode(
   now: Seconds,
 ): Promise<AuthorizationCode | (typeof reasons)[keyof typeof reasons]> {
   const opened = await open(server, "code", code, now);
-  return typeof opened === "string" ? reasons[opened] : (opened.claims as AuthorizationCode);
+  return typeof opened === "string"
+    ? reasons[opened]
+    : (opened.claims as AuthorizationCode);
 }

@@ -199,14 +199,7 @@ async function openForDecision(
   expires_at: Seconds;
 }> {
   const opened = await openAuthorizationRequest(server, sealed, now);
-  if (typeof opened === "string") {
-    throw fieldError(
-      "request",
-      opened === "expired"
-        ? "has expired: the person has to start again at the app"
-        : "is not one that this server has made",
-    );
-  }
+  if (typeof opened === "string") throw notGood(opened);
   const { request, expires_at } = opened;
   const { client_id } = request;
   const { clients } = server;
@@ -214,9 +207,20 @@ async function openForDecision(
   const client =
     stillMayAsk(await clients.find(client_id), request) ??
     stillMayAsk(await clients.findAgain(client_id), request);
-  if (!client)
-    throw fieldError("request", "is not what its client may ask for any more");
+  if (!client) throw notGood("outdated");
   return { request, client, expires_at };
+}
+
+const problems = {
+  malformed: "is not one that this server has made",
+  forged: "is not one that this server has made",
+  expired: "has expired: the person has to start again at the app",
+  outdated: "is not what its client may ask for any more",
+} as const;
+
+function notGood(what: keyof typeof problems): OAuthError {
+  const reason = `authorization_request_${what}` as const;
+  return fieldError("request", problems[what], reason);
 }
 
 /** The client of a request, if it is the same one and may still ask for that. */

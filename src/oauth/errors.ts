@@ -58,8 +58,12 @@ export class OAuthError extends Error {
 }
 
 /** The admin API names the field that is wrong. */
-export function fieldError(field: string, problem: string): OAuthError {
-  return new OAuthError("admin_body_invalid", {
+export function fieldError(
+  field: string,
+  problem: string,
+  reason: Reason = "admin_body_invalid",
+): OAuthError {
+  return new OAuthError(reason, {
     subject: `${field}: ${problem}`,
     fields: { [field]: problem },
   });

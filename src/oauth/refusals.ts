@@ -198,11 +198,12 @@ export const refusals = {
     description: () =>
       "Send Authorization: Bearer with the value of the secret ADMIN_TOKEN.",
   },
-  admin_body_invalid: {
-    status: 400,
-    error: "invalid_request",
-    description: (problems) => problems,
-  },
+  admin_body_invalid: fieldInvalid(),
+  // What the login brings back of the authorization endpoint.
+  authorization_request_malformed: fieldInvalid(),
+  authorization_request_forged: fieldInvalid(),
+  authorization_request_expired: fieldInvalid(),
+  authorization_request_outdated: fieldInvalid(),
   admin_target_unknown: {
     status: 404,
     error: "not_found",
@@ -251,6 +252,15 @@ function invalidGrant(sentence: string) {
     status: 400,
     error: "invalid_grant",
     description: () => sentence,
+  } as const;
+}
+
+/** The sentence names the field, and what is wrong with it. */
+function fieldInvalid() {
+  return {
+    status: 400,
+    error: "invalid_request",
+    description: (problems: string) => problems,
   } as const;
 }
 

@@ -14,8 +14,8 @@ describe("npm run demo", () => {
     const TMPDIR = temporaryDirectory();
     const { code, stdout, stderr } = await run("demo", [], { env: { TMPDIR } });
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    expect(stdout.trimEnd().split("\n").at(-1)).toBe("12 steps, all true.");
-    expect(stdout.match(/^\d+\. /gm)).toHaveLength(12);
+    expect(stdout.trimEnd().split("\n").at(-1)).toBe("22 steps, all true.");
+    expect(stdout.match(/^\d+\. /gm)).toHaveLength(22);
     // Without a terminal there is no colour, and no token in full.
     expect(stdout).not.toContain("\u001b");
     expect(stdout).toMatch(/refresh_token: baton_rt_\S{3}…\S{4}$/m);

@@ -143,7 +143,7 @@ export function temporaryDirectory(): string {
 /** What the scripts need of the project, where they may write: the developer's files stay untouched. */
 export function temporaryProject(): string {
   const directory = temporaryDirectory();
-  for (const name of ["src", "wrangler.toml", "package.json"])
+  for (const name of ["src", "wrangler.toml", "package.json", "tsconfig.json"])
     cpSync(join(project, name), join(directory, name), { recursive: true });
   symlinkSync(join(project, "node_modules"), join(directory, "node_modules"));
   mkdirSync(join(directory, "tmp"));

@@ -1,0 +1,14 @@
+import { createApp } from "../app.ts";
+import { connect } from "../connect.ts";
+import { signIn, signInPage } from "./sign-in.tsx";
+
+/**
+ * The entry of a local server: the same Worker, and a page where anybody signs in as anybody. `npm run
+ * dev` serves it; what is deployed is `src/index.ts`, which has no way to this folder.
+ */
+
+export * from "../index.ts";
+
+const app = createApp(connect, [signInPage, signIn]);
+
+export default { fetch: app.fetch } satisfies ExportedHandler<Env>;

@@ -1,0 +1,199 @@
+import type { Context } from "hono";
+import { redirect } from "../endpoints/authorization.ts";
+import { type AppEnv, type Endpoint, now } from "../endpoints/endpoint.ts";
+import { page, refusalPage } from "../endpoints/page.ts";
+import {
+  type AuthorizationDescription,
+  decideAuthorization,
+  describeAuthorization,
+} from "../oauth/authorization.ts";
+import { type Parameters, readForm } from "../oauth/parameters.ts";
+import { isLoopback } from "../oauth/redirect-uri.ts";
+import type { Settings } from "../oauth/server.ts";
+import { subject as subjectSchema } from "../oauth/subject.ts";
+
+/** The development sign-in page: a login (see DESIGN, "Login is delegated") without passwords. */
+
+const PATH = "/dev/login";
+
+/** Belt and braces: should this file ever be deployed, it is still not there. */
+function isOn({ issuer, login_url }: Settings): boolean {
+  return isLoopback(issuer) && login_url === issuer + PATH;
+}
+
+/** Shows what a client asks for, and asks who the person wants to be. */
+export const signInPage: Endpoint = {
+  path: PATH,
+  method: "GET",
+  cors: false,
+  isOn,
+  refuse: refusalPage,
+
+  async respond(c) {
+    const server = await c.var.connect();
+    const request = c.req.query("request") ?? "";
+    const asked = await describeAuthorization(server, request, now());
+    c.var.log.fields.client_id = asked.client_id;
+    return show(c, { request, asked, subject: asked.login_hint ?? "" });
+  },
+};
+
+/** Takes the person's answer and sends the browser back to the client. */
+export const signIn: Endpoint = {
+  path: PATH,
+  method: "POST",
+  cors: false,
+  isOn,
+  refuse: refusalPage,
+
+  async respond(c) {
+    const server = await c.var.connect();
+    const form = readForm(
+      c.req.header("Content-Type"),
+      await c.req.arrayBuffer(),
+      ["request", "subject", "answer"],
+    );
+    const request = form.required("request");
+    const time = now();
+    const asked = await describeAuthorization(server, request, time);
+    c.var.log.fields.client_id = asked.client_id;
+    const decision = readDecision(form);
+    if ("problem" in decision) {
+      const { problem } = decision;
+      const chosen = form.all("scope");
+      const subject = form.optional("subject") ?? "";
+      return show(c, { request, asked, subject, chosen, problem });
+    }
+    const { redirect_to } = await decideAuthorization(
+      server,
+      { request, ...decision },
+      time,
+    );
+    return redirect(c, redirect_to);
+  },
+};
+
+function readDecision(form: Parameters) {
+  if (form.required("answer") !== "allow")
+    return { error: "access_denied" as const };
+  const subject = subjectSchema.safeParse(form.optional("subject") ?? "");
+  return subject.success
+    ? { subject: subject.data, scope: form.all("scope").join(" ") }
+    : { problem: "Type a name, of at most 255 bytes." };
+}
+
+interface View {
+  request: string;
+  asked: AuthorizationDescription;
+  subject: string;
+  /** The scopes that are ticked; left out: all of them. */
+  chosen?: string[];
+  problem?: string;
+}
+
+const style = `
+label.name { display: block; font-weight: 600; margin-bottom: .35rem }
+input[type=text] { width: 100%; padding: .65rem .75rem; border: 1px solid var(--line); border-radius: .5rem; background: var(--back); color: inherit; font: inherit }
+.problem { color: #b91c1c; margin: .35rem 0 0 }
+@media (prefers-color-scheme: dark) { .problem { color: #fca5a5 } }
+fieldset { margin: 1.5rem 0 0; padding: 0; border: 0 }
+legend { padding: 0; font-weight: 600 }
+fieldset label { display: flex; gap: .75rem; align-items: baseline; padding: .5rem 0 }
+fieldset input { flex: none; width: 1.1rem; height: 1.1rem; translate: 0 .15rem; accent-color: var(--accent) }
+code { color: var(--muted); font-size: .875rem }
+.answers { display: flex; gap: .75rem; margin-top: 1.5rem }
+button { flex: 1; padding: .75rem; border: 1px solid var(--line); border-radius: .5rem; background: none; color: inherit; font: inherit; font-weight: 600; cursor: pointer }
+button.allow { background: var(--accent); border-color: var(--accent); color: var(--on-accent) }
+:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px }
+.back { margin: 1.25rem 0 0; color: var(--muted); font-size: .875rem }
+`;
+
+function show(c: Context<AppEnv>, view: View) {
+  const name = view.asked.client_name ?? view.asked.client_id;
+  const status = view.problem === undefined ? 200 : 400;
+  const content = <SignInForm name={name} {...view} />;
+  return page(c, `Sign in to ${name}`, content, { status, more: style });
+}
+
+function SignInForm({
+  name,
+  request,
+  asked,
+  subject,
+  chosen,
+  problem,
+}: View & { name: string }) {
+  return (
+    <>
+      <p>
+        <strong>{name}</strong> wants to know who you are. This is the sign-in
+        of a development server: type any name, and that is who you are.
+      </p>
+      <form method="post" action={PATH}>
+        <input type="hidden" name="request" value={request} />
+        <label class="name" for="subject">
+          Your name
+        </label>
+        <input
+          type="text"
+          id="subject"
+          name="subject"
+          value={subject}
+          placeholder="alice"
+          maxlength={255}
+          required
+          autofocus
+          autocomplete="username"
+          autocapitalize="none"
+          spellcheck={false}
+          aria-describedby={problem === undefined ? undefined : "problem"}
+        />
+        {problem !== undefined && (
+          <p class="problem" id="problem" role="alert">
+            {problem}
+          </p>
+        )}
+        {asked.scopes.length > 0 && (
+          <fieldset>
+            <legend>It asks to</legend>
+            {asked.scopes.map(({ scope, description }) => (
+              <label>
+                <input
+                  type="checkbox"
+                  name="scope"
+                  value={scope}
+                  checked={chosen?.includes(scope) ?? true}
+                />
+                <span>
+                  {description} <code>{scope}</code>
+                </span>
+              </label>
+            ))}
+          </fieldset>
+        )}
+        {asked.resource.length > 0 && (
+          <p class="back">
+            For the use of <code>{asked.resource.join(", ")}</code>
+          </p>
+        )}
+        <div class="answers">
+          <button class="allow" name="answer" value="allow">
+            Allow
+          </button>
+          <button name="answer" value="deny" formnovalidate>
+            Deny
+          </button>
+        </div>
+      </form>
+      <p class="back">
+        Either way you go back to <code>{destination(asked.redirect_uri)}</code>
+      </p>
+    </>
+  );
+}
+
+/** The part of a redirect URI that says whose it is; an app's own scheme has nothing else. */
+function destination(redirectUri: string): string {
+  const { host, protocol } = new URL(redirectUri);
+  return host === "" ? protocol : host;
+}

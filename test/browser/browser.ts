@@ -1,0 +1,49 @@
+import { existsSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { once } from "node:events";
+
+/** Where the Chromium of a distribution is. */
+const usualPlaces = [
+  "/usr/bin/chromium",
+  "/usr/bin/chromium-browser",
+  "/usr/bin/google-chrome",
+  "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+];
+
+/** The browser to drive: CHROMIUM_PATH, or one that is installed; undefined if there is none. */
+export const chromiumPath =
+  process.env["CHROMIUM_PATH"] ?? usualPlaces.find((path) => existsSync(path));
+
+/** A client's own pages: one where a sign-in ends, and one that frames another site. */
+export async function startClientSite() {
+  const site = createServer((request, response) => {
+    const url = new URL(request.url ?? "/", "http://127.0.0.1");
+    response.setHeader("Content-Type", "text/html; charset=utf-8");
+    if (url.pathname === "/callback") {
+      response.end(
+        "<!doctype html><title>Client</title><link rel=icon href=data:,><h1>Back at the client</h1>",
+      );
+    } else if (url.pathname === "/framing") {
+      const source = (url.searchParams.get("url") ?? "").replaceAll(
+        "&",
+        "&amp;",
+      );
+      response.end(
+        `<!doctype html><title>Framing</title><iframe src="${source}"></iframe>`,
+      );
+    } else {
+      response.writeHead(404).end();
+    }
+  }).listen(0, "127.0.0.1");
+  await once(site, "listening");
+  const { port } = site.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    async stop() {
+      site.closeAllConnections();
+      site.close();
+      await once(site, "close");
+    },
+  };
+}

@@ -1,0 +1,269 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import * as client from "openid-client";
+import {
+  type Browser,
+  type BrowserContextOptions,
+  chromium,
+  type Page,
+} from "playwright-core";
+import {
+  afterAll,
+  beforeAll,
+  describe,
+  expect,
+  it,
+  onTestFinished,
+} from "vitest";
+import { LocalServer } from "../../src/cli/local-server.ts";
+import { chromiumPath, startClientSite } from "./browser.ts";
+
+/**
+ * The sign-in in a real browser, with an off-the-shelf library as the client. Pictures of what a person
+ * sees are left in `screenshots/`.
+ */
+
+if (chromiumPath === undefined) {
+  console.warn(
+    "\n*** No Chromium: the tests in test/browser are SKIPPED. Install one (apt-get install chromium) or set CHROMIUM_PATH. ***\n",
+  );
+}
+
+const screenshots = join(import.meta.dirname, "screenshots");
+const phone = {
+  viewport: { width: 320, height: 640 },
+  deviceScaleFactor: 2,
+  isMobile: true,
+  hasTouch: true,
+};
+
+let server: LocalServer;
+let site: Awaited<ReturnType<typeof startClientSite>>;
+let browser: Browser;
+let configuration: client.Configuration;
+
+describe.skipIf(chromiumPath === undefined)("signing in with a browser", () => {
+  beforeAll(async () => {
+    mkdirSync(screenshots, { recursive: true });
+    [server, site, browser] = await Promise.all([
+      LocalServer.launch(),
+      startClientSite(),
+      // Chromium's own sandbox needs what a container often does not give.
+      chromium.launch({
+        executablePath: chromiumPath ?? "",
+        args: ["--no-sandbox"],
+      }),
+    ]);
+    await server.ready();
+    await admin("PUT", "/scopes/read", { description: "Read your notes" });
+    await admin("PUT", "/scopes/write", {
+      description: "Write notes for you, and change those that are there",
+    });
+    await admin("POST", "/clients", {
+      client_id: "notes",
+      client_name: "Notes",
+      scope: "read write",
+      token_endpoint_auth_method: "none",
+      // A native app: whatever port is free (RFC 8252 section 7.3).
+      redirect_uris: ["http://127.0.0.1/callback"],
+    });
+    configuration = await client.discovery(
+      new URL(server.url),
+      "notes",
+      undefined,
+      client.None(),
+      {
+        algorithm: "oauth2",
+        execute: [client.allowInsecureRequests],
+      },
+    );
+  });
+
+  afterAll(() => Promise.all([browser?.close(), site?.stop(), server?.stop()]));
+
+  async function admin(
+    method: string,
+    path: string,
+    body: object,
+  ): Promise<void> {
+    const response = await fetch(`${server.url}/admin${path}`, {
+      method,
+      headers: {
+        Authorization: `Bearer ${server.secrets.ADMIN_TOKEN}`,
+        "Content-Type": "application/json",
+      },
+      body: JSON.stringify(body),
+    });
+    expect(response.ok).toBe(true);
+  }
+
+  async function newPage(options: BrowserContextOptions = {}): Promise<Page> {
+    const context = await browser.newContext(options);
+    onTestFinished(() => context.close());
+    const page = await context.newPage();
+    return page;
+  }
+
+  /** What the library asks for, and what it needs to make sense of the answer. */
+  async function newRequest(more: Record<string, string> = {}) {
+    const pkceCodeVerifier = client.randomPKCECodeVerifier();
+    const expectedState = client.randomState();
+    const url = client.buildAuthorizationUrl(configuration, {
+      redirect_uri: `${site.url}/callback`,
+      scope: "read write",
+      code_challenge: await client.calculatePKCECodeChallenge(pkceCodeVerifier),
+      code_challenge_method: "S256",
+      state: expectedState,
+      ...more,
+    });
+    return { url: url.href, checks: { pkceCodeVerifier, expectedState } };
+  }
+
+  const picture = (page: Page, name: string) =>
+    page.screenshot({ path: join(screenshots, `${name}.png`), fullPage: true });
+
+  it("a person signs in, lands on the client's page, and the client has tokens of that person", async () => {
+    const page = await newPage();
+    const complaints: string[] = [];
+    page.on("console", (message) => complaints.push(message.text()));
+    const { url, checks } = await newRequest();
+    await page.goto(url);
+    await picture(page, "sign-in");
+    expect(await page.title()).toBe("Sign in to Notes");
+    await page.getByLabel("Your name").fill("alice");
+    await page.getByLabel("Write notes for you").uncheck();
+    await page.getByRole("button", { name: "Allow" }).click();
+    await page.waitForURL(`${site.url}/callback?*`);
+    expect(await page.textContent("h1")).toBe("Back at the client");
+    await picture(page, "back-at-the-client");
+
+    const tokens = await client.authorizationCodeGrant(
+      configuration,
+      new URL(page.url()),
+      checks,
+    );
+    expect(tokens.scope).toBe("read");
+    const next = await client.refreshTokenGrant(
+      configuration,
+      tokens.refresh_token ?? "",
+    );
+    expect(next.refresh_token).not.toBe(tokens.refresh_token);
+    expect(complaints).toEqual([]);
+  });
+
+  it("a person who says no lands there as well, and the client is told so", async () => {
+    const page = await newPage();
+    const { url, checks } = await newRequest();
+    await page.goto(url);
+    await page.getByRole("button", { name: "Deny" }).click();
+    await page.waitForURL(`${site.url}/callback?*`);
+    await expect(
+      client.authorizationCodeGrant(configuration, new URL(page.url()), checks),
+    ).rejects.toMatchObject({
+      error: "access_denied",
+    });
+  });
+
+  it("works by keyboard alone, from the name to the Enter key", async () => {
+    const page = await newPage();
+    const { url, checks } = await newRequest();
+    await page.goto(url);
+    await page.keyboard.type("bob");
+    await page.keyboard.press("Enter");
+    await page.waitForURL(`${site.url}/callback?*`);
+    const tokens = await client.authorizationCodeGrant(
+      configuration,
+      new URL(page.url()),
+      checks,
+    );
+    expect(tokens.scope).toBe("read write");
+  });
+
+  it("works without JavaScript on a small phone: nothing is cut off, and everything can be hit with a thumb", async () => {
+    const page = await newPage({ ...phone, javaScriptEnabled: false });
+    const { url } = await newRequest();
+    await page.goto(url);
+    await picture(page, "sign-in-phone");
+    const ask = <T>(expression: string) => page.evaluate<T>(expression);
+    expect(await ask("document.documentElement.scrollWidth")).toBe(
+      await ask("window.innerWidth"),
+    );
+    // A smaller one makes phones zoom into the field.
+    const field = 'document.querySelector("input[type=text]")';
+    expect(await ask(`getComputedStyle(${field}).fontSize`)).toBe("16px");
+    const targets = await page.locator("button, fieldset label").all();
+    expect(targets).toHaveLength(4);
+    for (const target of targets)
+      expect((await target.boundingBox())?.height).toBeGreaterThanOrEqual(40);
+    await page.getByLabel("Your name").fill("carol");
+    await page.getByRole("button", { name: "Allow" }).tap();
+    await page.waitForURL(`${site.url}/callback?*`);
+    expect(new URL(page.url()).searchParams.has("code")).toBe(true);
+  });
+
+  it("is asked again, in place, for a name that is none", async () => {
+    const page = await newPage({ colorScheme: "dark" });
+    const { url } = await newRequest();
+    await page.goto(url);
+    await page.getByRole("button", { name: "Allow" }).click();
+    // The browser itself has stopped it.
+    expect(new URL(page.url()).pathname).toBe("/dev/login");
+    await page.getByLabel("Your name").fill("é".repeat(200));
+    await page.getByRole("button", { name: "Allow" }).click();
+    await expect(page.getByRole("alert").textContent()).resolves.toContain(
+      "at most 255 bytes",
+    );
+    await picture(page, "sign-in-problem-dark");
+  });
+
+  it("going back and answering twice brings one login, and does it no harm", async () => {
+    const page = await newPage();
+    const { url, checks } = await newRequest();
+    await page.goto(url);
+    const signIn = async () => {
+      await page.getByLabel("Your name").fill("dora");
+      await page.getByRole("button", { name: "Allow" }).click();
+      await page.waitForURL(`${site.url}/callback?*`);
+      return new URL(page.url());
+    };
+    const first = await client.authorizationCodeGrant(
+      configuration,
+      await signIn(),
+      checks,
+    );
+    await page.goBack();
+    const second = await signIn();
+    await expect(
+      client.authorizationCodeGrant(configuration, second, checks),
+    ).rejects.toMatchObject({
+      error: "invalid_grant",
+    });
+    await client.refreshTokenGrant(configuration, first.refresh_token ?? "");
+  });
+
+  it("can't be put into another site's frame", async () => {
+    const page = await newPage();
+    const { url } = await newRequest();
+    const refused = page.waitForEvent("console", (message) =>
+      message.text().includes("frame-ancestors"),
+    );
+    await page.goto(`${site.url}/framing?url=${encodeURIComponent(url)}`);
+    await refused;
+    await picture(page, "framed");
+    const frame = page.frames().find((one) => one !== page.mainFrame());
+    expect(await frame?.locator("form").count()).toBe(0);
+  });
+
+  it("a request that can't be answered is told in plain words, and leads nowhere", async () => {
+    const page = await newPage(phone);
+    const { url } = await newRequest({ redirect_uri: "https://evil.example/" });
+    const response = await page.goto(url);
+    await picture(page, "error-phone");
+    expect(response?.status()).toBe(400);
+    expect(await page.textContent("h1")).toBe("This sign-in can not go on");
+    expect(await page.textContent("body")).toContain(
+      response?.headers()["x-request-id"] ?? "?",
+    );
+    expect(await page.locator("a, form").count()).toBe(0);
+  });
+});

@@ -1,0 +1,54 @@
+import { execFile } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+/** What `npx wrangler deploy` would send: looked at without sending it. */
+
+const root = join(import.meta.dirname, "../..");
+const folder = mkdtempSync(join(tmpdir(), "baton-bundle-"));
+
+async function bundle(name: string, ...entry: string[]): Promise<string> {
+  const outdir = join(folder, name);
+  const options = ["--dry-run", "--outdir", outdir];
+  await promisify(execFile)(
+    join(root, "node_modules/.bin/wrangler"),
+    ["deploy", ...entry, ...options],
+    {
+      cwd: root,
+      env: {
+        ...process.env,
+        WRANGLER_SEND_METRICS: "false",
+        WRANGLER_HIDE_BANNER: "true",
+      },
+    },
+  );
+  const scripts = readdirSync(outdir).filter((file) => file.endsWith(".js"));
+  expect(scripts).toHaveLength(1);
+  return readFileSync(join(outdir, scripts[0]!), "utf8");
+}
+
+let deployed: string;
+let local: string;
+
+beforeAll(async () => {
+  deployed = await bundle("deployed");
+  local = await bundle("local", "src/dev/index.ts");
+});
+
+afterAll(() => rmSync(folder, { recursive: true }));
+
+describe("the deployed Worker", () => {
+  it("is looked at by what tells it from a local one", () => {
+    expect(local).toContain("/dev/login");
+    expect(local).toContain("development server");
+    expect(deployed).toContain("/authorize");
+  });
+
+  it("has nothing of the development sign-in page in it: no setting can turn it on", () => {
+    expect(deployed).not.toContain("/dev/login");
+    expect(deployed).not.toContain("development server");
+  });
+});

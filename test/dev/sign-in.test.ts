@@ -1,0 +1,243 @@
+import { createExecutionContext } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { beforeAll, describe, expect, it, vi } from "vitest";
+import local from "../../src/dev/index.ts";
+import {
+  authorize,
+  expectTokens,
+  location,
+  makeWebClient,
+  redeem,
+  REDIRECT_URI,
+} from "../support/authorization.ts";
+import { server, serverWith, TestServer } from "../support/server.ts";
+
+/** The sign-in page of a local server: read and filled in as a browser without JavaScript would. */
+
+const LOCAL = "http://localhost:8787";
+
+/** The Worker of `npm run dev`, with the variables that it sets. */
+function localServer(variables: Record<string, unknown> = {}): TestServer {
+  const bindings = {
+    ...env,
+    ISSUER: LOCAL,
+    LOGIN_URL: `${LOCAL}/dev/login`,
+    ...variables,
+  };
+  return new TestServer(async (request) =>
+    local.fetch(request, bindings, createExecutionContext()),
+  );
+}
+
+const dev = localServer();
+
+beforeAll(async () => {
+  await server.expectAdmin("PUT", "/scopes/read", {
+    description: "Read your notes",
+  });
+  await server.expectAdmin("PUT", "/scopes/write", {
+    description: "Write <b>for</b> you",
+  });
+});
+
+/** The page that the authorization endpoint leads to. */
+async function openPage(
+  client: { client_id: string },
+  more: Record<string, string> = {},
+) {
+  const url = location(await authorize(client, more, dev));
+  expect(url.origin + url.pathname).toBe(`${LOCAL}/dev/login`);
+  const response = await dev.http(url.pathname + url.search);
+  return { url, response, html: await response.text() };
+}
+
+/** What a browser would send: the fields of the page's form, and the button that was pressed. */
+async function fieldsOf(html: string): Promise<[string, string][]> {
+  const fields: [string, string][] = [];
+  const page = new HTMLRewriter()
+    .on("form input", {
+      element(input) {
+        const isBox = input.getAttribute("type") === "checkbox";
+        if (isBox && !input.hasAttribute("checked")) return;
+        fields.push([
+          input.getAttribute("name") ?? "",
+          (input.getAttribute("value") ?? "").replaceAll("&amp;", "&"),
+        ]);
+      },
+    })
+    .transform(new Response(html));
+  await page.text();
+  return fields;
+}
+
+function answer(
+  fields: [string, string][],
+  more: Record<string, string>,
+): Promise<Response> {
+  const kept = fields.filter(([name]) => !(name in more));
+  const body = new URLSearchParams([...kept, ...Object.entries(more)]);
+  return dev.http("/dev/login", { method: "POST", body, redirect: "manual" });
+}
+
+describe("the development sign-in page", () => {
+  it("says which client asks, for which scopes in the words of the catalogue, and where it leads back to", async () => {
+    const client = await makeWebClient({
+      client_name: "Notes & <i>more</i>",
+      scope: "read write",
+    });
+    const { response, html } = await openPage(client);
+    expect(response.status).toBe(200);
+    expect(response.headers.get("Content-Type")).toBe(
+      "text/html; charset=UTF-8",
+    );
+    expect(html).toContain("Sign in to Notes &amp; &lt;i&gt;more&lt;/i&gt;");
+    expect(html).toContain("Read your notes");
+    expect(html).toContain("Write &lt;b&gt;for&lt;/b&gt; you");
+    expect(html).toContain("app.example.com");
+    expect(html).not.toContain("<script");
+  });
+
+  it("can't be put into a frame, kept, or leak its address", async () => {
+    const { response } = await openPage(await makeWebClient());
+    const policy = response.headers.get("Content-Security-Policy");
+    expect(policy).toContain("default-src 'none'");
+    expect(policy).toContain("frame-ancestors 'none'");
+    expect(response.headers.get("X-Frame-Options")).toBe("DENY");
+    expect(response.headers.get("Referrer-Policy")).toBe("no-referrer");
+    expect(response.headers.get("Cache-Control")).toBe("no-store");
+  });
+
+  it("signs anybody in by name: the code is that person's", async () => {
+    const client = await makeWebClient({ scope: "read write" });
+    const { html } = await openPage(client);
+    const back = location(
+      await answer(await fieldsOf(html), { subject: "bob", answer: "allow" }),
+    );
+    expect(back.origin + back.pathname).toBe(REDIRECT_URI);
+    expect(back.searchParams.get("state")).toBe("xyz");
+    expect(back.searchParams.get("iss")).toBe(LOCAL);
+    const code = back.searchParams.get("code") ?? "";
+    const tokens = await expectTokens(await redeem(client, code, {}, dev));
+    expect(tokens.scope).toBe("read write");
+    const { grants } = await server.expectAdmin<{
+      grants: { client_id: string }[];
+    }>("GET", "/subjects/bob/grants");
+    expect(grants.map(({ client_id }) => client_id)).toContain(
+      client.client_id,
+    );
+  });
+
+  it("grants the scopes that are ticked, and none where none is", async () => {
+    const client = await makeWebClient({ scope: "read write" });
+    const granted = async (ticked: string[]) => {
+      const { html } = await openPage(client);
+      const fields = (await fieldsOf(html)).filter(
+        ([name, value]) => name !== "scope" || ticked.includes(value),
+      );
+      const back = location(
+        await answer(fields, { subject: "bob", answer: "allow" }),
+      );
+      const code = back.searchParams.get("code") ?? "";
+      return (await expectTokens(await redeem(client, code, {}, dev))).scope;
+    };
+    expect(await granted(["write"])).toBe("write");
+    expect(await granted([])).toBeUndefined();
+  });
+
+  it("takes no for an answer, without a name", async () => {
+    const { html } = await openPage(await makeWebClient());
+    const back = location(
+      await answer(await fieldsOf(html), { subject: "", answer: "deny" }),
+    );
+    expect(Object.fromEntries(back.searchParams)).toEqual({
+      error: "access_denied",
+      state: "xyz",
+      iss: LOCAL,
+    });
+  });
+
+  it.each([
+    ["no name", ""],
+    ["a name that is too long", "é".repeat(200)],
+    ["a name of control characters", "\u0007"],
+  ])("asks again for %s, and keeps what was ticked", async (_, subject) => {
+    const client = await makeWebClient({ scope: "read write" });
+    const { html } = await openPage(client);
+    const fields = (await fieldsOf(html)).filter(
+      ([, value]) => value !== "write",
+    );
+    const response = await answer(fields, { subject, answer: "allow" });
+    expect(response.status).toBe(400);
+    const again = await response.text();
+    expect(again).toContain('role="alert"');
+    const kept = await fieldsOf(again);
+    expect(kept.filter(([name]) => name === "scope")).toEqual([
+      ["scope", "read"],
+    ]);
+    expect(
+      location(
+        await answer(kept, { subject: "bob", answer: "allow" }),
+      ).searchParams.has("code"),
+    ).toBe(true);
+  });
+
+  it("proposes the name that the client hints at", async () => {
+    const { html } = await openPage(await makeWebClient(), {
+      login_hint: 'b"ob',
+    });
+    expect(html).toContain('value="b&quot;ob"');
+  });
+
+  it("never grants a scope that was slipped into the form", async () => {
+    const client = await makeWebClient({ scope: "read write" });
+    const { html } = await openPage(client, { scope: "read" });
+    const response = await answer(
+      [...(await fieldsOf(html)), ["scope", "write"]],
+      { subject: "bob", answer: "allow" },
+    );
+    expect(response.status).toBe(400);
+    expect(response.headers.get("Location")).toBeNull();
+    expect(await response.text()).toContain("invalid_scope");
+  });
+
+  it("is a page in plain words for a request that is none, altered, or too old", async () => {
+    const { url } = await openPage(await makeWebClient());
+    const request = url.searchParams.get("request") ?? "";
+    for (const bad of [
+      "",
+      "?request=",
+      "?request=x",
+      `?request=${request.slice(0, -2)}AA`,
+    ]) {
+      const response = await dev.http(`/dev/login${bad}`);
+      expect(response.status).toBe(400);
+      expect(await response.text()).toContain("This sign-in can not go on");
+    }
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 30 * 60_000 });
+    try {
+      const late = await dev.http(`/dev/login?request=${request}`);
+      expect(late.status).toBe(400);
+      expect(await late.text()).toContain("This sign-in took too long");
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it("is not there where the server is not a local one, or has another login", async () => {
+    for (const elsewhere of [
+      serverWith({ LOGIN_URL: `${LOCAL}/dev/login`, ISSUER: LOCAL }),
+      localServer({ ISSUER: "https://auth.example.com" }),
+      localServer({
+        ISSUER: "https://auth.example.com",
+        LOGIN_URL: "https://auth.example.com/dev/login",
+      }),
+      localServer({ LOGIN_URL: "https://login.example.com/" }),
+      localServer({ LOGIN_URL: "" }),
+    ]) {
+      for (const method of ["GET", "POST"])
+        expect(
+          (await elsewhere.http("/dev/login?request=x", { method })).status,
+        ).toBe(404);
+    }
+  });
+});
