@@ -1,22 +1,17 @@
 import * as oauth from "oauth4webapi";
 import { beforeAll, describe, expect, it } from "vitest";
+import {
+  decide,
+  location,
+  makeWebClient,
+  REDIRECT_URI,
+} from "../support/authorization.ts";
 import { ISSUER, server } from "../support/server.ts";
+import { fetchFromServer } from "./support.ts";
 
 /** An independent client library against the server: discovery, refresh, verification. */
 
-const options = {
-  [oauth.customFetch]: (
-    url: string,
-    {
-      body,
-      ...init
-    }: Omit<RequestInit, "body"> & { body?: BodyInit | undefined },
-  ) =>
-    server.http(new URL(url).pathname, {
-      ...init,
-      ...(body !== undefined && { body }),
-    }),
-};
+const options = { [oauth.customFetch]: fetchFromServer };
 
 let as: oauth.AuthorizationServer;
 
@@ -110,4 +105,79 @@ describe("oauth4webapi", () => {
       status: 400,
     });
   });
+
+  it.each(authentications)(
+    "signs a person in with %s, refreshes twice and revokes",
+    async (_, metadata, authentication) => {
+      const { client_id, client_secret } = await makeWebClient({
+        scope: "read write",
+        ...metadata,
+      });
+      const client: oauth.Client = { client_id };
+      const auth = authentication(client_secret);
+      const verifier = oauth.generateRandomCodeVerifier();
+      const state = oauth.generateRandomState();
+      const url = new URL(as.authorization_endpoint ?? "");
+      url.search = new URLSearchParams({
+        client_id,
+        redirect_uri: REDIRECT_URI,
+        response_type: "code",
+        scope: "read write",
+        state,
+        code_challenge: await oauth.calculatePKCECodeChallenge(verifier),
+        code_challenge_method: "S256",
+      }).toString();
+      const login = location(
+        await server.http(url.pathname + url.search, { redirect: "manual" }),
+      );
+      const back = await decide(login.searchParams.get("request") ?? "");
+
+      const answer = oauth.validateAuthResponse(as, client, back, state);
+      const response = await oauth.authorizationCodeGrantRequest(
+        as,
+        client,
+        auth,
+        answer,
+        REDIRECT_URI,
+        verifier,
+        options,
+      );
+      const tokens = await oauth.processAuthorizationCodeResponse(
+        as,
+        client,
+        response,
+      );
+      expect(tokens).toMatchObject({ expires_in: 3600, scope: "read write" });
+
+      let { refresh_token = "" } = tokens;
+      for (let round = 1; round <= 2; round++) {
+        const refreshed = await oauth.processRefreshTokenResponse(
+          as,
+          client,
+          await oauth.refreshTokenGrantRequest(
+            as,
+            client,
+            auth,
+            refresh_token,
+            options,
+          ),
+        );
+        expect(refreshed.refresh_token).not.toBe(refresh_token);
+        refresh_token = refreshed.refresh_token ?? "";
+      }
+      const revoke = await oauth.revocationRequest(
+        as,
+        client,
+        auth,
+        refresh_token,
+        options,
+      );
+      await oauth.processRevocationResponse(revoke);
+      const dead = await server.refresh(
+        { client_id, ...(client_secret && { client_secret }) },
+        refresh_token,
+      );
+      expect(dead.status).toBe(400);
+    },
+  );
 });
