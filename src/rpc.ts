@@ -9,7 +9,6 @@ import {
   describeAuthorization,
   sealedRequest,
 } from "./oauth/authorization.ts";
-import type { Seconds } from "./oauth/duration.ts";
 import { invalidFields, OAuthError } from "./oauth/errors.ts";
 import { RequestLog } from "./oauth/request-log.ts";
 import type { Server } from "./oauth/server.ts";
@@ -27,10 +26,11 @@ export class Admin extends WorkerEntrypoint<Env> {
   describeAuthorization(
     request: string,
   ): Promise<AuthorizationDescription | Refused> {
-    return this.#answer("describeAuthorization", async (server, log, now) => {
+    return this.#answer("describeAuthorization", async (server, log) => {
       const asked = parse(z.strictObject({ request: sealedRequest }), {
         request,
       });
+      const now = Math.floor(Date.now() / 1000);
       const described = await describeAuthorization(server, asked.request, now);
       log.fields.client_id = described.client_id;
       return described;
@@ -41,11 +41,11 @@ export class Admin extends WorkerEntrypoint<Env> {
   decideAuthorization(
     decided: Decision,
   ): Promise<{ redirect_to: string } | Refused> {
-    return this.#answer("decideAuthorization", async (server, log, now) => {
+    return this.#answer("decideAuthorization", async (server, log) => {
       const { client_id, redirect_to } = await decideAuthorization(
         server,
         parse(decision, decided),
-        now,
+        Date.now(),
       );
       log.fields.client_id = client_id;
       return { redirect_to };
@@ -54,13 +54,12 @@ export class Admin extends WorkerEntrypoint<Env> {
 
   async #answer<T>(
     method: string,
-    operation: (server: Server, log: RequestLog, now: Seconds) => Promise<T>,
+    operation: (server: Server, log: RequestLog) => Promise<T>,
   ): Promise<T | Refused> {
     const log = new RequestLog();
     let refusal: OAuthError | undefined;
     try {
-      const now = Math.floor(Date.now() / 1000);
-      return await operation(await connect(this.env), log, now);
+      return await operation(await connect(this.env), log);
     } catch (error) {
       refusal =
         error instanceof OAuthError

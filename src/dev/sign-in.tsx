@@ -54,8 +54,7 @@ export const signIn: Endpoint = {
       ["request", "subject", "answer"],
     );
     const request = form.required("request");
-    const time = now();
-    const asked = await describeAuthorization(server, request, time);
+    const asked = await describeAuthorization(server, request, now());
     c.var.log.fields.client_id = asked.client_id;
     const decision = readDecision(form);
     if ("problem" in decision) {
@@ -67,7 +66,7 @@ export const signIn: Endpoint = {
     const { redirect_to } = await decideAuthorization(
       server,
       { request, ...decision },
-      time,
+      Date.now(),
     );
     return redirect(c, redirect_to);
   },

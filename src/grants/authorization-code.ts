@@ -32,7 +32,8 @@ export const authorizationCodeGrant: Grant = {
     const catalogue = await log.measure("scopes", () =>
       server.scopes.catalogue(),
     );
-    const { subject, scope, resource, code_id, redeemable_until } = code;
+    const { subject, scope, resource } = code;
+    const { code_id, authorized_at, redeemable_until } = code;
     const scopes = finalizeScopes(
       undefined,
       scope,
@@ -51,6 +52,7 @@ export const authorizationCodeGrant: Grant = {
       startFamily(server, { client, subject, scope, resource }, now, {
         family_id,
         code_id,
+        authorized_at,
         redeemable_until,
       }),
     );

@@ -126,13 +126,15 @@ export async function describeAuthorization(
  * What the person has decided, as a URL to send the browser to: with a code (RFC 6749 section 4.1.2)
  * or an error (section 4.1.2.1), the client's `state` and `iss` (RFC 9207). Nothing is stored.
  *
+ * @param nowMs milliseconds since 1970: a logout of the same second is to be told from a login after it
  * @throws OAuthError as `describeAuthorization`; `scope_not_granted` for more than was asked for
  */
 export async function decideAuthorization(
   server: Server,
   { request: sealed, subject, scope, error }: Decision,
-  now: Seconds,
+  nowMs: number,
 ): Promise<{ redirect_to: string; client_id: string }> {
+  const now = Math.floor(nowMs / 1000);
   const { request, client, expires_at } = await openForDecision(
     server,
     sealed,
@@ -169,6 +171,7 @@ export async function decideAuthorization(
       ...resources,
       code_id: crypto.randomUUID(),
       subject,
+      authorized_at: nowMs,
       redeemable_until: expires_at + CODE_SECONDS,
     },
     now,

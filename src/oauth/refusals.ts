@@ -132,6 +132,9 @@ export const refusals = {
   authorization_code_reused: invalidGrant(
     "The code was already used, so its login was ended. The user has to sign in again.",
   ),
+  authorization_code_revoked: invalidGrant(
+    "The user was logged out after this code was made, and has to sign in again.",
+  ),
   authorization_request_reused: invalidGrant(
     "The authorization request of this code has already led to a login. Start with a new one.",
   ),

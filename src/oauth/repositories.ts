@@ -85,6 +85,8 @@ export interface Redemption {
   /** Unique: the same attempt may be made again when its answer was lost. */
   attempt_id: string;
   code_id: string;
+  /** When the user authorized it, in milliseconds since 1970. */
+  authorized_at: number;
   /** From then on no code for this family can be good any more. */
   redeemable_until: Seconds;
 }
@@ -170,7 +172,7 @@ export interface FamilyRepository {
   /**
    * Makes a family of an id, as `create` does, for the one authorization code that comes first. That
    * code once more ends the family (RFC 6749 section 4.1.2); another one of the same request is
-   * refused and does no harm.
+   * refused and does no harm. One from before its user was logged out everywhere makes none.
    */
   redeem(
     familyId: Uint8Array,

@@ -46,9 +46,18 @@ export class DurableFamilies implements FamilyRepository {
     const result = await reach(
       async () => await this.#families.get(id).redeem(family, redemption),
     );
-    if (result.outcome === "redeemed")
-      await this.#index(family.subject, (index) => index.add(id.toString()));
-    return result;
+    if (result.outcome === "refused") return result;
+    const { attempt_id, authorized_at } = redemption;
+    const added = await this.#index(family.subject, (index) =>
+      index.add(id.toString(), authorized_at),
+    ).catch(async (error: unknown) => {
+      // A fault of ours must not use up the code.
+      await reach(() => this.#families.get(id).abandon(attempt_id));
+      throw error;
+    });
+    if (added) return result;
+    await this.revoke(familyId);
+    return { outcome: "refused", reason: "authorization_code_revoked" };
   };
 
   exchange: FamilyRepository["exchange"] = async (familyId, attempt) => {
@@ -97,11 +106,14 @@ export class DurableFamilies implements FamilyRepository {
   };
 
   /*
-   * Until the index holds nothing but families that can't be reached: a login that came in between is
-   * in it, and one family's trouble keeps no other from ending. Each family tells the index by itself
-   * as well; doing it here lets the next call begin with what is left.
+   * First the index takes no login any more that was authorized before; then, until it holds nothing
+   * but families that can't be reached: a login that came in between is in it, and one family's trouble
+   * keeps no other from ending. Each family tells the index by itself as well; doing it here lets the
+   * next call begin with what is left.
    */
   revokeAll: FamilyRepository["revokeAll"] = async (subject) => {
+    const now = Date.now();
+    await this.#index(subject, (index) => index.logOut(now));
     let revoked = 0;
     let unreached: string | undefined;
     for (let asked = 0; asked < MOST_A_REQUEST; asked += PAGE) {

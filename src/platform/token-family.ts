@@ -9,6 +9,7 @@ import type {
   RedemptionResult,
   RevocationResult,
 } from "../oauth/repositories.ts";
+import { CLOCKS_DIFFER } from "./clocks.ts";
 import {
   ended,
   type EndedFamily,
@@ -23,9 +24,6 @@ const RECORD = "family";
 
 /** How long to wait before the index is told again that the family has ended, in milliseconds. */
 const TELL_AGAIN_MS = 60_000;
-
-/** How far the clocks of two locations may differ, in seconds, and with room to spare. */
-const CLOCKS_DIFFER = 60;
 
 /**
  * One family of refresh tokens: all the tokens that descend from one authorization.
@@ -68,6 +66,12 @@ export class TokenFamily extends DurableObject<Env> {
       return refused("authorization_request_reused");
     await this.#end(before);
     return refused("authorization_code_reused");
+  }
+
+  /** Takes a redemption back whose tokens were not made: the code is good once more. */
+  async abandon(attemptId: string): Promise<void> {
+    if (this.#living()?.redemption?.attempt_id === attemptId)
+      await this.ctx.storage.deleteAll();
   }
 
   /**

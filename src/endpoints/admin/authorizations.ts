@@ -75,7 +75,7 @@ export function authorizationRoutes(api: AdminApi): void {
       const { client_id, redirect_to } = await decideAuthorization(
         server,
         c.req.valid("json"),
-        now(),
+        Date.now(),
       );
       c.var.log.fields.client_id = client_id;
       return c.json({ redirect_to }, 200);

@@ -1,0 +1,355 @@
+import { env } from "cloudflare:workers";
+import { decodeJwt, decodeProtectedHeader } from "jose";
+import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { fieldErrors } from "../support/admin.ts";
+import { expectTokens } from "../support/authorization.ts";
+import { countingBindings } from "../support/counting.ts";
+import {
+  basic,
+  ISSUER,
+  refusal,
+  server,
+  serverWith,
+  type TestClient,
+  type TestServer,
+} from "../support/server.ts";
+
+/** RFC 6749 section 4.4: a token for the client itself. */
+
+const grant_types = ["client_credentials"];
+const inactive = { active: false };
+
+beforeAll(() => server.makeScopes("read", "write"));
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** A client that works for itself. */
+function makeClient(metadata: Record<string, unknown> = {}) {
+  return server.makeClient({ grant_types, ...metadata });
+}
+
+function ask(
+  { client_id, client_secret }: { client_id: string; client_secret?: string },
+  more: string[][] = [],
+  to: TestServer = server,
+): Promise<Response> {
+  return to.token([
+    ["grant_type", "client_credentials"],
+    ["client_id", client_id],
+    ...(client_secret === undefined ? [] : [["client_secret", client_secret]]),
+    ...more,
+  ]);
+}
+
+/** What a client's token says. */
+async function claims(client: TestClient, more: string[][] = []) {
+  const { access_token } = await expectTokens(await ask(client, more));
+  return decodeJwt(access_token);
+}
+
+async function introspect(client: TestClient, token: string) {
+  const response = await server.about("/introspect", client, token);
+  expect(response.status).toBe(200);
+  return response.json<Record<string, unknown>>();
+}
+
+describe("the answer", () => {
+  it("has an access token for the client itself, and no refresh token (section 4.4.3)", async () => {
+    const client = await makeClient({ scope: "read write" });
+    const response = await ask(client);
+    expect(response.headers.get("Cache-Control")).toBe("no-store");
+    expect(response.headers.get("Pragma")).toBe("no-cache");
+    const tokens = await expectTokens(response);
+    expect(tokens).toEqual({
+      token_type: "Bearer",
+      expires_in: 3600,
+      access_token: expect.any(String),
+      scope: "read write",
+    });
+    const payload = decodeJwt(tokens.access_token);
+    expect(payload).toEqual({
+      iss: ISSUER,
+      sub: client.client_id,
+      aud: ISSUER,
+      client_id: client.client_id,
+      scope: "read write",
+      iat: expect.any(Number),
+      exp: (payload.iat ?? 0) + 3600,
+      jti: expect.any(String),
+    });
+    expect(decodeProtectedHeader(tokens.access_token).typ).toBe("at+jwt");
+  });
+
+  it("has no refresh token for a client that may refresh, either", async () => {
+    const client = await makeClient({
+      grant_types: ["client_credentials", "refresh_token"],
+    });
+    expect(await expectTokens(await ask(client))).not.toHaveProperty(
+      "refresh_token",
+    );
+  });
+
+  it("is another token each time", async () => {
+    const client = await makeClient();
+    const [one, two] = [await claims(client), await claims(client)];
+    expect(one.jti).not.toBe(two.jti);
+  });
+
+  it("lasts as long as the client's record says", async () => {
+    const client = await makeClient({ access_token_ttl: "PT10M" });
+    const { expires_in, access_token } = await expectTokens(await ask(client));
+    const { iat = 0, exp = 0 } = decodeJwt(access_token);
+    expect([expires_in, exp - iat]).toEqual([600, 600]);
+  });
+});
+
+describe("scope", () => {
+  const scope = (name: string) => [["scope", name]];
+
+  it("left out is all of the client's; none has no word in the answer", async () => {
+    const client = await makeClient({ scope: "read write" });
+    expect((await claims(client))["scope"]).toBe("read write");
+    expect((await claims(client, scope("")))["scope"]).toBe("read write");
+    const none = await makeClient();
+    expect(await expectTokens(await ask(none))).not.toHaveProperty("scope");
+    expect(await claims(none)).not.toHaveProperty("scope");
+  });
+
+  it("may be narrowed, and is a set", async () => {
+    const client = await makeClient({ scope: "read write" });
+    const narrowed = await expectTokens(await ask(client, scope("write")));
+    expect(narrowed.scope).toBe("write");
+    expect((await claims(client, scope("write write")))["scope"]).toBe("write");
+  });
+
+  it.each(["read write", "write", "nosuchscope", "read  read", "READ"])(
+    "%j is invalid_scope for a client that has read",
+    async (name) => {
+      const client = await makeClient({ scope: "read" });
+      expect(await refusal(await ask(client, scope(name)))).toEqual([
+        400,
+        "invalid_scope",
+      ]);
+    },
+  );
+
+  it("that the catalogue has no more falls away, or is refused by name and where it was all", async () => {
+    const lost = `lost-${crypto.randomUUID()}`;
+    await server.makeScopes(lost);
+    const client = await makeClient({ scope: `read ${lost}` });
+    const poor = await makeClient({ scope: lost });
+    await server.expectAdmin("DELETE", `/scopes/${lost}`);
+    expect((await claims(client))["scope"]).toBe("read");
+    for (const response of [await ask(client, scope(lost)), await ask(poor)])
+      expect(await refusal(response)).toEqual([400, "invalid_scope"]);
+  });
+});
+
+describe("resource (RFC 8707)", () => {
+  const [one, two] = ["https://one.example", "https://two.example"] as const;
+  const resource = (...values: string[]) =>
+    values.map((value) => ["resource", value]);
+
+  it("is the audience: one or several, of those that the client may ask for", async () => {
+    const client = await makeClient({ resources: [one, two] });
+    expect((await claims(client)).aud).toBe(ISSUER);
+    expect((await claims(client, resource(two))).aud).toBe(two);
+    expect((await claims(client, resource(one, two, one))).aud).toEqual([
+      one,
+      two,
+    ]);
+  });
+
+  it("that the client may not ask for is invalid_target, also beside one that it may", async () => {
+    const client = await makeClient({ resources: [one] });
+    for (const asked of [resource(two), resource(one, two)])
+      expect(await refusal(await ask(client, asked))).toEqual([
+        400,
+        "invalid_target",
+      ]);
+  });
+});
+
+describe("who may ask", () => {
+  const unauthorized = [400, "unauthorized_client"];
+
+  it("is who has a secret and shows it, in the body or by Basic", async () => {
+    const client = await makeClient();
+    const { client_id, client_secret } = client;
+    expect((await ask(client)).status).toBe(200);
+    const byBasic = await server.token(
+      { grant_type: "client_credentials" },
+      { Authorization: basic(client_id, client_secret) },
+    );
+    expect(byBasic.status).toBe(200);
+    for (const impostor of [
+      { client_id },
+      { client_id, client_secret: "x" },
+      { client_id: "nobody", client_secret },
+    ])
+      expect(await refusal(await ask(impostor))).toEqual([
+        401,
+        "invalid_client",
+      ]);
+  });
+
+  it("is not a client that is registered for other grants", async () => {
+    const client = await server.makeClient();
+    expect(await refusal(await ask(client))).toEqual(unauthorized);
+  });
+
+  it("is not a public client, whatever its record says (section 4.4)", async () => {
+    const { client_id } = await server.makeClient({
+      token_endpoint_auth_method: "none",
+    });
+    const key = `client:${client_id}`;
+    const record = await env.KV.get<object>(key, "json");
+    await env.KV.put(key, JSON.stringify({ ...record, grant_types }));
+    expect(await refusal(await ask({ client_id }, [], serverWith({})))).toEqual(
+      unauthorized,
+    );
+  });
+
+  it("is not a public client: it can't be registered for it, or become public with it", async () => {
+    const token_endpoint_auth_method = "none";
+    const made = await server.admin("POST", "/clients", {
+      grant_types,
+      token_endpoint_auth_method,
+    });
+    expect(Object.keys(await fieldErrors(made))).toEqual(["grant_types"]);
+
+    const confidential = await makeClient();
+    const path = `/clients/${confidential.client_id}`;
+    const becomesPublic = { token_endpoint_auth_method };
+    expect(
+      Object.keys(
+        await fieldErrors(await server.admin("PATCH", path, becomesPublic)),
+      ),
+    ).toEqual(["grant_types"]);
+    expect((await ask(confidential)).status).toBe(200);
+
+    const open = await server.makeClient({ token_endpoint_auth_method });
+    const gets = await server.admin("PATCH", `/clients/${open.client_id}`, {
+      grant_types,
+    });
+    expect(Object.keys(await fieldErrors(gets))).toEqual(["grant_types"]);
+    const both = { token_endpoint_auth_method, grant_types: ["refresh_token"] };
+    expect((await server.admin("PATCH", path, both)).status).toBe(200);
+  });
+
+  it("needs no LOGIN_URL", async () => {
+    const client = await makeClient();
+    const off = serverWith({ LOGIN_URL: "" });
+    expect((await ask(client, [], off)).status).toBe(200);
+  });
+});
+
+describe("what it costs", () => {
+  it("is no object, no write, and no read while the cache is warm; also to ask about it", async () => {
+    const client = await makeClient({ scope: "read" });
+    const { calls, bindings } = countingBindings();
+    const forbidden = {
+      idFromName: () => "",
+      get() {
+        throw new Error("an object was called");
+      },
+    };
+    const counted = serverWith({
+      ...bindings,
+      RECORD_KEEPER: forbidden,
+      SUBJECT_INDEX: forbidden,
+    });
+    const first = await expectTokens(await ask(client, [], counted));
+    expect(calls).toEqual({ family: 0, kvRead: 2, kvWrite: 0 });
+    await expectTokens(await ask(client, [], counted));
+    const { access_token } = first;
+    const asked = await counted.about("/introspect", client, access_token);
+    expect(await asked.json()).toMatchObject({ active: true });
+    await counted.about("/revoke", client, access_token);
+    expect(calls).toEqual({ family: 0, kvRead: 2, kvWrite: 0 });
+  });
+
+  it("leaves no login behind: the subject has none", async () => {
+    const client = await makeClient();
+    await expectTokens(await ask(client));
+    const path = `/subjects/${client.client_id}/grants`;
+    expect(await server.expectAdmin("GET", path)).toEqual({ grants: [] });
+  });
+});
+
+describe("introspection", () => {
+  const audience = "https://api.example.com";
+
+  it("tells the client itself, and a resource server with the audience, and nobody else", async () => {
+    const client = await makeClient({ scope: "read", resources: [audience] });
+    const resourceServer = await server.makeClient({
+      resource_server: audience,
+    });
+    const other = await makeClient({ resources: [audience] });
+    const { access_token } = await expectTokens(
+      await ask(client, [["resource", audience]]),
+    );
+    const all = {
+      ...decodeJwt(access_token),
+      active: true,
+      token_type: "Bearer",
+    };
+    expect(all).toMatchObject({ sub: client.client_id, scope: "read" });
+    expect(await introspect(client, access_token)).toEqual(all);
+    expect(await introspect(resourceServer, access_token)).toEqual(all);
+    expect(await introspect(other, access_token)).toEqual(inactive);
+    const plain = await expectTokens(await ask(client));
+    expect(await introspect(resourceServer, plain.access_token)).toEqual(
+      inactive,
+    );
+  });
+
+  it("says inactive once the client is deleted", async () => {
+    const client = await makeClient({ resources: [audience] });
+    const resourceServer = await server.makeClient({
+      resource_server: audience,
+    });
+    const { access_token } = await expectTokens(
+      await ask(client, [["resource", audience]]),
+    );
+    expect(await introspect(resourceServer, access_token)).toMatchObject({
+      active: true,
+    });
+    await server.expectAdmin("DELETE", `/clients/${client.client_id}`);
+    expect(await introspect(resourceServer, access_token)).toEqual(inactive);
+  });
+
+  it("says inactive once it has expired", async () => {
+    const client = await makeClient({ access_token_ttl: "PT1M" });
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
+    const start = Math.floor(Date.now() / 1000);
+    const { access_token } = await expectTokens(await ask(client));
+    vi.setSystemTime((start + 59) * 1000);
+    expect(await introspect(client, access_token)).toMatchObject({
+      active: true,
+    });
+    vi.setSystemTime((start + 60) * 1000);
+    expect(await introspect(client, access_token)).toEqual(inactive);
+  });
+});
+
+describe("revocation", () => {
+  it("of one's own is unsupported_token_type (RFC 7009 section 2.2.1), and it stays good", async () => {
+    const client = await makeClient();
+    const { access_token } = await expectTokens(await ask(client));
+    const response = await server.about("/revoke", client, access_token);
+    expect(await refusal(response)).toEqual([400, "unsupported_token_type"]);
+    expect(await introspect(client, access_token)).toMatchObject({
+      active: true,
+    });
+  });
+
+  it("of another client's is invalid_grant", async () => {
+    const [client, other] = [await makeClient(), await makeClient()];
+    const { access_token } = await expectTokens(await ask(client));
+    const response = await server.about("/revoke", other, access_token);
+    expect(await refusal(response)).toEqual([400, "invalid_grant"]);
+  });
+});
