@@ -1,4 +1,5 @@
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import {
   existsSync,
   mkdirSync,
@@ -9,7 +10,14 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import {
+  afterAll,
+  beforeAll,
+  describe,
+  expect,
+  it,
+  onTestFinished,
+} from "vitest";
 import { LocalServer } from "../src/cli/local-server.ts";
 
 /** What the README tells a newcomer to paste works as it stands. */
@@ -76,6 +84,48 @@ describe("README", () => {
       "token_type",
     ]);
     expect(second).toMatchObject({ error: "invalid_grant" });
+  });
+
+  it("signs a person in by the app that it gives, and refreshes", async () => {
+    const [register = ""] = blocks("A sign-in of your own", "sh");
+    await shell(register);
+    const [code = ""] = blocks("A sign-in of your own", "js");
+    expect(code).toContain('"http://localhost:8787"');
+    const folder = mkdtempSync(join(root, ".wrangler/readme-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const file = join(folder, "app.mjs");
+    writeFileSync(file, code.replace("http://localhost:8787", server.url));
+    const app = spawn(process.execPath, [file]);
+    onTestFinished(() => void app.kill());
+    let output = "";
+    for (const stream of [app.stdout, app.stderr])
+      stream.setEncoding("utf8").on("data", (text: string) => (output += text));
+    const ended = once(app, "close");
+
+    const opened = new Promise<string>((resolve) => {
+      app.stdout.on("data", () => {
+        const url = /^Open (\S+)\n/.exec(output)?.[1];
+        if (url !== undefined) resolve(url);
+      });
+    });
+    const late = ended.then(() => Promise.reject(new Error(output)));
+    const url = await Promise.race([opened, late]);
+    const page = await fetch(url);
+    expect(await page.text()).toContain("Sign in to Notes");
+    const request = new URL(page.url).searchParams.get("request") ?? "";
+    const body = new URLSearchParams([
+      ["request", request],
+      ["subject", "alice"],
+      ["scope", "read"],
+      ["scope", "write"],
+      ["answer", "allow"],
+    ]);
+    const signIn = new URL("/dev/login", server.url);
+    const answered = await fetch(signIn, { method: "POST", body });
+    expect(await answered.text()).toContain("Signed in");
+    expect(await ended).toEqual([0, null]);
+    const tokens = output.match(/refresh_token: '(baton_rt_[^']+)'/g);
+    expect(new Set(tokens).size).toBe(2);
   });
 
   it("verifies an access token by the lines that it gives, and refuses an altered one", async () => {

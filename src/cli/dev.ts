@@ -99,7 +99,8 @@ async function greet(port: number): Promise<void> {
 
   const where = port === DEFAULT_PORT ? "" : ` --url ${url}`;
   say(`
-Baton serves at ${url}. In another terminal:
+Baton serves at ${url}. Apps send people to ${url}/authorize, and
+anybody signs in as anybody there: this server is for development. In another terminal:
   npm run baton --${where} scopes put read "Read your notes"
   npm run baton --${where} clients create --id web --scope read
   npm run baton --${where} grants create --client web --subject alice

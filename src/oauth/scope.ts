@@ -1,4 +1,3 @@
-import type { Client, ScopeCatalogue } from "./entities.ts";
 import type { Reason } from "./errors.ts";
 
 /** RFC 6749 section 3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E ). */
@@ -23,8 +22,8 @@ export function scopeSet(scope: string): string[] {
 
 /** The scopes that a client may have today: those of its record that the catalogue still has. */
 export function allowedScopes(
-  { scope }: Pick<Client, "scope">,
-  catalogue: ScopeCatalogue,
+  { scope }: { scope: string },
+  catalogue: object,
 ): string[] {
   return scopeSet(scope).filter((name) => Object.hasOwn(catalogue, name));
 }

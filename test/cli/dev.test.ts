@@ -46,7 +46,11 @@ describe("npm run dev", () => {
     expect(await metadata.json()).toMatchObject({
       issuer: url,
       token_endpoint: `${url}/access_token`,
+      authorization_endpoint: `${url}/authorize`,
     });
+    // A page that says what is wrong, because nothing has led here.
+    const signIn = await fetch(`${url}/dev/login`);
+    expect(signIn.headers.get("Content-Type")).toMatch(/^text\/html/);
     expect(
       await run("baton", ["--url", url, "scopes", "put", "read", "Read"], {
         directory,
