@@ -56,6 +56,7 @@ export async function open(
 > {
   if (sealed.length > MOST_SEALED_CHARACTERS) return "malformed";
   try {
+    if (!sealed.split(".").every(isCanonical)) return "malformed";
     const { payload } = await jwtDecrypt(
       sealed,
       ({ kid }) => {
@@ -85,6 +86,11 @@ export async function open(
       return "malformed";
     throw error;
   }
+}
+
+/** Unused bits, padding and white space would be a second spelling of the same thing. */
+function isCanonical(part: string): boolean {
+  return base64url.encode(base64url.decode(part)) === part;
 }
 
 function nameOf({ id }: TokenKey): string {

@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { base64url } from "jose";
 import { beforeAll, describe, expect, it } from "vitest";
+import { apply, changeOf, hostile } from "./arbitraries.ts";
 import { countingBindings } from "../support/counting.ts";
 import {
   basic,
@@ -21,35 +22,6 @@ beforeAll(async () => {
   client = await server.makeClient({ scope: "read" });
 });
 
-/** Strings that parsers stumble over, and any others. */
-const hostile = fc.oneof(
-  fc.string({ unit: "binary", maxLength: 60 }),
-  fc.string({ unit: "grapheme", maxLength: 60 }),
-  fc.constantFrom(
-    "",
-    " ",
-    "\0",
-    "%",
-    "%zz",
-    "%00",
-    "+",
-    "&",
-    "=",
-    "null",
-    "undefined",
-    "__proto__",
-  ),
-  fc.constantFrom(
-    "refresh_token",
-    "password",
-    "read",
-    "read  read",
-    "constructor",
-    "../../x",
-  ),
-  fc.integer({ min: 1, max: 3000 }).map((length) => "x".repeat(length)),
-);
-
 const names = fc.oneof(
   {
     weight: 5,
@@ -65,21 +37,7 @@ const names = fc.oneof(
   { weight: 1, arbitrary: hostile },
 );
 
-/** What is done to a good request: a parameter is replaced, added, doubled or taken away. */
-const change = fc.oneof(
-  fc.record({ kind: fc.constant("set" as const), name: names, value: hostile }),
-  fc.record({ kind: fc.constant("add" as const), name: names, value: hostile }),
-  fc.record({
-    kind: fc.constant("double" as const),
-    name: names,
-    value: fc.constant(""),
-  }),
-  fc.record({
-    kind: fc.constant("drop" as const),
-    name: names,
-    value: fc.constant(""),
-  }),
-);
+const change = changeOf(names);
 
 const request = fc.record({
   changes: fc.array(change, { minLength: 1, maxLength: 4 }),
@@ -121,16 +79,6 @@ const request = fc.record({
     { weight: 1, arbitrary: fc.uint8Array({ maxLength: 200 }) },
   ),
 });
-
-function apply(
-  form: URLSearchParams,
-  { kind, name, value }: { kind: string; name: string; value: string },
-) {
-  if (kind === "set") form.set(name, value);
-  else if (kind === "add") form.append(name, value);
-  else if (kind === "double") form.append(name, form.get(name) ?? "x");
-  else form.delete(name);
-}
 
 describe("the token endpoint", () => {
   it(`answers ${RUNS} malformed requests without a 5xx, and no refusal consumes the token`, async () => {

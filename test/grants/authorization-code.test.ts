@@ -242,6 +242,31 @@ describe("what a code is bound to", () => {
   });
 });
 
+describe("a second spelling of a code", () => {
+  it.each([1, 4])(
+    "is not the code: unused bits, padding, white space (segment %i)",
+    async (segment) => {
+      const client = await makeWebClient();
+      const code = await obtainCode(client);
+      const parts = code.split(".");
+      const part = parts[segment] ?? "";
+      const alphabet =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+      const last = alphabet.indexOf(part.at(-1) ?? "");
+      // 40 and 16 bytes leave four bits of their last character unused.
+      const respelled = part.slice(0, -1) + alphabet[last ^ 1];
+      for (const spelling of [respelled, `${part}=`, `${part} `, `\t${part}`]) {
+        const other = parts.with(segment, spelling).join(".");
+        expect(await refusal(await redeem(client, other))).toEqual([
+          400,
+          "invalid_grant",
+        ]);
+      }
+      expect((await redeem(client, code)).status).toBe(200);
+    },
+  );
+});
+
 describe("a code is good once", () => {
   it("the second redemption is refused, and ends what the first one gave", async () => {
     const client = await makeWebClient();

@@ -1,0 +1,173 @@
+import * as fc from "fast-check";
+import { beforeAll, describe, expect, it } from "vitest";
+import {
+  authorizationQuery,
+  expectTokens,
+  LOGIN_URL,
+  makeWebClient,
+  obtainCode,
+  redeem,
+  REDIRECT_URI,
+  requestAtLogin,
+} from "../support/authorization.ts";
+import { countingBindings } from "../support/counting.ts";
+import { server, serverWith, type TestClient } from "../support/server.ts";
+import { apply, changeOf, hostile } from "./arbitraries.ts";
+
+/** Whatever is sent: no 5xx, no redirect to where nobody registered, no code and no request forged. */
+
+const RUNS = 1000;
+
+let client: TestClient;
+
+beforeAll(async () => {
+  await server.makeScopes("read");
+  client = await makeWebClient({
+    scope: "read",
+    resources: ["https://api.example.com"],
+  });
+});
+
+const names = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.constantFrom(
+      "response_type",
+      "response_mode",
+      "client_id",
+      "redirect_uri",
+      "scope",
+      "state",
+      "code_challenge",
+      "code_challenge_method",
+      "resource",
+      "login_hint",
+    ),
+  },
+  { weight: 1, arbitrary: hostile },
+);
+
+/** A redirect URI that begins as the registered one does, or ends so, or has something in between. */
+const lookalike = fc
+  .tuple(fc.nat(REDIRECT_URI.length), hostile, fc.nat(3))
+  .map(
+    ([at, text, cut]) =>
+      REDIRECT_URI.slice(0, at) + text + REDIRECT_URI.slice(at + cut),
+  );
+
+describe("the authorization endpoint", () => {
+  it(`answers ${RUNS} malformed requests by a page, or by a redirect to the login or the registered URI`, async () => {
+    const { calls, bindings } = countingBindings();
+    const counted = serverWith(bindings);
+    const outcomes: Record<string, number> = {};
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(changeOf(names), { minLength: 1, maxLength: 4 }),
+        fc.option(lookalike, { freq: 4, nil: undefined }),
+        async (changes, redirect_uri) => {
+          const query = new URLSearchParams(authorizationQuery(client));
+          for (const change of changes) apply(query, change);
+          if (redirect_uri !== undefined)
+            query.set("redirect_uri", redirect_uri.toWellFormed());
+          const response = await counted.http(
+            `/authorize?${query.toString()}`,
+            { redirect: "manual" },
+          );
+          const target = response.headers.get("Location");
+          const outcome = `${response.status} ${target === null ? "page" : target.replace(/[?].*/s, "")}`;
+          outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
+          if (response.status === 400) {
+            expect(target).toBeNull();
+            expect(response.headers.get("Content-Security-Policy")).toContain(
+              "frame-ancestors 'none'",
+            );
+            return;
+          }
+          expect(response.status).toBe(303);
+          const { searchParams, hash } = new URL(target ?? "");
+          expect(hash).toBe("");
+          if (target?.startsWith(`${LOGIN_URL}?request=`)) return;
+          expect(target?.startsWith(`${REDIRECT_URI}?error=`)).toBe(true);
+          // The state is there once and as it was, or not at all.
+          const [state, ...others] = query
+            .getAll("state")
+            .filter((value) => value !== "");
+          const expected =
+            state === undefined || others.length > 0 ? [] : [state];
+          expect(searchParams.getAll("state")).toEqual(expected);
+          expect(searchParams.getAll("iss")).toEqual([
+            "https://auth.example.com",
+          ]);
+          expect(searchParams.get("error_description")).toMatch(
+            /^[\x20-\x7e]+$/,
+          );
+        },
+      ),
+      { numRuns: RUNS },
+    );
+    // All three ways are taken: the fuzz reaches beyond the first check.
+    expect(Object.keys(outcomes).toSorted()).toEqual(
+      ["303 " + REDIRECT_URI, "303 " + LOGIN_URL, "400 page"].toSorted(),
+    );
+    expect(calls.family).toBe(0);
+    expect(calls.kvWrite).toBe(0);
+  });
+});
+
+/** A string with one or two characters replaced, cut out or put in. */
+const alteration = fc.array(
+  fc.record({
+    at: fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true }),
+    cut: fc.nat(2),
+    put: fc.oneof(fc.constantFrom("", ".", "A", "_", "-", "=", "/"), hostile),
+  }),
+  { minLength: 1, maxLength: 2 },
+);
+
+function alter(
+  text: string,
+  alterations: { at: number; cut: number; put: string }[],
+): string {
+  return alterations
+    .reduce((altered, { at, cut, put }) => {
+      const position = Math.floor(at * altered.length);
+      return altered.slice(0, position) + put + altered.slice(position + cut);
+    }, text)
+    .toWellFormed();
+}
+
+describe("what is sealed", () => {
+  it(`${RUNS} altered codes make no family, and leave the code good`, async () => {
+    const { calls, bindings } = countingBindings();
+    const counted = serverWith(bindings);
+    const code = await obtainCode(client);
+    await fc.assert(
+      fc.asyncProperty(alteration, async (alterations) => {
+        const altered = alter(code, alterations);
+        fc.pre(altered !== code);
+        const response = await redeem(client, altered, {}, counted);
+        expect(response.status).toBe(400);
+      }),
+      { numRuns: RUNS },
+    );
+    expect(calls.family).toBe(0);
+    await expectTokens(await redeem(client, code));
+  });
+
+  it(`${RUNS} altered requests get no code`, async () => {
+    const request = await requestAtLogin(client);
+    await fc.assert(
+      fc.asyncProperty(alteration, async (alterations) => {
+        const altered = alter(request, alterations);
+        fc.pre(altered !== request);
+        const response = await server.admin("POST", "/authorizations", {
+          request: altered,
+          subject: "mallory",
+        });
+        expect(response.status).toBe(400);
+        expect(await response.json()).toHaveProperty("fields.request");
+      }),
+      { numRuns: RUNS },
+    );
+  });
+});
