@@ -2,14 +2,16 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 import { z } from "zod";
 import { connect } from "./connect.ts";
 import {
-  type AuthorizationDescription,
   decideAuthorization,
   type Decision,
   decision,
+} from "./oauth/decide-authorization.ts";
+import {
+  type AuthorizationDescription,
   describeAuthorization,
-  sealedRequest,
-} from "./oauth/authorization.ts";
+} from "./oauth/describe-authorization.ts";
 import { invalidFields, OAuthError } from "./oauth/errors.ts";
+import { sealedRequest } from "./oauth/pending-authorization.ts";
 import { RequestLog } from "./oauth/request-log.ts";
 import type { Server } from "./oauth/server.ts";
 

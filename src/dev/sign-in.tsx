@@ -2,11 +2,11 @@ import type { Context } from "hono";
 import { redirect } from "../endpoints/authorization.ts";
 import { type AppEnv, type Endpoint, now } from "../endpoints/endpoint.ts";
 import { page, refusalPage } from "../endpoints/page.ts";
+import { decideAuthorization } from "../oauth/decide-authorization.ts";
 import {
   type AuthorizationDescription,
-  decideAuthorization,
   describeAuthorization,
-} from "../oauth/authorization.ts";
+} from "../oauth/describe-authorization.ts";
 import { type Parameters, readForm } from "../oauth/parameters.ts";
 import { isLoopback } from "../oauth/redirect-uri.ts";
 import type { Settings } from "../oauth/server.ts";

@@ -1,15 +1,15 @@
 import type { Context } from "hono";
-import { answerTo } from "../oauth/authorization.ts";
 import {
   checkAuthorizationRequest,
-  findRecipient,
   responseModes,
   responseTypes,
   sealAuthorizationRequest,
 } from "../oauth/authorization-request.ts";
+import { answerTo } from "../oauth/authorization-response.ts";
 import { OAuthError } from "../oauth/errors.ts";
 import { Parameters } from "../oauth/parameters.ts";
 import { codeChallengeMethods } from "../oauth/pkce.ts";
+import { findRecipient } from "../oauth/recipient.ts";
 import { withParameters } from "../oauth/redirect-uri.ts";
 import { type AppEnv, type Endpoint, now } from "./endpoint.ts";
 import { refusalPage } from "./page.ts";

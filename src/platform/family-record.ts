@@ -5,6 +5,7 @@ import type {
   FamilyKey,
   NewFamily,
   Redemption,
+  Reuse,
 } from "../oauth/repositories.ts";
 import { finalizeResources } from "../oauth/resource.ts";
 import { finalizeScopes } from "../oauth/scope.ts";
@@ -83,6 +84,21 @@ export function isRetry(
   // A window of no length is none, also where the clocks of two locations differ by a second.
   const open = closes > family.last_used_at && now < closes;
   return open ? "window" : "late";
+}
+
+/** How a used token came back, for the log. */
+export function describeReuse(
+  family: LivingFamily,
+  { generation, now }: ExchangeAttempt,
+): Reuse {
+  return {
+    generation,
+    newest_generation: family.generation,
+    seconds_since_exchange: now - family.last_used_at,
+    // Nobody has used the successor: the client may never have got it. Otherwise somebody goes on with
+    // it, and somebody else came back with this one.
+    looks_like: family.generation - generation === 1 ? "late_retry" : "theft",
+  };
 }
 
 /** What an attempt may have of the family: its verdict on scopes, then on resources. */

@@ -11,6 +11,7 @@ import type {
 } from "../oauth/repositories.ts";
 import { CLOCKS_DIFFER } from "./clocks.ts";
 import {
+  describeReuse,
   ended,
   type EndedFamily,
   finalizeGrant,
@@ -204,19 +205,8 @@ export class TokenFamily extends DurableObject<Env> {
     attempt: ExchangeAttempt,
   ): Promise<ExchangeResult> {
     await this.#end(family);
-    const behind = family.generation - attempt.generation;
-    return {
-      outcome: "refused",
-      reason: "refresh_token_reused",
-      reuse: {
-        generation: attempt.generation,
-        newest_generation: family.generation,
-        seconds_since_exchange: attempt.now - family.last_used_at,
-        // Nobody has used the successor: the client may never have got it. Otherwise somebody goes
-        // on with it, and somebody else came back with this one.
-        looks_like: behind === 1 ? "late_retry" : "theft",
-      },
-    };
+    const reuse = describeReuse(family, attempt);
+    return { outcome: "refused", reason: "refresh_token_reused", reuse };
   }
 
   /** From here on no token of the family is good; the alarm does the rest, and tries until it can. */

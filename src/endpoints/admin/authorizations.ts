@@ -1,11 +1,11 @@
 import { z } from "@hono/zod-openapi";
+import { clientId, scopeName, timestamp } from "../../oauth/client-metadata.ts";
 import {
   decideAuthorization,
   decision,
-  describeAuthorization,
-  sealedRequest,
-} from "../../oauth/authorization.ts";
-import { clientId, scopeName, timestamp } from "../../oauth/client-metadata.ts";
+} from "../../oauth/decide-authorization.ts";
+import { describeAuthorization } from "../../oauth/describe-authorization.ts";
+import { sealedRequest } from "../../oauth/pending-authorization.ts";
 import { now } from "../endpoint.ts";
 import { type AdminApi, adminRoute, json } from "./api.ts";
 

@@ -1,0 +1,73 @@
+import { z } from "zod";
+import {
+  type AuthorizationRequest,
+  openAuthorizationRequest,
+} from "./authorization-request.ts";
+import type { Seconds } from "./duration.ts";
+import type { Client } from "./entities.ts";
+import { fieldError, type OAuthError } from "./errors.ts";
+import { isRegistered } from "./redirect-uri.ts";
+import { MOST_SEALED_CHARACTERS } from "./sealed.ts";
+import type { Server } from "./server.ts";
+
+/** An authorization request on its way through the login, which has it sealed and brings it back. */
+
+export const sealedRequest = z
+  .string()
+  .min(1)
+  .max(MOST_SEALED_CHARACTERS)
+  .meta({
+    description:
+      "The parameter `request` with which the browser came to LOGIN_URL, as it is.",
+  });
+
+/**
+ * Opens a request for the login, if its client may still ask for that.
+ *
+ * @throws OAuthError `authorization_request_…`, which names the field `request`
+ */
+export async function openForDecision(
+  server: Server,
+  sealed: string,
+  now: Seconds,
+): Promise<{
+  request: AuthorizationRequest;
+  client: Client;
+  expires_at: Seconds;
+}> {
+  const opened = await openAuthorizationRequest(server, sealed, now);
+  if (typeof opened === "string") throw notGood(opened);
+  const { request, expires_at } = opened;
+  const { client_id } = request;
+  const { clients } = server;
+  // The isolate that checked the request may have known a newer record than this one does.
+  const client =
+    stillMayAsk(await clients.find(client_id), request) ??
+    stillMayAsk(await clients.findAgain(client_id), request);
+  if (!client) throw notGood("outdated");
+  return { request, client, expires_at };
+}
+
+const problems = {
+  malformed: "is not one that this server has made",
+  forged: "is not one that this server has made",
+  expired: "has expired: the person has to start again at the app",
+  outdated: "is not what its client may ask for any more",
+} as const;
+
+function notGood(what: keyof typeof problems): OAuthError {
+  const reason = `authorization_request_${what}` as const;
+  return fieldError("request", problems[what], reason);
+}
+
+/** The client of a request, if it is the same one and may still ask for that. */
+function stillMayAsk(
+  client: Client | undefined,
+  { client_issued_at, redirect_uri }: AuthorizationRequest,
+): Client | undefined {
+  const stands =
+    client?.client_id_issued_at === client_issued_at &&
+    client.grant_types.includes("authorization_code") &&
+    isRegistered(redirect_uri, client.redirect_uris);
+  return stands ? client : undefined;
+}
