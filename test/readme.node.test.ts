@@ -158,6 +158,24 @@ describe("README", () => {
     );
   });
 
+  it("binds a login as the example of one is bound, and calls methods that there are", () => {
+    const heading = "Sign people in with your own login";
+    const [binding = ""] = blocks(heading, "toml");
+    expect(binding).toContain('entrypoint = "Admin"');
+    const example = readFileSync(
+      join(root, "test/login/wrangler.toml"),
+      "utf8",
+    );
+    expect(example).toContain(binding);
+    const [calls = ""] = blocks(heading, "ts");
+    const methods = [...calls.matchAll(/env\.BATON\.(\w+)/g)].map(
+      (match) => match[1],
+    );
+    expect(methods.length).toBeGreaterThan(1);
+    const rpc = readFileSync(join(root, "src/rpc.ts"), "utf8");
+    for (const method of methods) expect(rpc).toContain(`  ${method}(`);
+  });
+
   it("names only commands, files and variables that are there", () => {
     const { scripts } = JSON.parse(
       readFileSync(join(root, "package.json"), "utf8"),

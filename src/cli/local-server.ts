@@ -58,7 +58,6 @@ export class LocalServer {
 
   #spawn(): ChildProcess {
     const options = [
-      ["--inspector-port", "0"],
       ["--show-interactive-dev-session", "false"],
       ["--persist-to", this.#inside("state")],
       ["--config", join(projectDirectory, "wrangler.toml")],

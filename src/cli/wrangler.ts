@@ -3,6 +3,7 @@ import {
   spawn,
   type SpawnOptions,
 } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { constants } from "node:os";
@@ -124,18 +125,25 @@ export async function assertPortIsFree(port: number): Promise<void> {
   }
 }
 
-/** A port that nothing else uses at the moment. */
-export function freePort(): Promise<number> {
-  return listenOnce(0, "127.0.0.1");
+/**
+ * A port that nothing else uses, and that stays so until a server opens it some seconds later: not one
+ * of those that a system hands to whoever asks for any (Linux from 32768 on, others from 49152), as
+ * wrangler does several times while it starts.
+ *
+ * @param but a port that is spoken for
+ */
+export async function freePort(but?: number): Promise<number> {
+  const port = randomInt(10_000, 30_000);
+  if (port === but) return freePort(but);
+  return assertPortIsFree(port).then(
+    () => port,
+    () => freePort(but),
+  );
 }
 
-async function listenOnce(port: number, host: string): Promise<number> {
+async function listenOnce(port: number, host: string): Promise<void> {
   const server = createServer().listen(port, host);
   await once(server, "listening");
-  const address = server.address();
   server.close();
   await once(server, "close");
-  if (typeof address !== "object" || address === null)
-    throw new TypeError("a TCP server has an address with a port");
-  return address.port;
 }

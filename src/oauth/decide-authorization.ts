@@ -8,9 +8,15 @@ import { allowedScopes, finalizeScopes, requestedGrantScope } from "./scope.ts";
 import type { Server } from "./server.ts";
 import { subject } from "./subject.ts";
 
-/** What a login may say instead of who has signed in (RFC 6749 section 4.1.2.1). */
+/**
+ * What a login may say instead of who has signed in: RFC 6749 section 4.1.2.1, and for a `prompt` that
+ * forbids to ask, OpenID Connect Core section 3.1.2.6.
+ */
 const decisionErrors = [
   "access_denied",
+  "login_required",
+  "interaction_required",
+  "consent_required",
   "temporarily_unavailable",
   "server_error",
 ] as const;

@@ -24,11 +24,10 @@ function surroundings() {
   };
 }
 
-/** Up on a free port. Another server that starts at the same time may want the usual inspector port. */
+/** Up on a free port. */
 async function startDev(surroundings: Surroundings) {
   const port = await freePort();
-  const options = ["--port", String(port), "--inspector-port", "0"];
-  const dev = start("dev", options, surroundings);
+  const dev = start("dev", ["--port", String(port)], surroundings);
   await dev.says("--subject alice\n");
   return { ...dev, url: `http://localhost:${port}` };
 }
@@ -108,8 +107,7 @@ describe("npm run dev", () => {
       envLines({ ...freshSecrets(), ENCRYPTION_KEY: "short" }),
     );
     const port = String(await freePort());
-    const options = ["--port", port, "--inspector-port", "0"];
-    const dev = start("dev", [...options, "--env-file", envFile], {
+    const dev = start("dev", ["--port", port, "--env-file", envFile], {
       directory,
       env,
     });

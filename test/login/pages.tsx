@@ -1,0 +1,105 @@
+/** @jsxImportSource hono/jsx */
+import { html } from "hono/html";
+import type { PropsWithChildren } from "hono/jsx";
+import type { AuthorizationDescription } from "../../src/oauth/describe-authorization.ts";
+
+/** What people see. No scripts; everything that is put in is escaped by JSX. */
+
+const style = `
+:root { color-scheme: light dark }
+body { max-width: 26rem; margin: 2rem auto; padding: 0 1rem; font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: anywhere }
+label { display: block; margin: .5rem 0 }
+input:not([type=checkbox]) { display: block; width: 100%; box-sizing: border-box }
+input, button { font: inherit; padding: .4rem }
+button { margin: 1rem 1rem 0 0; padding: .4rem 1.5rem }
+[role=alert] { font-weight: bold }
+`;
+
+type PageProps = PropsWithChildren<{ title: string; nonce: string }>;
+
+export function Page({ title, nonce, children }: PageProps) {
+  return html`<!doctype html>${(
+      <html lang="en">
+        <head>
+          <meta charset="utf-8" />
+          <meta name="viewport" content="width=device-width, initial-scale=1" />
+          <meta name="robots" content="noindex" />
+          <title>{title}</title>
+          <style nonce={nonce}>{style}</style>
+        </head>
+        <body>
+          <h1>{title}</h1>
+          {children}
+        </body>
+      </html>
+    )}`;
+}
+
+export interface SignInProps {
+  /** What the browser came with, for the way back. */
+  request: string;
+  /** What Baton says that it means. */
+  asked: AuthorizationDescription;
+  username: string;
+  /** The scopes that the person has ticked; at first all are. */
+  ticked?: string[];
+  problem?: string;
+}
+
+export function SignInForm(props: SignInProps) {
+  const { request, asked, username, ticked, problem } = props;
+  const { client_id, client_name = client_id, redirect_uri, scopes } = asked;
+  return (
+    <form method="post" action="/">
+      <input type="hidden" name="request" value={request} />
+      {problem && <p role="alert">{problem}</p>}
+      <label>
+        User name
+        <input
+          name="username"
+          value={username}
+          autocomplete="username"
+          autocapitalize="none"
+          required
+        />
+      </label>
+      <label>
+        Password
+        <input
+          name="password"
+          type="password"
+          autocomplete="current-password"
+          required
+        />
+      </label>
+      <fieldset>
+        <legend>{client_name} asks to</legend>
+        {scopes.map(({ scope, description }) => (
+          <label>
+            <input
+              type="checkbox"
+              name="scope"
+              value={scope}
+              checked={ticked?.includes(scope) ?? true}
+            />{" "}
+            {description}
+          </label>
+        ))}
+        {scopes.length === 0 && <p>know who you are, and nothing else</p>}
+      </fieldset>
+      <button name="answer" value="allow">
+        Allow
+      </button>
+      <button name="answer" value="deny" formnovalidate>
+        Deny
+      </button>
+      <p>Either way you go back to {destination(redirect_uri)}.</p>
+    </form>
+  );
+}
+
+/** What says whose a redirect URI is: the host; for an app with a scheme of its own, that scheme. */
+function destination(redirectUri: string): string {
+  const { host, protocol } = new URL(redirectUri);
+  return host || protocol;
+}

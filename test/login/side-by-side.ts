@@ -1,0 +1,128 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { envLines, freshSecrets } from "../../src/cli/dev-vars.ts";
+import {
+  freePort,
+  localUrl,
+  projectDirectory,
+  whenListening,
+} from "../../src/cli/wrangler.ts";
+
+/** The script itself: a signal then reaches it without a shell between. */
+const wranglerScript = join(
+  dirname(createRequire(import.meta.url).resolve("wrangler/package.json")),
+  "bin/wrangler.js",
+);
+
+/**
+ * Baton and the example login, each in a `wrangler dev` of its own, as on a developer's machine: they
+ * find each other by wrangler's registry. State, secrets and registry are thrown away at the end.
+ */
+export class SideBySide {
+  readonly baton: string;
+  readonly login: string;
+  readonly secrets = freshSecrets();
+  /** What both have written so far. */
+  output = "";
+  readonly #directory = mkdtempSync(join(tmpdir(), "baton-login-"));
+  readonly #processes: ChildProcess[] = [];
+
+  /** Only chooses the ports; `start` starts both. */
+  static async prepare(): Promise<SideBySide> {
+    const port = await freePort();
+    return new SideBySide(port, await freePort(port));
+  }
+
+  private constructor(batonPort: number, loginPort: number) {
+    this.baton = localUrl(batonPort);
+    this.login = localUrl(loginPort);
+    process.once("exit", this.#cleanUp);
+  }
+
+  /** Resolves when both are up and connected. */
+  async start(): Promise<void> {
+    mkdirSync(this.#inside("tmp"));
+    writeFileSync(this.#inside("secrets.env"), envLines(this.secrets), {
+      mode: 0o600,
+    });
+    await this.#dev(this.baton, "wrangler.toml", "src/index.ts", [
+      ["--var", `ISSUER:${this.baton}`, `LOGIN_URL:${this.login}/`],
+      ["--env-file", this.#inside("secrets.env")],
+    ]);
+    // Second: what is in the registry when a Worker starts is connected when that Worker is up.
+    const entry = "test/login/index.tsx";
+    await this.#dev(this.login, "test/login/wrangler.toml", entry);
+  }
+
+  #inside(name: string): string {
+    return join(this.#directory, name);
+  }
+
+  async #dev(
+    url: string,
+    config: string,
+    entry: string,
+    more: string[][] = [],
+  ): Promise<void> {
+    const { port } = new URL(url);
+    const command = [
+      [wranglerScript, "dev", join(projectDirectory, entry)],
+      ["--config", join(projectDirectory, config)],
+      ["--port", port],
+      ["--show-interactive-dev-session", "false"],
+      ["--persist-to", this.#inside(`state-${port}`)],
+      ...more,
+    ];
+    const wrangler = spawn(process.execPath, command.flat(), {
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
+      // Where wrangler puts its build.
+      cwd: this.#directory,
+      // A process group of its own, so that all of it can be ended.
+      detached: true,
+      env: {
+        ...process.env,
+        TMPDIR: this.#inside("tmp"),
+        WRANGLER_SEND_METRICS: "false",
+        WRANGLER_HIDE_BANNER: "true",
+        WRANGLER_CACHE_DIR: this.#inside("cache"),
+        WRANGLER_LOG_PATH: this.#inside("logs"),
+        WRANGLER_REGISTRY_PATH: this.#inside("registry"),
+      },
+    });
+    this.#processes.push(wrangler);
+    for (const stream of [wrangler.stdout, wrangler.stderr]) {
+      stream?.setEncoding("utf8").on("data", (text: string) => {
+        this.output += text;
+      });
+    }
+    await whenListening(wrangler).catch((cause: unknown) => {
+      throw new Error(this.output, { cause });
+    });
+  }
+
+  /** Ends both at once: nothing of them is kept. */
+  async stop(): Promise<void> {
+    const gone = this.#processes
+      .filter(({ exitCode, signalCode }) => (exitCode ?? signalCode) === null)
+      .map((wrangler) => once(wrangler, "close"));
+    this.#cleanUp();
+    await Promise.all(gone);
+    process.off("exit", this.#cleanUp);
+  }
+
+  /** Synchronous, because nothing else has a chance when the process ends. */
+  readonly #cleanUp = (): void => {
+    for (const { pid } of this.#processes) {
+      try {
+        if (pid !== undefined) process.kill(-pid, "SIGKILL");
+      } catch {
+        // The group is gone already.
+      }
+    }
+    rmSync(this.#directory, { recursive: true, force: true, maxRetries: 20 });
+  };
+}
