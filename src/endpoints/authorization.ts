@@ -14,11 +14,10 @@ import { withParameters } from "../oauth/redirect-uri.ts";
 import { type AppEnv, type Endpoint, now } from "./endpoint.ts";
 import { refusalPage } from "./page.ts";
 
-/**
- * How long the query may be: all of it goes on to the login, sealed and a third longer, and servers
- * take some 8,000 characters in a URL (RFC 9110 section 4.1).
- */
+/** How long the query may be, encoded as a browser does it: most of it comes back to the client. */
 const MOST_QUERY_CHARACTERS = 4096;
+/** What every server takes in a URL (RFC 9110 section 4.1), the login's as well. */
+const MOST_URL_CHARACTERS = 8000;
 
 /**
  * The authorization endpoint (RFC 6749 section 3.1): checks what a client asks for and sends the
@@ -42,13 +41,10 @@ export const authorizationEndpoint: Endpoint = {
   async respond(c) {
     const { log } = c.var;
     const server = await c.var.connect();
-    const { search } = new URL(c.req.url);
-    if (search.length > MOST_QUERY_CHARACTERS) {
-      throw new OAuthError("authorization_request_too_long", {
-        subject: String(MOST_QUERY_CHARACTERS),
-      });
-    }
-    const parameters = new Parameters(new URLSearchParams(search));
+    const query = new URLSearchParams(new URL(c.req.url).search);
+    if (query.toString().length > MOST_QUERY_CHARACTERS)
+      throw tooLong(`its parameters take over ${MOST_QUERY_CHARACTERS}`);
+    const parameters = new Parameters(query);
     const recipient = await log.measure("client", () =>
       findRecipient(server, parameters),
     );
@@ -67,10 +63,14 @@ export const authorizationEndpoint: Endpoint = {
       checkAuthorizationRequest(server, recipient, parameters),
     );
     const sealed = await sealAuthorizationRequest(server, request, now());
-    return redirect(
-      c,
-      withParameters(server.settings.login_url!, { request: sealed }),
-    );
+    const login = withParameters(server.settings.login_url!, {
+      request: sealed,
+    });
+    if (login.length > MOST_URL_CHARACTERS)
+      throw tooLong(
+        `sealed, for the login, it takes over ${MOST_URL_CHARACTERS}`,
+      );
+    return redirect(c, login);
   },
 
   refuse(c, refusal) {
@@ -79,6 +79,11 @@ export const authorizationEndpoint: Endpoint = {
     return redirect(c, answer(refusal.toJSON()));
   },
 };
+
+function tooLong(what: string): OAuthError {
+  const subject = `${what} characters`;
+  return new OAuthError("authorization_request_too_long", { subject });
+}
 
 /** RFC 9700 section 4.12: 303, so that no browser sends a form again. */
 export function redirect(c: Context<AppEnv>, location: string): Response {

@@ -51,7 +51,7 @@ export async function describeAuthorization(
         scope: name,
         description: catalogue[name]!.description,
       })),
-    resource,
+    resource: resource.filter((uri) => client.resources.includes(uri)),
     ...(prompt !== undefined && { prompt }),
     ...(login_hint !== undefined && { login_hint }),
     ...(ui_locales !== undefined && { ui_locales }),

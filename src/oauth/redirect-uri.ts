@@ -33,17 +33,34 @@ function withoutPort(uri: string): string | undefined {
   return host !== "" && portFits ? `${host} ${rest}` : undefined;
 }
 
+/** RFC 3986 section 4.3: an absolute URI, of the characters that a URI may have. */
+const absoluteUri =
+  /^[a-z][a-z0-9+.-]*:(?:[a-z0-9._~:/?[\]@!$&'()*+,;=-]|%[0-9a-f]{2})+$/i;
+/** RFC 9110 section 4.2: with an authority. What has a user in it is not sent to anybody. */
+const httpUri = /^https?:\/\/[^/?@]+(?:[/?]|$)/i;
+/** Schemes that no app of its own can have. */
+const foreignScheme =
+  /^(?:about|file|filesystem|ftp|mailto|view-source|wss?):/i;
+/** The parameters of the answer: a client would find them twice. */
+const answerParameters = ["code", "state", "iss", "error"];
+
 /** Why a URI can't be registered, beyond its form; undefined if it can. */
 export function registrationProblem(uri: string): string | undefined {
-  const { protocol, username, password } = new URL(uri);
+  const { protocol, username, password, searchParams } = new URL(uri);
+  if (!absoluteUri.test(uri) || foreignScheme.test(uri))
+    return "has to be an absolute URI of a web page or of an app's own scheme";
   // RFC 9700 section 2.6: a code must not travel in the clear.
   if (protocol === "http:" && !isLoopback(uri))
     return "has to begin with https:// (http:// is for 127.0.0.1, [::1] and localhost only)";
-  if (username !== "" || password !== "")
-    return "must not have a user or a password in it";
-  return uri.includes("*")
-    ? "must not have a * in it: redirect URIs are compared character by character"
-    : undefined;
+  const isWeb = protocol === "http:" || protocol === "https:";
+  if (username !== "" || password !== "" || (isWeb && !httpUri.test(uri)))
+    return "has to have a host after //, without a user or a password";
+  if (uri.includes("*"))
+    return "must not have a * in it: redirect URIs are compared character by character";
+  const taken = answerParameters.find((name) => searchParams.has(name));
+  return taken === undefined
+    ? undefined
+    : `must not have a parameter called ${taken}: that one is added`;
 }
 
 /** A URI with more parameters in its query; what it has stays as it is, byte for byte. */

@@ -68,8 +68,7 @@ export const refusals = {
   authorization_request_too_long: {
     status: 400,
     error: "invalid_request",
-    description: (most) =>
-      `The parameters are longer than ${most} characters altogether.`,
+    description: (what) => `The request is too long: ${what}.`,
   },
   authorization_client_unknown: {
     status: 400,

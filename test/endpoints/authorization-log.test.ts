@@ -1,0 +1,134 @@
+import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import {
+  authorize,
+  decide,
+  expectTokens,
+  makeWebClient,
+  redeem,
+  requestAtLogin,
+  VERIFIER,
+} from "../support/authorization.ts";
+import { server, type TestClient } from "../support/server.ts";
+
+/** What the log says of the way from the authorization request to the tokens. */
+
+let client: TestClient;
+let lines: string[];
+
+beforeAll(async () => {
+  client = await makeWebClient();
+});
+
+function listen() {
+  lines = [];
+  for (const method of ["log", "error", "warn", "info", "debug"] as const) {
+    vi.spyOn(console, method).mockImplementation((...values) => {
+      lines.push(values.map(String).join(" "));
+    });
+  }
+}
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+/** The two operations of the login, by the admin API. */
+function get(query: string[][]): Promise<Response> {
+  const search = new URLSearchParams(query).toString();
+  return server.admin("GET", `/authorizations?${search}`);
+}
+
+function post(decision: Record<string, string>): Promise<Response> {
+  return server.admin("POST", "/authorizations", decision);
+}
+
+describe("the log", () => {
+  it("has the client, and never the request, the code, the verifier, the state or the subject", async () => {
+    listen();
+    const [state, subject] = [crypto.randomUUID(), crypto.randomUUID()];
+    const request = await requestAtLogin(client, { state });
+    await authorize(client, { state, scope: request });
+    await authorize(client, { state, redirect_uri: request });
+    await authorize({ client_id: request }, { state });
+    await get([["request", request]]);
+    await get([["request", `${request}x`]]);
+    await get([[request, request]]);
+    const back = await decide(request, { subject });
+    const code = back.searchParams.get("code") ?? "";
+    await post({ request, subject, [code]: code });
+    await post({ request: code, subject, scope: code });
+    await post({ request, subject, scope: code });
+    await redeem(client, request);
+    await redeem(client, code, { code_verifier: `${VERIFIER}x` });
+    await redeem(client, code, { redirect_uri: code });
+    await redeem({ ...client, client_secret: code }, code);
+    await redeem({ client_id: code }, code);
+    await server.token({ grant_type: code, code, code_verifier: VERIFIER });
+    const tokens = await expectTokens(await redeem(client, code));
+    await redeem(client, code);
+    await server.http(`/${code}`);
+
+    expect(lines.length).toBeGreaterThan(18);
+    const requests = lines.map(
+      (line) => JSON.parse(line) as Record<string, unknown>,
+    );
+    const decided = requests.find(
+      ({ endpoint, method }) =>
+        endpoint === "/admin/authorizations" && method === "POST",
+    );
+    expect(decided).toMatchObject({
+      client_id: client.client_id,
+      outcome: "ok",
+    });
+    const text = lines.join("\n");
+    const secrets = {
+      request,
+      "a part of the request": request.split(".")[3],
+      code,
+      "a part of the code": code.split(".")[3],
+      verifier: VERIFIER,
+      state,
+      subject,
+      "refresh token": tokens.refresh_token,
+    };
+    for (const [name, value] of Object.entries(secrets))
+      expect(text.includes(value ?? ""), `${name} is in the log`).toBe(false);
+  });
+
+  it("has the precise reason of every refusal, where the wire has the standard code", async () => {
+    const other = await makeWebClient();
+    const request = await requestAtLogin(client);
+    const codes = [await decide(request), await decide(request)].map(
+      ({ searchParams }) => searchParams.get("code") ?? "",
+    );
+    const [code = "", second = ""] = codes;
+    listen();
+    await authorize({ client_id: "nobody" });
+    await authorize(client, { redirect_uri: "https://evil.example" });
+    await authorize(client, { code_challenge_method: "plain" });
+    await redeem(client, "x");
+    await redeem(client, request);
+    await redeem(other, code);
+    await redeem(client, code, { redirect_uri: "https://evil.example" });
+    await redeem(client, code, { code_verifier: "x" });
+    await redeem(client, code);
+    await redeem(client, second);
+    await redeem(client, code);
+    const reasons = lines.map(
+      (line) => (JSON.parse(line) as { reason?: string }).reason,
+    );
+    expect(reasons).toEqual([
+      "authorization_client_unknown",
+      "redirect_uri_unregistered",
+      "code_challenge_method_unsupported",
+      "authorization_code_malformed",
+      "authorization_code_forged",
+      "authorization_code_of_another_client",
+      "redirect_uri_differs",
+      "code_verifier_wrong",
+      undefined,
+      "authorization_request_reused",
+      "authorization_code_reused",
+    ]);
+  });
+});

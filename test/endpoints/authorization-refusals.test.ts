@@ -1,0 +1,344 @@
+import { env } from "cloudflare:workers";
+import { beforeAll, describe, expect, it } from "vitest";
+import {
+  authorizationQuery,
+  authorize,
+  CHALLENGE,
+  makeWebClient,
+  type Parameters,
+  REDIRECT_URI,
+} from "../support/authorization.ts";
+import { shown, told } from "../support/refusals.ts";
+import {
+  ISSUER,
+  server,
+  serverWith,
+  type TestClient,
+} from "../support/server.ts";
+
+/** What `GET /authorize` refuses, and whom it tells so (RFC 6749 section 4.1.2.1). */
+
+let client: TestClient;
+
+beforeAll(async () => {
+  await server.makeScopes("read", "write");
+  client = await makeWebClient({ scope: "read" });
+});
+
+function ask(query: string): Promise<Response> {
+  return server.http(`/authorize?${query}`, { redirect: "manual" });
+}
+
+/** What RFC 6749 section 4.1.2.1 lets error_description hold. */
+const sentence = /^[\x20\x21\x23-\x5b\x5d-\x7e]+$/;
+
+describe("the client learns by redirect", () => {
+  const refused: [string, Parameters, string][] = [
+    ["response_type left out", { response_type: undefined }, "invalid_request"],
+    ["response_type empty", { response_type: "" }, "invalid_request"],
+    [
+      "response_type=token",
+      { response_type: "token" },
+      "unsupported_response_type",
+    ],
+    [
+      "response_type=code token",
+      { response_type: "code token" },
+      "unsupported_response_type",
+    ],
+    [
+      "response_type=CODE",
+      { response_type: "CODE" },
+      "unsupported_response_type",
+    ],
+    [
+      "response_mode=fragment",
+      { response_mode: "fragment" },
+      "invalid_request",
+    ],
+    [
+      "response_mode=form_post",
+      { response_mode: "form_post" },
+      "invalid_request",
+    ],
+    // RFC 7636 sections 4.3 and 4.4.1.
+    ["a missing challenge", { code_challenge: undefined }, "invalid_request"],
+    [
+      "no PKCE at all",
+      { code_challenge: undefined, code_challenge_method: undefined },
+      "invalid_request",
+    ],
+    [
+      "a missing method, which would be plain",
+      { code_challenge_method: undefined },
+      "invalid_request",
+    ],
+    [
+      "an empty method, which would be plain",
+      { code_challenge_method: "" },
+      "invalid_request",
+    ],
+    ["plain", { code_challenge_method: "plain" }, "invalid_request"],
+    ["s256", { code_challenge_method: "s256" }, "invalid_request"],
+    ["S512", { code_challenge_method: "S512" }, "invalid_request"],
+    [
+      "a challenge of 42 characters",
+      { code_challenge: CHALLENGE.slice(1) },
+      "invalid_request",
+    ],
+    [
+      "a challenge of 44 characters",
+      { code_challenge: `${CHALLENGE}A` },
+      "invalid_request",
+    ],
+    [
+      "a challenge with padding",
+      { code_challenge: `${CHALLENGE}=` },
+      "invalid_request",
+    ],
+    [
+      "a challenge of the other base64 alphabet",
+      { code_challenge: `+/${CHALLENGE.slice(2)}` },
+      "invalid_request",
+    ],
+    [
+      "a challenge with a line feed behind it",
+      { code_challenge: `${CHALLENGE}\n` },
+      "invalid_request",
+    ],
+    [
+      "a challenge with unreserved characters that no base64url has",
+      { code_challenge: `.~${CHALLENGE.slice(2)}` },
+      "invalid_request",
+    ],
+    ["too much scope", { scope: "read write" }, "invalid_scope"],
+    ["an unknown scope", { scope: "nosuchscope" }, "invalid_scope"],
+    ["a scope in another case", { scope: "READ" }, "invalid_scope"],
+    ["a scope from Object", { scope: "constructor" }, "invalid_scope"],
+    ["two spaces in scope", { scope: "read  read" }, "invalid_scope"],
+    ["a space before scope", { scope: " read" }, "invalid_scope"],
+    ["a quote in scope", { scope: 'read"' }, "invalid_scope"],
+    ["scopes with commas", { scope: "read,write" }, "invalid_scope"],
+    [
+      "a resource that the client may not ask for",
+      { resource: "https://evil.example" },
+      "invalid_target",
+    ],
+    ["a resource that is no URI", { resource: "x" }, "invalid_target"],
+  ];
+
+  it.each(refused)("of %s", async (_, more, error) => {
+    const answer = told(await authorize(client, more));
+    expect(answer).toEqual({
+      error,
+      error_description: expect.stringMatching(sentence),
+      state: "xyz",
+      iss: ISSUER,
+    });
+  });
+
+  it.each([
+    ["response_type", "code"],
+    ["response_mode", "query"],
+    ["scope", "read"],
+    ["code_challenge", CHALLENGE],
+    ["code_challenge_method", "S256"],
+    ["prompt", "login"],
+    ["login_hint", "alice"],
+    ["ui_locales", "fr"],
+  ])("of a second %s, even with the same value", async (name, value) => {
+    const once = authorizationQuery(client, { [name]: value });
+    const twice = `${once}&${name}=${value}`;
+    expect((await ask(once)).status).toBe(303);
+    expect(told(await ask(twice))).toMatchObject({
+      error: "invalid_request",
+      error_description: expect.stringContaining(name),
+      state: "xyz",
+      iss: ISSUER,
+    });
+  });
+
+  it("of a second state, and gets none of them back", async () => {
+    const answer = told(await authorize(client, [["state", "abc"]]));
+    expect(answer).toEqual({
+      error: "invalid_request",
+      error_description: expect.stringContaining("state"),
+      iss: ISSUER,
+    });
+  });
+
+  it("of one resource too many among several", async () => {
+    const allowed = "https://api.example.com";
+    const { client_id } = await makeWebClient({ resources: [allowed] });
+    const more = [
+      ["resource", allowed],
+      ["resource", "https://evil.example"],
+    ];
+    expect(told(await authorize({ client_id }, more))).toMatchObject({
+      error: "invalid_target",
+    });
+  });
+
+  it("that it is not registered for the grant", async () => {
+    const other = await makeWebClient({ grant_types: ["refresh_token"] });
+    expect(told(await authorize(other))).toMatchObject({
+      error: "unauthorized_client",
+      state: "xyz",
+      iss: ISSUER,
+    });
+  });
+
+  it("that none of its scopes is left", async () => {
+    const scope = `gone-${crypto.randomUUID()}`;
+    await server.makeScopes(scope);
+    const poor = await makeWebClient({ scope });
+    await server.expectAdmin("DELETE", `/scopes/${scope}`);
+    expect(told(await authorize(poor))).toMatchObject({
+      error: "invalid_scope",
+    });
+  });
+
+  it("without a state where it sent none", async () => {
+    const answer = told(
+      await authorize(client, { state: undefined, scope: "admin" }),
+    );
+    expect(Object.keys(answer)).toEqual(["error", "error_description", "iss"]);
+  });
+
+  it("at its one redirect URI where it has named none", async () => {
+    const answer = told(
+      await authorize(client, { redirect_uri: undefined, scope: "admin" }),
+    );
+    expect(answer).toMatchObject({ error: "invalid_scope" });
+  });
+});
+
+describe("the person sees a page, and the browser goes nowhere,", () => {
+  const cases: [string, Parameters][] = [
+    ["client_id is left out", { client_id: undefined }],
+    ["client_id is empty", { client_id: "" }],
+    ["nobody has that client_id", { client_id: "nobody" }],
+    ["no client can have that client_id", { client_id: "ümlaut" }],
+    ["client_id is there twice", [["client_id", "other"]]],
+    ["redirect_uri is there twice", [["redirect_uri", REDIRECT_URI]]],
+    [
+      "redirect_uri is not registered",
+      { redirect_uri: "https://evil.example/callback" },
+    ],
+    [
+      "redirect_uri is not registered and the rest is wrong as well",
+      {
+        redirect_uri: "https://evil.example/callback",
+        response_type: "token",
+        scope: "admin",
+        code_challenge: undefined,
+      },
+    ],
+    [
+      "client_id is there twice and the rest is wrong as well",
+      [
+        ["client_id", "other"],
+        ["response_type", "token"],
+      ],
+    ],
+    ["the query is too long", { state: "x".repeat(5000) }],
+  ];
+
+  it.each(cases)("where %s", async (_, more) => {
+    expect(await shown(await authorize(client, more))).toEqual([
+      400,
+      "invalid_request",
+    ]);
+  });
+
+  it("where client_id is there twice with the same value", async () => {
+    const response = await authorize(client, [["client_id", client.client_id]]);
+    expect(await shown(response)).toEqual([400, "invalid_request"]);
+  });
+
+  it("where the client was deleted", async () => {
+    const gone = await makeWebClient();
+    expect((await authorize(gone)).status).toBe(303);
+    await server.expectAdmin("DELETE", `/clients/${gone.client_id}`);
+    expect(await shown(await authorize(gone))).toEqual([
+      400,
+      "invalid_request",
+    ]);
+  });
+});
+
+describe("a fault of ours", () => {
+  const details = "storage is on fire";
+
+  /** KV in which one record can't be reached, or is something else. */
+  function kv(key: string, read: () => unknown) {
+    return {
+      getWithMetadata: (name: string, options: object) =>
+        name === key ? read() : env.KV.getWithMetadata(name, options),
+    };
+  }
+
+  function unreachable(): never {
+    throw new Error(details);
+  }
+
+  const malformed = () => ({ value: `{"${details}`, metadata: null });
+
+  it("before the client is known is a page that says to come back: 503 with Retry-After", async () => {
+    const KV = kv(`client:${client.client_id}`, unreachable);
+    const response = await authorize(client, {}, serverWith({ KV }));
+    expect(response.headers.get("Retry-After")).toMatch(/^[1-9]\d*$/);
+    const page = await response.clone().text();
+    expect(page).toContain("does not work right now");
+    expect(page).not.toContain(details);
+    expect(await shown(response)).toEqual([503, "temporarily_unavailable"]);
+  });
+
+  it("in the client's record is a page: 500, without details", async () => {
+    const KV = kv(`client:${client.client_id}`, malformed);
+    const response = await authorize(client, {}, serverWith({ KV }));
+    expect(await response.clone().text()).not.toContain(details);
+    expect(await shown(response)).toEqual([500, "server_error"]);
+  });
+
+  it.each([
+    ["PRIVATE_KEY", "{}"],
+    ["ENCRYPTION_KEY", "x"],
+    ["LOGIN_URL", "http://login.example.com"],
+    ["LOGIN_URL", "https://login.example.com/?request=x"],
+    ["ISSUER", "x"],
+  ])("in the configuration (%s=%s) is a page: 500", async (name, value) => {
+    const broken = serverWith({ [name]: value });
+    const response = await authorize(client, {}, broken);
+    expect(await response.clone().text()).not.toContain(name);
+    expect(await shown(response)).toEqual([500, "server_error"]);
+  });
+
+  it.each<[string, Record<string, unknown>, string]>([
+    [
+      "storage that can not be reached",
+      { KV: kv("scopes", unreachable) },
+      "temporarily_unavailable",
+    ],
+    [
+      "a record that can not be read",
+      { KV: kv("scopes", malformed) },
+      "server_error",
+    ],
+    [
+      "what nobody expected",
+      { TOKEN_FAMILY: { newUniqueId: unreachable } },
+      "server_error",
+    ],
+  ])("after it, %s, is told by redirect", async (_, bindings, error) => {
+    const response = await authorize(client, {}, serverWith(bindings));
+    const answer = told(response);
+    expect(answer).toEqual({
+      error,
+      error_description: expect.stringMatching(sentence),
+      state: "xyz",
+      iss: ISSUER,
+    });
+    expect(answer["error_description"]).not.toContain(details);
+  });
+});

@@ -1,0 +1,274 @@
+import { createExecutionContext } from "cloudflare:test";
+import { env, exports } from "cloudflare:workers";
+import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { Admin } from "../src/index.ts";
+import {
+  makeWebClient,
+  redeem,
+  REDIRECT_URI,
+  requestAtLogin,
+} from "./support/authorization.ts";
+import { ISSUER, server, type TestClient } from "./support/server.ts";
+
+/** The entrypoint `Admin`: the admin API's operations for a Worker with a service binding. */
+
+let client: TestClient;
+
+beforeAll(async () => {
+  await server.makeScopes("read", "write");
+  client = await makeWebClient({ scope: "read write", client_name: "An app" });
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+/** What a Worker in plain JavaScript may send. */
+const untyped = exports.Admin as unknown as {
+  describeAuthorization(...args: unknown[]): Promise<unknown>;
+  decideAuthorization(...args: unknown[]): Promise<unknown>;
+};
+
+/** A refusal that names fields; every one of them is in the sentence. */
+function naming(...fields: string[]) {
+  return {
+    error: "invalid_request",
+    error_description: expect.stringContaining(fields.join("")),
+    fields: Object.fromEntries(
+      fields.map((name) => [name, expect.any(String)]),
+    ),
+  };
+}
+
+describe("describeAuthorization", () => {
+  it("says what GET /admin/authorizations says", async () => {
+    const request = await requestAtLogin(client, { login_hint: "alice" });
+    const described = await exports.Admin.describeAuthorization(request);
+    expect(described).toEqual({
+      client_id: client.client_id,
+      client_name: "An app",
+      redirect_uri: REDIRECT_URI,
+      scopes: [
+        { scope: "read", description: "May read" },
+        { scope: "write", description: "May write" },
+      ],
+      resource: [],
+      login_hint: "alice",
+      expires_at: expect.any(Number),
+    });
+    const query = new URLSearchParams({ request }).toString();
+    expect(await server.expectAdmin("GET", `/authorizations?${query}`)).toEqual(
+      described,
+    );
+  });
+
+  it.each<[string, unknown]>([
+    ["nothing", undefined],
+    ["null", null],
+    ["a number", 7],
+    ["an object", { request: "x" }],
+    ["an array", ["x"]],
+    ["bytes", new Uint8Array(3)],
+    ["a function", () => "x"],
+    ["an empty string", ""],
+    ["garbage", "x"],
+    ["a huge string", "x".repeat(1024 * 1024)],
+  ])("names the request where it is %s", async (_, request) => {
+    expect(await untyped.describeAuthorization(request)).toEqual(
+      naming("request"),
+    );
+  });
+});
+
+describe("decideAuthorization", () => {
+  it("answers with where to send the browser: a code that is good", async () => {
+    const request = await requestAtLogin(client);
+    const decided = await exports.Admin.decideAuthorization({
+      request,
+      subject: "alice",
+      scope: "read",
+    });
+    expect(decided).toEqual({ redirect_to: expect.any(String) });
+    const { redirect_to } = decided as { redirect_to: string };
+    const back = new URL(redirect_to);
+    expect(back.origin + back.pathname).toBe(REDIRECT_URI);
+    expect(back.searchParams.get("iss")).toBe(ISSUER);
+    const code = back.searchParams.get("code") ?? "";
+    const response = await redeem(client, code);
+    expect(await response.json()).toMatchObject({ scope: "read" });
+  });
+
+  it("answers with the way back where the person has said no", async () => {
+    const request = await requestAtLogin(client);
+    const error = "access_denied";
+    const decided = await exports.Admin.decideAuthorization({ request, error });
+    const iss = encodeURIComponent(ISSUER);
+    expect(decided).toEqual({
+      redirect_to: `${REDIRECT_URI}?error=${error}&state=xyz&iss=${iss}`,
+    });
+  });
+
+  it.each<[string, Record<string, unknown>]>([
+    ["request", { request: undefined }],
+    ["request", { request: 7 }],
+    ["request", { request: "x" }],
+    ["request", { request: "x".repeat(1024 * 1024) }],
+    ["subject", { subject: undefined }],
+    ["subject", { subject: 7 }],
+    ["subject", { subject: "" }],
+    ["subject", { subject: "x".repeat(1024 * 1024) }],
+    ["subject", { subject: () => "alice" }],
+    ["subject", { subject: new Date() }],
+    ["subject", { subject: "." }],
+    ["scope", { scope: null }],
+    ["scope", { scope: ["read"] }],
+    ["scope", { scope: "x".repeat(1024 * 1024) }],
+    ["error", { error: "access_denied" }],
+    ["error", { subject: undefined, error: "nonsense" }],
+    ["more", { more: 1 }],
+  ])("names a bad %s (%#)", async (field, change) => {
+    const request = await requestAtLogin(client);
+    const decision = { request, subject: "alice", ...change };
+    expect(await untyped.decideAuthorization(decision)).toEqual(naming(field));
+  });
+
+  it.each<[string, unknown]>([
+    ["nothing", undefined],
+    ["null", null],
+    ["a string", "x"],
+    ["an array", []],
+    ["a map", new Map([["subject", "alice"]])],
+    ["a function", () => ({})],
+  ])("takes no decision that is %s", async (_, decision) => {
+    expect(await untyped.decideAuthorization(decision)).toMatchObject({
+      error: "invalid_request",
+      error_description: expect.any(String),
+      fields: expect.any(Object),
+    });
+  });
+
+  it("refuses more than was asked for, as the admin API does", async () => {
+    const request = await requestAtLogin(client, { scope: "read" });
+    const decision = { request, subject: "alice", scope: "read write" };
+    const refused = await exports.Admin.decideAuthorization(decision);
+    expect(refused).toEqual({
+      error: "invalid_scope",
+      error_description: expect.any(String),
+    });
+    const response = await server.admin("POST", "/authorizations", decision);
+    expect(await response.json()).toEqual(refused);
+  });
+
+  it("refuses a request that has expired", async () => {
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
+    const request = await requestAtLogin(client);
+    vi.advanceTimersByTime(1800_000);
+    const decision = { request, subject: "alice" };
+    const refused = naming("request");
+    expect(await exports.Admin.decideAuthorization(decision)).toEqual(refused);
+    expect(await exports.Admin.describeAuthorization(request)).toEqual(refused);
+  });
+});
+
+describe("the entrypoint", () => {
+  /** As the platform makes it, with other bindings. */
+  function adminWith(bindings: Record<string, unknown>): Admin {
+    return new Admin(createExecutionContext(), { ...env, ...bindings });
+  }
+
+  it("needs no admin token: the binding is the authority", async () => {
+    const request = await requestAtLogin(client);
+    const admin = adminWith({ ADMIN_TOKEN: "" });
+    expect(await admin.describeAuthorization(request)).toMatchObject({
+      client_id: client.client_id,
+    });
+    const decision = { request, subject: "alice" };
+    expect(await admin.decideAuthorization(decision)).toEqual({
+      redirect_to: expect.stringContaining("code="),
+    });
+  });
+
+  it.each<[string, Record<string, unknown>, string]>([
+    ["the configuration", { PRIVATE_KEY: "{}" }, "server_error"],
+    [
+      "storage",
+      {
+        KV: {
+          getWithMetadata() {
+            throw new Error("storage is on fire");
+          },
+        },
+      },
+      "temporarily_unavailable",
+    ],
+  ])(
+    "answers with a fault of ours in %s, without details, and does not throw",
+    async (_, bindings, error) => {
+      const request = await requestAtLogin(client);
+      const admin = adminWith(bindings);
+      const decision = { request, subject: "alice" };
+      const refused = { error, error_description: expect.any(String) };
+      const answers = [
+        await admin.describeAuthorization(request),
+        await admin.decideAuthorization(decision),
+      ];
+      expect(answers).toEqual([refused, refused]);
+      expect(JSON.stringify(answers)).not.toMatch(/fire|PRIVATE_KEY/);
+    },
+  );
+});
+
+describe("the log", () => {
+  it("has one line a call, with no secret in it", async () => {
+    const lines: string[] = [];
+    for (const method of ["log", "error", "warn", "info", "debug"] as const)
+      vi.spyOn(console, method).mockImplementation((...values) => {
+        lines.push(values.map(String).join(" "));
+      });
+    const request = await requestAtLogin(client);
+    lines.length = 0;
+    const subject = crypto.randomUUID();
+    await exports.Admin.describeAuthorization(request);
+    const decided = await exports.Admin.decideAuthorization({
+      request,
+      subject,
+    });
+    await untyped.decideAuthorization({ request, [request]: subject });
+    await untyped.describeAuthorization(subject);
+    await exports.Admin.decideAuthorization({
+      request,
+      subject,
+      scope: "admin",
+    });
+    const line = (endpoint: string, outcome: string, reason?: string) =>
+      expect.objectContaining({
+        event: "request",
+        request_id: expect.stringMatching(/^[0-9a-f-]{36}$/),
+        endpoint,
+        method: "RPC",
+        outcome,
+        ...(reason !== undefined && { reason }),
+        duration_ms: expect.any(Number),
+      });
+    const parsed = lines.map(
+      (text) => JSON.parse(text) as { client_id?: string },
+    );
+    expect(parsed).toEqual([
+      line("describeAuthorization", "ok"),
+      line("decideAuthorization", "ok"),
+      line("decideAuthorization", "invalid_request", "admin_body_invalid"),
+      line(
+        "describeAuthorization",
+        "invalid_request",
+        "authorization_request_malformed",
+      ),
+      line("decideAuthorization", "invalid_scope", "scope_not_granted"),
+    ]);
+    expect(parsed[1]?.client_id).toBe(client.client_id);
+    const { redirect_to } = decided as { redirect_to: string };
+    const code = new URL(redirect_to).searchParams.get("code") ?? "none";
+    for (const secret of [request, code, subject])
+      expect(lines.join("\n")).not.toContain(secret);
+  });
+});

@@ -1,0 +1,28 @@
+import { expect } from "vitest";
+import { REDIRECT_URI } from "./authorization.ts";
+
+/** The two ways in which the authorization endpoint says no (RFC 6749 section 4.1.2.1). */
+
+/** A page for the person, which leads nowhere: its status and the standard code in it. */
+export async function shown(
+  response: Response,
+): Promise<[number, string | undefined]> {
+  expect(response.headers.get("Location")).toBeNull();
+  expect(response.headers.get("Refresh")).toBeNull();
+  expect(response.headers.get("Content-Type")).toBe("text/html; charset=UTF-8");
+  const page = await response.text();
+  const [, error] = /<dt>Error<\/dt>\s*<dd>([^<]*)<\/dd>/.exec(page) ?? [];
+  return [response.status, error];
+}
+
+/** What the client is told by a redirect to its own redirect URI, as it is in the header. */
+export function told(
+  response: Response,
+  redirectUri = REDIRECT_URI,
+): Record<string, string> {
+  expect(response.status).toBe(303);
+  const location = response.headers.get("Location") ?? "";
+  const [address, query, ...rest] = location.split("?");
+  expect([address, rest]).toEqual([redirectUri, []]);
+  return Object.fromEntries(new URLSearchParams(query));
+}
