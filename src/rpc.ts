@@ -33,9 +33,7 @@ export class Admin extends WorkerEntrypoint<Env> {
         request,
       });
       const now = Math.floor(Date.now() / 1000);
-      const described = await describeAuthorization(server, asked.request, now);
-      log.fields.client_id = described.client_id;
-      return described;
+      return describeAuthorization(server, asked.request, now, log);
     });
   }
 
@@ -43,15 +41,9 @@ export class Admin extends WorkerEntrypoint<Env> {
   decideAuthorization(
     decided: Decision,
   ): Promise<{ redirect_to: string } | Refused> {
-    return this.#answer("decideAuthorization", async (server, log) => {
-      const { client_id, redirect_to } = await decideAuthorization(
-        server,
-        parse(decision, decided),
-        Date.now(),
-      );
-      log.fields.client_id = client_id;
-      return { redirect_to };
-    });
+    return this.#answer("decideAuthorization", async (server, log) =>
+      decideAuthorization(server, parse(decision, decided), Date.now(), log),
+    );
   }
 
   async #answer<T>(

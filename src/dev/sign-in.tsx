@@ -32,8 +32,8 @@ export const signInPage: Endpoint = {
   async respond(c) {
     const server = await c.var.connect();
     const request = c.req.query("request") ?? "";
-    const asked = await describeAuthorization(server, request, now());
-    c.var.log.fields.client_id = asked.client_id;
+    const { log } = c.var;
+    const asked = await describeAuthorization(server, request, now(), log);
     return show(c, { request, asked, subject: asked.login_hint ?? "" });
   },
 };
@@ -54,8 +54,8 @@ export const signIn: Endpoint = {
       ["request", "subject", "answer"],
     );
     const request = form.required("request");
-    const asked = await describeAuthorization(server, request, now());
-    c.var.log.fields.client_id = asked.client_id;
+    const { log } = c.var;
+    const asked = await describeAuthorization(server, request, now(), log);
     const decision = readDecision(form);
     if ("problem" in decision) {
       const { problem } = decision;
@@ -67,6 +67,7 @@ export const signIn: Endpoint = {
       server,
       { request, ...decision },
       Date.now(),
+      log,
     );
     return redirect(c, redirect_to);
   },

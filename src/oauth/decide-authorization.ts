@@ -3,6 +3,7 @@ import { CODE_SECONDS, sealCode } from "./authorization-code.ts";
 import { answerTo } from "./authorization-response.ts";
 import { OAuthError } from "./errors.ts";
 import { openForDecision, sealedRequest } from "./pending-authorization.ts";
+import type { RequestLog } from "./request-log.ts";
 import { finalizeResources } from "./resource.ts";
 import { allowedScopes, finalizeScopes, requestedGrantScope } from "./scope.ts";
 import type { Server } from "./server.ts";
@@ -63,17 +64,18 @@ export async function decideAuthorization(
   server: Server,
   { request: sealed, subject, scope, error }: Decision,
   nowMs: number,
-): Promise<{ redirect_to: string; client_id: string }> {
+  log: RequestLog,
+): Promise<{ redirect_to: string }> {
   const now = Math.floor(nowMs / 1000);
   const { request, client, expires_at } = await openForDecision(
     server,
     sealed,
     now,
+    log,
   );
-  const { client_id } = request;
   if (error !== undefined || subject === undefined) {
-    const redirect_to = answerTo(server, request, { error });
-    return { redirect_to, client_id };
+    if (error !== undefined) log.fields.decision = error;
+    return { redirect_to: answerTo(server, request, { error }) };
   }
 
   const catalogue = await server.scopes.catalogue();
@@ -106,5 +108,6 @@ export async function decideAuthorization(
     },
     now,
   );
-  return { redirect_to: answerTo(server, request, { code }), client_id };
+  log.fields.decision = "authorized";
+  return { redirect_to: answerTo(server, request, { code }) };
 }

@@ -1,5 +1,6 @@
 import type { Seconds } from "./duration.ts";
 import { openForDecision } from "./pending-authorization.ts";
+import type { RequestLog } from "./request-log.ts";
 import { allowedScopes } from "./scope.ts";
 import type { Server } from "./server.ts";
 
@@ -29,11 +30,13 @@ export async function describeAuthorization(
   server: Server,
   sealed: string,
   now: Seconds,
+  log: RequestLog,
 ): Promise<AuthorizationDescription> {
   const { request, client, expires_at } = await openForDecision(
     server,
     sealed,
     now,
+    log,
   );
   const catalogue = await server.scopes.catalogue();
   const allowed = allowedScopes(client, catalogue);

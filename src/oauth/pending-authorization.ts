@@ -7,6 +7,7 @@ import type { Seconds } from "./duration.ts";
 import type { Client } from "./entities.ts";
 import { fieldError, type OAuthError } from "./errors.ts";
 import { isRegistered } from "./redirect-uri.ts";
+import type { RequestLog } from "./request-log.ts";
 import { MOST_SEALED_CHARACTERS } from "./sealed.ts";
 import type { Server } from "./server.ts";
 
@@ -30,6 +31,7 @@ export async function openForDecision(
   server: Server,
   sealed: string,
   now: Seconds,
+  log: RequestLog,
 ): Promise<{
   request: AuthorizationRequest;
   client: Client;
@@ -45,6 +47,7 @@ export async function openForDecision(
     stillMayAsk(await clients.find(client_id), request) ??
     stillMayAsk(await clients.findAgain(client_id), request);
   if (!client) throw notGood("outdated");
+  log.fields.client_id = client_id;
   return { request, client, expires_at };
 }
 

@@ -5,6 +5,8 @@ export interface LogFields {
   grant_type?: string;
   /** Only of a client that exists: anything else could be a secret in the wrong field. */
   client_id?: string;
+  /** What the login has said: `authorized`, or an error such as `access_denied`. */
+  decision?: string;
   /** What /health has found. */
   problems?: Problem[];
   /** A used token came back inside its window, and got the successor that was there. */

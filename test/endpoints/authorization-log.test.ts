@@ -79,6 +79,7 @@ describe("the log", () => {
     expect(decided).toMatchObject({
       client_id: client.client_id,
       outcome: "ok",
+      decision: "authorized",
     });
     const text = lines.join("\n");
     const secrets = {
@@ -93,6 +94,17 @@ describe("the log", () => {
     };
     for (const [name, value] of Object.entries(secrets))
       expect(text.includes(value ?? ""), `${name} is in the log`).toBe(false);
+  });
+
+  it("says what the login has decided", async () => {
+    const request = await requestAtLogin(client);
+    listen();
+    await decide(request, { error: "access_denied" });
+    await decide(request, { error: "login_required" });
+    await decide(request);
+    expect(
+      lines.map((line) => (JSON.parse(line) as { decision?: string }).decision),
+    ).toEqual(["access_denied", "login_required", "authorized"]);
   });
 
   it("has the precise reason of every refusal, where the wire has the standard code", async () => {

@@ -42,9 +42,9 @@ export function authorizationRoutes(api: AdminApi): void {
     async (c) => {
       const server = await c.var.connect();
       const { request } = c.req.valid("query");
-      const described = await describeAuthorization(server, request, now());
-      c.var.log.fields.client_id = described.client_id;
-      return c.json(described, 200);
+      const { log } = c.var;
+      const asked = await describeAuthorization(server, request, now(), log);
+      return c.json(asked, 200);
     },
   );
 
@@ -72,13 +72,11 @@ export function authorizationRoutes(api: AdminApi): void {
     }),
     async (c) => {
       const server = await c.var.connect();
-      const { client_id, redirect_to } = await decideAuthorization(
-        server,
-        c.req.valid("json"),
-        Date.now(),
+      const decided = c.req.valid("json");
+      return c.json(
+        await decideAuthorization(server, decided, Date.now(), c.var.log),
+        200,
       );
-      c.var.log.fields.client_id = client_id;
-      return c.json({ redirect_to }, 200);
     },
   );
 }
