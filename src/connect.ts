@@ -16,8 +16,12 @@ const servers = new WeakMap<Env, Server>();
 export async function connect(env: Env): Promise<Server> {
   const known = servers.get(env);
   if (known) return known;
+  const configuration = await loadConfiguration(env);
+  // Somebody else may have been faster: an isolate has one server, or it would have two memories.
+  const raced = servers.get(env);
+  if (raced) return raced;
   const server = {
-    ...(await loadConfiguration(env)),
+    ...configuration,
     clients: new KvClientRepository(env.KV, env.RECORD_KEEPER),
     scopes: new KvScopeRepository(env.KV, env.RECORD_KEEPER),
     families: new DurableFamilies(env.TOKEN_FAMILY, env.SUBJECT_INDEX),

@@ -33,7 +33,7 @@ export const authorizationCodeGrant: Grant = {
       server.scopes.catalogue(),
     );
     const { subject, scope, resource } = code;
-    const { code_id, authorized_at, redeemable_until } = code;
+    const { code_id, authorized_at_ms, redeemable_until } = code;
     const scopes = finalizeScopes(
       undefined,
       scope,
@@ -52,7 +52,7 @@ export const authorizationCodeGrant: Grant = {
       startFamily(server, { client, subject, scope, resource }, now, {
         family_id,
         code_id,
-        authorized_at,
+        authorized_at_ms,
         redeemable_until,
       }),
     );

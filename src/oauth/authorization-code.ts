@@ -20,8 +20,8 @@ export interface AuthorizationCode {
   redirect_uri_named: boolean;
   code_challenge: string;
   subject: string;
-  /** When that was, in milliseconds since 1970. */
-  authorized_at: number;
+  /** When the user authorized it, in milliseconds since 1970. */
+  authorized_at_ms: number;
   scope: string[];
   resource: string[];
   /** The family that it becomes, in base64url. */

@@ -103,7 +103,7 @@ export async function decideAuthorization(
       ...resources,
       code_id: crypto.randomUUID(),
       subject,
-      authorized_at: nowMs,
+      authorized_at_ms: nowMs,
       redeemable_until: expires_at + CODE_SECONDS,
     },
     now,

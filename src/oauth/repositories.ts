@@ -86,7 +86,7 @@ export interface Redemption {
   attempt_id: string;
   code_id: string;
   /** When the user authorized it, in milliseconds since 1970. */
-  authorized_at: number;
+  authorized_at_ms: number;
   /** From then on no code for this family can be good any more. */
   redeemable_until: Seconds;
 }

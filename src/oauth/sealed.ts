@@ -20,6 +20,9 @@ type Kind = keyof typeof kinds;
 const MANAGEMENT = "A256KW";
 const ENCRYPTION = "A256GCM";
 
+/** RFC 7516 section 3.1. */
+const PARTS = 5;
+
 /** As much as a form may hold: longer ones are none of ours. */
 export const MOST_SEALED_CHARACTERS = 16 * 1024;
 
@@ -56,7 +59,8 @@ export async function open(
 > {
   if (sealed.length > MOST_SEALED_CHARACTERS) return "malformed";
   try {
-    if (!sealed.split(".").every(isCanonical)) return "malformed";
+    const parts = sealed.split(".");
+    if (parts.length !== PARTS || !parts.every(isCanonical)) return "malformed";
     const { payload } = await jwtDecrypt(
       sealed,
       ({ kid }) => {

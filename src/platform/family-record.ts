@@ -28,6 +28,8 @@ export interface LivingFamily extends NewFamily {
   key_id: number;
   /** What made the family, if it was an authorization code. */
   redemption?: Redemption;
+  /** The redemption was taken back: nobody has a token, and a code may still make the family. */
+  abandoned?: true;
 }
 
 /**
@@ -39,17 +41,27 @@ export interface EndedFamily {
   ended: true;
   subject: string;
   /** Only where a code has made it. */
-  redeemable_until?: Seconds;
+  redeemed?: Pick<Redemption, "code_id" | "redeemable_until">;
 }
 
 /** What a family becomes when it ends. */
 export function ended({ subject, redemption }: LivingFamily): EndedFamily {
-  return {
-    version: 1,
-    ended: true,
-    subject,
-    ...(redemption && { redeemable_until: redemption.redeemable_until }),
-  };
+  const record = { version: 1, ended: true, subject } as const;
+  if (!redemption) return record;
+  const { code_id, redeemable_until } = redemption;
+  return { ...record, redeemed: { code_id, redeemable_until } };
+}
+
+/** Why a code can't make a family any more that was made before: whose code came first has it. */
+export function refuseRedemption(
+  family: LivingFamily | EndedFamily,
+  { code_id }: Redemption,
+) {
+  const { code_id: first } =
+    ("ended" in family ? family.redeemed : family.redemption) ?? {};
+  return code_id === first
+    ? ("authorization_code_reused" as const)
+    : ("authorization_request_reused" as const);
 }
 
 /** Why a token is not of this family, or not of this client's: then it may not change anything. */

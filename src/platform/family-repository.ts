@@ -43,20 +43,25 @@ export class DurableFamilies implements FamilyRepository {
   redeem: FamilyRepository["redeem"] = async (familyId, family, redemption) => {
     const id = this.#idOf(toHex(familyId));
     if (!id) return { outcome: "refused", reason: "authorization_code_forged" };
-    const result = await reach(
-      async () => await this.#families.get(id).redeem(family, redemption),
-    );
-    if (result.outcome === "refused") return result;
-    const { attempt_id, authorized_at } = redemption;
-    const added = await this.#index(family.subject, (index) =>
-      index.add(id.toString(), authorized_at),
-    ).catch(async (error: unknown) => {
-      // A fault of ours must not use up the code.
-      await reach(() => this.#families.get(id).abandon(attempt_id));
-      throw error;
-    });
-    if (added) return result;
-    await this.revoke(familyId);
+    const abandon = () =>
+      reach(() => this.#families.get(id).abandon(redemption.attempt_id));
+    try {
+      const result = await reach(
+        async () => await this.#families.get(id).redeem(family, redemption),
+      );
+      if (result.outcome === "refused") return result;
+      const added: boolean | undefined = await this.#index(
+        family.subject,
+        (index) => index.add(id.toString(), redemption.authorized_at_ms),
+      );
+      // An object that runs the version before says nothing.
+      if (added ?? true) return result;
+    } catch (fault) {
+      // A fault of ours must not use up the code. If this meets one too, it is the first that is told.
+      await Promise.allSettled([abandon()]);
+      throw fault;
+    }
+    await abandon();
     return { outcome: "refused", reason: "authorization_code_revoked" };
   };
 
@@ -106,14 +111,25 @@ export class DurableFamilies implements FamilyRepository {
   };
 
   /*
-   * First the index takes no login any more that was authorized before; then, until it holds nothing
-   * but families that can't be reached: a login that came in between is in it, and one family's trouble
-   * keeps no other from ending. Each family tells the index by itself as well; doing it here lets the
-   * next call begin with what is left.
+   * First the index takes no login any more that was authorized before. Where it can't do that, all that
+   * it lists is ended nevertheless; the caller is told to come back.
    */
   revokeAll: FamilyRepository["revokeAll"] = async (subject) => {
     const now = Date.now();
-    await this.#index(subject, (index) => index.logOut(now));
+    const [barrier] = await Promise.allSettled([
+      this.#index(subject, (index) => index.logOut(now)),
+    ]);
+    const revoked = await this.#revokeListed(subject);
+    if (barrier.status === "rejected") throw unavailable(barrier.reason);
+    return revoked;
+  };
+
+  /**
+   * Until the index holds nothing but families that can't be reached: a login that came in between is
+   * in it, and one family's trouble keeps no other from ending. Each family tells the index by itself
+   * as well; doing it here lets the next call begin with what is left.
+   */
+  async #revokeListed(subject: string): Promise<number> {
     let revoked = 0;
     let unreached: string | undefined;
     for (let asked = 0; asked < MOST_A_REQUEST; asked += PAGE) {
@@ -142,7 +158,7 @@ export class DurableFamilies implements FamilyRepository {
     throw unavailable(
       new Error("some families of the subject could not be ended yet"),
     );
-  };
+  }
 
   parseGrantId: FamilyRepository["parseGrantId"] = (grantId) =>
     this.#idOf(grantId) && fromHex(grantId);

@@ -4,10 +4,16 @@ import { CLOCKS_DIFFER } from "./clocks.ts";
 
 /** The families of one subject, each a key of the object's storage. */
 const PREFIX = "family:";
-/** When the subject was last logged out everywhere, in milliseconds; kept as long as it matters. */
-const LOGGED_OUT_AT = "logged_out_at";
-/** Then every code from before has expired, in milliseconds. */
-const FORGET_LOGOUT_MS = (CODE_SECONDS + CLOCKS_DIFFER) * 1000;
+const LOGOUT = "logout";
+/** After that time every code from before a logout has expired, in milliseconds. */
+const LOGOUT_MATTERS_MS = (CODE_SECONDS + CLOCKS_DIFFER) * 1000;
+
+/** When the subject was last logged out everywhere, by the clock of where that was asked for. */
+interface Logout {
+  at_ms: number;
+  /** From then on it can't matter any more, by the clock here. */
+  forget_at_ms: number;
+}
 
 /**
  * Which families a subject has: one object a subject, found by its name. It is touched when a family
@@ -20,26 +26,31 @@ export class SubjectIndex extends DurableObject<Env> {
   /**
    * Adding a family that is there already changes nothing.
    *
-   * @param authorizedAt when its user authorized it, in milliseconds; left out: right now
+   * @param authorizedAtMs when its user authorized it, in milliseconds; left out: right now. It is
+   *   compared with the time of a logout as it is: clocks of two locations differ by little, and with
+   *   room to spare nobody could sign in again just after
    * @returns false if the user was logged out everywhere since: then it may not live
    */
-  async add(familyId: string, authorizedAt = Infinity): Promise<boolean> {
-    if (authorizedAt <= this.#loggedOutAt()) return false;
+  async add(familyId: string, authorizedAtMs = Infinity): Promise<boolean> {
+    const logout = this.#logout();
+    if (logout && authorizedAtMs <= logout.at_ms) return false;
     this.ctx.storage.kv.put(PREFIX + familyId, true);
     return true;
   }
 
   /** From here on no family can be added that was authorized before. */
-  async logOut(at: number): Promise<void> {
-    this.ctx.storage.kv.put(LOGGED_OUT_AT, Math.max(at, this.#loggedOutAt()));
-    await this.ctx.storage.setAlarm(Date.now() + FORGET_LOGOUT_MS);
+  async logOut(atMs: number): Promise<void> {
+    const forget_at_ms = Date.now() + LOGOUT_MATTERS_MS;
+    const at_ms = Math.max(atMs, this.#logout()?.at_ms ?? 0);
+    this.ctx.storage.kv.put<Logout>(LOGOUT, { at_ms, forget_at_ms });
+    await this.ctx.storage.setAlarm(forget_at_ms);
   }
 
   /** Removing families that are not there changes nothing. With the last one everything is gone. */
   async remove(familyIds: string[]): Promise<void> {
     for (const familyId of familyIds)
       this.ctx.storage.kv.delete(PREFIX + familyId);
-    if (this.#loggedOutAt() === 0) await this.#leaveNothing();
+    if (!this.#logout()) await this.#leaveNothing();
   }
 
   /** Some families, in an order that does not change; `after` is the last one of the page before. */
@@ -54,7 +65,10 @@ export class SubjectIndex extends DurableObject<Env> {
 
   /** Forgets a logout that can no longer matter. */
   override async alarm(): Promise<void> {
-    this.ctx.storage.kv.delete(LOGGED_OUT_AT);
+    const { forget_at_ms } = this.#logout() ?? { forget_at_ms: 0 };
+    if (Date.now() < forget_at_ms)
+      return this.ctx.storage.setAlarm(forget_at_ms);
+    this.ctx.storage.kv.delete(LOGOUT);
     await this.#leaveNothing();
   }
 
@@ -63,7 +77,7 @@ export class SubjectIndex extends DurableObject<Env> {
     if (!left) await this.ctx.storage.deleteAll();
   }
 
-  #loggedOutAt(): number {
-    return this.ctx.storage.kv.get<number>(LOGGED_OUT_AT) ?? 0;
+  #logout(): Logout | undefined {
+    return this.ctx.storage.kv.get<Logout>(LOGOUT);
   }
 }

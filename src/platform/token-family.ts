@@ -18,6 +18,7 @@ import {
   isRetry,
   type LivingFamily,
   refuseForeign,
+  refuseRedemption,
   requestOf,
 } from "./family-record.ts";
 
@@ -55,24 +56,29 @@ export class TokenFamily extends DurableObject<Env> {
     redemption: Redemption,
   ): Promise<RedemptionResult> {
     const before = this.#read();
-    if (!before) {
+    if (!before || ("abandoned" in before && before.abandoned)) {
       await this.#begin(family, redemption);
       return { outcome: "redeemed" };
     }
-    if ("ended" in before) return refused("authorization_code_reused");
-    if (before.redemption?.attempt_id === redemption.attempt_id)
+    const isOver = "ended" in before;
+    if (!isOver && before.redemption?.attempt_id === redemption.attempt_id)
       return { outcome: "redeemed" };
-    // Somebody has played the request again: whose code came first is whose login it is.
-    if (before.redemption?.code_id !== redemption.code_id)
-      return refused("authorization_request_reused");
-    await this.#end(before);
-    return refused("authorization_code_reused");
+    const reason = refuseRedemption(before, redemption);
+    if (!isOver && reason === "authorization_code_reused")
+      await this.#end(before);
+    return refused(reason);
   }
 
-  /** Takes a redemption back whose tokens were not made: the code is good once more. */
+  /**
+   * Takes a redemption back whose tokens were not made: the code is good once more. The family stays
+   * until no code can make it, and takes care that the index does not go on naming it.
+   */
   async abandon(attemptId: string): Promise<void> {
-    if (this.#living()?.redemption?.attempt_id === attemptId)
-      await this.ctx.storage.deleteAll();
+    const family = this.#living();
+    if (family?.redemption?.attempt_id !== attemptId) return;
+    this.#write({ ...family, abandoned: true, expires_at: 0 });
+    const { redeemable_until } = family.redemption;
+    await this.ctx.storage.setAlarm(forgetAt(redeemable_until));
   }
 
   /**
@@ -143,17 +149,28 @@ export class TokenFamily extends DurableObject<Env> {
     const foreign = key && refuseForeign(family, key);
     if (foreign) return refused(foreign);
     await this.#end(family);
-    return { outcome: "revoked" };
+    return { outcome: family.abandoned ? "ended_before" : "revoked" };
   }
 
   /** What the family is right now; undefined if it has ended. One that has expired ends by its alarm. */
   async look(): Promise<FamilyState | undefined> {
     const family = this.#living();
     if (!family) return undefined;
-    const { version: _version, ends_at: _end, key_id: _key, ...state } = family;
-    const { last_request: _request, last_attempt: _attempt, ...more } = state;
-    const { redemption: _redemption, ...shown } = more;
-    return shown;
+    const { client_id, client_issued_at, subject, scope, resource } = family;
+    const { secret_hash, generation } = family;
+    const { created_at, last_used_at, expires_at } = family;
+    return {
+      client_id,
+      client_issued_at,
+      subject,
+      scope,
+      resource,
+      secret_hash,
+      generation,
+      created_at,
+      last_used_at,
+      expires_at,
+    };
   }
 
   /**
@@ -168,7 +185,7 @@ export class TokenFamily extends DurableObject<Env> {
     const isOver = "ended" in family;
     const endsAt = isOver ? 0 : family.expires_at * 1000;
     if (Date.now() < endsAt) return this.ctx.storage.setAlarm(endsAt);
-    const { subject, redeemable_until } = isOver ? family : ended(family);
+    const { subject, redeemed } = isOver ? family : ended(family);
     // Before anything is awaited: nobody may exchange a token while the family is on its way out.
     if (!isOver) this.#write(ended(family));
     const index = this.env.SUBJECT_INDEX;
@@ -181,10 +198,8 @@ export class TokenFamily extends DurableObject<Env> {
       console.error(JSON.stringify({ event, error: String(error) }));
       return this.ctx.storage.setAlarm(Date.now() + TELL_AGAIN_MS);
     }
-    if (redeemable_until !== undefined) {
-      const forgetAt = (redeemable_until + CLOCKS_DIFFER) * 1000;
-      if (Date.now() < forgetAt) return this.ctx.storage.setAlarm(forgetAt);
-    }
+    const mayForget = redeemed ? forgetAt(redeemed.redeemable_until) : 0;
+    if (Date.now() < mayForget) return this.ctx.storage.setAlarm(mayForget);
     await this.ctx.storage.deleteAll();
   }
 
@@ -231,4 +246,9 @@ export class TokenFamily extends DurableObject<Env> {
 
 function refused<R>(reason: R): { outcome: "refused"; reason: R } {
   return { outcome: "refused", reason };
+}
+
+/** When no code can name a family any more, whoever's clock it goes by; in milliseconds. */
+function forgetAt(redeemableUntil: number): number {
+  return (redeemableUntil + CLOCKS_DIFFER) * 1000;
 }

@@ -60,7 +60,7 @@ function redemption(fields: Partial<Redemption> = {}): Redemption {
   return {
     attempt_id: crypto.randomUUID(),
     code_id: "first",
-    authorized_at: T0 * 1000,
+    authorized_at_ms: T0 * 1000,
     redeemable_until: REDEEMABLE_UNTIL,
     ...fields,
   };
@@ -71,9 +71,12 @@ function unmade(): Family {
 }
 
 /** A family that was made by a code and is in its subject's index, as the server leaves it. */
-async function redeemed(fields: Partial<NewFamily> = {}): Promise<Family> {
+async function redeemed(
+  fields: Partial<NewFamily> = {},
+  by: Partial<Redemption> = {},
+): Promise<Family> {
   const family = unmade();
-  await family.redeem(newFamily(fields), redemption());
+  await family.redeem(newFamily(fields), redemption(by));
   await index().add(family.id.toString());
   return family;
 }
@@ -119,8 +122,8 @@ const ended = { outcome: "refused", reason: "family_ended" };
 
 /** What is kept of a family that has ended while a code could still name it. */
 function tombstone() {
-  const redeemable_until = REDEEMABLE_UNTIL;
-  return [["family", { version: 1, ended: true, subject, redeemable_until }]];
+  const redeemed = { code_id: "first", redeemable_until: REDEEMABLE_UNTIL };
+  return [["family", { version: 1, ended: true, subject, redeemed }]];
 }
 
 async function expectNothingLeft(family: Family): Promise<void> {
@@ -279,7 +282,7 @@ describe("a family that has ended", () => {
       for (const code_id of ["first", "second"])
         expect(
           await family.redeem(newFamily(), redemption({ code_id })),
-        ).toEqual(reused);
+        ).toEqual(code_id === "first" ? reused : otherCode);
 
       expect(await runDurableObjectAlarm(family)).toBe(true);
       expect(await index().list(10)).toEqual([]);
@@ -293,7 +296,7 @@ describe("a family that has ended", () => {
       for (const code_id of ["first", "second"])
         expect(
           await family.redeem(newFamily(), redemption({ code_id })),
-        ).toEqual(reused);
+        ).toEqual(code_id === "first" ? reused : otherCode);
       expect(await family.exchange(attempt())).toEqual(ended);
       await runDurableObjectAlarm(family);
       expect(await footprint(family)).toMatchObject({
@@ -376,18 +379,36 @@ describe("a family that has ended", () => {
 });
 
 describe("a redemption that is taken back, because its tokens were not made", () => {
-  it("leaves nothing, and the code is good once more", async () => {
+  it("leaves the code good once more, and no token good until it comes", async () => {
     const family = unmade();
     const first = redemption();
     await family.redeem(newFamily(), first);
     await family.abandon(first.attempt_id);
-    await expectNothingLeft(family);
+    expect(await family.exchange(attempt())).toEqual(ended);
     expect(await family.redeem(newFamily(), redemption())).toEqual({
       outcome: "redeemed",
     });
     expect(await family.exchange(attempt())).toMatchObject({
       outcome: "exchanged",
     });
+  });
+
+  it("leaves nothing when no code can come any more, also where the index had heard of it", async () => {
+    const family = await redeemed({}, { attempt_id: "attempt" });
+    await family.abandon("attempt");
+    const { alarm } = await footprint(family);
+    expect(alarm).toBe((REDEEMABLE_UNTIL + MARGIN) * 1000);
+    setClock(REDEEMABLE_UNTIL + MARGIN);
+    expect(await runDurableObjectAlarm(family)).toBe(true);
+    expect(await index().list(10)).toEqual([]);
+    await expectNothingLeft(family);
+  });
+
+  it("is ended by a revocation, which counts no login for it, and then the code is used", async () => {
+    const family = await redeemed({}, { attempt_id: "attempt" });
+    await family.abandon("attempt");
+    expect(await family.revoke()).toEqual({ outcome: "ended_before" });
+    expect(await family.redeem(newFamily(), redemption())).toEqual(reused);
   });
 
   it("is not that of somebody else, and no family comes back by it that has ended", async () => {

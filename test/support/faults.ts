@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 
 /** What stands in for the stub of a family: the methods that a test is about. */
-type Stub = Record<string, (attempt: never) => unknown>;
+type Stub = Record<string, (...args: never[]) => unknown>;
 
 /** The namespace of families, with stubs of a test's making; `real` gives the true one. */
 export function familiesWith(

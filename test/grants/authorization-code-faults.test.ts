@@ -1,0 +1,170 @@
+import { listDurableObjectIds } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { describe, expect, it } from "vitest";
+import type { TokenFamily } from "../../src/index.ts";
+import {
+  expectTokens,
+  makeWebClient,
+  obtainCode,
+  redeem,
+} from "../support/authorization.ts";
+import { familiesWith, fault } from "../support/faults.ts";
+import { refusal, server, serverWith, type Tokens } from "../support/server.ts";
+
+/** A fault of ours uses no code up, whichever call it meets, and hides no login. */
+
+const logOut = (subject: string) =>
+  server.expectAdmin<{ revoked: number }>(
+    "DELETE",
+    `/subjects/${subject}/grants`,
+  );
+
+async function loginsOf(subject: string): Promise<object[]> {
+  const path = `/subjects/${subject}/grants`;
+  return (await server.expectAdmin<{ grants: object[] }>("GET", path)).grants;
+}
+
+/** A namespace whose objects can't be reached. */
+function unreachable(namespace: object) {
+  return new Proxy(namespace, {
+    get(target, name) {
+      const method: unknown = Reflect.get(target, name);
+      if (typeof method !== "function") return method;
+      const nobody = { get: () => () => fault("gone", { overloaded: true }) };
+      return name === "get" ? () => new Proxy({}, nobody) : method.bind(target);
+    },
+  });
+}
+
+const unavailable = [503, "temporarily_unavailable"];
+
+describe("a fault of the storage", () => {
+  it("uses no code up where nothing can be reached", async () => {
+    const client = await makeWebClient();
+    const subject = crypto.randomUUID();
+    const code = await obtainCode(client, {}, { subject });
+    const family = serverWith({ TOKEN_FAMILY: unreachable(env.TOKEN_FAMILY) });
+    const index = serverWith({ SUBJECT_INDEX: unreachable(env.SUBJECT_INDEX) });
+    for (const broken of [family, index, index]) {
+      const response = await redeem(client, code, {}, broken);
+      expect(response.headers.get("Retry-After")).toBe("1");
+      expect(await refusal(response)).toEqual(unavailable);
+    }
+    const { refresh_token } = await expectTokens(await redeem(client, code));
+    await server.expectRefresh(client, refresh_token);
+    expect(await loginsOf(subject)).toHaveLength(1);
+  });
+
+  it("is not noticed where a second try helps: the same attempt makes one login", async () => {
+    const client = await makeWebClient();
+    const subject = crypto.randomUUID();
+    const code = await obtainCode(client, {}, { subject });
+    let tries = 0;
+    const losesOne = familiesWith((_, real) => ({
+      async redeem(...args: Parameters<TokenFamily["redeem"]>) {
+        const result = await real().redeem(...args);
+        if (tries++ === 0) fault("the answer was lost", { retryable: true });
+        return result;
+      },
+    }));
+    const losing = serverWith({ TOKEN_FAMILY: losesOne });
+    const { refresh_token } = await expectTokens(
+      await redeem(client, code, {}, losing),
+    );
+    expect(tries).toBe(2);
+    await server.expectRefresh(client, refresh_token);
+    expect(await loginsOf(subject)).toHaveLength(1);
+  });
+
+  it.each([
+    [
+      "every answer was lost",
+      [{ retryable: true }, { retryable: true }, { retryable: true }],
+    ],
+    [
+      "one answer was lost, and then there was too much load",
+      [{ retryable: true }, { overloaded: true }],
+    ],
+  ] as const)(
+    "uses no code up where it was redeemed and %s",
+    async (_, faults) => {
+      const client = await makeWebClient();
+      const subject = crypto.randomUUID();
+      const code = await obtainCode(client, {}, { subject });
+      let tries = 0;
+      const losesAll = familiesWith((_, real) => ({
+        async redeem(...args: Parameters<TokenFamily["redeem"]>) {
+          await real().redeem(...args);
+          fault("the answer was lost", faults[tries++]);
+        },
+        abandon: (attemptId: string) => real().abandon(attemptId),
+      }));
+      const response = await redeem(
+        client,
+        code,
+        {},
+        serverWith({ TOKEN_FAMILY: losesAll }),
+      );
+      expect(await refusal(response)).toEqual(unavailable);
+      expect(tries).toBe(faults.length);
+      const { refresh_token } = await expectTokens(await redeem(client, code));
+      await server.expectRefresh(client, refresh_token);
+      expect(await loginsOf(subject)).toHaveLength(1);
+    },
+  );
+
+  it("hides no login from a logout where a listing looks while the code is tried again", async () => {
+    const client = await makeWebClient();
+    const subject = crypto.randomUUID();
+    const code = await obtainCode(client, {}, { subject });
+    // The index hears of the login, and its answer is lost.
+    const addIsLost = new Proxy(env.SUBJECT_INDEX, {
+      get(namespace, name) {
+        const method: unknown = Reflect.get(namespace, name);
+        if (typeof method !== "function") return method;
+        if (name !== "get") return method.bind(namespace);
+        return (id: DurableObjectId) => ({
+          async add(familyId: string, authorizedAtMs: number) {
+            await namespace.get(id).add(familyId, authorizedAtMs);
+            fault("the answer was lost", { overloaded: true });
+          },
+        });
+      },
+    });
+    const broken = serverWith({ SUBJECT_INDEX: addIsLost });
+    expect(await refusal(await redeem(client, code, {}, broken))).toEqual(
+      unavailable,
+    );
+
+    // The listing has looked at the family; before it goes on, the code is redeemed.
+    let tokens: Tokens | undefined;
+    const slow = familiesWith((_, real) => ({
+      async look() {
+        const state = await real().look();
+        tokens = await expectTokens(await redeem(client, code));
+        return state;
+      },
+    }));
+    const listing = serverWith({ TOKEN_FAMILY: slow });
+    await listing.expectAdmin("GET", `/subjects/${subject}/grants`);
+    expect(tokens).toBeDefined();
+    expect(await logOut(subject)).toEqual({ revoked: 1 });
+    const after = await server.refresh(client, tokens?.refresh_token ?? "");
+    expect(await refusal(after)).toEqual([400, "invalid_grant"]);
+  });
+});
+
+describe("what the token endpoint refuses", () => {
+  it("makes no object: a code in the wrong hands costs nothing", async () => {
+    const client = await makeWebClient();
+    const code = await obtainCode(client);
+    const before = (await listDurableObjectIds(env.TOKEN_FAMILY)).length;
+    for (const response of [
+      await redeem(client, code, { code_verifier: "x".repeat(43) }),
+      await redeem(client, code.replace(/.$/, "")),
+      await redeem(client, "garbage"),
+    ])
+      expect(response.status).toBe(400);
+    expect(await listDurableObjectIds(env.TOKEN_FAMILY)).toHaveLength(before);
+  });
+});
