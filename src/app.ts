@@ -7,7 +7,7 @@ import { METHOD_NAME_ALL } from "hono/router";
 import { adminApi } from "./endpoints/admin/index.ts";
 import type { AppEnv, Endpoint } from "./endpoints/endpoint.ts";
 import { endpoints as registry } from "./endpoints/index.ts";
-import { OAuthError } from "./oauth/errors.ts";
+import { asOAuthError, OAuthError } from "./oauth/errors.ts";
 import { RequestLog } from "./oauth/request-log.ts";
 import type { Server } from "./oauth/server.ts";
 
@@ -131,7 +131,6 @@ function refuseOtherMethods(app: Hono<AppEnv>): void {
 }
 
 function asRefusal(error: Error): OAuthError {
-  if (error instanceof OAuthError) return error;
   // Hono's validator: the body is not JSON (400), or does not say that it is (415).
   if (error instanceof HTTPException && error.status < 500) {
     const subject =
@@ -140,5 +139,5 @@ function asRefusal(error: Error): OAuthError {
         : "The body is not JSON.";
     return new OAuthError("admin_body_invalid", { subject });
   }
-  return new OAuthError("unexpected", { cause: error });
+  return asOAuthError(error);
 }

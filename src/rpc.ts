@@ -10,7 +10,11 @@ import {
   type AuthorizationDescription,
   describeAuthorization,
 } from "./oauth/describe-authorization.ts";
-import { invalidFields, OAuthError } from "./oauth/errors.ts";
+import {
+  asOAuthError,
+  invalidFields,
+  type OAuthError,
+} from "./oauth/errors.ts";
 import { sealedRequest } from "./oauth/pending-authorization.ts";
 import { RequestLog } from "./oauth/request-log.ts";
 import type { Server } from "./oauth/server.ts";
@@ -19,7 +23,7 @@ import type { Server } from "./oauth/server.ts";
 export type Refused = ReturnType<OAuthError["toJSON"]>;
 
 /**
- * The admin API's operations for a Worker of the same account, by a service binding with the
+ * What a login needs of the admin API, for a Worker of the same account, by a service binding with the
  * entrypoint `Admin`. The binding is the authority: no admin token is needed. Methods answer with
  * what went wrong, they do not throw: custom errors do not survive RPC.
  */
@@ -55,10 +59,7 @@ export class Admin extends WorkerEntrypoint<Env> {
     try {
       return await operation(await connect(this.env), log);
     } catch (error) {
-      refusal =
-        error instanceof OAuthError
-          ? error
-          : new OAuthError("unexpected", { cause: error });
+      refusal = asOAuthError(error);
       return refusal.toJSON();
     } finally {
       log.write({

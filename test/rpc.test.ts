@@ -103,9 +103,14 @@ describe("decideAuthorization", () => {
     const request = await requestAtLogin(client);
     const error = "access_denied";
     const decided = await exports.Admin.decideAuthorization({ request, error });
-    const iss = encodeURIComponent(ISSUER);
-    expect(decided).toEqual({
-      redirect_to: `${REDIRECT_URI}?error=${error}&state=xyz&iss=${iss}`,
+    const { redirect_to } = decided as { redirect_to: string };
+    const { origin, pathname, searchParams } = new URL(redirect_to);
+    expect(origin + pathname).toBe(REDIRECT_URI);
+    expect(Object.fromEntries(searchParams)).toEqual({
+      error,
+      error_description: "The user has said no.",
+      state: "xyz",
+      iss: ISSUER,
     });
   });
 

@@ -1,6 +1,10 @@
 import type { Context } from "hono";
-import { redirect } from "../endpoints/authorization.ts";
-import { type AppEnv, type Endpoint, now } from "../endpoints/endpoint.ts";
+import {
+  type AppEnv,
+  type Endpoint,
+  now,
+  redirect,
+} from "../endpoints/endpoint.ts";
 import { page, refusalPage } from "../endpoints/page.ts";
 import { decideAuthorization } from "../oauth/decide-authorization.ts";
 import {

@@ -1,4 +1,3 @@
-import type { Context } from "hono";
 import {
   checkAuthorizationRequest,
   responseModes,
@@ -11,7 +10,7 @@ import { Parameters } from "../oauth/parameters.ts";
 import { codeChallengeMethods } from "../oauth/pkce.ts";
 import { findRecipient } from "../oauth/recipient.ts";
 import { withParameters } from "../oauth/redirect-uri.ts";
-import { type AppEnv, type Endpoint, now } from "./endpoint.ts";
+import { type Endpoint, now, redirect } from "./endpoint.ts";
 import { refusalPage } from "./page.ts";
 
 /** How long the query may be, encoded as a browser does it: most of it comes back to the client. */
@@ -83,12 +82,6 @@ export const authorizationEndpoint: Endpoint = {
 function tooLong(what: string): OAuthError {
   const subject = `${what} characters`;
   return new OAuthError("authorization_request_too_long", { subject });
-}
-
-/** RFC 9700 section 4.12: 303, so that no browser sends a form again. */
-export function redirect(c: Context<AppEnv>, location: string): Response {
-  c.header("Referrer-Policy", "no-referrer");
-  return c.redirect(location, 303);
 }
 
 /** What was sent twice is not sent back at all. */

@@ -39,3 +39,9 @@ export interface Endpoint {
 export function now(): number {
   return Math.floor(Date.now() / 1000);
 }
+
+/** RFC 9700 section 4.12: 303, so that no browser sends a form again. */
+export function redirect(c: Context<AppEnv>, location: string): Response {
+  c.header("Referrer-Policy", "no-referrer");
+  return c.redirect(location, 303);
+}

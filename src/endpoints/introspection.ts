@@ -1,6 +1,7 @@
-import type { Client } from "../oauth/entities.ts";
+import { type Client, isPublic } from "../oauth/entities.ts";
 import { OAuthError } from "../oauth/errors.ts";
-import { hasOwner, isThere } from "../oauth/family-owner.ts";
+import { hasOwner } from "../oauth/family-owner.ts";
+import { findClient } from "../oauth/find-client.ts";
 import type { Server } from "../oauth/server.ts";
 import { type KnownToken, lookUpToken } from "../oauth/token-lookup.ts";
 import { authenticate, readClientForm } from "./authentication.ts";
@@ -31,7 +32,7 @@ export const introspectionEndpoint: Endpoint = {
     const time = now();
     const client = await authenticate(c, server, form, time);
     // Section 2.1: or anybody could try tokens here.
-    if (client.token_endpoint_auth_method === "none") {
+    if (isPublic(client)) {
       throw new OAuthError("client_authentication_method_wrong");
     }
     const known = await lookUpToken(server, form.required("token"));
@@ -52,8 +53,9 @@ async function introspect(
   if (token.kind !== "refresh_token" && !mayAsk(client, token.claims))
     return undefined;
   if (token.kind === "client_access_token") {
-    const active = await isThere(server, token.claims.client_id);
-    return active ? { ...token.claims, token_type: "Bearer" } : undefined;
+    const { claims } = token;
+    const owner = await findClient(server, claims.client_id, (one) => one);
+    return owner && { ...claims, token_type: "Bearer" };
   }
   const family = await server.families.look(token.family_id);
   if (!family || time >= family.expires_at) return undefined;

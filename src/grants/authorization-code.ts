@@ -1,14 +1,14 @@
 import { base64url } from "jose";
+import { allowanceFor } from "../oauth/allowance.ts";
 import {
   type AuthorizationCode,
   openCode,
 } from "../oauth/authorization-code.ts";
 import type { Client } from "../oauth/entities.ts";
-import { OAuthError } from "../oauth/errors.ts";
+import { accepted, OAuthError } from "../oauth/errors.ts";
+import { finalizeGrant } from "../oauth/finalize-grant.ts";
 import type { Parameters } from "../oauth/parameters.ts";
 import { provesChallenge } from "../oauth/pkce.ts";
-import { finalizeResources } from "../oauth/resource.ts";
-import { allowedScopes, finalizeScopes } from "../oauth/scope.ts";
 import { startFamily } from "../oauth/start-family.ts";
 import { tokenResponse } from "../oauth/token-response.ts";
 import type { Grant } from "./grant.ts";
@@ -29,35 +29,26 @@ export const authorizationCodeGrant: Grant = {
     if (typeof code === "string") throw new OAuthError(code);
     await checkBinding(code, client, parameters);
 
-    const catalogue = await log.measure("scopes", () =>
-      server.scopes.catalogue(),
+    const { allowed } = await log.measure("scopes", () =>
+      allowanceFor(server, client, code),
     );
-    const { subject, scope, resource } = code;
-    const { code_id, authorized_at_ms, redeemable_until } = code;
-    const scopes = finalizeScopes(
-      undefined,
-      scope,
-      allowedScopes(client, catalogue),
-    );
-    if ("refused" in scopes) throw new OAuthError(scopes.refused);
-    const resources = finalizeResources(
-      parameters.all("resource"),
-      resource,
-      client.resources,
-    );
-    if ("refused" in resources) throw new OAuthError(resources.refused);
+    const requested = {
+      scope: undefined,
+      resource: parameters.all("resource"),
+    };
+    const grant = accepted(finalizeGrant(requested, code, allowed));
 
-    const family_id = base64url.decode(code.family_id);
-    const login = await log.measure("family", () =>
+    const { subject, scope, resource } = code;
+    const newest = await log.measure("family", () =>
       startFamily(server, { client, subject, scope, resource }, now, {
-        family_id,
-        code_id,
-        authorized_at_ms,
-        redeemable_until,
+        family_id: base64url.decode(code.family_id),
+        code_id: code.code_id,
+        authorized_at_ms: code.authorized_at_ms,
+        redeemable_until: code.redeemable_until,
       }),
     );
-    const grant = { client, subject, ...scopes, ...resources, login };
-    return log.measure("sign", () => tokenResponse(server, grant, now));
+    const tokens = { client, subject, ...grant, newest };
+    return log.measure("sign", () => tokenResponse(server, tokens, now));
   },
 };
 

@@ -1,12 +1,8 @@
-import { isPublic } from "../oauth/client-registration.ts";
-import { OAuthError } from "../oauth/errors.ts";
-import { finalizeResources } from "../oauth/resource.ts";
-import {
-  allowedScopes,
-  finalizeScopes,
-  requestedScope,
-  scopeSet,
-} from "../oauth/scope.ts";
+import { allowanceFor } from "../oauth/allowance.ts";
+import { isPublic } from "../oauth/entities.ts";
+import { accepted, OAuthError } from "../oauth/errors.ts";
+import { finalizeGrant } from "../oauth/finalize-grant.ts";
+import { namedScopes, requestedScope, scopeSet } from "../oauth/scope.ts";
 import { tokenResponse } from "../oauth/token-response.ts";
 import type { Grant } from "./grant.ts";
 
@@ -25,29 +21,19 @@ export const clientCredentialsGrant: Grant = {
         subject: "client_credentials",
       });
     }
-    const catalogue = await log.measure("scopes", () =>
-      server.scopes.catalogue(),
+    const scope = requestedScope(parameters.optional("scope"));
+    const resource = parameters.all("resource");
+    const wanted = { scope: namedScopes(scope), resource };
+    const allowance = await log.measure("scopes", () =>
+      allowanceFor(server, client, wanted),
     );
-    const scopes = finalizeScopes(
-      requestedScope(parameters.optional("scope")),
-      scopeSet(client.scope),
-      allowedScopes(client, catalogue),
+    const own = { scope: scopeSet(allowance.client.scope), resource: [] };
+    const grant = accepted(
+      finalizeGrant({ scope, resource }, own, allowance.allowed),
     );
-    if ("refused" in scopes) throw new OAuthError(scopes.refused);
-    const resources = finalizeResources(
-      parameters.all("resource"),
-      [],
-      client.resources,
-    );
-    if ("refused" in resources) throw new OAuthError(resources.refused);
 
     // RFC 9068 section 2.2: without a user, `sub` is the client.
-    const grant = {
-      client,
-      subject: client.client_id,
-      ...scopes,
-      ...resources,
-    };
-    return log.measure("sign", () => tokenResponse(server, grant, now));
+    const tokens = { client, subject: client.client_id, ...grant };
+    return log.measure("sign", () => tokenResponse(server, tokens, now));
   },
 };

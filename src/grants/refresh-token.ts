@@ -65,8 +65,8 @@ export const refreshTokenGrant: Grant = {
       expires_at,
       family_secret,
     };
-    const login = { refreshToken, key_id };
-    const grant = { client, subject, scope, resource, login };
+    const newest = { refreshToken, key_id };
+    const grant = { client, subject, scope, resource, newest };
     return log.measure("sign", () => tokenResponse(server, grant, now));
   },
 };

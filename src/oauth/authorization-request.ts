@@ -1,16 +1,12 @@
 import { base64url } from "jose";
+import { allowanceFor } from "./allowance.ts";
 import type { Seconds } from "./duration.ts";
-import { OAuthError, type Reason } from "./errors.ts";
+import { accepted, OAuthError } from "./errors.ts";
+import { finalizeGrant } from "./finalize-grant.ts";
 import type { Parameters } from "./parameters.ts";
 import { readCodeChallenge } from "./pkce.ts";
 import type { Recipient } from "./recipient.ts";
-import { finalizeResources } from "./resource.ts";
-import {
-  allowedScopes,
-  finalizeScopes,
-  requestedScope,
-  scopeSet,
-} from "./scope.ts";
+import { namedScopes, requestedScope, scopeSet } from "./scope.ts";
 import { open, seal } from "./sealed.ts";
 import type { Server } from "./server.ts";
 
@@ -20,10 +16,10 @@ import type { Server } from "./server.ts";
  */
 
 /** How long a person may take to sign in, in seconds: time to find a phone or to reset a password. */
-export const REQUEST_SECONDS = 30 * 60;
+const REQUEST_SECONDS = 30 * 60;
 
 /** The other parameters that may be there once; `resource` may be repeated. */
-export const requestParameters = [
+const requestParameters = [
   "response_type",
   "response_mode",
   "scope",
@@ -83,25 +79,24 @@ export async function checkAuthorizationRequest(
       subject: "authorization_code",
     });
   }
-  const challenge = granted(readCodeChallenge(parameters));
-  const scopes = granted(
-    finalizeScopes(
-      requestedScope(parameters.optional("scope")),
-      scopeSet(client.scope),
-      allowedScopes(client, await server.scopes.catalogue()),
-    ),
+  const challenge = accepted(readCodeChallenge(parameters));
+  const scope = requestedScope(parameters.optional("scope"));
+  const resource = parameters.all("resource");
+  const wanted = { scope: namedScopes(scope), resource };
+  const { client: newest, allowed } = await allowanceFor(
+    server,
+    client,
+    wanted,
   );
-  const resources = granted(
-    finalizeResources(parameters.all("resource"), [], client.resources),
-  );
+  const own = { scope: scopeSet(newest.scope), resource: [] };
+  const grant = accepted(finalizeGrant({ scope, resource }, own, allowed));
   return {
     client_id: client.client_id,
     client_issued_at: client.client_id_issued_at,
     redirect_uri,
     redirect_uri_named: parameters.optional("redirect_uri") !== undefined,
     ...optional(parameters, "state"),
-    ...scopes,
-    ...resources,
+    ...grant,
     ...challenge,
     family_id: base64url.encode(server.families.newId()),
     ...optional(parameters, "prompt"),
@@ -118,12 +113,6 @@ function optional<Name extends string>(
   return value === undefined
     ? {}
     : ({ [name]: value } as Partial<Record<Name, string>>);
-}
-
-/** @throws OAuthError for a verdict that is a refusal */
-function granted<T extends object>(verdict: T | { refused: Reason }): T {
-  if ("refused" in verdict) throw new OAuthError(verdict.refused);
-  return verdict;
 }
 
 /** The one parameter that the login gets: nobody but this server can read or alter it. */

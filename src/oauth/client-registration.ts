@@ -2,7 +2,7 @@ import type { z } from "zod";
 import type { clientMetadata } from "./client-metadata.ts";
 import { makeSecret } from "./client-secret.ts";
 import { after, type Seconds } from "./duration.ts";
-import type { Client, ClientTombstone } from "./entities.ts";
+import { type Client, type ClientTombstone, isPublic } from "./entities.ts";
 import { fieldError, OAuthError } from "./errors.ts";
 import { lifetimesOf, windowOutlives } from "./lifetimes.ts";
 import { registrationProblem } from "./redirect-uri.ts";
@@ -190,9 +190,4 @@ function checkRedirectUris(
     if (problem !== undefined)
       throw fieldError(`redirect_uris.${position}`, problem);
   }
-}
-
-/** Whether a client has no secret, and shows none. */
-export function isPublic(client: Client): boolean {
-  return client.token_endpoint_auth_method === "none";
 }

@@ -1,10 +1,7 @@
-import {
-  type ClientWithSecret,
-  isPublic,
-  living,
-} from "./client-registration.ts";
+import { type ClientWithSecret, living } from "./client-registration.ts";
 import { makeSecret } from "./client-secret.ts";
 import { after, type Seconds } from "./duration.ts";
+import { isPublic } from "./entities.ts";
 import { OAuthError } from "./errors.ts";
 import type { Server } from "./server.ts";
 

@@ -1,11 +1,11 @@
 import { z } from "zod";
 import { CODE_SECONDS, sealCode } from "./authorization-code.ts";
 import { answerTo } from "./authorization-response.ts";
-import { OAuthError } from "./errors.ts";
+import { accepted, fieldError } from "./errors.ts";
+import { finalizeGrant } from "./finalize-grant.ts";
 import { openForDecision, sealedRequest } from "./pending-authorization.ts";
 import type { RequestLog } from "./request-log.ts";
-import { finalizeResources } from "./resource.ts";
-import { allowedScopes, finalizeScopes, requestedGrantScope } from "./scope.ts";
+import { requestedScopeInJson } from "./scope.ts";
 import type { Server } from "./server.ts";
 import { subject } from "./subject.ts";
 
@@ -13,16 +13,16 @@ import { subject } from "./subject.ts";
  * What a login may say instead of who has signed in: RFC 6749 section 4.1.2.1, and for a `prompt` that
  * forbids to ask, OpenID Connect Core section 3.1.2.6.
  */
-const decisionErrors = [
+const decisionError = z.enum([
   "access_denied",
   "login_required",
   "interaction_required",
   "consent_required",
   "temporarily_unavailable",
   "server_error",
-] as const;
+]);
 
-/** Either `subject` (and which scopes) or `error`. */
+/** Either who has signed in, and which scopes they allow, or an error. */
 export const decision = z
   .strictObject({
     request: sealedRequest,
@@ -32,23 +32,29 @@ export const decision = z
         "What the person allows, of what was asked for. Left out: all of it.",
       example: "read",
     }),
-    error: z.enum(decisionErrors).optional().meta({
+    error: decisionError.optional().meta({
       description:
         "Instead of a subject: access_denied if the person has said no.",
     }),
   })
-  .superRefine(({ subject, scope, error }, context) => {
-    const problem = (field: string, message: string) =>
+  .meta({ oneOf: [{ required: ["subject"] }, { required: ["error"] }] })
+  .transform(({ request, subject, scope, error }, context) => {
+    const problem = (field: string, message: string) => {
       context.addIssue({ code: "custom", path: [field], message });
-    if (error === undefined && subject === undefined)
-      problem(
-        "subject",
-        "is missing: who has signed in, unless there is an error",
-      );
-    if (error !== undefined && subject !== undefined)
-      problem("error", "can not be there together with subject");
-    if (error !== undefined && scope !== undefined)
-      problem("error", "can not be there together with scope");
+      return z.NEVER;
+    };
+    if (error !== undefined) {
+      if (subject !== undefined)
+        return problem("error", "can not be there together with subject");
+      if (scope !== undefined)
+        return problem("error", "can not be there together with scope");
+      return { request, error };
+    }
+    if (subject === undefined) {
+      const message = "is missing: who has signed in, unless there is an error";
+      return problem("subject", message);
+    }
+    return { request, subject, ...(scope !== undefined && { scope }) };
   });
 
 export type Decision = z.output<typeof decision>;
@@ -62,45 +68,51 @@ export type Decision = z.output<typeof decision>;
  */
 export async function decideAuthorization(
   server: Server,
-  { request: sealed, subject, scope, error }: Decision,
+  decided: Decision,
   nowMs: number,
   log: RequestLog,
 ): Promise<{ redirect_to: string }> {
   const now = Math.floor(nowMs / 1000);
-  const { request, client, expires_at } = await openForDecision(
-    server,
-    sealed,
-    now,
-    log,
-  );
-  if (error !== undefined || subject === undefined) {
-    if (error !== undefined) log.fields.decision = error;
-    return { redirect_to: answerTo(server, request, { error }) };
+  const pending = await openForDecision(server, decided.request, now, log);
+  const { request, allowed, expires_at } = pending;
+  const leaveWith = (answer: { error: string; error_description: string }) => {
+    log.fields.decision = answer.error;
+    return { redirect_to: answerTo(server, request, answer) };
+  };
+  if ("error" in decided) {
+    const { error } = decided;
+    return leaveWith({ error, error_description: sentences[error] });
   }
 
-  const catalogue = await server.scopes.catalogue();
-  const scopes = finalizeScopes(
-    requestedGrantScope(scope),
-    request.scope,
-    allowedScopes(client, catalogue),
+  const { subject } = decided;
+  // RFC 9700 section 4.15: nobody's tokens may look like those of the client itself.
+  if (subject === request.client_id)
+    throw fieldError("subject", "can not be the id of the client");
+  const scope = requestedScopeInJson(decided.scope);
+  const grant = accepted(
+    finalizeGrant({ scope, resource: [] }, request, allowed),
   );
-  if ("refused" in scopes) throw new OAuthError(scopes.refused);
-  const resources = finalizeResources([], request.resource, client.resources);
-  if ("refused" in resources) throw new OAuthError(resources.refused);
+  // There is no word for "none of it" in a token's answer (RFC 6749 sections 3.3 and 5.1).
+  if (grant.scope.length === 0 && request.scope.length > 0) {
+    const error_description = "The user has allowed none of the scopes.";
+    return leaveWith({ error: "access_denied", error_description });
+  }
 
-  const {
-    state: _state,
-    prompt: _p,
-    login_hint: _h,
-    ui_locales: _l,
-    ...bound
-  } = request;
+  const { client_id, client_issued_at, family_id, code_challenge } = request;
+  const { redirect_uri, redirect_uri_named } = request;
+  const bound = {
+    client_id,
+    client_issued_at,
+    family_id,
+    code_challenge,
+    redirect_uri,
+    redirect_uri_named,
+  };
   const code = await sealCode(
     server,
     {
       ...bound,
-      ...scopes,
-      ...resources,
+      ...grant,
       code_id: crypto.randomUUID(),
       subject,
       authorized_at_ms: nowMs,
@@ -111,3 +123,13 @@ export async function decideAuthorization(
   log.fields.decision = "authorized";
   return { redirect_to: answerTo(server, request, { code }) };
 }
+
+/** For the client's developer. */
+const sentences: Record<z.output<typeof decisionError>, string> = {
+  access_denied: "The user has said no.",
+  login_required: "The user has to sign in.",
+  interaction_required: "The user has to be asked something.",
+  consent_required: "The user has to be asked for consent.",
+  temporarily_unavailable: "The login can not do this right now. Try again.",
+  server_error: "Something went wrong at the login.",
+};

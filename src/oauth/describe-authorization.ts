@@ -1,7 +1,6 @@
 import type { Seconds } from "./duration.ts";
 import { openForDecision } from "./pending-authorization.ts";
 import type { RequestLog } from "./request-log.ts";
-import { allowedScopes } from "./scope.ts";
 import type { Server } from "./server.ts";
 
 /** What a login shows to the person. */
@@ -32,29 +31,23 @@ export async function describeAuthorization(
   now: Seconds,
   log: RequestLog,
 ): Promise<AuthorizationDescription> {
-  const { request, client, expires_at } = await openForDecision(
-    server,
-    sealed,
-    now,
-    log,
-  );
+  const pending = await openForDecision(server, sealed, now, log);
+  const { request, client, allowed, expires_at } = pending;
   const catalogue = await server.scopes.catalogue();
-  const allowed = allowedScopes(client, catalogue);
+  const { client_name } = client;
   const { client_id, redirect_uri, scope, resource } = request;
   const { prompt, login_hint, ui_locales } = request;
   return {
     client_id,
-    ...(client.client_name !== undefined && {
-      client_name: client.client_name,
-    }),
+    ...(client_name !== undefined && { client_name }),
     redirect_uri,
     scopes: scope
-      .filter((name) => allowed.includes(name))
+      .filter((name) => allowed.scope.includes(name))
       .map((name) => ({
         scope: name,
-        description: catalogue[name]!.description,
+        description: catalogue[name]?.description ?? name,
       })),
-    resource: resource.filter((uri) => client.resources.includes(uri)),
+    resource: resource.filter((uri) => allowed.resource.includes(uri)),
     ...(prompt !== undefined && { prompt }),
     ...(login_hint !== undefined && { login_hint }),
     ...(ui_locales !== undefined && { ui_locales }),

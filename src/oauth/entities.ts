@@ -52,3 +52,8 @@ export type ClientTombstone = z.output<typeof clientTombstone>;
 export type ClientSecret = z.output<typeof clientSecretRecord>;
 /** Scope to description. */
 export type ScopeCatalogue = z.output<typeof scopeCatalogueRecord>;
+
+/** Whether a client has no secret, and shows none (RFC 6749 section 2.1). */
+export function isPublic(client: Client): boolean {
+  return client.token_endpoint_auth_method === "none";
+}

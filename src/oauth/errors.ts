@@ -57,6 +57,21 @@ export class OAuthError extends Error {
   }
 }
 
+/** @throws OAuthError for a verdict that is a refusal */
+export function accepted<T extends object>(
+  verdict: T | { refused: Reason },
+): T {
+  if ("refused" in verdict) throw new OAuthError(verdict.refused);
+  return verdict;
+}
+
+/** What a refusal is made of whatever was thrown; the cause is for the log alone. */
+export function asOAuthError(error: unknown): OAuthError {
+  return error instanceof OAuthError
+    ? error
+    : new OAuthError("unexpected", { cause: error });
+}
+
 /** The admin API names the field that is wrong. */
 export function fieldError(
   field: string,

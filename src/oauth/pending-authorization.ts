@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { type Allowance, allowanceFor } from "./allowance.ts";
 import {
   type AuthorizationRequest,
   openAuthorizationRequest,
@@ -6,6 +7,7 @@ import {
 import type { Seconds } from "./duration.ts";
 import type { Client } from "./entities.ts";
 import { fieldError, type OAuthError } from "./errors.ts";
+import { findClient } from "./find-client.ts";
 import { isRegistered } from "./redirect-uri.ts";
 import type { RequestLog } from "./request-log.ts";
 import { MOST_SEALED_CHARACTERS } from "./sealed.ts";
@@ -22,6 +24,12 @@ export const sealedRequest = z
       "The parameter `request` with which the browser came to LOGIN_URL, as it is.",
   });
 
+export interface PendingAuthorization extends Allowance {
+  request: AuthorizationRequest;
+  /** When the request can no longer be decided. */
+  expires_at: Seconds;
+}
+
 /**
  * Opens a request for the login, if its client may still ask for that.
  *
@@ -32,23 +40,18 @@ export async function openForDecision(
   sealed: string,
   now: Seconds,
   log: RequestLog,
-): Promise<{
-  request: AuthorizationRequest;
-  client: Client;
-  expires_at: Seconds;
-}> {
+): Promise<PendingAuthorization> {
   const opened = await openAuthorizationRequest(server, sealed, now);
   if (typeof opened === "string") throw notGood(opened);
   const { request, expires_at } = opened;
   const { client_id } = request;
-  const { clients } = server;
-  // The isolate that checked the request may have known a newer record than this one does.
-  const client =
-    stillMayAsk(await clients.find(client_id), request) ??
-    stillMayAsk(await clients.findAgain(client_id), request);
+  const client = await findClient(server, client_id, (client) =>
+    stillMayAsk(client, request),
+  );
   if (!client) throw notGood("outdated");
   log.fields.client_id = client_id;
-  return { request, client, expires_at };
+  const allowance = await allowanceFor(server, client, request);
+  return { request, ...allowance, expires_at };
 }
 
 const problems = {

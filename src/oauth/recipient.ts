@@ -1,6 +1,7 @@
 import { isClientId } from "./client-metadata.ts";
 import type { Client } from "./entities.ts";
 import { OAuthError, type Reason } from "./errors.ts";
+import { findClient } from "./find-client.ts";
 import type { Parameters } from "./parameters.ts";
 import { isRegistered } from "./redirect-uri.ts";
 import type { Server } from "./server.ts";
@@ -21,7 +22,7 @@ export interface Recipient {
  * @throws OAuthError
  */
 export async function findRecipient(
-  { clients }: Pick<Server, "clients">,
+  server: Pick<Server, "clients">,
   parameters: Parameters,
 ): Promise<Recipient> {
   parameters.refuseRepeated(recipientParameters);
@@ -30,12 +31,16 @@ export async function findRecipient(
   if (!isClientId(clientId))
     throw new OAuthError("authorization_client_unknown");
 
-  const first = chooseRecipient(await clients.find(clientId), named);
-  if ("client" in first) return first;
   // A client or a redirect URI that was registered a moment ago has to work at once.
-  const again = chooseRecipient(await clients.findAgain(clientId), named);
-  if ("client" in again) return again;
-  throw new OAuthError(again.refused);
+  let refused: OAuthError | undefined;
+  const found = await findClient(server, clientId, (client) => {
+    const choice = chooseRecipient(client, named);
+    if ("client" in choice) return choice;
+    refused = new OAuthError(choice.refused, client && { client_id: clientId });
+    return undefined;
+  });
+  if (!found) throw refused;
+  return found;
 }
 
 function chooseRecipient(
@@ -44,6 +49,7 @@ function chooseRecipient(
 ): Recipient | { refused: Reason } {
   if (!client) return { refused: "authorization_client_unknown" };
   const { redirect_uris } = client;
+  if (redirect_uris.length === 0) return { refused: "redirect_uris_none" };
   if (named !== undefined) {
     return isRegistered(named, redirect_uris)
       ? { client, redirect_uri: named }

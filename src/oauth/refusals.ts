@@ -75,6 +75,12 @@ export const refusals = {
     error: "invalid_request",
     description: () => "There is no client with this client_id.",
   },
+  redirect_uris_none: {
+    status: 400,
+    error: "invalid_request",
+    description: () =>
+      "This client has no redirect URI: register the one that the app sends.",
+  },
   redirect_uri_missing: {
     status: 400,
     error: "invalid_request",

@@ -50,6 +50,8 @@ export interface ClientPage {
 export interface ScopeRepository {
   /** The catalogue, as this isolate knows it: at most a minute old. */
   catalogue(): Promise<ScopeCatalogue>;
+  /** The same, past the isolate's own copy, at most once a second. */
+  catalogueAgain(): Promise<ScopeCatalogue>;
   /** What stands right now, past every cache. */
   read(): Promise<ScopeCatalogue>;
   /** What is wrong with the record, if anything. */

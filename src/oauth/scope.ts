@@ -37,8 +37,15 @@ export function requestedScope(parameter: string | undefined): RequestedScope {
     : (parseScope(parameter) ?? "malformed");
 }
 
+/** The scopes that a request names, if it does. */
+export function namedScopes(scope: RequestedScope): readonly string[] {
+  return Array.isArray(scope) ? (scope as readonly string[]) : [];
+}
+
 /** In JSON the empty string is the empty set, and nothing is nothing: who asks for none gets none. */
-export function requestedGrantScope(scope: string | undefined): RequestedScope {
+export function requestedScopeInJson(
+  scope: string | undefined,
+): RequestedScope {
   return scope === "" ? [] : requestedScope(scope);
 }
 

@@ -14,7 +14,7 @@ import {
 } from "./refresh-token.ts";
 import type { NewFamily, Redemption } from "./repositories.ts";
 import type { Server } from "./server.ts";
-import type { Login } from "./token-response.ts";
+import type { NewestToken } from "./token-response.ts";
 
 /** What a user has authorized a client for; checked by the caller. */
 export interface Authorization {
@@ -25,7 +25,7 @@ export interface Authorization {
 }
 
 /** The code by which a family begins. */
-export interface RedeemedCode extends Omit<Redemption, "attempt_id"> {
+interface RedeemedCode extends Omit<Redemption, "attempt_id"> {
   family_id: Uint8Array;
 }
 
@@ -33,14 +33,15 @@ export interface RedeemedCode extends Omit<Redemption, "attempt_id"> {
  * Starts a family of refresh tokens, once: its first token is still to be made.
  *
  * @param code that of the authorization code grant; left out: an administrator has authorized it
- * @throws OAuthError `authorization_code_reused`, `authorization_request_reused`
+ * @throws OAuthError where a code makes none: `authorization_code_reused`, `…_revoked`, `…_forged`,
+ *   `authorization_request_reused`
  */
 export async function startFamily(
   server: Server,
   authorization: Authorization,
   now: Seconds,
   code?: RedeemedCode,
-): Promise<Login> {
+): Promise<NewestToken> {
   const family_secret = crypto.getRandomValues(
     new Uint8Array(FAMILY_SECRET_BYTES),
   );

@@ -17,8 +17,8 @@ export interface TokenResponse {
   scope?: string;
 }
 
-/** A family of tokens as its newest refresh token names it. */
-export interface Login {
+/** A family's newest refresh token, still to be made. */
+export interface NewestToken {
   refreshToken: RefreshTokenClaims;
   /** Which key makes the refresh token. */
   key_id: number;
@@ -31,18 +31,22 @@ export interface TokenGrant {
   scope: string[];
   resource: string[];
   /** Left out where the tokens are the client's own (RFC 6749 section 4.4). */
-  login?: Login;
+  newest?: NewestToken;
 }
 
 /** The tokens for a grant: a signed access token and, for a login, the next refresh token. */
 export async function tokenResponse(
   server: Server,
-  { client, subject, scope, resource, login }: TokenGrant,
+  { client, subject, scope, resource, newest }: TokenGrant,
   now: Seconds,
 ): Promise<TokenResponse> {
   const { settings, signingKey, tokenKeys } = server;
   const lifetimes = lifetimesOf(client, settings);
-  const exp = accessTokenExpiry(lifetimes, now, login?.refreshToken.expires_at);
+  const exp = accessTokenExpiry(
+    lifetimes,
+    now,
+    newest?.refreshToken.expires_at,
+  );
   const access_token = await signAccessToken(signingKey, {
     iss: settings.issuer,
     sub: subject,
@@ -51,19 +55,19 @@ export async function tokenResponse(
     scope,
     iat: now,
     exp,
-    ...(login && { family_id: login.refreshToken.family_id }),
+    ...(newest && { family_id: newest.refreshToken.family_id }),
   });
   const mayRefresh = client.grant_types.includes("refresh_token");
   return {
     token_type: "Bearer",
     expires_in: exp - now,
     access_token,
-    ...(login &&
+    ...(newest &&
       mayRefresh && {
         refresh_token: await sealRefreshToken(
           tokenKeys,
-          login.refreshToken,
-          login.key_id,
+          newest.refreshToken,
+          newest.key_id,
         ),
       }),
     ...(scope.length > 0 && { scope: scope.join(" ") }),

@@ -1,5 +1,4 @@
 import { after, type Seconds } from "../oauth/duration.ts";
-import type { Reason } from "../oauth/errors.ts";
 import type {
   ExchangeAttempt,
   FamilyKey,
@@ -7,8 +6,6 @@ import type {
   Redemption,
   Reuse,
 } from "../oauth/repositories.ts";
-import { finalizeResources } from "../oauth/resource.ts";
-import { finalizeScopes } from "../oauth/scope.ts";
 
 /** What a family keeps, and what can be said of it without a clock or a storage. */
 
@@ -111,21 +108,6 @@ export function describeReuse(
     // it, and somebody else came back with this one.
     looks_like: family.generation - generation === 1 ? "late_retry" : "theft",
   };
-}
-
-/** What an attempt may have of the family: its verdict on scopes, then on resources. */
-export function finalizeGrant(
-  family: LivingFamily,
-  { scope, allowed_scope, resource, allowed_resource }: ExchangeAttempt,
-): { scope: string[]; resource: string[] } | { refused: Reason } {
-  const scopes = finalizeScopes(scope, family.scope, allowed_scope);
-  if ("refused" in scopes) return scopes;
-  const resources = finalizeResources(
-    resource,
-    family.resource,
-    allowed_resource,
-  );
-  return "refused" in resources ? resources : { ...scopes, ...resources };
 }
 
 /** The request as far as a retry has to be the same: scopes and resources are sets. */

@@ -21,6 +21,10 @@ export class KvScopeRepository implements ScopeRepository {
     return (await this.#records.find(KEY)) ?? {};
   }
 
+  async catalogueAgain(): Promise<ScopeCatalogue> {
+    return (await this.#records.findAgain(KEY)) ?? {};
+  }
+
   async read(): Promise<ScopeCatalogue> {
     return (await this.#records.standing(KEY)) ?? {};
   }

@@ -1,4 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
+import { finalizeGrant } from "../oauth/finalize-grant.ts";
 import type {
   ExchangeAttempt,
   ExchangeResult,
@@ -14,7 +15,6 @@ import {
   describeReuse,
   ended,
   type EndedFamily,
-  finalizeGrant,
   isRetry,
   type LivingFamily,
   refuseForeign,
@@ -106,7 +106,10 @@ export class TokenFamily extends DurableObject<Env> {
       }
     }
     // Only now: a used token is a used token whatever else is wrong with the request.
-    const grant = finalizeGrant(family, attempt);
+    const grant = finalizeGrant(attempt, family, {
+      scope: attempt.allowed_scope,
+      resource: attempt.allowed_resource,
+    });
     if ("refused" in grant)
       return refused(used ? "retry_differs" : grant.refused);
 

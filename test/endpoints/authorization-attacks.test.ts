@@ -167,7 +167,7 @@ describe("an open redirector (RFC 9700 section 4.11)", () => {
     expect(await shown(response)).toEqual([400, "invalid_request"]);
   });
 
-  it("is not made of a client of one's own: the browser goes to what it has registered", async () => {
+  it("is not made of a client of one's own: the browser goes to no page that it has not registered", async () => {
     const more = { redirect_uri: evil, scope: "admin" };
     expect(await shown(await authorize(client, more))).toEqual([
       400,

@@ -96,6 +96,16 @@ describe("the log", () => {
       expect(text.includes(value ?? ""), `${name} is in the log`).toBe(false);
   });
 
+  it("names the client whose redirect URI does not fit, but no client that there is not", async () => {
+    listen();
+    await authorize(client, { redirect_uri: "https://evil.example" });
+    await authorize({ client_id: "nobody" });
+    const clients = lines.map(
+      (line) => (JSON.parse(line) as { client_id?: string }).client_id,
+    );
+    expect(clients).toEqual([client.client_id, undefined]);
+  });
+
   it("says what the login has decided", async () => {
     const request = await requestAtLogin(client);
     listen();

@@ -86,6 +86,11 @@ describe("the authorization endpoint", () => {
           expect(response.status).toBe(303);
           const { searchParams, hash } = new URL(target ?? "");
           expect(hash).toBe("");
+          // The redirect URI was the registered one, or left out.
+          const named = query
+            .getAll("redirect_uri")
+            .filter((uri) => uri !== "");
+          expect([[], [REDIRECT_URI]]).toContainEqual(named);
           if (target?.startsWith(`${LOGIN_URL}?request=`)) return;
           expect(target?.startsWith(`${REDIRECT_URI}?error=`)).toBe(true);
           // The state is there once and as it was, or not at all.

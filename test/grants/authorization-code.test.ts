@@ -373,6 +373,7 @@ describe("the way back to the client", () => {
     });
     expect(Object.fromEntries(back.searchParams)).toEqual({
       error: "access_denied",
+      error_description: expect.any(String),
       state: "xyz",
       iss: ISSUER,
     });

@@ -56,7 +56,7 @@ export function authorizationRoutes(api: AdminApi): void {
       request: {
         body: {
           required: true,
-          ...json(decision.openapi("Decision"), "Who, and what."),
+          ...json(decision, "Who, and what."),
         },
       },
       responses: {

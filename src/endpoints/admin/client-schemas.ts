@@ -66,7 +66,7 @@ export const secretRotation = z.strictObject({
 });
 
 export const clientParameter = z.object({
-  client_id: clientId.openapi({ param: { name: "client_id", in: "path" } }),
+  client_id: clientId,
 });
 
 /** A record as it is shown: never a secret or a hash. */

@@ -1,11 +1,10 @@
 import { z } from "@hono/zod-openapi";
 import { clientId, resourceUri } from "../../oauth/client-metadata.ts";
-import { fieldError, OAuthError } from "../../oauth/errors.ts";
-import { finalizeResources } from "../../oauth/resource.ts";
+import { accepted, fieldError, OAuthError } from "../../oauth/errors.ts";
+import { finalizeGrant } from "../../oauth/finalize-grant.ts";
 import {
   allowedScopes,
-  finalizeScopes,
-  requestedGrantScope,
+  requestedScopeInJson,
   scopeSet,
 } from "../../oauth/scope.ts";
 import { startFamily } from "../../oauth/start-family.ts";
@@ -66,24 +65,25 @@ export function grantRoutes(api: AdminApi): void {
         });
       }
 
-      const scopes = finalizeScopes(
-        requestedGrantScope(scope),
-        scopeSet(client.scope),
-        allowedScopes(client, await server.scopes.read()),
-      );
-      if ("refused" in scopes) throw new OAuthError(scopes.refused);
-      const resources = finalizeResources(
-        [resource].flat(),
-        [],
-        client.resources,
-      );
-      if ("refused" in resources) throw new OAuthError(resources.refused);
+      if (subject === client_id)
+        throw fieldError("subject", "can not be the id of the client");
 
-      const authorization = { client, subject, ...scopes, ...resources };
+      const catalogue = await server.scopes.read();
+      const grant = accepted(
+        finalizeGrant(
+          { scope: requestedScopeInJson(scope), resource: [resource].flat() },
+          { scope: scopeSet(client.scope), resource: [] },
+          {
+            scope: allowedScopes(client, catalogue),
+            resource: client.resources,
+          },
+        ),
+      );
+      const authorization = { client, subject, ...grant };
       const time = now();
-      const login = await startFamily(server, authorization, time);
-      const grant = { ...authorization, login };
-      return c.json(await tokenResponse(server, grant, time), 200);
+      const newest = await startFamily(server, authorization, time);
+      const tokens = { ...authorization, newest };
+      return c.json(await tokenResponse(server, tokens, time), 200);
     },
   );
 
@@ -94,10 +94,7 @@ export function grantRoutes(api: AdminApi): void {
       summary: "End one family of refresh tokens; may be repeated",
       request: {
         params: z.object({
-          grant_id: z
-            .string()
-            .max(64)
-            .openapi({ param: { name: "grant_id", in: "path" } }),
+          grant_id: z.string().max(64),
         }),
       },
       responses: { 204: { description: "That family is dead." } },

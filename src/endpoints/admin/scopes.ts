@@ -13,7 +13,7 @@ const description = z.string().min(1).max(1000).meta({
 
 const scope = z.object({ scope: scopeName, description }).openapi("Scope");
 const scopeParameter = z.object({
-  scope: scopeName.openapi({ param: { name: "scope", in: "path" } }),
+  scope: scopeName,
 });
 
 /** `/admin/scopes`: the catalogue of scopes. */

@@ -19,7 +19,7 @@ const grant = z
   .openapi("Grant");
 
 const subjectParameter = z.object({
-  subject: subject.openapi({ param: { name: "subject", in: "path" } }),
+  subject: subject,
 });
 
 function shown(

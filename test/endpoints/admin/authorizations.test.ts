@@ -189,11 +189,36 @@ describe("POST /admin/authorizations", () => {
     );
   });
 
-  it("allows all that was asked for where scope is left out, fewer by name, and none where it is empty", async () => {
+  it("allows all that was asked for where scope is left out, and fewer by name", async () => {
     expect(await granted({})).toBe("read write");
     expect(await granted({ scope: "write" })).toBe("write");
     expect(await granted({ scope: "write write" })).toBe("write");
-    expect(await granted({ scope: "" })).toBeUndefined();
+  });
+
+  it("sends the browser back without a code where none of the scopes is allowed (RFC 6749 section 5.1 has no word for it)", async () => {
+    const none = await decide(await requestAtLogin(client), {
+      subject: "alice",
+      scope: "",
+    });
+    expect(none.searchParams.get("error")).toBe("access_denied");
+    expect(none.searchParams.has("code")).toBe(false);
+  });
+
+  it("allows nothing in particular where nothing was asked for", async () => {
+    const plain = await makeWebClient();
+    for (const more of [{}, { scope: "" }]) {
+      const decision = { subject: "alice", ...more };
+      const code = await obtainCode(plain, {}, decision);
+      const tokens = await expectTokens(await redeem(plain, code));
+      expect(tokens).not.toHaveProperty("scope");
+    }
+  });
+
+  it("takes nobody who has the client's own name: the tokens would look like the client's own (RFC 9700 section 4.15)", async () => {
+    const request = await requestAtLogin(client);
+    const body = { request, subject: client.client_id };
+    const response = await server.admin("POST", "/authorizations", body);
+    expect(Object.keys(await fieldErrors(response))).toEqual(["subject"]);
   });
 
   it("takes the word of the last decision: none is final before its code is redeemed", async () => {
@@ -204,17 +229,22 @@ describe("POST /admin/authorizations", () => {
     expect((await redeem(client, code)).status).toBe(200);
   });
 
-  it.each(["access_denied", "temporarily_unavailable", "server_error"])(
-    "sends the browser back with %s",
-    async (error) => {
-      const back = await decide(await requestAtLogin(client), { error });
-      expect(Object.fromEntries(back.searchParams)).toEqual({
-        error,
-        state: "xyz",
-        iss: ISSUER,
-      });
-    },
-  );
+  it.each([
+    "access_denied",
+    "login_required",
+    "interaction_required",
+    "consent_required",
+    "temporarily_unavailable",
+    "server_error",
+  ])("sends the browser back with %s", async (error) => {
+    const back = await decide(await requestAtLogin(client), { error });
+    expect(Object.fromEntries(back.searchParams)).toEqual({
+      error,
+      error_description: expect.any(String),
+      state: "xyz",
+      iss: ISSUER,
+    });
+  });
 
   it.each([
     "ü".repeat(127),

@@ -112,6 +112,13 @@ describe("POST /admin/grants", () => {
     expect(await refusal(response)).toEqual([400, "unauthorized_client"]);
   });
 
+  it("takes nobody who has the client's own name: the tokens would look like the client's own", async () => {
+    const { client_id } = await server.makeClient();
+    const body = { client_id, subject: client_id };
+    const response = await server.admin("POST", "/grants", body);
+    expect(Object.keys(await fieldErrors(response))).toEqual(["subject"]);
+  });
+
   it("makes nothing where the signing key is broken", async () => {
     const { client_id } = await server.makeClient();
     const broken = serverWith({ PRIVATE_KEY: "{}" });

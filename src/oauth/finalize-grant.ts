@@ -1,0 +1,31 @@
+import type { Reason } from "./errors.ts";
+import { finalizeResources } from "./resource.ts";
+import { finalizeScopes, type RequestedScope } from "./scope.ts";
+
+/** Scopes and resources: what tokens are for. */
+export interface Grant {
+  scope: string[];
+  resource: string[];
+}
+
+/**
+ * What tokens get: the verdict on scopes, then on resources.
+ *
+ * @param requested what the request asks for
+ * @param granted what was authorized
+ * @param allowed what the client may have today
+ */
+export function finalizeGrant(
+  requested: { scope: RequestedScope; resource: readonly string[] },
+  granted: Readonly<Grant>,
+  allowed: Readonly<Grant>,
+): Grant | { refused: Reason } {
+  const scopes = finalizeScopes(requested.scope, granted.scope, allowed.scope);
+  if ("refused" in scopes) return scopes;
+  const resources = finalizeResources(
+    requested.resource,
+    granted.resource,
+    allowed.resource,
+  );
+  return "refused" in resources ? resources : { ...scopes, ...resources };
+}
