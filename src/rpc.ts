@@ -20,7 +20,7 @@ import { RequestLog } from "./oauth/request-log.ts";
 import type { Server } from "./oauth/server.ts";
 
 /** What a method answers that can't do what it was asked for: as the admin API's body. */
-export type Refused = ReturnType<OAuthError["toJSON"]>;
+export type Refusal = ReturnType<OAuthError["toJSON"]>;
 
 /**
  * What a login needs of the admin API, for a Worker of the same account, by a service binding with the
@@ -31,7 +31,7 @@ export class Admin extends WorkerEntrypoint<Env> {
   /** `GET /admin/authorizations`: what a client asks a person for. */
   describeAuthorization(
     request: string,
-  ): Promise<AuthorizationDescription | Refused> {
+  ): Promise<AuthorizationDescription | Refusal> {
     return this.#answer("describeAuthorization", async (server, log) => {
       const asked = parse(z.strictObject({ request: sealedRequest }), {
         request,
@@ -44,7 +44,7 @@ export class Admin extends WorkerEntrypoint<Env> {
   /** `POST /admin/authorizations`: who has signed in and what they allow, or that they do not. */
   decideAuthorization(
     decided: Decision,
-  ): Promise<{ redirect_to: string } | Refused> {
+  ): Promise<{ redirect_to: string } | Refusal> {
     return this.#answer("decideAuthorization", async (server, log) =>
       decideAuthorization(server, parse(decision, decided), Date.now(), log),
     );
@@ -53,7 +53,7 @@ export class Admin extends WorkerEntrypoint<Env> {
   async #answer<T>(
     method: string,
     operation: (server: Server, log: RequestLog) => Promise<T>,
-  ): Promise<T | Refused> {
+  ): Promise<T | Refusal> {
     const log = new RequestLog();
     let refusal: OAuthError | undefined;
     try {

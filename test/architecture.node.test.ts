@@ -48,10 +48,12 @@ const inside = files.map(({ file, imports }) => ({
 }));
 
 describe("the house", () => {
-  it("has only rooms that DESIGN draws", () => {
-    expect(
-      [...new Set(files.map(({ file }) => room(file)))].toSorted(),
-    ).toEqual(Object.keys(mayImport).toSorted());
+  it("has only rooms with a place in the order, and the README shows where each is", () => {
+    const rooms = [...new Set(files.map(({ file }) => room(file)))].toSorted();
+    expect(rooms).toEqual(Object.keys(mayImport).toSorted());
+    const readme = readFileSync(join(src, "../README.md"), "utf8");
+    for (const name of rooms)
+      expect(readme).toMatch(new RegExp(`^src/${name}(/|\\.ts) `, "m"));
   });
 
   it.each(inside)("imports point down only: $file", ({ file, imports }) => {

@@ -149,7 +149,7 @@ async function readJson(response: Response): Promise<unknown> {
 /** URLs treat the dots as steps, also when they are percent-encoded. */
 function segment(text: string): string {
   if (["", ".", ".."].includes(text))
-    throw new UsageError(`"${text}" can not be a name.`);
+    throw new UsageError(`"${text}" cannot be a name.`);
   return encodeURIComponent(text);
 }
 
@@ -171,5 +171,5 @@ function unreachable(url: string, error: unknown): Failure {
       `There is no host with the name in ${url}. Is it spelled right?`,
     );
   }
-  return new Failure(`${url} can not be reached: ${String(message || code)}.`);
+  return new Failure(`${url} cannot be reached: ${String(message || code)}.`);
 }

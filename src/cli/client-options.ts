@@ -38,7 +38,7 @@ export function describeClient(command: Command): Command {
     )
     .option(
       "--grant-type <type>",
-      "a grant type that it may use; may be repeated",
+      "authorization_code, refresh_token or client_credentials; may be repeated",
       collect,
     )
     .option(

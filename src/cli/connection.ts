@@ -38,7 +38,7 @@ export async function findConnection(
   // What an HTTP header can't carry must not get as far as an error message of the HTTP library.
   if (!/^[\x21-\x7e]+$/.test(found.token)) {
     throw new Failure(
-      `${found.tokenSource} can not be an admin token: it has a space, a line break or a character that is not ASCII.`,
+      `${found.tokenSource} cannot be an admin token: it has a space, a line break or a character that is not ASCII.`,
     );
   }
   return { url: server.origin, ...found };

@@ -93,6 +93,6 @@ async function readIfThere(path: string): Promise<string | undefined> {
     return await readFile(path, "utf8");
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw new Failure(`${path} can not be read: ${(error as Error).message}.`);
+    throw new Failure(`${path} cannot be read: ${(error as Error).message}.`);
   }
 }

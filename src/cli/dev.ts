@@ -99,12 +99,23 @@ async function greet(port: number): Promise<void> {
 
   const where = port === DEFAULT_PORT ? "" : ` --url ${url}`;
   say(`
-Baton serves at ${url}. Apps send people to ${url}/authorize, and
-anybody signs in as anybody there: this server is for development. In another terminal:
+Baton serves at ${url}. ${await howPeopleSignIn(url)}
+In another terminal:
   npm run baton --${where} scopes put read "Read your notes"
-  npm run baton --${where} clients create --id web --scope read
+  npm run baton --${where} clients create --id web --scope read --redirect-uri http://127.0.0.1/callback
   npm run baton --${where} grants create --client web --subject alice
 `);
+}
+
+/** The sign-in page for development may have given way to another login, or to none. */
+async function howPeopleSignIn(url: string): Promise<string> {
+  const isThere = async (path: string) =>
+    (await fetch(url + path, { redirect: "manual" })).status !== 404;
+  if (await isThere("/dev/login"))
+    return `Apps send people to ${url}/authorize,\nwhere anybody signs in as anybody: this is for development.`;
+  return (await isThere("/authorize"))
+    ? `Apps send people to ${url}/authorize,\nand that on to LOGIN_URL.`
+    : "There is no LOGIN_URL, so nobody signs in.";
 }
 
 await run(program);

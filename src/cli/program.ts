@@ -57,7 +57,7 @@ function report(error: unknown, asJson: boolean): number {
 function goOnWithoutReader(): void {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code === "EPIPE") return;
-    process.stderr.write(`The output can not be written: ${error.message}\n`);
+    process.stderr.write(`The output cannot be written: ${error.message}\n`);
     process.exitCode = FAILED;
   });
 }

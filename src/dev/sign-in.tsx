@@ -35,7 +35,8 @@ export const signInPage: Endpoint = {
 
   async respond(c) {
     const server = await c.var.connect();
-    const request = c.req.query("request") ?? "";
+    const request = c.req.query("request");
+    if (request === undefined) return startElsewhere(c);
     const { log } = c.var;
     const asked = await describeAuthorization(server, request, now(), log);
     return show(c, { request, asked, subject: asked.login_hint ?? "" });
@@ -80,10 +81,13 @@ export const signIn: Endpoint = {
 function readDecision(form: Parameters) {
   if (form.required("answer") !== "allow")
     return { error: "access_denied" as const };
-  const subject = subjectSchema.safeParse(form.optional("subject") ?? "");
-  return subject.success
-    ? { subject: subject.data, scope: form.all("scope").join(" ") }
-    : { problem: "Type a name, of at most 255 bytes." };
+  const name = form.optional("subject");
+  if (name === undefined) return { problem: "Type a name." };
+  const subject = subjectSchema.safeParse(name);
+  if (subject.success)
+    return { subject: subject.data, scope: form.all("scope").join(" ") };
+  const problems = subject.error.issues.map(({ message }) => message);
+  return { problem: `Your name ${problems.join(", and ")}.` };
 }
 
 interface View {
@@ -111,6 +115,17 @@ button.allow { background: var(--accent); border-color: var(--accent); color: va
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px }
 .back { margin: 1.25rem 0 0; color: var(--muted); font-size: .875rem }
 `;
+
+/** Who opens the page by hand. */
+function startElsewhere(c: Context<AppEnv>) {
+  const content = (
+    <p>
+      Nothing has led you here. An app sends its users to{" "}
+      <code>/authorize</code>, and that sends them to this page.
+    </p>
+  );
+  return page(c, "Start at an app", content, { status: 400 });
+}
 
 function show(c: Context<AppEnv>, view: View) {
   const name = view.asked.client_name ?? view.asked.client_id;
@@ -159,7 +174,7 @@ function SignInForm({
         )}
         {asked.scopes.length > 0 && (
           <fieldset>
-            <legend>It asks to</legend>
+            <legend>{name} asks to</legend>
             {asked.scopes.map(({ scope, description }) => (
               <label>
                 <input

@@ -76,17 +76,17 @@ export function refusalPage(
   c: Context<AppEnv>,
   refusal: OAuthError,
 ): Response | Promise<Response> {
-  const { status, reason } = refusal;
+  const { status, person } = refusal;
   for (const [name, value] of Object.entries(
     refusal.circumstances.headers ?? {},
   ))
     c.header(name, value);
   const { error, error_description } = refusal.toJSON();
-  const [title, words] = inWords(status, reason);
+  const { title, words } = person ?? inWords(status);
   return page(
     c,
     title,
-    html`${words.map((sentence) => html`<p>${sentence}</p>`)}
+    html`<p>${words}</p>
       <dl>
         <dt>Error</dt>
         <dd>${error}</dd>
@@ -99,35 +99,23 @@ export function refusalPage(
   );
 }
 
-function inWords(
-  status: OAuthError["status"],
-  reason: OAuthError["reason"],
-): [string, string[]] {
-  if (reason === "authorization_request_expired") {
-    return [
-      "This sign-in took too long",
-      ["Go back to the app and sign in once more. Nothing has happened yet."],
-    ];
-  }
+function inWords(status: number): { title: string; words: string } {
   if (status >= 500) {
-    return [
-      "Sign-in does not work right now",
-      [
-        "Something went wrong on our side. It is not your fault, and nothing in your account has changed.",
-        "Wait a moment, then go back to the app and try again.",
-      ],
-    ];
+    return {
+      title: "Sign-in does not work right now",
+      words:
+        "Something went wrong on our side. It is not your fault, and nothing in your account has changed. Wait a moment, then go back to the app and try again.",
+    };
   }
-  if (status === 404)
-    return [
-      "There is nothing here",
-      ["Go back to the app that you came from."],
-    ];
-  return [
-    "This sign-in can not go on",
-    [
-      "The app that sent you here has asked in a way that we can not answer. It is not your fault, and nothing in your account has changed.",
-      "Go back to the app and try once more. If you see this page again, tell the makers of the app what stands below.",
-    ],
-  ];
+  if (status === 404) {
+    return {
+      title: "There is nothing here",
+      words: "Go back to the app that you came from.",
+    };
+  }
+  return {
+    title: "This sign-in cannot go on",
+    words:
+      "The app that sent you here has asked in a way that we cannot answer. It is not your fault, and nothing in your account has changed. Go back to the app and try once more. If you see this page again, tell the makers of the app what stands below.",
+  };
 }

@@ -67,7 +67,7 @@ export const scopeName = z
   .max(255)
   .regex(scopeToken, "has to be a scope-token of RFC 6749 section 3.3")
   // The one name under which JSON and objects keep nothing.
-  .refine((name) => name !== "__proto__", "can not be __proto__")
+  .refine((name) => name !== "__proto__", "cannot be __proto__")
   .meta({ description: "One scope, RFC 6749 section 3.3.", example: "read" });
 
 const scopeList = ruled(z.string().max(8192), (value) =>
@@ -104,14 +104,17 @@ export const clientMetadata = {
       z.enum(["authorization_code", "refresh_token", "client_credentials"]),
     )
     .max(10)
-    .meta({ description: "The grant types that the client may use." }),
+    .meta({
+      description:
+        "The grant types that the client may use. Left out: authorization_code and refresh_token. client_credentials is for clients with a secret.",
+    }),
   scope: scopeList,
   redirect_uris: z
     .array(ruled(z.string().max(2048), redirectUriProblem))
     .max(100)
     .meta({
       description:
-        "Where the authorization endpoint may send the browser back to.",
+        "Where the authorization endpoint may send the browser back to, compared character by character. https://, an app's own scheme with a period in it, or http:// for 127.0.0.1, [::1] and localhost, whose port may then be any.",
     }),
   resources: z.array(resourceUri).max(100).meta({
     description: "The audiences that the client may ask for (RFC 8707).",

@@ -45,9 +45,9 @@ export const decision = z
     };
     if (error !== undefined) {
       if (subject !== undefined)
-        return problem("error", "can not be there together with subject");
+        return problem("error", "cannot be there together with subject");
       if (scope !== undefined)
-        return problem("error", "can not be there together with scope");
+        return problem("error", "cannot be there together with scope");
       return { request, error };
     }
     if (subject === undefined) {
@@ -87,7 +87,7 @@ export async function decideAuthorization(
   const { subject } = decided;
   // RFC 9700 section 4.15: nobody's tokens may look like those of the client itself.
   if (subject === request.client_id)
-    throw fieldError("subject", "can not be the id of the client");
+    throw fieldError("subject", "cannot be the id of the client");
   const scope = requestedScopeInJson(decided.scope);
   const grant = accepted(
     finalizeGrant({ scope, resource: [] }, request, allowed),
@@ -130,6 +130,6 @@ const sentences: Record<z.output<typeof decisionError>, string> = {
   login_required: "The user has to sign in.",
   interaction_required: "The user has to be asked something.",
   consent_required: "The user has to be asked for consent.",
-  temporarily_unavailable: "The login can not do this right now. Try again.",
+  temporarily_unavailable: "The login cannot do this right now. Try again.",
   server_error: "Something went wrong at the login.",
 };

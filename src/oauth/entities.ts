@@ -35,7 +35,7 @@ export const clientRecord = z.object({
   secrets: z.array(clientSecretRecord).max(10),
 });
 
-/** A client that was deleted: its id can not be made again while its old families might live. */
+/** A client that was deleted: its id cannot be made again while its old families might live. */
 export const clientTombstone = z.object({
   client_id: clientId,
   deleted_at: timestamp,

@@ -45,6 +45,12 @@ export class OAuthError extends Error {
     return refusals[this.reason].status;
   }
 
+  /** What a page says to the person, where the status alone does not say it. */
+  get person(): { title: string; words: string } | undefined {
+    const refusal = refusals[this.reason];
+    return "person" in refusal ? refusal.person : undefined;
+  }
+
   /** The body on the wire: RFC 6749 section 5.2. */
   toJSON() {
     const { error, description } = refusals[this.reason];
@@ -57,12 +63,18 @@ export class OAuthError extends Error {
   }
 }
 
-/** @throws OAuthError for a verdict that is a refusal */
-export function accepted<T extends object>(
-  verdict: T | { refused: Reason },
-): T {
-  if ("refused" in verdict) throw new OAuthError(verdict.refused);
-  return verdict;
+/** A verdict that is a no. */
+export interface Refused {
+  refused: Reason;
+  /** What it is about. */
+  subject?: string;
+}
+
+/** @throws OAuthError for a verdict that is a no */
+export function accepted<T extends object>(verdict: T | Refused): T {
+  if (!("refused" in verdict)) return verdict;
+  const { refused, subject } = verdict;
+  throw new OAuthError(refused, subject === undefined ? {} : { subject });
 }
 
 /** What a refusal is made of whatever was thrown; the cause is for the log alone. */

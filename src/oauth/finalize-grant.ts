@@ -1,4 +1,4 @@
-import type { Reason } from "./errors.ts";
+import type { Refused } from "./errors.ts";
 import { finalizeResources } from "./resource.ts";
 import { finalizeScopes, type RequestedScope } from "./scope.ts";
 
@@ -19,7 +19,7 @@ export function finalizeGrant(
   requested: { scope: RequestedScope; resource: readonly string[] },
   granted: Readonly<Grant>,
   allowed: Readonly<Grant>,
-): Grant | { refused: Reason } {
+): Grant | Refused {
   const scopes = finalizeScopes(requested.scope, granted.scope, allowed.scope);
   if ("refused" in scopes) return scopes;
   const resources = finalizeResources(

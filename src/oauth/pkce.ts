@@ -1,5 +1,5 @@
 import { base64url } from "jose";
-import type { Reason } from "./errors.ts";
+import type { Refused } from "./errors.ts";
 import type { Parameters } from "./parameters.ts";
 
 /** Proof Key for Code Exchange (RFC 7636), S256 only: RFC 9700 section 2.1.1 wants no other. */
@@ -13,7 +13,7 @@ const verifierPattern = /^[A-Za-z0-9._~-]{43,128}$/;
 /** The code challenge of an authorization request, which every client has to send. */
 export function readCodeChallenge(
   parameters: Parameters,
-): { code_challenge: string } | { refused: Reason } {
+): { code_challenge: string } | Refused {
   const code_challenge = parameters.required("code_challenge");
   // Section 4.3: left out it is "plain".
   if (parameters.optional("code_challenge_method") !== codeChallengeMethods[0])

@@ -1,6 +1,6 @@
 import { isClientId } from "./client-metadata.ts";
 import type { Client } from "./entities.ts";
-import { OAuthError, type Reason } from "./errors.ts";
+import { OAuthError, type Refused } from "./errors.ts";
 import { findClient } from "./find-client.ts";
 import type { Parameters } from "./parameters.ts";
 import { isRegistered } from "./redirect-uri.ts";
@@ -46,7 +46,7 @@ export async function findRecipient(
 function chooseRecipient(
   client: Client | undefined,
   named: string | undefined,
-): Recipient | { refused: Reason } {
+): Recipient | Refused {
   if (!client) return { refused: "authorization_client_unknown" };
   const { redirect_uris } = client;
   if (redirect_uris.length === 0) return { refused: "redirect_uris_none" };

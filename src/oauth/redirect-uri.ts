@@ -38,21 +38,25 @@ const absoluteUri =
   /^[a-z][a-z0-9+.-]*:(?:[a-z0-9._~:/?[\]@!$&'()*+,;=-]|%[0-9a-f]{2})+$/i;
 /** RFC 9110 section 4.2: with an authority. What has a user in it is not sent to anybody. */
 const httpUri = /^https?:\/\/[^/?@]+(?:[/?]|$)/i;
-/** Schemes that no app of its own can have. */
-const foreignScheme =
-  /^(?:about|file|filesystem|ftp|mailto|view-source|wss?):/i;
+/** RFC 8252 section 7.1: an app's own scheme is a domain name of its maker's, in reverse order. */
+const ownScheme = /^[a-z][a-z0-9+-]*\.[a-z0-9.+-]+:/i;
+/** What was meant to have a scheme, and reads as if its host were one. */
+const hostAndPort = /^[a-z0-9.-]+:\d/i;
 /** The parameters of the answer: a client would find them twice. */
 const answerParameters = ["code", "state", "iss", "error"];
 
 /** Why a URI can't be registered, beyond its form; undefined if it can. */
 export function registrationProblem(uri: string): string | undefined {
   const { protocol, username, password, searchParams } = new URL(uri);
-  if (!absoluteUri.test(uri) || foreignScheme.test(uri))
-    return "has to be an absolute URI of a web page or of an app's own scheme";
+  if (!absoluteUri.test(uri)) return "has to be an absolute URI";
+  const isWeb = protocol === "http:" || protocol === "https:";
+  if (hostAndPort.test(uri))
+    return "has to begin with https://, or with http:// for localhost";
+  if (!isWeb && !ownScheme.test(uri))
+    return "has to begin with https://, or with an app's own scheme, which has a period in it (com.example.app:/callback)";
   // RFC 9700 section 2.6: a code must not travel in the clear.
   if (protocol === "http:" && !isLoopback(uri))
     return "has to begin with https:// (http:// is for 127.0.0.1, [::1] and localhost only)";
-  const isWeb = protocol === "http:" || protocol === "https:";
   if (username !== "" || password !== "" || (isWeb && !httpUri.test(uri)))
     return "has to have a host after //, without a user or a password";
   if (uri.includes("*"))

@@ -8,6 +8,8 @@ interface Refusal {
   error: string;
   /** Plain words for the client's developer; `subject` is the parameter or thing it is about. */
   description: (subject: string) => string;
+  /** For the person who sees a page, where the status alone does not say it. */
+  person?: { title: string; words: string };
 }
 
 export const refusals = {
@@ -175,8 +177,8 @@ export const refusals = {
   scope_not_granted: {
     status: 400,
     error: "invalid_scope",
-    description: () =>
-      "scope asks for more than was granted, or than the client may have.",
+    description: (name) =>
+      `scope asks for ${name || "more"}: it was not granted, or the client may not have it.`,
   },
   scope_all_lost: {
     status: 400,
@@ -196,7 +198,7 @@ export const refusals = {
     status: 400,
     error: "unsupported_token_type",
     description: () =>
-      "An access token of the client itself can not be revoked; it ends when it expires.",
+      "An access token of the client itself cannot be revoked; it ends when it expires.",
   },
 
   // The admin API.
@@ -210,7 +212,14 @@ export const refusals = {
   // What the login brings back of the authorization endpoint.
   authorization_request_malformed: fieldInvalid(),
   authorization_request_forged: fieldInvalid(),
-  authorization_request_expired: fieldInvalid(),
+  authorization_request_expired: {
+    ...fieldInvalid(),
+    person: {
+      title: "This sign-in took too long",
+      words:
+        "Go back to the app and sign in once more. Nothing has happened yet.",
+    },
+  },
   authorization_request_outdated: fieldInvalid(),
   admin_target_unknown: {
     status: 404,
@@ -240,7 +249,7 @@ export const refusals = {
   storage_unavailable: {
     status: 503,
     error: "temporarily_unavailable",
-    description: () => "The server can not do this right now. Try again.",
+    description: () => "The server cannot do this right now. Try again.",
   },
   configuration_malformed: serverError(),
   record_malformed: serverError(),

@@ -1,4 +1,4 @@
-import type { Reason } from "./errors.ts";
+import type { Refused } from "./errors.ts";
 
 /**
  * Which resources an access token is for (RFC 8707 section 2.2): the requested ones, else all that
@@ -12,7 +12,7 @@ export function finalizeResources(
   requested: readonly string[],
   granted: readonly string[],
   allowed: readonly string[],
-): { resource: string[] } | { refused: Reason } {
+): { resource: string[] } | Refused {
   if (requested.length === 0) {
     const available = granted.filter((resource) => allowed.includes(resource));
     const lostAll = available.length === 0 && granted.length > 0;

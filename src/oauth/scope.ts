@@ -1,4 +1,4 @@
-import type { Reason } from "./errors.ts";
+import type { Refused } from "./errors.ts";
 
 /** RFC 6749 section 3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E ). */
 export const scopeToken = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
@@ -62,13 +62,15 @@ export function finalizeScopes(
   requested: RequestedScope,
   granted: readonly string[],
   allowed: readonly string[],
-): { scope: string[] } | { refused: Reason } {
+): { scope: string[] } | Refused {
   if (requested === "malformed") return { refused: "scope_malformed" };
   const available = granted.filter((scope) => allowed.includes(scope));
   if (requested === undefined) {
     const lostAll = available.length === 0 && granted.length > 0;
     return lostAll ? { refused: "scope_all_lost" } : { scope: available };
   }
-  const beyond = requested.some((scope) => !available.includes(scope));
-  return beyond ? { refused: "scope_not_granted" } : { scope: [...requested] };
+  const beyond = requested.find((scope) => !available.includes(scope));
+  return beyond === undefined
+    ? { scope: [...requested] }
+    : { refused: "scope_not_granted", subject: beyond };
 }

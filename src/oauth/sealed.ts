@@ -9,7 +9,11 @@ import type { TokenKey } from "./token-keys.ts";
  * wrapped (A256KW), so that no nonce is ever used twice, however many are made.
  */
 
-/** What it is: each kind has its own keys, and says in its header what it is. */
+/**
+ * What it is: each kind has its own keys, and says in its header what it is. Sealed ones are about for
+ * half an hour: whoever changes what a kind holds gives it another name here, so that what a version
+ * before has sealed is refused and not misread.
+ */
 const kinds = {
   request: "baton-request+jwt",
   code: "baton-code+jwt",

@@ -15,7 +15,7 @@ export const subject = z
     error: "has to be text without control characters",
   })
   .refine((text) => text !== "." && text !== "..", {
-    error: "can not be . or .., which no URL can carry",
+    error: "cannot be . or .., which no URL can carry",
   })
   .meta({
     description: "The user: `sub` of the access tokens.",

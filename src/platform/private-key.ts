@@ -53,7 +53,7 @@ function readPem(text: string, passphrase: string | undefined): JWK {
   } catch {
     throw new KeyError(
       encrypted
-        ? "can not be decrypted: PRIVATE_KEY_PASSPHRASE is wrong, or the key is not encrypted with PBKDF2 and AES"
+        ? "cannot be decrypted: PRIVATE_KEY_PASSPHRASE is wrong, or the key is not encrypted with PBKDF2 and AES"
         : "is not a PEM that can be read: damaged, or of a kind of key that is not supported",
     );
   }

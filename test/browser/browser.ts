@@ -12,8 +12,15 @@ const usualPlaces = [
 ];
 
 /** The browser to drive: CHROMIUM_PATH, or one that is installed; undefined if there is none. */
-export const chromiumPath =
-  process.env["CHROMIUM_PATH"] ?? usualPlaces.find((path) => existsSync(path));
+export const chromiumPath = findChromium();
+
+function findChromium(): string | undefined {
+  const named = process.env["CHROMIUM_PATH"];
+  if (named === undefined) return usualPlaces.find((path) => existsSync(path));
+  if (!existsSync(named))
+    throw new Error(`CHROMIUM_PATH is ${named}, and there is no such file.`);
+  return named;
+}
 
 /** A client's own pages: one where a sign-in ends, and one that frames another site. */
 export async function startClientSite() {

@@ -10,6 +10,7 @@ import {
 import {
   afterAll,
   beforeAll,
+  beforeEach,
   describe,
   expect,
   it,
@@ -22,12 +23,6 @@ import { chromiumPath, startClientSite } from "./browser.ts";
  * The sign-in in a real browser, with an off-the-shelf library as the client. Pictures of what a person
  * sees are left in `screenshots/`.
  */
-
-if (chromiumPath === undefined) {
-  console.warn(
-    "\n*** No Chromium: the tests in test/browser are SKIPPED. Install one (apt-get install chromium) or set CHROMIUM_PATH. ***\n",
-  );
-}
 
 const screenshots = join(import.meta.dirname, "screenshots");
 const phone = {
@@ -42,15 +37,23 @@ let site: Awaited<ReturnType<typeof startClientSite>>;
 let browser: Browser;
 let configuration: client.Configuration;
 
-describe.skipIf(chromiumPath === undefined)("signing in with a browser", () => {
+describe("signing in with a browser", () => {
+  beforeEach(({ skip }) => {
+    skip(
+      chromiumPath === undefined,
+      "there is no Chromium: install one, or set CHROMIUM_PATH",
+    );
+  });
+
   beforeAll(async () => {
+    if (chromiumPath === undefined) return;
     mkdirSync(screenshots, { recursive: true });
     [server, site, browser] = await Promise.all([
       LocalServer.launch(),
       startClientSite(),
       // Chromium's own sandbox needs what a container often does not give.
       chromium.launch({
-        executablePath: chromiumPath ?? "",
+        executablePath: chromiumPath,
         args: ["--no-sandbox"],
       }),
     ]);
@@ -263,7 +266,7 @@ describe.skipIf(chromiumPath === undefined)("signing in with a browser", () => {
     const response = await page.goto(url);
     await picture(page, "error-phone");
     expect(response?.status()).toBe(400);
-    expect(await page.textContent("h1")).toBe("This sign-in can not go on");
+    expect(await page.textContent("h1")).toBe("This sign-in cannot go on");
     expect(await page.textContent("body")).toContain(
       response?.headers()["x-request-id"] ?? "?",
     );

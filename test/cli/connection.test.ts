@@ -148,7 +148,7 @@ describe("the admin token", () => {
       }),
     ).toEqual(
       refused(
-        "BATON_ADMIN_TOKEN can not be an admin token: it has a space, a line break or a character that is not ASCII.",
+        "BATON_ADMIN_TOKEN cannot be an admin token: it has a space, a line break or a character that is not ASCII.",
       ),
     );
   });
@@ -205,7 +205,7 @@ describe("what a real server says to it", () => {
 describe("a server that is busy for a moment", () => {
   const busy = {
     error: "temporarily_unavailable",
-    error_description: "The server can not do this right now. Try again.",
+    error_description: "The server cannot do this right now. Try again.",
   };
 
   test("is asked again after Retry-After", async () => {

@@ -110,7 +110,7 @@ describe("a .dev.vars that is there", () => {
   test("that can't be read is said to be so", async () => {
     const directory = temporaryDirectory();
     await expect(completeDevVars(directory)).rejects.toThrow(
-      `${directory} can not be read: `,
+      `${directory} cannot be read: `,
     );
   });
 });

@@ -25,9 +25,10 @@ function surroundings() {
 }
 
 /** Up on a free port. */
-async function startDev(surroundings: Surroundings) {
+async function startDev(surroundings: Surroundings, more: string[] = []) {
   const port = await freePort();
-  const dev = start("dev", ["--port", String(port)], surroundings);
+  const options = ["--port", String(port), ...more];
+  const dev = start("dev", options, surroundings);
   await dev.says("--subject alice\n");
   return { ...dev, url: `http://localhost:${port}` };
 }
@@ -89,6 +90,20 @@ describe("npm run dev", () => {
     const scope = { scope: "read", description: "Read your notes" };
     expect(scopes).toEqual([scope, { scopes: [scope] }]);
     expect(vars[1]).toBe(vars[0]);
+  });
+
+  test("leaves the sign-in to another login where the caller names one", async () => {
+    const { directory, env } = surroundings();
+    const login = "http://localhost:8788/";
+    const dev = await startDev({ directory, env }, [
+      "--var",
+      `LOGIN_URL:${login}`,
+    ]);
+    expect((await fetch(`${dev.url}/dev/login`)).status).toBe(404);
+    const authorize = await fetch(`${dev.url}/authorize`);
+    expect(authorize.headers.get("Content-Type")).toMatch(/^text\/html/);
+    dev.child.kill("SIGTERM");
+    expect((await dev.outcome()).stdout).toContain("and that on to LOGIN_URL");
   });
 
   test("ends with npm when npm is ended", async () => {

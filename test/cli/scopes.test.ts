@@ -70,7 +70,7 @@ describe("baton scopes", () => {
       expect(await baton.run("scopes", "delete", name)).toEqual({
         code: 2,
         stdout: "",
-        stderr: `"${name}" can not be a name.\n`,
+        stderr: `"${name}" cannot be a name.\n`,
       });
     },
   );

@@ -209,14 +209,13 @@ describe("the development sign-in page", () => {
     const { url } = await openPage(await makeWebClient());
     const request = url.searchParams.get("request") ?? "";
     for (const bad of [
-      "",
       "?request=",
       "?request=x",
       `?request=${request.slice(0, -1)}`,
     ]) {
       const response = await dev.http(`/dev/login${bad}`);
       expect(response.status).toBe(400);
-      expect(await response.text()).toContain("This sign-in can not go on");
+      expect(await response.text()).toContain("This sign-in cannot go on");
     }
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 30 * 60_000 });
     try {
@@ -226,6 +225,12 @@ describe("the development sign-in page", () => {
     } finally {
       vi.useRealTimers();
     }
+  });
+
+  it("says where to start to whom nothing has led there", async () => {
+    const response = await dev.http("/dev/login");
+    expect(response.status).toBe(400);
+    expect(await response.text()).toContain("Start at an app");
   });
 
   it("is not there where the server is not a local one, or has another login", async () => {

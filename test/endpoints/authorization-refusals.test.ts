@@ -316,12 +316,12 @@ describe("a fault of ours", () => {
 
   it.each<[string, Record<string, unknown>, string]>([
     [
-      "storage that can not be reached",
+      "storage that cannot be reached",
       { KV: kv("scopes", unreachable) },
       "temporarily_unavailable",
     ],
     [
-      "a record that can not be read",
+      "a record that cannot be read",
       { KV: kv("scopes", malformed) },
       "server_error",
     ],

@@ -151,7 +151,7 @@ describe("POST /revoke", () => {
     await server.expectRefresh(client, refresh_token);
   });
 
-  it("is 503 where the family can not be reached, and then nothing has changed", async () => {
+  it("is 503 where the family cannot be reached, and then nothing has changed", async () => {
     const client = await server.makeClient();
     const { refresh_token } = await server.login(client);
     const TOKEN_FAMILY = familiesWith(() => fault("unreachable"));

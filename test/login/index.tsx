@@ -8,7 +8,7 @@ import {
   type SecureHeadersVariables,
 } from "hono/secure-headers";
 // Types alone: nothing of Baton's code comes along.
-import type { Admin, Refused } from "../../src/rpc.ts";
+import type { Admin, Refusal } from "../../src/rpc.ts";
 import { Page, SignInForm, type SignInProps } from "./pages.tsx";
 import { authenticate } from "./users.ts";
 
@@ -108,7 +108,7 @@ app.onError((error, c) => {
 });
 
 /** Back to the app. By 303, so that the browser does not send it the form (RFC 9700 section 4.12). */
-function leave(c: Context<Login>, decided: { redirect_to: string } | Refused) {
+function leave(c: Context<Login>, decided: { redirect_to: string } | Refusal) {
   if ("error" in decided) return refused(c, decided);
   return c.redirect(decided.redirect_to, 303);
 }
@@ -128,7 +128,9 @@ function signIn(
 }
 
 /** A request that has expired or that Baton did not make, or else trouble of Baton's own. */
-function refused(c: Context<Login>, { error }: Refused) {
+function refused(c: Context<Login>, { error, error_description }: Refusal) {
+  // For who runs the login; it holds nothing of the request.
+  console.error(JSON.stringify({ error, error_description }));
   const isRequest = ["invalid_request", "invalid_scope"].includes(error);
   return canNotGoOn(c, isRequest ? 400 : 503);
 }
@@ -139,9 +141,7 @@ function canNotGoOn(c: Context<Login>, status: StopStatus) {
   const isRequest = status < 500;
   return page(
     c,
-    isRequest
-      ? "This sign-in can not go on"
-      : "Sign-in does not work right now",
+    isRequest ? "This sign-in cannot go on" : "Sign-in does not work right now",
     <p>
       {isRequest
         ? "It has taken too long, or its address was changed on the way."

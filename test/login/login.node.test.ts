@@ -242,12 +242,12 @@ describe("the example login", () => {
     for (const answer of answers) {
       expect(answer.status).toBe(400);
       const page = await answer.text();
-      expect(page).toContain("<h1>This sign-in can not go on</h1>");
+      expect(page).toContain("<h1>This sign-in cannot go on</h1>");
       expect(page).not.toContain("<form");
     }
   });
 
-  it("can not be made to give a scope that the app did not ask for", async () => {
+  it("cannot be made to give a scope that the app did not ask for", async () => {
     const form = await filledForm("alice", "rabbit-hole");
     form.append("scope", "admin");
     expect((await send(form)).status).toBe(400);
@@ -260,7 +260,7 @@ describe("the example login", () => {
     expect((await send(form)).status).toBe(413);
   });
 
-  it("can not be framed or kept, tells nobody its address, and has no script", async () => {
+  it("cannot be framed or kept, tells nobody its address, and has no script", async () => {
     const form = await filledForm("alice", "rabbit-hole");
     const wrong = new URLSearchParams(form);
     wrong.set("password", "wrong");

@@ -353,7 +353,7 @@ describe("a family that has ended", () => {
     await expectNothingLeft(family);
   });
 
-  it("whose index can not be reached tells it later, and is not forgotten before", async () => {
+  it("whose index cannot be reached tells it later, and is not forgotten before", async () => {
     const family = await redeemed();
     setClock(REDEEMABLE_UNTIL + MARGIN);
     await family.revoke();

@@ -4,13 +4,22 @@ import type { Reporter, TestModule } from "vitest/node";
 export const totalsReporter: Reporter = {
   onTestRunEnd(testModules, unhandledErrors) {
     const totals = { passed: 0, failed: unhandledErrors.length, skipped: 0 };
+    const notes = new Map<string, number>();
     for (const testModule of testModules) {
       totals.failed += brokenParts(testModule);
       for (const test of testModule.children.allTests()) {
-        const { state } = test.result();
+        const result = test.result();
+        const { state } = result;
         totals[state === "pending" ? "skipped" : state] += 1;
+        if (state !== "skipped") continue;
+        const note = result.note ?? "no reason given";
+        const name = `${testModule.relativeModuleId}: ${note}`;
+        notes.set(name, (notes.get(name) ?? 0) + 1);
       }
     }
+    // Loudly: who skips a test should know that it was not run.
+    for (const [name, tests] of notes)
+      process.stdout.write(`\n*** SKIPPED ${tests} tests of ${name} ***\n`);
     const { passed, failed, skipped } = totals;
     process.stdout.write(
       `\n${passed} passed, ${failed} failed, ${skipped} skipped\n`,

@@ -39,7 +39,7 @@ const refusals = {
   500: json(errorBody, "Something went wrong here; /health may say what."),
   503: json(
     errorBody,
-    "Storage can not be reached. Try again after `Retry-After` seconds.",
+    "Storage cannot be reached. Try again after `Retry-After` seconds.",
   ),
 };
 

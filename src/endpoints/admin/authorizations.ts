@@ -9,6 +9,12 @@ import { sealedRequest } from "../../oauth/pending-authorization.ts";
 import { now } from "../endpoint.ts";
 import { type AdminApi, adminRoute, json } from "./api.ts";
 
+/** What the client has said to the login (OpenID Connect Core section 3.1.2.1). */
+function passedOn(what: string) {
+  const description = `As the client has sent it: ${what}.`;
+  return z.string().optional().meta({ description });
+}
+
 const description = z
   .object({
     client_id: clientId,
@@ -21,11 +27,16 @@ const description = z
       .meta({
         description: "What is asked for, in the words of the catalogue.",
       }),
-    resource: z.array(z.string()),
-    prompt: z.string().optional(),
-    login_hint: z.string().optional(),
-    ui_locales: z.string().optional(),
-    expires_at: timestamp,
+    resource: z.array(z.string()).meta({
+      description: "The resource servers that the tokens are to be for.",
+    }),
+    prompt: passedOn("none, login, consent or select_account"),
+    login_hint: passedOn("who it may be"),
+    ui_locales: passedOn("which languages the person prefers"),
+    expires_at: timestamp.meta({
+      description:
+        "When the request can no longer be decided, in seconds since 1970.",
+    }),
   })
   .openapi("AuthorizationDescription");
 

@@ -65,7 +65,7 @@ export function clientRoutes(api: AdminApi): void {
               .optional()
               .meta({
                 description:
-                  "Records that can not be read; they can be deleted.",
+                  "Records that cannot be read; they can be deleted.",
               }),
             cursor: z
               .string()

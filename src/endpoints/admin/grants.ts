@@ -66,7 +66,7 @@ export function grantRoutes(api: AdminApi): void {
       }
 
       if (subject === client_id)
-        throw fieldError("subject", "can not be the id of the client");
+        throw fieldError("subject", "cannot be the id of the client");
 
       const catalogue = await server.scopes.read();
       const grant = accepted(

@@ -1,5 +1,6 @@
 import { decodeJwt } from "jose";
 import { beforeAll, describe, expect, it } from "vitest";
+import { fieldErrors } from "../../support/admin.ts";
 import {
   type ErrorBody,
   refusal,

@@ -70,6 +70,14 @@ const refused = [
   "https://app.example.com\\@evil.example/callback",
   'https://app.example.com/"onload="',
   "https://app.example.com/<callback>",
+  // The scheme was forgotten: it reads as one of an app's own.
+  "localhost:3000/callback",
+  "app.example.com:8080/callback",
+  // RFC 8252 section 8.4: an own scheme without a period may be anybody's.
+  "myapp:/callback",
+  "tel:123",
+  "intent://x/y",
+  "chrome-extension://abc/callback",
   // Of no app, and of no web page.
   "about:blank",
   "file:///etc/passwd",

@@ -289,7 +289,7 @@ describe("DELETE /admin/subjects/{subject}/grants", () => {
   });
 
   it.each([".", ".."])(
-    "can not be asked of %j, and so no family is made for it",
+    "cannot be asked of %j, and so no family is made for it",
     async (subject) => {
       const { client_id } = await server.makeClient();
       const response = await server.admin("POST", "/grants", {
