@@ -1,5 +1,6 @@
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { listenToLog, parsedLog } from "./support/log.ts";
 import {
   basic,
   server,
@@ -12,27 +13,20 @@ import {
 let lines: string[];
 
 beforeEach(() => {
-  lines = [];
-  for (const method of ["log", "error", "warn", "info", "debug"] as const) {
-    vi.spyOn(console, method).mockImplementation((...values) => {
-      lines.push(values.map(String).join(" "));
-    });
-  }
+  lines = listenToLog();
 });
 
 afterEach(() => {
   vi.restoreAllMocks();
 });
 
-function parsed(): Record<string, unknown>[] {
-  return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
-}
+const parsed = () => parsedLog(lines);
 
 describe("the log", () => {
   it("has one line for a refresh, with all that an operator asks for", async () => {
     const client = await server.makeClient();
     const { refresh_token } = await server.login(client);
-    lines = [];
+    lines.length = 0;
     const response = await server.refresh(client, refresh_token);
     expect(parsed()).toEqual([
       {
@@ -63,7 +57,7 @@ describe("the log", () => {
       client,
       first.refresh_token,
     );
-    lines = [];
+    lines.length = 0;
     await server.refresh(other, refresh_token);
     await server.refresh(client, "garbage");
     await server.refresh({ ...client, client_secret: "x" }, refresh_token);

@@ -8,6 +8,7 @@ import {
   REDIRECT_URI,
   requestAtLogin,
 } from "./support/authorization.ts";
+import { listenToLog } from "./support/log.ts";
 import { ISSUER, server, type TestClient } from "./support/server.ts";
 
 /** The entrypoint `Admin`: the admin API's operations for a Worker with a service binding. */
@@ -226,11 +227,7 @@ describe("the entrypoint", () => {
 
 describe("the log", () => {
   it("has one line a call, with no secret in it", async () => {
-    const lines: string[] = [];
-    for (const method of ["log", "error", "warn", "info", "debug"] as const)
-      vi.spyOn(console, method).mockImplementation((...values) => {
-        lines.push(values.map(String).join(" "));
-      });
+    const lines = listenToLog();
     const request = await requestAtLogin(client);
     lines.length = 0;
     const subject = crypto.randomUUID();

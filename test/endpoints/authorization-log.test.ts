@@ -8,6 +8,7 @@ import {
   requestAtLogin,
   VERIFIER,
 } from "../support/authorization.ts";
+import { listenToLog, parsedLog } from "../support/log.ts";
 import { server, type TestClient } from "../support/server.ts";
 
 /** What the log says of the way from the authorization request to the tokens. */
@@ -18,15 +19,6 @@ let lines: string[];
 beforeAll(async () => {
   client = await makeWebClient();
 });
-
-function listen() {
-  lines = [];
-  for (const method of ["log", "error", "warn", "info", "debug"] as const) {
-    vi.spyOn(console, method).mockImplementation((...values) => {
-      lines.push(values.map(String).join(" "));
-    });
-  }
-}
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -44,7 +36,7 @@ function post(decision: Record<string, string>): Promise<Response> {
 
 describe("the log", () => {
   it("has the client, and never the request, the code, the verifier, the state or the subject", async () => {
-    listen();
+    lines = listenToLog();
     const [state, subject] = [crypto.randomUUID(), crypto.randomUUID()];
     const request = await requestAtLogin(client, { state });
     await authorize(client, { state, scope: request });
@@ -69,9 +61,7 @@ describe("the log", () => {
     await server.http(`/${code}`);
 
     expect(lines.length).toBeGreaterThan(18);
-    const requests = lines.map(
-      (line) => JSON.parse(line) as Record<string, unknown>,
-    );
+    const requests = parsedLog(lines);
     const decided = requests.find(
       ({ endpoint, method }) =>
         endpoint === "/admin/authorizations" && method === "POST",
@@ -97,24 +87,24 @@ describe("the log", () => {
   });
 
   it("names the client whose redirect URI does not fit, but no client that there is not", async () => {
-    listen();
+    lines = listenToLog();
     await authorize(client, { redirect_uri: "https://evil.example" });
     await authorize({ client_id: "nobody" });
-    const clients = lines.map(
-      (line) => (JSON.parse(line) as { client_id?: string }).client_id,
-    );
+    const clients = parsedLog(lines).map(({ client_id }) => client_id);
     expect(clients).toEqual([client.client_id, undefined]);
   });
 
   it("says what the login has decided", async () => {
     const request = await requestAtLogin(client);
-    listen();
+    lines = listenToLog();
     await decide(request, { error: "access_denied" });
     await decide(request, { error: "login_required" });
     await decide(request);
-    expect(
-      lines.map((line) => (JSON.parse(line) as { decision?: string }).decision),
-    ).toEqual(["access_denied", "login_required", "authorized"]);
+    expect(parsedLog(lines).map(({ decision }) => decision)).toEqual([
+      "access_denied",
+      "login_required",
+      "authorized",
+    ]);
   });
 
   it("has the precise reason of every refusal, where the wire has the standard code", async () => {
@@ -124,7 +114,7 @@ describe("the log", () => {
       ({ searchParams }) => searchParams.get("code") ?? "",
     );
     const [code = "", second = ""] = codes;
-    listen();
+    lines = listenToLog();
     await authorize({ client_id: "nobody" });
     await authorize(client, { redirect_uri: "https://evil.example" });
     await authorize(client, { code_challenge_method: "plain" });
@@ -136,9 +126,7 @@ describe("the log", () => {
     await redeem(client, code);
     await redeem(client, second);
     await redeem(client, code);
-    const reasons = lines.map(
-      (line) => (JSON.parse(line) as { reason?: string }).reason,
-    );
+    const reasons = parsedLog(lines).map(({ reason }) => reason);
     expect(reasons).toEqual([
       "authorization_client_unknown",
       "redirect_uri_unregistered",

@@ -10,19 +10,9 @@ import {
 } from "../support/authorization.ts";
 import { familiesWith, fault } from "../support/faults.ts";
 import { refusal, server, serverWith, type Tokens } from "../support/server.ts";
+import { loginsOf, logOut } from "../support/subjects.ts";
 
 /** A fault of ours uses no code up, whichever call it meets, and hides no login. */
-
-const logOut = (subject: string) =>
-  server.expectAdmin<{ revoked: number }>(
-    "DELETE",
-    `/subjects/${subject}/grants`,
-  );
-
-async function loginsOf(subject: string): Promise<object[]> {
-  const path = `/subjects/${subject}/grants`;
-  return (await server.expectAdmin<{ grants: object[] }>("GET", path)).grants;
-}
 
 /** A namespace whose objects can't be reached. */
 function unreachable(namespace: object) {

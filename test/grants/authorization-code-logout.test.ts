@@ -11,23 +11,13 @@ import {
 } from "../support/authorization.ts";
 import { fault } from "../support/faults.ts";
 import { refusal, server, serverWith } from "../support/server.ts";
+import { loginsOf, logOut } from "../support/subjects.ts";
 
 /** A logout everywhere holds for codes that are on their way. */
 
 afterEach(() => {
   vi.useRealTimers();
 });
-
-const logOut = (subject: string) =>
-  server.expectAdmin<{ revoked: number }>(
-    "DELETE",
-    `/subjects/${subject}/grants`,
-  );
-
-async function loginsOf(subject: string): Promise<object[]> {
-  const path = `/subjects/${subject}/grants`;
-  return (await server.expectAdmin<{ grants: object[] }>("GET", path)).grants;
-}
 
 function indexOf(subject: string) {
   return env.SUBJECT_INDEX.get(env.SUBJECT_INDEX.idFromName(subject));

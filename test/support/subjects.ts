@@ -1,0 +1,12 @@
+import { server } from "./server.ts";
+
+/** Where a user is logged in, and nowhere any more. */
+
+export async function loginsOf(subject: string): Promise<object[]> {
+  const path = `/subjects/${subject}/grants`;
+  return (await server.expectAdmin<{ grants: object[] }>("GET", path)).grants;
+}
+
+export function logOut(subject: string): Promise<{ revoked: number }> {
+  return server.expectAdmin("DELETE", `/subjects/${subject}/grants`);
+}
