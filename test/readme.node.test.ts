@@ -58,6 +58,14 @@ async function shell(script: string): Promise<string> {
   return stdout;
 }
 
+/** A folder for what a reader saves: inside the project, so that it finds the libraries. */
+function folderInTheProject(): string {
+  mkdirSync(join(root, ".wrangler"), { recursive: true });
+  const folder = mkdtempSync(join(root, ".wrangler/readme-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  return folder;
+}
+
 interface Tokens {
   access_token: string;
   refresh_token: string;
@@ -87,13 +95,12 @@ describe("README", () => {
   });
 
   it("signs a person in by the app that it gives, and refreshes", async () => {
+    const [, setUp = ""] = blocks("A refresh of your own", "sh");
     const [register = ""] = blocks("A sign-in of your own", "sh");
-    await shell(register);
+    await shell(setUp + register);
     const [code = ""] = blocks("A sign-in of your own", "js");
     expect(code).toContain('"http://localhost:8787"');
-    const folder = mkdtempSync(join(root, ".wrangler/readme-"));
-    onTestFinished(() => rmSync(folder, { recursive: true }));
-    const file = join(folder, "app.mjs");
+    const file = join(folderInTheProject(), "app.mjs");
     writeFileSync(file, code.replace("http://localhost:8787", server.url));
     const app = spawn(process.execPath, [file]);
     onTestFinished(() => void app.kill());
@@ -131,15 +138,11 @@ describe("README", () => {
   it("verifies an access token by the lines that it gives, and refuses an altered one", async () => {
     const [code = ""] = blocks("Verify an access token", "ts");
     expect(code).toContain('"https://auth.example.com"');
-    // Inside the project, so that it finds jose.
-    mkdirSync(join(root, ".wrangler"), { recursive: true });
-    const folder = mkdtempSync(join(root, ".wrangler/readme-"));
-    const file = join(folder, "verify.ts");
+    const file = join(folderInTheProject(), "verify.ts");
     writeFileSync(file, code.replace("https://auth.example.com", server.url));
     const { verify } = (await import(file)) as {
       verify: (token: string) => Promise<object>;
     };
-    rmSync(folder, { recursive: true });
 
     const [, setUp] = blocks("A refresh of your own", "sh");
     const output = await shell(`${setUp}\necho\necho "GRANT:$GRANT"`);
