@@ -12,6 +12,7 @@ import {
   REDIRECT_URI,
   requestAtLogin,
 } from "../support/authorization.ts";
+import { countingBindings } from "../support/counting.ts";
 import { ISSUER, refusal, server, serverWith } from "../support/server.ts";
 
 /** RFC 6749 sections 4.1.3 and 4.1.4, RFC 7636 section 4.5: a code becomes tokens, once. */
@@ -57,6 +58,21 @@ describe("redeeming a code", () => {
     expect(ended).toEqual({ revoked: 1 });
     const after = await server.refresh(client, next.refresh_token);
     expect(await refusal(after)).toEqual([400, "invalid_grant"]);
+  });
+
+  it("costs one call of the family's object, writes nothing to KV, and reads nothing that is known", async () => {
+    const client = await makeWebClient({ scope: "read" });
+    const { calls, bindings } = countingBindings();
+    const counted = serverWith(bindings);
+    const [first, second] = [
+      await obtainCode(client, {}, { subject: "alice" }, counted),
+      await obtainCode(client, {}, { subject: "alice" }, counted),
+    ];
+    expect(calls).toMatchObject({ family: 0, kvWrite: 0 });
+    await expectTokens(await redeem(client, first, {}, counted));
+    const { kvRead } = calls;
+    await expectTokens(await redeem(client, second, {}, counted));
+    expect(calls).toEqual({ family: 2, kvRead, kvWrite: 0 });
   });
 
   it("works for a public client, which proves itself by the verifier alone", async () => {
