@@ -138,8 +138,10 @@ function transportProblem(url: string): string | undefined {
 
 /** RFC 6749 section 3.1 wants no fragment; the parameter that is added must be the only one. */
 function loginUrlProblem(url: string): string | undefined {
-  if (!URL.canParse(url) || url.includes("#"))
-    return "has to be a URL without a fragment, such as https://login.example.com/sign-in";
+  // A browser reads more than RFC 3986 allows in a way of its own.
+  const isPlain = /^[a-z]+:\/\/[^/]/.test(url) && !/[^!-~]|[#\\]/.test(url);
+  if (!isPlain || !URL.canParse(url))
+    return "has to be a URL without a fragment or spaces, such as https://login.example.com/sign-in";
   if (new URL(url).searchParams.has("request"))
     return "must not have a parameter called request: that one is added";
   return transportProblem(url);

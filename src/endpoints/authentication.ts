@@ -18,17 +18,22 @@ export async function readClientForm(
   return readForm(c.req.header("Content-Type"), body, names);
 }
 
-/** Authenticates the client of a request, and notes for the log who it is. */
+/**
+ * Authenticates the client of a request, and notes for the log who it is.
+ *
+ * @param fresh by a record that is a second old at the most
+ */
 export async function authenticate(
   c: Context<AppEnv>,
   server: Server,
   form: Parameters,
   now: number,
+  fresh = false,
 ): Promise<Client> {
   const { log } = c.var;
   const authorization = c.req.header("Authorization");
   const client = await log.measure("client", () =>
-    authenticateClient(authorization, form, server.clients, now),
+    authenticateClient(authorization, form, server.clients, now, fresh),
   );
   log.fields.client_id = client.client_id;
   return client;

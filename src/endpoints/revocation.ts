@@ -22,13 +22,15 @@ export const revocationEndpoint: Endpoint = {
     const { log } = c.var;
     const server = await c.var.connect();
     const form = await readClientForm(c, ["token", "token_type_hint"]);
-    const client = await authenticate(c, server, form, now());
+    const time = now();
+    const client = await authenticate(c, server, form, time);
 
     // token_type_hint is only a hint (section 2.1), and a token says by itself what it is.
     const known = await lookUpToken(server, form.required("token"));
     // Section 2.2: the client wanted it to be no good, and it is no good.
     if (!known) return c.body(null, 200);
     if (known.kind === "client_access_token") {
+      if (time >= known.expires_at) return c.body(null, 200);
       const isOwn = known.claims.client_id === client.client_id;
       throw new OAuthError(
         isOwn ? "token_not_revocable" : "token_of_another_client",

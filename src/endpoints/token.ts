@@ -36,7 +36,7 @@ export const tokenEndpoint: Endpoint = {
     if (!grant) throw new OAuthError("grant_type_unknown");
     log.fields.grant_type = grant.type;
 
-    const client = await authenticate(c, server, form, time);
+    const client = await authenticate(c, server, form, time, grant.startsLogin);
     if (!client.grant_types.includes(grant.type)) {
       throw new OAuthError("grant_type_not_allowed", { subject: grant.type });
     }

@@ -1,12 +1,11 @@
 import { base64url } from "jose";
-import { allowanceFor } from "../oauth/allowance.ts";
 import {
   type AuthorizationCode,
   openCode,
 } from "../oauth/authorization-code.ts";
 import type { Client } from "../oauth/entities.ts";
 import { accepted, OAuthError } from "../oauth/errors.ts";
-import { finalizeGrant } from "../oauth/finalize-grant.ts";
+import { allowanceOf, finalizeGrant } from "../oauth/finalize-grant.ts";
 import type { Parameters } from "../oauth/parameters.ts";
 import { provesChallenge } from "../oauth/pkce.ts";
 import { startFamily } from "../oauth/start-family.ts";
@@ -23,15 +22,17 @@ export const authorizationCodeGrant: Grant = {
   type: "authorization_code",
   isOn: ({ login_url }) => login_url !== undefined,
   parameters: ["code", "redirect_uri", "code_verifier"],
+  startsLogin: true,
 
   async respond(server, { client, parameters, now, log }) {
     const code = await openCode(server, parameters.required("code"), now);
     if (typeof code === "string") throw new OAuthError(code);
     await checkBinding(code, client, parameters);
 
-    const { allowed } = await log.measure("scopes", () =>
-      allowanceFor(server, client, code),
+    const catalogue = await log.measure("scopes", () =>
+      server.scopes.catalogueAgain(),
     );
+    const allowed = allowanceOf(client, catalogue);
     const requested = {
       scope: undefined,
       resource: parameters.all("resource"),

@@ -1,8 +1,7 @@
-import { allowanceFor } from "../oauth/allowance.ts";
 import { isPublic } from "../oauth/entities.ts";
 import { accepted, OAuthError } from "../oauth/errors.ts";
-import { finalizeGrant } from "../oauth/finalize-grant.ts";
-import { namedScopes, requestedScope, scopeSet } from "../oauth/scope.ts";
+import { allowanceOf, finalizeGrant } from "../oauth/finalize-grant.ts";
+import { requestedScope, scopeSet } from "../oauth/scope.ts";
 import { tokenResponse } from "../oauth/token-response.ts";
 import type { Grant } from "./grant.ts";
 
@@ -21,16 +20,16 @@ export const clientCredentialsGrant: Grant = {
         subject: "client_credentials",
       });
     }
-    const scope = requestedScope(parameters.optional("scope"));
-    const resource = parameters.all("resource");
-    const wanted = { scope: namedScopes(scope), resource };
-    const allowance = await log.measure("scopes", () =>
-      allowanceFor(server, client, wanted),
+    const catalogue = await log.measure("scopes", () =>
+      server.scopes.catalogue(),
     );
-    const own = { scope: scopeSet(allowance.client.scope), resource: [] };
-    const grant = accepted(
-      finalizeGrant({ scope, resource }, own, allowance.allowed),
-    );
+    const requested = {
+      scope: requestedScope(parameters.optional("scope")),
+      resource: parameters.all("resource"),
+    };
+    const own = { scope: scopeSet(client.scope), resource: [] };
+    const allowed = allowanceOf(client, catalogue);
+    const grant = accepted(finalizeGrant(requested, own, allowed));
 
     // RFC 9068 section 2.2: without a user, `sub` is the client.
     const tokens = { client, subject: client.client_id, ...grant };

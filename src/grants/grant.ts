@@ -22,5 +22,9 @@ export interface Grant {
   isOn?: (settings: Settings) => boolean;
   /** The parameters that it reads and that must not be repeated. */
   parameters: readonly string[];
+  /**
+   * It starts what lives long: its client is the one of a second ago at the most, not of a minute.
+   */
+  startsLogin?: true;
   respond: (server: Server, request: GrantRequest) => Promise<TokenResponse>;
 }

@@ -1,11 +1,12 @@
 import { OAuthError } from "../oauth/errors.ts";
+import { allowanceOf } from "../oauth/finalize-grant.ts";
 import { lifetimesOf, refreshTokenExpiry } from "../oauth/lifetimes.ts";
 import {
   hashFamilySecret,
   newestKeyId,
   openRefreshToken,
 } from "../oauth/refresh-token.ts";
-import { allowedScopes, requestedScope } from "../oauth/scope.ts";
+import { requestedScope } from "../oauth/scope.ts";
 import { tokenResponse } from "../oauth/token-response.ts";
 import type { Grant } from "./grant.ts";
 
@@ -33,6 +34,7 @@ export const refreshTokenGrant: Grant = {
       server.scopes.catalogue(),
     );
     const lifetimes = lifetimesOf(client, server.settings);
+    const allowed = allowanceOf(client, catalogue);
     const attempt = {
       attempt_id: crypto.randomUUID(),
       client_id: client.client_id,
@@ -40,9 +42,9 @@ export const refreshTokenGrant: Grant = {
       generation,
       secret_hash: await hashFamilySecret(family_secret),
       scope: requestedScope(parameters.optional("scope")),
-      allowed_scope: allowedScopes(client, catalogue),
+      allowed_scope: allowed.scope,
       resource: parameters.all("resource"),
-      allowed_resource: client.resources,
+      allowed_resource: allowed.resource,
       now,
       successor_expires_at: refreshTokenExpiry(lifetimes, now),
       key_id: newestKeyId(server.tokenKeys),

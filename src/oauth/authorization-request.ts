@@ -1,12 +1,11 @@
 import { base64url } from "jose";
-import { allowanceFor } from "./allowance.ts";
 import type { Seconds } from "./duration.ts";
 import { accepted, OAuthError } from "./errors.ts";
-import { finalizeGrant } from "./finalize-grant.ts";
+import { allowanceOf, finalizeGrant } from "./finalize-grant.ts";
 import type { Parameters } from "./parameters.ts";
 import { readCodeChallenge } from "./pkce.ts";
 import type { Recipient } from "./recipient.ts";
-import { namedScopes, requestedScope, scopeSet } from "./scope.ts";
+import { requestedScope, scopeSet } from "./scope.ts";
 import { open, seal } from "./sealed.ts";
 import type { Server } from "./server.ts";
 
@@ -82,13 +81,8 @@ export async function checkAuthorizationRequest(
   const challenge = accepted(readCodeChallenge(parameters));
   const scope = requestedScope(parameters.optional("scope"));
   const resource = parameters.all("resource");
-  const wanted = { scope: namedScopes(scope), resource };
-  const { client: newest, allowed } = await allowanceFor(
-    server,
-    client,
-    wanted,
-  );
-  const own = { scope: scopeSet(newest.scope), resource: [] };
+  const own = { scope: scopeSet(client.scope), resource: [] };
+  const allowed = allowanceOf(client, await server.scopes.catalogueAgain());
   const grant = accepted(finalizeGrant({ scope, resource }, own, allowed));
   return {
     client_id: client.client_id,

@@ -31,6 +31,7 @@ interface Credentials {
  * Authenticates the client of a request (RFC 6749 section 2.3).
  *
  * @param authorization the Authorization header; schemes other than Basic are not for us
+ * @param fresh by a record that is a second old at the most, where it may be a minute otherwise
  * @throws OAuthError one of the `invalid_client` reasons, or `two_…` for a contradictory request
  */
 export async function authenticateClient(
@@ -38,6 +39,7 @@ export async function authenticateClient(
   parameters: Parameters,
   clients: ClientRepository,
   now: Seconds,
+  fresh = false,
 ): Promise<Client> {
   const basic = authorization?.match(/^basic(?:[ \t]+(.*))?$/i);
   const refuse = (reason: Reason, client?: Client) =>
@@ -52,7 +54,7 @@ export async function authenticateClient(
   if (typeof credentials === "string") throw refuse(credentials);
 
   let verdict = await judge(
-    await findClient(clients, "find", credentials),
+    await findClient(clients, fresh ? "findAgain" : "find", credentials),
     credentials,
     now,
   );

@@ -1,11 +1,23 @@
 import type { Refused } from "./errors.ts";
+import type { Client, ScopeCatalogue } from "./entities.ts";
 import { finalizeResources } from "./resource.ts";
-import { finalizeScopes, type RequestedScope } from "./scope.ts";
+import { finalizeScopes, type RequestedScope, scopeSet } from "./scope.ts";
 
 /** Scopes and resources: what tokens are for. */
 export interface Grant {
   scope: string[];
   resource: string[];
+}
+
+/** What a client may have today: of its scopes those that the catalogue still has, and its resources. */
+export function allowanceOf(
+  { scope, resources }: Client,
+  catalogue: ScopeCatalogue,
+): Grant {
+  return {
+    scope: scopeSet(scope).filter((name) => Object.hasOwn(catalogue, name)),
+    resource: resources,
+  };
 }
 
 /**

@@ -1,5 +1,4 @@
 import { z } from "zod";
-import { type Allowance, allowanceFor } from "./allowance.ts";
 import {
   type AuthorizationRequest,
   openAuthorizationRequest,
@@ -7,7 +6,7 @@ import {
 import type { Seconds } from "./duration.ts";
 import type { Client } from "./entities.ts";
 import { fieldError, type OAuthError } from "./errors.ts";
-import { findClient } from "./find-client.ts";
+import { allowanceOf, type Grant } from "./finalize-grant.ts";
 import { isRegistered } from "./redirect-uri.ts";
 import type { RequestLog } from "./request-log.ts";
 import { MOST_SEALED_CHARACTERS } from "./sealed.ts";
@@ -24,8 +23,11 @@ export const sealedRequest = z
       "The parameter `request` with which the browser came to LOGIN_URL, as it is.",
   });
 
-export interface PendingAuthorization extends Allowance {
+export interface PendingAuthorization {
   request: AuthorizationRequest;
+  client: Client;
+  /** What the client may have today. */
+  allowed: Grant;
   /** When the request can no longer be decided. */
   expires_at: Seconds;
 }
@@ -44,14 +46,14 @@ export async function openForDecision(
   const opened = await openAuthorizationRequest(server, sealed, now);
   if (typeof opened === "string") throw notGood(opened);
   const { request, expires_at } = opened;
-  const { client_id } = request;
-  const client = await findClient(server, client_id, (client) =>
-    stillMayAsk(client, request),
-  );
-  if (!client) throw notGood("outdated");
-  log.fields.client_id = client_id;
-  const allowance = await allowanceFor(server, client, request);
-  return { request, ...allowance, expires_at };
+  const { clients, scopes } = server;
+  const client = await clients.findAgain(request.client_id);
+  if (!client || !mayStillAsk(client, request)) throw notGood("outdated");
+  const allowed = allowanceOf(client, await scopes.catalogueAgain());
+  if (lostAll(request.scope, allowed.scope)) throw notGood("outdated");
+  if (lostAll(request.resource, allowed.resource)) throw notGood("outdated");
+  log.fields.client_id = client.client_id;
+  return { request, client, allowed, expires_at };
 }
 
 const problems = {
@@ -66,14 +68,19 @@ function notGood(what: keyof typeof problems): OAuthError {
   return fieldError("request", problems[what], reason);
 }
 
-/** The client of a request, if it is the same one and may still ask for that. */
-function stillMayAsk(
-  client: Client | undefined,
+/** Whether it is the same client, and its answer may still go there. */
+function mayStillAsk(
+  { client_id_issued_at, grant_types, redirect_uris }: Client,
   { client_issued_at, redirect_uri }: AuthorizationRequest,
-): Client | undefined {
-  const stands =
-    client?.client_id_issued_at === client_issued_at &&
-    client.grant_types.includes("authorization_code") &&
-    isRegistered(redirect_uri, client.redirect_uris);
-  return stands ? client : undefined;
+): boolean {
+  return (
+    client_id_issued_at === client_issued_at &&
+    grant_types.includes("authorization_code") &&
+    isRegistered(redirect_uri, redirect_uris)
+  );
+}
+
+/** Whether something was asked for, and nothing of it is allowed any more. */
+function lostAll(asked: readonly string[], allowed: readonly string[]) {
+  return asked.length > 0 && !asked.some((one) => allowed.includes(one));
 }

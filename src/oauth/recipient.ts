@@ -1,7 +1,6 @@
 import { isClientId } from "./client-metadata.ts";
 import type { Client } from "./entities.ts";
 import { OAuthError, type Refused } from "./errors.ts";
-import { findClient } from "./find-client.ts";
 import type { Parameters } from "./parameters.ts";
 import { isRegistered } from "./redirect-uri.ts";
 import type { Server } from "./server.ts";
@@ -22,7 +21,7 @@ export interface Recipient {
  * @throws OAuthError
  */
 export async function findRecipient(
-  server: Pick<Server, "clients">,
+  { clients }: Pick<Server, "clients">,
   parameters: Parameters,
 ): Promise<Recipient> {
   parameters.refuseRepeated(recipientParameters);
@@ -31,16 +30,11 @@ export async function findRecipient(
   if (!isClientId(clientId))
     throw new OAuthError("authorization_client_unknown");
 
-  // A client or a redirect URI that was registered a moment ago has to work at once.
-  let refused: OAuthError | undefined;
-  const found = await findClient(server, clientId, (client) => {
-    const choice = chooseRecipient(client, named);
-    if ("client" in choice) return choice;
-    refused = new OAuthError(choice.refused, client && { client_id: clientId });
-    return undefined;
-  });
-  if (!found) throw refused;
-  return found;
+  // A sign-in is rare, and what comes of it lives long: not by a record of a minute ago.
+  const client = await clients.findAgain(clientId);
+  const choice = chooseRecipient(client, named);
+  if ("client" in choice) return choice;
+  throw new OAuthError(choice.refused, client && { client_id: clientId });
 }
 
 function chooseRecipient(

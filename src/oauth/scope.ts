@@ -20,14 +20,6 @@ export function scopeSet(scope: string): string[] {
   return scope === "" ? [] : scope.split(" ");
 }
 
-/** The scopes that a client may have today: those of its record that the catalogue still has. */
-export function allowedScopes(
-  { scope }: { scope: string },
-  catalogue: object,
-): string[] {
-  return scopeSet(scope).filter((name) => Object.hasOwn(catalogue, name));
-}
-
 /** What a request said about scope: nothing, a set, or something that is no scope. */
 export type RequestedScope = readonly string[] | "malformed" | undefined;
 
@@ -35,11 +27,6 @@ export function requestedScope(parameter: string | undefined): RequestedScope {
   return parameter === undefined
     ? undefined
     : (parseScope(parameter) ?? "malformed");
-}
-
-/** The scopes that a request names, if it does. */
-export function namedScopes(scope: RequestedScope): readonly string[] {
-  return Array.isArray(scope) ? (scope as readonly string[]) : [];
 }
 
 /** In JSON the empty string is the empty set, and nothing is nothing: who asks for none gets none. */

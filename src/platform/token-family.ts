@@ -186,7 +186,7 @@ export class TokenFamily extends DurableObject<Env> {
     const family = this.#read();
     if (!family) return;
     const isOver = "ended" in family;
-    const endsAt = isOver ? 0 : family.expires_at * 1000;
+    const endsAt = isOver ? 0 : endOf(family);
     if (Date.now() < endsAt) return this.ctx.storage.setAlarm(endsAt);
     const { subject, redeemed } = isOver ? family : ended(family);
     // Before anything is awaited: nobody may exchange a token while the family is on its way out.
@@ -254,4 +254,11 @@ function refused<R>(reason: R): { outcome: "refused"; reason: R } {
 /** When no code can name a family any more, whoever's clock it goes by; in milliseconds. */
 function forgetAt(redeemableUntil: number): number {
   return (redeemableUntil + CLOCKS_DIFFER) * 1000;
+}
+
+/** When a family ends by itself, in milliseconds: one that was taken back when no code can make it. */
+function endOf({ abandoned, redemption, expires_at }: LivingFamily): number {
+  return abandoned && redemption
+    ? forgetAt(redemption.redeemable_until)
+    : expires_at * 1000;
 }

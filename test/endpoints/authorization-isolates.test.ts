@@ -6,10 +6,16 @@ import {
   location,
   LOGIN_URL,
   makeWebClient,
+  obtainCode,
   redeem,
   requestAtLogin,
 } from "../support/authorization.ts";
-import { server, serverWith, type TestServer } from "../support/server.ts";
+import {
+  refusal,
+  server,
+  serverWith,
+  type TestServer,
+} from "../support/server.ts";
 
 /**
  * Two isolates: one has changed a record a moment ago, the other one has read it before. What was given
@@ -23,6 +29,13 @@ beforeAll(() => server.makeScopes("read", "write"));
 afterEach(() => {
   vi.useRealTimers();
 });
+
+function change(
+  { client_id }: { client_id: string },
+  patch: Record<string, unknown>,
+): Promise<unknown> {
+  return server.expectAdmin("PATCH", `/clients/${client_id}`, patch);
+}
 
 /** An isolate that knows a client and the catalogue as they are now; and then it is two seconds later. */
 async function isolateThatKnows(client: {
@@ -38,7 +51,7 @@ describe("an isolate that knows an older record", () => {
   it("passes on what the client may ask for by now, at /authorize", async () => {
     const client = await makeWebClient({ scope: "read" });
     const behind = await isolateThatKnows(client);
-    await server.expectAdmin("PATCH", `/clients/${client.client_id}`, {
+    await change(client, {
       scope: "read write",
       resources: [api],
     });
@@ -53,7 +66,7 @@ describe("an isolate that knows an older record", () => {
   it("describes and decides all that was asked for, and the login has it for its whole life", async () => {
     const client = await makeWebClient({ scope: "read" });
     const behind = await isolateThatKnows(client);
-    await server.expectAdmin("PATCH", `/clients/${client.client_id}`, {
+    await change(client, {
       scope: "read write",
       resources: [api],
     });
@@ -82,7 +95,7 @@ describe("an isolate that knows an older record", () => {
   it("redeems all that was authorized", async () => {
     const client = await makeWebClient({ scope: "read" });
     const behind = await isolateThatKnows(client);
-    await server.expectAdmin("PATCH", `/clients/${client.client_id}`, {
+    await change(client, {
       scope: "read write",
     });
     const request = await requestAtLogin(client, { scope: "read write" });
@@ -99,7 +112,7 @@ describe("an isolate that knows an older record", () => {
     await server.expectAdmin("PUT", `/scopes/${scope}`, {
       description: "Something new",
     });
-    await server.expectAdmin("PATCH", `/clients/${client.client_id}`, {
+    await change(client, {
       scope,
     });
     const request = await requestAtLogin(client, { scope }, behind);
@@ -111,26 +124,48 @@ describe("an isolate that knows an older record", () => {
     });
   });
 
-  it("gives a client by client credentials what it may have by now", async () => {
-    const client = await server.makeClient({
-      scope: "read",
-      grant_types: ["client_credentials"],
+  it("grants all of the client's scopes where none is named, also one of a moment ago", async () => {
+    const client = await makeWebClient({ scope: "read" });
+    const behind = await isolateThatKnows(client);
+    await change(client, { scope: "read write" });
+    const request = await requestAtLogin(client, {}, behind);
+    const decision = { subject: "alice" };
+    const back = await decide(request, decision, behind);
+    const code = back.searchParams.get("code") ?? "";
+    const tokens = await expectTokens(await redeem(client, code, {}, behind));
+    expect(tokens.scope).toBe("read write");
+  });
+
+  it("gives a refresh token to a client that may refresh by now", async () => {
+    const client = await makeWebClient({ grant_types: ["authorization_code"] });
+    const behind = await isolateThatKnows(client);
+    await change(client, {
+      grant_types: ["authorization_code", "refresh_token"],
     });
-    const behind = serverWith({});
-    const ask = (more: Record<string, string> = {}) =>
-      behind.token({
-        grant_type: "client_credentials",
-        client_id: client.client_id,
-        client_secret: client.client_secret,
-        ...more,
-      });
-    expect(await expectTokens(await ask())).toMatchObject({ scope: "read" });
-    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 2_000 });
-    await server.expectAdmin("PATCH", `/clients/${client.client_id}`, {
-      scope: "read write",
+    const code = await obtainCode(client);
+    const tokens = await expectTokens(await redeem(client, code, {}, behind));
+    await server.expectRefresh(client, tokens.refresh_token);
+  });
+
+  it("signs in for a client that may do so by now", async () => {
+    const client = await makeWebClient({ grant_types: ["refresh_token"] });
+    const behind = await isolateThatKnows(client);
+    await change(client, {
+      grant_types: ["authorization_code", "refresh_token"],
     });
-    expect(await expectTokens(await ask({ scope: "write" }))).toMatchObject({
-      scope: "write",
-    });
+    const login = location(await authorize(client, {}, behind));
+    expect(login.origin + login.pathname).toBe(LOGIN_URL);
+  });
+
+  it("starts no login by a secret that has been ended", async () => {
+    const client = await makeWebClient();
+    const behind = await isolateThatKnows(client);
+    const path = `/clients/${client.client_id}/secrets`;
+    await server.expectAdmin("POST", path, { old_secret_ttl: "PT0S" });
+    const code = await obtainCode(client);
+    expect(await refusal(await redeem(client, code, {}, behind))).toEqual([
+      401,
+      "invalid_client",
+    ]);
   });
 });

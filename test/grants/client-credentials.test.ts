@@ -346,6 +346,14 @@ describe("revocation", () => {
     });
   });
 
+  it("of one that has expired is done already (section 2.2)", async () => {
+    const client = await makeClient();
+    const { access_token } = await expectTokens(await ask(client));
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 3_600_000 });
+    const response = await server.about("/revoke", client, access_token);
+    expect(response.status).toBe(200);
+  });
+
   it("of another client's is invalid_grant", async () => {
     const [client, other] = [await makeClient(), await makeClient()];
     const { access_token } = await expectTokens(await ask(client));

@@ -131,7 +131,11 @@ function signIn(
 function refused(c: Context<Login>, { error, error_description }: Refusal) {
   // For who runs the login; it holds nothing of the request.
   console.error(JSON.stringify({ error, error_description }));
-  const isRequest = ["invalid_request", "invalid_scope"].includes(error);
+  const isRequest = [
+    "invalid_request",
+    "invalid_scope",
+    "invalid_target",
+  ].includes(error);
   return canNotGoOn(c, isRequest ? 400 : 503);
 }
 

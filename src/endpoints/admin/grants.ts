@@ -1,12 +1,8 @@
 import { z } from "@hono/zod-openapi";
 import { clientId, resourceUri } from "../../oauth/client-metadata.ts";
 import { accepted, fieldError, OAuthError } from "../../oauth/errors.ts";
-import { finalizeGrant } from "../../oauth/finalize-grant.ts";
-import {
-  allowedScopes,
-  requestedScopeInJson,
-  scopeSet,
-} from "../../oauth/scope.ts";
+import { allowanceOf, finalizeGrant } from "../../oauth/finalize-grant.ts";
+import { requestedScopeInJson, scopeSet } from "../../oauth/scope.ts";
 import { startFamily } from "../../oauth/start-family.ts";
 import { subject } from "../../oauth/subject.ts";
 import { tokenResponse } from "../../oauth/token-response.ts";
@@ -73,10 +69,7 @@ export function grantRoutes(api: AdminApi): void {
         finalizeGrant(
           { scope: requestedScopeInJson(scope), resource: [resource].flat() },
           { scope: scopeSet(client.scope), resource: [] },
-          {
-            scope: allowedScopes(client, catalogue),
-            resource: client.resources,
-          },
+          allowanceOf(client, catalogue),
         ),
       );
       const authorization = { client, subject, ...grant };
