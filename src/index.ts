@@ -4,7 +4,7 @@ import { connect } from "./connect.ts";
 export { RecordKeeper } from "./platform/record-keeper.ts";
 export { SubjectIndex } from "./platform/subject-index.ts";
 export { TokenFamily } from "./platform/token-family.ts";
-export { Admin } from "./rpc.ts";
+export { Login } from "./rpc.ts";
 
 const app = createApp(connect);
 

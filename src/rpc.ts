@@ -23,11 +23,11 @@ import type { Server } from "./oauth/server.ts";
 export type Refusal = ReturnType<OAuthError["toJSON"]>;
 
 /**
- * What a login needs of the admin API, for a Worker of the same account, by a service binding with the
- * entrypoint `Admin`. The binding is the authority: no admin token is needed. Methods answer with
- * what went wrong, they do not throw: custom errors do not survive RPC.
+ * What a login needs of the admin API, and no more, for a Worker of the same account, by a service
+ * binding with the entrypoint `Login`. The binding is the authority: no admin token is needed. Methods
+ * answer with what went wrong, they do not throw: custom errors do not survive RPC.
  */
-export class Admin extends WorkerEntrypoint<Env> {
+export class Login extends WorkerEntrypoint<Env> {
   /** `GET /admin/authorizations`: what a client asks a person for. */
   describeAuthorization(
     request: string,

@@ -164,7 +164,7 @@ describe("README", () => {
   it("binds a login as the example of one is bound, and calls methods that there are", () => {
     const heading = "Sign people in with your own login";
     const [binding = ""] = blocks(heading, "toml");
-    expect(binding).toContain('entrypoint = "Admin"');
+    expect(binding).toContain('entrypoint = "Login"');
     const example = readFileSync(
       join(root, "test/login/wrangler.toml"),
       "utf8",

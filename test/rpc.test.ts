@@ -1,7 +1,7 @@
 import { createExecutionContext } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { Admin } from "../src/index.ts";
+import { Login } from "../src/index.ts";
 import {
   makeWebClient,
   redeem,
@@ -11,7 +11,7 @@ import {
 import { listenToLog } from "./support/log.ts";
 import { ISSUER, server, type TestClient } from "./support/server.ts";
 
-/** The entrypoint `Admin`: the admin API's operations for a Worker with a service binding. */
+/** The entrypoint `Login`: what a login needs of the admin API, for a Worker with a service binding. */
 
 let client: TestClient;
 
@@ -26,7 +26,7 @@ afterEach(() => {
 });
 
 /** What a Worker in plain JavaScript may send. */
-const untyped = exports.Admin as unknown as {
+const untyped = exports.Login as unknown as {
   describeAuthorization(...args: unknown[]): Promise<unknown>;
   decideAuthorization(...args: unknown[]): Promise<unknown>;
 };
@@ -45,7 +45,7 @@ function naming(...fields: string[]) {
 describe("describeAuthorization", () => {
   it("says what GET /admin/authorizations says", async () => {
     const request = await requestAtLogin(client, { login_hint: "alice" });
-    const described = await exports.Admin.describeAuthorization(request);
+    const described = await exports.Login.describeAuthorization(request);
     expect(described).toEqual({
       client_id: client.client_id,
       client_name: "An app",
@@ -85,7 +85,7 @@ describe("describeAuthorization", () => {
 describe("decideAuthorization", () => {
   it("answers with where to send the browser: a code that is good", async () => {
     const request = await requestAtLogin(client);
-    const decided = await exports.Admin.decideAuthorization({
+    const decided = await exports.Login.decideAuthorization({
       request,
       subject: "alice",
       scope: "read",
@@ -103,7 +103,7 @@ describe("decideAuthorization", () => {
   it("answers with the way back where the person has said no", async () => {
     const request = await requestAtLogin(client);
     const error = "access_denied";
-    const decided = await exports.Admin.decideAuthorization({ request, error });
+    const decided = await exports.Login.decideAuthorization({ request, error });
     const { redirect_to } = decided as { redirect_to: string };
     const { origin, pathname, searchParams } = new URL(redirect_to);
     expect(origin + pathname).toBe(REDIRECT_URI);
@@ -157,7 +157,7 @@ describe("decideAuthorization", () => {
   it("refuses more than was asked for, as the admin API does", async () => {
     const request = await requestAtLogin(client, { scope: "read" });
     const decision = { request, subject: "alice", scope: "read write" };
-    const refused = await exports.Admin.decideAuthorization(decision);
+    const refused = await exports.Login.decideAuthorization(decision);
     expect(refused).toEqual({
       error: "invalid_scope",
       error_description: expect.any(String),
@@ -172,20 +172,20 @@ describe("decideAuthorization", () => {
     vi.advanceTimersByTime(1800_000);
     const decision = { request, subject: "alice" };
     const refused = naming("request");
-    expect(await exports.Admin.decideAuthorization(decision)).toEqual(refused);
-    expect(await exports.Admin.describeAuthorization(request)).toEqual(refused);
+    expect(await exports.Login.decideAuthorization(decision)).toEqual(refused);
+    expect(await exports.Login.describeAuthorization(request)).toEqual(refused);
   });
 });
 
 describe("the entrypoint", () => {
   /** As the platform makes it, with other bindings. */
-  function adminWith(bindings: Record<string, unknown>): Admin {
-    return new Admin(createExecutionContext(), { ...env, ...bindings });
+  function loginWith(bindings: Record<string, unknown>): Login {
+    return new Login(createExecutionContext(), { ...env, ...bindings });
   }
 
   it("needs no admin token: the binding is the authority", async () => {
     const request = await requestAtLogin(client);
-    const admin = adminWith({ ADMIN_TOKEN: "" });
+    const admin = loginWith({ ADMIN_TOKEN: "" });
     expect(await admin.describeAuthorization(request)).toMatchObject({
       client_id: client.client_id,
     });
@@ -212,7 +212,7 @@ describe("the entrypoint", () => {
     "answers with a fault of ours in %s, without details, and does not throw",
     async (_, bindings, error) => {
       const request = await requestAtLogin(client);
-      const admin = adminWith(bindings);
+      const admin = loginWith(bindings);
       const decision = { request, subject: "alice" };
       const refused = { error, error_description: expect.any(String) };
       const answers = [
@@ -231,14 +231,14 @@ describe("the log", () => {
     const request = await requestAtLogin(client);
     lines.length = 0;
     const subject = crypto.randomUUID();
-    await exports.Admin.describeAuthorization(request);
-    const decided = await exports.Admin.decideAuthorization({
+    await exports.Login.describeAuthorization(request);
+    const decided = await exports.Login.decideAuthorization({
       request,
       subject,
     });
     await untyped.decideAuthorization({ request, [request]: subject });
     await untyped.describeAuthorization(subject);
-    await exports.Admin.decideAuthorization({
+    await exports.Login.decideAuthorization({
       request,
       subject,
       scope: "admin",

@@ -8,7 +8,7 @@ import {
   type SecureHeadersVariables,
 } from "hono/secure-headers";
 // Types alone: nothing of Baton's code comes along.
-import type { Admin, Refusal } from "../../src/rpc.ts";
+import type { Login, Refusal } from "../../src/rpc.ts";
 import { Page, SignInForm, type SignInProps } from "./pages.tsx";
 import { authenticate } from "./users.ts";
 
@@ -19,15 +19,15 @@ import { authenticate } from "./users.ts";
  *
  * Whoever has a `request` can answer it, for half an hour: it is never logged.
  */
-interface Login {
-  Bindings: { BATON: Service<typeof Admin>; ATTEMPTS: RateLimit };
+interface App {
+  Bindings: { BATON: Service<typeof Login>; ATTEMPTS: RateLimit };
   Variables: SecureHeadersVariables;
 }
 
 /** Room for the longest request (16 KiB), all its scopes, a name and a password. */
 const MOST_BYTES = 64 * 1024;
 
-const app = new Hono<Login>();
+const app = new Hono<App>();
 
 app.use(
   secureHeaders({
@@ -108,13 +108,13 @@ app.onError((error, c) => {
 });
 
 /** Back to the app. By 303, so that the browser does not send it the form (RFC 9700 section 4.12). */
-function leave(c: Context<Login>, decided: { redirect_to: string } | Refusal) {
+function leave(c: Context<App>, decided: { redirect_to: string } | Refusal) {
   if ("error" in decided) return refused(c, decided);
   return c.redirect(decided.redirect_to, 303);
 }
 
 function signIn(
-  c: Context<Login>,
+  c: Context<App>,
   props: SignInProps,
   status: 200 | 403 | 429 = 200,
 ) {
@@ -128,7 +128,7 @@ function signIn(
 }
 
 /** A request that has expired or that Baton did not make, or else trouble of Baton's own. */
-function refused(c: Context<Login>, { error, error_description }: Refusal) {
+function refused(c: Context<App>, { error, error_description }: Refusal) {
   // For who runs the login; it holds nothing of the request.
   console.error(JSON.stringify({ error, error_description }));
   const isRequest = [
@@ -141,7 +141,7 @@ function refused(c: Context<Login>, { error, error_description }: Refusal) {
 
 type StopStatus = 400 | 404 | 413 | 500 | 503;
 
-function canNotGoOn(c: Context<Login>, status: StopStatus) {
+function canNotGoOn(c: Context<App>, status: StopStatus) {
   const isRequest = status < 500;
   return page(
     c,
@@ -157,7 +157,7 @@ function canNotGoOn(c: Context<Login>, status: StopStatus) {
 }
 
 function page(
-  c: Context<Login>,
+  c: Context<App>,
   title: string,
   content: Child,
   status: StopStatus | 200 | 403 | 429,
