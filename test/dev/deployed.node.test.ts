@@ -47,6 +47,10 @@ describe("the deployed Worker", () => {
     expect(deployed).toContain("/authorize");
   });
 
+  it("stays small: Cloudflare takes 3 MB gzipped, and every location has to load it", () => {
+    expect(deployed.length).toBeLessThan(700 * 1024);
+  });
+
   it("has nothing of the development sign-in page in it: no setting can turn it on", () => {
     expect(deployed).not.toContain("/dev/login");
     expect(deployed).not.toContain("development server");
