@@ -40,6 +40,19 @@ describe("logging out everywhere", () => {
     ]);
   });
 
+  it("holds for it also where it ended a login, and that one has left the index", async () => {
+    const client = await makeWebClient();
+    const subject = crypto.randomUUID();
+    const first = await obtainCode(client, {}, { subject });
+    await expectTokens(await redeem(client, first));
+    const code = await obtainCode(client, {}, { subject });
+    expect(await logOut(subject)).toEqual({ revoked: 1 });
+    expect(await refusal(await redeem(client, code))).toEqual([
+      400,
+      "invalid_grant",
+    ]);
+  });
+
   it("keeps nobody from signing in again at once, not even with the same request", async () => {
     const client = await makeWebClient();
     const subject = crypto.randomUUID();
