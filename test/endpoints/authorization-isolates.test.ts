@@ -14,6 +14,7 @@ import {
   refusal,
   server,
   serverWith,
+  type TestClient,
   type TestServer,
 } from "../support/server.ts";
 
@@ -35,6 +36,17 @@ function change(
   patch: Record<string, unknown>,
 ): Promise<unknown> {
   return server.expectAdmin("PATCH", `/clients/${client_id}`, patch);
+}
+
+/** The scopes that a login is told of. */
+async function described(request: string, by: TestServer): Promise<string[]> {
+  const query = new URLSearchParams({ request }).toString();
+  const path = `/authorizations?${query}`;
+  const { scopes } = await by.expectAdmin<{ scopes: { scope: string }[] }>(
+    "GET",
+    path,
+  );
+  return scopes.map(({ scope }) => scope);
 }
 
 /** An isolate that knows a client and the catalogue as they are now; and then it is two seconds later. */
@@ -105,24 +117,45 @@ describe("an isolate that knows an older record", () => {
     ).toMatchObject({ scope: "read write" });
   });
 
-  it("knows a scope that the catalogue has had for a moment", async () => {
-    const client = await makeWebClient({ scope: "read" });
-    const behind = await isolateThatKnows(client);
-    const scope = `new-${crypto.randomUUID()}`;
-    await server.expectAdmin("PUT", `/scopes/${scope}`, {
-      description: "Something new",
-    });
-    await change(client, {
-      scope,
-    });
-    const request = await requestAtLogin(client, { scope }, behind);
-    const query = new URLSearchParams({ request }).toString();
-    expect(
-      await behind.expectAdmin("GET", `/authorizations?${query}`),
-    ).toMatchObject({
-      scopes: [{ scope, description: "Something new" }],
-    });
-  });
+  type Ask = (
+    scope: string,
+    client: TestClient,
+    behind: TestServer,
+  ) => Promise<string[]>;
+
+  const places: [string, Ask][] = [
+    [
+      "at /authorize",
+      async (scope, client, behind) =>
+        described(await requestAtLogin(client, { scope }, behind), server),
+    ],
+    [
+      "in the description",
+      async (scope, client, behind) =>
+        described(await requestAtLogin(client, { scope }), behind),
+    ],
+    [
+      "at the token endpoint",
+      async (scope, client, behind) => {
+        const code = await obtainCode(client, { scope });
+        const response = await redeem(client, code, {}, behind);
+        return [(await expectTokens(response)).scope ?? ""];
+      },
+    ],
+  ];
+
+  it.each(places)(
+    "knows a scope that the catalogue has had for a moment, %s",
+    async (_, ask) => {
+      const client = await makeWebClient({ scope: "read" });
+      const behind = await isolateThatKnows(client);
+      const scope = `new-${crypto.randomUUID()}`;
+      const description = "Something new";
+      await server.expectAdmin("PUT", `/scopes/${scope}`, { description });
+      await change(client, { scope });
+      expect(await ask(scope, client, behind)).toEqual([scope]);
+    },
+  );
 
   it("grants all of the client's scopes where none is named, also one of a moment ago", async () => {
     const client = await makeWebClient({ scope: "read" });
