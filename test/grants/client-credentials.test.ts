@@ -335,6 +335,18 @@ describe("introspection", () => {
   });
 });
 
+describe("the id of a deleted client", () => {
+  it("stays taken for as long as a token of the client itself could live", async () => {
+    const client = await makeClient({ access_token_ttl: "P3Y" });
+    await server.expectAdmin("DELETE", `/clients/${client.client_id}`);
+    const prefix = `client:${client.client_id}`;
+    const [tombstone] = (await env.KV.list({ prefix })).keys;
+    const now = Date.now() / 1000;
+    const twoYears = 2 * 366 * 24 * 3600;
+    expect((tombstone?.expiration ?? 0) - now).toBeGreaterThan(twoYears);
+  });
+});
+
 describe("revocation", () => {
   it("of one's own is unsupported_token_type (RFC 7009 section 2.2.1), and it stays good", async () => {
     const client = await makeClient();
