@@ -6,6 +6,7 @@ import type {
   Redemption,
   Reuse,
 } from "../oauth/repositories.ts";
+import { CLOCKS_DIFFER } from "./clocks.ts";
 
 /** What a family keeps, and what can be said of it without a clock or a storage. */
 
@@ -47,6 +48,22 @@ export function ended({ subject, redemption }: LivingFamily): EndedFamily {
   if (!redemption) return record;
   const { code_id, redeemable_until } = redemption;
   return { ...record, redeemed: { code_id, redeemable_until } };
+}
+
+/** When no code can name a family any more, whoever's clock it goes by; in milliseconds. */
+export function forgetAt(redeemableUntil: number): number {
+  return (redeemableUntil + CLOCKS_DIFFER) * 1000;
+}
+
+/** When a family ends by itself, in milliseconds: one that was taken back when no code can make it. */
+export function endOf({
+  abandoned,
+  redemption,
+  expires_at,
+}: LivingFamily): number {
+  return abandoned && redemption
+    ? forgetAt(redemption.redeemable_until)
+    : expires_at * 1000;
 }
 
 /** Why a code can't make a family any more that was made before: whose code came first has it. */

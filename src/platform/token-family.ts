@@ -10,11 +10,12 @@ import type {
   RedemptionResult,
   RevocationResult,
 } from "../oauth/repositories.ts";
-import { CLOCKS_DIFFER } from "./clocks.ts";
 import {
   describeReuse,
   ended,
   type EndedFamily,
+  endOf,
+  forgetAt,
   isRetry,
   type LivingFamily,
   refuseForeign,
@@ -249,16 +250,4 @@ export class TokenFamily extends DurableObject<Env> {
 
 function refused<R>(reason: R): { outcome: "refused"; reason: R } {
   return { outcome: "refused", reason };
-}
-
-/** When no code can name a family any more, whoever's clock it goes by; in milliseconds. */
-function forgetAt(redeemableUntil: number): number {
-  return (redeemableUntil + CLOCKS_DIFFER) * 1000;
-}
-
-/** When a family ends by itself, in milliseconds: one that was taken back when no code can make it. */
-function endOf({ abandoned, redemption, expires_at }: LivingFamily): number {
-  return abandoned && redemption
-    ? forgetAt(redemption.redeemable_until)
-    : expires_at * 1000;
 }
