@@ -1,4 +1,3 @@
-import { env } from "cloudflare:workers";
 import { decodeJwt } from "jose";
 import { beforeAll, describe, expect, it } from "vitest";
 import { fieldErrors } from "../support/admin.ts";
@@ -17,6 +16,7 @@ import {
   serverWith,
   type TestClient,
 } from "../support/server.ts";
+import { rewriteClient } from "../support/records.ts";
 
 /** What may change while a person signs in, and what a login may not widen. */
 
@@ -66,10 +66,7 @@ describe("between the request and the tokens", () => {
   it("another client may come by its id: then its request is none", async () => {
     const { client_id } = await makeWebClient();
     const request = await requestAtLogin({ client_id });
-    const key = `client:${client_id}`;
-    const record = await env.KV.get<object>(key, "json");
-    const later = { ...record, client_id_issued_at: 1 };
-    await env.KV.put(key, JSON.stringify(later));
+    await rewriteClient({ client_id }, { client_id_issued_at: 1 });
     expect(await refusedFields(request, serverWith({}))).toEqual(allName);
   });
 

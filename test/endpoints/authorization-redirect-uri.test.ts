@@ -1,4 +1,3 @@
-import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 import {
   authorize,
@@ -8,6 +7,7 @@ import {
 } from "../support/authorization.ts";
 import { shown, told } from "../support/refusals.ts";
 import { server, serverWith, type TestClient } from "../support/server.ts";
+import { rewriteClient } from "../support/records.ts";
 
 /**
  * Redirect URIs are compared character by character (RFC 9700 section 2.1, RFC 6749 section 3.1.2.3):
@@ -167,10 +167,8 @@ describe("of a redirect URI that is no loopback address nothing may differ:", ()
 
   it("not even the port of one with http that an older version has let in", async () => {
     const { client_id } = await makeWebClient();
-    const key = `client:${client_id}`;
-    const record = await env.KV.get<object>(key, "json");
     const redirect_uris = ["http://app.example.com/callback"];
-    await env.KV.put(key, JSON.stringify({ ...record, redirect_uris }));
+    await rewriteClient({ client_id }, { redirect_uris });
     const to = serverWith({});
     const at = (redirect_uri: string) =>
       authorize({ client_id }, { redirect_uri }, to);

@@ -1,21 +1,21 @@
-import { env } from "cloudflare:workers";
 import { decodeJwt } from "jose";
-import { beforeAll, describe, expect, it } from "vitest";
+import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import {
-  authorize,
-  decide,
   expectTokens,
-  location,
   makeWebClient,
   obtainCode,
   redeem,
   REDIRECT_URI,
-  requestAtLogin,
 } from "../support/authorization.ts";
 import { countingBindings } from "../support/counting.ts";
 import { ISSUER, refusal, server, serverWith } from "../support/server.ts";
+import { rewriteClient } from "../support/records.ts";
 
 /** RFC 6749 sections 4.1.3 and 4.1.4, RFC 7636 section 4.5: a code becomes tokens, once. */
+
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 beforeAll(() => server.makeScopes("read", "write"));
 
@@ -60,8 +60,10 @@ describe("redeeming a code", () => {
     expect(await refusal(after)).toEqual([400, "invalid_grant"]);
   });
 
-  it("costs one call of the family's object, writes nothing to KV, and reads nothing that is known", async () => {
+  it("costs one call of the family's object, writes nothing to KV, and reads nothing that was known a second ago", async () => {
     const client = await makeWebClient({ scope: "read" });
+    // A sign-in looks past the isolate's copy once a second.
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
     const { calls, bindings } = countingBindings();
     const counted = serverWith(bindings);
     const [first, second] = [
@@ -246,164 +248,9 @@ describe("what a code is bound to", () => {
     expect((await redeem(client, code)).status).toBe(200);
 
     const old = await obtainCode(client);
-    const key = `client:${client.client_id}`;
-    const record = await env.KV.get<object>(key, "json");
-    await env.KV.put(
-      key,
-      JSON.stringify({ ...record, client_id_issued_at: 1 }),
-    );
+    await rewriteClient(client, { client_id_issued_at: 1 });
     expect(
       await refusal(await redeem(client, old, {}, serverWith({}))),
     ).toEqual([400, "invalid_grant"]);
-  });
-});
-
-describe("a second spelling of a code", () => {
-  it.each([1, 4])(
-    "is not the code: unused bits, padding, white space (segment %i)",
-    async (segment) => {
-      const client = await makeWebClient();
-      const code = await obtainCode(client);
-      const parts = code.split(".");
-      const part = parts[segment] ?? "";
-      const alphabet =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-      const last = alphabet.indexOf(part.at(-1) ?? "");
-      // 40 and 16 bytes leave four bits of their last character unused.
-      const respelled = part.slice(0, -1) + alphabet[last ^ 1];
-      for (const spelling of [respelled, `${part}=`, `${part} `, `\t${part}`]) {
-        const other = parts.with(segment, spelling).join(".");
-        expect(await refusal(await redeem(client, other))).toEqual([
-          400,
-          "invalid_grant",
-        ]);
-      }
-      expect((await redeem(client, code)).status).toBe(200);
-    },
-  );
-});
-
-describe("a code is good once", () => {
-  it("the second redemption is refused, and ends what the first one gave", async () => {
-    const client = await makeWebClient();
-    const code = await obtainCode(client);
-    const tokens = await expectTokens(await redeem(client, code));
-    expect(await refusal(await redeem(client, code))).toEqual([
-      400,
-      "invalid_grant",
-    ]);
-    expect(
-      await refusal(await server.refresh(client, tokens.refresh_token)),
-    ).toEqual([400, "invalid_grant"]);
-    const state = await server.about(
-      "/introspect",
-      client,
-      tokens.access_token,
-    );
-    expect(await state.json()).toEqual({ active: false });
-    expect(await refusal(await redeem(client, code))).toEqual([
-      400,
-      "invalid_grant",
-    ]);
-  });
-
-  it("of fifty at once at most one gets tokens, and they are dead when all are answered", async () => {
-    const client = await makeWebClient();
-    const code = await obtainCode(client);
-    const responses = await Promise.all(
-      Array.from({ length: 50 }, () => redeem(client, code)),
-    );
-    const winners = responses.filter(({ status }) => status === 200);
-    expect(winners).toHaveLength(1);
-    const { refresh_token } = await expectTokens(winners[0]!);
-    expect(await refusal(await server.refresh(client, refresh_token))).toEqual([
-      400,
-      "invalid_grant",
-    ]);
-  });
-
-  it("after its login was ended it makes no new one", async () => {
-    const client = await makeWebClient();
-    const code = await obtainCode(client);
-    const { refresh_token } = await expectTokens(await redeem(client, code));
-    await server.about("/revoke", client, refresh_token);
-    expect(await refusal(await redeem(client, code))).toEqual([
-      400,
-      "invalid_grant",
-    ]);
-  });
-
-  it("another code of the same request is refused and does the first login no harm", async () => {
-    const client = await makeWebClient();
-    const request = await requestAtLogin(client);
-    const codes = await Promise.all(
-      ["alice", "mallory"].map(
-        async (subject) =>
-          (await decide(request, { subject })).searchParams.get("code") ?? "",
-      ),
-    );
-    const [first = "", second = ""] = codes;
-    expect(first).not.toBe(second);
-    const { refresh_token } = await expectTokens(await redeem(client, first));
-    expect(await refusal(await redeem(client, second))).toEqual([
-      400,
-      "invalid_grant",
-    ]);
-    const next = await server.expectRefresh(client, refresh_token);
-    expect(decodeJwt(next.access_token).sub).toBe("alice");
-  });
-
-  it("two requests are two logins", async () => {
-    const client = await makeWebClient();
-    const one = await expectTokens(
-      await redeem(client, await obtainCode(client)),
-    );
-    const two = await expectTokens(
-      await redeem(client, await obtainCode(client)),
-    );
-    await server.about("/revoke", client, one.refresh_token);
-    await server.expectRefresh(client, two.refresh_token);
-  });
-});
-
-describe("the way back to the client", () => {
-  it("has code, state and iss, and nothing else", async () => {
-    const client = await makeWebClient();
-    const request = await requestAtLogin(client, {
-      state: "a b&c=d#é%00\r\nSet-Cookie: x",
-    });
-    const back = await decide(request);
-    expect(back.origin + back.pathname).toBe(REDIRECT_URI);
-    expect(Object.fromEntries(back.searchParams)).toEqual({
-      code: expect.any(String),
-      state: "a b&c=d#é%00\r\nSet-Cookie: x",
-      iss: ISSUER,
-    });
-    expect(back.hash).toBe("");
-  });
-
-  it("has error, state and iss when the person said no", async () => {
-    const client = await makeWebClient();
-    const back = await decide(await requestAtLogin(client), {
-      error: "access_denied",
-    });
-    expect(Object.fromEntries(back.searchParams)).toEqual({
-      error: "access_denied",
-      error_description: expect.any(String),
-      state: "xyz",
-      iss: ISSUER,
-    });
-  });
-
-  it("is where /authorize itself sends what it refuses", async () => {
-    const client = await makeWebClient();
-    const back = location(await authorize(client, { scope: "admin" }));
-    expect(back.origin + back.pathname).toBe(REDIRECT_URI);
-    expect(Object.fromEntries(back.searchParams)).toEqual({
-      error: "invalid_scope",
-      error_description: expect.any(String),
-      state: "xyz",
-      iss: ISSUER,
-    });
   });
 });

@@ -3,7 +3,7 @@ import { decodeJwt, decodeProtectedHeader } from "jose";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { fieldErrors } from "../support/admin.ts";
 import { expectTokens } from "../support/authorization.ts";
-import { countingBindings } from "../support/counting.ts";
+import { bindingsWithoutObjects } from "../support/counting.ts";
 import {
   basic,
   ISSUER,
@@ -13,6 +13,7 @@ import {
   type TestClient,
   type TestServer,
 } from "../support/server.ts";
+import { rewriteClient } from "../support/records.ts";
 
 /** RFC 6749 section 4.4: a token for the client itself. */
 
@@ -204,9 +205,7 @@ describe("who may ask", () => {
     const { client_id } = await server.makeClient({
       token_endpoint_auth_method: "none",
     });
-    const key = `client:${client_id}`;
-    const record = await env.KV.get<object>(key, "json");
-    await env.KV.put(key, JSON.stringify({ ...record, grant_types }));
+    await rewriteClient({ client_id }, { grant_types });
     expect(await refusal(await ask({ client_id }, [], serverWith({})))).toEqual(
       unauthorized,
     );
@@ -249,18 +248,8 @@ describe("who may ask", () => {
 describe("what it costs", () => {
   it("is no object, no write, and no read while the cache is warm; also to ask about it", async () => {
     const client = await makeClient({ scope: "read" });
-    const { calls, bindings } = countingBindings();
-    const forbidden = {
-      idFromName: () => "",
-      get() {
-        throw new Error("an object was called");
-      },
-    };
-    const counted = serverWith({
-      ...bindings,
-      RECORD_KEEPER: forbidden,
-      SUBJECT_INDEX: forbidden,
-    });
+    const { calls, bindings } = bindingsWithoutObjects();
+    const counted = serverWith(bindings);
     const first = await expectTokens(await ask(client, [], counted));
     expect(calls).toEqual({ family: 0, kvRead: 2, kvWrite: 0 });
     await expectTokens(await ask(client, [], counted));

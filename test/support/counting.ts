@@ -27,3 +27,16 @@ export function countingBindings() {
   });
   return { calls, bindings: { KV, TOKEN_FAMILY } };
 }
+
+/** The same, where no object may be called: whoever calls one fails. */
+export function bindingsWithoutObjects() {
+  const { calls, bindings } = countingBindings();
+  const forbidden = {
+    idFromName: () => "",
+    get() {
+      throw new Error("an object was called");
+    },
+  };
+  const objects = { RECORD_KEEPER: forbidden, SUBJECT_INDEX: forbidden };
+  return { calls, bindings: { ...bindings, ...objects } };
+}

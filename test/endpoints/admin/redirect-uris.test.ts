@@ -1,7 +1,7 @@
-import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { type ClientRecord, fieldErrors } from "../../support/admin.ts";
 import { server, serverWith } from "../../support/server.ts";
+import { rewriteClient } from "../../support/records.ts";
 
 /** Which redirect URIs a client may be registered with (RFC 6749 section 3.1.2, RFC 9700 section 2.1). */
 
@@ -147,10 +147,7 @@ describe("a client that an older version has let have a redirect URI with http",
   /** Its record is put into KV by hand; the server has not seen it before. */
   async function makeOld() {
     const { client_id } = await server.makeClient();
-    const key = `client:${client_id}`;
-    const record = await env.KV.get<object>(key, "json");
-    const redirect_uris = [old, good];
-    await env.KV.put(key, JSON.stringify({ ...record, redirect_uris }));
+    await rewriteClient({ client_id }, { redirect_uris: [old, good] });
     return { path: `/clients/${client_id}`, fresh: serverWith({}) };
   }
 
