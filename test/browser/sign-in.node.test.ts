@@ -172,6 +172,8 @@ describe("signing in with a browser", () => {
     const page = await newPage();
     const { url, checks } = await newRequest();
     await page.goto(url);
+    // The browser gives the field the focus when it first draws the page, which may be after the load.
+    await page.locator("#subject:focus").waitFor();
     await page.keyboard.type("bob");
     await page.keyboard.press("Enter");
     await page.waitForURL(`${site.url}/callback?*`);
