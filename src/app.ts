@@ -1,4 +1,4 @@
-import { Hono, type MiddlewareHandler } from "hono";
+import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { cors } from "hono/cors";
 import { HTTPException } from "hono/http-exception";
@@ -13,6 +13,8 @@ import type { Server } from "./oauth/server.ts";
 
 /** The largest body: many times a refresh request's, and small enough to read without a thought. */
 const MOST_BODY_BYTES = 16 * 1024;
+/** What a page of another origin may read of an answer, beside its body. */
+const EXPOSED_HEADERS = "Retry-After,WWW-Authenticate,X-Request-Id";
 /** How long a browser may remember a preflight: two hours, the most that Chromium keeps. */
 const PREFLIGHT_SECONDS = 7_200;
 
@@ -31,18 +33,21 @@ export function createApp(
 
   app.use(async function prepare(c, next) {
     c.set("connect", () => connect(c.env));
-    c.set("log", new RequestLog());
+    const log = new RequestLog();
+    c.set("log", log);
     const requestId = crypto.randomUUID();
     c.set("requestId", requestId);
     await next();
-    c.header("X-Request-Id", requestId);
-    c.header("X-Content-Type-Options", "nosniff");
+    // Not by `c.header`, here and below: that copies the whole response, once for each header.
+    const { headers } = c.res;
+    headers.set("X-Request-Id", requestId);
+    headers.set("X-Content-Type-Options", "nosniff");
     // RFC 6749 section 5.1; also for errors, and for everything that does not say otherwise.
-    if (!c.res.headers.has("Cache-Control")) {
-      c.header("Cache-Control", "no-store");
-      c.header("Pragma", "no-cache");
+    if (!headers.has("Cache-Control")) {
+      headers.set("Cache-Control", "no-store");
+      headers.set("Pragma", "no-cache");
     }
-    c.var.log.write({
+    log.write({
       request_id: requestId,
       endpoint:
         matchedRoutes(c).findLast(({ path }) => !path.endsWith("*"))?.path ??
@@ -87,18 +92,30 @@ export function createApp(
 }
 
 /** Any origin, without credentials, unless CORS_ORIGINS narrows it. */
-function openToOrigins(connect: (env: Env) => Promise<Server>, method: string) {
-  return cors({
-    origin: async (origin, c) => {
-      const { cors_origins } = (await connect(c.env)).settings;
-      if (!cors_origins) return "*";
-      return cors_origins.includes(origin) ? origin : null;
-    },
+function openToOrigins(
+  connect: (env: Env) => Promise<Server>,
+  method: string,
+): MiddlewareHandler<AppEnv> {
+  const allowedOrigin = async (origin: string, c: Context<AppEnv>) => {
+    const { cors_origins } = (await connect(c.env)).settings;
+    if (!cors_origins) return "*";
+    return cors_origins.includes(origin) ? origin : null;
+  };
+  const preflight = cors({
+    origin: allowedOrigin,
     allowMethods: [method],
     allowHeaders: ["Authorization", "Content-Type"],
-    exposeHeaders: ["Retry-After", "WWW-Authenticate", "X-Request-Id"],
     maxAge: PREFLIGHT_SECONDS,
   });
+  return async function openedToOrigins(c, next) {
+    if (c.req.method === "OPTIONS") return preflight(c, next);
+    await next();
+    const { headers } = c.res;
+    const origin = await allowedOrigin(c.req.header("Origin") ?? "", c);
+    if (origin !== null) headers.set("Access-Control-Allow-Origin", origin);
+    headers.set("Access-Control-Expose-Headers", EXPOSED_HEADERS);
+    headers.append("Vary", "Origin");
+  };
 }
 
 /** What the configuration has not turned on is not there, whatever the method. */

@@ -1,6 +1,9 @@
+import { listDurableObjectIds, runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { countingBindings } from "../support/counting.ts";
-import { serverWith } from "../support/server.ts";
+import { listenToLog } from "../support/log.ts";
+import { server, serverWith } from "../support/server.ts";
 
 /** What a refresh costs, counted and not timed: this holds on any machine. */
 
@@ -19,6 +22,7 @@ const methods = [
 
 afterEach(() => {
   vi.restoreAllMocks();
+  vi.unstubAllGlobals();
 });
 
 /** How often each method of WebCrypto is called from here on; those that are not are left out. */
@@ -32,6 +36,19 @@ function countCrypto() {
         .map(([name, { mock }]) => [name, mock.calls.length] as const)
         .filter(([, calls]) => calls > 0),
     );
+}
+
+/** How many responses with a body are made from here on; the test runner makes some without. */
+function countResponses(): () => number {
+  let made = 0;
+  const counted = class extends Response {
+    constructor(...args: ConstructorParameters<typeof Response>) {
+      super(...args);
+      if (args[0]) made += 1;
+    }
+  };
+  vi.stubGlobal("Response", counted);
+  return () => made;
 }
 
 /** A server that has its keys and knows a client, and whose bindings count. */
@@ -61,29 +78,94 @@ describe("a refresh, once the isolate is warm", () => {
 
   it("is one MAC checked and one made, one signature, and two digests", async () => {
     const { server, client, token } = await warmServer();
-    const crypto = countCrypto();
+    const counted = countCrypto();
     await server.expectRefresh(client, token);
     // sign: the next token's MAC, and the access token. digest: the client's secret, and the family's.
-    expect(crypto()).toEqual({ verify: 1, sign: 2, digest: 2 });
+    expect(counted()).toEqual({ verify: 1, sign: 2, digest: 2 });
+    const algorithms = vi
+      .mocked(crypto.subtle.sign)
+      .mock.calls.map(([, { algorithm }]) => algorithm.name);
+    expect(algorithms.toSorted()).toEqual(["ECDSA", "HMAC"]);
+  });
+
+  it("makes one response, and copies it nowhere", async () => {
+    const { server, client, token } = await warmServer();
+    const responses = countResponses();
+    await server.expectRefresh(client, token);
+    expect(responses()).toBe(1);
+  });
+
+  it("writes one line to the log", async () => {
+    const { server, client, token } = await warmServer();
+    const lines = listenToLog();
+    await server.expectRefresh(client, token);
+    expect(lines).toHaveLength(1);
+  });
+});
+
+describe("a refresh", () => {
+  it("is one row written, in an object that was made for the family alone", async () => {
+    const known = new Set(
+      (await listDurableObjectIds(env.TOKEN_FAMILY)).map(String),
+    );
+    const client = await server.makeClient();
+    const { refresh_token } = await server.login(client);
+    const made = (await listDurableObjectIds(env.TOKEN_FAMILY)).filter(
+      (id) => !known.has(String(id)),
+    );
+    expect(made).toHaveLength(1);
+    // By SQLite's own counter.
+    const rows = () =>
+      runInDurableObject(env.TOKEN_FAMILY.get(made[0]!), (_, { storage }) =>
+        Number(storage.sql.exec("SELECT total_changes() AS n").one()["n"]),
+      );
+    const before = await rows();
+    await server.expectRefresh(client, refresh_token);
+    expect(await rows()).toBe(before + 1);
+  });
+
+  it("reads KV twice in an isolate that is new: the client, and the scopes", async () => {
+    const client = await server.makeClient();
+    const { refresh_token } = await server.login(client);
+    const { calls, bindings } = countingBindings();
+    await serverWith(bindings).expectRefresh(client, refresh_token);
+    expect(calls).toEqual({ family: 1, kvRead: 2, kvWrite: 0 });
+  });
+
+  it("reads KV no more often for a hundred families of one client than for one", async () => {
+    const client = await server.makeClient();
+    const logins = await Promise.all(
+      Array.from({ length: 100 }, () => server.login(client)),
+    );
+    const { calls, bindings } = countingBindings();
+    const counted = serverWith(bindings);
+    const [first, ...others] = logins;
+    await counted.expectRefresh(client, first!.refresh_token);
+    await Promise.all(
+      others.map(({ refresh_token }) =>
+        counted.expectRefresh(client, refresh_token),
+      ),
+    );
+    expect(calls).toEqual({ family: 100, kvRead: 2, kvWrite: 0 });
   });
 });
 
 describe("a forged refresh token, once the client is authenticated", () => {
   it("costs one MAC check, and is refused without object, KV, signature or key", async () => {
     const { server, client, token, before, calls } = await warmServer();
-    const crypto = countCrypto();
+    const counted = countCrypto();
     const forged = token.slice(0, -1) + (token.endsWith("A") ? "B" : "A");
     expect((await server.refresh(client, forged)).status).toBe(400);
     // digest: the client's secret.
-    expect(crypto()).toEqual({ verify: 1, digest: 1 });
+    expect(counted()).toEqual({ verify: 1, digest: 1 });
     expect(calls).toEqual(before);
   });
 
   it("of another shape costs none", async () => {
     const { server, client, before, calls } = await warmServer();
-    const crypto = countCrypto();
+    const counted = countCrypto();
     expect((await server.refresh(client, "x".repeat(149))).status).toBe(400);
-    expect(crypto()).toEqual({ digest: 1 });
+    expect(counted()).toEqual({ digest: 1 });
     expect(calls).toEqual(before);
   });
 });
