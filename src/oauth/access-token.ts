@@ -1,11 +1,13 @@
-import { base64url, compactVerify, decodeProtectedHeader, SignJWT } from "jose";
+import { base64url, compactVerify, decodeProtectedHeader } from "jose";
 import type { Seconds } from "./duration.ts";
 
-/** A private key that signs, and how its public half is called in the JWKS. */
+/** A private key that signs access tokens. */
 export interface SigningKey {
-  alg: string;
-  kid: string;
   key: CryptoKey;
+  /** How WebCrypto signs with it. */
+  parameters: SubtleCryptoSignAlgorithm;
+  /** The protected header of its tokens (RFC 9068 section 2.1), as it stands in a JWS. */
+  header: string;
 }
 
 export interface AccessTokenClaims {
@@ -33,19 +35,33 @@ export function signAccessToken(
 ): Promise<string> {
   const { family_id, scope, aud, ...registered } = claims;
   const nonce = base64url.encode(crypto.getRandomValues(new Uint8Array(16)));
-  return new SignJWT({
+  const payload = {
     ...registered,
     // RFC 7519 section 4.1.3: one audience may stand alone.
     aud: aud.length === 1 ? aud[0]! : aud,
     ...(scope.length > 0 && { scope: scope.join(" ") }),
     jti: `${family_id ? base64url.encode(family_id) : NO_FAMILY}.${nonce}`,
-  })
-    .setProtectedHeader({
-      alg: signingKey.alg,
-      kid: signingKey.kid,
-      typ: "at+jwt",
-    })
-    .sign(signingKey.key);
+  };
+  return signJwt(signingKey, JSON.stringify(payload));
+}
+
+const encoder = new TextEncoder();
+
+/**
+ * A JWS in its compact form (RFC 7515 section 7.1). By WebCrypto itself: what jose asks of the key and
+ * the header at each signature has been asked once, when the key was read.
+ */
+export async function signJwt(
+  { key, parameters, header }: SigningKey,
+  payload: string,
+): Promise<string> {
+  const input = `${header}.${base64url.encode(payload)}`;
+  const signature = await crypto.subtle.sign(
+    parameters,
+    key,
+    encoder.encode(input),
+  );
+  return `${input}.${base64url.encode(new Uint8Array(signature))}`;
 }
 
 /** By kid: the public halves of every key that may have signed a token that is still good. */

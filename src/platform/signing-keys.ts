@@ -1,27 +1,51 @@
 import {
+  base64url,
   calculateJwkThumbprint,
-  CompactSign,
   compactVerify,
   importJWK,
   type JWK,
 } from "jose";
-import type { SigningKey, VerificationKeys } from "../oauth/access-token.ts";
+import {
+  signJwt,
+  type SigningKey,
+  type VerificationKeys,
+} from "../oauth/access-token.ts";
 import type { JwkSet } from "../oauth/server.ts";
 import { KeyError, readPrivateKey } from "./private-key.ts";
 
+/** Which members of a key are public, by its kind (RFC 7518 section 6, RFC 8037 section 2). */
+const publicMembers = {
+  EC: ["kty", "crv", "x", "y"],
+  OKP: ["kty", "crv", "x"],
+  RSA: ["kty", "n", "e"],
+} satisfies Record<string, (keyof JWK)[]>;
+
 /**
- * The signing algorithms. An entry holds everything about its algorithm: which keys it is for, and
- * which members of a key are public (RFC 7518 section 6, RFC 8037 section 2).
+ * The signing algorithms. An entry holds everything about its algorithm: which keys it is for, and how
+ * WebCrypto signs with them (RFC 7518 section 3.1, RFC 8037 section 3.1).
  */
 const algorithms: Record<
   string,
-  { kty: string; crv?: string; publicMembers: (keyof JWK)[] }
+  {
+    kty: keyof typeof publicMembers;
+    crv?: string;
+    parameters: SubtleCryptoSignAlgorithm;
+  }
 > = {
-  ES256: { kty: "EC", crv: "P-256", publicMembers: ["kty", "crv", "x", "y"] },
-  ES384: { kty: "EC", crv: "P-384", publicMembers: ["kty", "crv", "x", "y"] },
-  EdDSA: { kty: "OKP", crv: "Ed25519", publicMembers: ["kty", "crv", "x"] },
-  RS256: { kty: "RSA", publicMembers: ["kty", "n", "e"] },
-  PS256: { kty: "RSA", publicMembers: ["kty", "n", "e"] },
+  ES256: {
+    kty: "EC",
+    crv: "P-256",
+    parameters: { name: "ECDSA", hash: "SHA-256" },
+  },
+  ES384: {
+    kty: "EC",
+    crv: "P-384",
+    parameters: { name: "ECDSA", hash: "SHA-384" },
+  },
+  EdDSA: { kty: "OKP", crv: "Ed25519", parameters: { name: "Ed25519" } },
+  RS256: { kty: "RSA", parameters: { name: "RSASSA-PKCS1-v1_5" } },
+  // RFC 7518 section 3.5: a salt as long as the hash.
+  PS256: { kty: "RSA", parameters: { name: "RSA-PSS", saltLength: 32 } },
 };
 
 /** RFC 7518 section 3.3: a key of 2048 bits or larger. */
@@ -93,9 +117,8 @@ async function nameKey(jwk: JWK, index: number): Promise<NamedKey> {
 }
 
 async function importPublicKey({ alg, kid, jwk }: NamedKey) {
-  const { publicMembers } = algorithms[alg]!;
   const members = Object.fromEntries(
-    publicMembers.map((name) => [name, jwk[name]]),
+    publicMembers[algorithms[alg]!.kty].map((name) => [name, jwk[name]]),
   ) as JWK;
   const key = await importKey(members, alg, kid);
   const algorithm = key.algorithm as { modulusLength?: number };
@@ -125,11 +148,14 @@ async function importSigningKey(
     ...members
   } = jwk;
   const key = await importKey(members, alg, kid);
+  const { parameters } = algorithms[alg]!;
+  const header = base64url.encode(JSON.stringify({ alg, kid, typ: "at+jwt" }));
+  const signingKey = { key, parameters, header };
   // Halves that do not belong together would make tokens that nobody can verify.
-  const jws = await new CompactSign(new Uint8Array(1))
-    .setProtectedHeader({ alg })
-    .sign(key);
-  const belongTogether = await compactVerify(jws, publicKey).then(
+  const belongTogether = await compactVerify(
+    await signJwt(signingKey, "{}"),
+    publicKey,
+  ).then(
     () => true,
     () => false,
   );
@@ -137,7 +163,7 @@ async function importSigningKey(
     throw new KeyError(
       "has halves that do not belong together in its first key",
     );
-  return { alg, kid, key };
+  return signingKey;
 }
 
 async function importKey(
