@@ -32,8 +32,13 @@ export async function authenticate(
 ): Promise<Client> {
   const { log } = c.var;
   const authorization = c.req.header("Authorization");
-  const client = await log.measure("client", () =>
-    authenticateClient(authorization, form, server.clients, now, fresh),
+  log.begin("client");
+  const client = await authenticateClient(
+    authorization,
+    form,
+    server.clients,
+    now,
+    fresh,
   );
   log.fields.client_id = client.client_id;
   return client;

@@ -44,9 +44,8 @@ export const authorizationEndpoint: Endpoint = {
     if (query.toString().length > MOST_QUERY_CHARACTERS)
       throw tooLong(`its parameters take over ${MOST_QUERY_CHARACTERS}`);
     const parameters = new Parameters(query);
-    const recipient = await log.measure("client", () =>
-      findRecipient(server, parameters),
-    );
+    log.begin("client");
+    const recipient = await findRecipient(server, parameters);
     const { client, redirect_uri } = recipient;
     log.fields.client_id = client.client_id;
     // From here on it is the client that learns of a refusal, by redirect.
@@ -58,9 +57,13 @@ export const authorizationEndpoint: Endpoint = {
       ),
     );
 
-    const request = await log.measure("scopes", () =>
-      checkAuthorizationRequest(server, recipient, parameters),
+    log.begin("scopes");
+    const request = await checkAuthorizationRequest(
+      server,
+      recipient,
+      parameters,
     );
+    log.begin("seal");
     const sealed = await sealAuthorizationRequest(server, request, now());
     const login = withParameters(server.settings.login_url!, {
       request: sealed,

@@ -41,9 +41,8 @@ export const revocationEndpoint: Endpoint = {
       client_issued_at: client.client_id_issued_at,
       ...(known.kind === "refresh_token" && { secret_hash: known.secret_hash }),
     };
-    const result = await log.measure("family", () =>
-      server.families.revoke(known.family_id, key),
-    );
+    log.begin("family");
+    const result = await server.families.revoke(known.family_id, key);
     // Section 2.1: somebody else's token is refused, and stays as it is.
     if (result.outcome === "refused") throw new OAuthError(result.reason);
     return c.body(null, 200);

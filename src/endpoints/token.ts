@@ -23,8 +23,8 @@ export const tokenEndpoint: Endpoint = {
   }),
 
   async respond(c) {
-    const { log } = c.var;
-    const server = await c.var.connect();
+    const { connect, log } = c.var;
+    const server = await connect();
     const form = await readClientForm(c, singular);
     // Not before the whole request is here: a body held back must not hold back the clock.
     const time = now();

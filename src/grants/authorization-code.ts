@@ -29,9 +29,8 @@ export const authorizationCodeGrant: Grant = {
     if (typeof code === "string") throw new OAuthError(code);
     await checkBinding(code, client, parameters);
 
-    const catalogue = await log.measure("scopes", () =>
-      server.scopes.catalogueAgain(),
-    );
+    log.begin("scopes");
+    const catalogue = await server.scopes.catalogueAgain();
     const allowed = allowanceOf(client, catalogue);
     const requested = {
       scope: undefined,
@@ -40,16 +39,21 @@ export const authorizationCodeGrant: Grant = {
     const grant = accepted(finalizeGrant(requested, code, allowed));
 
     const { subject, scope, resource } = code;
-    const newest = await log.measure("family", () =>
-      startFamily(server, { client, subject, scope, resource }, now, {
+    log.begin("family");
+    const newest = await startFamily(
+      server,
+      { client, subject, scope, resource },
+      now,
+      {
         family_id: base64url.decode(code.family_id),
         code_id: code.code_id,
         authorized_at_ms: code.authorized_at_ms,
         redeemable_until: code.redeemable_until,
-      }),
+      },
     );
     const tokens = { client, subject, ...grant, newest };
-    return log.measure("sign", () => tokenResponse(server, tokens, now));
+    log.begin("sign");
+    return tokenResponse(server, tokens, now);
   },
 };
 

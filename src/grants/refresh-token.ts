@@ -30,9 +30,8 @@ export const refreshTokenGrant: Grant = {
       throw new OAuthError("refresh_token_expired");
 
     const { family_id, family_secret, generation } = presented;
-    const catalogue = await log.measure("scopes", () =>
-      server.scopes.catalogue(),
-    );
+    log.begin("scopes");
+    const catalogue = await server.scopes.catalogue();
     const lifetimes = lifetimesOf(client, server.settings);
     const allowed = allowanceOf(client, catalogue);
     const attempt = {
@@ -51,9 +50,8 @@ export const refreshTokenGrant: Grant = {
       retry_window: lifetimes.refresh_token_retry_window,
     };
 
-    const exchange = await log.measure("family", () =>
-      server.families.exchange(family_id, attempt),
-    );
+    log.begin("family");
+    const exchange = await server.families.exchange(family_id, attempt);
     if (exchange.outcome === "refused") {
       const { reason, reuse } = exchange;
       throw new OAuthError(reason, { ...(reuse && { reuse }) });
@@ -69,6 +67,7 @@ export const refreshTokenGrant: Grant = {
     };
     const newest = { refreshToken, key_id };
     const grant = { client, subject, scope, resource, newest };
-    return log.measure("sign", () => tokenResponse(server, grant, now));
+    log.begin("sign");
+    return tokenResponse(server, grant, now);
   },
 };

@@ -27,21 +27,19 @@ interface Ending {
 export class RequestLog {
   readonly fields: LogFields = {};
   /** Milliseconds by step. */
-  readonly durations: Record<string, number> = {};
+  readonly #durations: Record<string, number> = {};
   readonly #start = performance.now();
+  #step: { name: string; start: number } | undefined;
 
-  /** Does something and notes how long it took, also when it failed. */
-  async measure<T>(step: string, work: () => Promise<T>): Promise<T> {
-    const start = performance.now();
-    try {
-      return await work();
-    } finally {
-      this.durations[step] = (this.durations[step] ?? 0) + elapsed(start);
-    }
+  /** A step of the request begins, and the one before ends: the log says how long each took. */
+  begin(name: string): void {
+    this.#endStep();
+    this.#step = { name, start: performance.now() };
   }
 
   /** One line a request, as JSON: Workers Logs makes every field of it searchable. */
   write({ refusal, ...ending }: Ending): void {
+    this.#endStep();
     const { problems, cause, client_id, reuse } = refusal?.circumstances ?? {};
     const line = JSON.stringify({
       event: "request",
@@ -57,11 +55,18 @@ export class RequestLog {
         fault: { name: cause.name, stack: cause.stack },
       }),
       duration_ms: elapsed(this.#start),
-      durations_ms: this.durations,
+      durations_ms: this.#durations,
     });
     // A fault of ours may leave by a redirect.
     if ((refusal?.status ?? ending.status) >= 500) console.error(line);
     else console.log(line);
+  }
+
+  #endStep(): void {
+    if (!this.#step) return;
+    const { name, start } = this.#step;
+    this.#durations[name] = (this.#durations[name] ?? 0) + elapsed(start);
+    this.#step = undefined;
   }
 }
 
