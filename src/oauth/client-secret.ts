@@ -2,6 +2,8 @@ import { base64url } from "jose";
 import type { Seconds } from "./duration.ts";
 import type { ClientSecret } from "./entities.ts";
 
+const encoder = new TextEncoder();
+
 /** Lets secret scanners find it. */
 const PREFIX = "baton_cs_";
 
@@ -45,6 +47,6 @@ export async function matchesSecret(
 
 async function digest(secret: string): Promise<Uint8Array> {
   return new Uint8Array(
-    await crypto.subtle.digest("SHA-256", new TextEncoder().encode(secret)),
+    await crypto.subtle.digest("SHA-256", encoder.encode(secret)),
   );
 }

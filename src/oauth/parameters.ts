@@ -1,16 +1,24 @@
 import { OAuthError } from "./errors.ts";
 
+const decoder = new TextDecoder();
+
 /** The parameters of one request, read once (RFC 6749 sections 3.1 and 3.2, appendix B). */
 export class Parameters {
-  readonly #values: URLSearchParams;
+  /** Those that have a value: one without counts as left out. */
+  readonly #values = new Map<string, string[]>();
 
   constructor(values: URLSearchParams) {
-    this.#values = values;
+    for (const [name, value] of values) {
+      if (value === "") continue;
+      const others = this.#values.get(name);
+      if (others) others.push(value);
+      else this.#values.set(name, [value]);
+    }
   }
 
-  /** The value of a parameter that may be there once; one without a value counts as left out. */
+  /** The value of a parameter that may be there once. */
   optional(name: string): string | undefined {
-    return this.all(name)[0];
+    return this.#values.get(name)?.[0];
   }
 
   /** Like `optional`, but it has to be there. */
@@ -23,13 +31,13 @@ export class Parameters {
 
   /** Every value of a parameter that may be repeated (RFC 8707 section 2). */
   all(name: string): string[] {
-    return this.#values.getAll(name).filter((value) => value !== "");
+    return this.#values.get(name) ?? [];
   }
 
   /** @throws OAuthError `parameter_repeated` if one of these is there more than once */
-  refuseRepeated(names: Iterable<string>): void {
-    for (const name of names) {
-      if (this.all(name).length > 1)
+  refuseRepeated(names: readonly string[]): void {
+    for (const [name, values] of this.#values) {
+      if (values.length > 1 && names.includes(name))
         throw new OAuthError("parameter_repeated", { subject: name });
     }
   }
@@ -46,14 +54,12 @@ export class Parameters {
 export function readForm(
   contentType: string | undefined,
   body: ArrayBuffer,
-  singular: Iterable<string>,
+  singular: readonly string[],
 ): Parameters {
   const mediaType = contentType?.split(";", 1)[0]?.trim().toLowerCase();
   if (mediaType !== "application/x-www-form-urlencoded")
     throw new OAuthError("content_type_wrong");
-  const parameters = new Parameters(
-    new URLSearchParams(new TextDecoder().decode(body)),
-  );
+  const parameters = new Parameters(new URLSearchParams(decoder.decode(body)));
   parameters.refuseRepeated(singular);
   return parameters;
 }
