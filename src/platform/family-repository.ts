@@ -1,4 +1,7 @@
-import type { FamilyRepository } from "../oauth/repositories.ts";
+import type {
+  ExchangeResult,
+  FamilyRepository,
+} from "../oauth/repositories.ts";
 import { reach, unavailable } from "./reach.ts";
 import type { SubjectIndex } from "./subject-index.ts";
 import type { TokenFamily } from "./token-family.ts";
@@ -32,16 +35,16 @@ export class DurableFamilies implements FamilyRepository {
     const id = this.#families.newUniqueId();
     await reach(() => this.#families.get(id).create(family));
     await this.#index(family.subject, (index) => index.add(id.toString()));
-    return fromHex(id.toString());
+    return Uint8Array.fromHex(id.toString());
   };
 
   newId: FamilyRepository["newId"] = () =>
     // Not a named id: this one needs no look-up around the world and is born near the caller.
-    fromHex(this.#families.newUniqueId().toString());
+    Uint8Array.fromHex(this.#families.newUniqueId().toString());
 
   /* In the order of `create`, and for its reasons. */
   redeem: FamilyRepository["redeem"] = async (familyId, family, redemption) => {
-    const id = this.#idOf(toHex(familyId));
+    const id = this.#idOf(familyId.toHex());
     if (!id) return { outcome: "refused", reason: "authorization_code_forged" };
     const abandon = () =>
       reach(() => this.#families.get(id).abandon(redemption.attempt_id));
@@ -66,19 +69,24 @@ export class DurableFamilies implements FamilyRepository {
   };
 
   exchange: FamilyRepository["exchange"] = async (familyId, attempt) => {
-    const id = this.#idOf(toHex(familyId));
+    const id = this.#idOf(familyId.toHex());
     if (!id) return { outcome: "refused", reason: "family_ended" };
-    return reach(async () => await this.#families.get(id).exchange(attempt));
+    const result = await reach(
+      async () => await this.#families.get(id).exchange(attempt, "text"),
+    );
+    // An object that runs the version before knows of no text.
+    if (typeof result !== "string") return result;
+    return JSON.parse(result) as ExchangeResult;
   };
 
   revoke: FamilyRepository["revoke"] = async (familyId, key) => {
-    const id = this.#idOf(toHex(familyId));
+    const id = this.#idOf(familyId.toHex());
     if (!id) return { outcome: "ended_before" };
     return reach(async () => await this.#families.get(id).revoke(key));
   };
 
   look: FamilyRepository["look"] = async (familyId) => {
-    const id = this.#idOf(toHex(familyId));
+    const id = this.#idOf(familyId.toHex());
     return id && reach(async () => await this.#families.get(id).look());
   };
 
@@ -97,7 +105,7 @@ export class DurableFamilies implements FamilyRepository {
       index.list(limit, cursor),
     );
     const states = await Promise.all(
-      page.map((grantId) => this.look(fromHex(grantId))),
+      page.map((grantId) => this.look(Uint8Array.fromHex(grantId))),
     );
     const ended = page.filter((_, position) => !states[position]);
     if (ended.length > 0)
@@ -139,7 +147,7 @@ export class DurableFamilies implements FamilyRepository {
       if (page.length === 0 && unreached === undefined) return revoked;
       if (page.length === 0) break;
       const results = await Promise.allSettled(
-        page.map((grantId) => this.revoke(fromHex(grantId))),
+        page.map((grantId) => this.revoke(Uint8Array.fromHex(grantId))),
       );
       const done = page.filter(
         (_, position) => results[position]?.status === "fulfilled",
@@ -161,7 +169,7 @@ export class DurableFamilies implements FamilyRepository {
   }
 
   parseGrantId: FamilyRepository["parseGrantId"] = (grantId) =>
-    this.#idOf(grantId) && fromHex(grantId);
+    this.#idOf(grantId) && Uint8Array.fromHex(grantId);
 
   #index<T>(
     subject: string,
@@ -180,14 +188,4 @@ export class DurableFamilies implements FamilyRepository {
       return undefined;
     }
   }
-}
-
-function toHex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(
-    "",
-  );
-}
-
-function fromHex(hex: string): Uint8Array {
-  return Uint8Array.from(hex.match(/../g) ?? [], (byte) => parseInt(byte, 16));
 }

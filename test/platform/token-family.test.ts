@@ -8,6 +8,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import type { TokenFamily } from "../../src/index.ts";
 import type {
   ExchangeAttempt,
+  ExchangeResult,
   NewFamily,
 } from "../../src/oauth/repositories.ts";
 
@@ -59,6 +60,15 @@ function attempt(fields: Partial<ExchangeAttempt> = {}): ExchangeAttempt {
   };
 }
 
+/** As the Worker calls it, and reads what comes back. */
+async function exchange(
+  family: Family,
+  attempt: ExchangeAttempt,
+): Promise<ExchangeResult> {
+  const text = await family.exchange(attempt, "text");
+  return JSON.parse(text as string) as ExchangeResult;
+}
+
 interface Footprint {
   /** Rows that this object's storage has written since it was last opened. */
   rowsWritten: number;
@@ -103,7 +113,7 @@ afterEach(() => {
 describe("an exchange", () => {
   it("answers with the grant, the next generation and its expiry", async () => {
     const family = await makeFamily();
-    const result = await family.exchange(attempt());
+    const result = await exchange(family, attempt());
     expect(result).toEqual({
       outcome: "exchanged",
       retried: false,
@@ -119,7 +129,7 @@ describe("an exchange", () => {
   it("writes one row, and leaves the alarm as it is", async () => {
     const family = await makeFamily();
     const before = await footprint(family);
-    await family.exchange(attempt());
+    await exchange(family, attempt());
     const after = await footprint(family);
     expect(after.rowsWritten - before.rowsWritten).toBe(1);
     expect(after.alarm).toBe(before.alarm);
@@ -129,22 +139,22 @@ describe("an exchange", () => {
   it("never lets a token live beyond the family's end", async () => {
     const family = await makeFamily();
     const successor_expires_at = T0 + 4 * DAY;
-    const result = await family.exchange(attempt({ successor_expires_at }));
+    const result = await exchange(family, attempt({ successor_expires_at }));
     expect(result).toMatchObject({ expires_at: T0 + 3 * DAY });
   });
 
   it("is remembered when the object has been evicted from memory", async () => {
     const family = await makeFamily();
-    await family.exchange(attempt());
+    await exchange(family, attempt());
     await evictDurableObject(family);
-    const result = await family.exchange(attempt({ generation: 2 }));
+    const result = await exchange(family, attempt({ generation: 2 }));
     expect(result).toMatchObject({ outcome: "exchanged", generation: 3 });
   });
 
   it("succeeds once among fifty at once", async () => {
     const family = await makeFamily();
     const results = await Promise.all(
-      Array.from({ length: 50 }, () => family.exchange(attempt())),
+      Array.from({ length: 50 }, () => exchange(family, attempt())),
     );
     expect(
       results.filter(({ outcome }) => outcome === "exchanged"),
@@ -153,10 +163,10 @@ describe("an exchange", () => {
 
   it("takes no more storage after 10,000 rotations than after one", async () => {
     const family = await makeFamily();
-    await family.exchange(attempt());
+    await exchange(family, attempt());
     const { bytes, keys } = await footprint(family);
     for (let generation = 2; generation <= 10_000; generation++) {
-      const result = await family.exchange(attempt({ generation }));
+      const result = await exchange(family, attempt({ generation }));
       if (result.outcome !== "exchanged") throw new Error(result.reason);
     }
     expect(await footprint(family)).toMatchObject({ bytes, keys });
@@ -189,18 +199,19 @@ describe("a refused exchange", () => {
   ])("for %s writes nothing and harms nothing", async (_, fields, reason) => {
     const family = await makeFamily();
     const before = await footprint(family);
-    const result = await family.exchange(attempt(fields));
+    const result = await exchange(family, attempt(fields));
     expect(result).toEqual({ outcome: "refused", reason });
     expect(await footprint(family)).toEqual(before);
-    expect(await family.exchange(attempt())).toMatchObject({
+    expect(await exchange(family, attempt())).toMatchObject({
       outcome: "exchanged",
     });
   });
 
   it("for a used token ends the family, and says how the token came back", async () => {
     const family = await makeFamily();
-    await family.exchange(attempt());
-    const result = await family.exchange(
+    await exchange(family, attempt());
+    const result = await exchange(
+      family,
       attempt({ scope: "malformed", now: T0 + 90 }),
     );
     expect(result).toEqual({
@@ -214,7 +225,7 @@ describe("a refused exchange", () => {
       },
     });
     for (const generation of [1, 2, 3]) {
-      expect(await family.exchange(attempt({ generation }))).toEqual({
+      expect(await exchange(family, attempt({ generation }))).toEqual({
         outcome: "refused",
         reason: "family_ended",
       });
@@ -225,7 +236,7 @@ describe("a refused exchange", () => {
   it("of a family that never was leaves no storage behind", async () => {
     const family = env.TOKEN_FAMILY.get(env.TOKEN_FAMILY.newUniqueId());
     const untouched = await footprint(family);
-    const result = await family.exchange(attempt());
+    const result = await exchange(family, attempt());
     expect(result).toEqual({ outcome: "refused", reason: "family_ended" });
     expect(await footprint(family)).toEqual(untouched);
   });
@@ -235,9 +246,9 @@ describe("the same attempt again, because its answer was lost on the way to the 
   it("gets the same successor, also without a window, and writes nothing", async () => {
     const family = await makeFamily();
     const same = attempt();
-    const first = await family.exchange(same);
+    const first = await exchange(family, same);
     const before = await footprint(family);
-    const again = await family.exchange(same);
+    const again = await exchange(family, same);
     expect(again).toEqual({ ...first, retried: true });
     expect(await footprint(family)).toEqual(before);
   });
@@ -245,9 +256,9 @@ describe("the same attempt again, because its answer was lost on the way to the 
   it("is a used token once somebody has gone on", async () => {
     const family = await makeFamily();
     const same = attempt();
-    await family.exchange(same);
-    await family.exchange(attempt({ generation: 2 }));
-    expect(await family.exchange(same)).toMatchObject({
+    await exchange(family, same);
+    await exchange(family, attempt({ generation: 2 }));
+    expect(await exchange(family, same)).toMatchObject({
       reason: "refresh_token_reused",
     });
   });
@@ -256,11 +267,11 @@ describe("the same attempt again, because its answer was lost on the way to the 
 describe("making a family once more, because the answer was lost", () => {
   it("changes nothing", async () => {
     const family = await makeFamily();
-    await family.exchange(attempt());
+    await exchange(family, attempt());
     const before = await footprint(family);
     await family.create(newFamily());
     expect(await footprint(family)).toEqual(before);
-    const next = await family.exchange(attempt({ generation: 2 }));
+    const next = await exchange(family, attempt({ generation: 2 }));
     expect(next).toMatchObject({ outcome: "exchanged", generation: 3 });
   });
 });
@@ -269,9 +280,10 @@ describe("a retry inside the window", () => {
   it("writes nothing", async () => {
     const family = await makeFamily();
     const retry_window = "PT30S";
-    await family.exchange(attempt({ retry_window }));
+    await exchange(family, attempt({ retry_window }));
     const before = await footprint(family);
-    const again = await family.exchange(
+    const again = await exchange(
+      family,
       attempt({ retry_window, now: T0 + 89 }),
     );
     expect(again).toMatchObject({
@@ -299,8 +311,8 @@ describe("an ended family", () => {
         await family.revoke();
       },
       async (family) => {
-        await family.exchange(attempt());
-        await family.exchange(attempt());
+        await exchange(family, attempt());
+        await exchange(family, attempt());
       },
       async () => setClock(T0 + DAY),
     ];
@@ -332,7 +344,7 @@ describe("an ended family", () => {
     const waiting = await footprint(family);
     expect(waiting.keys).toEqual(["family"]);
     expect(waiting.alarm).toBeGreaterThan(Date.now());
-    expect(await family.exchange(attempt())).toMatchObject({
+    expect(await exchange(family, attempt())).toMatchObject({
       reason: "family_ended",
     });
     await expectNothingLeft(family);
@@ -354,7 +366,7 @@ describe("the alarm", () => {
 
   it("is moved nearer when the client's lifetimes were cut", async () => {
     const family = await makeFamily();
-    await family.exchange(attempt({ successor_expires_at: T0 + 120 }));
+    await exchange(family, attempt({ successor_expires_at: T0 + 120 }));
     expect((await footprint(family)).alarm).toBe((T0 + 120) * 1000);
     setClock(T0 + 120);
     await runDurableObjectAlarm(family);
@@ -363,7 +375,7 @@ describe("the alarm", () => {
 
   it("sleeps on until the newest token expires, if there was a rotation", async () => {
     const family = await makeFamily();
-    await family.exchange(attempt());
+    await exchange(family, attempt());
     setClock(T0 + DAY);
     await runDurableObjectAlarm(family);
     const woken = await footprint(family);
