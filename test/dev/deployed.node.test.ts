@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 /** What `npx wrangler deploy` would send: looked at without sending it. */
@@ -48,7 +49,12 @@ describe("the deployed Worker", () => {
   });
 
   it("stays small: Cloudflare takes 3 MB gzipped, and every location has to load it", () => {
-    expect(deployed.length).toBeLessThan(700 * 1024);
+    expect(deployed.length).toBeLessThan(650 * 1024);
+    expect(gzipSync(deployed).length).toBeLessThan(170 * 1024);
+  });
+
+  it("gives no function a name each time that it is made: a request makes dozens", () => {
+    expect(deployed).not.toMatch(/\((\w+),(\w+)\)=>\w+\(\1,"name",\{value:\2/);
   });
 
   it("has nothing of the development sign-in page in it: no setting can turn it on", () => {
