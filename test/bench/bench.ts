@@ -1,0 +1,136 @@
+import { join } from "node:path";
+import { InvalidArgumentError } from "commander";
+import { UsageError } from "../../src/cli/failure.ts";
+import { say } from "../../src/cli/output.ts";
+import { newProgram, run } from "../../src/cli/program.ts";
+import { measureAll } from "./benchmark.ts";
+import type { Contender } from "./contender.ts";
+import { contenders, floor } from "./contenders/index.ts";
+import { commit } from "./contenders/versions.ts";
+import { Entrant } from "./entrant.ts";
+import { describeMachine } from "./machine.ts";
+import { freePort } from "./ports.ts";
+import { progress } from "./progress.ts";
+import { publish, render } from "./publish.ts";
+import type { Plan, Results } from "./results.ts";
+import { sum } from "./statistics.ts";
+import { inTemporaryFolder } from "./temporary-folder.ts";
+
+interface Options {
+  only?: string[];
+  rounds: number;
+  seconds: number;
+  cold: number;
+  out?: string;
+  smoke?: true;
+}
+
+/** What a run does that is to be believed; with the defaults, in about a quarter of an hour. */
+const thorough = { races: 5, crashes: 5, crashAfter: 1, stored: 2_000 };
+
+/** Everything once, to show that it works and that all answers are right. */
+const smoke: Plan = {
+  rounds: 1,
+  seconds: 0.3,
+  cold: 50,
+  races: 1,
+  crashes: 1,
+  crashAfter: 0.3,
+  stored: 160,
+};
+
+const program = newProgram("bench")
+  .description(
+    "Chains of clients that rotate their own token one after another: at Baton, at the floor (the least " +
+      "that any server on this platform does), and at peers from npm.",
+  )
+  .option("--only <names...>", "these, or parts of their names, and the floor")
+  .option("--rounds <count>", "rounds that count", count, 5)
+  .option("--seconds <seconds>", "of each measurement", positive, 5)
+  .option("--cold <count>", "logins in the cold run", count, 5_000)
+  .option("--out <folder>", "where to write results.json and rotations.svg")
+  .option("--smoke", "all once and short: shows that it works, and no more")
+  .addHelpText(
+    "after",
+    "\nA run of all with neither --out nor --smoke is written to test/bench/results and test/bench/README.md.",
+  )
+  .action(bench);
+
+await run(program);
+
+async function bench(options: Options): Promise<void> {
+  const chosen = choose(options.only);
+  const { rounds, seconds, cold } = options;
+  if (cold < rounds)
+    throw new UsageError("--cold has to be --rounds at least: one a round.");
+  const plan = options.smoke ? smoke : { ...thorough, rounds, seconds, cold };
+  const results = await inTemporaryFolder((folder) =>
+    measureIn(folder, chosen, plan),
+  );
+
+  const rendered = await render(results);
+  if (options.smoke) say(summary(results));
+  else say(rendered.markdown);
+  const complete = !options.smoke && chosen.length === contenders.length;
+  if (options.out !== undefined || complete)
+    await publish(rendered, options.out);
+}
+
+/** The floor is always among them: it is what the others are held against. */
+function choose(names: string[] | undefined): Contender[] {
+  if (names === undefined) return contenders;
+  const chosen = new Set<Contender>([floor]);
+  for (const name of names) {
+    const meant = contenders.filter((contender) =>
+      contender.name.toLowerCase().includes(name.toLowerCase()),
+    );
+    if (meant.length === 0) {
+      const known = contenders.map((contender) => contender.name).join(", ");
+      throw new UsageError(
+        `No contender is called ${name}. There are: ${known}`,
+      );
+    }
+    for (const contender of meant) chosen.add(contender);
+  }
+  return contenders.filter((contender) => chosen.has(contender));
+}
+
+async function measureIn(
+  folder: string,
+  chosen: readonly Contender[],
+  plan: Plan,
+): Promise<Results> {
+  const date = new Date().toISOString();
+  const built = commit();
+  const machine = await describeMachine(folder);
+  const entrants: Entrant[] = [];
+  for (const [index, contender] of chosen.entries()) {
+    progress(`${contender.name}: starts`);
+    const place = join(folder, String(index));
+    entrants.push(await Entrant.start(contender, place, await freePort()));
+  }
+  const measured = await measureAll(entrants, plan);
+  return { date, commit: built, machine, plan, entrants: measured };
+}
+
+/** Of what a smoke run has shown; its figures are not worth reading. */
+function summary({ entrants }: Results): string {
+  const rotations = entrants.flatMap(({ runs }) =>
+    runs.flatMap(({ rounds }) => rounds.map((round) => round.rotations)),
+  );
+  return `All answers were right: ${sum(rotations)} rotations at ${entrants.length} servers, races, replays and crashes.`;
+}
+
+function count(text: string): number {
+  const value = positive(text);
+  if (!Number.isSafeInteger(value))
+    throw new InvalidArgumentError("A whole number.");
+  return value;
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && value < Infinity))
+    throw new InvalidArgumentError("A number above 0.");
+  return value;
+}

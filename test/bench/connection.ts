@@ -1,0 +1,116 @@
+import { Client } from "undici";
+import { Failure } from "../../src/cli/failure.ts";
+import type { BenchClient } from "./contender.ts";
+import type { Entrant } from "./entrant.ts";
+
+/** A server that says nothing for so long is stuck. */
+const PATIENCE_MS = 30_000;
+/** As much of an answer as one wants to read. */
+const SHOWN = 500;
+
+/** What RFC 6749 section 5.1 has a token endpoint answer, with what a rotation adds to it. */
+export interface Tokens {
+  access_token: string;
+  refresh_token: string;
+}
+
+interface Answer {
+  status: number;
+  text: string;
+}
+
+/** One keep-alive connection to the token endpoint of a contender. Each answer is checked in full. */
+export class Connection {
+  readonly #entrant: Entrant;
+  readonly #path: string;
+  readonly #form: string;
+  readonly #http: Client;
+
+  constructor(entrant: Entrant, client: BenchClient = entrant.client) {
+    this.#entrant = entrant;
+    this.#path = client.tokenPath;
+    this.#form = new URLSearchParams({
+      grant_type: "refresh_token",
+      ...client.credentials,
+    }).toString();
+    this.#http = new Client(entrant.server.url, {
+      headersTimeout: PATIENCE_MS,
+      bodyTimeout: PATIENCE_MS,
+    });
+  }
+
+  /** Connects, so that no exchange has to wait for it. */
+  async open(): Promise<void> {
+    const { body } = await this.#http.request({ method: "GET", path: "/" });
+    await body.dump();
+  }
+
+  /** Exchanges a refresh token. @throws Failure if that is refused, or the answer is wrong */
+  async exchange(token: string): Promise<Tokens> {
+    const answer = await this.#post(token);
+    if (answer.status !== 200) throw this.#wrong(token, answer, "it is no 200");
+    return this.#tokensIn(answer, token);
+  }
+
+  /** @returns undefined if the exchange is refused @throws Failure if the answer is wrong */
+  async tryToExchange(token: string): Promise<Tokens | undefined> {
+    const answer = await this.#post(token);
+    if (answer.status === 200) return this.#tokensIn(answer, token);
+    // RFC 6749 section 5.2: a 400 with an error, and a 401 where the client is at fault.
+    if (answer.status === 400 || answer.status === 401) return undefined;
+    throw this.#wrong(token, answer, "it is no refusal of a token");
+  }
+
+  close(): Promise<void> {
+    return this.#http.destroy();
+  }
+
+  async #post(token: string): Promise<Answer> {
+    try {
+      const { statusCode, body } = await this.#http.request({
+        method: "POST",
+        path: this.#path,
+        headers: { "content-type": "application/x-www-form-urlencoded" },
+        body: `${this.#form}&refresh_token=${encodeURIComponent(token)}`,
+      });
+      return { status: statusCode, text: await body.text() };
+    } catch (error) {
+      const { name, server } = this.#entrant;
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new Failure(
+        `${name} did not answer an exchange: ${reason}\nIts log ends:\n${server.logEnd()}`,
+        { cause: error },
+      );
+    }
+  }
+
+  #tokensIn(answer: Answer, presented: string): Tokens {
+    let json: Record<string, unknown> | null;
+    try {
+      json = JSON.parse(answer.text) as typeof json;
+    } catch {
+      throw this.#wrong(presented, answer, "it is not JSON");
+    }
+    const { token_type, expires_in, access_token, refresh_token } = json ?? {};
+    // RFC 6749 section 5.1: in any case.
+    if (typeof token_type !== "string" || !/^bearer$/i.test(token_type))
+      throw this.#wrong(presented, answer, "token_type is not Bearer");
+    if (!Number.isSafeInteger(expires_in) || Number(expires_in) <= 0)
+      throw this.#wrong(presented, answer, "expires_in is no positive integer");
+    if (typeof access_token !== "string" || access_token === "")
+      throw this.#wrong(presented, answer, "there is no access token");
+    if (typeof refresh_token !== "string" || refresh_token === "")
+      throw this.#wrong(presented, answer, "there is no refresh token");
+    if (refresh_token === presented)
+      throw this.#wrong(presented, answer, "the refresh token is the same");
+    return { access_token, refresh_token };
+  }
+
+  #wrong(token: string, { status, text }: Answer, reason: string): Failure {
+    const { name } = this.#entrant;
+    const sent = `POST ${this.#path}, a refresh token of ${token.length} characters, ${token.slice(0, 6)}…`;
+    return new Failure(
+      `${name} gave a wrong answer: ${reason}\nsent: ${sent}\ncame back: ${status} ${text.slice(0, SHOWN)}`,
+    );
+  }
+}

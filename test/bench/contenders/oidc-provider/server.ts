@@ -1,0 +1,112 @@
+import { randomUUID } from "node:crypto";
+import {
+  createServer,
+  type IncomingMessage,
+  type ServerResponse,
+} from "node:http";
+import { Provider } from "oidc-provider";
+import { farAway } from "../far-store.ts";
+import { signingKey } from "../sqlite.ts";
+import { database, settings, SqliteAdapter } from "./adapter.ts";
+
+const MONTH_SECONDS = 30 * 24 * 60 * 60;
+const HOUR_SECONDS = 60 * 60;
+/** What a login grants. Without `openid`, else each refresh would sign an ID token besides. */
+const SCOPE = "read write";
+
+const { issuer, audience, client_id, client_secret } = settings;
+
+const provider = new Provider(issuer, {
+  adapter: (type) =>
+    farAway(new SqliteAdapter(type), settings.storeDelay, [
+      "upsert",
+      "find",
+      "findByUserCode",
+      "findByUid",
+      "consume",
+      "destroy",
+      "revokeByGrantId",
+    ]),
+  jwks: { keys: [{ ...signingKey(database), kty: "EC" }] },
+  clients: [
+    {
+      client_id,
+      client_secret,
+      redirect_uris: ["https://client.example/callback"],
+      grant_types: ["authorization_code", "refresh_token"],
+      token_endpoint_auth_method: "client_secret_post",
+      // The default is RS256, for which there is no key here.
+      id_token_signed_response_alg: "ES256",
+    },
+  ],
+  rotateRefreshToken: true,
+  // As the default, but for refresh tokens of a month; a grant has to live as long as they do.
+  ttl: {
+    AccessToken: HOUR_SECONDS,
+    RefreshToken: MONTH_SECONDS,
+    Grant: MONTH_SECONDS,
+  },
+  // Users are the application's: none of the contenders looks them up.
+  findAccount: (_ctx, accountId) => ({
+    accountId,
+    claims: () => ({ sub: accountId }),
+  }),
+  features: {
+    devInteractions: { enabled: false },
+    resourceIndicators: {
+      enabled: true,
+      defaultResource: () => audience,
+      useGrantedResource: () => true,
+      getResourceServerInfo: () => ({
+        audience,
+        scope: SCOPE,
+        accessTokenFormat: "jwt",
+        jwt: { sign: { alg: "ES256" } },
+      }),
+    },
+  },
+});
+provider.on("server_error", (_ctx, error) => console.error(error));
+
+/** What the authorization code grant stores for a login, by the library's own models. */
+async function login(): Promise<string> {
+  const client = await provider.Client.find(client_id);
+  if (!client) throw new Error("the client is not known");
+  const accountId = randomUUID();
+
+  const grant = new provider.Grant({ accountId, clientId: client_id });
+  grant.addOIDCScope("offline_access");
+  grant.addResourceScope(audience, SCOPE);
+
+  return new provider.RefreshToken({
+    client,
+    accountId,
+    grantId: await grant.save(),
+    gty: "authorization_code",
+    scope: `offline_access ${SCOPE}`,
+    resource: audience,
+    authTime: Math.floor(Date.now() / 1000),
+    // By default, tokens with `offline_access` outlive the session: no refresh looks for it.
+    expiresWithSession: false,
+    rotations: 0,
+  }).save();
+}
+
+const library = provider.callback();
+
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  if (request.method === "POST" && request.url === "/bench/login") {
+    response.setHeader("content-type", "application/json");
+    response.end(JSON.stringify({ refresh_token: await login() }));
+  } else {
+    await library(request, response);
+  }
+}
+
+createServer((request, response) => void answer(request, response)).listen(
+  settings.port,
+  "127.0.0.1",
+);

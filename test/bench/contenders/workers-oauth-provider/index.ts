@@ -1,0 +1,95 @@
+import {
+  type OAuthHelpers,
+  OAuthProvider,
+} from "@cloudflare/workers-oauth-provider";
+
+/**
+ * A Worker with @cloudflare/workers-oauth-provider, by its README ("One Worker: OAuthProvider"). All is
+ * left at its defaults: access tokens live for an hour, refresh tokens for 30 days.
+ */
+
+interface Bindings {
+  OAUTH_KV: KVNamespace;
+  OAUTH_PROVIDER: OAuthHelpers;
+}
+
+/** Where it would be reached: the port is another one in each run, but tokens are made for one resource. */
+const ORIGIN = "http://localhost";
+const REDIRECT_URI = "https://client.example/callback";
+const SCOPE = "read";
+
+const provider = new OAuthProvider<Bindings>({
+  apiRoute: "/api",
+  apiHandler: { fetch: () => new Response(null, { status: 204 }) },
+  defaultHandler: { fetch: serve },
+  authorizeEndpoint: "/authorize",
+  tokenEndpoint: "/oauth/token",
+  scopesSupported: [SCOPE],
+  resourceMetadata: { resource: `${ORIGIN}/api` },
+  requiredScopes: [SCOPE],
+});
+
+export default provider;
+
+/** For the benchmark only: whoever reaches these two may do as they like. */
+async function serve(
+  request: Request,
+  env: Bindings,
+  ctx: ExecutionContext,
+): Promise<Response> {
+  switch (new URL(request.url).pathname) {
+    case "/bench/client": {
+      const { clientId, clientSecret } = await env.OAUTH_PROVIDER.createClient({
+        clientName: "Benchmark",
+        redirectUris: [REDIRECT_URI],
+        tokenEndpointAuthMethod: "client_secret_post",
+      });
+      return Response.json({
+        client_id: clientId,
+        client_secret: clientSecret,
+      });
+    }
+    case "/bench/login": {
+      const credentials = await request.json<Record<string, string>>();
+      return login(credentials, env, ctx);
+    }
+    default:
+      return new Response(null, { status: 404 });
+  }
+}
+
+/** What a browser and a client do together: an authorization, and the exchange of its code. */
+async function login(
+  credentials: Record<string, string>,
+  env: Bindings,
+  ctx: ExecutionContext,
+): Promise<Response> {
+  const query = new URLSearchParams({
+    response_type: "code",
+    client_id: credentials["client_id"] ?? "",
+    redirect_uri: REDIRECT_URI,
+    scope: SCOPE,
+    state: "state",
+  });
+  const asked = new Request(`${ORIGIN}/authorize?${query.toString()}`);
+  const authorization = await env.OAUTH_PROVIDER.parseAuthRequest(asked);
+  // Another user each time: a login of the same one would end the grants before it.
+  const userId = crypto.randomUUID();
+  const { redirectTo } = await env.OAUTH_PROVIDER.completeAuthorization({
+    request: authorization,
+    userId,
+    metadata: {},
+    scope: authorization.scope,
+    props: { userId },
+  });
+  const exchange = new Request(`${ORIGIN}/oauth/token`, {
+    method: "POST",
+    body: new URLSearchParams({
+      grant_type: "authorization_code",
+      code: new URL(redirectTo).searchParams.get("code") ?? "",
+      redirect_uri: REDIRECT_URI,
+      ...credentials,
+    }),
+  });
+  return provider.fetch(exchange, env, ctx);
+}

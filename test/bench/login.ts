@@ -1,0 +1,60 @@
+import { Failure } from "../../src/cli/failure.ts";
+import type { Connection } from "./connection.ts";
+import type { BenchClient } from "./contender.ts";
+import type { Entrant } from "./entrant.ts";
+
+/** As many as a server is asked for at once, where that is not what is measured. */
+const AT_ONCE = 16;
+
+/** One login, with the tokens that it has come to. */
+export class Login {
+  refreshToken: string;
+  accessToken = "";
+
+  constructor(refreshToken: string) {
+    this.refreshToken = refreshToken;
+  }
+
+  async rotate(connection: Connection): Promise<void> {
+    const answer = await connection.exchange(this.refreshToken);
+    this.refreshToken = answer.refresh_token;
+    this.accessToken = answer.access_token;
+  }
+}
+
+export function logIn(client: BenchClient, count: number): Promise<Login[]> {
+  const places = Array.from({ length: count }, (_, index) => index);
+  return eachOf(places, async () => new Login(await client.login()));
+}
+
+/** Asks a resource server for its opinion of each login's last access token. @throws Failure */
+export async function verifyAll(
+  { name, client }: Entrant,
+  logins: readonly Login[],
+): Promise<void> {
+  await eachOf(logins, async ({ accessToken }) => {
+    try {
+      await client.verify(accessToken);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new Failure(`${name} gave a bad access token: ${reason}`, {
+        cause: error,
+      });
+    }
+  });
+}
+
+/** Not all at once, and not one after another. @returns what came of each, in order */
+async function eachOf<Item, Result>(
+  items: readonly Item[],
+  work: (item: Item) => Promise<Result>,
+): Promise<Result[]> {
+  const results: Result[] = [];
+  // All take from the same iterator, so that each item has one taker.
+  const waiting = items.entries();
+  const take = async () => {
+    for (const [index, item] of waiting) results[index] = await work(item);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, take));
+  return results;
+}

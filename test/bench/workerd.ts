@@ -1,0 +1,198 @@
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { promisify } from "node:util";
+import { ServerProcess } from "./server-process.ts";
+
+/**
+ * A Worker as it is deployed, on the bare runtime: no `wrangler dev` and no proxy of Miniflare's before
+ * it, whose work would be counted with its own.
+ */
+
+/** What Cloudflare would be sent: the code, and what it is to run with. */
+export interface Upload {
+  code: string;
+  compatibilityDate: string;
+  compatibilityFlags: string[];
+  /** The `[vars]` of its wrangler.toml. */
+  variables: Record<string, string>;
+  /** The class of each Durable Object binding. */
+  durableObjects: Record<string, string>;
+}
+
+export interface WorkerdOptions {
+  worker: Upload;
+  /** Instead of the upload's variables, where a name is in both; and the secrets, which no upload has. */
+  variables?: Record<string, string>;
+  /** The KV bindings: an upload without ids does not say that they are some. */
+  kv: string[];
+}
+
+/** Of the form that is uploaded, as far as it is needed here. */
+interface UploadMetadata {
+  main_module: string;
+  compatibility_date: string;
+  compatibility_flags: string[];
+  bindings: (
+    | { type: "plain_text"; name: string; text: string }
+    | { type: "durable_object_namespace"; name: string; class_name: string }
+    | { type: "inherit"; name: string }
+  )[];
+}
+
+const wranglerPackage = createRequire(import.meta.url).resolve(
+  "wrangler/package.json",
+);
+const wranglerScript = join(dirname(wranglerPackage), "bin/wrangler.js");
+
+/** The Worker behind a KV binding. */
+const kvConfig = join(import.meta.dirname, "kv/wrangler.toml");
+
+/** The runtime itself, and not the script around it: else that one's process would be measured. */
+const { default: runtime } = createRequire(wranglerPackage)("workerd") as {
+  default: string;
+};
+
+/**
+ * Builds a Worker as `wrangler deploy` does, with the options in its wrangler.toml and no others: so
+ * what is measured is what is deployed, and runs with the same compatibility date and flags.
+ *
+ * @param folder where the upload is put; the one that is there from an earlier start is taken again, so
+ *   that a server goes on after a crash as what it was
+ */
+export async function buildUpload(
+  wranglerToml: string,
+  folder: string,
+  name = "worker",
+): Promise<Upload> {
+  const file = join(folder, `${name}.upload`);
+  if (!existsSync(file)) {
+    const options = ["--dry-run", "--outfile", file, "--config", wranglerToml];
+    await promisify(execFile)(
+      process.execPath,
+      [wranglerScript, "deploy", ...options],
+      {
+        env: {
+          ...process.env,
+          WRANGLER_SEND_METRICS: "false",
+          WRANGLER_HIDE_BANNER: "true",
+        },
+      },
+    );
+  }
+  return readUpload(await readFile(file));
+}
+
+/** @throws Error if the Worker is more than one module and its source map */
+async function readUpload(form: Buffer<ArrayBuffer>): Promise<Upload> {
+  const boundary = form.toString("latin1", 2, form.indexOf("\r\n"));
+  const type = `multipart/form-data; boundary=${boundary}`;
+  const parts = await new Response(form, {
+    headers: { "content-type": type },
+  }).formData();
+  const textOf = async (name: string) => {
+    const part = parts.get(name);
+    return part instanceof File ? part.text() : (part ?? "");
+  };
+  const metadata = JSON.parse(await textOf("metadata")) as UploadMetadata;
+  const { main_module: main } = metadata;
+  const known = new Set(["metadata", main, `${main}.map`]);
+  for (const name of parts.keys())
+    if (!known.has(name)) throw new Error(`A second module: ${name}`);
+  const upload: Upload = {
+    code: await textOf(main),
+    compatibilityDate: metadata.compatibility_date,
+    compatibilityFlags: metadata.compatibility_flags,
+    variables: {},
+    durableObjects: {},
+  };
+  for (const binding of metadata.bindings) {
+    if (binding.type === "plain_text")
+      upload.variables[binding.name] = binding.text;
+    else if (binding.type === "durable_object_namespace")
+      upload.durableObjects[binding.name] = binding.class_name;
+  }
+  return upload;
+}
+
+/**
+ * Starts a Worker, as the one process that serves it, its Durable Objects and its KV.
+ *
+ * @param folder takes its code, its configuration, what it stores and its log
+ */
+export async function startWorkerd(
+  { worker, variables, kv }: WorkerdOptions,
+  folder: string,
+  port: number,
+): Promise<ServerProcess> {
+  const storage = join(folder, "storage");
+  await mkdir(storage, { recursive: true });
+  const bindings = Object.entries({ ...worker.variables, ...variables }).map(
+    ([name, value]) => `(name = ${text(name)}, text = ${text(value)})`,
+  );
+  const services = [
+    `(name = "disk", disk = (path = ${text(storage)}, writable = true))`,
+  ];
+  for (const name of kv) {
+    const store = await buildUpload(kvConfig, folder, "kv");
+    const behind = `kv-${name}`;
+    bindings.push(`(name = ${text(name)}, kvNamespace = ${text(behind)})`);
+    services.push(await service(behind, store, [], folder));
+  }
+  services.push(await service("worker", worker, bindings, folder));
+  const config = join(folder, "config.capnp");
+  // Removed before, since only a file that is made here gets the mode: it holds the keys.
+  await rm(config, { force: true });
+  await writeFile(
+    config,
+    `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [${services.join(",\n")}],
+  sockets = [(name = "http", address = "127.0.0.1:${port}", http = (), service = "worker")],
+);
+`,
+    { mode: 0o600 },
+  );
+  return ServerProcess.start({
+    command: runtime,
+    args: ["serve", config],
+    port,
+    up: "/",
+    folder,
+  });
+}
+
+/** One Worker of the configuration. Its objects are found again by their class and its name. */
+async function service(
+  name: string,
+  { code, compatibilityDate, compatibilityFlags, durableObjects }: Upload,
+  bindings: string[],
+  folder: string,
+): Promise<string> {
+  const file = `${name}.js`;
+  await writeFile(join(folder, file), code);
+  const objects = Object.entries(durableObjects);
+  const all = objects.map(
+    ([binding, className]) =>
+      `(name = ${text(binding)}, durableObjectNamespace = ${text(className)})`,
+  );
+  const namespaces = objects.map(
+    ([, className]) =>
+      `(className = ${text(className)}, uniqueKey = ${text(`${name}-${className}`)}, enableSql = true)`,
+  );
+  return `(name = ${text(name)}, worker = (
+    modules = [(name = ${text(file)}, esModule = embed ${text(file)})],
+    compatibilityDate = ${text(compatibilityDate)},
+    compatibilityFlags = [${compatibilityFlags.map(text).join(", ")}],
+    bindings = [${[...bindings, ...all].join(", ")}],
+    durableObjectNamespaces = [${namespaces.join(", ")}],
+    durableObjectStorage = (localDisk = "disk"),
+  ))`;
+}
+
+/** A string of Cap'n Proto's, which writes them as JSON does, save for control characters. */
+function text(value: string): string {
+  return JSON.stringify(value);
+}
