@@ -1,0 +1,66 @@
+import { Command } from "commander";
+import { circumstances, writePart } from "./markdown.ts";
+import { herd } from "./scenarios/herd.ts";
+import { hotClient } from "./scenarios/hot-client.ts";
+import { hotSubject } from "./scenarios/hot-subject.ts";
+import { loginQueue } from "./scenarios/login-queue.ts";
+import { dispersion, kvReads, retries } from "./scenarios/on-paper.ts";
+import { storage } from "./scenarios/storage.ts";
+import type { Scenario } from "./scenario.ts";
+
+/** In the order of the page. */
+const scenarios: Scenario[] = [
+  storage,
+  kvReads,
+  hotClient,
+  hotSubject,
+  loginQueue,
+  herd,
+  dispersion,
+  retries,
+];
+
+interface Options {
+  port: string;
+  smoke?: true;
+  write?: true;
+}
+
+const program = new Command("simulate")
+  .description(
+    "Measures how Baton behaves at scale, on bare workerd on this machine.",
+  )
+  .option("--port <number>", "a free port of the loopback address", "25000")
+  .option(
+    "--smoke",
+    "small, and soon over: whether it works, not what comes out",
+  )
+  .option("--write", "put the results into the page");
+
+async function run(chosen: readonly Scenario[]): Promise<void> {
+  const { port, smoke = false, write = false } = program.opts<Options>();
+  if (smoke && write) program.error("A smoke run measures nothing to write.");
+  for (const scenario of chosen) {
+    const { name, onPaper } = scenario;
+    const start = performance.now();
+    const results = await scenario.run({ port: Number(port), smoke });
+    const seconds = Math.round((performance.now() - start) / 1000);
+    const where = onPaper ? "" : `\n\n(${circumstances()}; took ${seconds} s.)`;
+    const markdown = results + where;
+    console.log(`## ${name}\n\n${markdown}\n`);
+    if (write) await writePart(name, markdown);
+  }
+}
+
+program
+  .command("all", { isDefault: true })
+  .description("all of them, one after another")
+  .action(() => run(scenarios));
+for (const scenario of scenarios) {
+  program
+    .command(scenario.name)
+    .description(scenario.about)
+    .action(() => run([scenario]));
+}
+
+await program.parseAsync();
