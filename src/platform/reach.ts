@@ -1,7 +1,10 @@
 import { OAuthError } from "../oauth/errors.ts";
 
-/** One second: KV takes one write a second a key, and a Durable Object restarts in less. */
-const RETRY_AFTER = { "Retry-After": "1" };
+/**
+ * Seconds, at random: KV takes one write a second a key, and a Durable Object restarts in less; who is
+ * refused in one moment with many others must not come back with all of them.
+ */
+const RETRY_AFTER = { least: 1, most: 3 };
 
 /** How often a call is made at the most. */
 const MOST_TRIES = 3;
@@ -10,7 +13,10 @@ const FIRST_PAUSE_MS = 50;
 
 /** Storage can't be reached: 503, and the caller may try again. The cause goes to the log. */
 export function unavailable(cause: unknown): OAuthError {
-  return new OAuthError("storage_unavailable", { headers: RETRY_AFTER, cause });
+  const { least, most } = RETRY_AFTER;
+  const seconds = least + Math.floor(Math.random() * (most - least + 1));
+  const headers = { "Retry-After": String(seconds) };
+  return new OAuthError("storage_unavailable", { headers, cause });
 }
 
 /**

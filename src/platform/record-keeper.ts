@@ -38,11 +38,15 @@ export type WriteResult =
 export class RecordKeeper extends DurableObject<Env> {
   #queue: Promise<unknown> = Promise.resolve();
 
-  /** The record as it stands. */
+  /**
+   * The record as it stands. Readers wait for nobody, or one look at KV after another would be all that
+   * the logins of every back end get through: who decides by what it read, and writes, is told when
+   * somebody was faster.
+   */
   read(
     key: string,
   ): Promise<Standing | { outcome: "unavailable"; error: string }> {
-    return this.#inTurn(async () => ({ text: await this.#standing(key) }));
+    return orUnavailable(async () => ({ text: await this.#standing(key) }));
   }
 
   /**
@@ -98,18 +102,23 @@ export class RecordKeeper extends DurableObject<Env> {
     return this.ctx.storage.kv.get<Recent>(RECENT);
   }
 
-  /**
-   * One after another: waiting for KV would let the next call in between. Faults come back as results,
-   * because exceptions do not survive RPC well.
-   */
+  /** One after another: waiting for KV would let the next write in between. */
   #inTurn<T>(
     work: () => Promise<T>,
   ): Promise<T | { outcome: "unavailable"; error: string }> {
-    const result = this.#queue.then(work).catch((error: unknown) => ({
-      outcome: "unavailable" as const,
-      error: String(error),
-    }));
+    const result = this.#queue.then(() => orUnavailable(work));
     this.#queue = result;
     return result;
+  }
+}
+
+/** Faults come back as results, because exceptions do not survive RPC well. */
+async function orUnavailable<T>(
+  work: () => Promise<T>,
+): Promise<T | { outcome: "unavailable"; error: string }> {
+  try {
+    return await work();
+  } catch (error) {
+    return { outcome: "unavailable", error: String(error) };
   }
 }

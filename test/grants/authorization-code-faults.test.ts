@@ -37,7 +37,7 @@ describe("a fault of the storage", () => {
     const index = serverWith({ SUBJECT_INDEX: unreachable(env.SUBJECT_INDEX) });
     for (const broken of [family, index, index]) {
       const response = await redeem(client, code, {}, broken);
-      expect(response.headers.get("Retry-After")).toBe("1");
+      expect(response.headers.get("Retry-After")).toMatch(/^[1-3]$/);
       expect(await refusal(response)).toEqual(unavailable);
     }
     const { refresh_token } = await expectTokens(await redeem(client, code));

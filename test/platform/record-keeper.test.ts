@@ -1,6 +1,7 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it, vi } from "vitest";
+import { RecordKeeper } from "../../src/index.ts";
 import { server, serverWith } from "../support/server.ts";
 
 /** Changes of records in KV go through one writer each. */
@@ -75,6 +76,30 @@ describe("the one writer of a record", () => {
     });
     expect((await lagging.login({ client_id })).scope).toBe("fresh");
   });
+
+  it("lets no reader wait for another: the logins of every back end come by", async () => {
+    const keeper = env.RECORD_KEEPER.get(env.RECORD_KEEPER.newUniqueId());
+    const readers = 50;
+    let asking = 0;
+    await runInDurableObject(keeper, async (_, state) => {
+      // Answers when all of them ask.
+      const all = Promise.withResolvers<void>();
+      const getWithMetadata = async () => {
+        asking += 1;
+        if (asking === readers) all.resolve();
+        await all.promise;
+        return { value: '"it"', metadata: null };
+      };
+      const KV = { getWithMetadata } as unknown as KVNamespace;
+      const slow = new RecordKeeper(state, { ...env, KV });
+      const reads = Array.from({ length: readers }, () => slow.read("key"));
+      const found = await Promise.all(reads);
+      expect(new Set(found.map((read) => JSON.stringify(read)))).toEqual(
+        new Set(['{"text":"\\"it\\""}']),
+      );
+    });
+    expect(asking).toBe(readers);
+  }, 5_000);
 
   it("gives way to what somebody has put there by hand since", async () => {
     const client = await server.makeClient();
