@@ -6,8 +6,7 @@ import { BatonServer, type Client } from "../server.ts";
 
 /**
  * Logins by `POST /admin/grants` with a KV that takes its time. Each goes by the client's record and the
- * scopes as they stand: it asks the keepers of both, objects that are there once in the world, and each
- * keeper reads KV for one after another.
+ * scopes as they stand: it asks the keepers of both, objects that are there once in the world.
  */
 export const loginQueue: Scenario = {
   name: "login-queue",
