@@ -1,6 +1,6 @@
 /**
  * Clients that were all told to come back: a limiter lets so many requests through in each tenth of a
- * second, and answers 503 with `Retry-After: 1`, Baton's, to all others. No server is asked.
+ * second, and answers 503 with `Retry-After` to all others. No server is asked.
  */
 
 const SLOTS_A_SECOND = 10;
@@ -12,6 +12,8 @@ export type Wait = (refusals: number, random: () => number) => number;
 export const waits = {
   /** What the header says, to the second. */
   exactly: () => RETRY_AFTER,
+  /** The same, where the header says one of three numbers, as Baton's does. */
+  oneOfThree: (_, random) => RETRY_AFTER + Math.floor(3 * random()),
   /** And up to as long again. */
   atRandom: (_, random) => RETRY_AFTER * (1 + random()),
   /** And a random part of a time that doubles, up to a minute. */

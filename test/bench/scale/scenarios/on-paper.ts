@@ -80,6 +80,7 @@ export const retries: Scenario = {
     const [clients, perSecond] = [10_000, 1_000];
     const names: Record<keyof typeof waits, string> = {
       exactly: "exactly `Retry-After`, 1 s",
+      oneOfThree: "exactly `Retry-After`, 1, 2 or 3 s, as Baton says",
       atRandom: "1 s, and up to 1 s at random",
       backingOff: "1 s, and up to 2, 4, 8 … 60 s at random",
     };
