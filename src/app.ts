@@ -109,9 +109,9 @@ function openToOrigins(
   });
   return async function openedToOrigins(c, next) {
     if (c.req.method === "OPTIONS") return preflight(c, next);
+    const origin = await allowedOrigin(c.req.header("Origin") ?? "", c);
     await next();
     const { headers } = c.res;
-    const origin = await allowedOrigin(c.req.header("Origin") ?? "", c);
     if (origin !== null) headers.set("Access-Control-Allow-Origin", origin);
     headers.set("Access-Control-Expose-Headers", EXPOSED_HEADERS);
     headers.append("Vary", "Origin");

@@ -206,6 +206,12 @@ describe("a fault of ours", () => {
     ).toBe(200);
   });
 
+  it("of the configuration has no header of the answer that it came instead of", async () => {
+    const response = await serverWith({ ISSUER: "" }).http("/access_token");
+    expect(response.status).toBe(500);
+    expect(response.headers.get("Allow")).toBeNull();
+  });
+
   it("is none while an object still runs the version before, which knows of no text", async () => {
     const TOKEN_FAMILY = familiesWith((_, real) => ({
       exchange: (attempt: ExchangeAttempt) => real().exchange(attempt),

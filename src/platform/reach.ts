@@ -1,8 +1,8 @@
 import { OAuthError } from "../oauth/errors.ts";
 
 /**
- * Seconds, at random: KV takes one write a second a key, and a Durable Object restarts in less; who is
- * refused in one moment with many others must not come back with all of them.
+ * Seconds, at random: KV takes one write a second a key, and a Durable Object restarts in less. Of those
+ * who are refused in one moment a third come back in one; a client that backs off does better.
  */
 const RETRY_AFTER = { least: 1, most: 3 };
 
