@@ -57,6 +57,14 @@ const attempt = {
 };
 
 export class Family extends DurableObject<Bindings> {
+  /** What a login stores: else the first exchange would have to make the database. */
+  begin(): void {
+    const { kv } = this.ctx.storage;
+    if (this.env.STEPS.includes("record"))
+      kv.put("family", { ...record, count: 0 });
+    else kv.put("count", 0);
+  }
+
   next(number: number): number | undefined {
     const { kv } = this.ctx.storage;
     if (!this.env.STEPS.includes("record")) {
@@ -93,7 +101,7 @@ async function exchange(request: Request, env: Bindings) {
   const steps = env.STEPS;
   const form = new URLSearchParams(await request.text());
   if (steps.includes("client"))
-    await digest(bytes(form.get("client_secret") ?? ""));
+    compare(await digest(bytes(form.get("client_secret") ?? "")));
   const [id = "", mac = "", number = ""] =
     form.get("refresh_token")?.split(".") ?? [];
   const genuine = await crypto.subtle.verify(
@@ -103,7 +111,7 @@ async function exchange(request: Request, env: Bindings) {
     bytes(id),
   );
   if (!genuine) return undefined;
-  if (steps.includes("secret")) await digest(nothing.subarray(0, 24));
+  if (steps.includes("secret")) compare(await digest(nothing.subarray(0, 24)));
 
   const family = env.FAMILY.get(env.FAMILY.idFromString(id));
   const next = steps.includes("attempt")
@@ -194,7 +202,9 @@ export default {
 
 async function logIn(env: Bindings): Promise<Response> {
   keys ??= await importKeys(env);
-  const id = env.FAMILY.newUniqueId().toString();
+  const family = env.FAMILY.newUniqueId();
+  await env.FAMILY.get(family).begin();
+  const id = family.toString();
   const mac = await crypto.subtle.sign("HMAC", keys.mac, bytes(id));
   const refresh_token = `${id}.${new Uint8Array(mac).toBase64(base64url)}.0`;
   return Response.json({ refresh_token });
@@ -221,6 +231,11 @@ async function importKeys({ PRIVATE_KEY, MAC_KEY }: Bindings) {
 
 function generationIn(text: string): number | undefined {
   return (JSON.parse(text) as { generation?: number }).generation;
+}
+
+/** With some secret that was not sent. */
+function compare(digest: ArrayBuffer): boolean {
+  return crypto.subtle.timingSafeEqual(new Uint8Array(digest), nothing);
 }
 
 function digest(data: Uint8Array): Promise<ArrayBuffer> {

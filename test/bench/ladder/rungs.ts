@@ -27,6 +27,7 @@ export function rungs(): Contender[] {
   const all = Object.keys(duties);
   return [
     floor,
+    rung("none of these, as a control", []),
     ...all.map((step) => rung(step, [step])),
     rung("all of these", all),
     baton,
