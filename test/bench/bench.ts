@@ -25,7 +25,7 @@ interface Options {
   smoke?: true;
 }
 
-/** What a run does that is to be believed; with the defaults, in about a quarter of an hour. */
+/** What a run does that is to be believed; with the defaults, in about ten minutes. */
 const thorough = { races: 5, crashes: 5, crashAfter: 1, stored: 2_000 };
 
 /** Everything once, to show that it works and that all answers are right. */
@@ -45,8 +45,8 @@ const program = newProgram("bench")
       "that any server on this platform does), and at peers from npm.",
   )
   .option("--only <names...>", "these, or parts of their names, and the floor")
-  .option("--rounds <count>", "rounds that count", count, 5)
-  .option("--seconds <seconds>", "of each measurement", positive, 5)
+  .option("--rounds <count>", "rounds that count", count, 12)
+  .option("--seconds <seconds>", "of each measurement", positive, 1)
   .option("--cold <count>", "logins in the cold run", count, 5_000)
   .option("--out <folder>", "where to write results.json and rotations.svg")
   .option("--smoke", "all once and short: shows that it works, and no more")

@@ -1,15 +1,15 @@
-/** The middle of several figures, and how far they go to either side. */
+/** The middle of several figures, and of their lower and their upper half. */
 export interface Spread {
   median: number;
-  min: number;
-  max: number;
+  lower: number;
+  upper: number;
 }
 
 export function spread(values: readonly number[]): Spread {
   return {
     median: median(values),
-    min: Math.min(...values),
-    max: Math.max(...values),
+    lower: percentile(values, 0.25),
+    upper: percentile(values, 0.75),
   };
 }
 

@@ -77,25 +77,25 @@ function names(entrants: readonly EntrantResults[]): Panel {
   };
 }
 
-/** The median of the rounds as a bar, with a line from the least to the greatest. */
+/** The median of the rounds as a bar, with a line over the middle half of them. */
 function bars(
   title: string,
   entrants: readonly EntrantResults[],
   ofWhat: Figure,
 ): Panel {
   const values = entrants.map((entrant) => {
-    const { median, min, max } = against(entrants, ofWhat, entrant, CHAINS);
+    const { median, lower, upper } = against(entrants, ofWhat, entrant, CHAINS);
     const color = BAR_COLORS[entrant.role];
     return {
       name: entrant.name,
       median,
-      min,
-      max,
+      lower,
+      upper,
       color,
       label: figure(median),
     };
   });
-  const most = Math.max(...values.map(({ max }) => max));
+  const most = Math.max(...values.map(({ upper }) => upper));
   // Room for the label behind the longest.
   const scale = { domain: [0, most * 1.25], nice: false };
   const x = { type: "quantitative", axis: null, scale } as const;
@@ -115,12 +115,12 @@ function bars(
       },
       {
         mark: { type: "rule", color: TEXT },
-        encoding: { x: { ...x, field: "min" }, x2: { field: "max" } },
+        encoding: { x: { ...x, field: "lower" }, x2: { field: "upper" } },
       },
       {
         mark: { type: "text", align: "left", dx: 5 },
         encoding: {
-          x: { ...x, field: "max" },
+          x: { ...x, field: "upper" },
           text: { field: "label", type: "nominal" },
         },
       },

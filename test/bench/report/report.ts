@@ -22,7 +22,7 @@ const BUSY = 0.85;
 
 /** What most people want to know, in Markdown. */
 export function brief({ date, machine, entrants }: Results): string {
-  return `Measured on ${date.slice(0, 10)} on ${machineText(machine)} 16 clients at a time; a ratio is the median of those of the rounds, with the least and the greatest.
+  return `Measured on ${date.slice(0, 10)} on ${machineText(machine)} 16 clients at a time; a ratio is the median of those of the rounds, with the middle half of them in brackets.
 
 ${glance(entrants)}`;
 }
@@ -35,7 +35,7 @@ Rounds: ${plan.rounds} of ${plan.seconds} s for each figure, after one that does
 
 ### At a glance
 
-16 clients at a time. A ratio is the median of those of the rounds, with the least and the greatest.
+16 clients at a time. A ratio is the median of those of the rounds, with the middle half of them in brackets.
 
 ${glance(entrants)}
 
@@ -175,7 +175,7 @@ function loadText(load: Load): string {
   return load === "cold" ? "cold" : `${load} at a time`;
 }
 
-export function spreadText({ median, min, max }: Spread): string {
-  if (min === max) return figure(median);
-  return `${figure(median)} (${figure(min)}–${figure(max)})`;
+export function spreadText({ median, lower, upper }: Spread): string {
+  if (lower === upper) return figure(median);
+  return `${figure(median)} (${figure(lower)}–${figure(upper)})`;
 }
