@@ -1,5 +1,4 @@
 import { DurableObject } from "cloudflare:workers";
-import { finalizeGrant } from "../oauth/finalize-grant.ts";
 import type {
   ExchangeAttempt,
   ExchangeResult,
@@ -10,17 +9,15 @@ import type {
   RedemptionResult,
   RevocationResult,
 } from "../oauth/repositories.ts";
+import { judgeExchange } from "./exchange.ts";
 import {
-  describeReuse,
   ended,
   type EndedFamily,
   endOf,
   forgetAt,
-  isRetry,
   type LivingFamily,
   refuseForeign,
   refuseRedemption,
-  requestOf,
 } from "./family-record.ts";
 
 const RECORD = "family";
@@ -84,70 +81,27 @@ export class TokenFamily extends DurableObject<Env> {
   /**
    * Exchanges the family's newest token for the next one, or says why not. Writes one row or none.
    *
-   * Two kinds of used tokens get the successor that is there already: those of an attempt that lost
-   * its answer on the way to the edge, and those of a client that retries inside its window.
-   *
    * @param as as JSON: an object that is got by RPC comes with a method to dispose of it, and that costs
    *   the Worker more than the rest of the call
    */
   exchange(attempt: ExchangeAttempt, as?: "text"): ExchangeResult | string {
-    const result = this.#exchange(attempt);
+    const result = this.#settle(this.#living(), attempt);
     return as === "text" ? JSON.stringify(result) : result;
   }
 
-  #exchange(attempt: ExchangeAttempt): ExchangeResult {
-    const family = this.#living();
-    if (!family || attempt.now >= family.expires_at)
-      return refused("family_ended");
-    const foreign = refuseForeign(family, attempt);
-    if (foreign) return refused(foreign);
-    if (attempt.generation > family.generation)
-      return refused("refresh_token_forged");
-
-    const request = requestOf(attempt);
-    const used = attempt.generation < family.generation;
-    if (used) {
-      const again = isRetry(family, attempt);
-      if (again === "late") return this.#endForReuse(family, attempt);
-      if (again === "window" && request !== family.last_request) {
-        return refused("retry_differs");
-      }
-    }
-    // Only now: a used token is a used token whatever else is wrong with the request.
-    const grant = finalizeGrant(attempt, family, {
-      scope: attempt.allowed_scope,
-      resource: attempt.allowed_resource,
-    });
-    if ("refused" in grant)
-      return refused(used ? "retry_differs" : grant.refused);
-
-    const newest: LivingFamily = used
-      ? family
-      : {
-          ...family,
-          generation: family.generation + 1,
-          expires_at: Math.min(attempt.successor_expires_at, family.ends_at),
-          last_used_at: attempt.now,
-          last_request: request,
-          last_attempt: attempt.attempt_id,
-          key_id: attempt.key_id,
-        };
-    if (!used) {
+  #settle(
+    family: LivingFamily | undefined,
+    attempt: ExchangeAttempt,
+  ): ExchangeResult {
+    const { result, newest, ends } = judgeExchange(family, attempt);
+    if (ends) this.#end(ends);
+    if (newest) {
       this.#write(newest);
       // The client's lifetimes were cut: the family may end before its alarm would look.
-      if (newest.expires_at < family.expires_at) {
+      if (family && newest.expires_at < family.expires_at)
         this.#wakeAt(newest.expires_at * 1000);
-      }
     }
-    return {
-      outcome: "exchanged",
-      retried: used,
-      subject: newest.subject,
-      ...grant,
-      generation: newest.generation,
-      expires_at: newest.expires_at,
-      key_id: newest.key_id,
-    };
+    return result;
   }
 
   /**
@@ -224,12 +178,6 @@ export class TokenFamily extends DurableObject<Env> {
       ...(redemption && { redemption }),
     });
     await this.ctx.storage.setAlarm(expires_at * 1000);
-  }
-
-  #endForReuse(family: LivingFamily, attempt: ExchangeAttempt): ExchangeResult {
-    this.#end(family);
-    const reuse = describeReuse(family, attempt);
-    return { outcome: "refused", reason: "refresh_token_reused", reuse };
   }
 
   /** From here on no token of the family is good; the alarm does the rest, and tries until it can. */
