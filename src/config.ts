@@ -9,12 +9,15 @@ import {
   type TokenKey,
   type TokenKeys,
 } from "./oauth/token-keys.ts";
+import { type LeagueKey, LeagueKeyError, readLeagueKey } from "./league/key.ts";
 import { KeyError } from "./platform/private-key.ts";
 import { readSigningKeys, type SigningKeys } from "./platform/signing-keys.ts";
 
 export interface Configuration extends SigningKeys {
   settings: Settings;
   tokenKeys: TokenKeys;
+  /** Of the league server whose refresh tokens are taken; undefined: of none. */
+  leagueKey: LeagueKey | undefined;
 }
 
 /** ADMIN_TOKEN is compared with what anybody may send as often as they like. */
@@ -52,6 +55,7 @@ const variables = z.object({
   PRIVATE_KEY_PASSPHRASE: setting(text.optional()),
   ENCRYPTION_KEY: setting(ruled(encryptionKeyProblem).transform(splitList)),
   ADMIN_TOKEN: setting(ruled(adminTokenProblem).optional()),
+  LEAGUE_ENCRYPTION_KEY: setting(text.optional()),
 });
 
 /**
@@ -73,6 +77,11 @@ export async function loadConfiguration(env: object): Promise<Configuration> {
     if (!(error instanceof KeyError)) throw error;
     problems.push({ name: "PRIVATE_KEY", problem: error.message });
   });
+  const leagueKey = await leagueKeyOf(env).catch((error: unknown) => {
+    if (!(error instanceof LeagueKeyError)) throw error;
+    problems.push({ name: "LEAGUE_ENCRYPTION_KEY", problem: error.message });
+    return undefined;
+  });
   const lifetimes = parsed.success ? lifetimesIn(parsed.data) : undefined;
   const outlived = lifetimes && windowOutlives(lifetimes);
   if (outlived) {
@@ -86,6 +95,7 @@ export async function loadConfiguration(env: object): Promise<Configuration> {
   const { data } = parsed;
   return {
     ...signingKeys,
+    leagueKey,
     tokenKeys: (await Promise.all(
       data.ENCRYPTION_KEY.map((key) => deriveTokenKey(decodeBase64(key)!)),
     )) as [TokenKey, ...TokenKey[]],
@@ -119,6 +129,14 @@ async function signingKeysOf(env: object): Promise<SigningKeys | undefined> {
     keys.data.PRIVATE_KEY,
     keys.data.PRIVATE_KEY_PASSPHRASE,
   );
+}
+
+async function leagueKeyOf(env: object): Promise<LeagueKey | undefined> {
+  const { data } = variables
+    .pick({ LEAGUE_ENCRYPTION_KEY: true })
+    .safeParse(env);
+  const { LEAGUE_ENCRYPTION_KEY: key } = data ?? {};
+  return key === undefined ? undefined : readLeagueKey(key);
 }
 
 /** RFC 8414 section 2, narrowed to an origin: the endpoints have fixed paths below it. */

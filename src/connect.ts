@@ -1,7 +1,9 @@
 import { loadConfiguration } from "./config.ts";
+import { KeyedReader } from "./league/reader.ts";
 import type { Server } from "./oauth/server.ts";
 import { KvClientRepository } from "./platform/client-repository.ts";
 import { DurableFamilies } from "./platform/family-repository.ts";
+import { DurableLeagueTokens } from "./platform/league-tokens.ts";
 import { KvScopeRepository } from "./platform/scope-repository.ts";
 
 /** What an isolate needs, made once for each set of bindings. */
@@ -20,11 +22,18 @@ export async function connect(env: Env): Promise<Server> {
   // Somebody else may have been faster: an isolate has one server, or it would have two memories.
   const raced = servers.get(env);
   if (raced) return raced;
+  const { leagueKey, ...rest } = configuration;
   const server = {
-    ...configuration,
+    ...rest,
     clients: new KvClientRepository(env.KV, env.RECORD_KEEPER),
     scopes: new KvScopeRepository(env.KV, env.RECORD_KEEPER),
     families: new DurableFamilies(env.TOKEN_FAMILY, env.SUBJECT_INDEX),
+    leagueTokens: new DurableLeagueTokens(
+      env.TOKEN_FAMILY,
+      env.SUBJECT_INDEX,
+      env.LEAGUE_LEDGER,
+    ),
+    league: leagueKey && new KeyedReader(leagueKey, env.LEAGUE_FORGERIES),
   };
   servers.set(env, server);
   return server;

@@ -1,6 +1,7 @@
 import { createApp } from "./app.ts";
 import { connect } from "./connect.ts";
 
+export { LeagueLedger } from "./platform/league-ledger.ts";
 export { RecordKeeper } from "./platform/record-keeper.ts";
 export { SubjectIndex } from "./platform/subject-index.ts";
 export { TokenFamily } from "./platform/token-family.ts";

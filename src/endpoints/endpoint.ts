@@ -40,6 +40,22 @@ export function now(): number {
   return Math.floor(Date.now() / 1000);
 }
 
+/**
+ * The network that a request came from: its address, or of an IPv6 address the first 64 bits, for one
+ * customer has all of the rest. Empty where nothing says so, as in local development.
+ */
+export function networkOf(c: Context<AppEnv>): string {
+  const address = c.req.header("CF-Connecting-IP") ?? "";
+  if (!address.includes(":")) return address;
+  const [head = "", tail] = address.split("::");
+  const before = head.split(":");
+  const after = tail?.split(":") ?? [];
+  const zeros = Array<string>(8).fill("0");
+  return [...before, ...zeros.slice(before.length + after.length), ...after]
+    .slice(0, 4)
+    .join(":");
+}
+
 /** RFC 9700 section 4.12: 303, so that no browser sends a form again. */
 export function redirect(c: Context<AppEnv>, location: string): Response {
   c.header("Referrer-Policy", "no-referrer");

@@ -2,10 +2,11 @@ import { type Client, isPublic } from "../oauth/entities.ts";
 import { OAuthError } from "../oauth/errors.ts";
 import { hasOwner } from "../oauth/family-owner.ts";
 import { findClient } from "../oauth/find-client.ts";
+import { introspectLeagueToken, isLeagueToken } from "../oauth/league-token.ts";
 import type { Server } from "../oauth/server.ts";
 import { type KnownToken, lookUpToken } from "../oauth/token-lookup.ts";
 import { authenticate, readClientForm } from "./authentication.ts";
-import { type Endpoint, now } from "./endpoint.ts";
+import { type Endpoint, networkOf, now } from "./endpoint.ts";
 
 /**
  * Token introspection (RFC 7662), for confidential clients: each for its own tokens, and a resource
@@ -35,9 +36,17 @@ export const introspectionEndpoint: Endpoint = {
     if (isPublic(client)) {
       throw new OAuthError("client_authentication_method_wrong");
     }
-    const known = await lookUpToken(server, form.required("token"));
+    const token = form.required("token");
+    const presenter = { client, network: networkOf(c) };
     log.begin("family");
-    const answer = await introspect(server, client, known, time);
+    const answer = isLeagueToken(token)
+      ? await introspectLeagueToken(server, token, presenter, time)
+      : await introspect(
+          server,
+          client,
+          await lookUpToken(server, token),
+          time,
+        );
     return c.json(answer ? { active: true, ...answer } : { active: false });
   },
 };

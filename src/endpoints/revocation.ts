@@ -1,8 +1,9 @@
 import { authenticationMethods } from "../oauth/client-authentication.ts";
 import { OAuthError } from "../oauth/errors.ts";
+import { isLeagueToken, revokeLeagueToken } from "../oauth/league-token.ts";
 import { lookUpToken } from "../oauth/token-lookup.ts";
 import { authenticate, readClientForm } from "./authentication.ts";
-import { type Endpoint, now } from "./endpoint.ts";
+import { type Endpoint, networkOf, now } from "./endpoint.ts";
 
 /**
  * Token revocation (RFC 7009): a token of either kind ends its whole family, an old one as well as
@@ -26,7 +27,13 @@ export const revocationEndpoint: Endpoint = {
     const client = await authenticate(c, server, form, time);
 
     // token_type_hint is only a hint (section 2.1), and a token says by itself what it is.
-    const known = await lookUpToken(server, form.required("token"));
+    const token = form.required("token");
+    if (isLeagueToken(token)) {
+      const presenter = { client, network: networkOf(c) };
+      await revokeLeagueToken(server, token, presenter, time);
+      return c.body(null, 200);
+    }
+    const known = await lookUpToken(server, token);
     // Section 2.2: the client wanted it to be no good, and it is no good.
     if (!known) return c.body(null, 200);
     if (known.kind === "client_access_token") {

@@ -2,7 +2,7 @@ import { grants, grantsThatAreOn } from "../grants/index.ts";
 import { authenticationMethods } from "../oauth/client-authentication.ts";
 import { OAuthError } from "../oauth/errors.ts";
 import { authenticate, readClientForm } from "./authentication.ts";
-import { type Endpoint, now } from "./endpoint.ts";
+import { type Endpoint, networkOf, now } from "./endpoint.ts";
 
 /** The parameters that may be there once; `resource` is the exception (RFC 8707 section 2). */
 const singular = [
@@ -41,7 +41,13 @@ export const tokenEndpoint: Endpoint = {
       throw new OAuthError("grant_type_not_allowed", { subject: grant.type });
     }
 
-    const request = { client, parameters: form, now: time, log };
+    const request = {
+      client,
+      parameters: form,
+      now: time,
+      log,
+      network: networkOf(c),
+    };
     return c.json(await grant.respond(server, request));
   },
 };

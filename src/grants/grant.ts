@@ -12,6 +12,8 @@ export interface GrantRequest {
   /** The request's one look at the clock. */
   now: Seconds;
   log: RequestLog;
+  /** Where the request came from: an address, or the network of one. */
+  network: string;
 }
 
 /** A grant type: one file, and one line in the registry (`index.ts`). */

@@ -1,5 +1,10 @@
 import { OAuthError } from "../oauth/errors.ts";
 import { allowanceOf } from "../oauth/finalize-grant.ts";
+import {
+  exchangeLeagueToken,
+  isLeagueToken,
+  openLeagueToken,
+} from "../oauth/league-token.ts";
 import { lifetimesOf, refreshTokenExpiry } from "../oauth/lifetimes.ts";
 import {
   hashFamilySecret,
@@ -20,11 +25,13 @@ export const refreshTokenGrant: Grant = {
   type: "refresh_token",
   parameters: ["refresh_token", "scope"],
 
-  async respond(server, { client, parameters, now, log }) {
-    const presented = await openRefreshToken(
-      server.tokenKeys,
-      parameters.required("refresh_token"),
-    );
+  async respond(server, { client, parameters, now, log, network }) {
+    const token = parameters.required("refresh_token");
+    const league = isLeagueToken(token)
+      ? await openLeagueToken(server, token, { client, network })
+      : undefined;
+    const presented =
+      league ?? (await openRefreshToken(server.tokenKeys, token));
     if (typeof presented === "string") throw new OAuthError(presented);
     if (now >= presented.expires_at)
       throw new OAuthError("refresh_token_expired");
@@ -51,12 +58,18 @@ export const refreshTokenGrant: Grant = {
     };
 
     log.begin("family");
-    const exchange = await server.families.exchange(family_id, attempt);
+    const exchange = league
+      ? await exchangeLeagueToken(server, league, client, attempt)
+      : await server.families.exchange(family_id, attempt);
     if (exchange.outcome === "refused") {
       const { reason, reuse } = exchange;
       throw new OAuthError(reason, { ...(reuse && { reuse }) });
     }
     if (exchange.retried) log.fields.retried = true;
+    else if (league) {
+      const { refresh_token_id } = league;
+      log.tell("league_token.exchanged", { refresh_token_id });
+    }
 
     const { subject, scope, resource, expires_at, key_id } = exchange;
     const refreshToken = {

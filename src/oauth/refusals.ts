@@ -4,7 +4,7 @@
  */
 
 interface Refusal {
-  status: 400 | 401 | 404 | 405 | 409 | 413 | 500 | 503;
+  status: 400 | 401 | 404 | 405 | 409 | 413 | 429 | 500 | 503;
   error: string;
   /** Plain words for the client's developer; `subject` is the parameter or thing it is about. */
   description: (subject: string) => string;
@@ -168,6 +168,22 @@ export const refusals = {
   retry_differs: invalidGrant(
     "The refresh token was already used, with another scope or resource; repeat that request, or go on with its answer.",
   ),
+
+  // Refresh tokens of the league server that this one takes over from.
+  league_token_unreadable: invalidGrant("The refresh token is not valid."),
+  league_token_revoked: invalidGrant(
+    "The refresh token was revoked. The user has to sign in again.",
+  ),
+  league_token_logged_out: invalidGrant(
+    "The user was logged out after this refresh token was made, and has to sign in again.",
+  ),
+  league_tokens_limited: {
+    status: 429,
+    error: "temporarily_unavailable",
+    description: () =>
+      "Too many refresh tokens that are not valid came from here. Try again after Retry-After seconds.",
+  },
+
   scope_malformed: {
     status: 400,
     error: "invalid_scope",

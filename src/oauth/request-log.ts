@@ -26,6 +26,8 @@ interface Ending {
 /** Collects what a request's log line will say, and writes it. */
 export class RequestLog {
   readonly fields: LogFields = {};
+  /** What the request has brought about that is worth a line of its own. */
+  readonly #events: { event: string }[] = [];
   /** Milliseconds by step. */
   readonly #durations: Record<string, number> = {};
   readonly #start = performance.now();
@@ -37,9 +39,18 @@ export class RequestLog {
     this.#step = { name, start: performance.now() };
   }
 
+  /** Something has happened that somebody may count: a line of its own, beside the request's. */
+  tell(event: string, fields: Record<string, string>): void {
+    this.#events.push({ event, ...fields });
+  }
+
   /** One line a request, as JSON: Workers Logs makes every field of it searchable. */
   write({ refusal, ...ending }: Ending): void {
     this.#endStep();
+    const { request_id } = ending;
+    const { client_id: by } = this.fields;
+    for (const event of this.#events)
+      console.log(JSON.stringify({ ...event, request_id, client_id: by }));
     const { problems, cause, client_id, reuse } = refusal?.circumstances ?? {};
     const line = JSON.stringify({
       event: "request",

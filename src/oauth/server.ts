@@ -1,4 +1,8 @@
 import type { SigningKey, VerificationKeys } from "./access-token.ts";
+import type {
+  LeagueTokenReader,
+  LeagueTokenRepository,
+} from "./league-repositories.ts";
 import type { Lifetimes } from "./lifetimes.ts";
 import type {
   ClientRepository,
@@ -34,4 +38,7 @@ export interface Server {
   clients: ClientRepository;
   scopes: ScopeRepository;
   families: FamilyRepository;
+  leagueTokens: LeagueTokenRepository;
+  /** Undefined: no tokens of an old server are taken. */
+  league: LeagueTokenReader | undefined;
 }

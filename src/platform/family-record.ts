@@ -42,6 +42,20 @@ export interface EndedFamily {
   redeemed?: Pick<Redemption, "code_id" | "redeemable_until">;
 }
 
+/** A family before its first exchange. */
+export function begun(
+  family: NewFamily,
+  redemption: Redemption | undefined,
+): LivingFamily {
+  return {
+    ...family,
+    version: 1,
+    generation: 1,
+    last_used_at: family.created_at,
+    ...(redemption && { redemption }),
+  };
+}
+
 /** What a family becomes when it ends. */
 export function ended({ subject, redemption }: LivingFamily): EndedFamily {
   const record = { version: 1, ended: true, subject } as const;

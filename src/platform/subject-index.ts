@@ -8,6 +8,9 @@ const LOGOUT = "logout";
 /** After that time every code from before a logout has expired, in milliseconds. */
 const LOGOUT_MATTERS_MS = (CODE_SECONDS + CLOCKS_DIFFER) * 1000;
 
+/** How often it is asked whether tokens of an old server are still taken. */
+const ASK_AGAIN_MS = 7 * 24 * 60 * 60 * 1000;
+
 /** When the subject was last logged out everywhere, by the clock of where that was asked for. */
 interface Logout {
   at_ms: number;
@@ -32,10 +35,15 @@ export class SubjectIndex extends DurableObject<Env> {
    * @returns false if the user was logged out everywhere since: then it may not live
    */
   async add(familyId: string, authorizedAtMs = Infinity): Promise<boolean> {
-    const logout = this.#logout();
-    if (logout && authorizedAtMs <= logout.at_ms) return false;
+    if (await this.isLoggedOut(authorizedAtMs)) return false;
     this.ctx.storage.kv.put(PREFIX + familyId, true);
     return true;
+  }
+
+  /** Whether the user was logged out everywhere since; asking writes nothing. */
+  async isLoggedOut(authorizedAtMs: number): Promise<boolean> {
+    const logout = this.#logout();
+    return logout !== undefined && authorizedAtMs <= logout.at_ms;
   }
 
   /** From here on no family can be added that was authorized before. */
@@ -68,6 +76,9 @@ export class SubjectIndex extends DurableObject<Env> {
     const { forget_at_ms } = this.#logout() ?? { forget_at_ms: 0 };
     if (Date.now() < forget_at_ms)
       return this.ctx.storage.setAlarm(forget_at_ms);
+    // A token of the old server, from before, may turn up for as long as they are taken.
+    if (this.env.LEAGUE_ENCRYPTION_KEY)
+      return this.ctx.storage.setAlarm(Date.now() + ASK_AGAIN_MS);
     this.ctx.storage.kv.delete(LOGOUT);
     await this.#leaveNothing();
   }

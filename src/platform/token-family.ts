@@ -11,6 +11,7 @@ import type {
 } from "../oauth/repositories.ts";
 import { judgeExchange } from "./exchange.ts";
 import {
+  begun,
   ended,
   type EndedFamily,
   endOf,
@@ -105,6 +106,42 @@ export class TokenFamily extends DurableObject<Env> {
   }
 
   /**
+   * Exchanges the token of another server, which is the family's first: where there is no family yet it
+   * begins with this exchange, in the same step. Once begun, what is left of it stays until the token
+   * would have expired, so that there is no second beginning.
+   *
+   * @param family as it is before the exchange
+   * @param redemption how it begins: `abandon` takes it back
+   * @returns an ExchangeResult as JSON
+   */
+  adopt(
+    family: NewFamily,
+    redemption: Redemption,
+    attempt: ExchangeAttempt,
+  ): string {
+    const before = this.#read();
+    const begins = !before || ("abandoned" in before && before.abandoned);
+    if (begins) {
+      const result = this.#settle(begun(family, redemption), attempt);
+      if (result.outcome === "exchanged")
+        this.#wakeAt(result.expires_at * 1000);
+      return JSON.stringify(result);
+    }
+    const result = this.#settle(this.#living(), attempt);
+    // The one who was first may have met a fault; what this one is given it must not take back.
+    if (result.outcome === "exchanged" && !("ended" in before))
+      this.#keepFrom(attempt, before);
+    return JSON.stringify(result);
+  }
+
+  #keepFrom(attempt: ExchangeAttempt, family: LivingFamily): void {
+    if (!family.redemption || attempt.attempt_id === family.last_attempt)
+      return;
+    const redemption = { ...family.redemption, attempt_id: "" };
+    this.#write({ ...family, redemption });
+  }
+
+  /**
    * Ends the family, for whoever shows that a token of it is theirs; an administrator shows nothing.
    * A family that has ended already, or never was, stays as it is.
    */
@@ -169,15 +206,8 @@ export class TokenFamily extends DurableObject<Env> {
   }
 
   async #begin(family: NewFamily, redemption?: Redemption): Promise<void> {
-    const { created_at, expires_at } = family;
-    this.#write({
-      ...family,
-      version: 1,
-      generation: 1,
-      last_used_at: created_at,
-      ...(redemption && { redemption }),
-    });
-    await this.ctx.storage.setAlarm(expires_at * 1000);
+    this.#write(begun(family, redemption));
+    await this.ctx.storage.setAlarm(family.expires_at * 1000);
   }
 
   /** From here on no token of the family is good; the alarm does the rest, and tries until it can. */

@@ -1,0 +1,59 @@
+import type { LeagueKey } from "./key.ts";
+
+/**
+ * What defuse/php-encryption makes (version 2 of its format), in hexadecimal:
+ *
+ * | bytes | what                                            |
+ * |-------|-------------------------------------------------|
+ * | 4     | header, DEF50200                                |
+ * | 32    | salt of the key derivation                      |
+ * | 16    | initial counter block                           |
+ * | n     | the text, AES-256-CTR                           |
+ * | 32    | HMAC-SHA256 over all of the above               |
+ */
+
+const HEADER_BYTES = 4;
+const SALT_BYTES = 32;
+const COUNTER_BYTES = 16;
+const MAC_BYTES = 32;
+
+const offsets = {
+  salt: HEADER_BYTES,
+  counter: HEADER_BYTES + SALT_BYTES,
+  text: HEADER_BYTES + SALT_BYTES + COUNTER_BYTES,
+};
+const LEAST_BYTES = offsets.text + 1 + MAC_BYTES;
+
+/** Lower-case digits, as the format writes them: another spelling is another token. */
+const pattern = new RegExp(`^def50200(?:[0-9a-f]{2}){${LEAST_BYTES - 4},}$`);
+
+/** Whether something has the shape of a ciphertext: what does not costs nothing. */
+export function isCiphertext(text: string): boolean {
+  return pattern.test(text);
+}
+
+/** The text, or undefined where the key has not made the ciphertext. */
+export async function decrypt(
+  { derive }: LeagueKey,
+  ciphertext: string,
+): Promise<Uint8Array | undefined> {
+  const bytes = Uint8Array.fromHex(ciphertext);
+  const macAt = bytes.length - MAC_BYTES;
+  const { authentication, encryption } = await derive(
+    bytes.subarray(offsets.salt, offsets.counter),
+  );
+  const genuine = await crypto.subtle.verify(
+    "HMAC",
+    authentication,
+    bytes.subarray(macAt),
+    bytes.subarray(0, macAt),
+  );
+  if (!genuine) return undefined;
+  const counter = bytes.subarray(offsets.counter, offsets.text);
+  const text = await crypto.subtle.decrypt(
+    { name: "AES-CTR", counter, length: COUNTER_BYTES * 8 },
+    encryption,
+    bytes.subarray(offsets.text, macAt),
+  );
+  return new Uint8Array(text);
+}

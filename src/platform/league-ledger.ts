@@ -1,0 +1,123 @@
+import { DurableObject } from "cloudflare:workers";
+import type { LeagueTokenEntry } from "../oauth/league-repositories.ts";
+import { CLOCKS_DIFFER } from "./clocks.ts";
+
+/** How often entries of expired tokens are looked for. */
+const SWEEP_MS = 24 * 60 * 60 * 1000;
+
+type State = "revoked" | "exchanged";
+
+/**
+ * What is known of the tokens of the old server: which it had revoked, and which have become a family
+ * here. A row a token, many tokens an object (`LeagueTokens` spreads them): there may be millions of
+ * revoked ones, each for as long as it would have lived.
+ *
+ * Whoever exchanges a token asks before, and notes it after: so a token that is revoked at the same
+ * moment is noticed by one of the two.
+ */
+export class LeagueLedger extends DurableObject<Env> {
+  /** What is known of a token, if anything: reading writes nothing. */
+  async stateOf(id: string): Promise<State | undefined> {
+    return this.#row(id)?.state;
+  }
+
+  /** A token has become a family: `new` the first time, unless it was revoked in between. */
+  async noteExchange({
+    refresh_token_id: id,
+    expires_at,
+  }: LeagueTokenEntry): Promise<"new" | "known" | "revoked"> {
+    const row = this.#row(id);
+    if (row) return row.state === "exchanged" ? "known" : "revoked";
+    this.#write(id, "exchanged", expires_at);
+    await this.#sweepLater();
+    return "new";
+  }
+
+  /**
+   * Revokes tokens, and says which of them have become a family: those stay as they are, until it is
+   * certain that the family has ended.
+   *
+   * @param endedFamilies it is certain for all of them
+   */
+  async revoke(
+    entries: LeagueTokenEntry[],
+    endedFamilies = false,
+  ): Promise<string[]> {
+    const exchanged: string[] = [];
+    for (const { refresh_token_id: id, expires_at } of entries) {
+      const row = this.#row(id);
+      if (row?.state === "exchanged" && !endedFamilies) exchanged.push(id);
+      else if (row?.state !== "revoked" || row.expires_at < expires_at)
+        this.#write(id, "revoked", Math.max(expires_at, row?.expires_at ?? 0));
+    }
+    await this.#sweepLater();
+    return exchanged;
+  }
+
+  /** How many tokens are in either state, and have not expired. */
+  async count(): Promise<Record<State, number>> {
+    const counts = { exchanged: 0, revoked: 0 };
+    if (!this.#hasTable()) return counts;
+    const rows = this.ctx.storage.sql.exec<{ state: State; number: number }>(
+      "SELECT state, COUNT(*) AS number FROM token WHERE expires_at > ? GROUP BY state",
+      Date.now() / 1000,
+    );
+    for (const { state, number } of rows) counts[state] = number;
+    return counts;
+  }
+
+  /** Entries end when their tokens have expired, whoever's clock it goes by. */
+  override async alarm(): Promise<void> {
+    if (!this.#hasTable()) return;
+    const { sql } = this.ctx.storage;
+    sql.exec("DELETE FROM token WHERE expires_at <= ?", lastMoment());
+    const [left] = sql.exec("SELECT 1 FROM token LIMIT 1");
+    if (left) await this.ctx.storage.setAlarm(Date.now() + SWEEP_MS);
+    else await this.ctx.storage.deleteAll();
+  }
+
+  #row(id: string): { state: State; expires_at: number } | undefined {
+    if (!this.#hasTable()) return undefined;
+    const [row] = this.ctx.storage.sql.exec<{
+      state: State;
+      expires_at: number;
+    }>(
+      "SELECT state, expires_at FROM token WHERE id = ? AND expires_at > ?",
+      id,
+      lastMoment(),
+    );
+    return row;
+  }
+
+  #write(id: string, state: State, expiresAt: number): void {
+    const { sql } = this.ctx.storage;
+    // Not in the constructor: whoever only asks leaves nothing here.
+    sql.exec(
+      "CREATE TABLE IF NOT EXISTS token (id TEXT PRIMARY KEY, state TEXT NOT NULL, expires_at INTEGER NOT NULL) WITHOUT ROWID",
+    );
+    sql.exec(
+      "INSERT OR REPLACE INTO token VALUES (?, ?, ?)",
+      id,
+      state,
+      expiresAt,
+    );
+  }
+
+  #hasTable(): boolean {
+    const [table] = this.ctx.storage.sql.exec(
+      "SELECT 1 FROM sqlite_master WHERE name = 'token'",
+    );
+    return table !== undefined;
+  }
+
+  async #sweepLater(): Promise<void> {
+    if (!this.#hasTable()) return;
+    if ((await this.ctx.storage.getAlarm()) === null)
+      await this.ctx.storage.setAlarm(Date.now() + SWEEP_MS);
+  }
+}
+
+/** A token that expired before has expired by every clock; in seconds. */
+function lastMoment(): number {
+  return Date.now() / 1000 - CLOCKS_DIFFER;
+}

@@ -1,0 +1,419 @@
+import { env } from "cloudflare:workers";
+import { decodeJwt } from "jose";
+import { beforeAll, describe, expect, it } from "vitest";
+import {
+  encryptedByDefuse,
+  good,
+  kept,
+  type KeyName,
+  leagueServer,
+  newTokenId,
+  objectsThatKeep,
+  oldToken,
+  refused,
+  takeOver,
+  vector,
+} from "../support/league.ts";
+import {
+  type ErrorBody,
+  refusal,
+  server as ordinary,
+  type TestClient,
+} from "../support/server.ts";
+import { loginsOf, logOut } from "../support/subjects.ts";
+
+/** Tokens that a real league server has made (league/oauth2-server 9.4.1) go on here, once. */
+
+const server = leagueServer("defuse");
+const invalidGrant = [400, "invalid_grant"];
+const clients = new Map<string, TestClient>();
+let demo: TestClient;
+
+beforeAll(async () => {
+  for (const { payload } of good) {
+    const { client_id } = payload;
+    if (!clients.has(client_id))
+      clients.set(client_id, await takeOver(server, client_id));
+  }
+  demo = clients.get("demo")!;
+});
+
+/** A user of a test's own. */
+function newUser(): string {
+  return `user-${crypto.randomUUID()}`;
+}
+
+describe("a refresh token of the old server", () => {
+  it.each(good.filter(({ name }) => name !== "expired"))(
+    "becomes a login with its client, user and scopes: $name, $key",
+    async ({ key, refresh_token, payload }) => {
+      const { client_id, user_id, scopes } = payload;
+      const client = clients.get(client_id)!;
+      const keyed = leagueServer(key as KeyName);
+      const tokens = await keyed.expectRefresh(client, refresh_token);
+      expect(tokens).toMatchObject({ token_type: "Bearer", expires_in: 3600 });
+      expect(tokens.refresh_token).toMatch(/^baton_rt_/);
+      expect(tokens.scope).toBe(scopes.join(" ") || undefined);
+      // Without a user the old server's JWT is about the client.
+      const sub = user_id ?? client_id;
+      expect(decodeJwt(tokens.access_token)).toMatchObject({ sub, client_id });
+
+      // What comes then needs no key of the old server.
+      const next = await ordinary.expectRefresh(client, tokens.refresh_token);
+      expect(next.scope).toBe(tokens.scope);
+      expect(decodeJwt(next.access_token)).toMatchObject({ sub, client_id });
+    },
+  );
+
+  it.each(good.filter(({ name }) => name === "expired"))(
+    "is refused once it has expired: $key",
+    async ({ key, refresh_token }) => {
+      const before = await objectsThatKeep();
+      const keyed = leagueServer(key as KeyName);
+      const response = await keyed.refresh(demo, refresh_token);
+      expect(response.status).toBe(400);
+      expect(await response.json<ErrorBody>()).toEqual({
+        error: "invalid_grant",
+        error_description:
+          "The refresh token has expired. The user has to sign in again.",
+      });
+      expect(await objectsThatKeep()).toEqual(before);
+    },
+  );
+
+  it.each(refused)(
+    "is refused, and nothing is written: $name",
+    async ({ key, refresh_token }) => {
+      const before = await objectsThatKeep();
+      const keyed = leagueServer(key as KeyName);
+      const response = await keyed.refresh(demo, refresh_token);
+      expect(await refusal(response)).toEqual(invalidGrant);
+      expect(await objectsThatKeep()).toEqual(before);
+    },
+  );
+
+  it("is refused with any one bit flipped, and nothing is written", async () => {
+    const token = await oldToken({});
+    const before = await objectsThatKeep();
+    const bytes = Uint8Array.fromHex(token);
+    // Each part of the format: header, salt, counter, text, MAC.
+    const places = [0, 3, 4, 20, 35, 36, 51, 52, 100, bytes.length - 1];
+    for (const place of places) {
+      for (let bit = 0; bit < 8; bit++) {
+        const flipped = bytes.slice();
+        flipped[place]! ^= 1 << bit;
+        const response = await server.refresh(demo, flipped.toHex());
+        expect(await refusal(response), `byte ${place}, bit ${bit}`).toEqual(
+          invalidGrant,
+        );
+      }
+    }
+    expect(await objectsThatKeep()).toEqual(before);
+    await server.expectRefresh(demo, token);
+  });
+
+  it.each([
+    ["in upper case", (token: string) => token.toUpperCase()],
+    [
+      "with upper-case digits behind the header",
+      (token: string) => `def50200${token.slice(8).toUpperCase()}`,
+    ],
+    ["with white space after it", (token: string) => `${token}\n`],
+    ["with half a byte more", (token: string) => `${token}0`],
+    ["the header alone", () => "def50200"],
+    ["as long as a body may be", () => `def50200${"ab".repeat(8000)}`],
+  ])("has one spelling: not %s", async (_, spell) => {
+    const token = await oldToken({});
+    const response = await server.refresh(demo, spell(token));
+    expect(await refusal(response)).toEqual(invalidGrant);
+    await server.expectRefresh(demo, token);
+  });
+
+  it.each([
+    ["no JSON", "hello"],
+    ["JSON that is no object", "[]"],
+    ["null", "null"],
+    [
+      "an authorization code of the same server",
+      JSON.stringify({
+        client_id: "demo",
+        redirect_uri: "https://app.example.com",
+        auth_code_id: newTokenId(),
+        scopes: ["read"],
+        user_id: "42",
+        expire_time: 2_111_002_082,
+        code_challenge: "",
+        code_challenge_method: "",
+      }),
+    ],
+  ])("is refused when it holds %s", async (_, text) => {
+    const token = await encryptedByDefuse(text);
+    expect(await refusal(await server.refresh(demo, token))).toEqual(
+      invalidGrant,
+    );
+  });
+
+  it.each([
+    ["an id of nothing", { refresh_token_id: "" }],
+    ["an id that is too long", { refresh_token_id: "a".repeat(256) }],
+    ["an id with a space", { refresh_token_id: "a b" }],
+    ["no end", { expire_time: null }],
+    ["an end in words", { expire_time: "tomorrow" }],
+    ["scopes in one string", { scopes: "read write" }],
+    ["a user with control characters", { user_id: "a\nb" }],
+    ["a user that is too long", { user_id: "a".repeat(256) }],
+    ["a user that is a list", { user_id: ["42"] }],
+  ])("is refused when it has %s", async (_, payload) => {
+    const token = await oldToken(payload);
+    expect(await refusal(await server.refresh(demo, token))).toEqual(
+      invalidGrant,
+    );
+  });
+
+  it("may have numbers for ids, as those of integer keys have", async () => {
+    const client = await takeOver(server, "7");
+    const user_id = Math.floor(Math.random() * 1e15);
+    const token = await oldToken({ client_id: 7, user_id });
+    const { access_token } = await server.expectRefresh(client, token);
+    expect(decodeJwt(access_token)).toMatchObject({
+      sub: String(user_id),
+      client_id: "7",
+    });
+  });
+
+  it("is refused while the old server's key is not set, as any other text is", async () => {
+    const token = await oldToken({});
+    const before = await objectsThatKeep();
+    expect(await refusal(await ordinary.refresh(demo, token))).toEqual(
+      invalidGrant,
+    );
+    expect(await objectsThatKeep()).toEqual(before);
+  });
+});
+
+describe("the client of a token of the old server", () => {
+  it("has to exist, and to authenticate", async () => {
+    const token = await oldToken({ client_id: "gone" });
+    const gone = { client_id: "gone", client_secret: "secret" };
+    expect(await refusal(await server.refresh(gone, token))).toEqual([
+      401,
+      "invalid_client",
+    ]);
+    const own = await oldToken({});
+    const wrong = { ...demo, client_secret: "wrong" };
+    expect(await refusal(await server.refresh(wrong, own))).toEqual([
+      401,
+      "invalid_client",
+    ]);
+    await server.expectRefresh(demo, own);
+  });
+
+  it("has to be the token's: another one's attempt does no harm", async () => {
+    const token = await oldToken({});
+    const other = await takeOver(server, "other");
+    const before = await objectsThatKeep();
+    expect(await refusal(await server.refresh(other, token))).toEqual(
+      invalidGrant,
+    );
+    expect(await objectsThatKeep()).toEqual(before);
+    const { refresh_token } = await server.expectRefresh(demo, token);
+    // Also when it has been exchanged.
+    expect(await refusal(await server.refresh(other, token))).toEqual(
+      invalidGrant,
+    );
+    await server.expectRefresh(demo, refresh_token);
+  });
+
+  it("may be public", async () => {
+    const app = await takeOver(server, "app", {
+      token_endpoint_auth_method: "none",
+    });
+    const token = await oldToken({ client_id: "app" });
+    await server.expectRefresh(app, token);
+  });
+
+  it("has to have the refresh token grant", async () => {
+    const machine = await takeOver(server, "machine", {
+      grant_types: ["client_credentials"],
+    });
+    const token = await oldToken({ client_id: "machine" });
+    expect(await refusal(await server.refresh(machine, token))).toEqual([
+      400,
+      "unauthorized_client",
+    ]);
+  });
+
+  it("takes its logins with it when it is deleted, used tokens and unused ones", async () => {
+    const client = await takeOver(server, "deleted");
+    const token = await oldToken({ client_id: "deleted" });
+    const unused = await oldToken({ client_id: "deleted" });
+    const { refresh_token } = await server.expectRefresh(client, token);
+    await server.expectAdmin("DELETE", "/clients/deleted");
+    for (const one of [refresh_token, token, unused]) {
+      expect(await refusal(await server.refresh(client, one))).toEqual([
+        401,
+        "invalid_client",
+      ]);
+    }
+  });
+});
+
+describe("the scopes of a token of the old server", () => {
+  it("fall away where they do not exist here, or the client may not have them", async () => {
+    const token = await oldToken({
+      scopes: ["read", "gone", "write", "read", "not a scope", ""],
+    });
+    const tokens = await server.expectRefresh(demo, token);
+    expect(tokens.scope).toBe("read write");
+    const reader = await takeOver(server, "reader", { scope: "read" });
+    const other = await oldToken({ client_id: "reader" });
+    expect((await server.expectRefresh(reader, other)).scope).toBe("read");
+  });
+
+  it("may be narrowed, and are all there again the next time", async () => {
+    const token = await oldToken({});
+    const narrowed = await server.expectRefresh(demo, token, { scope: "read" });
+    expect(narrowed.scope).toBe("read");
+    const next = await server.expectRefresh(demo, narrowed.refresh_token);
+    expect(next.scope).toBe("read write");
+  });
+
+  it.each([
+    ["that the token does not have", { scope: "read admin.users:read" }, {}],
+    ["that is malformed", { scope: "read  write" }, {}],
+    ["when nothing is left", {}, { scopes: ["gone"] }],
+  ])(
+    "refuse a scope %s, and the token is still good",
+    async (_, more, payload) => {
+      const refresh_token_id = newTokenId();
+      const user_id = newUser();
+      const token = await oldToken({ refresh_token_id, user_id, ...payload });
+      const response = await server.refresh(demo, token, more);
+      expect(await refusal(response)).toEqual([400, "invalid_scope"]);
+      for (const object of [
+        env.TOKEN_FAMILY.getByName(refresh_token_id),
+        env.SUBJECT_INDEX.getByName(user_id),
+      ])
+        expect(await kept(object)).toEqual({ rows: 0, alarm: null });
+      await server.makeScopes("gone");
+      await server.expectAdmin("PATCH", "/clients/demo", {
+        scope: "read write admin.users:read gone",
+      });
+      await server.expectRefresh(demo, token);
+      await server.expectAdmin("DELETE", "/scopes/gone");
+    },
+  );
+});
+
+describe("the login that a token of the old server becomes", () => {
+  it("is one however many come at once", async () => {
+    const token = await oldToken({});
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, () => server.refresh(demo, token)),
+    );
+    const statuses = answers.map(({ status }) => status);
+    expect(statuses.filter((status) => status === 200)).toHaveLength(1);
+    expect(statuses.filter((status) => status === 400)).toHaveLength(49);
+  });
+
+  it("ends when the old token comes back: it is a used one like any other", async () => {
+    const token = await oldToken({});
+    const { refresh_token } = await server.expectRefresh(demo, token);
+    const replay = await server.refresh(demo, token);
+    expect(await replay.json<ErrorBody>()).toMatchObject({
+      error: "invalid_grant",
+      error_description: expect.stringContaining("already used") as string,
+    });
+    for (const one of [refresh_token, token]) {
+      expect(await refusal(await server.refresh(demo, one))).toEqual(
+        invalidGrant,
+      );
+    }
+  });
+
+  it("ends when the old token comes back after many rotations", async () => {
+    const token = await oldToken({});
+    let { refresh_token } = await server.expectRefresh(demo, token);
+    for (let rotations = 0; rotations < 3; rotations++)
+      ({ refresh_token } = await server.expectRefresh(demo, refresh_token));
+    expect(await refusal(await server.refresh(demo, token))).toEqual(
+      invalidGrant,
+    );
+    expect(await refusal(await server.refresh(demo, refresh_token))).toEqual(
+      invalidGrant,
+    );
+  });
+
+  it("has the same successor for every retry inside the window, also in a race", async () => {
+    const patient = await takeOver(server, "patient", {
+      refresh_token_retry_window: "PT1M",
+    });
+    const user_id = newUser();
+    const token = await oldToken({ client_id: "patient", user_id });
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () => server.expectRefresh(patient, token)),
+    );
+    answers.push(await server.expectRefresh(patient, token));
+    const successors = new Set(answers.map((one) => one.refresh_token));
+    expect(successors.size).toBe(1);
+    expect(await loginsOf(user_id)).toHaveLength(1);
+    const other = await server.refresh(patient, token, { scope: "read" });
+    expect(await refusal(other)).toEqual(invalidGrant);
+    await server.expectRefresh(patient, [...successors][0]!);
+  });
+
+  it("is listed, introspected and revoked as any other", async () => {
+    const user_id = newUser();
+    const token = await oldToken({ user_id });
+    const tokens = await server.expectRefresh(demo, token);
+    expect(await loginsOf(user_id)).toMatchObject([
+      { client_id: "demo", scope: "read write" },
+    ]);
+    const introspection = await server.about(
+      "/introspect",
+      demo,
+      tokens.access_token,
+    );
+    expect(await introspection.json()).toMatchObject({
+      active: true,
+      sub: user_id,
+    });
+    await server.about("/revoke", demo, tokens.refresh_token);
+    expect(await loginsOf(user_id)).toEqual([]);
+    expect(await refusal(await server.refresh(demo, token))).toEqual(
+      invalidGrant,
+    );
+  });
+
+  it("is logged out everywhere with the rest of the user's", async () => {
+    const user_id = newUser();
+    const token = await oldToken({ user_id });
+    const tokens = await server.expectRefresh(demo, token);
+    expect(await logOut(user_id)).toEqual({ revoked: 1 });
+    for (const one of [tokens.refresh_token, token]) {
+      expect(await refusal(await server.refresh(demo, one))).toEqual(
+        invalidGrant,
+      );
+    }
+  });
+
+  it("lets a client choose a resource, as a login that named none does", async () => {
+    const client = await takeOver(server, "chooser", {
+      resources: ["https://api.example.com"],
+    });
+    const token = await oldToken({ client_id: "chooser" });
+    const { access_token } = await server.expectRefresh(client, token, {
+      resource: "https://api.example.com",
+    });
+    expect(decodeJwt(access_token).aud).toBe("https://api.example.com");
+  });
+
+  it("is for the user whose name is in it, whatever alphabet that is of", async () => {
+    const { refresh_token, payload } = vector("subject beyond ASCII", "defuse");
+    // Exchanged above: it is a used one, of the same object.
+    expect(await refusal(await server.refresh(demo, refresh_token))).toEqual(
+      invalidGrant,
+    );
+    expect(payload.user_id).toBe("Zoë 用户 7");
+  });
+});

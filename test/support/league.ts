@@ -1,0 +1,137 @@
+import { env } from "cloudflare:workers";
+import { listDurableObjectIds, runInDurableObject } from "cloudflare:test";
+import type { SubjectIndex, TokenFamily } from "../../src/index.ts";
+import vectors from "../league/refresh-tokens.json" with { type: "json" };
+import { serverWith, type TestClient, type TestServer } from "./server.ts";
+
+/** What a league server has made, and what stands in for one. */
+
+export const { keys, vectors: good, refused } = vectors;
+export type KeyName = keyof typeof keys;
+
+/** A server that knows the key of the old one. */
+export function leagueServer(
+  key: KeyName | undefined = "defuse",
+  overrides: Record<string, unknown> = {},
+): TestServer {
+  return serverWith({
+    LEAGUE_ENCRYPTION_KEY: key && keys[key].value,
+    ...overrides,
+  });
+}
+
+export function vector(name: string, key: KeyName) {
+  const found = good.find((one) => one.name === name && one.key === key);
+  if (!found) throw new Error(`there is no vector "${name}" of ${key}`);
+  return found;
+}
+
+/** A client with the id that the old server's tokens name. */
+export async function takeOver(
+  server: TestServer,
+  client_id: string,
+  metadata: Record<string, unknown> = {},
+): Promise<TestClient> {
+  await server.makeScopes("read", "write", "admin.users:read");
+  const scope = "read write admin.users:read";
+  return server.makeClient({ client_id, scope, ...metadata });
+}
+
+interface Payload {
+  client_id: unknown;
+  refresh_token_id: unknown;
+  user_id?: unknown;
+  scopes: unknown;
+  expire_time: unknown;
+}
+
+const ascii = new TextEncoder();
+
+/** A token as the old server would make it with its Defuse key. */
+export async function oldToken(payload: Partial<Payload>): Promise<string> {
+  const complete = {
+    client_id: "demo",
+    refresh_token_id: newTokenId(),
+    access_token_id: newTokenId(),
+    scopes: ["read", "write"],
+    user_id: "42",
+    expire_time: 2_111_002_082,
+    ...payload,
+  };
+  return encryptedByDefuse(JSON.stringify(complete));
+}
+
+/** As league makes ids: 40 random bytes in hexadecimal. */
+export function newTokenId(): string {
+  return crypto.getRandomValues(new Uint8Array(40)).toHex();
+}
+
+/** The format of defuse/php-encryption 2, from its documentation; the vectors show that it is right. */
+export async function encryptedByDefuse(text: string): Promise<string> {
+  const key = Uint8Array.fromHex(keys.defuse.value).subarray(4, 36);
+  const salt = crypto.getRandomValues(new Uint8Array(32));
+  const counter = crypto.getRandomValues(new Uint8Array(16));
+  const root = await crypto.subtle.importKey("raw", key, "HKDF", false, [
+    "deriveBits",
+  ]);
+  const derive = (label: string) =>
+    crypto.subtle.deriveBits(
+      {
+        name: "HKDF",
+        hash: "SHA-256",
+        salt,
+        info: ascii.encode(`DefusePHP|V2|KeyFor${label}`),
+      },
+      root,
+      256,
+    );
+  const cipher = await crypto.subtle.importKey(
+    "raw",
+    await derive("Encryption"),
+    "AES-CTR",
+    false,
+    ["encrypt"],
+  );
+  const encrypted = await crypto.subtle.encrypt(
+    { name: "AES-CTR", counter, length: 128 },
+    cipher,
+    ascii.encode(text),
+  );
+  const header = Uint8Array.fromHex("def50200");
+  const body = [header, salt, counter, new Uint8Array(encrypted)];
+  const authenticated = new Uint8Array(await new Blob(body).arrayBuffer());
+  const mac = await crypto.subtle.sign(
+    "HMAC",
+    await crypto.subtle.importKey(
+      "raw",
+      await derive("Authentication"),
+      { name: "HMAC", hash: "SHA-256" },
+      false,
+      ["sign"],
+    ),
+    authenticated,
+  );
+  return authenticated.toHex() + new Uint8Array(mac).toHex();
+}
+
+/** How much an object keeps: its rows, and whether it has an alarm. */
+export function kept(object: DurableObjectStub<TokenFamily | SubjectIndex>) {
+  return runInDurableObject(object, async (_, { storage }) => ({
+    rows: [...storage.kv.list()].length,
+    alarm: await storage.getAlarm(),
+  }));
+}
+
+/** The objects that there are; the same before and after something that writes nothing. */
+export async function objectsThatKeep(): Promise<Record<string, string[]>> {
+  const { TOKEN_FAMILY, SUBJECT_INDEX, LEAGUE_LEDGER } = env;
+  return {
+    families: named(await listDurableObjectIds(TOKEN_FAMILY)),
+    indexes: named(await listDurableObjectIds(SUBJECT_INDEX)),
+    ledgers: named(await listDurableObjectIds(LEAGUE_LEDGER)),
+  };
+}
+
+function named(ids: DurableObjectId[]): string[] {
+  return ids.map(String).toSorted();
+}
