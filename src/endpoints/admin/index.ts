@@ -5,6 +5,7 @@ import { newAdminApi, PREFIX, type AdminApi } from "./api.ts";
 import { authorizationRoutes } from "./authorizations.ts";
 import { clientRoutes } from "./clients.ts";
 import { grantRoutes } from "./grants.ts";
+import { leagueRoutes } from "./league.ts";
 import { scopeRoutes } from "./scopes.ts";
 import { subjectRoutes } from "./subjects.ts";
 
@@ -17,6 +18,7 @@ export function adminApi(): AdminApi {
   grantRoutes(api);
   subjectRoutes(api);
   authorizationRoutes(api);
+  leagueRoutes(api);
 
   api.openAPIRegistry.registerComponent("securitySchemes", "adminToken", {
     type: "http",

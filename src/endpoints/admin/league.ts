@@ -1,0 +1,96 @@
+import { z } from "@hono/zod-openapi";
+import { duration, timestamp } from "../../oauth/client-metadata.ts";
+import { after } from "../../oauth/duration.ts";
+import { now } from "../endpoint.ts";
+import { type AdminApi, adminRoute, json } from "./api.ts";
+
+/** As many as fit into a body. */
+const MOST_TOKENS = 100;
+/** Passport's default, and more than the month of league's own documents. */
+const LONGEST_LIFE = "P1Y";
+
+const revokedTokens = z
+  .strictObject({
+    tokens: z
+      .array(
+        z.strictObject({
+          refresh_token_id: z
+            .string()
+            .regex(
+              /^[\x21-\x7e]{1,255}$/,
+              "has to be 1 to 255 printable ASCII characters without spaces",
+            ),
+          expires_at: timestamp.optional(),
+        }),
+      )
+      .min(1)
+      .max(MOST_TOKENS),
+    refresh_token_ttl: duration.optional().meta({
+      description: `The longest life that the old server gave a refresh token: for how long those without expires_at are kept. Left out: ${LONGEST_LIFE}.`,
+      example: LONGEST_LIFE,
+    }),
+  })
+  .openapi("RevokedLeagueTokens");
+
+const count = (description: string) => z.int().meta({ description });
+
+/** `/admin/league`: the refresh tokens of the league server that this one takes over from. */
+export function leagueRoutes(api: AdminApi): void {
+  api.openapi(
+    adminRoute({
+      method: "get",
+      path: "/league",
+      summary: "How far the move from a league server has come",
+      responses: {
+        200: json(
+          z.object({
+            accepts_tokens: z.boolean().meta({
+              description: "Whether LEAGUE_ENCRYPTION_KEY is set.",
+            }),
+            exchanged: count("Tokens of the old server exchanged here."),
+            revoked: count("Tokens of the old server that are refused here."),
+          }),
+          "Of the old server's tokens that have not expired.",
+        ),
+      },
+    }),
+    async (c) => {
+      const { league, leagueTokens } = await c.var.connect();
+      const counts = await leagueTokens.count();
+      return c.json({ accepts_tokens: league !== undefined, ...counts }, 200);
+    },
+  );
+
+  api.openapi(
+    adminRoute({
+      method: "post",
+      path: "/league/revoked-tokens",
+      summary: "Revoke refresh tokens of the old server; may be repeated",
+      request: {
+        body: { required: true, ...json(revokedTokens, "The tokens.") },
+      },
+      responses: {
+        200: json(
+          z.object({
+            in_force: count("How many of these are refused from here on."),
+            expired: count("How many need not be: they have expired."),
+            ended: count("How many logins these had become here, ended now."),
+          }),
+          "None of the tokens is good, nor any login that one has become.",
+        ),
+      },
+    }),
+    async (c) => {
+      const { tokens, refresh_token_ttl = LONGEST_LIFE } = c.req.valid("json");
+      const { leagueTokens } = await c.var.connect();
+      const time = now();
+      const latest = after(refresh_token_ttl, time);
+      const inForce = tokens
+        .map((token) => ({ ...token, expires_at: token.expires_at ?? latest }))
+        .filter(({ expires_at }) => time < expires_at);
+      const ended = await leagueTokens.revoke(inForce);
+      const expired = tokens.length - inForce.length;
+      return c.json({ in_force: inForce.length, expired, ended }, 200);
+    },
+  );
+}
