@@ -52,8 +52,7 @@ export class DurableLeagueTokens implements LeagueTokenRepository {
     const { refresh_token_id, expires_at } = token;
     const { state, loggedOut } = await this.#standing(token, family.subject);
     if (state === "revoked") return refused("league_token_revoked");
-    // If it was exchanged its family knows better: it may have ended in other ways.
-    if (loggedOut && !state) return refused("league_token_logged_out");
+    if (loggedOut) return refused("league_token_logged_out");
     const { attempt_id } = attempt;
     const redemption = {
       attempt_id,

@@ -11,11 +11,11 @@ export type KeyName = keyof typeof keys;
 
 /** A server that knows the key of the old one. */
 export function leagueServer(
-  key: KeyName | undefined = "defuse",
+  key: KeyName,
   overrides: Record<string, unknown> = {},
 ): TestServer {
   return serverWith({
-    LEAGUE_ENCRYPTION_KEY: key && keys[key].value,
+    LEAGUE_ENCRYPTION_KEY: keys[key].value,
     ...overrides,
   });
 }

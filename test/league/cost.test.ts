@@ -1,0 +1,322 @@
+import { env } from "cloudflare:workers";
+import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { countingBindings } from "../support/counting.ts";
+import {
+  leagueServer,
+  oldToken,
+  refused,
+  takeOver,
+  vector,
+} from "../support/league.ts";
+import { listenToLog, parsedLog } from "../support/log.ts";
+import {
+  type ErrorBody,
+  refusal,
+  server as ordinary,
+  serverWith,
+  type TestClient,
+  type TestServer,
+} from "../support/server.ts";
+
+/** With a password each token of the old server costs a slow derivation: who has to pay it, and when. */
+
+const invalidGrant = [400, "invalid_grant"];
+const plain = vector("plain, as in the documents", "password").refresh_token;
+const forged = refused.find(({ name }) => name === "one digit changed")!;
+let demo: TestClient;
+
+beforeAll(async () => {
+  demo = await takeOver(ordinary, "demo");
+});
+
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+});
+
+/** How many derivations by PBKDF2 there are from here on. */
+function countDerivations(): () => number {
+  const { mock } = vi.spyOn(crypto.subtle, "deriveBits");
+  return () =>
+    mock.calls.filter(
+      ([algorithm]) =>
+        typeof algorithm === "object" && algorithm.name === "PBKDF2",
+    ).length;
+}
+
+/** A token that is as good as none and like no other. */
+function newForgery(): string {
+  const noise = crypto.getRandomValues(new Uint8Array(200)).toHex();
+  return `def50200${noise}`;
+}
+
+function refreshFrom(
+  server: TestServer,
+  address: string,
+  client: TestClient,
+  refresh_token: string,
+): Promise<Response> {
+  const { client_id, client_secret } = client;
+  return server.token(
+    {
+      grant_type: "refresh_token",
+      refresh_token,
+      client_id,
+      client_secret,
+    },
+    { "CF-Connecting-IP": address },
+  );
+}
+
+describe("the slow derivation of a password's keys", () => {
+  it("comes after the client is authenticated", async () => {
+    const server = leagueServer("password");
+    const derivations = countDerivations();
+    for (const client of [
+      { ...demo, client_secret: "wrong" },
+      { client_id: "nobody", client_secret: "any" },
+    ]) {
+      const response = await server.refresh(client, plain);
+      expect(response.status).toBe(401);
+      expect((await server.about("/revoke", client, plain)).status).toBe(401);
+      expect((await server.about("/introspect", client, plain)).status).toBe(
+        401,
+      );
+    }
+    expect(derivations()).toBe(0);
+  });
+
+  it.each([
+    ["too short", "def50200"],
+    ["shorter than an empty text's", `def50200${"ab".repeat(80)}`],
+    ["with an odd digit", `${plain}0`],
+    ["in upper case", plain.toUpperCase()],
+    ["with another header", `def50201${plain.slice(8)}`],
+    ["that is no hexadecimal", `${plain.slice(0, -1)}g`],
+  ])("is not for a token %s", async (_, token) => {
+    const server = leagueServer("password");
+    const derivations = countDerivations();
+    expect(await refusal(await server.refresh(demo, token))).toEqual(
+      invalidGrant,
+    );
+    expect(derivations()).toBe(0);
+  });
+
+  it("is one for a token, and none when the token comes back to the same isolate", async () => {
+    const server = leagueServer("password");
+    const derivations = countDerivations();
+    await server.expectRefresh(demo, plain);
+    expect(derivations()).toBe(1);
+    for (let times = 0; times < 3; times++)
+      expect(await refusal(await server.refresh(demo, plain))).toEqual(
+        invalidGrant,
+      );
+    await server.about("/introspect", demo, plain);
+    await server.about("/revoke", demo, plain);
+    expect(derivations()).toBe(1);
+  });
+
+  it("is none with a Defuse key", async () => {
+    const derivations = countDerivations();
+    await leagueServer("defuse").expectRefresh(demo, await oldToken({}));
+    expect(derivations()).toBe(0);
+  });
+
+  it("forgets the oldest of many tokens, and no other", async () => {
+    // Counted with a key that costs little: the memory is the same.
+    const server = leagueServer("defuse");
+    const first = await oldToken({ client_id: "another" });
+    await server.refresh(demo, first);
+    const { mock } = vi.spyOn(crypto.subtle, "deriveKey");
+    await server.refresh(demo, first);
+    expect(mock.calls).toHaveLength(0);
+    for (let tokens = 0; tokens < 1_000; tokens++)
+      await server.refresh(demo, await oldToken({ client_id: "another" }));
+    mock.calls.length = 0;
+    await server.refresh(demo, first);
+    expect(mock.calls).toHaveLength(2);
+  });
+});
+
+describe("forged tokens of the old server", () => {
+  const MOST = 120;
+
+  async function sendForgeries(
+    server: TestServer,
+    address: string,
+    client = demo,
+  ): Promise<number> {
+    for (let sent = 1; sent <= MOST * 2; sent++) {
+      const { status } = await refreshFrom(
+        server,
+        address,
+        client,
+        newForgery(),
+      );
+      if (status === 429) return sent;
+      expect(status).toBe(400);
+    }
+    throw new Error("there is no limit");
+  }
+
+  it("are limited: then nothing more is derived, and the client learns when to come back", async () => {
+    const server = leagueServer("password");
+    await sendForgeries(server, "192.0.2.1");
+    const derivations = countDerivations();
+    for (const token of [newForgery(), plain, forged.refresh_token]) {
+      const response = await refreshFrom(server, "192.0.2.1", demo, token);
+      expect(response.status).toBe(429);
+      const wait = Number(response.headers.get("Retry-After"));
+      expect(wait).toBeGreaterThan(0);
+      expect(wait).toBeLessThanOrEqual(60);
+      const { error } = await response.json<ErrorBody>();
+      // No `invalid_grant`: the client would throw a good token away.
+      expect(error).toBe("temporarily_unavailable");
+    }
+    expect(derivations()).toBe(0);
+
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 61_000 });
+    const token = vector("one scope", "password").refresh_token;
+    const response = await refreshFrom(server, "192.0.2.1", demo, token);
+    expect(response.status).toBe(200);
+  });
+
+  it("keep nobody else out: not the same client elsewhere, not another client there", async () => {
+    const server = leagueServer("password");
+    await sendForgeries(server, "192.0.2.2");
+    const token = vector("no scope", "password").refresh_token;
+    const elsewhere = await refreshFrom(server, "192.0.2.3", demo, token);
+    expect(elsewhere.status).toBe(200);
+    const other = await takeOver(server, "other");
+    const there = await refreshFrom(server, "192.0.2.2", other, newForgery());
+    expect(there.status).toBe(400);
+  });
+
+  it("keep the same client out of the same IPv6 network, and of no other", async () => {
+    const server = leagueServer("password");
+    await sendForgeries(server, "2001:db8:0:1::1");
+    const tries = [
+      ["2001:db8:0:1:ffff::2", 429],
+      ["2001:db8::1:0:0:0:3", 429],
+      ["2001:db8:0:2::1", 400],
+      ["2001:db8::1", 400],
+    ] as const;
+    for (const [address, status] of tries) {
+      const response = await refreshFrom(server, address, demo, newForgery());
+      expect(response.status, address).toBe(status);
+    }
+  });
+
+  it("do not count where they cost nothing, nor do good ones anywhere", async () => {
+    const cheap = leagueServer("defuse");
+    for (let sent = 0; sent < MOST * 2; sent++) {
+      const response = await refreshFrom(
+        cheap,
+        "192.0.2.4",
+        demo,
+        newForgery(),
+      );
+      expect(response.status).toBe(400);
+    }
+    const server = leagueServer("password");
+    for (let sent = 0; sent < MOST * 2; sent++)
+      await refreshFrom(server, "192.0.2.5", demo, plain);
+    const response = await refreshFrom(server, "192.0.2.5", demo, newForgery());
+    expect(response.status).toBe(400);
+  });
+});
+
+describe("a server that takes no tokens of an old one", () => {
+  it("does nothing for one that it does not do for any other text", async () => {
+    const { calls, bindings } = countingBindings();
+    const server = serverWith({
+      ...bindings,
+      LEAGUE_LEDGER: undefined,
+      LEAGUE_FORGERIES: undefined,
+    });
+    const client = await server.makeClient();
+    await server.refresh(client, "x");
+    const before = { ...calls };
+    const spies = (
+      ["verify", "deriveBits", "deriveKey", "decrypt"] as const
+    ).map((method) => vi.spyOn(crypto.subtle, method));
+    expect(await refusal(await server.refresh(client, plain))).toEqual(
+      invalidGrant,
+    );
+    expect(calls).toEqual(before);
+    for (const { mock } of spies) expect(mock.calls).toHaveLength(0);
+  });
+});
+
+describe("an ordinary refresh on a server that takes tokens of an old one", () => {
+  it("is one call of the family's object, and nothing of what the old ones need", async () => {
+    const { calls, bindings } = countingBindings();
+    const server = leagueServer("password", {
+      ...bindings,
+      LEAGUE_LEDGER: undefined,
+      LEAGUE_FORGERIES: undefined,
+    });
+    const client = await server.makeClient();
+    const { refresh_token } = await server.login(client);
+    const next = await server.expectRefresh(client, refresh_token);
+    const before = { ...calls };
+    const derivations = countDerivations();
+    await server.expectRefresh(client, next.refresh_token);
+    expect(calls).toEqual({ ...before, family: before.family + 1 });
+    expect(derivations()).toBe(0);
+  });
+});
+
+describe("the log", () => {
+  it("has a line of its own for each exchange of an old token, and nothing secret", async () => {
+    const server = leagueServer("defuse");
+    const refresh_token_id = "4ff37b1ecb7c";
+    const token = await oldToken({ refresh_token_id });
+    const lines = listenToLog();
+    const response = await server.refresh(demo, token);
+    const { refresh_token } = await response.clone().json<{
+      refresh_token: string;
+    }>();
+    await server.expectRefresh(demo, refresh_token);
+    await server.refresh(demo, token);
+    const log = parsedLog(lines);
+    expect(log.filter(({ event }) => event !== "request")).toEqual([
+      {
+        event: "league_token.exchanged",
+        refresh_token_id,
+        client_id: "demo",
+        request_id: response.headers.get("X-Request-Id"),
+      },
+    ]);
+    expect(log.at(-1)).toMatchObject({ reason: "refresh_token_reused" });
+    for (const secret of [token, refresh_token, demo.client_secret])
+      expect(lines.join()).not.toContain(secret);
+  });
+
+  it("says why a token of the old server was refused", async () => {
+    const server = leagueServer("defuse");
+    const refresh_token_id = "c58d8ba2e3a0";
+    await server.expectAdmin("POST", "/league/revoked-tokens", {
+      tokens: [{ refresh_token_id }],
+    });
+    const user_id = crypto.randomUUID();
+    await server.expectAdmin("DELETE", `/subjects/${user_id}/grants`);
+    const expired = { expire_time: 1_795_379_283 };
+    const reasons = {
+      refresh_token_malformed: "def50200",
+      refresh_token_forged: newForgery(),
+      refresh_token_expired: await oldToken(expired),
+      refresh_token_of_another_client: await oldToken({ client_id: "other" }),
+      league_token_unreadable: await oldToken({ scopes: null }),
+      league_token_revoked: await oldToken({ refresh_token_id }),
+      league_token_logged_out: await oldToken({ user_id }),
+    };
+    for (const [reason, token] of Object.entries(reasons)) {
+      const lines = listenToLog();
+      await server.refresh(demo, token);
+      expect(parsedLog(lines)).toMatchObject([{ event: "request", reason }]);
+      vi.restoreAllMocks();
+    }
+    expect(env.LEAGUE_FORGERIES).toBeDefined();
+  });
+});

@@ -1,0 +1,195 @@
+import { runDurableObjectAlarm } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import type { TokenFamily } from "../../src/index.ts";
+import { familiesWith, fault } from "../support/faults.ts";
+import {
+  kept,
+  leagueServer,
+  newTokenId,
+  oldToken,
+  takeOver,
+} from "../support/league.ts";
+import { listenToLog, parsedLog } from "../support/log.ts";
+import { refusal, type TestClient } from "../support/server.ts";
+import { loginsOf } from "../support/subjects.ts";
+
+/** A fault of ours uses no token of the old server up, whichever call it meets. */
+
+const server = leagueServer("defuse");
+/** Later than any clock that runs these tests: what is set for then does not happen by itself. */
+const T0 = 4_000_000_000;
+const unavailable = [503, "temporarily_unavailable"];
+let demo: TestClient;
+let patient: TestClient;
+
+beforeAll(async () => {
+  demo = await takeOver(server, "demo");
+  patient = await takeOver(server, "patient", {
+    refresh_token_retry_window: "PT1M",
+  });
+});
+
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+});
+
+/** A namespace some of whose methods fail: `when` says which call. */
+function failing(namespace: object, when: (method: string) => boolean) {
+  return new Proxy(namespace, {
+    get(target, name) {
+      const method: unknown = Reflect.get(target, name);
+      if (typeof method !== "function") return method;
+      if (name !== "get") return method.bind(target);
+      return (id: unknown) => {
+        const stub = method.call(target, id) as object;
+        return new Proxy(stub, {
+          get(real, called) {
+            if (when(String(called)))
+              return () => fault("gone", { overloaded: true });
+            const own: unknown = Reflect.get(real, called);
+            if (typeof own !== "function") return own;
+            // Not `own.apply`: that would be a method of the object's.
+            return (...args: unknown[]): unknown =>
+              Reflect.apply(own, real, args);
+          },
+        });
+      };
+    },
+  });
+}
+
+/** Lets an object's alarm go off at a time. */
+async function alarmAt(
+  object: DurableObjectStub<TokenFamily>,
+  milliseconds: number,
+): Promise<void> {
+  vi.useFakeTimers({ toFake: ["Date"], now: milliseconds });
+  expect(await runDurableObjectAlarm(object)).toBe(true);
+}
+
+const places = [
+  ["the ledger is asked", "LEAGUE_LEDGER", "stateOf"],
+  ["the index is asked", "SUBJECT_INDEX", "isLoggedOut"],
+  ["the family is made", "TOKEN_FAMILY", "adopt"],
+  ["the index is told", "SUBJECT_INDEX", "add"],
+  ["the ledger is told", "LEAGUE_LEDGER", "noteExchange"],
+] as const;
+
+describe("a fault of the storage", () => {
+  it.each(places)("uses no token up when %s", async (_, binding, method) => {
+    const user_id = crypto.randomUUID();
+    const token = await oldToken({ user_id });
+    const broken = leagueServer("defuse", {
+      [binding]: failing(env[binding], (called) => called === method),
+    });
+    for (let times = 0; times < 2; times++) {
+      const response = await broken.refresh(demo, token);
+      expect(response.headers.get("Retry-After")).toMatch(/^[1-3]$/);
+      expect(await refusal(response)).toEqual(unavailable);
+    }
+    const { refresh_token } = await server.expectRefresh(demo, token);
+    await server.expectRefresh(demo, refresh_token);
+    expect(await loginsOf(user_id)).toHaveLength(1);
+  });
+
+  it("leaves a family that was taken back no longer than the token lives, and the token once", async () => {
+    const refresh_token_id = newTokenId();
+    const token = await oldToken({ refresh_token_id });
+    const broken = leagueServer("defuse", {
+      SUBJECT_INDEX: failing(env.SUBJECT_INDEX, (called) => called === "add"),
+    });
+    await broken.refresh(demo, token);
+    const family = env.TOKEN_FAMILY.getByName(refresh_token_id);
+    expect(await kept(family)).toEqual({
+      rows: 1,
+      alarm: (2_111_002_082 + 60) * 1000,
+    });
+    const { refresh_token } = await server.expectRefresh(demo, token);
+    await server.refresh(demo, token);
+    const next = await server.refresh(demo, refresh_token);
+    expect(await refusal(next)).toEqual([400, "invalid_grant"]);
+  });
+
+  it("is not noticed where a second try helps: one login, one line in the log", async () => {
+    const user_id = crypto.randomUUID();
+    const token = await oldToken({ user_id });
+    let tries = 0;
+    const losesOne = familiesWith((_, real) => ({
+      async adopt(...args: Parameters<TokenFamily["adopt"]>) {
+        const result = await real().adopt(...args);
+        if (tries++ === 0) fault("the answer was lost", { retryable: true });
+        return result;
+      },
+    }));
+    const losing = leagueServer("defuse", { TOKEN_FAMILY: losesOne });
+    const lines = listenToLog();
+    const { refresh_token } = await losing.expectRefresh(demo, token);
+    const events = parsedLog(lines).map(({ event }) => event);
+    expect(events).toEqual(["league_token.exchanged", "request"]);
+    expect(tries).toBe(2);
+    await server.expectRefresh(demo, refresh_token);
+    expect(await loginsOf(user_id)).toHaveLength(1);
+  });
+
+  it("takes nothing back from a retry that got its answer meanwhile", async () => {
+    const user_id = crypto.randomUUID();
+    const token = await oldToken({ client_id: "patient", user_id });
+    let successor = "";
+    const slow = leagueServer("defuse", {
+      SUBJECT_INDEX: failing(env.SUBJECT_INDEX, (called) => called === "add"),
+      // Between the family that the first has made and its fault, the retry gets through.
+      TOKEN_FAMILY: familiesWith((_, real) => ({
+        async adopt(...args: Parameters<TokenFamily["adopt"]>) {
+          const result = await real().adopt(...args);
+          const retry = await server.expectRefresh(patient, token);
+          successor = retry.refresh_token;
+          return result;
+        },
+        abandon: (attempt: string) => real().abandon(attempt),
+      })),
+    });
+    expect(await refusal(await slow.refresh(patient, token))).toEqual(
+      unavailable,
+    );
+    expect(successor).not.toBe("");
+    await server.expectRefresh(patient, successor);
+    expect(await loginsOf(user_id)).toHaveLength(1);
+  });
+});
+
+describe("what is left of a login that began with a token of the old server", () => {
+  it("stays until the token has expired, so that there is no second beginning", async () => {
+    const refresh_token_id = newTokenId();
+    const expire_time = T0 + 7 * 86_400;
+    const token = await oldToken({ refresh_token_id, expire_time });
+    vi.useFakeTimers({ toFake: ["Date"], now: T0 * 1000 });
+    const { refresh_token } = await server.expectRefresh(demo, token);
+    await server.about("/revoke", demo, refresh_token);
+    const family = env.TOKEN_FAMILY.getByName(refresh_token_id);
+    await alarmAt(family, T0 * 1000);
+    expect(await kept(family)).toEqual({
+      rows: 1,
+      alarm: (expire_time + 60) * 1000,
+    });
+    expect(await refusal(await server.refresh(demo, token))).toEqual([
+      400,
+      "invalid_grant",
+    ]);
+    await alarmAt(family, (expire_time + 60) * 1000);
+    expect(await kept(family)).toEqual({ rows: 0, alarm: null });
+  });
+
+  it("is nothing once the login has outlived the token", async () => {
+    const refresh_token_id = newTokenId();
+    const expire_time = T0 + 60;
+    const token = await oldToken({ refresh_token_id, expire_time });
+    vi.useFakeTimers({ toFake: ["Date"], now: T0 * 1000 });
+    await server.expectRefresh(demo, token);
+    const family = env.TOKEN_FAMILY.getByName(refresh_token_id);
+    // The month of the successor is over.
+    await alarmAt(family, (T0 + 32 * 86_400) * 1000);
+    expect(await kept(family)).toEqual({ rows: 0, alarm: null });
+  });
+});

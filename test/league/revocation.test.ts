@@ -1,0 +1,480 @@
+import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import type { TokenFamily } from "../../src/index.ts";
+import { fieldErrors } from "../support/admin.ts";
+import { familiesWith } from "../support/faults.ts";
+import {
+  kept,
+  keys,
+  leagueServer,
+  newTokenId,
+  objectsThatKeep,
+  oldToken,
+  takeOver,
+} from "../support/league.ts";
+import {
+  type ErrorBody,
+  refusal,
+  server as ordinary,
+  type TestClient,
+} from "../support/server.ts";
+import { loginsOf, logOut } from "../support/subjects.ts";
+
+/** What was revoked stays dead, by whichever door it was revoked, and whenever. */
+
+const server = leagueServer("defuse");
+const invalidGrant = [400, "invalid_grant"];
+const YEAR = 365 * 86_400;
+let demo: TestClient;
+
+beforeAll(async () => {
+  demo = await takeOver(server, "demo");
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+interface Revoked {
+  in_force: number;
+  expired: number;
+  ended: number;
+}
+
+function revoke(
+  tokens: { refresh_token_id: string; expires_at?: number }[],
+  more: object = {},
+): Promise<Revoked> {
+  const body = { tokens, ...more };
+  return server.expectAdmin("POST", "/league/revoked-tokens", body);
+}
+
+function counts(): Promise<{
+  accepts_tokens: boolean;
+  exchanged: number;
+  revoked: number;
+}> {
+  return server.expectAdmin("GET", "/league");
+}
+
+function now(): number {
+  return Math.floor(Date.now() / 1000);
+}
+
+async function expectRefused(token: string, words: string): Promise<void> {
+  const response = await server.refresh(demo, token);
+  expect(response.status).toBe(400);
+  expect(await response.json<ErrorBody>()).toMatchObject({
+    error: "invalid_grant",
+    error_description: expect.stringContaining(words) as string,
+  });
+}
+
+/** A ledger's object that has a token; there are few, so that it is looked for. */
+async function ledgersThatKeep(): Promise<DurableObjectId[]> {
+  const { ledgers } = await objectsThatKeep();
+  const ids = (ledgers ?? []).map((id) => env.LEAGUE_LEDGER.idFromString(id));
+  const full = await Promise.all(
+    ids.map((id) =>
+      runInDurableObject(
+        env.LEAGUE_LEDGER.get(id),
+        async (_, { storage }) =>
+          [...storage.sql.exec("SELECT name FROM sqlite_master")].length > 0 ||
+          (await storage.getAlarm()) !== null,
+      ),
+    ),
+  );
+  return ids.filter((_, position) => full[position]);
+}
+
+describe("a token that the old server had revoked", () => {
+  it("is refused, and makes no family", async () => {
+    const refresh_token_id = newTokenId();
+    const token = await oldToken({ refresh_token_id });
+    expect(await revoke([{ refresh_token_id }])).toEqual({
+      in_force: 1,
+      expired: 0,
+      ended: 0,
+    });
+    await expectRefused(token, "revoked");
+    await expectRefused(token, "revoked");
+    const family = env.TOKEN_FAMILY.getByName(refresh_token_id);
+    expect(await kept(family)).toEqual({ rows: 0, alarm: null });
+  });
+
+  it("does not touch its neighbours", async () => {
+    const [dead, alive] = [newTokenId(), newTokenId()];
+    await revoke([{ refresh_token_id: dead }]);
+    const token = await oldToken({ refresh_token_id: alive });
+    await server.expectRefresh(demo, token);
+  });
+
+  it("may be told of before the key of the old server is set", async () => {
+    const refresh_token_id = newTokenId();
+    const tokens = [{ refresh_token_id }];
+    const answer = await ordinary.expectAdmin(
+      "POST",
+      "/league/revoked-tokens",
+      { tokens },
+    );
+    expect(answer).toMatchObject({ in_force: 1 });
+    expect(await ordinary.expectAdmin("GET", "/league")).toMatchObject({
+      accepts_tokens: false,
+    });
+    await expectRefused(await oldToken({ refresh_token_id }), "revoked");
+  });
+
+  it("may be told of again: it is counted once, and one that has expired not at all", async () => {
+    const tokens = Array.from({ length: 40 }, () => ({
+      refresh_token_id: newTokenId(),
+      expires_at: now() + YEAR,
+    }));
+    const over = { refresh_token_id: newTokenId(), expires_at: now() - 1 };
+    const before = await counts();
+    for (let times = 0; times < 3; times++) {
+      expect(await revoke([...tokens, over])).toEqual({
+        in_force: 40,
+        expired: 1,
+        ended: 0,
+      });
+    }
+    expect(await counts()).toEqual({
+      ...before,
+      revoked: before.revoked + 40,
+    });
+  });
+
+  it("ends the login that it has become here, when it is told of late", async () => {
+    const refresh_token_id = newTokenId();
+    const user_id = crypto.randomUUID();
+    const token = await oldToken({ refresh_token_id, user_id });
+    const { refresh_token } = await server.expectRefresh(demo, token);
+    const sibling = await server.login(demo, { subject: user_id });
+    expect(await revoke([{ refresh_token_id }])).toEqual({
+      in_force: 1,
+      expired: 0,
+      ended: 1,
+    });
+    expect(await refusal(await server.refresh(demo, refresh_token))).toEqual(
+      invalidGrant,
+    );
+    await expectRefused(token, "revoked");
+    expect(await loginsOf(user_id)).toHaveLength(1);
+    await server.expectRefresh(demo, sibling.refresh_token);
+    // Again: it has ended.
+    expect(await revoke([{ refresh_token_id }])).toMatchObject({
+      in_force: 1,
+      ended: 0,
+    });
+  });
+
+  it("makes no login where it is revoked in the same moment", async () => {
+    const rounds = Array.from({ length: 20 }, async () => {
+      const refresh_token_id = newTokenId();
+      const token = await oldToken({ refresh_token_id });
+      const [response] = await Promise.all([
+        server.refresh(demo, token),
+        revoke([{ refresh_token_id }]),
+      ]);
+      if (response.status !== 200) return;
+      const { refresh_token } = await response.json<{
+        refresh_token: string;
+      }>();
+      expect(await refusal(await server.refresh(demo, refresh_token))).toEqual(
+        invalidGrant,
+      );
+    });
+    await Promise.all(rounds);
+    expect(rounds).toHaveLength(20);
+  });
+});
+
+describe("a token that is revoked, or its user logged out, after it was asked for that", () => {
+  it.each(["before", "after"])(
+    "is no good, just %s its family is made",
+    async (when) => {
+      for (const kind of ["revoked", "logged out"]) {
+        const refresh_token_id = newTokenId();
+        const user_id = crypto.randomUUID();
+        const token = await oldToken({ refresh_token_id, user_id });
+        const meanwhile = () =>
+          kind === "revoked" ? revoke([{ refresh_token_id }]) : logOut(user_id);
+        const slow = leagueServer("defuse", {
+          TOKEN_FAMILY: familiesWith((_, real) => ({
+            async adopt(...args: Parameters<TokenFamily["adopt"]>) {
+              if (when === "before") await meanwhile();
+              const result = await real().adopt(...args);
+              if (when === "after") await meanwhile();
+              return result;
+            },
+            revoke: () => real().revoke(),
+          })),
+        });
+        const response = await slow.refresh(demo, token);
+        expect(await response.json<ErrorBody>()).toMatchObject({
+          error: "invalid_grant",
+          error_description: expect.stringContaining(kind) as string,
+        });
+        expect(await loginsOf(user_id)).toEqual([]);
+        expect(await refusal(await server.refresh(demo, token))).toEqual(
+          invalidGrant,
+        );
+      }
+    },
+  );
+});
+
+describe("what is known of the old server's tokens", () => {
+  it("says how many were exchanged, each once", async () => {
+    const before = await counts();
+    const token = await oldToken({});
+    const { refresh_token } = await server.expectRefresh(demo, token);
+    await server.expectRefresh(demo, refresh_token);
+    await server.refresh(demo, token);
+    expect(await counts()).toEqual({
+      accepts_tokens: true,
+      exchanged: before.exchanged + 1,
+      revoked: before.revoked,
+    });
+  });
+
+  it("ends when the tokens would have, and leaves nothing", async () => {
+    for (const id of await ledgersThatKeep()) {
+      vi.useFakeTimers({ toFake: ["Date"], now: 3_000_000_000_000 });
+      await runDurableObjectAlarm(env.LEAGUE_LEDGER.get(id));
+    }
+    vi.useRealTimers();
+    const soon = now() + 3600;
+    const refresh_token_id = newTokenId();
+    await revoke([
+      { refresh_token_id, expires_at: soon },
+      { refresh_token_id: newTokenId(), expires_at: soon },
+    ]);
+    const token = await oldToken({ refresh_token_id, expire_time: soon });
+    await expectRefused(token, "revoked");
+
+    vi.useFakeTimers({ toFake: ["Date"], now: (soon + 1) * 1000 });
+    expect(await counts()).toMatchObject({ revoked: 0 });
+    await expectRefused(token, "expired");
+    // Clocks differ: it stays for a minute more.
+    vi.setSystemTime((soon + 30) * 1000);
+    const full = await ledgersThatKeep();
+    for (const id of full)
+      await runDurableObjectAlarm(env.LEAGUE_LEDGER.get(id));
+    expect(full).not.toEqual([]);
+    expect(await ledgersThatKeep()).toEqual(full);
+    vi.setSystemTime((soon + 61) * 1000);
+    for (const id of await ledgersThatKeep())
+      expect(await runDurableObjectAlarm(env.LEAGUE_LEDGER.get(id))).toBe(true);
+    expect(await ledgersThatKeep()).toEqual([]);
+  });
+
+  it("keeps what has not expired when it sweeps, and sweeps again", async () => {
+    const refresh_token_id = newTokenId();
+    await revoke([{ refresh_token_id, expires_at: now() + YEAR }]);
+    const ids = await ledgersThatKeep();
+    for (const id of ids)
+      expect(await runDurableObjectAlarm(env.LEAGUE_LEDGER.get(id))).toBe(true);
+    expect(await ledgersThatKeep()).toEqual(ids);
+    await expectRefused(await oldToken({ refresh_token_id }), "revoked");
+  });
+
+  it("is kept for the longest life of a token where nobody says when it ends", async () => {
+    vi.useFakeTimers({ toFake: ["Date"] });
+    const [month, year] = [newTokenId(), newTokenId()];
+    await revoke([{ refresh_token_id: month }], { refresh_token_ttl: "P1M" });
+    await revoke([{ refresh_token_id: year }]);
+    vi.setSystemTime(Date.now() + 40 * 86_400_000);
+    const client = await takeOver(server, "later");
+    const own = { client_id: "later" };
+    const free = await oldToken({ ...own, refresh_token_id: month });
+    await server.expectRefresh(client, free);
+    const dead = await oldToken({ ...own, refresh_token_id: year });
+    expect(await refusal(await server.refresh(client, dead))).toEqual(
+      invalidGrant,
+    );
+  });
+
+  it.each([
+    ["no tokens", { tokens: [] }, "tokens"],
+    [
+      "more tokens than a hundred",
+      {
+        tokens: Array.from({ length: 101 }, () => ({ refresh_token_id: "a" })),
+      },
+      "tokens",
+    ],
+    [
+      "an id with spaces",
+      { tokens: [{ refresh_token_id: "a b" }] },
+      "tokens.0.refresh_token_id",
+    ],
+    [
+      "a time in words",
+      { tokens: [{ refresh_token_id: "a", expires_at: "2027-01-01" }] },
+      "tokens.0.expires_at",
+    ],
+    [
+      "a life that is none",
+      { tokens: [{ refresh_token_id: "a" }], refresh_token_ttl: "1 year" },
+      "refresh_token_ttl",
+    ],
+  ])("is not told by a request with %s", async (_, body, field) => {
+    const response = await server.admin("POST", "/league/revoked-tokens", body);
+    expect(Object.keys(await fieldErrors(response))).toEqual([field]);
+  });
+});
+
+describe("a client that logs out with a token of the old server", () => {
+  it("can't use it any more, exchanged or not", async () => {
+    const unused = await oldToken({});
+    expect((await server.about("/revoke", demo, unused)).status).toBe(200);
+    await expectRefused(unused, "revoked");
+
+    const used = await oldToken({});
+    const { refresh_token } = await server.expectRefresh(demo, used);
+    expect((await server.about("/revoke", demo, used)).status).toBe(200);
+    expect(await refusal(await server.refresh(demo, refresh_token))).toEqual(
+      invalidGrant,
+    );
+    // Again, and the successor.
+    expect((await server.about("/revoke", demo, used)).status).toBe(200);
+    expect((await server.about("/revoke", demo, refresh_token)).status).toBe(
+      200,
+    );
+  });
+
+  it("ends the login that it has become, also when it has expired since", async () => {
+    const expire_time = now() + 60;
+    const token = await oldToken({ expire_time });
+    const { refresh_token } = await server.expectRefresh(demo, token);
+    vi.useFakeTimers({ toFake: ["Date"], now: (expire_time + 1) * 1000 });
+    expect((await server.about("/revoke", demo, token)).status).toBe(200);
+    expect(await refusal(await server.refresh(demo, refresh_token))).toEqual(
+      invalidGrant,
+    );
+  });
+
+  it("has to be its own: another one's is refused and stays good", async () => {
+    const other = await takeOver(server, "other");
+    const token = await oldToken({});
+    expect(await refusal(await server.about("/revoke", other, token))).toEqual(
+      invalidGrant,
+    );
+    await server.expectRefresh(demo, token);
+  });
+
+  it("hears nothing of a token that is none, and nothing is written", async () => {
+    const token = await oldToken({});
+    const forged = token.slice(0, -2) + (token.endsWith("00") ? "01" : "00");
+    const before = await objectsThatKeep();
+    for (const none of [forged, "def50200", token.toUpperCase()])
+      expect((await server.about("/revoke", demo, none)).status).toBe(200);
+    // Nor of a good one while the key of the old server is not set.
+    expect((await ordinary.about("/revoke", demo, token)).status).toBe(200);
+    expect(await objectsThatKeep()).toEqual(before);
+    await server.expectRefresh(demo, token);
+  });
+});
+
+describe("introspection of a token of the old server", () => {
+  async function isActive(client: TestClient, token: string) {
+    const response = await server.about("/introspect", client, token);
+    expect(response.status).toBe(200);
+    return response.json<{ active: boolean }>();
+  }
+
+  it("says that it is good until it is exchanged, to its client", async () => {
+    const user_id = crypto.randomUUID();
+    const token = await oldToken({ user_id });
+    expect(await isActive(demo, token)).toEqual({
+      active: true,
+      client_id: "demo",
+      sub: user_id,
+      scope: "read write",
+      exp: 2_111_002_082,
+    });
+    const other = await takeOver(server, "curious");
+    expect(await isActive(other, token)).toEqual({ active: false });
+    await server.expectRefresh(demo, token);
+    expect(await isActive(demo, token)).toEqual({ active: false });
+  });
+
+  it("says that it is not where it was revoked, logged out, expired or forged", async () => {
+    const revoked = await oldToken({});
+    await server.about("/revoke", demo, revoked);
+    const user_id = crypto.randomUUID();
+    const loggedOut = await oldToken({ user_id });
+    await logOut(user_id);
+    const expired = await oldToken({ expire_time: now() - 1 });
+    const forged = `${await oldToken({})}00`;
+    for (const token of [revoked, loggedOut, expired, forged])
+      expect(await isActive(demo, token)).toEqual({ active: false });
+  });
+});
+
+describe("a user who is logged out everywhere", () => {
+  it("is so on devices too that hold a token of the old server", async () => {
+    const user_id = crypto.randomUUID();
+    const [first, second] = [
+      await oldToken({ user_id }),
+      await oldToken({ user_id }),
+    ];
+    await server.expectRefresh(demo, first);
+    expect(await logOut(user_id)).toEqual({ revoked: 1 });
+    await expectRefused(second, "logged out");
+    expect(await loginsOf(user_id)).toEqual([]);
+    // And may sign in again.
+    const { refresh_token } = await server.login(demo, { subject: user_id });
+    await server.expectRefresh(demo, refresh_token);
+    await expectRefused(second, "logged out");
+  });
+
+  it("is so also where the token is exchanged in the same moment", async () => {
+    const rounds = Array.from({ length: 20 }, async () => {
+      const user_id = crypto.randomUUID();
+      const token = await oldToken({ user_id });
+      const [response] = await Promise.all([
+        server.refresh(demo, token),
+        logOut(user_id),
+      ]);
+      if (response.status === 200) {
+        const { refresh_token } = await response.json<{
+          refresh_token: string;
+        }>();
+        const next = await server.refresh(demo, refresh_token);
+        expect(await refusal(next)).toEqual(invalidGrant);
+      }
+      expect(await loginsOf(user_id)).toEqual([]);
+    });
+    await Promise.all(rounds);
+    expect(rounds).toHaveLength(20);
+  });
+
+  it("stays so for as long as tokens of the old server are taken, and then leaves nothing", async () => {
+    const user_id = crypto.randomUUID();
+    await logOut(user_id);
+    const index = env.SUBJECT_INDEX.getByName(user_id);
+    const setKey = (key: string) =>
+      runInDurableObject(index, (object) => {
+        const own = { ...env, LEAGUE_ENCRYPTION_KEY: key };
+        Object.assign(object, { env: own });
+      });
+    await setKey(keys.defuse.value);
+    for (const months of [1, 2, 30]) {
+      vi.useFakeTimers({
+        toFake: ["Date"],
+        now: Date.now() + months * 31 * 86_400_000,
+      });
+      expect(await runDurableObjectAlarm(index)).toBe(true);
+      vi.useRealTimers();
+    }
+    await expectRefused(await oldToken({ user_id }), "logged out");
+
+    await setKey("");
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + YEAR * 10_000 });
+    expect(await runDurableObjectAlarm(index)).toBe(true);
+    expect(await kept(index)).toEqual({ rows: 0, alarm: null });
+  });
+});
