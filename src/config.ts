@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { accessTokenFormats } from "./oauth/access-token-format.ts";
 import { durationProblem, lifetimeProblem } from "./oauth/duration.ts";
 import { OAuthError } from "./oauth/errors.ts";
 import { type Lifetimes, windowOutlives } from "./oauth/lifetimes.ts";
@@ -45,6 +46,13 @@ function ruled(problem: (value: string) => string | undefined) {
 const variables = z.object({
   ISSUER: setting(ruled(issuerProblem)),
   AUDIENCE: setting(text.optional()),
+  ACCESS_TOKEN_FORMAT: setting(
+    z
+      .enum(accessTokenFormats, {
+        error: `has to be ${accessTokenFormats.join(" or ")}`,
+      })
+      .default("rfc9068"),
+  ),
   ACCESS_TOKEN_TTL: setting(ruled(lifetimeProblem)),
   REFRESH_TOKEN_TTL: setting(ruled(lifetimeProblem)),
   REFRESH_TOKEN_MAX_AGE: setting(ruled(lifetimeProblem)),
@@ -102,6 +110,7 @@ export async function loadConfiguration(env: object): Promise<Configuration> {
     settings: {
       issuer: data.ISSUER,
       audience: data.AUDIENCE ?? data.ISSUER,
+      access_token_format: data.ACCESS_TOKEN_FORMAT,
       ...lifetimes,
       login_url: data.LOGIN_URL,
       cors_origins: data.CORS_ORIGINS,

@@ -38,6 +38,13 @@ const malformed: [string, Record<string, unknown>, RegExp][] = [
   ["ISSUER", { ISSUER: "https://auth.example.com?x" }, /origin/],
   ["ISSUER", { ISSUER: "http://auth.example.com" }, /https/],
   ["ISSUER", { ISSUER: "http://localhost.example.com" }, /https/],
+  [
+    "ACCESS_TOKEN_FORMAT",
+    { ACCESS_TOKEN_FORMAT: "jwt" },
+    /^has to be rfc9068 or league$/,
+  ],
+  ["ACCESS_TOKEN_FORMAT", { ACCESS_TOKEN_FORMAT: "League" }, /rfc9068/],
+  ["ACCESS_TOKEN_FORMAT", { ACCESS_TOKEN_FORMAT: 7 }, /rfc9068/],
   ["ACCESS_TOKEN_TTL", { ACCESS_TOKEN_TTL: "3600" }, /ISO 8601/],
   ["ACCESS_TOKEN_TTL", { ACCESS_TOKEN_TTL: "PT0S" }, /longer/],
   ["ACCESS_TOKEN_TTL", { ACCESS_TOKEN_TTL: "" }, /not set/],
@@ -233,6 +240,10 @@ describe("a configuration that is good", () => {
     { ACCESS_TOKEN_TTL: "P1Y2M3W4DT5H6M7S" },
     { ADMIN_TOKEN: undefined },
     { AUDIENCE: "https://api.example.com" },
+    { ACCESS_TOKEN_FORMAT: "" },
+    { ACCESS_TOKEN_FORMAT: undefined },
+    { ACCESS_TOKEN_FORMAT: "rfc9068" },
+    { ACCESS_TOKEN_FORMAT: "league" },
   ])("with %j is 200 at /health", async (overrides) => {
     const health = await serverWith(overrides).http("/health");
     expect([health.status, await health.json()]).toEqual([

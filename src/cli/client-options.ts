@@ -20,6 +20,7 @@ export interface ClientOptions {
   refreshTokenTtl?: string;
   refreshTokenMaxAge?: string;
   refreshTokenRetryWindow?: string;
+  accessTokenFormat?: string;
 }
 
 /** Adds the options that describe a client; what they may hold is for the server to say. */
@@ -58,7 +59,11 @@ export function describeClient(command: Command): Command {
     .option("--access-token-ttl <duration>", "such as PT10M")
     .option("--refresh-token-ttl <duration>", "such as P14D")
     .option("--refresh-token-max-age <duration>", "such as P6M")
-    .option("--refresh-token-retry-window <duration>", "such as PT30S");
+    .option("--refresh-token-retry-window <duration>", "such as PT30S")
+    .option(
+      "--access-token-format <format>",
+      "rfc9068, or league for resource servers that read its claims",
+    );
 }
 
 /** The fields of the API that the options stand for; an option left out is a field left out. */
@@ -75,6 +80,7 @@ export function clientFields(options: ClientOptions): Record<string, unknown> {
     refresh_token_ttl: options.refreshTokenTtl,
     refresh_token_max_age: options.refreshTokenMaxAge,
     refresh_token_retry_window: options.refreshTokenRetryWindow,
+    access_token_format: options.accessTokenFormat,
   };
   return Object.fromEntries(
     Object.entries(named).filter(([, value]) => value !== undefined),

@@ -23,6 +23,9 @@ export interface AccessTokenClaims {
    * the client itself, which belongs to none.
    */
   family_id?: Uint8Array;
+  /** The scopes once more, as league's resource servers read them. */
+  scopes?: string[];
+  nbf?: Seconds;
 }
 
 /** In `jti`, in the place of a family. */

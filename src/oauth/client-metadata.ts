@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { accessTokenFormats } from "./access-token-format.ts";
 import { durationProblem, lifetimeProblem } from "./duration.ts";
 import { parseScope, scopeToken } from "./scope.ts";
 
@@ -128,6 +129,10 @@ export const clientMetadata = {
   refresh_token_retry_window: duration.meta({
     description: "Overrides REFRESH_TOKEN_RETRY_WINDOW.",
     example: "PT30S",
+  }),
+  access_token_format: z.enum(accessTokenFormats).meta({
+    description:
+      "Overrides ACCESS_TOKEN_FORMAT. league: for resource servers that were written for league/oauth2-server or Laravel Passport.",
   }),
 };
 

@@ -1,3 +1,4 @@
+import type { AccessTokenFormat } from "./access-token-format.ts";
 import type { SigningKey, VerificationKeys } from "./access-token.ts";
 import type {
   LeagueTokenReader,
@@ -16,6 +17,8 @@ export interface Settings extends Lifetimes {
   issuer: string;
   /** `aud` of access tokens that are for no particular resource. */
   audience: string;
+  /** Of clients whose record names none. */
+  access_token_format: AccessTokenFormat;
   /** The origins that browsers may call from; undefined is any. */
   cors_origins: string[] | undefined;
   /** Where people sign in; undefined: there is no authorization endpoint. */

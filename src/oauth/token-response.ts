@@ -1,4 +1,5 @@
-import { signAccessToken } from "./access-token.ts";
+import { leagueClaims } from "./access-token-format.ts";
+import { type AccessTokenClaims, signAccessToken } from "./access-token.ts";
 import type { Seconds } from "./duration.ts";
 import type { Client } from "./entities.ts";
 import { accessTokenExpiry, lifetimesOf } from "./lifetimes.ts";
@@ -47,7 +48,7 @@ export async function tokenResponse(
     now,
     newest?.refreshToken.expires_at,
   );
-  const access_token = await signAccessToken(signingKey, {
+  const claims: AccessTokenClaims = {
     iss: settings.issuer,
     sub: subject,
     aud: resource.length > 0 ? resource : [settings.audience],
@@ -56,7 +57,14 @@ export async function tokenResponse(
     iat: now,
     exp,
     ...(newest && { family_id: newest.refreshToken.family_id }),
-  });
+  };
+  const format = client.access_token_format ?? settings.access_token_format;
+  const access_token = await signAccessToken(
+    signingKey,
+    format === "league"
+      ? { ...claims, ...leagueClaims(claims, resource) }
+      : claims,
+  );
   const mayRefresh = client.grant_types.includes("refresh_token");
   return {
     token_type: "Bearer",

@@ -58,6 +58,7 @@ describe("baton clients create", () => {
       ["--access-token-ttl", "PT10M", "--refresh-token-ttl", "P14D"],
       ["--refresh-token-max-age", "P6M"],
       ["--refresh-token-retry-window", "PT30S"],
+      ["--access-token-format", "league"],
     );
     expect(created).toEqual({
       client_id: id,
@@ -76,6 +77,7 @@ describe("baton clients create", () => {
       refresh_token_ttl: "P14D",
       refresh_token_max_age: "P6M",
       refresh_token_retry_window: "PT30S",
+      access_token_format: "league",
       credentials: [{ created_at: expect.any(Number) }],
       client_secret: expect.stringMatching(/^baton_cs_/),
       client_secret_expires_at: 0,

@@ -1,4 +1,8 @@
-import { generateKeyPairSync, type KeyObject } from "node:crypto";
+import {
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+} from "node:crypto";
 
 /**
  * Private keys of every kind, for the tests: made by Node, because WebCrypto writes neither PKCS#1
@@ -84,6 +88,10 @@ export const testKeys = {
       }).toString(),
     ],
   ] as [string, string][],
+  /** The public half of the keys for RS256: what is deployed beside a resource server. */
+  publicRsaPem: createPublicKey(keys.RS256)
+    .export({ format: "pem", type: "spki" })
+    .toString(),
   publicPem: generateKeyPairSync("ec", { namedCurve: "P-256" })
     .publicKey.export({ format: "pem", type: "spki" })
     .toString(),

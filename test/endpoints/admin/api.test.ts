@@ -127,6 +127,7 @@ describe("/admin/openapi.json", () => {
       refresh_token_ttl: "P1M",
       refresh_token_max_age: "P1Y",
       refresh_token_retry_window: "PT30S",
+      access_token_format: "league",
     };
     expect(Object.keys(schema?.properties ?? {}).toSorted()).toEqual(
       Object.keys(examples).toSorted(),

@@ -119,6 +119,8 @@ describe("POST /admin/clients", () => {
     ["refresh_token_ttl", { refresh_token_ttl: "P30D12H" }],
     ["refresh_token_max_age", { refresh_token_max_age: "P1000Y" }],
     ["refresh_token_retry_window", { refresh_token_retry_window: "soon" }],
+    ["access_token_format", { access_token_format: "jwt" }],
+    ["access_token_format", { access_token_format: "" }],
     ["client_secret", { client_secret: "mine" }],
     ["nonsense", { nonsense: 1 }],
     ["__proto__", JSON.parse('{"__proto__": 1}') as object],
