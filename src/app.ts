@@ -59,8 +59,8 @@ export function createApp(
   });
 
   for (const { path, method, cors: open, isOn } of endpoints) {
-    if (open) app.use(path, openToOrigins(connect, method));
     if (isOn) app.use(path, absentUnless(isOn));
+    if (open) app.use(path, openToOrigins(connect, method));
   }
   app.use(
     bodyLimit({

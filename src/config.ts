@@ -58,6 +58,9 @@ const variables = z.object({
   REFRESH_TOKEN_MAX_AGE: setting(ruled(lifetimeProblem)),
   REFRESH_TOKEN_RETRY_WINDOW: setting(ruled(durationProblem)),
   LOGIN_URL: setting(ruled(loginUrlProblem).optional()),
+  PASSPORT_TOKEN_ENDPOINT: setting(
+    z.literal("on", { error: "has to be on, or empty" }).optional(),
+  ),
   CORS_ORIGINS: setting(ruled(originsProblem).transform(splitList).optional()),
   PRIVATE_KEY: setting(text),
   PRIVATE_KEY_PASSPHRASE: setting(text.optional()),
@@ -113,6 +116,7 @@ export async function loadConfiguration(env: object): Promise<Configuration> {
       access_token_format: data.ACCESS_TOKEN_FORMAT,
       ...lifetimes,
       login_url: data.LOGIN_URL,
+      passport_token_endpoint: data.PASSPORT_TOKEN_ENDPOINT === "on",
       cors_origins: data.CORS_ORIGINS,
       admin_token: data.ADMIN_TOKEN,
     },

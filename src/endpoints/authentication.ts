@@ -8,14 +8,15 @@ import { type Parameters, readForm } from "../oauth/parameters.ts";
 import type { Server } from "../oauth/server.ts";
 import type { AppEnv } from "./endpoint.ts";
 
-/** Reads the form of a request in which a client authenticates. */
+/** Reads the form of a request in which a client authenticates; `read` where it may be something else. */
 export async function readClientForm(
   c: Context<AppEnv>,
   singular: readonly string[],
+  read = readForm,
 ): Promise<Parameters> {
   const body = await c.req.arrayBuffer();
   const names = [...authenticationParameters, ...singular];
-  return readForm(c.req.header("Content-Type"), body, names);
+  return read(c.req.header("Content-Type"), body, names);
 }
 
 /**

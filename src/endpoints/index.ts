@@ -5,11 +5,12 @@ import { jwksEndpoint } from "./jwks.ts";
 import { introspectionEndpoint } from "./introspection.ts";
 import { metadataEndpoint } from "./metadata.ts";
 import { revocationEndpoint } from "./revocation.ts";
-import { tokenEndpoint } from "./token.ts";
+import { passportTokenEndpoint, tokenEndpoint } from "./token.ts";
 
 const described: Endpoint[] = [
   authorizationEndpoint,
   tokenEndpoint,
+  passportTokenEndpoint,
   revocationEndpoint,
   introspectionEndpoint,
   jwksEndpoint,

@@ -1,8 +1,10 @@
+import type { Context } from "hono";
 import { grants, grantsThatAreOn } from "../grants/index.ts";
 import { authenticationMethods } from "../oauth/client-authentication.ts";
 import { OAuthError } from "../oauth/errors.ts";
+import { readFormOrJson } from "../oauth/parameters.ts";
 import { authenticate, readClientForm } from "./authentication.ts";
-import { type Endpoint, networkOf, now } from "./endpoint.ts";
+import { type AppEnv, type Endpoint, networkOf, now } from "./endpoint.ts";
 
 /** The parameters that may be there once; `resource` is the exception (RFC 8707 section 2). */
 const singular = [
@@ -22,32 +24,45 @@ export const tokenEndpoint: Endpoint = {
     grant_types_supported: grantsThatAreOn(settings).map(({ type }) => type),
   }),
 
-  async respond(c) {
-    const { connect, log } = c.var;
-    const server = await connect();
-    const form = await readClientForm(c, singular);
-    // Not before the whole request is here: a body held back must not hold back the clock.
-    const time = now();
-
-    const grantType = form.required("grant_type");
-    const grant = grantsThatAreOn(server.settings).find(
-      ({ type }) => type === grantType,
-    );
-    if (!grant) throw new OAuthError("grant_type_unknown");
-    log.fields.grant_type = grant.type;
-
-    const client = await authenticate(c, server, form, time, grant.startsLogin);
-    if (!client.grant_types.includes(grant.type)) {
-      throw new OAuthError("grant_type_not_allowed", { subject: grant.type });
-    }
-
-    const request = {
-      client,
-      parameters: form,
-      now: time,
-      log,
-      network: networkOf(c),
-    };
-    return c.json(await grant.respond(server, request));
-  },
+  respond: (c) => answerTokenRequest(c),
 };
+
+/**
+ * The same where apps of Laravel Passport look for it, and in the formats that Laravel takes: an app that
+ * is on people's phones can't be changed on the day of a move.
+ */
+export const passportTokenEndpoint: Endpoint = {
+  path: "/oauth/token",
+  method: "POST",
+  cors: true,
+  isOn: ({ passport_token_endpoint }) => passport_token_endpoint,
+
+  respond: (c) => answerTokenRequest(c, readFormOrJson),
+};
+
+async function answerTokenRequest(
+  c: Context<AppEnv>,
+  reader?: typeof readFormOrJson,
+): Promise<Response> {
+  const { connect, log } = c.var;
+  const server = await connect();
+  const form = await readClientForm(c, singular, reader);
+  // Not before the whole request is here: a body held back must not hold back the clock.
+  const time = now();
+
+  const grantType = form.required("grant_type");
+  const grant = grantsThatAreOn(server.settings).find(
+    ({ type }) => type === grantType,
+  );
+  if (!grant) throw new OAuthError("grant_type_unknown");
+  log.fields.grant_type = grant.type;
+
+  const client = await authenticate(c, server, form, time, grant.startsLogin);
+  if (!client.grant_types.includes(grant.type)) {
+    throw new OAuthError("grant_type_not_allowed", { subject: grant.type });
+  }
+
+  const network = networkOf(c);
+  const request = { client, parameters: form, now: time, log, network };
+  return c.json(await grant.respond(server, request));
+}

@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { OAuthError } from "./errors.ts";
 
 const decoder = new TextDecoder();
@@ -56,10 +57,51 @@ export function readForm(
   body: ArrayBuffer,
   singular: readonly string[],
 ): Parameters {
-  const mediaType = contentType?.split(";", 1)[0]?.trim().toLowerCase();
-  if (mediaType !== "application/x-www-form-urlencoded")
+  if (mediaType(contentType) !== "application/x-www-form-urlencoded")
     throw new OAuthError("content_type_wrong");
   const parameters = new Parameters(new URLSearchParams(decoder.decode(body)));
   parameters.refuseRepeated(singular);
   return parameters;
+}
+
+/**
+ * Reads a form body, or a JSON object that says the same: a text or a number for a value, a list for one
+ * that is repeated.
+ *
+ * @throws OAuthError as `readForm`, and `json_malformed`
+ */
+export function readFormOrJson(
+  contentType: string | undefined,
+  body: ArrayBuffer,
+  singular: readonly string[],
+): Parameters {
+  if (mediaType(contentType) !== "application/json")
+    return readForm(contentType, body, singular);
+  const parsed = formInJson.safeParse(parseJson(decoder.decode(body)));
+  if (!parsed.success) throw new OAuthError("json_malformed");
+  const pairs = Object.entries(parsed.data).flatMap(([name, value]) =>
+    [value].flat().map((one) => [name, String(one ?? "")]),
+  );
+  const parameters = new Parameters(new URLSearchParams(pairs));
+  parameters.refuseRepeated(singular);
+  return parameters;
+}
+
+const formValue = z.union([z.string(), z.number(), z.boolean(), z.null()]);
+const formInJson = z.record(
+  z.string(),
+  z.union([formValue, z.array(formValue)]),
+);
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // Not JSON, which is no object either.
+    return undefined;
+  }
+}
+
+function mediaType(contentType: string | undefined): string | undefined {
+  return contentType?.split(";", 1)[0]?.trim().toLowerCase();
 }

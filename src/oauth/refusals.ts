@@ -19,6 +19,11 @@ export const refusals = {
     error: "invalid_request",
     description: () => "The body has to be application/x-www-form-urlencoded.",
   },
+  json_malformed: {
+    status: 400,
+    error: "invalid_request",
+    description: () => "The body is not a JSON object of texts.",
+  },
   parameter_missing: {
     status: 400,
     error: "invalid_request",

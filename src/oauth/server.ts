@@ -21,6 +21,8 @@ export interface Settings extends Lifetimes {
   access_token_format: AccessTokenFormat;
   /** The origins that browsers may call from; undefined is any. */
   cors_origins: string[] | undefined;
+  /** Whether the token endpoint is at Passport's path, too. */
+  passport_token_endpoint: boolean;
   /** Where people sign in; undefined: there is no authorization endpoint. */
   login_url: string | undefined;
   admin_token: string | undefined;

@@ -81,6 +81,7 @@ describe("/admin/openapi.json", () => {
       "GET /admin/authorizations",
       "GET /admin/clients",
       "GET /admin/clients/{client_id}",
+      "GET /admin/league",
       "GET /admin/scopes",
       "GET /admin/subjects/{subject}/grants",
       "PATCH /admin/clients/{client_id}",
@@ -88,6 +89,7 @@ describe("/admin/openapi.json", () => {
       "POST /admin/clients",
       "POST /admin/clients/{client_id}/secrets",
       "POST /admin/grants",
+      "POST /admin/league/revoked-tokens",
       "PUT /admin/scopes/{scope}",
     ]);
     for (const operation of Object.values(document.paths).flatMap((path) =>

@@ -1,0 +1,181 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import {
+  basic,
+  type ErrorBody,
+  refusal,
+  server as ordinary,
+  serverWith,
+  type TestClient,
+  type Tokens,
+} from "../support/server.ts";
+
+/** POST /oauth/token: where apps of Laravel Passport look for the token endpoint, and what they send. */
+
+const server = serverWith({ PASSPORT_TOKEN_ENDPOINT: "on" });
+let client: TestClient;
+let refresh_token: string;
+
+beforeAll(async () => {
+  await server.makeScopes("read", "write");
+  client = await server.makeClient({ scope: "read write" });
+  ({ refresh_token } = await server.login(client));
+});
+
+function post(body: BodyInit, contentType: string, more = {}) {
+  return server.http("/oauth/token", {
+    method: "POST",
+    headers: { "Content-Type": contentType, ...more },
+    body,
+  });
+}
+
+function refresh(more: object = {}): Record<string, unknown> {
+  const { client_id, client_secret } = client;
+  return {
+    grant_type: "refresh_token",
+    refresh_token,
+    client_id,
+    client_secret,
+    ...more,
+  };
+}
+
+async function expectTokens(response: Response): Promise<Tokens> {
+  expect(response.status).toBe(200);
+  const tokens = await response.json<Tokens>();
+  ({ refresh_token } = tokens);
+  return tokens;
+}
+
+describe("POST /oauth/token, where it is on", () => {
+  it("takes a form, as the token endpoint does", async () => {
+    const form = new URLSearchParams(refresh() as Record<string, string>);
+    const type = "application/x-www-form-urlencoded";
+    const tokens = await expectTokens(await post(form.toString(), type));
+    expect(tokens.refresh_token).toMatch(/^baton_rt_/);
+  });
+
+  it.each([
+    "application/json",
+    "application/json; charset=utf-8",
+    "Application/JSON",
+  ])("takes JSON, as Laravel does: %s", async (type) => {
+    const tokens = await expectTokens(
+      await post(JSON.stringify(refresh()), type),
+    );
+    expect(tokens.scope).toBe("read write");
+  });
+
+  it("takes a number for an id, and null and nothing for what is left out", async () => {
+    const own = await server.makeClient({ client_id: "12", scope: "read" });
+    const { refresh_token } = await server.login(own);
+    const { client_secret } = own;
+    const body = {
+      ...refresh({ scope: null, resource: "" }),
+      client_id: 12,
+      client_secret,
+      refresh_token,
+    };
+    const response = await post(JSON.stringify(body), "application/json");
+    expect(response.status).toBe(200);
+  });
+
+  it("takes the client's credentials by Basic beside JSON", async () => {
+    const { client_id, client_secret } = client;
+    const body = { grant_type: "refresh_token", refresh_token, scope: "read" };
+    const tokens = await expectTokens(
+      await post(JSON.stringify(body), "application/json", {
+        Authorization: basic(client_id, client_secret),
+      }),
+    );
+    expect(tokens.scope).toBe("read");
+  });
+
+  it.each([
+    ["no JSON", "grant_type=refresh_token"],
+    ["nothing", ""],
+    ["a list", "[]"],
+    ["null", "null"],
+    ["a text", '"refresh_token"'],
+    ["an object inside", '{"grant_type":{"a":"refresh_token"}}'],
+  ])("refuses a JSON body that is %s", async (_, body) => {
+    const response = await post(body, "application/json");
+    expect(response.status).toBe(400);
+    expect(await response.json<ErrorBody>()).toMatchObject({
+      error: "invalid_request",
+      error_description: expect.stringContaining("JSON") as string,
+    });
+  });
+
+  it("refuses a value that is there more than once, and consumes nothing", async () => {
+    const body = refresh({ scope: ["read", "write"] });
+    const response = await post(JSON.stringify(body), "application/json");
+    expect(await refusal(response)).toEqual([400, "invalid_request"]);
+    await expectTokens(
+      await post(JSON.stringify(refresh()), "application/json"),
+    );
+  });
+
+  it.each(["text/plain", "multipart/form-data; boundary=x"])(
+    "refuses a body that is %s",
+    async (type) => {
+      const response = await post(JSON.stringify(refresh()), type);
+      expect(await refusal(response)).toEqual([400, "invalid_request"]);
+    },
+  );
+
+  it("has the bounds, headers and origins of the token endpoint", async () => {
+    const large = JSON.stringify(refresh({ padding: "x".repeat(16 * 1024) }));
+    expect((await post(large, "application/json")).status).toBe(413);
+    const get = await server.http("/oauth/token");
+    expect([get.status, get.headers.get("Allow")]).toEqual([405, "POST"]);
+    const preflight = await server.http("/oauth/token", {
+      method: "OPTIONS",
+      headers: {
+        Origin: "https://app.example.com",
+        "Access-Control-Request-Method": "POST",
+      },
+    });
+    expect(preflight.headers.get("Access-Control-Allow-Origin")).toBe("*");
+    const answer = await post("{}", "application/json");
+    expect(answer.headers.get("Cache-Control")).toBe("no-store");
+    expect(answer.headers.get("Access-Control-Allow-Origin")).toBe("*");
+  });
+
+  it("is not what the metadata names, and JSON is for it alone", async () => {
+    const path = "/.well-known/oauth-authorization-server";
+    const metadata = await (await server.http(path)).json();
+    expect(metadata).toMatchObject({
+      token_endpoint: "https://auth.example.com/access_token",
+    });
+    const response = await server.http("/access_token", {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(refresh()),
+    });
+    expect(await refusal(response)).toEqual([400, "invalid_request"]);
+  });
+});
+
+describe("POST /oauth/token, where it is not on", () => {
+  it("is not there", async () => {
+    for (const method of ["POST", "GET", "OPTIONS"]) {
+      const response = await ordinary.http("/oauth/token", { method });
+      expect(await refusal(response)).toEqual([404, "not_found"]);
+    }
+  });
+
+  it("may be misspelled: /health says so", async () => {
+    const misspelled = serverWith({ PASSPORT_TOKEN_ENDPOINT: "yes" });
+    const response = await misspelled.http("/health");
+    expect(await response.json()).toEqual({
+      status: "failing",
+      problems: [
+        {
+          name: "PASSPORT_TOKEN_ENDPOINT",
+          problem: "has to be on, or empty",
+        },
+      ],
+    });
+  });
+});
