@@ -76,7 +76,8 @@ export class DurableLeagueTokens implements LeagueTokenRepository {
         this.#ledger(refresh_token_id, (ledger) => ledger.noteExchange(token)),
       ]);
       if (welcome && noted !== "revoked")
-        return { ...result, retried: noted === "known" };
+        // The first answer that is given out is no retry, however often it took.
+        return { ...result, retried: result.retried && noted === "known" };
       await this.#family(refresh_token_id, async (object) => object.revoke());
       return refused(
         welcome ? "league_token_revoked" : "league_token_logged_out",

@@ -89,7 +89,12 @@ describe("a fault of the storage", () => {
       expect(response.headers.get("Retry-After")).toMatch(/^[1-3]$/);
       expect(await refusal(response)).toEqual(unavailable);
     }
+    const lines = listenToLog();
     const { refresh_token } = await server.expectRefresh(demo, token);
+    expect(parsedLog(lines)).toMatchObject([
+      { event: "league_token.exchanged" },
+      { event: "request", outcome: "ok" },
+    ]);
     await server.expectRefresh(demo, refresh_token);
     expect(await loginsOf(user_id)).toHaveLength(1);
   });
