@@ -63,6 +63,14 @@ export const clientId = z
     example: "web",
   });
 
+/** RFC 6749 appendix A.2 says *VSCHAR; the bounds are ours. */
+export const clientSecret = z
+  .string()
+  .regex(
+    /^[\x20-\x7e]{1,255}$/,
+    "has to be 1 to 255 printable ASCII characters",
+  );
+
 export const scopeName = z
   .string()
   .max(255)

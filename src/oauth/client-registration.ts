@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import type { clientMetadata } from "./client-metadata.ts";
-import { makeSecret } from "./client-secret.ts";
+import { makeSecret, secretRecord } from "./client-secret.ts";
 import { after, type Seconds } from "./duration.ts";
 import { type Client, type ClientTombstone, isPublic } from "./entities.ts";
 import { fieldError, OAuthError } from "./errors.ts";
@@ -22,6 +22,14 @@ export interface ClientWithSecret {
   client_secret?: string;
 }
 
+/** What a client is made of. */
+interface NewClient extends Metadata {
+  /** Left out: one is made up. */
+  client_id?: string | undefined;
+  /** One that the client has already; null: none yet; left out: a new one is made. */
+  client_secret?: string | null | undefined;
+}
+
 /** Null takes a field away (RFC 7396). */
 export type MetadataPatch = {
   [Name in keyof Metadata]?: Metadata[Name] | null;
@@ -39,24 +47,29 @@ const defaultGrantTypes: Client["grant_types"] = [
 /**
  * Makes a client (RFC 7591 section 3.2.1).
  *
- * @returns its record, and its secret this one time; none for a public client
+ * @returns its record, and its secret this one time if it was made here; none for a public client
  * @throws OAuthError `client_id_taken`, `admin_body_invalid`
  */
 export async function registerClient(
   server: Server,
   {
     client_id = crypto.randomUUID(),
+    client_secret: given,
     ...metadata
-  }: Metadata & { client_id?: string | undefined },
+  }: NewClient,
   now: Seconds,
 ): Promise<ClientWithSecret> {
   const identity = { client_id, client_id_issued_at: now, secrets: [] };
   const described = await complete(server, { ...identity, ...metadata });
   checkRedirectUris(described.redirect_uris);
-  const made = isPublic(described) ? undefined : await makeSecret(now);
+  if (isPublic(described) && given !== undefined)
+    throw fieldError("client_secret", "a public client has none");
+  const makesOne = given === undefined && !isPublic(described);
+  const made = makesOne ? await makeSecret(now) : undefined;
+  const record = given ? await secretRecord(given, now) : made?.record;
   const client = await server.clients.update(client_id, (current) => {
     if (current()) throw new OAuthError("client_id_taken");
-    return made ? { ...described, secrets: [made.record] } : described;
+    return record ? { ...described, secrets: [record] } : described;
   });
   return { client, ...(made && { client_secret: made.secret }) };
 }

@@ -16,8 +16,19 @@ export async function makeSecret(
 ): Promise<{ secret: string; record: ClientSecret }> {
   const secret =
     PREFIX + base64url.encode(crypto.getRandomValues(new Uint8Array(32)));
-  const hash = base64url.encode(await digest(secret));
-  return { secret, record: { hash, created_at: now } };
+  return { secret, record: await secretRecord(secret, now) };
+}
+
+/**
+ * What is kept of a secret, also of one that was made elsewhere. However easy that one is to guess,
+ * it gets no slow hash: whoever knows a client id could have the server work at it, before anybody
+ * is authenticated.
+ */
+export async function secretRecord(
+  secret: string,
+  now: Seconds,
+): Promise<ClientSecret> {
+  return { hash: base64url.encode(await digest(secret)), created_at: now };
 }
 
 /** Compared when there is nothing to compare with, so that an unknown client costs the same. */

@@ -2,6 +2,7 @@ import { z } from "@hono/zod-openapi";
 import {
   clientId,
   clientMetadata,
+  clientSecret,
   duration,
   timestamp,
 } from "../../oauth/client-metadata.ts";
@@ -12,7 +13,13 @@ import { type Client, clientRecord } from "../../oauth/entities.ts";
 const metadata = z.strictObject(clientMetadata).partial();
 /** `POST /admin/clients`. */
 export const newClient = metadata
-  .extend({ client_id: clientId.optional() })
+  .extend({
+    client_id: clientId.optional(),
+    client_secret: clientSecret.nullable().optional().meta({
+      description:
+        "A secret that the client has already, from the server that it had before; it is not told back. null: none yet, and the client cannot authenticate until it is given one. Left out: a new one is made. Not for a public client.",
+    }),
+  })
   .openapi("NewClient");
 /** `PATCH`: null takes a field away. */
 export const clientPatch = z
@@ -46,10 +53,9 @@ export const client = z
   .openapi("Client");
 export const clientWithSecret = client
   .extend({
-    client_secret: z
-      .string()
-      .optional()
-      .meta({ description: "Told this one time." }),
+    client_secret: z.string().optional().meta({
+      description: "Told this one time, and only if it was made here.",
+    }),
     client_secret_expires_at: z
       .literal(0)
       .optional()
@@ -59,6 +65,10 @@ export const clientWithSecret = client
 
 /** `POST /admin/clients/{client_id}/secrets`. */
 export const secretRotation = z.strictObject({
+  client_secret: clientSecret.optional().meta({
+    description:
+      "The secret to set; it is not told back. One that is in force already goes on without an end. Left out: a new one is made.",
+  }),
   old_secret_ttl: duration.optional().meta({
     description: "How long the secrets so far stay in force. Left out: PT24H.",
     example: "PT24H",

@@ -30,7 +30,7 @@ export function clientRoutes(api: AdminApi): void {
       responses: {
         201: json(
           clientWithSecret,
-          "The client, and its secret this one time.",
+          "The client, and its secret this one time if it was made here.",
         ),
         ...conflict(
           "The client id is taken, also by a client that was deleted.",
@@ -156,23 +156,31 @@ export function clientRoutes(api: AdminApi): void {
       summary: "Give a client a new secret",
       request: {
         params: clientParameter,
-        body: json(secretRotation, "How to go on with the old secrets."),
+        body: json(
+          secretRotation,
+          "The new secret, and how to go on with the old ones.",
+        ),
       },
       responses: {
         201: json(
           clientWithSecret,
-          "The client, and its new secret this one time.",
+          "The client, and its new secret this one time if it was made here.",
         ),
         ...conflict("The client is public, or has too many secrets in force."),
       },
     }),
     async (c) => {
       const server = await c.var.connect();
-      const { old_secret_ttl = "PT24H" } = c.req.valid("json");
+      const { old_secret_ttl = "PT24H", client_secret } = c.req.valid("json");
       const { client_id } = c.req.valid("param");
       return c.json(
         shownWithSecret(
-          await rotateClientSecret(server, client_id, old_secret_ttl, now()),
+          await rotateClientSecret(
+            server,
+            client_id,
+            { oldSecretTtl: old_secret_ttl, given: client_secret },
+            now(),
+          ),
         ),
         201,
       );

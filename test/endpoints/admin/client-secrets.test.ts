@@ -1,8 +1,79 @@
+import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { type ClientRecord, fieldErrors } from "../../support/admin.ts";
 import { refusal, server } from "../../support/server.ts";
 
-/** `POST /admin/clients/{client_id}/secrets`: rotating a secret. */
+/** Secrets of clients: those that they bring with them, and rotating one. */
+
+/** One that another server made, with what HTTP Basic has to encode. */
+const OWN_SECRET = "s3cret of ~the~ old:server+100%";
+
+describe("POST /admin/clients with client_secret", () => {
+  it("hashes the secret that the client has already, and does not tell it back", async () => {
+    const client_id = crypto.randomUUID();
+    const response = await server.admin("POST", "/clients", {
+      client_id,
+      client_secret: OWN_SECRET,
+    });
+    expect(response.status).toBe(201);
+    const text = await response.text();
+    expect(text).not.toContain(OWN_SECRET);
+    const made = JSON.parse(text) as ClientRecord;
+    expect(made).not.toHaveProperty("client_secret");
+    expect(made).not.toHaveProperty("client_secret_expires_at");
+    expect(made.credentials).toEqual([
+      { created_at: made.client_id_issued_at },
+    ]);
+    const stored = await env.KV.get(`client:${client_id}`);
+    expect(stored).not.toContain(OWN_SECRET);
+
+    const client = { client_id, client_secret: OWN_SECRET };
+    const { refresh_token } = await server.login(client);
+    await server.expectRefresh(client, refresh_token);
+  });
+
+  it("null makes a confidential client that cannot authenticate until it is given one", async () => {
+    const made = await server.expectAdmin<ClientRecord>("POST", "/clients", {
+      client_secret: null,
+    });
+    expect(made).not.toHaveProperty("client_secret");
+    expect(made).not.toHaveProperty("token_endpoint_auth_method");
+    expect(made.credentials).toEqual([]);
+    const { client_id } = made;
+    const { refresh_token } = await server.login(made);
+    for (const nothing of [{ client_id }, { client_id, client_secret: "" }]) {
+      const response = await server.refresh(nothing, refresh_token);
+      expect(await refusal(response)).toEqual([401, "invalid_client"]);
+    }
+    const path = `/clients/${client_id}/secrets`;
+    const given = await server.expectAdmin<ClientRecord>("POST", path, {});
+    await server.expectRefresh(given, refresh_token);
+  });
+
+  it.each([OWN_SECRET, null])(
+    "is refused for a public client (%#)",
+    async (client_secret) => {
+      const client_id = crypto.randomUUID();
+      const response = await server.admin("POST", "/clients", {
+        client_id,
+        client_secret,
+        token_endpoint_auth_method: "none",
+      });
+      expect(Object.keys(await fieldErrors(response))).toEqual([
+        "client_secret",
+      ]);
+      expect((await server.admin("GET", `/clients/${client_id}`)).status).toBe(
+        404,
+      );
+    },
+  );
+
+  it("does not quote a secret that it refuses", async () => {
+    const client_secret = "geheimniskr\u00e4merei";
+    const response = await server.admin("POST", "/clients", { client_secret });
+    expect(await response.text()).not.toContain("geheim");
+  });
+});
 
 describe("POST /admin/clients/{client_id}/secrets", () => {
   it("answers 201 with a new secret; the old one ends after a day", async () => {
@@ -19,6 +90,72 @@ describe("POST /admin/clients/{client_id}/secrets", () => {
     ({ refresh_token } = await server.expectRefresh(client, refresh_token));
     await server.expectRefresh(rotated, refresh_token);
   });
+
+  it("sets the secret that the client has already, and does not tell it back", async () => {
+    const client = await server.makeClient();
+    const path = `/clients/${client.client_id}/secrets`;
+    const response = await server.admin("POST", path, {
+      client_secret: OWN_SECRET,
+    });
+    expect(response.status).toBe(201);
+    const text = await response.text();
+    expect(text).not.toContain(OWN_SECRET);
+    const { credentials } = JSON.parse(text) as ClientRecord;
+    expect(credentials).toHaveLength(2);
+    expect(credentials[1]?.expires_at).toBe(
+      (credentials[0]?.created_at ?? 0) + 86_400,
+    );
+    let { refresh_token } = await server.login(client);
+    ({ refresh_token } = await server.expectRefresh(client, refresh_token));
+    const renewed = { ...client, client_secret: OWN_SECRET };
+    await server.expectRefresh(renewed, refresh_token);
+  });
+
+  it("keeps one entry of a secret that is in force already, without an end", async () => {
+    const client = await server.makeClient({ client_secret: OWN_SECRET });
+    const path = `/clients/${client.client_id}/secrets`;
+    const give = { client_secret: OWN_SECRET };
+    for (let n = 0; n < 7; n++) {
+      const { credentials } = await server.expectAdmin<ClientRecord>(
+        "POST",
+        path,
+        give,
+      );
+      expect(credentials).toEqual([{ created_at: expect.any(Number) }]);
+    }
+    await server.expectAdmin("POST", path, {});
+    const back = await server.expectAdmin<ClientRecord>("POST", path, give);
+    expect(back.credentials).toEqual([
+      { created_at: expect.any(Number) },
+      { created_at: expect.any(Number), expires_at: expect.any(Number) },
+    ]);
+    const { refresh_token } = await server.login(client);
+    await server.expectRefresh({ ...client, ...give }, refresh_token);
+  });
+
+  it("brings back a given secret that had ended", async () => {
+    const client = await server.makeClient({ client_secret: OWN_SECRET });
+    const path = `/clients/${client.client_id}/secrets`;
+    const give = { client_secret: OWN_SECRET };
+    await server.expectAdmin("POST", path, { old_secret_ttl: "PT0S" });
+    const { refresh_token } = await server.login(client);
+    const old = await server.refresh({ ...client, ...give }, refresh_token);
+    expect(await refusal(old)).toEqual([401, "invalid_client"]);
+    await server.expectAdmin("POST", path, give);
+    await server.expectRefresh({ ...client, ...give }, refresh_token);
+  });
+
+  it.each(["", "x".repeat(256), "geheim\u00fc", null, 7])(
+    "refuses a bad client_secret (%#) and names it",
+    async (client_secret) => {
+      const { client_id } = await server.makeClient();
+      const path = `/clients/${client_id}/secrets`;
+      const response = await server.admin("POST", path, { client_secret });
+      expect(Object.keys(await fieldErrors(response))).toEqual([
+        "client_secret",
+      ]);
+    },
+  );
 
   it("ends the old ones at once with PT0S", async () => {
     const client = await server.makeClient();
@@ -71,6 +208,12 @@ describe("POST /admin/clients/{client_id}/secrets", () => {
       {},
     );
     expect(await refusal(refused)).toEqual([409, "conflict"]);
+    const given = await server.admin(
+      "POST",
+      `/clients/${publicClient.client_id}/secrets`,
+      { client_secret: OWN_SECRET },
+    );
+    expect(await refusal(given)).toEqual([409, "conflict"]);
     expect(
       (await server.admin("POST", "/clients/nobody/secrets", {})).status,
     ).toBe(404);

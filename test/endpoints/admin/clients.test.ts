@@ -121,7 +121,11 @@ describe("POST /admin/clients", () => {
     ["refresh_token_retry_window", { refresh_token_retry_window: "soon" }],
     ["access_token_format", { access_token_format: "jwt" }],
     ["access_token_format", { access_token_format: "" }],
-    ["client_secret", { client_secret: "mine" }],
+    ["client_secret", { client_secret: "" }],
+    ["client_secret", { client_secret: "x".repeat(256) }],
+    ["client_secret", { client_secret: "geheim\u00fc" }],
+    ["client_secret", { client_secret: "two\nlines" }],
+    ["client_secret", { client_secret: 7 }],
     ["nonsense", { nonsense: 1 }],
     ["__proto__", JSON.parse('{"__proto__": 1}') as object],
   ])("refuses a bad %s (%#) and names it", async (field, body) => {
