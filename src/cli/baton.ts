@@ -1,5 +1,6 @@
 import { clientCommands } from "./clients.ts";
 import { grantCommands } from "./grants.ts";
+import { leagueCommands } from "./league.ts";
 import { newProgram, run } from "./program.ts";
 import { scopeCommands } from "./scopes.ts";
 import { type ProgramOptions, Session } from "./session.ts";
@@ -35,5 +36,6 @@ scopeCommands(program, session);
 clientCommands(program, session);
 grantCommands(program, session);
 subjectCommands(program, session);
+leagueCommands(program, session);
 
 await run(program);

@@ -1,0 +1,14 @@
+import type { Command } from "commander";
+import { importRevokedCommand } from "./league-revoked-import.ts";
+import { leagueStatusCommand } from "./league-status.ts";
+import type { Session } from "./session.ts";
+
+/** `baton league …`: moving here from league/oauth2-server or Laravel Passport. */
+export function leagueCommands(program: Command, session: Session): void {
+  const league = program
+    .command("league")
+    .description("moving here from league/oauth2-server or Laravel Passport");
+
+  importRevokedCommand(league, session);
+  leagueStatusCommand(league, session);
+}

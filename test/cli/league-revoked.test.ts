@@ -1,0 +1,357 @@
+import { randomBytes } from "node:crypto";
+import { describe, expect, test } from "vitest";
+import { file, leagueStub } from "./league-support.ts";
+import { batonWithServer } from "./support.ts";
+
+/** Noon of a day to come, in UTC, in seconds since 1970. */
+const NOON = Date.UTC(2099, 0, 31, 12) / 1000;
+const HOUR = 60 * 60;
+
+function id(): string {
+  return randomBytes(40).toString("hex");
+}
+
+describe("baton league import-revoked", () => {
+  test("sends a list of ids, one a line, blank lines and white space aside", async () => {
+    const stub = await leagueStub();
+    const list = file("ids.txt", "\n  b2 \r\n\r\na1\n \nc3");
+    const outcome = await stub.run("import-revoked", list);
+    expect(outcome).toEqual({
+      code: 0,
+      stdout: `Read 3 rows of ${list}.\n3 revoked tokens are in force now.\n`,
+      stderr: "",
+    });
+    expect(stub.requests).toContain("POST /admin/league/revoked-tokens");
+    expect(stub.bodies).toHaveLength(1);
+    expect(stub.bodies[0]).toEqual({
+      tokens: [
+        { refresh_token_id: "b2" },
+        { refresh_token_id: "a1" },
+        { refresh_token_id: "c3" },
+      ],
+    });
+  });
+
+  test("sends the revoked rows of Passport's table, with their ends", async () => {
+    const stub = await leagueStub();
+    const csv = file(
+      "oauth_refresh_tokens.csv",
+      `id,access_token_id,revoked,expires_at
+a1,x1,1,${NOON}
+b2,x2,0,${NOON}
+c3,x3,1,\\N
+d4,x4,1,2001-01-31 10:20:30
+`,
+    );
+    const { code, stdout } = await stub.run(
+      ["import-revoked", csv, "--json"],
+      ["--refresh-token-ttl", "P1M"],
+    );
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toEqual({
+      rows: 4,
+      not_revoked: 1,
+      in_force: 2,
+      expired: 1,
+      ended: 0,
+    });
+    expect(stub.bodies).toEqual([
+      {
+        tokens: [
+          { refresh_token_id: "a1", expires_at: NOON },
+          { refresh_token_id: "c3" },
+        ],
+        refresh_token_ttl: "P1M",
+      },
+    ]);
+  });
+
+  test("says how many had expired, were not revoked, and were ended here", async () => {
+    const stub = await leagueStub(() => ({
+      status: 200,
+      body: { in_force: 1, expired: 1, ended: 1 },
+    }));
+    const csv = file("tokens.csv", "id,revoked\na1,t\nb2,f\nc3,TRUE\n");
+    const { stdout } = await stub.run("import-revoked", csv);
+    expect(stdout).toBe(
+      [
+        `Read 3 rows of ${csv}.`,
+        "1 revoked token is in force now.",
+        "1 had expired and needed no entry.",
+        "1 was not revoked and was left out.",
+        "1 login that had moved here already was ended.",
+        "",
+      ].join("\n"),
+    );
+  });
+
+  test.each([
+    ["a BOM and CRLF", "\ufeffid,revoked\r\na1,1\r\nb2,0\r\n"],
+    ["semicolons and quotes", '"id";"revoked"\n"a1";"1"\n"b2";"0"\n'],
+    ["tabs", "id\trevoked\na1\t1\nb2\t0\n"],
+    ["another order, and case", "Revoked,note,ID\n1,,a1\n0,,b2\n"],
+    ["a quoted line break", 'note,id,revoked\n"two\r\nlines",a1,1\n,b2,0\n'],
+    ["no line break at its end", "id,revoked\nb2,false\na1,true"],
+    ["the line breaks of an old Mac", "id,revoked\rb2,0\ra1,1\r"],
+    ["white space", "id , revoked\n a1 , 1 \n b2, 0\n"],
+    ["league's names", "identifier,is_revoked\na1,1\nb2,0\n"],
+  ])("reads a table with %s", async (_, content) => {
+    const stub = await leagueStub();
+    const { code, stderr } = await stub.run(
+      "import-revoked",
+      file("tokens.csv", content),
+    );
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stub.tokens).toEqual([{ refresh_token_id: "a1" }]);
+  });
+
+  test.each([
+    [String(NOON), NOON],
+    ["2099-01-31T12:00:00Z", NOON],
+    ["2099-01-31T14:00:00+02:00", NOON],
+    ["2099-01-31 07:30:00-0430", NOON],
+    ["2099-01-31 12:00:00.000001+00", NOON + 1],
+    // Without a zone: as late as it can be.
+    ["2099-01-31 12:00:00", NOON + 12 * HOUR],
+    ["2099-01-31 12:00:00.000", NOON + 12 * HOUR],
+    ["2099-01-31T12:00:00.5", NOON + 12 * HOUR + 1],
+  ])("reads %s as a time", async (text, expires_at) => {
+    const stub = await leagueStub();
+    const csv = file("tokens.csv", `id,expires_at\na1,"${text}"\n`);
+    const { stderr } = await stub.run("import-revoked", csv);
+    expect(stderr).toBe("");
+    expect(stub.tokens).toEqual([{ refresh_token_id: "a1", expires_at }]);
+  });
+
+  test.each([
+    ["id,revoked\na1,1\nb2,2\n", "line 3, column revoked: has to be 0 or 1"],
+    ["id,Revoked\na1,\n", "line 2, column Revoked: is empty"],
+    ["id,expires_at\n\na1,soon\n", "line 3, column expires_at: has to be a"],
+    ["id,expires_at\na1,2099-02-29 00:00:00\n", "line 2, column expires_at"],
+    ["id,expires_at\na1,4105080000000\n", "line 2, column expires_at"],
+    ["id,revoked\n,1\n", "line 2, column id: has no id"],
+    [`id\na b\n`, "line 2, column id: has to be of printable ASCII"],
+    [`a1\n${"x".repeat(256)}\n`, "line 2, column 1: is longer than 255"],
+    ["a1\nb2\nü3\n", "line 3, column 1: has to be of printable ASCII"],
+    ["a1\nb2,c3\n", "line 2, column 1: the line has 2 fields"],
+    ["id,revoked\na1,1\nb2\n", "line 3, column 1: the line has 1 field, "],
+    ["id,revoked\na1,1,1\n", "line 2, column 2: the line has 3 fields"],
+    ['id,note\na1,"x\r\ny\r\nz"\r\nb2,a "word"\n', 'line 5, column 2: a "'],
+    ['id,note\na1,"x\n\ny"\n"b2"c,\n', 'line 5, column 1: a "'],
+    ['id,note\na1,\nb2,"x\nc3,\nd4,\n', "line 3: a quote is opened and not"],
+    ['note,id,revoked\n"a\n\nb",a1,1\n,b2,x\n', "line 5, column revoked"],
+    ['note,id,revoked\n"a\nb",a1,x\n', "line 2, column revoked"],
+  ])("a bad line ends it, and nothing is sent (%#)", async (content, says) => {
+    const stub = await leagueStub();
+    const csv = file("tokens.csv", content);
+    const { code, stdout, stderr } = await stub.run("import-revoked", csv);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toContain(`${csv}: ${says}`);
+    expect(stderr).toMatch(/Nothing is imported\.\n$/);
+    expect(stub.bodies).toEqual([]);
+  });
+
+  test("a bad line at the end of a large file imports nothing", async () => {
+    const stub = await leagueStub();
+    const rows = Array.from({ length: 50_000 }, () => `${id()},1`);
+    const csv = file("tokens.csv", `id,revoked\n${rows.join("\n")}\nlast,?\n`);
+    const { code, stderr } = await stub.run("import-revoked", csv);
+    expect(code).toBe(1);
+    expect(stderr).toContain("line 50002, column revoked: has to be");
+    expect(stub.bodies).toEqual([]);
+  });
+
+  test.each([
+    ["access_token_id,revoked\na1,1\n", "has no column id or"],
+    ["a1,x1,1\n", "line 1 has to name the columns"],
+    ["id,id\na1,a2\n", "has the column id twice"],
+    ["id,revoked_at\na1,\n", "has a column revoked_at, which is not read"],
+    [
+      "id,user_id,client_id,name,scopes,revoked,expires_at\n",
+      "seems to be the table of the access tokens",
+    ],
+    [" \n\n", "is empty"],
+    ["", "is empty"],
+    [Buffer.from([0x50, 0x4b, 3, 4, 0, 0, 8]), "is not text in UTF-8"],
+    [Buffer.from("\ufeffid\na1\n", "utf16le"), "is not text in UTF-8"],
+    [Buffer.from("id\nm\u00fcller\n", "latin1"), "is not text in UTF-8"],
+  ])(
+    "says what a file is that is none to import (%#)",
+    async (content, says) => {
+      const stub = await leagueStub();
+      const path = file("tokens.csv", content);
+      const { code, stderr } = await stub.run("import-revoked", path);
+      expect(code).toBe(1);
+      expect(stderr.startsWith(path)).toBe(true);
+      expect(stderr).toContain(says);
+      expect(stub.bodies).toEqual([]);
+    },
+  );
+
+  test("a file that is not there, a directory and a pipe are said in a sentence", async () => {
+    const stub = await leagueStub();
+    expect(await stub.run("import-revoked", "/nowhere/tokens.csv")).toEqual({
+      code: 1,
+      stdout: "",
+      stderr: "There is no file /nowhere/tokens.csv. Is the path right?\n",
+    });
+    const directory = await stub.run("import-revoked", "/tmp");
+    expect(directory.stderr).toBe("/tmp is a directory. Name a file in it.\n");
+    const device = await stub.run("import-revoked", "/dev/null");
+    expect(device.stderr).toMatch(/^\/dev\/null is not a file\. .*\n$/);
+  });
+
+  test("what is shown of a file can't steer the terminal", async () => {
+    const stub = await leagueStub();
+    const csv = file("to\u001b[2Jkens.csv", "no\u001b[2Jte,revoked\nx,1\n");
+    const { stderr } = await stub.run("import-revoked", csv);
+    expect(stderr).toContain("no\\u001b[2Jte");
+    expect(stderr).not.toContain("\u001b");
+  });
+
+  test("sends no more at a time than the server takes, four requests at once", async () => {
+    const stub = await leagueStub();
+    const long = Array.from(
+      { length: 500 },
+      () => id().repeat(3) + '"'.repeat(9),
+    );
+    const short = Array.from({ length: 1000 }, (_, n) => `short-${n}`);
+    const list = file(
+      "tokens.csv",
+      `id,expires_at\n${[...short, ...long].map((each) => `"${each.replaceAll('"', '""')}",${NOON}`).join("\n")}\n`,
+    );
+    const { code, stderr } = await stub.run(
+      ["import-revoked", list],
+      ["--refresh-token-ttl", "P1Y"],
+    );
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stub.tokens.map(({ refresh_token_id }) => refresh_token_id)).toEqual(
+      [...short, ...long].toSorted(),
+    );
+    expect(Math.max(...stub.sizes)).toBeLessThanOrEqual(15_000);
+    const lengths = stub.bodies.map(({ tokens }) => tokens.length);
+    expect(Math.max(...lengths)).toBe(100);
+    expect(stub.underWay.most).toBe(4);
+  });
+
+  test("a table of 100,000 tokens takes little memory, however long it is", async () => {
+    const stub = await leagueStub();
+    const row = (_: unknown, n: number) => `${id()},${id()},${n % 2},${NOON}`;
+    const rows = Array.from({ length: 200_000 }, row).join("\n");
+    const csv = file("t.csv", `id,access_token_id,revoked,expires_at\n${rows}`);
+    const little = { NODE_OPTIONS: "--max-old-space-size=32" };
+    const outcome = await stub.runIn(little, "import-revoked", csv, "--json");
+    expect(outcome).toMatchObject({ code: 0, stderr: "" });
+    expect(JSON.parse(outcome.stdout)).toMatchObject({
+      rows: 200_000,
+      in_force: 100_000,
+    });
+    expect(stub.tokens).toHaveLength(100_000);
+  });
+
+  test("a server that fails midway: says how far it came, and to run it again", async () => {
+    let isBroken = true;
+    const stub = await leagueStub((_, nth) =>
+      isBroken && nth > 12
+        ? {
+            status: 500,
+            body: { error: "server_error", error_description: "It broke." },
+          }
+        : undefined,
+    );
+    const list = file("ids.txt", Array.from({ length: 5000 }, id).join("\n"));
+    const failed = await stub.run("import-revoked", list);
+    expect(failed).toMatchObject({ code: 1, stdout: "" });
+    expect(failed.stderr).toMatch(
+      /^It broke\.\n1,200 of 5,000 revoked tokens were imported before that\. Run the same command again: .*\n$/,
+    );
+    // Those under way at once, and no more.
+    expect(stub.bodies.length).toBeLessThanOrEqual(16);
+
+    isBroken = false;
+    const again = await stub.run("import-revoked", list);
+    expect(again.code).toBe(0);
+    expect(again.stdout).toContain("5,000 revoked tokens are in force now.");
+  });
+
+  test("without the server it ends before the file is read", async () => {
+    const stub = await leagueStub(undefined, { nonsense: true });
+    const list = file("ids.txt", "a1\n");
+    const { code, stderr } = await stub.run("import-revoked", list);
+    expect(code).toBe(1);
+    expect(stderr).toContain("not as Baton's admin API does");
+  });
+});
+
+describe("baton league status", () => {
+  const state = { accepts_tokens: true, exchanged: 1200, revoked: 3 };
+
+  test("shows how far the move is", async () => {
+    const stub = await leagueStub(undefined, state);
+    expect(await stub.run("status")).toEqual({
+      code: 0,
+      stdout: [
+        "Refresh tokens of the old server are accepted.",
+        "Exchanged for one of this server: 1,200.",
+        "Revoked by the old server, and refused here: 3.",
+        "",
+      ].join("\n"),
+      stderr: "",
+    });
+    const { stdout } = await stub.run("status", "--json");
+    expect(JSON.parse(stdout)).toEqual(state);
+  });
+
+  test("with the table it says how many have not moved yet", async () => {
+    const stub = await leagueStub(undefined, { ...state, exchanged: 1 });
+    const csv = file(
+      "tokens.csv",
+      `id,revoked,expires_at\na1,0,${NOON}\nb2,0,${NOON}\nc3,1,${NOON}\nd4,0,1\ne5,0,\n`,
+    );
+    const { stdout } = await stub.run("status", csv);
+    expect(stdout).toContain("Not exchanged yet: 2.\n");
+    const json = await stub.run("status", csv, "--json");
+    expect(JSON.parse(json.stdout)).toMatchObject({ outstanding: 2 });
+  });
+
+  test("there are never fewer than none", async () => {
+    const stub = await leagueStub(undefined, state);
+    const csv = file("tokens.csv", `id,revoked,expires_at\na1,0,${NOON}\n`);
+    const { stdout } = await stub.run("status", csv);
+    expect(stdout).toContain("Not exchanged yet: 0.\n");
+  });
+
+  test("a file that does not tell which tokens live is refused", async () => {
+    const stub = await leagueStub(undefined, state);
+    const { code, stderr } = await stub.run("status", file("ids.txt", "a1\n"));
+    expect(code).toBe(1);
+    expect(stderr).toContain("needs the columns id, revoked and expires_at");
+  });
+});
+
+describe("against the server", () => {
+  const baton = batonWithServer();
+
+  test("import-revoked can be repeated, and status counts each token once", async () => {
+    const rows = Array.from({ length: 250 }, () => `${id()},1,${NOON}`);
+    const csv = file(
+      "tokens.csv",
+      ["id,revoked,expires_at", ...rows, `${id()},0,${NOON}`, ""].join("\n"),
+    );
+    for (let times = 0; times < 2; times++) {
+      expect(await baton.json("league", "import-revoked", csv)).toEqual({
+        rows: 251,
+        not_revoked: 1,
+        in_force: 250,
+        expired: 0,
+        ended: 0,
+      });
+      expect(await baton.json("league", "status", csv)).toEqual({
+        accepts_tokens: false,
+        exchanged: 0,
+        revoked: 250,
+        outstanding: 1,
+      });
+    }
+  });
+});
