@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { clientImportCommand } from "./league-client-import.ts";
 import { importRevokedCommand } from "./league-revoked-import.ts";
 import { leagueStatusCommand } from "./league-status.ts";
 import type { Session } from "./session.ts";
@@ -9,6 +10,7 @@ export function leagueCommands(program: Command, session: Session): void {
     .command("league")
     .description("moving here from league/oauth2-server or Laravel Passport");
 
+  clientImportCommand(league, session);
   importRevokedCommand(league, session);
   leagueStatusCommand(league, session);
 }

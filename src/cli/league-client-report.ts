@@ -1,0 +1,102 @@
+import type { NewClient, Note, Topic } from "./league-client-plan.ts";
+import { printable, table } from "./output.ts";
+
+/** What became of a client of the old server. */
+export type Outcome =
+  "made" | "there_already" | "secret_given" | "left_out" | "refused";
+
+export interface Imported {
+  client: Pick<NewClient, "client_id" | "client_name">;
+  outcome: Outcome;
+  notes: Note[];
+}
+
+const words: Record<Outcome, { done: string; wouldBe: string }> = {
+  made: { done: "made", wouldBe: "would be made" },
+  there_already: { done: "there already", wouldBe: "there already" },
+  secret_given: {
+    done: "given its secret",
+    wouldBe: "would be given its secret",
+  },
+  left_out: { done: "left out", wouldBe: "left out" },
+  refused: { done: "refused", wouldBe: "refused" },
+};
+
+/** The lists below the table, and what to do about each. Those with `each` say it client by client. */
+const topics: Record<Topic, { advice: string[]; each?: true }> = {
+  changed: { advice: ["Not quite as they were:"], each: true },
+  needs_secret: {
+    advice: [
+      "These need a secret, and cannot authenticate before: only a hash of it is in the table, or nothing.",
+      "Either write the secret that the app is configured with into the file, in the place of the hash,",
+      "and run the import again. Or make a new one and put that into the app's configuration:",
+      "  npm run baton -- clients rotate-secret ID",
+    ],
+  },
+  perhaps_hash: {
+    advice: [
+      "The secret of these has 64 hexadecimal digits, and was carried over as it is. It may be a SHA-256",
+      "hash, which old versions of Passport kept. If the app is configured with another one, make a new one:",
+      "  npm run baton -- clients rotate-secret ID",
+    ],
+  },
+  easy_to_guess: {
+    advice: [
+      "The secret of these is shorter than 16 characters: it goes on working, but is easy to guess. Make a new one:",
+      "  npm run baton -- clients rotate-secret ID",
+    ],
+  },
+  form_encoded: {
+    advice: [
+      "The id or the secret of these has a % or a + in it. An app that sends it by HTTP Basic has to form-encode",
+      "it (RFC 6749 section 2.3.1), which the old server did not ask for. In the body it goes on working.",
+    ],
+  },
+};
+
+/** What became of them, for scripts. */
+export function outcomes(clients: Imported[], dryRun: boolean) {
+  return {
+    dry_run: dryRun,
+    clients: clients.map(({ client: { client_id }, outcome, notes }) => ({
+      client_id,
+      outcome,
+      notes: notes.map(({ text }) => text),
+    })),
+    counts: Object.fromEntries(
+      Object.keys(words).map((outcome) => [
+        outcome,
+        clients.filter((each) => each.outcome === outcome).length,
+      ]),
+    ),
+  };
+}
+
+/** What became of them, and what there is to do, for people. */
+export function inWords(clients: Imported[], dryRun: boolean): string {
+  if (clients.length === 0) return "There are no clients in the file.";
+  const lists = (Object.keys(topics) as Topic[]).map((topic) =>
+    listOf(topic, clients),
+  );
+  const overview = table(
+    ["client_id", "name", "outcome"],
+    clients.map(({ client: { client_id, client_name = "" }, outcome }) => [
+      client_id,
+      client_name,
+      words[outcome][dryRun ? "wouldBe" : "done"],
+    ]),
+  );
+  return [overview, ...lists.filter((list) => list !== "")].join("\n\n");
+}
+
+function listOf(topic: Topic, clients: Imported[]): string {
+  const { advice, each } = topics[topic];
+  const lines = clients.flatMap(({ client: { client_id }, notes }) =>
+    notes
+      .filter((note) => note.topic === topic)
+      .map(({ text }) => printable(each ? `${client_id}: ${text}` : client_id)),
+  );
+  return lines.length === 0
+    ? ""
+    : [...advice, ...lines.map((line) => `  ${line}`)].join("\n");
+}

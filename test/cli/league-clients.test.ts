@@ -1,0 +1,342 @@
+import { describe, expect, test } from "vitest";
+import { BCRYPT, file, importing, PLAIN } from "./league-support.ts";
+import { batonWithServer, fresh, run, stubServer } from "./support.ts";
+
+const baton = batonWithServer();
+
+const { importJson, importFile, client, authenticates } = importing(baton);
+
+async function makeScope(): Promise<string> {
+  const scope = fresh("scope");
+  await baton.json("scopes", "put", scope, "A scope");
+  return scope;
+}
+
+// The first of the file: no other test has made a scope yet.
+test("without scopes, it says what to do", async () => {
+  const csv = file("clients.csv", "id,secret\nweb,\n");
+  const { code, stderr } = await baton.run("league", "import-clients", csv);
+  expect(code).toBe(1);
+  expect(stderr).toContain("The server has no scopes yet");
+  expect(stderr).toContain("npm run baton -- scopes put");
+  expect(stderr).toContain('--scope ""');
+});
+
+describe("a client of the old server", () => {
+  test("of Passport 12 becomes one here, and its secret goes on working", async () => {
+    const [web, job, app, phone] = [1, 2, 3, 4].map(() => fresh("client"));
+    const csv = file(
+      "oauth_clients.csv",
+      `"id","user_id","name","secret","provider","redirect","personal_access_client","password_client","revoked","created_at","updated_at"
+"${web}",NULL,"Notes, on the web","${PLAIN}",NULL,"https://a.example.com/cb,https://b.example.com/cb","0","0","0","2024-01-31 10:20:30","2024-01-31 10:20:30"
+"${job}",NULL,"Job","${PLAIN}",NULL,"","0","0","0",NULL,NULL
+"${app}",NULL,"First\r\nparty","${PLAIN}","users","http://localhost","0","1","0",NULL,NULL
+"${phone}","7","Phone",NULL,NULL,"com.example.phone:/cb","0","0","0",NULL,NULL
+`,
+    );
+    const scope = await makeScope();
+    const { clients, counts } = await importJson(csv);
+    expect(clients).toEqual(
+      [web, job, app, phone].map((client_id) => ({
+        client_id,
+        outcome: "made",
+        notes: [],
+      })),
+    );
+    expect(counts).toMatchObject({ made: 4, refused: 0 });
+    expect(await client(web!)).toEqual({
+      client_id: web,
+      client_id_issued_at: expect.any(Number),
+      client_name: "Notes, on the web",
+      grant_types: ["authorization_code", "refresh_token"],
+      scope: expect.stringContaining(scope),
+      redirect_uris: ["https://a.example.com/cb", "https://b.example.com/cb"],
+      resources: [],
+      credentials: [{ created_at: expect.any(Number) }],
+    });
+    expect(await client(job!)).toMatchObject({
+      grant_types: ["refresh_token", "client_credentials"],
+      redirect_uris: [],
+    });
+    expect(await client(app!)).toMatchObject({
+      client_name: "First\nparty",
+      grant_types: ["refresh_token"],
+    });
+    expect(await client(phone!)).toMatchObject({
+      token_endpoint_auth_method: "none",
+      grant_types: ["authorization_code", "refresh_token"],
+      redirect_uris: ["com.example.phone:/cb"],
+    });
+    expect(await authenticates(web!, PLAIN)).toBe(true);
+    expect(await authenticates(web!, `${PLAIN}x`)).toBe(false);
+  });
+
+  test("of Passport 13 has its URIs and grants in JSON", async () => {
+    const id = fresh("client");
+    const csv = file(
+      "oauth_clients.csv",
+      `id,owner_type,owner_id,name,secret,provider,redirect_uris,grant_types,revoked
+${id},,,Notes,${PLAIN},,"[""https:\\/\\/a.example.com\\/cb""]","[""authorization_code"",""implicit"",""refresh_token"",""urn:ietf:params:oauth:grant-type:device_code""]",0
+`,
+    );
+    const { clients } = await importJson(csv, "--scope", "");
+    expect(clients).toEqual([
+      {
+        client_id: id,
+        outcome: "made",
+        notes: [
+          "without the grant types implicit, urn:ietf:params:oauth:grant-type:device_code",
+        ],
+      },
+    ]);
+    expect(await client(id)).toMatchObject({
+      grant_types: ["authorization_code", "refresh_token"],
+      redirect_uris: ["https://a.example.com/cb"],
+      scope: "",
+    });
+  });
+
+  test("of league's example comes as JSON by its id", async () => {
+    const id = fresh("myawesomeapp");
+    const json = file(
+      "clients.json",
+      JSON.stringify({
+        [id]: {
+          secret: "abc123",
+          name: "My Awesome App",
+          redirect_uri: "http://foo/bar",
+          is_confidential: true,
+        },
+      }),
+    );
+    const { code, stdout } = await importFile(json);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(new RegExp(`^${id} +My Awesome App +made$`, "m"));
+    expect(stdout).toContain(
+      `  ${id}: without the redirect URI http://foo/bar: has to begin with https://`,
+    );
+    expect(stdout).toContain("The secret of these is shorter than 16");
+    expect(await client(id)).toMatchObject({
+      client_name: "My Awesome App",
+      redirect_uris: [],
+      grant_types: ["authorization_code", "refresh_token"],
+    });
+    expect(await authenticates(id, "abc123")).toBe(true);
+  });
+
+  test("may come as a JSON array, with numbers, booleans and null", async () => {
+    const scope = await makeScope();
+    const [one, two] = [7001, 7002];
+    const json = file(
+      "clients.txt",
+      JSON.stringify([
+        { id: one, secret: null, redirect_uris: [], scopes: [scope] },
+        { id: two, secret: PLAIN, revoked: false, scopes: "*", grants: [] },
+      ]),
+    );
+    expect((await importJson(json)).counts).toMatchObject({ made: 2 });
+    expect(await client(String(one))).toMatchObject({
+      token_endpoint_auth_method: "none",
+      grant_types: ["refresh_token"],
+      scope,
+    });
+    expect(await client(String(two))).toMatchObject({
+      grant_types: ["refresh_token"],
+      scope: expect.stringContaining(scope),
+    });
+  });
+
+  test("that is revoked or for personal access tokens is left out, and listed", async () => {
+    const [revoked, personal, later] = [1, 2, 3].map(() => fresh("client"));
+    const csv = file(
+      "clients.csv",
+      `id;secret;personal_access_client;revoked;grant_types
+${revoked};${PLAIN};0;1;
+${personal};${PLAIN};1;0;
+${later};${PLAIN};0;0;"[""personal_access""]"
+`,
+    );
+    const { clients, counts } = await importJson(csv, "--scope", "");
+    expect(counts).toMatchObject({ left_out: 3, made: 0 });
+    expect(clients[0]).toEqual({
+      client_id: revoked,
+      outcome: "left_out",
+      notes: ["left out: it is revoked"],
+    });
+    for (const id of [revoked!, personal!, later!])
+      expect((await baton.run("clients", "show", id)).code).toBe(1);
+  });
+
+  test("that is public has no secret and no client_credentials, whatever the table says", async () => {
+    const id = fresh("client");
+    const csv = file(
+      "clients.csv",
+      `id,secret,is_confidential,grants\n${id},${PLAIN},f,"client_credentials password"\n`,
+    );
+    const { clients } = await importJson(csv, "--scope", "");
+    expect(clients[0]?.notes).toEqual([
+      "without the grant types client_credentials, password",
+      "it is not confidential: its secret is left out",
+    ]);
+    expect(await client(id)).toMatchObject({
+      token_endpoint_auth_method: "none",
+      grant_types: ["refresh_token"],
+      credentials: [],
+    });
+  });
+
+  test("keeps the redirect URIs that the server takes; the others are named", async () => {
+    const id = fresh("client");
+    const uris = [
+      "/relative",
+      "https://a.example.com/cb",
+      "http://b.example.com/cb",
+      "https://*.example.com/cb",
+      "http://localhost:3000/cb",
+    ];
+    const csv = file("clients.csv", `id,redirect\n${id},"${uris.join(",")}"\n`);
+    const { clients } = await importJson(csv, "--scope", "");
+    expect(clients[0]).toMatchObject({ outcome: "made" });
+    expect(clients[0]?.notes.map((note) => note.split(": ")[0])).toEqual(
+      ["/relative", "http://b.example.com/cb", "https://*.example.com/cb"].map(
+        (uri) => `without the redirect URI ${uri}`,
+      ),
+    );
+    expect(await client(id)).toMatchObject({
+      redirect_uris: ["https://a.example.com/cb", "http://localhost:3000/cb"],
+    });
+  });
+});
+
+describe("a file that is not right", () => {
+  test.each([
+    ["id,name\nA,x\n,y\n", "line 3, column id: is empty"],
+    ["id\nA\n..\n", "line 3, column id: can be neither"],
+    ["id\nA\n\u00fc\n", "line 3, column id: has to be 1 to 255"],
+    [
+      "client_id,name\nA,x\nB,y\nA,z\n",
+      "line 4, column client_id: the same is at line 2",
+    ],
+    [`id,Name\nA,"${"x".repeat(256)}"\n`, "line 2, column Name: is longer"],
+    ["id,is_confidential\nA,yes\n", "line 2, column is_confidential: has to"],
+    ['id,redirect_uris\nA,\nB,"[1]"\n', "line 3, column redirect_uris: has to"],
+    [
+      'id,name,grants\nA,"x\ny",\nB,,"{}"\n',
+      "line 4, column grants: has to be",
+    ],
+    ["id,scopes\nA,\nB,unheard\n", "line 3, column scopes: the scope unheard"],
+    ['[{"id":"A"},{"id":"B","revoked":"x"}]', "row 2, column revoked: has to"],
+    ['[{"id":"A"},{"name":"B"}]', "row 2, column id: is empty"],
+    ['{"A":{},"..":{}}', "the row of .., column id: can be neither"],
+  ])(
+    "is named by line and column, and nothing is imported (%#)",
+    async (content, says) => {
+      const id = fresh("client");
+      const csv = file("clients.csv", content.replaceAll("A", id));
+      const { code, stdout, stderr } = await importFile(csv);
+      expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+      expect(stderr).toContain(`${csv}: ${says}`);
+      expect((await baton.run("clients", "show", id)).code).toBe(1);
+    },
+  );
+
+  test.each([
+    [
+      "name,secret\nx,y\n",
+      "has no column id or identifier or client_id. Its columns are: name, secret.",
+    ],
+    ["1,x\n", "line 1 has to name the columns: id, secret, name,"],
+    ["web\n", "line 1 has to name the columns"],
+    ["{", "is not valid JSON"],
+    ['"text"', "line 1 has to name the columns"],
+    ["[7]", "row 1 has to be an object"],
+    ['{"id":7}', "has to be an array of rows, or an object"],
+  ])("is told what it should be (%#)", async (content, says) => {
+    const { code, stderr } = await importFile(file("clients", content));
+    expect(code).toBe(1);
+    expect(stderr).toContain(says);
+  });
+
+  test("an unknown --scope is refused, with what to do", async () => {
+    const csv = file("clients.csv", "id\nweb\n");
+    const args = ["league", "import-clients", csv, "--scope", "unheard"];
+    const { code, stderr } = await baton.run(args);
+    expect(code).toBe(1);
+    expect(stderr).toContain("--scope: the scope unheard is not in the");
+    expect(stderr).toContain("npm run baton -- scopes put unheard");
+  });
+});
+
+describe("the import", () => {
+  test("--dry-run shows what would be made, and makes nothing", async () => {
+    const [id, there] = [fresh("client"), fresh("client")];
+    await baton.json("clients", "create", "--id", there);
+    const csv = file("clients.csv", `id,secret\n${id},${PLAIN}\n${there},\n`);
+    const { code, stdout } = await importFile(csv, "--dry-run");
+    expect(code).toBe(0);
+    expect(stdout).toMatch(new RegExp(`^${id} +would be made$`, "m"));
+    expect(stdout).toMatch(new RegExp(`^${there} +there already$`, "m"));
+    const report = await importJson(csv, "--scope", "", "--dry-run");
+    expect(report).toMatchObject({ dry_run: true, counts: { made: 1 } });
+    expect((await baton.run("clients", "show", id)).code).toBe(1);
+  });
+
+  test("a client that the server refuses does not keep the others out", async () => {
+    const [bad, deleted, good] = [1, 2, 3].map(() => fresh("client"));
+    await baton.json("clients", "create", "--id", deleted!);
+    await baton.json("clients", "delete", deleted!);
+    const many = Array.from(
+      { length: 101 },
+      (_, n) => `https://a.example/${n}`,
+    );
+    const csv = file(
+      "clients.csv",
+      `id,redirect\n${bad},"${many.join(",")}"\n${deleted},\n${good},\n`,
+    );
+    const { code, stdout, stderr } = await importFile(csv);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(new RegExp(`^${bad} +refused$`, "m"));
+    expect(stdout).toMatch(
+      new RegExp(`^  ${bad}: refused: redirect_uris: `, "m"),
+    );
+    expect(stdout).toMatch(new RegExp(`^${deleted} +refused$`, "m"));
+    expect(stdout).toContain("was that of a client that was deleted");
+    expect(stdout).toMatch(new RegExp(`^${good} +made$`, "m"));
+    expect(stderr).toContain("The server refused 2 of 3 clients");
+  });
+
+  test("a server that fails midway: shows what was done, and says to run it again", async () => {
+    let made = 0;
+    const { port } = await stubServer((request, response) => {
+      if (request.method === "POST") made += 1;
+      response.statusCode = made < 2 ? 200 : 500;
+      const body =
+        made < 2 ? { scopes: [] } : { error: "x", error_description: "Broke." };
+      response.end(JSON.stringify(body));
+    });
+    const csv = file("clients.csv", `id,secret\none,${BCRYPT}\ntwo,\n`);
+    const { code, stdout, stderr } = await run(
+      "baton",
+      ["league", "import-clients", csv, "--scope", ""],
+      {
+        env: {
+          BATON_URL: `http://localhost:${port}`,
+          BATON_ADMIN_TOKEN: "stub",
+        },
+      },
+    );
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^one +made$/m);
+    expect(stdout).toContain("These need a secret");
+    expect(stderr).toMatch(/^Broke\.\nIt was at two; 1 of 2 clients were /);
+  });
+
+  test("a name can't steer the terminal, and no client is no error", async () => {
+    const id = fresh("client");
+    const csv = file("clients.csv", `id,name\n${id},a\u001b[2Jb\u202ec\n`);
+    const { stdout } = await importFile(csv);
+    expect(stdout).toContain("a\\u001b[2Jb\\u202ec");
+    const none = await importFile(file("clients.csv", "id,name\n"));
+    expect(none.stdout).toBe("There are no clients in the file.\n");
+  });
+});
