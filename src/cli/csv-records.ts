@@ -22,6 +22,26 @@ export function badLine(
   return new Failure(`${path}: ${where}: ${problem}. Nothing is imported.`);
 }
 
+/** How a file writes its fields. */
+export interface Dialect {
+  delimiter: string;
+  /** As MySQL and PostgreSQL write TSV: nothing is in quotes, and a backslash begins an escape. */
+  escapes: boolean;
+}
+
+const escapes: Record<string, string> = {
+  "\\t": "\t",
+  "\\n": "\n",
+  "\\r": "\r",
+  "\\\\": "\\",
+};
+
+function unescaped(field: string): string {
+  return field.includes("\\")
+    ? field.replace(/\\[tnr\\]/g, (escape) => escapes[escape] ?? escape)
+    : field;
+}
+
 export interface CsvRecord {
   /** Where it begins. */
   line: number;
@@ -31,17 +51,16 @@ export interface CsvRecord {
 /** What is in the file, blank lines left out. @throws Failure at a line that is no CSV */
 export async function* records(
   path: string,
-  delimiter: string,
+  { delimiter, escapes }: Dialect,
 ): AsyncGenerator<CsvRecord> {
   const parser = parse({
     delimiter,
+    quote: escapes ? false : '"',
     record_delimiter: "\n",
     info: true,
     relax_column_count: true,
     skip_empty_lines: true,
     trim: delimiter !== "\t",
-    // MySQL's TSV puts nothing into quotes.
-    relax_quotes: delimiter === "\t",
     max_record_size: MOST_ROW_BYTES,
   });
   // A failure of the one is thrown by the other; ending early is none.
@@ -57,7 +76,11 @@ export async function* records(
       const breaks = isOneLine ? 0 : record.join("").split("\n").length - 1;
       end = info.lines;
       const isBlank = record.length === 1 && record[0]?.trim() === "";
-      if (!isBlank) yield { line: info.lines - breaks, fields: record };
+      if (!isBlank)
+        yield {
+          line: info.lines - breaks,
+          fields: escapes ? record.map(unescaped) : record,
+        };
     }
   } catch (error) {
     throw error instanceof CsvError ? misquoted(path, error, end + 1) : error;
@@ -89,22 +112,22 @@ function misquoted(path: string, error: CsvError, begin: number): Failure {
 /** The header, or the first line of a list. */
 export async function firstRecord(
   path: string,
-  delimiter: string,
+  dialect: Dialect,
 ): Promise<CsvRecord | undefined> {
-  for await (const record of records(path, delimiter)) return record;
+  for await (const record of records(path, dialect)) return record;
   return undefined;
 }
 
-/** The delimiter that the first line has most often. */
-export async function findDelimiter(path: string): Promise<string> {
+/** By the first line: the delimiter that it has most often, and whether it knows of quotes. */
+export async function findDialect(path: string): Promise<Dialect> {
   let head = "";
   for await (const text of readText(path)) {
     head = (head + text).trimStart();
     if (head.includes("\n") || head.length > MOST_ROW_BYTES) break;
   }
   const [line = ""] = head.split("\n", 1);
-  const [best = ","] = delimiters.toSorted(
+  const [delimiter = ","] = delimiters.toSorted(
     (one, other) => line.split(other).length - line.split(one).length,
   );
-  return best;
+  return { delimiter, escapes: delimiter === "\t" && !line.includes('"') };
 }

@@ -1,5 +1,11 @@
 import type { z } from "zod";
-import { badLine, findDelimiter, firstRecord, records } from "./csv-records.ts";
+import {
+  badLine,
+  type Dialect,
+  findDialect,
+  firstRecord,
+  records,
+} from "./csv-records.ts";
 import { Failure } from "./failure.ts";
 import { checkFile, isEmpty } from "./text-file.ts";
 
@@ -52,8 +58,8 @@ export async function openTable<C extends string>(
   { required, list }: { required: C; list?: C },
 ): Promise<Table<C>> {
   await checkFile(path);
-  const delimiter = await findDelimiter(path);
-  const first = await firstRecord(path, delimiter);
+  const dialect = await findDialect(path);
+  const first = await firstRecord(path, dialect);
   if (!first) throw isEmpty(path);
   const header = first.fields.map((name) => name.trim());
   const columns = findColumns(path, header, known);
@@ -66,7 +72,7 @@ export async function openTable<C extends string>(
         `${path} has no column ${known[required].toReversed().join(" or ")}. Its columns are: ${header.join(", ")}.`,
       );
     }
-    const rows = () => read(path, delimiter, columns, names, header.length);
+    const rows = () => read(path, dialect, columns, names, header.length);
     return { names, header, rows };
   }
   if (list === undefined || header.length > 1) {
@@ -81,7 +87,7 @@ export async function openTable<C extends string>(
   }
   const names = { [list]: "1" } as Row<C>["names"];
   const only = [{ column: list, index: 0 }];
-  const rows = () => read(path, delimiter, only, names);
+  const rows = () => read(path, dialect, only, names);
   return { names, header: [], rows };
 }
 
@@ -109,13 +115,13 @@ function findColumns<C extends string>(
 /** @param width how many fields a row has; those of a list have one */
 async function* read<C extends string>(
   path: string,
-  delimiter: string,
+  dialect: Dialect,
   columns: Column<C>[],
   names: Row<C>["names"],
   width?: number,
 ): AsyncGenerator<Row<C>> {
   let isHeader = width !== undefined;
-  for await (const { line, fields } of records(path, delimiter)) {
+  for await (const { line, fields } of records(path, dialect)) {
     if (isHeader) {
       isHeader = false;
       continue;

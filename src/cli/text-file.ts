@@ -21,7 +21,9 @@ export async function checkFile(path: string): Promise<void> {
 }
 
 export function isEmpty(path: string): Failure {
-  return new Failure(`${path} is empty. Export the table again.`);
+  return new Failure(
+    `${path} is empty. If that is how it should be, there is nothing to do; else export the table again.`,
+  );
 }
 
 /**

@@ -96,6 +96,31 @@ ${id},,,Notes,${PLAIN},,"[""https:\\/\\/a.example.com\\/cb""]","[""authorization
     });
   });
 
+  test("of MySQL's own export has backslashes for escapes, and quotes that are none", async () => {
+    const id = fresh("client");
+    const tsv = file(
+      "clients.csv",
+      [
+        "id\tname\tsecret\tredirect_uris\tgrant_types\trevoked",
+        String.raw`${id}	"Notes", the\tapp	back\\slash"es-of-a-secret	["https:\\/\\/a.example.com\\/cb"]	["refresh_token"]	0`,
+        `${id}-2\tNULL\tNULL\t[]\t\\N\t0`,
+        "",
+      ].join("\n"),
+    );
+    const { counts } = await importJson(tsv, "--scope", "");
+    expect(counts).toMatchObject({ made: 2 });
+    expect(await client(id)).toMatchObject({
+      client_name: '"Notes", the\tapp',
+      redirect_uris: ["https://a.example.com/cb"],
+    });
+    expect(await authenticates(id, String.raw`back\slash"es-of-a-secret`)).toBe(
+      true,
+    );
+    expect(await client(`${id}-2`)).toMatchObject({
+      token_endpoint_auth_method: "none",
+    });
+  });
+
   test("of league's example comes as JSON by its id", async () => {
     const id = fresh("myawesomeapp");
     const json = file(

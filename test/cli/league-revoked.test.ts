@@ -89,6 +89,7 @@ d4,x4,1,2001-01-31 10:20:30
     ["a BOM and CRLF", "\ufeffid,revoked\r\na1,1\r\nb2,0\r\n"],
     ["semicolons and quotes", '"id";"revoked"\n"a1";"1"\n"b2";"0"\n'],
     ["tabs", "id\trevoked\na1\t1\nb2\t0\n"],
+    ["tabs and quotes", '"id"\t"revoked"\n"a1"\t"1"\n"b2"\t"0"\n'],
     ["another order, and case", "Revoked,note,ID\n1,,a1\n0,,b2\n"],
     ["a quoted line break", 'note,id,revoked\n"two\r\nlines",a1,1\n,b2,0\n'],
     ["no line break at its end", "id,revoked\nb2,false\na1,true"],
