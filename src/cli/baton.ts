@@ -1,6 +1,6 @@
 import { clientCommands } from "./clients.ts";
 import { grantCommands } from "./grants.ts";
-import { leagueCommands } from "./league.ts";
+import { leagueCommands } from "./league/index.ts";
 import { newProgram, run } from "./program.ts";
 import { scopeCommands } from "./scopes.ts";
 import { type ProgramOptions, Session } from "./session.ts";

@@ -1,8 +1,8 @@
 import type { Command } from "commander";
-import { clientImportCommand } from "./league-client-import.ts";
-import { importRevokedCommand } from "./league-revoked-import.ts";
-import { leagueStatusCommand } from "./league-status.ts";
-import type { Session } from "./session.ts";
+import { clientImportCommand } from "./import-clients.ts";
+import { importRevokedCommand } from "./import-revoked.ts";
+import { leagueStatusCommand } from "./status.ts";
+import type { Session } from "../session.ts";
 
 /** `baton league …`: moving here from league/oauth2-server or Laravel Passport. */
 export function leagueCommands(program: Command, session: Session): void {

@@ -6,7 +6,7 @@ import {
   firstRecord,
   records,
 } from "./csv-records.ts";
-import { Failure } from "./failure.ts";
+import { Failure } from "../failure.ts";
 import { checkFile, isEmpty } from "./text-file.ts";
 
 /** A table that another server's database has written, as CSV or TSV. */

@@ -1,6 +1,6 @@
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
-import { Failure } from "./failure.ts";
+import { Failure } from "../failure.ts";
 
 /** A read of this many bytes at a time: the file may be larger than the memory. */
 const CHUNK_BYTES = 256 * 1024;

@@ -1,19 +1,19 @@
 import type { Command } from "commander";
 import { z } from "zod";
-import { ApiError, Failure } from "./failure.ts";
-import { changed, type Note, type Planned } from "./league-client-plan.ts";
-import { type Existing, find, make } from "./league-client-requests.ts";
-import { readOldClients } from "./league-clients.ts";
-import { usualScopes } from "./league-scopes.ts";
+import { ApiError, Failure } from "../failure.ts";
+import { changed, type Note, type Planned } from "./client-plan.ts";
+import { type Existing, find, make } from "./client-requests.ts";
+import { readOldClients } from "./old-clients.ts";
+import { usualScopes } from "./scopes.ts";
 import {
   type Imported,
   inWords,
   type Outcome,
   outcomes,
-} from "./league-client-report.ts";
-import { printable } from "./output.ts";
-import { examples } from "./program.ts";
-import type { Session } from "./session.ts";
+} from "./client-report.ts";
+import { printable } from "../output.ts";
+import { examples } from "../program.ts";
+import type { Session } from "../session.ts";
 
 const catalogue = z.looseObject({
   scopes: z.array(z.looseObject({ scope: z.string() })),

@@ -1,11 +1,11 @@
 import { z } from "zod";
-import { flag, strings } from "./cells.ts";
-import { badLine } from "./csv-records.ts";
-import { isJson, readJsonTable } from "./json-file.ts";
-import { type OldClient, plan, type Planned } from "./league-client-plan.ts";
-import { isKnown, type Scopes, unknownScope } from "./league-scopes.ts";
-import { openTable, readRow, type Row } from "./table-file.ts";
-import { checkFile } from "./text-file.ts";
+import { flag, strings } from "../tables/cells.ts";
+import { badLine } from "../tables/csv-records.ts";
+import { isJson, readJsonTable } from "../tables/json-file.ts";
+import { type OldClient, plan, type Planned } from "./client-plan.ts";
+import { isKnown, type Scopes, unknownScope } from "./scopes.ts";
+import { openTable, readRow, type Row } from "../tables/table-file.ts";
+import { checkFile } from "../tables/text-file.ts";
 
 /** The table of the clients of a league/oauth2-server, or of Passport. */
 

@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { ApiError } from "./failure.ts";
-import { changed, type NewClient, type Note } from "./league-client-plan.ts";
-import type { Session } from "./session.ts";
+import { ApiError } from "../failure.ts";
+import { changed, type NewClient, type Note } from "./client-plan.ts";
+import type { Session } from "../session.ts";
 
 /** What is asked of the server for a client of the old one. */
 

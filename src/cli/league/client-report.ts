@@ -1,5 +1,5 @@
-import type { NewClient, Note, Topic } from "./league-client-plan.ts";
-import { printable, table } from "./output.ts";
+import type { NewClient, Note, Topic } from "./client-plan.ts";
+import { printable, table } from "../output.ts";
 
 /** What became of a client of the old server. */
 export type Outcome =

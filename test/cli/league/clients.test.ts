@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { BCRYPT, file, importing, PLAIN } from "./league-support.ts";
-import { batonWithServer, fresh, run, stubServer } from "./support.ts";
+import { BCRYPT, file, importing, PLAIN } from "./support.ts";
+import { batonWithServer, fresh, run, stubServer } from "../support.ts";
 
 const baton = batonWithServer();
 

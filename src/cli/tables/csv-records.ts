@@ -1,6 +1,6 @@
 import { pipeline } from "node:stream/promises";
 import { CsvError, parse } from "csv-parse";
-import { Failure } from "./failure.ts";
+import { Failure } from "../failure.ts";
 import { readText } from "./text-file.ts";
 
 /** The lines of a CSV or TSV file, and where each of them is. */

@@ -1,11 +1,11 @@
 import type { Command } from "commander";
 import { z } from "zod";
-import { Failure } from "./failure.ts";
-import { openOldTokens } from "./league-revoked.ts";
-import { printable } from "./output.ts";
-import { examples } from "./program.ts";
-import { count, Progress } from "./progress.ts";
-import type { Session } from "./session.ts";
+import { Failure } from "../failure.ts";
+import { openOldTokens } from "./old-tokens.ts";
+import { printable } from "../output.ts";
+import { examples } from "../program.ts";
+import { count, Progress } from "../progress.ts";
+import type { Session } from "../session.ts";
 
 const state = z.looseObject({
   accepts_tokens: z.boolean(),

@@ -1,18 +1,18 @@
 import type { Command } from "commander";
 import { z } from "zod";
-import { ApiError, Failure } from "./failure.ts";
+import { ApiError, Failure } from "../failure.ts";
 import {
   fateOf,
   type OldTokens,
   openOldTokens,
   revokedBatches,
   type RevokedToken,
-} from "./league-revoked.ts";
-import { leagueState } from "./league-status.ts";
-import { printable } from "./output.ts";
-import { examples } from "./program.ts";
-import { count, Progress } from "./progress.ts";
-import type { Session } from "./session.ts";
+} from "./old-tokens.ts";
+import { leagueState } from "./status.ts";
+import { printable } from "../output.ts";
+import { examples } from "../program.ts";
+import { count, Progress } from "../progress.ts";
+import type { Session } from "../session.ts";
 
 const imported = z.looseObject({
   in_force: z.int(),

@@ -10,7 +10,7 @@ import {
   run,
   stubServer,
   temporaryDirectory,
-} from "./support.ts";
+} from "../support.ts";
 
 /** Files of the old server, and a server that only writes down what it is sent. */
 

@@ -1,4 +1,4 @@
-import { Failure } from "./failure.ts";
+import { Failure } from "../failure.ts";
 
 /** Which scopes the clients of the old server may ask for here. */
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Failure } from "./failure.ts";
+import { Failure } from "../failure.ts";
 import type { ColumnNames, Row } from "./table-file.ts";
 import { readText } from "./text-file.ts";
 

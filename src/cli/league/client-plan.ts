@@ -1,4 +1,4 @@
-import type { Scopes } from "./league-scopes.ts";
+import type { Scopes } from "./scopes.ts";
 
 /** A row of the old server's table becomes a client, in the ways of this one. */
 

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import { file, leagueStub } from "./league-support.ts";
-import { batonWithServer } from "./support.ts";
+import { file, leagueStub } from "./support.ts";
+import { batonWithServer } from "../support.ts";
 
 /** Noon of a day to come, in UTC, in seconds since 1970. */
 const NOON = Date.UTC(2099, 0, 31, 12) / 1000;

@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { flag, time } from "./cells.ts";
-import { badLine } from "./csv-records.ts";
-import { Failure } from "./failure.ts";
-import { openTable, readRow, type Row } from "./table-file.ts";
+import { flag, time } from "../tables/cells.ts";
+import { badLine } from "../tables/csv-records.ts";
+import { Failure } from "../failure.ts";
+import { openTable, readRow, type Row } from "../tables/table-file.ts";
 
 /** The refresh tokens of a league/oauth2-server: a list of ids, or its table. */
 
