@@ -19,6 +19,7 @@ import {
   onTestFinished,
 } from "vitest";
 import { LocalServer } from "../src/cli/local-server.ts";
+import { blocks as blocksOf } from "./support/markdown.ts";
 
 /** What the README tells a newcomer to paste works as it stands. */
 
@@ -27,10 +28,7 @@ const readme = readFileSync(join(root, "README.md"), "utf8");
 
 /** The code blocks of a language below a heading. */
 function blocks(heading: string, language: string): string[] {
-  const section =
-    readme.split(/^#+ /m).find((part) => part.startsWith(`${heading}\n`)) ?? "";
-  const fence = new RegExp(`^ *\`\`\`${language}\n(.*?)^ *\`\`\``, "gms");
-  return [...section.matchAll(fence)].map((match) => match[1] ?? "");
+  return blocksOf(readme, heading, language);
 }
 
 let server: LocalServer;

@@ -1,0 +1,167 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { freshSecrets } from "../src/cli/dev-vars.ts";
+import { LocalServer } from "../src/cli/local-server.ts";
+import vectors from "./league/refresh-tokens.json" with { type: "json" };
+import { blocks } from "./support/markdown.ts";
+
+/** The operator's page, followed from the rehearsal on: with tokens of a real league server. */
+
+const root = join(import.meta.dirname, "..");
+const page = readFileSync(join(root, "docs/moving-from-league.md"), "utf8");
+
+const secret = "zeyk9OKi4s4iUmu6wzH8N3xqXJsUqN4kTSwvBPbR";
+const live = tokenOf("plain, as in the documents");
+const revoked = tokenOf("one scope");
+const untouched = tokenOf("no scope");
+
+function tokenOf(name: string) {
+  const found = vectors.vectors.find(
+    (one) => one.key === "password" && one.name === name,
+  );
+  if (!found) throw new Error(`there is no vector "${name}"`);
+  return found;
+}
+
+/** As `mysql --batch` prints them. */
+const clients = `id\tuser_id\tname\tsecret\tprovider\tredirect\tpersonal_access_client\tpassword_client\trevoked\tcreated_at\tupdated_at
+demo\tNULL\tNotes\t${secret}\tNULL\thttps://notes.example.com/callback\t0\t0\t0\t2025-01-31 10:20:30\t2025-01-31 10:20:30
+web\tNULL\tShop\t$2y$10$abcdefghijklmnopqrstuuZ1Z1Z1Z1Z1Z1Z1Z1Z1Z1Z1Z1Z1Z1Z1a\tusers\thttps://shop.example.com/callback\t0\t0\t0\t2025-01-31 10:20:30\t2025-01-31 10:20:30
+`;
+const tokens = `id\trevoked\texpires_at
+${live.payload.refresh_token_id}\t0\t2036-11-22 19:21:22
+${revoked.payload.refresh_token_id}\t1\t2036-11-22 19:21:22
+${untouched.payload.refresh_token_id}\t0\t2036-11-22 19:21:22
+`;
+
+let server: LocalServer;
+let folder: string;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "baton-move-"));
+  writeFileSync(join(folder, "clients.csv"), clients);
+  writeFileSync(join(folder, "refresh-tokens.csv"), tokens);
+  const { value } = vectors.keys.password;
+  const secrets = { ...freshSecrets(), LEAGUE_ENCRYPTION_KEY: value };
+  server = await LocalServer.launch(secrets);
+  await server.ready();
+});
+
+afterAll(async () => {
+  await server.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** A snippet of the page, in Baton's folder, with files and a server of the test's own. */
+async function paste(snippet: string, input = ""): Promise<string> {
+  const script = snippet
+    .replaceAll(/\b(clients\.csv|refresh-tokens\.csv|token\.txt)/g, (name) =>
+      join(folder, name),
+    )
+    .replaceAll("http://localhost:8787", server.url);
+  const shell = spawn("bash", ["-euo", "pipefail", "-c", script], {
+    cwd: root,
+    env: {
+      ...process.env,
+      BATON_URL: server.url,
+      BATON_ADMIN_TOKEN: server.secrets.ADMIN_TOKEN,
+    },
+  });
+  let output = "";
+  for (const stream of [shell.stdout, shell.stderr])
+    stream.setEncoding("utf8").on("data", (text: string) => (output += text));
+  shell.stdin.end(input);
+  const [code] = (await once(shell, "close")) as [number | null];
+  if (code !== 0) throw new Error(`exit code ${code}: ${output}`);
+  return output;
+}
+
+const rehearsal = blocks(page, "Rehearse on your machine", "sh");
+
+function snippetWith(list: string[], text: string): string {
+  const found = list.find((snippet) => snippet.includes(text));
+  if (found === undefined) throw new Error(`no snippet has ${text}`);
+  return found;
+}
+
+/** The snippet that exchanges a token, with one put where the page says. */
+function exchange(token: string): Promise<string> {
+  writeFileSync(join(folder, "token.txt"), `${token}\n`);
+  return paste(snippetWith(rehearsal, "curl"), `demo\n${secret}\n`);
+}
+
+describe("Moving from league/oauth2-server or Laravel Passport", () => {
+  it("imports clients and revoked tokens, exchanges a real token once, and says how far it is", async () => {
+    const imports = await paste(
+      snippetWith(rehearsal, "league import-clients"),
+    );
+    expect(imports).toMatch(/demo +Notes +would be made/);
+    expect(imports).toMatch(/demo +Notes +made/);
+    expect(imports).toContain("clients rotate-secret");
+    expect(imports).toContain("1 revoked token is in force now.");
+    expect(imports).not.toContain(secret);
+
+    const status = snippetWith(blocks(page, "Watch", "sh"), "league status");
+    const ask = status.split("\n")[0] ?? "";
+    expect(await paste(`${ask} --json`)).toBe(
+      `${JSON.stringify({ accepts_tokens: true, exchanged: 0, revoked: 1, outstanding: 2 }, undefined, 2)}\n`,
+    );
+
+    const answer = JSON.parse(await exchange(live.refresh_token)) as object;
+    expect(answer).toMatchObject({ token_type: "Bearer", scope: "read" });
+    expect(JSON.parse(await exchange(revoked.refresh_token))).toMatchObject({
+      error: "invalid_grant",
+    });
+    const listed = snippetWith(
+      [...page.matchAll(/`(npm run -s baton -- grants list) USER_ID`/g)].map(
+        (match) => match[1] ?? "",
+      ),
+      "grants list",
+    );
+    expect(await paste(`${listed} 42`)).toContain("demo");
+    expect(JSON.parse(await paste(`${ask} --json`))).toEqual({
+      accepts_tokens: true,
+      exchanged: 1,
+      revoked: 1,
+      outstanding: 1,
+    });
+
+    // "The same request again is invalid_grant, and ends it."
+    expect(JSON.parse(await exchange(live.refresh_token))).toMatchObject({
+      error: "invalid_grant",
+    });
+    expect(await paste(`${listed} 42`)).not.toContain("demo");
+    expect(server.output).toContain('"league_token.exchanged"');
+    expect(server.output).not.toContain(live.refresh_token);
+  });
+
+  it("names only commands, files, settings and headings that are there", () => {
+    const readme = readFileSync(join(root, "README.md"), "utf8");
+    const settings = [
+      readFileSync(join(root, "wrangler.toml"), "utf8"),
+      readFileSync(join(root, ".dev.vars.example"), "utf8"),
+    ].join("\n");
+    const anchors = (text: string) =>
+      [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) =>
+        heading
+          .toLowerCase()
+          .replaceAll(/[^\w\- ]/g, "")
+          .replaceAll(" ", "-"),
+      );
+    const links = [...page.matchAll(/\]\(([^)]*)#([^)]+)\)/g)];
+    expect(links.length).toBeGreaterThan(5);
+    for (const [, file, anchor] of links) {
+      if (file !== "") expect(file).toBe("../README.md");
+      const headings = anchors(file === "" ? page : readme);
+      expect(headings, `${file}#${anchor}`).toContain(anchor);
+    }
+    const named = [...page.matchAll(/\b[A-Z]+(?:_[A-Z]+)+\b/g)].map(String);
+    const ours = named.filter((name) => !/^(APP|CLIENT|USER|LC)_/.test(name));
+    expect(ours.length).toBeGreaterThan(5);
+    for (const name of ours) expect(settings).toContain(name);
+  });
+});
