@@ -135,10 +135,9 @@ export class TokenFamily extends DurableObject<Env> {
   }
 
   #keepFrom(attempt: ExchangeAttempt, family: LivingFamily): void {
-    if (!family.redemption || attempt.attempt_id === family.last_attempt)
-      return;
-    const redemption = { ...family.redemption, attempt_id: "" };
-    this.#write({ ...family, redemption });
+    const { redemption, last_attempt } = family;
+    if (!redemption?.attempt_id || attempt.attempt_id === last_attempt) return;
+    this.#write({ ...family, redemption: { ...redemption, attempt_id: "" } });
   }
 
   /**
