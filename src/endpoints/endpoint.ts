@@ -46,10 +46,12 @@ export function now(): number {
  */
 export function networkOf(c: Context<AppEnv>): string {
   const address = c.req.header("CF-Connecting-IP") ?? "";
-  if (!address.includes(":")) return address;
-  const [head = "", tail] = address.split("::");
-  const before = head.split(":");
-  const after = tail?.split(":") ?? [];
+  // Of an IPv4 address in an IPv6 one, the former.
+  const last = address.slice(address.lastIndexOf(":") + 1);
+  if (!address.includes(":") || last.includes(".")) return last;
+  const [before = [], after = []] = address
+    .split("::")
+    .map((part) => part.split(":").filter((group) => group !== ""));
   const zeros = Array<string>(8).fill("0");
   return [...before, ...zeros.slice(before.length + after.length), ...after]
     .slice(0, 4)

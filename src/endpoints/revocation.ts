@@ -30,7 +30,7 @@ export const revocationEndpoint: Endpoint = {
     const token = form.required("token");
     if (isLeagueToken(token)) {
       const presenter = { client, network: networkOf(c) };
-      await revokeLeagueToken(server, token, presenter, time);
+      await revokeLeagueToken(server, token, presenter);
       return c.body(null, 200);
     }
     const known = await lookUpToken(server, token);

@@ -25,8 +25,9 @@ export interface Grant {
   /** The parameters that it reads and that must not be repeated. */
   parameters: readonly string[];
   /**
-   * It starts what lives long: its client is the one of a second ago at the most, not of a minute.
+   * Whether it starts what lives long: then its client is the one of a second ago at the most, not of a
+   * minute. Left out: it never does.
    */
-  startsLogin?: true;
+  startsLogin?: (parameters: Parameters) => boolean;
   respond: (server: Server, request: GrantRequest) => Promise<TokenResponse>;
 }

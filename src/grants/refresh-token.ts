@@ -24,6 +24,8 @@ import type { Grant } from "./grant.ts";
 export const refreshTokenGrant: Grant = {
   type: "refresh_token",
   parameters: ["refresh_token", "scope"],
+  startsLogin: (parameters) =>
+    isLeagueToken(parameters.optional("refresh_token") ?? ""),
 
   async respond(server, { client, parameters, now, log, network }) {
     const token = parameters.required("refresh_token");

@@ -1,11 +1,22 @@
 import { z } from "zod";
 import type { LeagueToken } from "../oauth/league-repositories.ts";
 import { FAMILY_SECRET_BYTES } from "../oauth/refresh-token.ts";
-import { parseScope } from "../oauth/scope.ts";
+import { scopeToken } from "../oauth/scope.ts";
 import { subject } from "../oauth/subject.ts";
 
 /** Ids may be integers in the old server's tables, and then are in its tokens. */
 const id = z.union([z.string(), z.int().transform(String)]);
+
+/**
+ * What RFC 6749 section 3.3 has no word for is a scope that does not exist any more. A token for nothing
+ * else is none: it would become one for no scope at all.
+ */
+function onlyScopes(names: string[], context: z.RefinementCtx): string[] {
+  const scopes = names.filter((name) => scopeToken.test(name));
+  if (scopes.length === 0 && names.length > 0)
+    context.addIssue({ code: "custom", message: "are no scopes" });
+  return scopes;
+}
 
 /** What league writes into a refresh token. An authorization code has no `refresh_token_id`. */
 const payload = z
@@ -13,7 +24,7 @@ const payload = z
     client_id: id,
     // Also the name of an object.
     refresh_token_id: id.pipe(z.string().regex(/^[\x21-\x7e]{1,255}$/)),
-    scopes: z.array(z.string()),
+    scopes: z.array(z.string()).transform(onlyScopes),
     user_id: id.nullish(),
     /** Seconds since 1970. */
     expire_time: z.int().min(0),
@@ -24,8 +35,7 @@ const payload = z
       refresh_token_id,
       // As the old server's access tokens have it: without a user the client is the subject.
       subject: user_id || client_id,
-      // What the grammar has no word for (RFC 6749 section 3.3) is a scope that does not exist any more.
-      scope: [...new Set(scopes.flatMap((scope) => parseScope(scope) ?? []))],
+      scope: [...new Set(scopes)],
       expires_at: expire_time,
     }),
   )

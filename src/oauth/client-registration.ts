@@ -4,6 +4,7 @@ import { makeSecret, secretRecord } from "./client-secret.ts";
 import { after, type Seconds } from "./duration.ts";
 import { type Client, type ClientTombstone, isPublic } from "./entities.ts";
 import { fieldError, OAuthError } from "./errors.ts";
+import { LONGEST_LIFE } from "./league-token.ts";
 import { lifetimesOf, windowOutlives } from "./lifetimes.ts";
 import { registrationProblem } from "./redirect-uri.ts";
 import { parseScope, scopeSet } from "./scope.ts";
@@ -121,6 +122,8 @@ export function deleteClient(
       server.settings.refresh_token_max_age,
       // Of a token of the client itself, which no family bounds.
       lifetimes.access_token_ttl,
+      // A token of the old server names its client by the id alone.
+      ...(server.league ? [LONGEST_LIFE] : []),
     ];
     const lastEnd = Math.max(...ages.map((age) => after(age, now)));
     return { tombstone, seconds: Math.max(lastEnd - now, LEAST_KV_SECONDS) };

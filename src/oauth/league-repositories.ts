@@ -3,7 +3,9 @@ import type { Reason } from "./errors.ts";
 import type {
   ExchangeAttempt,
   ExchangeResult,
+  FamilyKey,
   NewFamily,
+  RevocationResult,
 } from "./repositories.ts";
 
 /**
@@ -61,6 +63,8 @@ export interface LeagueTokenRepository {
    * @returns how many logins it has ended
    */
   revoke(tokens: LeagueTokenEntry[]): Promise<number>;
+  /** The same for one token, by whoever shows that it is theirs. */
+  revokeOwn(token: LeagueTokenEntry, key: FamilyKey): Promise<RevocationResult>;
   /** Whether a token could be exchanged. */
   isGood(
     token: Pick<LeagueToken, "refresh_token_id" | "subject">,

@@ -3,7 +3,7 @@ import type { Client } from "./entities.ts";
 import { OAuthError, type Reason } from "./errors.ts";
 import type { LeagueToken } from "./league-repositories.ts";
 import { familyEnd, lifetimesOf } from "./lifetimes.ts";
-import type { RefreshTokenClaims } from "./refresh-token.ts";
+import { hashFamilySecret, type RefreshTokenClaims } from "./refresh-token.ts";
 import type { ExchangeAttempt, ExchangeResult } from "./repositories.ts";
 import type { Server } from "./server.ts";
 
@@ -14,6 +14,9 @@ import type { Server } from "./server.ts";
 
 /** What each begins with: the header of defuse/php-encryption, in hexadecimal. */
 const PREFIX = "def50200";
+
+/** Passport's default life of a refresh token, and more than the month of league's own documents: ISO 8601. */
+export const LONGEST_LIFE = "P1Y";
 
 /** The place of the old token in its family. */
 const FIRST_GENERATION = 1;
@@ -81,16 +84,16 @@ export async function revokeLeagueToken(
   server: Server,
   token: string,
   presenter: Presenter,
-  now: Seconds,
 ): Promise<void> {
   const found = await findLeagueToken(server, token, presenter);
   if (found === "refresh_token_of_another_client")
     throw new OAuthError("token_of_another_client");
   if (typeof found === "string") return;
-  const { leagueTokens, families } = server;
-  if (now < found.expires_at) await leagueTokens.revoke([found]);
-  // Nobody can exchange it any more, but the login that it has become may go on.
-  else await families.revoke(leagueTokens.familyIdOf(found.refresh_token_id));
+  const { client_id, client_id_issued_at: client_issued_at } = presenter.client;
+  const secret_hash = await hashFamilySecret(found.family_secret);
+  const key = { client_id, client_issued_at, secret_hash };
+  const result = await server.leagueTokens.revokeOwn(found, key);
+  if (result.outcome === "refused") throw new OAuthError(result.reason);
 }
 
 /** What introspection says of a league token that could be exchanged (RFC 7662 section 2.2). */

@@ -66,7 +66,7 @@ export function readForm(
 
 /**
  * Reads a form body, or a JSON object that says the same: a text or a number for a value, a list for one
- * that is repeated.
+ * that is repeated. What an unknown parameter holds does not matter.
  *
  * @throws OAuthError as `readForm`, and `json_malformed`
  */
@@ -77,21 +77,25 @@ export function readFormOrJson(
 ): Parameters {
   if (mediaType(contentType) !== "application/json")
     return readForm(contentType, body, singular);
-  const parsed = formInJson.safeParse(parseJson(decoder.decode(body)));
+  const parsed = object.safeParse(parseJson(decoder.decode(body)));
   if (!parsed.success) throw new OAuthError("json_malformed");
-  const pairs = Object.entries(parsed.data).flatMap(([name, value]) =>
-    [value].flat().map((one) => [name, String(one ?? "")]),
-  );
+  const pairs = Object.entries(parsed.data).flatMap(([name, value]) => {
+    const { data } = texts.safeParse(value);
+    if (!data && [...singular, ...repeatable].includes(name))
+      throw new OAuthError("json_malformed");
+    return (data ?? []).map((one) => [name, String(one ?? "")]);
+  });
   const parameters = new Parameters(new URLSearchParams(pairs));
   parameters.refuseRepeated(singular);
   return parameters;
 }
 
-const formValue = z.union([z.string(), z.number(), z.boolean(), z.null()]);
-const formInJson = z.record(
-  z.string(),
-  z.union([formValue, z.array(formValue)]),
-);
+/** The one parameter that may be there more than once (RFC 8707 section 2). */
+const repeatable = ["resource"];
+
+const object = z.record(z.string(), z.unknown());
+const text = z.union([z.string(), z.number(), z.boolean(), z.null()]);
+const texts = z.union([text.transform((one) => [one]), z.array(text)]);
 
 function parseJson(text: string): unknown {
   try {

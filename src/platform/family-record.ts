@@ -26,6 +26,11 @@ export interface LivingFamily extends NewFamily {
   key_id: number;
   /** What made the family, if it was an authorization code. */
   redemption?: Redemption;
+  /**
+   * Of a token of another server: who had a part in its first exchange and has not taken it back. Some at
+   * the most, and then nobody can.
+   */
+  attempts?: string[];
   /** The redemption was taken back: nobody has a token, and a code may still make the family. */
   abandoned?: true;
 }
@@ -64,9 +69,26 @@ export function ended({ subject, redemption }: LivingFamily): EndedFamily {
   return { ...record, redeemed: { code_id, redeemable_until } };
 }
 
+/** The platform takes no alarm for later; by then it is set anew. In milliseconds: the year 2150. */
+const LAST_ALARM_MS = 5_680_281_600_000;
+
 /** When no code can name a family any more, whoever's clock it goes by; in milliseconds. */
 export function forgetAt(redeemableUntil: number): number {
-  return (redeemableUntil + CLOCKS_DIFFER) * 1000;
+  return Math.min((redeemableUntil + CLOCKS_DIFFER) * 1000, LAST_ALARM_MS);
+}
+
+/** How many attempts a family keeps count of. */
+const MOST_ATTEMPTS = 8;
+
+/** The attempts with one more; with too many none of them is told apart any more. */
+export function withAttempt(
+  attempts: readonly string[],
+  attemptId: string,
+): string[] {
+  if (attempts.includes(attemptId)) return [...attempts];
+  return attempts.length < MOST_ATTEMPTS
+    ? [...attempts, attemptId]
+    : [...attempts.slice(0, -1), ""];
 }
 
 /** When a family ends by itself, in milliseconds: one that was taken back when no code can make it. */

@@ -21,14 +21,18 @@ export class LeagueLedger extends DurableObject<Env> {
     return this.#row(id)?.state;
   }
 
-  /** A token has become a family: `new` the first time, unless it was revoked in between. */
-  async noteExchange({
-    refresh_token_id: id,
-    expires_at,
-  }: LeagueTokenEntry): Promise<"new" | "known" | "revoked"> {
+  /**
+   * A token has become a family: `new` the first time, unless it was revoked in between.
+   *
+   * @param familyEnds seconds: until then somebody may say that the token was revoked all along
+   */
+  async noteExchange(
+    { refresh_token_id: id, expires_at }: LeagueTokenEntry,
+    familyEnds: number,
+  ): Promise<"new" | "known" | "revoked"> {
     const row = this.#row(id);
     if (row) return row.state === "exchanged" ? "known" : "revoked";
-    this.#write(id, "exchanged", expires_at);
+    this.#write(id, "exchanged", expires_at, Math.max(expires_at, familyEnds));
     await this.#sweepLater();
     return "new";
   }
@@ -46,9 +50,12 @@ export class LeagueLedger extends DurableObject<Env> {
     const exchanged: string[] = [];
     for (const { refresh_token_id: id, expires_at } of entries) {
       const row = this.#row(id);
+      const until = Math.max(expires_at, row?.expires_at ?? 0);
       if (row?.state === "exchanged" && !endedFamilies) exchanged.push(id);
-      else if (row?.state !== "revoked" || row.expires_at < expires_at)
-        this.#write(id, "revoked", Math.max(expires_at, row?.expires_at ?? 0));
+      // Nobody can exchange what has expired by every clock.
+      else if (until > lastMoment())
+        if (row?.state !== "revoked" || row.expires_at < until)
+          this.#write(id, "revoked", until, until);
     }
     await this.#sweepLater();
     return exchanged;
@@ -66,11 +73,11 @@ export class LeagueLedger extends DurableObject<Env> {
     return counts;
   }
 
-  /** Entries end when their tokens have expired, whoever's clock it goes by. */
+  /** Entries end when their tokens and families have, whoever's clock it goes by. */
   override async alarm(): Promise<void> {
     if (!this.#hasTable()) return;
     const { sql } = this.ctx.storage;
-    sql.exec("DELETE FROM token WHERE expires_at <= ?", lastMoment());
+    sql.exec("DELETE FROM token WHERE kept_until <= ?", lastMoment());
     const [left] = sql.exec("SELECT 1 FROM token LIMIT 1");
     if (left) await this.ctx.storage.setAlarm(Date.now() + SWEEP_MS);
     else await this.ctx.storage.deleteAll();
@@ -82,24 +89,25 @@ export class LeagueLedger extends DurableObject<Env> {
       state: State;
       expires_at: number;
     }>(
-      "SELECT state, expires_at FROM token WHERE id = ? AND expires_at > ?",
+      "SELECT state, expires_at FROM token WHERE id = ? AND kept_until > ?",
       id,
       lastMoment(),
     );
     return row;
   }
 
-  #write(id: string, state: State, expiresAt: number): void {
+  #write(id: string, state: State, expiresAt: number, keptUntil: number): void {
     const { sql } = this.ctx.storage;
     // Not in the constructor: whoever only asks leaves nothing here.
     sql.exec(
-      "CREATE TABLE IF NOT EXISTS token (id TEXT PRIMARY KEY, state TEXT NOT NULL, expires_at INTEGER NOT NULL) WITHOUT ROWID",
+      "CREATE TABLE IF NOT EXISTS token (id TEXT PRIMARY KEY, state TEXT NOT NULL, expires_at INTEGER NOT NULL, kept_until INTEGER NOT NULL) WITHOUT ROWID",
     );
     sql.exec(
-      "INSERT OR REPLACE INTO token VALUES (?, ?, ?)",
+      "INSERT OR REPLACE INTO token VALUES (?, ?, ?, ?)",
       id,
       state,
       expiresAt,
+      keptUntil,
     );
   }
 
@@ -117,7 +125,7 @@ export class LeagueLedger extends DurableObject<Env> {
   }
 }
 
-/** A token that expired before has expired by every clock; in seconds. */
+/** What ended before that has ended by every clock; in seconds. */
 function lastMoment(): number {
   return Date.now() / 1000 - CLOCKS_DIFFER;
 }

@@ -73,7 +73,9 @@ export class DurableLeagueTokens implements LeagueTokenRepository {
             LONG_AGO,
           ),
         ),
-        this.#ledger(refresh_token_id, (ledger) => ledger.noteExchange(token)),
+        this.#ledger(refresh_token_id, (ledger) =>
+          ledger.noteExchange(token, family.ends_at),
+        ),
       ]);
       if (welcome && noted !== "revoked")
         // The first answer that is given out is no retry, however often it took.
@@ -111,12 +113,31 @@ export class DurableLeagueTokens implements LeagueTokenRepository {
     return ended.reduce((sum, number) => sum + number, 0);
   };
 
+  revokeOwn: LeagueTokenRepository["revokeOwn"] = async (token, key) => {
+    const end = () =>
+      this.#family(token.refresh_token_id, async (object) =>
+        object.revoke(key),
+      );
+    // First whether it is theirs: an id may be known to others, and a family says whose it is.
+    const before = await end();
+    if (before.outcome === "refused") return before;
+    const ledger = await ledgerOf(token.refresh_token_id);
+    const exchanged = await this.#inLedger(ledger, (object) =>
+      object.revoke([token]),
+    );
+    // It has become a family, before or in between.
+    const result = exchanged.length > 0 ? await end() : before;
+    if (exchanged.length > 0 && result.outcome !== "refused")
+      await this.#inLedger(ledger, (object) => object.revoke([token], true));
+    return result;
+  };
+
   isGood: LeagueTokenRepository["isGood"] = async (token) => {
-    const [{ state, loggedOut }, family] = await Promise.all([
+    const [{ state, loggedOut }, hasBegun] = await Promise.all([
       this.#standing(token, token.subject),
-      this.#family(token.refresh_token_id, async (object) => object.look()),
+      this.#family(token.refresh_token_id, (object) => object.hasBegun()),
     ]);
-    return !state && !loggedOut && !family;
+    return state !== "revoked" && !loggedOut && !hasBegun;
   };
 
   count: LeagueTokenRepository["count"] = async () => {

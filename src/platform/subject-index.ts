@@ -10,6 +10,8 @@ const LOGOUT_MATTERS_MS = (CODE_SECONDS + CLOCKS_DIFFER) * 1000;
 
 /** How often it is asked whether tokens of an old server are still taken. */
 const ASK_AGAIN_MS = 7 * 24 * 60 * 60 * 1000;
+/** A logout at a time when they were taken matters for a year at least, also if they are not for a while. */
+const LEAGUE_LOGOUT_MATTERS_MS = 366 * 24 * 60 * 60 * 1000;
 
 /** When the subject was last logged out everywhere, by the clock of where that was asked for. */
 interface Logout {
@@ -48,7 +50,7 @@ export class SubjectIndex extends DurableObject<Env> {
 
   /** From here on no family can be added that was authorized before. */
   async logOut(atMs: number): Promise<void> {
-    const forget_at_ms = Date.now() + LOGOUT_MATTERS_MS;
+    const forget_at_ms = Date.now() + this.#matters();
     const at_ms = Math.max(atMs, this.#logout()?.at_ms ?? 0);
     this.ctx.storage.kv.put<Logout>(LOGOUT, { at_ms, forget_at_ms });
     await this.ctx.storage.setAlarm(forget_at_ms);
@@ -81,6 +83,12 @@ export class SubjectIndex extends DurableObject<Env> {
       return this.ctx.storage.setAlarm(Date.now() + ASK_AGAIN_MS);
     this.ctx.storage.kv.delete(LOGOUT);
     await this.#leaveNothing();
+  }
+
+  #matters(): number {
+    return this.env.LEAGUE_ENCRYPTION_KEY
+      ? LEAGUE_LOGOUT_MATTERS_MS
+      : LOGOUT_MATTERS_MS;
   }
 
   async #leaveNothing(): Promise<void> {

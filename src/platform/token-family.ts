@@ -19,6 +19,7 @@ import {
   type LivingFamily,
   refuseForeign,
   refuseRedemption,
+  withAttempt,
 } from "./family-record.ts";
 
 const RECORD = "family";
@@ -73,7 +74,11 @@ export class TokenFamily extends DurableObject<Env> {
    */
   async abandon(attemptId: string): Promise<void> {
     const family = this.#living();
-    if (family?.redemption?.attempt_id !== attemptId) return;
+    if (!family?.redemption || family.abandoned) return;
+    const { attempts = [family.redemption.attempt_id] } = family;
+    if (!attempts.includes(attemptId)) return;
+    const others = attempts.filter((one) => one !== attemptId);
+    if (others.length > 0) return this.#write({ ...family, attempts: others });
     this.#write({ ...family, abandoned: true, expires_at: 0 });
     const { redeemable_until } = family.redemption;
     await this.ctx.storage.setAlarm(forgetAt(redeemable_until));
@@ -105,39 +110,42 @@ export class TokenFamily extends DurableObject<Env> {
     return result;
   }
 
+  /** Whether the first token was exchanged, and that was not taken back: reading writes nothing. */
+  async hasBegun(): Promise<boolean> {
+    const family = this.#read();
+    return family !== undefined && !("abandoned" in family && family.abandoned);
+  }
+
   /**
    * Exchanges the token of another server, which is the family's first: where there is no family yet it
    * begins with this exchange, in the same step. Once begun, what is left of it stays until the token
    * would have expired, so that there is no second beginning.
    *
-   * @param family as it is before the exchange
+   * @param newFamily as it is before the exchange
    * @param redemption how it begins: `abandon` takes it back
    * @returns an ExchangeResult as JSON
    */
   adopt(
-    family: NewFamily,
+    newFamily: NewFamily,
     redemption: Redemption,
     attempt: ExchangeAttempt,
   ): string {
     const before = this.#read();
+    const { attempt_id } = attempt;
     const begins = !before || ("abandoned" in before && before.abandoned);
-    if (begins) {
-      const result = this.#settle(begun(family, redemption), attempt);
-      if (result.outcome === "exchanged")
-        this.#wakeAt(result.expires_at * 1000);
-      return JSON.stringify(result);
+    const family = begins
+      ? { ...begun(newFamily, redemption), attempts: [attempt_id] }
+      : this.#living();
+    const result = this.#settle(family, attempt);
+    if (result.outcome === "exchanged") {
+      if (begins) this.#wakeAt(result.expires_at * 1000);
+      // Who was first may have met a fault: what this one is given it must not take back.
+      else if (family?.attempts?.includes(attempt_id) === false) {
+        const attempts = withAttempt(family.attempts, attempt_id);
+        this.#write({ ...family, attempts });
+      }
     }
-    const result = this.#settle(this.#living(), attempt);
-    // The one who was first may have met a fault; what this one is given it must not take back.
-    if (result.outcome === "exchanged" && !("ended" in before))
-      this.#keepFrom(attempt, before);
     return JSON.stringify(result);
-  }
-
-  #keepFrom(attempt: ExchangeAttempt, family: LivingFamily): void {
-    const { redemption, last_attempt } = family;
-    if (!redemption?.attempt_id || attempt.attempt_id === last_attempt) return;
-    this.#write({ ...family, redemption: { ...redemption, attempt_id: "" } });
   }
 
   /**

@@ -80,6 +80,16 @@ describe("POST /oauth/token, where it is on", () => {
     expect(response.status).toBe(200);
   });
 
+  it("ignores what it does not know, whatever that is", async () => {
+    const more = { device: { os: "ios" }, tags: [["a"]], __proto__: null };
+    const body = JSON.stringify(refresh(more)).replace(
+      "{",
+      '{"__proto__":{"scope":"write"},',
+    );
+    const tokens = await expectTokens(await post(body, "application/json"));
+    expect(tokens.scope).toBe("read write");
+  });
+
   it("takes the client's credentials by Basic beside JSON", async () => {
     const { client_id, client_secret } = client;
     const body = { grant_type: "refresh_token", refresh_token, scope: "read" };
@@ -97,7 +107,9 @@ describe("POST /oauth/token, where it is on", () => {
     ["a list", "[]"],
     ["null", "null"],
     ["a text", '"refresh_token"'],
-    ["an object inside", '{"grant_type":{"a":"refresh_token"}}'],
+    ["an object in the place of a text", '{"grant_type":{"a":"b"}}'],
+    ["a list with an object in it", '{"scope":["read",{}]}'],
+    ["an object for a resource", '{"resource":{}}'],
   ])("refuses a JSON body that is %s", async (_, body) => {
     const response = await post(body, "application/json");
     expect(response.status).toBe(400);

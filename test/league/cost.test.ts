@@ -181,6 +181,33 @@ describe("forged tokens of the old server", () => {
     expect(response.status).toBe(200);
   });
 
+  it("are limited also when they come all at once", async () => {
+    const server = leagueServer("password");
+    const derivations = countDerivations();
+    const answers = await Promise.all(
+      Array.from({ length: MOST * 3 }, () =>
+        refreshFrom(server, "192.0.2.6", demo, newForgery()),
+      ),
+    );
+    const statuses = answers.map(({ status }) => status);
+    expect(statuses.filter((status) => status === 400)).toHaveLength(MOST);
+    expect(statuses.filter((status) => status === 429)).toHaveLength(MOST * 2);
+    expect(derivations()).toBe(MOST);
+  });
+
+  it.each([
+    ["fails", { limit: () => Promise.reject(new Error("no answer")) }],
+    ["is not there", undefined],
+  ])(
+    "are limited by the isolate's own count where the rate limit %s",
+    async (_, LEAGUE_FORGERIES) => {
+      const server = leagueServer("password", { LEAGUE_FORGERIES });
+      const lines = listenToLog();
+      expect(await sendForgeries(server, "192.0.2.7")).toBe(MOST + 1);
+      expect(lines.join()).toContain("league_forgeries.unreachable");
+    },
+  );
+
   it("keep nobody else out: not the same client elsewhere, not another client there", async () => {
     const server = leagueServer("password");
     await sendForgeries(server, "192.0.2.2");
@@ -200,6 +227,7 @@ describe("forged tokens of the old server", () => {
       ["2001:db8::1:0:0:0:3", 429],
       ["2001:db8:0:2::1", 400],
       ["2001:db8::1", 400],
+      ["::ffff:192.0.2.9", 400],
     ] as const;
     for (const [address, status] of tries) {
       const response = await refreshFrom(server, address, demo, newForgery());

@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
 import { decodeJwt } from "jose";
-import { beforeAll, describe, expect, it } from "vitest";
+import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import {
   encryptedByDefuse,
   good,
@@ -36,6 +36,10 @@ beforeAll(async () => {
       clients.set(client_id, await takeOver(server, client_id));
   }
   demo = clients.get("demo")!;
+});
+
+afterEach(() => {
+  vi.useRealTimers();
 });
 
 /** A user of a test's own. */
@@ -163,6 +167,7 @@ describe("a refresh token of the old server", () => {
     ["a user with control characters", { user_id: "a\nb" }],
     ["a user that is too long", { user_id: "a".repeat(256) }],
     ["a user that is a list", { user_id: ["42"] }],
+    ["scopes that are none, and no other", { scopes: ['a"b', "c d"] }],
   ])("is refused when it has %s", async (_, payload) => {
     const token = await oldToken(payload);
     expect(await refusal(await server.refresh(demo, token))).toEqual(
@@ -241,6 +246,32 @@ describe("the client of a token of the old server", () => {
       400,
       "unauthorized_client",
     ]);
+  });
+
+  it("has to be there now, not a minute ago, for a login begins", async () => {
+    const elsewhere = leagueServer("defuse");
+    const client = await takeOver(elsewhere, "leaving");
+    const isolate = leagueServer("defuse");
+    const token = await oldToken({ client_id: "leaving" });
+    const other = await oldToken({ client_id: "leaving" });
+    await isolate.expectRefresh(client, token);
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 2_000 });
+    await elsewhere.expectAdmin("DELETE", "/clients/leaving");
+    expect(await refusal(await isolate.refresh(client, other))).toEqual([
+      401,
+      "invalid_client",
+    ]);
+  });
+
+  it("can't be made again for as long as its old tokens may live, whatever the logins' age", async () => {
+    const short = { REFRESH_TOKEN_MAX_AGE: "P1M" };
+    const here = leagueServer("defuse", short);
+    await takeOver(here, "short-lived");
+    vi.useFakeTimers({ toFake: ["Date"] });
+    await here.expectAdmin("DELETE", "/clients/short-lived");
+    const { expiration } = (await env.KV.list({ prefix: "client:short-lived" }))
+      .keys[0]!;
+    expect(expiration).toBeGreaterThan(Date.now() / 1000 + 364 * 86_400);
   });
 
   it("takes its logins with it when it is deleted, used tokens and unused ones", async () => {
@@ -329,6 +360,25 @@ describe("the login that a token of the old server becomes", () => {
         invalidGrant,
       );
     }
+  });
+
+  it("goes on where the old token lives for ever", async () => {
+    const refresh_token_id = newTokenId();
+    const user_id = newUser();
+    const expire_time = 253_402_300_799;
+    const token = await oldToken({ refresh_token_id, user_id, expire_time });
+    const { refresh_token } = await server.expectRefresh(demo, token);
+    await server.expectRefresh(demo, refresh_token);
+    expect(await logOut(user_id)).toEqual({ revoked: 1 });
+    const family = env.TOKEN_FAMILY.getByName(refresh_token_id);
+    await vi.waitFor(async () => {
+      const { rows, alarm } = await kept(family);
+      expect(rows).toBe(1);
+      expect(new Date(alarm ?? 0).getUTCFullYear()).toBe(2150);
+    });
+    expect(await refusal(await server.refresh(demo, token))).toEqual(
+      invalidGrant,
+    );
   });
 
   it("ends when the old token comes back after many rotations", async () => {

@@ -164,6 +164,56 @@ describe("a fault of the storage", () => {
   });
 });
 
+describe("two tabs with one token of the old server", () => {
+  it("use it up by no fault that both meet", async () => {
+    const token = await oldToken({ client_id: "patient" });
+    let waiting = 0;
+    let bothAreIn = () => {};
+    const both = new Promise<void>((resolve) => (bothAreIn = resolve));
+    const broken = leagueServer("defuse", {
+      SUBJECT_INDEX: failing(env.SUBJECT_INDEX, (called) => called === "add"),
+      // Neither meets its fault before the other one has been exchanged.
+      TOKEN_FAMILY: familiesWith((_, real) => ({
+        async adopt(...args: Parameters<TokenFamily["adopt"]>) {
+          const result = await real().adopt(...args);
+          waiting += 1;
+          if (waiting === 2) bothAreIn();
+          await both;
+          return result;
+        },
+        abandon: (attempt: string) => real().abandon(attempt),
+      })),
+    });
+    const answers = await Promise.all([
+      broken.refresh(patient, token),
+      broken.refresh(patient, token),
+    ]);
+    for (const answer of answers)
+      expect(await refusal(answer)).toEqual(unavailable);
+    // Long after the window.
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 3_600_000 });
+    const introspection = await server.about("/introspect", patient, token);
+    expect(await introspection.json()).toMatchObject({ active: true });
+    const { refresh_token } = await server.expectRefresh(patient, token);
+    await server.expectRefresh(patient, refresh_token);
+  });
+
+  it("keep what one of them got, however many of the others meet a fault", async () => {
+    const token = await oldToken({ client_id: "patient" });
+    const answered = await server.expectRefresh(patient, token);
+    const broken = leagueServer("defuse", {
+      SUBJECT_INDEX: failing(env.SUBJECT_INDEX, (called) => called === "add"),
+    });
+    for (let tabs = 0; tabs < 20; tabs++)
+      expect(await refusal(await broken.refresh(patient, token))).toEqual(
+        unavailable,
+      );
+    const again = await server.expectRefresh(patient, token);
+    expect(again.refresh_token).toBe(answered.refresh_token);
+    await server.expectRefresh(patient, answered.refresh_token);
+  });
+});
+
 describe("what is left of a login that began with a token of the old server", () => {
   it("stays until the token has expired, so that there is no second beginning", async () => {
     const refresh_token_id = newTokenId();

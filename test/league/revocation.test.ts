@@ -169,6 +169,45 @@ describe("a token that the old server had revoked", () => {
     });
   });
 
+  it.each([
+    ["with its end", true],
+    ["without", false],
+  ])(
+    "ends that login also when the token itself has expired since, told %s",
+    async (_, withEnd) => {
+      const refresh_token_id = newTokenId();
+      const expires_at = now() + 100;
+      const token = await oldToken({
+        refresh_token_id,
+        expire_time: expires_at,
+      });
+      const { refresh_token } = await server.expectRefresh(demo, token);
+      const days = 86_400_000 * 20;
+      vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + days });
+      for (const id of await ledgersThatKeep())
+        await runDurableObjectAlarm(env.LEAGUE_LEDGER.get(id));
+      const told = withEnd
+        ? { refresh_token_id, expires_at }
+        : { refresh_token_id };
+      expect(await revoke([told])).toMatchObject({ ended: 1 });
+      expect(await refusal(await server.refresh(demo, refresh_token))).toEqual(
+        invalidGrant,
+      );
+    },
+  );
+
+  it("is refused also where the clock that it is exchanged by is behind", async () => {
+    const refresh_token_id = newTokenId();
+    const expire_time = now() + 1_000;
+    const token = await oldToken({ refresh_token_id, expire_time });
+    vi.useFakeTimers({ toFake: ["Date"], now: (expire_time + 1) * 1000 });
+    expect(
+      await revoke([{ refresh_token_id, expires_at: expire_time }]),
+    ).toEqual({ in_force: 0, expired: 1, ended: 0 });
+    vi.setSystemTime((expire_time - 5) * 1000);
+    await expectRefused(token, "revoked");
+  });
+
   it("makes no login where it is revoked in the same moment", async () => {
     const rounds = Array.from({ length: 20 }, async () => {
       const refresh_token_id = newTokenId();
@@ -365,6 +404,26 @@ describe("a client that logs out with a token of the old server", () => {
     await server.expectRefresh(demo, token);
   });
 
+  it("ends no login of another token with the same id", async () => {
+    const refresh_token_id = newTokenId();
+    const token = await oldToken({ refresh_token_id });
+    const { refresh_token } = await server.expectRefresh(demo, token);
+    const twin = await oldToken({ refresh_token_id });
+    const other = await takeOver(server, "twin");
+    const foreign = await oldToken({ refresh_token_id, client_id: "twin" });
+    for (const [client, one] of [
+      [demo, twin],
+      [other, foreign],
+    ] as const) {
+      const response = await server.about("/revoke", client, one);
+      expect(await refusal(response)).toEqual(invalidGrant);
+      expect(await refusal(await server.refresh(client, one))).toEqual(
+        invalidGrant,
+      );
+    }
+    await server.expectRefresh(demo, refresh_token);
+  });
+
   it("hears nothing of a token that is none, and nothing is written", async () => {
     const token = await oldToken({});
     const forged = token.slice(0, -2) + (token.endsWith("00") ? "01" : "00");
@@ -461,6 +520,16 @@ describe("a user who is logged out everywhere", () => {
         const own = { ...env, LEAGUE_ENCRYPTION_KEY: key };
         Object.assign(object, { env: own });
       });
+    await setKey(keys.defuse.value);
+    await logOut(user_id);
+    // The key may be away for a while.
+    await setKey("");
+    vi.useFakeTimers({
+      toFake: ["Date"],
+      now: Date.now() + 300 * 86_400_000,
+    });
+    expect(await runDurableObjectAlarm(index)).toBe(true);
+    vi.useRealTimers();
     await setKey(keys.defuse.value);
     for (const months of [1, 2, 30]) {
       vi.useFakeTimers({

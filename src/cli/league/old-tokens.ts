@@ -94,12 +94,12 @@ export interface RevokedToken {
 /** What is to be done about a token of the old server. */
 export type Fate = "not_revoked" | "expired" | "sent";
 
-/** More than the clock of this machine may be wrong by. */
-const CLOCK_SECONDS = 24 * 60 * 60;
+/** What has expired for so long was not exchanged and revoked on the day of the move. */
+const LONG_SECONDS = 31 * 24 * 60 * 60;
 
 /**
  * Most of a table that was never purged has expired, and the server would only count it: what has for
- * a day is not sent. Whether the rest has is for the server's clock to say.
+ * a month is not sent. The rest is: a token that has expired may have become a login here before.
  *
  * @param now seconds since 1970
  */
@@ -108,7 +108,7 @@ export function fateOf(
   now: number,
 ): Fate {
   if (!revoked) return "not_revoked";
-  return expires_at < now - CLOCK_SECONDS ? "expired" : "sent";
+  return expires_at < now - LONG_SECONDS ? "expired" : "sent";
 }
 
 /** The tokens to send, as many at a time as a request can carry. */

@@ -1,13 +1,12 @@
 import { z } from "@hono/zod-openapi";
 import { duration, timestamp } from "../../oauth/client-metadata.ts";
 import { after } from "../../oauth/duration.ts";
+import { LONGEST_LIFE } from "../../oauth/league-token.ts";
 import { now } from "../endpoint.ts";
 import { type AdminApi, adminRoute, json } from "./api.ts";
 
 /** As many as fit into a body. */
 const MOST_TOKENS = 100;
-/** Passport's default, and more than the month of league's own documents. */
-const LONGEST_LIFE = "P1Y";
 
 const revokedTokens = z
   .strictObject({
@@ -73,7 +72,7 @@ export function leagueRoutes(api: AdminApi): void {
         200: json(
           z.object({
             in_force: count("How many of these are refused from here on."),
-            expired: count("How many need not be: they have expired."),
+            expired: count("How many need no entry: they have expired."),
             ended: count("How many logins these had become here, ended now."),
           }),
           "None of the tokens is good, nor any login that one has become.",
@@ -85,12 +84,17 @@ export function leagueRoutes(api: AdminApi): void {
       const { leagueTokens } = await c.var.connect();
       const time = now();
       const latest = after(refresh_token_ttl, time);
-      const inForce = tokens
-        .map((token) => ({ ...token, expires_at: token.expires_at ?? latest }))
-        .filter(({ expires_at }) => time < expires_at);
-      const ended = await leagueTokens.revoke(inForce);
-      const expired = tokens.length - inForce.length;
-      return c.json({ in_force: inForce.length, expired, ended }, 200);
+      const entries = tokens.map(
+        ({ refresh_token_id, expires_at = latest }) => ({
+          refresh_token_id,
+          expires_at,
+        }),
+      );
+      // Also those that have expired: what they have become may live on.
+      const ended = await leagueTokens.revoke(entries);
+      const expired = entries.filter(({ expires_at }) => expires_at <= time);
+      const in_force = entries.length - expired.length;
+      return c.json({ in_force, expired: expired.length, ended }, 200);
     },
   );
 }
