@@ -79,16 +79,16 @@ export function forgetAt(redeemableUntil: number): number {
 
 /** How many attempts a family keeps count of. */
 const MOST_ATTEMPTS = 8;
+/** In the place of all that are not kept count of: it is never taken back. */
+const OTHERS = "";
 
-/** The attempts with one more; with too many none of them is told apart any more. */
+/** The attempts with one more; undefined where that changes nothing. */
 export function withAttempt(
   attempts: readonly string[],
   attemptId: string,
-): string[] {
-  if (attempts.includes(attemptId)) return [...attempts];
-  return attempts.length < MOST_ATTEMPTS
-    ? [...attempts, attemptId]
-    : [...attempts.slice(0, -1), ""];
+): string[] | undefined {
+  const one = attempts.length < MOST_ATTEMPTS ? attemptId : OTHERS;
+  return attempts.includes(one) ? undefined : [...attempts, one];
 }
 
 /** When a family ends by itself, in milliseconds: one that was taken back when no code can make it. */

@@ -37,15 +37,14 @@ export class SubjectIndex extends DurableObject<Env> {
    * @returns false if the user was logged out everywhere since: then it may not live
    */
   async add(familyId: string, authorizedAtMs = Infinity): Promise<boolean> {
-    if (await this.isLoggedOut(authorizedAtMs)) return false;
+    if (this.#isLoggedOut(authorizedAtMs)) return false;
     this.ctx.storage.kv.put(PREFIX + familyId, true);
     return true;
   }
 
   /** Whether the user was logged out everywhere since; asking writes nothing. */
   async isLoggedOut(authorizedAtMs: number): Promise<boolean> {
-    const logout = this.#logout();
-    return logout !== undefined && authorizedAtMs <= logout.at_ms;
+    return this.#isLoggedOut(authorizedAtMs);
   }
 
   /** From here on no family can be added that was authorized before. */
@@ -83,6 +82,11 @@ export class SubjectIndex extends DurableObject<Env> {
       return this.ctx.storage.setAlarm(Date.now() + ASK_AGAIN_MS);
     this.ctx.storage.kv.delete(LOGOUT);
     await this.#leaveNothing();
+  }
+
+  #isLoggedOut(authorizedAtMs: number): boolean {
+    const logout = this.#logout();
+    return logout !== undefined && authorizedAtMs <= logout.at_ms;
   }
 
   #matters(): number {

@@ -139,13 +139,15 @@ export class TokenFamily extends DurableObject<Env> {
     const result = this.#settle(family, attempt);
     if (result.outcome === "exchanged") {
       if (begins) this.#wakeAt(result.expires_at * 1000);
-      // Who was first may have met a fault: what this one is given it must not take back.
-      else if (family?.attempts?.includes(attempt_id) === false) {
-        const attempts = withAttempt(family.attempts, attempt_id);
-        this.#write({ ...family, attempts });
-      }
+      else if (family) this.#noteAttempt(family, attempt_id);
     }
     return JSON.stringify(result);
+  }
+
+  /** Who was first may meet a fault: what another one is given meanwhile it must not take back. */
+  #noteAttempt(family: LivingFamily, attemptId: string): void {
+    const attempts = withAttempt(family.attempts ?? [], attemptId);
+    if (attempts) this.#write({ ...family, attempts });
   }
 
   /**
