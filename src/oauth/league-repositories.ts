@@ -43,6 +43,12 @@ export type LeagueTokenEntry = Pick<
   "refresh_token_id" | "expires_at"
 >;
 
+/** How many of the old server's tokens are known to be what. */
+export interface Known {
+  exchanged: number;
+  revoked: number;
+}
+
 /** What has become of the old server's tokens: which are revoked, and which have a family. */
 export interface LeagueTokenRepository {
   /** The id of the family that a token becomes. */
@@ -69,6 +75,8 @@ export interface LeagueTokenRepository {
   isGood(
     token: Pick<LeagueToken, "refresh_token_id" | "subject">,
   ): Promise<boolean>;
-  /** Of the tokens that have not expired. */
-  count(): Promise<{ exchanged: number; revoked: number }>;
+  /** How many of the tokens that have not expired are known. */
+  count(): Promise<Known>;
+  /** How many of these tokens are known; asking writes nothing. */
+  countOf(refreshTokenIds: string[]): Promise<Known>;
 }

@@ -21,6 +21,11 @@ export class LeagueLedger extends DurableObject<Env> {
     return this.#row(id)?.state;
   }
 
+  /** The same for several. */
+  async statesOf(ids: string[]): Promise<(State | undefined)[]> {
+    return ids.map((id) => this.#row(id)?.state);
+  }
+
   /**
    * A token has become a family: `new` the first time, unless it was revoked in between.
    *

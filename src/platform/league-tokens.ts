@@ -1,4 +1,5 @@
 import type {
+  Known,
   LeagueTokenEntry,
   LeagueTokenRepository,
 } from "../oauth/league-repositories.ts";
@@ -93,22 +94,12 @@ export class DurableLeagueTokens implements LeagueTokenRepository {
   };
 
   revoke: LeagueTokenRepository["revoke"] = async (tokens) => {
-    const byLedger = Map.groupBy(
-      await Promise.all(
-        tokens.map(async (token) => ({
-          token,
-          ledger: await ledgerOf(token.refresh_token_id),
-        })),
-      ),
-      ({ ledger }) => ledger,
+    const byLedger = await byLedgerOf(
+      tokens,
+      (token) => token.refresh_token_id,
     );
     const ended = await Promise.all(
-      [...byLedger].map(([ledger, some]) =>
-        this.#revokeIn(
-          ledger,
-          some.map(({ token }) => token),
-        ),
-      ),
+      [...byLedger].map(([ledger, some]) => this.#revokeIn(ledger, some)),
     );
     return ended.reduce((sum, number) => sum + number, 0);
   };
@@ -146,8 +137,20 @@ export class DurableLeagueTokens implements LeagueTokenRepository {
         this.#inLedger(String(ledger), (object) => object.count()),
       ),
     );
-    const sum = (state: "exchanged" | "revoked") =>
+    const sum = (state: keyof Known) =>
       counts.reduce((total, count) => total + count[state], 0);
+    return { exchanged: sum("exchanged"), revoked: sum("revoked") };
+  };
+
+  countOf: LeagueTokenRepository["countOf"] = async (refreshTokenIds) => {
+    const byLedger = await byLedgerOf(refreshTokenIds, (id) => id);
+    const states = await Promise.all(
+      [...byLedger].map(([ledger, ids]) =>
+        this.#inLedger(ledger, async (object) => object.statesOf(ids)),
+      ),
+    );
+    const sum = (state: keyof Known) =>
+      states.flat().filter((one) => one === state).length;
     return { exchanged: sum("exchanged"), revoked: sum("revoked") };
   };
 
@@ -220,6 +223,17 @@ function refused(
   reason: "league_token_revoked" | "league_token_logged_out",
 ): ExchangeResult {
   return { outcome: "refused", reason };
+}
+
+/** Some tokens, by the ledgers that have them. */
+async function byLedgerOf<T>(
+  tokens: T[],
+  idOf: (token: T) => string,
+): Promise<Map<string, T[]>> {
+  const ledgers = await Promise.all(
+    tokens.map((token) => ledgerOf(idOf(token))),
+  );
+  return Map.groupBy(tokens, (_, position) => ledgers[position]!);
 }
 
 /** The name of the ledger that has a token: spread evenly, whatever the ids look like. */

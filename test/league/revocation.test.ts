@@ -278,6 +278,31 @@ describe("what is known of the old server's tokens", () => {
     });
   });
 
+  it("says of each of many which it is, and asking writes nothing", async () => {
+    const used = newTokenId();
+    const token = await oldToken({ refresh_token_id: used });
+    await server.expectRefresh(demo, token);
+    const dead = [newTokenId(), newTokenId()];
+    await revoke(dead.map((refresh_token_id) => ({ refresh_token_id })));
+    const late = newTokenId();
+    const lateToken = await oldToken({ refresh_token_id: late });
+    await server.expectRefresh(demo, lateToken);
+    await revoke([{ refresh_token_id: late }]);
+    const unknown = Array.from({ length: 40 }, newTokenId);
+    const before = await counts();
+    const ask = (refresh_token_ids: string[]) =>
+      server.admin("POST", "/league/tokens", { refresh_token_ids });
+    const response = await ask([used, ...dead, late, ...unknown]);
+    expect(await response.json()).toEqual({
+      exchanged: 1,
+      revoked: 3,
+      unknown: 40,
+    });
+    expect(await counts()).toEqual(before);
+    for (const ids of [[], ["a b"], Array.from({ length: 101 }, newTokenId)])
+      expect((await ask(ids)).status).toBe(400);
+  });
+
   it("ends when the tokens would have, and leaves nothing", async () => {
     for (const id of await ledgersThatKeep()) {
       vi.useFakeTimers({ toFake: ["Date"], now: 3_000_000_000_000 });

@@ -8,17 +8,19 @@ import { type AdminApi, adminRoute, json } from "./api.ts";
 /** As many as fit into a body. */
 const MOST_TOKENS = 100;
 
+const tokenId = z
+  .string()
+  .regex(
+    /^[\x21-\x7e]{1,255}$/,
+    "has to be 1 to 255 printable ASCII characters without spaces",
+  );
+
 const revokedTokens = z
   .strictObject({
     tokens: z
       .array(
         z.strictObject({
-          refresh_token_id: z
-            .string()
-            .regex(
-              /^[\x21-\x7e]{1,255}$/,
-              "has to be 1 to 255 printable ASCII characters without spaces",
-            ),
+          refresh_token_id: tokenId,
           expires_at: timestamp.optional(),
         }),
       )
@@ -30,6 +32,12 @@ const revokedTokens = z
     }),
   })
   .openapi("RevokedLeagueTokens");
+
+const tokenIds = z
+  .strictObject({
+    refresh_token_ids: z.array(tokenId).min(1).max(MOST_TOKENS),
+  })
+  .openapi("LeagueTokenIds");
 
 const count = (description: string) => z.int().meta({ description });
 
@@ -95,6 +103,32 @@ export function leagueRoutes(api: AdminApi): void {
       const expired = entries.filter(({ expires_at }) => expires_at <= time);
       const in_force = entries.length - expired.length;
       return c.json({ in_force, expired: expired.length, ended }, 200);
+    },
+  );
+
+  api.openapi(
+    adminRoute({
+      method: "post",
+      path: "/league/tokens",
+      summary: "Count what is known of some refresh tokens of the old server",
+      request: { body: { required: true, ...json(tokenIds, "Which.") } },
+      responses: {
+        200: json(
+          z.object({
+            exchanged: count("How many of these were exchanged here."),
+            revoked: count("How many of these are refused here."),
+            unknown: count("How many of these are neither."),
+          }),
+          "How many there are of each.",
+        ),
+      },
+    }),
+    async (c) => {
+      const { refresh_token_ids: ids } = c.req.valid("json");
+      const { leagueTokens } = await c.var.connect();
+      const { exchanged, revoked } = await leagueTokens.countOf(ids);
+      const unknown = ids.length - exchanged - revoked;
+      return c.json({ exchanged, revoked, unknown }, 200);
     },
   );
 }

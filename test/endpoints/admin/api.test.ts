@@ -90,6 +90,7 @@ describe("/admin/openapi.json", () => {
       "POST /admin/clients/{client_id}/secrets",
       "POST /admin/grants",
       "POST /admin/league/revoked-tokens",
+      "POST /admin/league/tokens",
       "PUT /admin/scopes/{scope}",
     ]);
     for (const operation of Object.values(document.paths).flatMap((path) =>
