@@ -4,6 +4,7 @@ import {
   authenticationParameters,
 } from "../oauth/client-authentication.ts";
 import type { Client } from "../oauth/entities.ts";
+import type { readLenientForm } from "../oauth/lenient-form.ts";
 import { type Parameters, readForm } from "../oauth/parameters.ts";
 import type { Server } from "../oauth/server.ts";
 import type { AppEnv } from "./endpoint.ts";
@@ -12,7 +13,7 @@ import type { AppEnv } from "./endpoint.ts";
 export async function readClientForm(
   c: Context<AppEnv>,
   singular: readonly string[],
-  read = readForm,
+  read: typeof readForm | typeof readLenientForm = readForm,
 ): Promise<Parameters> {
   const body = await c.req.arrayBuffer();
   const names = [...authenticationParameters, ...singular];

@@ -2,7 +2,7 @@ import type { Context } from "hono";
 import { grants, grantsThatAreOn } from "../grants/index.ts";
 import { authenticationMethods } from "../oauth/client-authentication.ts";
 import { OAuthError } from "../oauth/errors.ts";
-import { readFormOrJson } from "../oauth/parameters.ts";
+import { readLenientForm } from "../oauth/lenient-form.ts";
 import { authenticate, readClientForm } from "./authentication.ts";
 import { type AppEnv, type Endpoint, networkOf, now } from "./endpoint.ts";
 
@@ -37,16 +37,16 @@ export const passportTokenEndpoint: Endpoint = {
   cors: true,
   isOn: ({ passport_token_endpoint }) => passport_token_endpoint,
 
-  respond: (c) => answerTokenRequest(c, readFormOrJson),
+  respond: (c) => answerTokenRequest(c, readLenientForm),
 };
 
 async function answerTokenRequest(
   c: Context<AppEnv>,
-  reader?: typeof readFormOrJson,
+  read?: typeof readLenientForm,
 ): Promise<Response> {
   const { connect, log } = c.var;
   const server = await connect();
-  const form = await readClientForm(c, singular, reader);
+  const form = await readClientForm(c, singular, read);
   // Not before the whole request is here: a body held back must not hold back the clock.
   const time = now();
 

@@ -1,4 +1,3 @@
-import { z } from "zod";
 import { OAuthError } from "./errors.ts";
 
 const decoder = new TextDecoder();
@@ -64,48 +63,6 @@ export function readForm(
   return parameters;
 }
 
-/**
- * Reads a form body, or a JSON object that says the same: a text or a number for a value, a list for one
- * that is repeated. What an unknown parameter holds does not matter.
- *
- * @throws OAuthError as `readForm`, and `json_malformed`
- */
-export function readFormOrJson(
-  contentType: string | undefined,
-  body: ArrayBuffer,
-  singular: readonly string[],
-): Parameters {
-  if (mediaType(contentType) !== "application/json")
-    return readForm(contentType, body, singular);
-  const parsed = object.safeParse(parseJson(decoder.decode(body)));
-  if (!parsed.success) throw new OAuthError("json_malformed");
-  const pairs = Object.entries(parsed.data).flatMap(([name, value]) => {
-    const { data } = texts.safeParse(value);
-    if (!data && [...singular, ...repeatable].includes(name))
-      throw new OAuthError("json_malformed");
-    return (data ?? []).map((one) => [name, String(one ?? "")]);
-  });
-  const parameters = new Parameters(new URLSearchParams(pairs));
-  parameters.refuseRepeated(singular);
-  return parameters;
-}
-
-/** The one parameter that may be there more than once (RFC 8707 section 2). */
-const repeatable = ["resource"];
-
-const object = z.record(z.string(), z.unknown());
-const text = z.union([z.string(), z.number(), z.boolean(), z.null()]);
-const texts = z.union([text.transform((one) => [one]), z.array(text)]);
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // Not JSON, which is no object either.
-    return undefined;
-  }
-}
-
-function mediaType(contentType: string | undefined): string | undefined {
+export function mediaType(contentType: string | undefined): string | undefined {
   return contentType?.split(";", 1)[0]?.trim().toLowerCase();
 }

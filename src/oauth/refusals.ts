@@ -19,10 +19,11 @@ export const refusals = {
     error: "invalid_request",
     description: () => "The body has to be application/x-www-form-urlencoded.",
   },
-  json_malformed: {
+  body_malformed: {
     status: 400,
     error: "invalid_request",
-    description: () => "The body is not a JSON object of texts.",
+    description: () =>
+      "The body is not what its Content-Type says, or has something else than texts in it.",
   },
   parameter_missing: {
     status: 400,

@@ -115,7 +115,7 @@ describe("POST /oauth/token, where it is on", () => {
     expect(response.status).toBe(400);
     expect(await response.json<ErrorBody>()).toMatchObject({
       error: "invalid_request",
-      error_description: expect.stringContaining("JSON") as string,
+      error_description: expect.stringContaining("Content-Type") as string,
     });
   });
 
@@ -128,13 +128,49 @@ describe("POST /oauth/token, where it is on", () => {
     );
   });
 
-  it.each(["text/plain", "multipart/form-data; boundary=x"])(
-    "refuses a body that is %s",
-    async (type) => {
-      const response = await post(JSON.stringify(refresh()), type);
+  it("takes a form of several parts, as PHP's curl sends an array", async () => {
+    const form = new FormData();
+    for (const [name, value] of Object.entries(refresh()))
+      form.append(name, String(value));
+    form.append("avatar", new Blob(["x"]), "x.png");
+    const response = await server.http("/oauth/token", {
+      method: "POST",
+      body: form,
+    });
+    const tokens = await expectTokens(response);
+    expect(tokens.scope).toBe("read write");
+  });
+
+  it("refuses a file in the place of a text, and what is there twice", async () => {
+    const pairs: [string, string | Blob][] = [
+      ["refresh_token", new Blob([refresh_token])],
+      ["scope", "read"],
+    ];
+    for (const [name, value] of pairs) {
+      const form = new FormData();
+      for (const [own, text] of Object.entries(refresh({ scope: "write" })))
+        if (own !== name || typeof value === "string")
+          form.append(own, String(text));
+      if (typeof value === "string") form.append(name, value);
+      else form.append(name, value, "token.txt");
+      const response = await server.http("/oauth/token", {
+        method: "POST",
+        body: form,
+      });
       expect(await refusal(response)).toEqual([400, "invalid_request"]);
-    },
-  );
+    }
+  });
+
+  it.each([
+    "text/plain",
+    "multipart/form-data; boundary=x",
+    "multipart/form-data",
+    "multipart/mixed; boundary=x",
+    "application/jsonp",
+  ])("refuses a body that is %s", async (type) => {
+    const response = await post(JSON.stringify(refresh()), type);
+    expect(await refusal(response)).toEqual([400, "invalid_request"]);
+  });
 
   it("has the bounds, headers and origins of the token endpoint", async () => {
     const large = JSON.stringify(refresh({ padding: "x".repeat(16 * 1024) }));
