@@ -59,9 +59,7 @@ afterAll(async () => {
 /** A snippet of the page, in Baton's folder, with files and a server of the test's own. */
 async function paste(snippet: string, input = ""): Promise<string> {
   const script = snippet
-    .replaceAll(/\b(clients\.csv|refresh-tokens\.csv|token\.txt)/g, (name) =>
-      join(folder, name),
-    )
+    .replaceAll("~/move", folder)
     .replaceAll("http://localhost:8787", server.url);
   const shell = spawn("bash", ["-euo", "pipefail", "-c", script], {
     cwd: root,
@@ -160,7 +158,7 @@ describe("Moving from league/oauth2-server or Laravel Passport", () => {
       expect(headings, `${file}#${anchor}`).toContain(anchor);
     }
     const named = [...page.matchAll(/\b[A-Z]+(?:_[A-Z]+)+\b/g)].map(String);
-    const ours = named.filter((name) => !/^(APP|CLIENT|USER|LC)_/.test(name));
+    const ours = named.filter((name) => !/^(APP|BATON|CLIENT|USER|LC)_/.test(name));
     expect(ours.length).toBeGreaterThan(5);
     for (const name of ours) expect(settings).toContain(name);
   });
