@@ -49,8 +49,12 @@ export class SubjectIndex extends DurableObject<Env> {
 
   /** From here on no family can be added that was authorized before. */
   async logOut(atMs: number): Promise<void> {
-    const forget_at_ms = Date.now() + this.#matters();
-    const at_ms = Math.max(atMs, this.#logout()?.at_ms ?? 0);
+    const before = this.#logout() ?? { at_ms: 0, forget_at_ms: 0 };
+    const at_ms = Math.max(atMs, before.at_ms);
+    const forget_at_ms = Math.max(
+      Date.now() + this.#matters(),
+      before.forget_at_ms,
+    );
     this.ctx.storage.kv.put<Logout>(LOGOUT, { at_ms, forget_at_ms });
     await this.ctx.storage.setAlarm(forget_at_ms);
   }

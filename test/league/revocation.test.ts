@@ -547,8 +547,9 @@ describe("a user who is logged out everywhere", () => {
       });
     await setKey(keys.defuse.value);
     await logOut(user_id);
-    // The key may be away for a while.
+    // The key may be away for a while, and the user be logged out once more.
     await setKey("");
+    await logOut(user_id);
     vi.useFakeTimers({
       toFake: ["Date"],
       now: Date.now() + 300 * 86_400_000,
