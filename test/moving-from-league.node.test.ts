@@ -158,7 +158,9 @@ describe("Moving from league/oauth2-server or Laravel Passport", () => {
       expect(headings, `${file}#${anchor}`).toContain(anchor);
     }
     const named = [...page.matchAll(/\b[A-Z]+(?:_[A-Z]+)+\b/g)].map(String);
-    const ours = named.filter((name) => !/^(APP|BATON|CLIENT|USER|LC)_/.test(name));
+    const ours = named.filter(
+      (name) => !/^(APP|BATON|CLIENT|USER|LC)_/.test(name),
+    );
     expect(ours.length).toBeGreaterThan(5);
     for (const name of ours) expect(settings).toContain(name);
   });

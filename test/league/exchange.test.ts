@@ -1,8 +1,8 @@
 import { env } from "cloudflare:workers";
 import { decodeJwt } from "jose";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { encryptedByDefuse } from "../support/defuse.ts";
 import {
-  encryptedByDefuse,
   good,
   kept,
   type KeyName,

@@ -1,6 +1,7 @@
 import { env } from "cloudflare:workers";
 import { listDurableObjectIds, runInDurableObject } from "cloudflare:test";
 import type { SubjectIndex, TokenFamily } from "../../src/index.ts";
+import { encryptedByDefuse } from "./defuse.ts";
 import vectors from "../league/refresh-tokens.json" with { type: "json" };
 import { serverWith, type TestClient, type TestServer } from "./server.ts";
 
@@ -45,8 +46,6 @@ interface Payload {
   expire_time: unknown;
 }
 
-const ascii = new TextEncoder();
-
 /** A token as the old server would make it with its Defuse key. */
 export async function oldToken(payload: Partial<Payload>): Promise<string> {
   const complete = {
@@ -64,54 +63,6 @@ export async function oldToken(payload: Partial<Payload>): Promise<string> {
 /** As league makes ids: 40 random bytes in hexadecimal. */
 export function newTokenId(): string {
   return crypto.getRandomValues(new Uint8Array(40)).toHex();
-}
-
-/** The format of defuse/php-encryption 2, from its documentation; the vectors show that it is right. */
-export async function encryptedByDefuse(text: string): Promise<string> {
-  const key = Uint8Array.fromHex(keys.defuse.value).subarray(4, 36);
-  const salt = crypto.getRandomValues(new Uint8Array(32));
-  const counter = crypto.getRandomValues(new Uint8Array(16));
-  const root = await crypto.subtle.importKey("raw", key, "HKDF", false, [
-    "deriveBits",
-  ]);
-  const derive = (label: string) =>
-    crypto.subtle.deriveBits(
-      {
-        name: "HKDF",
-        hash: "SHA-256",
-        salt,
-        info: ascii.encode(`DefusePHP|V2|KeyFor${label}`),
-      },
-      root,
-      256,
-    );
-  const cipher = await crypto.subtle.importKey(
-    "raw",
-    await derive("Encryption"),
-    "AES-CTR",
-    false,
-    ["encrypt"],
-  );
-  const encrypted = await crypto.subtle.encrypt(
-    { name: "AES-CTR", counter, length: 128 },
-    cipher,
-    ascii.encode(text),
-  );
-  const header = Uint8Array.fromHex("def50200");
-  const body = [header, salt, counter, new Uint8Array(encrypted)];
-  const authenticated = new Uint8Array(await new Blob(body).arrayBuffer());
-  const mac = await crypto.subtle.sign(
-    "HMAC",
-    await crypto.subtle.importKey(
-      "raw",
-      await derive("Authentication"),
-      { name: "HMAC", hash: "SHA-256" },
-      false,
-      ["sign"],
-    ),
-    authenticated,
-  );
-  return authenticated.toHex() + new Uint8Array(mac).toHex();
 }
 
 /** How much an object keeps: its rows, and whether it has an alarm. */

@@ -1,0 +1,119 @@
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { freshSecrets } from "../../src/cli/dev-vars.ts";
+import { LocalServer } from "../../src/cli/local-server.ts";
+import vectors from "../league/refresh-tokens.json" with { type: "json" };
+import { encryptedByDefuse } from "../support/defuse.ts";
+import { type Answer, TokenClient } from "./token-client.ts";
+
+/** A token of the old server has one successor, also where the server is killed in the middle of it. */
+
+const TOKENS = 300;
+const AT_ONCE = 16;
+/** How many are answered before the server is killed. */
+const ANSWERED = 100;
+
+/** Many times what a test takes on a small machine. */
+vi.setConfig({ testTimeout: 300_000 });
+
+let server: LocalServer;
+
+beforeAll(async () => {
+  const { value } = vectors.keys.defuse;
+  const secrets = { ...freshSecrets(), LEAGUE_ENCRYPTION_KEY: value };
+  server = await LocalServer.launch(secrets);
+  await server.ready();
+});
+
+afterAll(() => server.stop());
+
+function oldTokens(client_id: string): Promise<string[]> {
+  return Promise.all(
+    Array.from({ length: TOKENS }, (_, index) =>
+      encryptedByDefuse(
+        JSON.stringify({
+          client_id,
+          refresh_token_id: `${client_id}-${index}`,
+          scopes: [],
+          user_id: String(index),
+          expire_time: 2_111_002_082,
+        }),
+      ),
+    ),
+  );
+}
+
+/** Exchanges each token, some at a time; `onAnswer` hears of each answer. */
+async function exchangeAll(
+  client: TokenClient,
+  tokens: readonly string[],
+  onAnswer: (answered: number) => void = () => undefined,
+): Promise<Answer[]> {
+  const answers: Answer[] = [];
+  let answered = 0;
+  const waiting = tokens.entries();
+  const worker = async () => {
+    for (const [index, token] of waiting) {
+      answers[index] = await client.refresh(token);
+      answered += 1;
+      onAnswer(answered);
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  return answers;
+}
+
+/** Exchanges tokens, kills the server in the middle, and starts it again. */
+async function crashInTheMiddle(client: TokenClient, tokens: string[]) {
+  let crash: Promise<void> | undefined;
+  const answers = await exchangeAll(client, tokens, (answered) => {
+    if (answered === ANSWERED) crash = server.crash();
+  });
+  await crash;
+  await server.startAgain();
+  const lost = answers.filter(({ outcome }) => outcome === "lost");
+  expect(lost.length).toBeGreaterThan(0);
+  expect(lost.length).toBeLessThan(TOKENS);
+  return answers;
+}
+
+function successorOf(answer: Answer | undefined): string | undefined {
+  return answer?.outcome === "given" ? answer.refreshToken : undefined;
+}
+
+describe("tokens of the old server, with a crash in the middle", () => {
+  it("have the successor that was told, and each has one, for a client that may retry", async () => {
+    const client = await TokenClient.register(server, {
+      client_id: "patient",
+      refresh_token_retry_window: "PT1H",
+    });
+    const tokens = await oldTokens("patient");
+    const before = await crashInTheMiddle(client, tokens);
+    const after = await exchangeAll(client, tokens);
+    for (const [index, answer] of after.entries()) {
+      const told = successorOf(before[index]);
+      const successor = successorOf(answer);
+      expect(answer).toMatchObject({ outcome: "given" });
+      if (told !== undefined) expect(successor).toBe(told);
+    }
+    const next = await exchangeAll(
+      client,
+      after.map((answer) => successorOf(answer) ?? ""),
+    );
+    for (const answer of next) expect(answer.outcome).toBe("given");
+  });
+
+  it("are exchanged once at the most for a strict client, and none that was not decided is lost", async () => {
+    const client = await TokenClient.register(server, { client_id: "strict" });
+    const tokens = await oldTokens("strict");
+    const before = await crashInTheMiddle(client, tokens);
+    const told = before.flatMap((answer) => successorOf(answer) ?? []);
+    // What was told goes on: nobody else has been given anything.
+    const next = await exchangeAll(client, told);
+    for (const answer of next) expect(answer.outcome).toBe("given");
+    const lost = tokens.filter((_, index) => before[index]?.outcome === "lost");
+    const again = await exchangeAll(client, lost);
+    for (const answer of again)
+      expect(["given", "refused"]).toContain(answer.outcome);
+    expect(again.filter(({ outcome }) => outcome === "given")).not.toEqual([]);
+  });
+});
