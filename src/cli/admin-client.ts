@@ -99,17 +99,23 @@ export class AdminClient {
       return new ApiError(
         `${url} does not accept the admin token: ${tokenSource} is not the server's ADMIN_TOKEN.`,
         body,
+        response.status,
       );
     }
     if (response.status === 404 && (await this.#isOff(request))) {
       return new ApiError(
         `The admin API of ${url} is off. Turn it on by setting its secret: \`npx wrangler secret put ADMIN_TOKEN\`; on this machine, fill in ADMIN_TOKEN in .dev.vars and start \`npm run dev\` again.`,
         body,
+        response.status,
       );
     }
     const { error, error_description } = parsed.data;
     // On one line, so that nothing in it can pass for a line of ours.
-    return new ApiError(printable(error_description ?? error), body);
+    return new ApiError(
+      printable(error_description ?? error),
+      body,
+      response.status,
+    );
   }
 
   /** Whether a 404 is about the whole API, not about the one thing that was asked for. */

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { z } from "zod";
-import { ApiError, Failure } from "../failure.ts";
+import { Failure, saidMore } from "../failure.ts";
 import { changed, type Note, type Planned } from "./client-plan.ts";
 import { type Existing, find, make } from "./client-requests.ts";
 import { readOldClients } from "./old-clients.ts";
@@ -96,10 +96,11 @@ async function importAll(
       imported.push(await importOne(session, each, dryRun));
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
-      const message = `${error.message}\nIt was at ${printable(each.client.client_id)}; ${imported.length} of ${planned.length} clients were dealt with before that. Run the same command again: what is there already stays.`;
-      return error instanceof ApiError
-        ? new ApiError(message, error.body)
-        : new Failure(message);
+      return saidMore(
+        error,
+        `It was at ${printable(each.client.client_id)}; ${imported.length} of ${planned.length} clients were dealt with before that.`,
+        "Run the same command again: what is there already stays.",
+      );
     }
   }
   return undefined;

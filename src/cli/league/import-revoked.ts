@@ -1,14 +1,14 @@
 import type { Command } from "commander";
 import { z } from "zod";
-import { ApiError, Failure } from "../failure.ts";
 import {
   fateOf,
+  mustTellRevoked,
   type OldTokens,
   openOldTokens,
-  revokedBatches,
-  type RevokedToken,
+  toSend,
 } from "./old-tokens.ts";
 import { leagueState } from "./status.ts";
+import { sendInBatches, type Words } from "./token-batches.ts";
 import { printable } from "../output.ts";
 import { examples } from "../program.ts";
 import { count, Progress } from "../progress.ts";
@@ -20,8 +20,18 @@ const imported = z.looseObject({
   ended: z.int(),
 });
 
-/** How many requests are under way at once. */
-const AT_ONCE = 4;
+const words: Words = {
+  underWay: (far) => `Sent ${far} revoked tokens`,
+  ended: (far) => `${far} revoked tokens were imported before that.`,
+  again:
+    "Run the same command again: it begins anew, and what is there already stays.",
+};
+
+interface Options {
+  refreshTokenTtl?: string;
+  allRevoked?: true;
+  dryRun?: true;
+}
 
 interface Counts {
   rows: number;
@@ -42,39 +52,45 @@ export function importRevokedCommand(league: Command, session: Session): void {
       "--refresh-token-ttl <duration>",
       "the longest lifetime that the old server gave a refresh token, for rows without expires_at (default: P1Y, as Passport's)",
     )
+    .option(
+      "--all-revoked",
+      "every row of a table without a column revoked is a revoked token",
+    )
+    .option("--dry-run", "check the file and count; nothing is sent")
     .addHelpText(
       "after",
       `
-The columns id, revoked and expires_at are read, in any order. Where there is no column revoked,
-every row is taken for a revoked token. An entry ends by itself when its token would have. A time
+The columns id, revoked and expires_at are read, in any order. What is there without a column revoked
+has to be a list of ids and nothing else: a whole table taken for revoked would end every login, for
+good. If a table has revoked tokens only, --all-revoked says so. An entry ends by itself when its token would have. A time
 without a zone is read as UTC-12:00, the latest that it can be, so that no entry ends too early.
 
 Nothing is imported of a file with a bad line. The same file can be imported again, and newer ones
 after it: what is there already stays as it is.
 ${examples(
+  "league import-revoked oauth_refresh_tokens.csv --dry-run",
   "league import-revoked oauth_refresh_tokens.csv",
   "league import-revoked revoked-ids.txt --refresh-token-ttl P1M",
 )}`,
     )
-    .action(async (path: string, options: { refreshTokenTtl?: string }) => {
+    .action(async (path: string, options: Options) => {
       const tokens = await openOldTokens(path);
+      mustTellRevoked(path, tokens, options.allRevoked === true);
       // A server that is not there shows before the file is read, which may take minutes.
       await leagueState(session);
-      const progress = new Progress();
       const now = Date.now() / 1000;
-      const counts = await check(path, tokens, now, progress);
-      const { refreshTokenTtl: refresh_token_ttl } = options;
-      const ttl = refresh_token_ttl !== undefined && { refresh_token_ttl };
-      const batches = revokedBatches(tokens.rows(), now);
-      await send(batches, counts, progress, (batch) =>
-        session.ask({
-          method: "POST",
-          path: ["league", "revoked-tokens"],
-          body: { tokens: batch, ...ttl },
-          answer: imported,
-        }),
-      );
-      session.show(counts, (counts) => summary(path, counts));
+      const counts = await check(path, tokens, now);
+      if (options.dryRun) {
+        const { rows, not_revoked, expired } = counts;
+        const would_be_sent = numberToSend(counts);
+        session.show(
+          { dry_run: true, rows, not_revoked, expired, would_be_sent },
+          () => summary(path, counts, would_be_sent),
+        );
+        return;
+      }
+      await send(session, tokens, now, counts, options);
+      session.show({ dry_run: false, ...counts }, () => summary(path, counts));
     });
 }
 
@@ -83,8 +99,8 @@ async function check(
   path: string,
   tokens: OldTokens,
   now: number,
-  progress: Progress,
 ): Promise<Counts> {
+  const progress = new Progress();
   const counts = { rows: 0, not_revoked: 0, in_force: 0, expired: 0, ended: 0 };
   try {
     for await (const token of tokens.rows()) {
@@ -103,46 +119,39 @@ async function check(
 
 /** The second reading. @throws Failure that says how far it came */
 async function send(
-  batches: AsyncIterable<RevokedToken[]>,
+  session: Session,
+  tokens: OldTokens,
+  now: number,
   counts: Counts,
-  progress: Progress,
-  post: (batch: RevokedToken[]) => Promise<z.output<typeof imported>>,
+  { refreshTokenTtl: refresh_token_ttl }: Options,
 ): Promise<void> {
-  const all = counts.rows - counts.not_revoked - counts.expired;
-  let sent = 0;
-  // Each takes the next batch when its request is answered; the first to fail ends the reading.
-  const sender = async () => {
-    for await (const batch of batches) {
-      const { in_force, expired, ended } = await post(batch);
-      sent += batch.length;
+  const ttl = refresh_token_ttl !== undefined && { refresh_token_ttl };
+  await sendInBatches(
+    toSend(tokens.rows(), now),
+    numberToSend(counts),
+    words,
+    async (batch) => {
+      const { in_force, expired, ended } = await session.ask({
+        method: "POST",
+        path: ["league", "revoked-tokens"],
+        body: { tokens: batch, ...ttl },
+        answer: imported,
+      });
       counts.in_force += in_force;
       counts.expired += expired;
       counts.ended += ended;
-      progress.show(
-        () => `Sent ${count(sent)} of ${count(all)} revoked tokens`,
-      );
-    }
-  };
-  const senders = Array.from({ length: AT_ONCE }, sender);
-  const ends = await Promise.allSettled(senders);
-  progress.end();
-  const failed = ends.find((end) => end.status === "rejected");
-  if (failed) throw interrupted(failed.reason, sent, all);
+    },
+  );
 }
 
-function interrupted(error: unknown, sent: number, all: number): unknown {
-  if (!(error instanceof Failure)) return error;
-  const message = `${error.message}\n${count(sent)} of ${count(all)} revoked tokens were imported before that. Run the same command again: it begins anew, and what is there already stays.`;
-  return error instanceof ApiError
-    ? new ApiError(message, error.body)
-    : new Failure(message);
-}
-
-function summary(path: string, counts: Counts): string {
+/** @param wouldBeSent in a dry run */
+function summary(path: string, counts: Counts, wouldBeSent?: number): string {
   const { rows, not_revoked, in_force, expired, ended } = counts;
   return [
     `Read ${amount(rows, "row")} of ${printable(path)}.`,
-    `${amount(in_force, "revoked token")} ${in_force === 1 ? "is" : "are"} in force now.`,
+    wouldBeSent === undefined
+      ? `${amount(in_force, "revoked token")} ${in_force === 1 ? "is" : "are"} in force now.`
+      : `${amount(wouldBeSent, "revoked token")} would be sent.`,
     expired > 0 && `${count(expired)} had expired and needed no entry.`,
     not_revoked > 0 &&
       `${count(not_revoked)} ${not_revoked === 1 ? "was not revoked and was" : "were not revoked and were"} left out.`,
@@ -151,6 +160,10 @@ function summary(path: string, counts: Counts): string {
   ]
     .filter((line) => line !== false)
     .join("\n");
+}
+
+function numberToSend({ rows, not_revoked, expired }: Counts): number {
+  return rows - not_revoked - expired;
 }
 
 function amount(number: number, thing: string): string {

@@ -36,6 +36,8 @@ export interface OldToken {
 }
 
 export interface OldTokens {
+  /** The names of its columns in small letters; none in a list. */
+  header: string[];
   has(column: "revoked" | "expires_at"): boolean;
   /** From the beginning each time. @throws Failure with line and column */
   rows(): AsyncGenerator<OldToken>;
@@ -57,19 +59,39 @@ export async function openOldTokens(path: string): Promise<OldTokens> {
       `${path} seems to be the table of the access tokens. The refresh tokens are in oauth_refresh_tokens.`,
     );
   }
-  // Else every token would be taken for a revoked one, and every user be logged out.
-  const unread = header.find((name) => name.includes("revoke"));
-  if (table.names.revoked === undefined && unread !== undefined) {
-    throw new Failure(
-      `${path} has a column ${unread}, which is not read. Export it as a column called revoked, with 1 for what is revoked and 0 for what is not.`,
-    );
-  }
   return {
+    header,
     has: (column) => table.names[column] !== undefined,
     async *rows() {
       for await (const each of table.rows()) yield oldToken(path, each);
     },
   };
+}
+
+/**
+ * Makes sure that the file says which tokens are revoked: else every one would be taken for revoked,
+ * and every user be logged out. A list of ids and nothing else says it by being one.
+ *
+ * @param all the user says that every row is a revoked token
+ * @throws Failure with what to do
+ */
+export function mustTellRevoked(
+  path: string,
+  { header, has }: Pick<OldTokens, "header" | "has">,
+  all: boolean,
+): void {
+  if (all && has("revoked")) {
+    throw new Failure(
+      `${path} has a column revoked, which says it row by row. Leave --all-revoked out.`,
+    );
+  }
+  if (all || has("revoked") || header.length <= 1) return;
+  const unread = header.find((name) => name.includes("revoke"));
+  throw new Failure(
+    unread === undefined
+      ? `${path} has no column revoked, so that nothing says which of its tokens are revoked. Export the table with that column. Only if every row is a revoked token, add --all-revoked.`
+      : `${path} has no column revoked, and its column ${unread} is not read. Export it as a column called revoked, with 1 for what is revoked and 0 for what is not. Only if every row is a revoked token, add --all-revoked.`,
+  );
 }
 
 function oldToken(path: string, each: Row<Column>): OldToken {
@@ -79,12 +101,6 @@ function oldToken(path: string, each: Row<Column>): OldToken {
     throw badLine(path, each.place, revoked, "is empty");
   return token;
 }
-
-/** What the server takes in one request: 16 KiB, and as many writes as a Worker may well make. */
-const MOST_TOKENS = 100;
-const MOST_BYTES = 15_000;
-/** Of a request without tokens, and with the longest lifetime there is. */
-const ENVELOPE_BYTES = 200;
 
 export interface RevokedToken {
   refresh_token_id: string;
@@ -111,29 +127,17 @@ export function fateOf(
   return expires_at < now - LONG_SECONDS ? "expired" : "sent";
 }
 
-/** The tokens to send, as many at a time as a request can carry. */
-export async function* revokedBatches(
+/** The tokens to send. */
+export async function* toSend(
   tokens: AsyncIterable<OldToken>,
   now: number,
-): AsyncGenerator<RevokedToken[]> {
-  let batch: RevokedToken[] = [];
-  let bytes = ENVELOPE_BYTES;
+): AsyncGenerator<RevokedToken> {
   for await (const old of tokens) {
     if (fateOf(old, now) !== "sent") continue;
     const { id, expires_at } = old;
-    const token = {
+    yield {
       refresh_token_id: id,
       ...(expires_at !== undefined && { expires_at }),
     };
-    // All of it is ASCII; one more for the comma.
-    const size = JSON.stringify(token).length + 1;
-    if (batch.length === MOST_TOKENS || bytes + size > MOST_BYTES) {
-      yield batch;
-      batch = [];
-      bytes = ENVELOPE_BYTES;
-    }
-    batch.push(token);
-    bytes += size;
   }
-  if (batch.length > 0) yield batch;
 }

@@ -49,6 +49,7 @@ d4,x4,1,2001-01-31 10:20:30
     );
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toEqual({
+      dry_run: false,
       rows: 4,
       not_revoked: 1,
       in_force: 2,
@@ -118,7 +119,7 @@ d4,x4,1,2001-01-31 10:20:30
     ["2099-01-31T12:00:00.5", NOON + 12 * HOUR + 1],
   ])("reads %s as a time", async (text, expires_at) => {
     const stub = await leagueStub();
-    const csv = file("tokens.csv", `id,expires_at\na1,"${text}"\n`);
+    const csv = file("tokens.csv", `id,revoked,expires_at\na1,1,"${text}"\n`);
     const { stderr } = await stub.run("import-revoked", csv);
     expect(stderr).toBe("");
     expect(stub.tokens).toEqual([{ refresh_token_id: "a1", expires_at }]);
@@ -145,7 +146,11 @@ d4,x4,1,2001-01-31 10:20:30
   ])("a bad line ends it, and nothing is sent (%#)", async (content, says) => {
     const stub = await leagueStub();
     const csv = file("tokens.csv", content);
-    const { code, stdout, stderr } = await stub.run("import-revoked", csv);
+    const option = /revoked/i.test(content) ? [] : ["--all-revoked"];
+    const { code, stdout, stderr } = await stub.run(
+      ["import-revoked", csv],
+      option,
+    );
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
     expect(stderr).toContain(`${csv}: ${says}`);
     expect(stderr).toMatch(/Nothing is imported\.\n$/);
@@ -166,7 +171,7 @@ d4,x4,1,2001-01-31 10:20:30
     ["access_token_id,revoked\na1,1\n", "has no column id or"],
     ["a1,x1,1\n", "line 1 has to name the columns"],
     ["id,id\na1,a2\n", "has the column id twice"],
-    ["id,revoked_at\na1,\n", "has a column revoked_at, which is not read"],
+    ["id,revoked_at\na1,\n", "its column revoked_at is not read"],
     [
       "id,user_id,client_id,name,scopes,revoked,expires_at\n",
       "seems to be the table of the access tokens",
@@ -223,7 +228,7 @@ d4,x4,1,2001-01-31 10:20:30
     );
     const { code, stderr } = await stub.run(
       ["import-revoked", list],
-      ["--refresh-token-ttl", "P1Y"],
+      ["--all-revoked", "--refresh-token-ttl", "P1Y"],
     );
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stub.tokens.map(({ refresh_token_id }) => refresh_token_id)).toEqual(
@@ -341,6 +346,7 @@ describe("against the server", () => {
     );
     for (let times = 0; times < 2; times++) {
       expect(await baton.json("league", "import-revoked", csv)).toEqual({
+        dry_run: false,
         rows: 251,
         not_revoked: 1,
         in_force: 250,
