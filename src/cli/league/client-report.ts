@@ -5,8 +5,14 @@ import { printable, table } from "../output.ts";
 export type Outcome =
   "made" | "there_already" | "secret_given" | "left_out" | "refused";
 
+/** What is shown of a client; one that is left out has neither method nor grant types. */
+export interface Shown extends Pick<NewClient, "client_id" | "client_name"> {
+  token_endpoint_auth_method?: string | undefined;
+  grant_types?: string[];
+}
+
 export interface Imported {
-  client: Pick<NewClient, "client_id" | "client_name">;
+  client: Shown;
   outcome: Outcome;
   notes: Note[];
 }
@@ -79,14 +85,22 @@ export function inWords(clients: Imported[], dryRun: boolean): string {
     listOf(topic, clients),
   );
   const overview = table(
-    ["client_id", "name", "outcome"],
-    clients.map(({ client: { client_id, client_name = "" }, outcome }) => [
-      client_id,
-      client_name,
+    ["client_id", "name", "authentication", "grant types", "outcome"],
+    clients.map(({ client, outcome }) => [
+      client.client_id,
+      client.client_name ?? "",
+      authentication(client),
+      client.grant_types?.join(" ") ?? "",
       words[outcome][dryRun ? "wouldBe" : "done"],
     ]),
   );
   return [overview, ...lists.filter((list) => list !== "")].join("\n\n");
+}
+
+function authentication(client: Shown): string {
+  if (client.grant_types === undefined) return "";
+  const { token_endpoint_auth_method: method = "secret" } = client;
+  return method === "none" ? "public" : method;
 }
 
 function listOf(topic: Topic, clients: Imported[]): string {

@@ -7,6 +7,8 @@ import type { Session } from "../session.ts";
 
 const existing = z.looseObject({
   token_endpoint_auth_method: z.string().optional(),
+  grant_types: z.array(z.string()),
+  redirect_uris: z.array(z.string()).default([]),
   credentials: z.array(z.unknown()),
 });
 const refusal = z.looseObject({

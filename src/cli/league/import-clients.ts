@@ -145,13 +145,16 @@ async function meet(
   dryRun: boolean,
 ): Promise<Imported> {
   const { client_id, client_secret } = client;
+  // How it is here, which need not be how the file would have it.
+  const { token_endpoint_auth_method, grant_types } = there;
+  const shown = { ...client, token_endpoint_auth_method, grant_types };
   const lacksSecret =
     there.token_endpoint_auth_method !== "none" &&
     there.credentials.length === 0;
   if (!lacksSecret || typeof client_secret !== "string") {
     const topics = lacksSecret ? ["needs_secret"] : [];
     const kept = notes.filter(({ topic }) => topics.includes(topic));
-    return { client, outcome: "there_already", notes: kept };
+    return { client: shown, outcome: "there_already", notes: kept };
   }
   if (!dryRun) {
     await session.ask({
@@ -162,5 +165,5 @@ async function meet(
     });
   }
   const kept = notes.filter(({ topic }) => topic !== "changed");
-  return { client, outcome: "secret_given", notes: kept };
+  return { client: shown, outcome: "secret_given", notes: kept };
 }

@@ -3,6 +3,7 @@ import { flag, strings } from "../tables/cells.ts";
 import { badLine } from "../tables/csv-records.ts";
 import { isJson, readJsonTable } from "../tables/json-file.ts";
 import { type OldClient, plan, type Planned } from "./client-plan.ts";
+import { mustBeOfClients } from "./client-table.ts";
 import { isKnown, type Scopes, unknownScope } from "./scopes.ts";
 import { openTable, readRow, type Row } from "../tables/table-file.ts";
 import { checkFile } from "../tables/text-file.ts";
@@ -57,9 +58,7 @@ export async function readOldClients(
   scopes: Scopes,
 ): Promise<Planned[]> {
   await checkFile(path);
-  const rows = (await isJson(path))
-    ? await readJsonTable<Column>(path, columns)
-    : (await openTable<Column>(path, columns, { required: "id" })).rows();
+  const rows = await openRows(path);
   const places = new Map<string, string>();
   const planned: Planned[] = [];
   for await (const each of rows) {
@@ -75,6 +74,17 @@ export async function readOldClients(
     planned.push(became);
   }
   return planned;
+}
+
+async function openRows(path: string) {
+  if (await isJson(path)) {
+    const { header, rows } = await readJsonTable<Column>(path, columns);
+    if (rows.length > 0) mustBeOfClients(path, header);
+    return rows;
+  }
+  const table = await openTable<Column>(path, columns, { required: "id" });
+  mustBeOfClients(path, table.header);
+  return table.rows();
 }
 
 function wrong(path: string, row: Row<Column>, column: Column, what: string) {

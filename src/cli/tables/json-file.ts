@@ -17,6 +17,12 @@ export async function isJson(path: string): Promise<boolean> {
   return false;
 }
 
+export interface JsonTable<C extends string> {
+  /** The names of all fields that a row has. */
+  header: string[];
+  rows: Row<C>[];
+}
+
 /**
  * Its rows, as if they were those of a CSV: every value is text.
  *
@@ -25,12 +31,16 @@ export async function isJson(path: string): Promise<boolean> {
 export async function readJsonTable<C extends string>(
   path: string,
   known: ColumnNames<C | "id">,
-): Promise<Row<C | "id">[]> {
+): Promise<JsonTable<C | "id">> {
   const json = await readJson(path);
   if (Array.isArray(json)) {
-    return json.map((each: unknown, index) =>
-      toRow(path, `row ${index + 1}`, each, known),
+    const records = json.map((each: unknown, index) =>
+      toRecord(path, `row ${index + 1}`, each),
     );
+    const rows = records.map((each, index) =>
+      toRow(`row ${index + 1}`, each, known),
+    );
+    return { header: fieldsOf(records), rows };
   }
   const byId = rowsById.safeParse(json);
   if (!byId.success) {
@@ -38,22 +48,31 @@ export async function readJsonTable<C extends string>(
       `${path} has to be an array of rows, or an object of rows by their client ids.`,
     );
   }
-  return Object.entries(byId.data).map(([id, each]) => {
-    const row = toRow(path, `the row of ${id}`, each, known);
+  const rows = Object.entries(byId.data).map(([id, each]) => {
+    const row = toRow(`the row of ${id}`, each, known);
     return { ...row, values: { ...row.values, id } };
   });
+  return { header: fieldsOf(Object.values(byId.data)), rows };
+}
+
+type JsonRow = z.output<typeof record>;
+
+function fieldsOf(records: JsonRow[]): string[] {
+  return [...new Set(records.flatMap((each) => Object.keys(each)))];
+}
+
+function toRecord(path: string, place: string, each: unknown): JsonRow {
+  const parsed = record.safeParse(each);
+  if (parsed.success) return parsed.data;
+  throw new Failure(`${path}: ${place} has to be an object.`);
 }
 
 function toRow<C extends string>(
-  path: string,
   place: string,
-  each: unknown,
+  each: JsonRow,
   known: ColumnNames<C>,
 ): Row<C> {
-  const parsed = record.safeParse(each);
-  if (!parsed.success)
-    throw new Failure(`${path}: ${place} has to be an object.`);
-  const fields = Object.entries(parsed.data);
+  const fields = Object.entries(each);
   const values: Row<C>["values"] = {};
   const names: Row<C>["names"] = {};
   for (const column of Object.keys(known) as C[]) {

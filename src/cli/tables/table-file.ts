@@ -68,8 +68,9 @@ export async function openTable<C extends string>(
       columns.map(({ column, index }) => [column, header[index]]),
     ) as Row<C>["names"];
     if (names[required] === undefined) {
+      // The others are not named: if this is no header, they are a row, with whatever secret there is.
       throw new Failure(
-        `${path} has no column ${known[required].toReversed().join(" or ")}. Its columns are: ${header.join(", ")}.`,
+        `${path} has no column ${known[required].toReversed().join(" or ")}. Its first line has ${header.length} ${header.length === 1 ? "column" : "columns"}; known of them: ${Object.values(names).join(", ")}.`,
       );
     }
     const rows = () => read(path, dialect, columns, names, header.length);
