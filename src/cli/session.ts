@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { AdminClient, type AdminRequest } from "./admin-client.ts";
-import { findConnection } from "./connection.ts";
+import { type Connection, findConnection } from "./connection.ts";
 import { say, toJson } from "./output.ts";
 
 /** What the options of the whole program say. */
@@ -24,13 +24,17 @@ export class Session {
   async ask<S extends z.ZodType>(
     request: AdminRequest<S>,
   ): Promise<z.output<S>> {
+    return new AdminClient(await this.#connection()).ask(request);
+  }
+
+  /** The server's URL: what can't be undone says where it was done. @throws Failure */
+  async server(): Promise<string> {
+    return (await this.#connection()).url;
+  }
+
+  #connection(): Promise<Connection> {
     const { url } = this.#options();
-    const connection = await findConnection(
-      url,
-      process.env,
-      this.#devVarsPath,
-    );
-    return new AdminClient(connection).ask(request);
+    return findConnection(url, process.env, this.#devVarsPath);
   }
 
   /** Page after page of a list, for as long as the API says that there is more. */

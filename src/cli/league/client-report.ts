@@ -60,9 +60,18 @@ const topics: Record<Topic, { advice: string[]; each?: true }> = {
   },
 };
 
+/** An import, as far as it came. */
+export interface Report {
+  /** The URL of the server that was asked. */
+  server: string;
+  dryRun: boolean;
+  clients: Imported[];
+}
+
 /** What became of them, for scripts. */
-export function outcomes(clients: Imported[], dryRun: boolean) {
+export function outcomes({ server, dryRun, clients }: Report) {
   return {
+    server,
     dry_run: dryRun,
     clients: clients.map(({ client: { client_id }, outcome, notes }) => ({
       client_id,
@@ -79,8 +88,11 @@ export function outcomes(clients: Imported[], dryRun: boolean) {
 }
 
 /** What became of them, and what there is to do, for people. */
-export function inWords(clients: Imported[], dryRun: boolean): string {
-  if (clients.length === 0) return "There are no clients in the file.";
+export function inWords({ server, dryRun, clients }: Report): string {
+  if (clients.length === 0)
+    return `At ${server}: there are no clients in the file.`;
+  const number = `${clients.length} ${clients.length === 1 ? "client" : "clients"}`;
+  const title = `At ${server}: ${number}${dryRun ? ", none of them touched" : ""}.`;
   const lists = (Object.keys(topics) as Topic[]).map((topic) =>
     listOf(topic, clients),
   );
@@ -94,7 +106,7 @@ export function inWords(clients: Imported[], dryRun: boolean): string {
       words[outcome][dryRun ? "wouldBe" : "done"],
     ]),
   );
-  return [overview, ...lists.filter((list) => list !== "")].join("\n\n");
+  return [title, overview, ...lists.filter((list) => list !== "")].join("\n\n");
 }
 
 function authentication(client: Shown): string {

@@ -2,14 +2,10 @@ import { Failure } from "../failure.ts";
 
 /** Whether a table is that of the clients at all. */
 
-const namesOfClients = [
-  ...["client_name", "name"],
-  ...["redirect_uris", "redirect_uri", "redirect"],
-];
-const namesOfSecrets = [
-  ...["client_secret", "secret"],
-  ...["confidential", "is_confidential"],
-];
+const namesOfClients =
+  "client_name name redirect_uris redirect_uri redirect".split(" ");
+const namesOfSecrets =
+  "client_secret secret confidential is_confidential".split(" ");
 
 /**
  * Without a word about secrets every client would become a public one, which anybody can pass for; the

@@ -66,8 +66,9 @@ ${examples(
         );
         const dryRun = options.dryRun === true;
         const clients: Imported[] = [];
+        const report = { server: await session.server(), dryRun, clients };
         const failure = await importAll(session, planned, dryRun, clients);
-        session.show(outcomes(clients, dryRun), () => inWords(clients, dryRun));
+        session.show(outcomes(report), () => inWords(report));
         if (failure) throw failure;
         const refused = clients.filter(({ outcome }) => outcome === "refused");
         if (refused.length > 0) {

@@ -77,20 +77,18 @@ ${examples(
       const tokens = await openOldTokens(path);
       mustTellRevoked(path, tokens, options.allRevoked === true);
       // A server that is not there shows before the file is read, which may take minutes.
-      await leagueState(session);
+      const { server, accepts_tokens } = await leagueState(session);
       const now = Date.now() / 1000;
       const counts = await check(path, tokens, now);
-      if (options.dryRun) {
-        const { rows, not_revoked, expired } = counts;
-        const would_be_sent = numberToSend(counts);
-        session.show(
-          { dry_run: true, rows, not_revoked, expired, would_be_sent },
-          () => summary(path, counts, would_be_sent),
-        );
-        return;
-      }
-      await send(session, tokens, now, counts, options);
-      session.show({ dry_run: false, ...counts }, () => summary(path, counts));
+      const dry_run = options.dryRun === true;
+      if (!dry_run) await send(session, tokens, now, counts, options);
+      const { rows, not_revoked, expired } = counts;
+      const result = dry_run
+        ? { rows, not_revoked, expired, would_be_sent: numberToSend(counts) }
+        : counts;
+      session.show({ server, accepts_tokens, dry_run, ...result }, () =>
+        summary({ path, server, accepts_tokens, dry_run }, counts),
+      );
     });
 }
 
@@ -144,19 +142,30 @@ async function send(
   );
 }
 
-/** @param wouldBeSent in a dry run */
-function summary(path: string, counts: Counts, wouldBeSent?: number): string {
+interface Run {
+  path: string;
+  server: string;
+  accepts_tokens: boolean;
+  dry_run: boolean;
+}
+
+function summary(
+  { path, server, accepts_tokens, dry_run }: Run,
+  counts: Counts,
+): string {
   const { rows, not_revoked, in_force, expired, ended } = counts;
   return [
-    `Read ${amount(rows, "row")} of ${printable(path)}.`,
-    wouldBeSent === undefined
-      ? `${amount(in_force, "revoked token")} ${in_force === 1 ? "is" : "are"} in force now.`
-      : `${amount(wouldBeSent, "revoked token")} would be sent.`,
+    `At ${server}: read ${amount(rows, "row")} of ${printable(path)}.`,
+    dry_run
+      ? `${amount(numberToSend(counts), "revoked token")} would be sent.`
+      : `${amount(in_force, "revoked token")} ${in_force === 1 ? "is" : "are"} in force now.`,
     expired > 0 && `${count(expired)} had expired and needed no entry.`,
     not_revoked > 0 &&
       `${count(not_revoked)} ${not_revoked === 1 ? "was not revoked and was" : "were not revoked and were"} left out.`,
     ended > 0 &&
       `${amount(ended, "login")} that had moved here already ${ended === 1 ? "was" : "were"} ended.`,
+    !accepts_tokens &&
+      "The server does not accept the old server's tokens yet: LEAGUE_ENCRYPTION_KEY is not set.",
   ]
     .filter((line) => line !== false)
     .join("\n");

@@ -12,11 +12,22 @@ const state = z.looseObject({
   exchanged: z.int(),
   revoked: z.int(),
 });
-type State = z.output<typeof state> & { outstanding?: number };
+
+interface State extends z.output<typeof state> {
+  /** The URL of the server that was asked. */
+  server: string;
+  outstanding?: number;
+}
 
 /** How far the move is. @throws Failure */
-export function leagueState(session: Session): Promise<State> {
-  return session.ask({ method: "GET", path: ["league"], answer: state });
+export async function leagueState(session: Session): Promise<State> {
+  const server = await session.server();
+  const found = await session.ask({
+    method: "GET",
+    path: ["league"],
+    answer: state,
+  });
+  return { server, ...found };
 }
 
 /** `baton league status`: how far the move is. */
@@ -72,11 +83,15 @@ async function countLiving(path: string): Promise<number> {
   return living;
 }
 
-function inWords({ accepts_tokens, exchanged, revoked, outstanding }: State) {
+function inWords({
+  server,
+  accepts_tokens,
+  exchanged,
+  revoked,
+  outstanding,
+}: State) {
   const lines = [
-    accepts_tokens
-      ? "Refresh tokens of the old server are accepted."
-      : "Refresh tokens of the old server are not accepted.",
+    `At ${server}: refresh tokens of the old server are ${accepts_tokens ? "" : "not "}accepted.`,
     `Exchanged for one of this server: ${count(exchanged)}.`,
     `Revoked by the old server, and refused here: ${count(revoked)}.`,
   ];

@@ -66,7 +66,8 @@ describe("secrets of imported clients", () => {
       `id,secret\n${short},hunter2\n${hex},${"0f".repeat(32)}\n${plus},${PLAIN}+%2B\n`,
     );
     const { stdout } = await importFile(csv);
-    const [overview, ...lists] = stdout.trimEnd().split("\n\n");
+    const [title, overview, ...lists] = stdout.trimEnd().split("\n\n");
+    expect(title).toBe(`At ${baton.server.url}: 3 clients.`);
     expect(overview).toMatch(/^CLIENT_ID +NAME .* OUTCOME\n/);
     expect(lists.map((list) => list.split("\n").at(-1))).toEqual([
       `  ${hex}`,

@@ -316,10 +316,17 @@ describe("the import", () => {
     const csv = file("clients.csv", `id,secret\n${id},${PLAIN}\n${there},\n`);
     const { code, stdout } = await importFile(csv, "--dry-run");
     expect(code).toBe(0);
+    expect(stdout.split("\n")[0]).toBe(
+      `At ${baton.server.url}: 2 clients, none of them touched.`,
+    );
     expect(stdout).toMatch(new RegExp(`^${id} .* would be made$`, "m"));
     expect(stdout).toMatch(new RegExp(`^${there} .* there already$`, "m"));
     const report = await importJson(csv, "--scope", "", "--dry-run");
-    expect(report).toMatchObject({ dry_run: true, counts: { made: 1 } });
+    expect(report).toMatchObject({
+      server: baton.server.url,
+      dry_run: true,
+      counts: { made: 1 },
+    });
     expect((await baton.run("clients", "show", id)).code).toBe(1);
   });
 
@@ -382,6 +389,8 @@ describe("the import", () => {
     const { stdout } = await importFile(csv);
     expect(stdout).toContain("a\\u001b[2Jb\\u202ec");
     const none = await importFile(file("clients.csv", "id,secret\n"));
-    expect(none.stdout).toBe("There are no clients in the file.\n");
+    expect(none.stdout).toBe(
+      `At ${baton.server.url}: there are no clients in the file.\n`,
+    );
   });
 });

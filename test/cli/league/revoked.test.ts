@@ -18,7 +18,7 @@ describe("baton league import-revoked", () => {
     const outcome = await stub.run("import-revoked", list);
     expect(outcome).toEqual({
       code: 0,
-      stdout: `Read 3 rows of ${list}.\n3 revoked tokens are in force now.\n`,
+      stdout: `At ${stub.url}: read 3 rows of ${list}.\n3 revoked tokens are in force now.\n`,
       stderr: "",
     });
     expect(stub.requests).toContain("POST /admin/league/revoked-tokens");
@@ -49,6 +49,8 @@ d4,x4,1,2001-01-31 10:20:30
     );
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toEqual({
+      server: stub.url,
+      accepts_tokens: true,
       dry_run: false,
       rows: 4,
       not_revoked: 1,
@@ -76,7 +78,7 @@ d4,x4,1,2001-01-31 10:20:30
     const { stdout } = await stub.run("import-revoked", csv);
     expect(stdout).toBe(
       [
-        `Read 3 rows of ${csv}.`,
+        `At ${stub.url}: read 3 rows of ${csv}.`,
         "1 revoked token is in force now.",
         "1 had expired and needed no entry.",
         "1 was not revoked and was left out.",
@@ -255,6 +257,19 @@ d4,x4,1,2001-01-31 10:20:30
     expect(stub.tokens).toHaveLength(100_000);
   });
 
+  test("says that the server does not accept the old tokens yet", async () => {
+    const state = { accepts_tokens: false, exchanged: 0, revoked: 0 };
+    const stub = await leagueStub(undefined, state);
+    const list = file("ids.txt", "a1\n");
+    for (const more of [[], ["--dry-run"]]) {
+      const { code, stdout } = await stub.run("import-revoked", list, more);
+      expect(code).toBe(0);
+      expect(stdout).toMatch(
+        /does not accept .* yet: LEAGUE_ENCRYPTION_KEY is not set\.\n$/,
+      );
+    }
+  });
+
   test("a server that fails midway: says how far it came, and to run it again", async () => {
     let isBroken = true;
     const stub = await leagueStub((_, nth) =>
@@ -297,7 +312,7 @@ describe("baton league status", () => {
     expect(await stub.run("status")).toEqual({
       code: 0,
       stdout: [
-        "Refresh tokens of the old server are accepted.",
+        `At ${stub.url}: refresh tokens of the old server are accepted.`,
         "Exchanged for one of this server: 1,200.",
         "Revoked by the old server, and refused here: 3.",
         "",
@@ -305,7 +320,7 @@ describe("baton league status", () => {
       stderr: "",
     });
     const { stdout } = await stub.run("status", "--json");
-    expect(JSON.parse(stdout)).toEqual(state);
+    expect(JSON.parse(stdout)).toEqual({ server: stub.url, ...state });
   });
 
   test("with the table it says how many have not moved yet", async () => {
@@ -346,6 +361,8 @@ describe("against the server", () => {
     );
     for (let times = 0; times < 2; times++) {
       expect(await baton.json("league", "import-revoked", csv)).toEqual({
+        server: baton.server.url,
+        accepts_tokens: false,
         dry_run: false,
         rows: 251,
         not_revoked: 1,
@@ -354,6 +371,7 @@ describe("against the server", () => {
         ended: 0,
       });
       expect(await baton.json("league", "status", csv)).toEqual({
+        server: baton.server.url,
         accepts_tokens: false,
         exchanged: 0,
         revoked: 250,

@@ -66,6 +66,7 @@ export async function leagueStub(
     BATON_ADMIN_TOKEN: "stub",
   };
   return {
+    url: env.BATON_URL,
     bodies,
     sizes,
     requests,
@@ -94,6 +95,7 @@ export const BCRYPT =
 export const PLAIN = "pNBLf1YiO4tSHBmzVqBqSMmMgcVZ9mZZpQbPZWfc";
 
 export interface Report {
+  server: string;
   dry_run: boolean;
   clients: { client_id: string; outcome: string; notes: string[] }[];
   counts: Record<string, number>;
