@@ -1,7 +1,8 @@
 import type { Command } from "commander";
 import { z } from "zod";
 import { Failure } from "../failure.ts";
-import { openOldTokens } from "./old-tokens.ts";
+import { type OldToken, type OldTokens, openOldTokens } from "./old-tokens.ts";
+import { sendInBatches, type Words } from "./token-batches.ts";
 import { printable } from "../output.ts";
 import { examples } from "../program.ts";
 import { count, Progress } from "../progress.ts";
@@ -12,6 +13,9 @@ const state = z.looseObject({
   exchanged: z.int(),
   revoked: z.int(),
 });
+
+/** What became of some of the old server's tokens. */
+const known = z.looseObject({ unknown: z.int() });
 
 interface State extends z.output<typeof state> {
   /** The URL of the server that was asked. */
@@ -40,25 +44,30 @@ export function leagueStatusCommand(league: Command, session: Session): void {
     .addHelpText(
       "after",
       `
-The file has to have the columns revoked and expires_at. When nothing is outstanding any more, the
+The file has to have the columns revoked and expires_at. For each token that is neither revoked nor
+expired there, the server is asked whether it has seen it. When nothing is outstanding any more, the
 old server's tokens need not be accepted any longer.
 ${examples("league status", "league status oauth_refresh_tokens.csv")}`,
     )
     .action(async (path?: string) => {
-      const now = await leagueState(session);
-      const living = path === undefined ? undefined : await countLiving(path);
-      const answer: State = {
-        ...now,
-        ...(living !== undefined && {
-          outstanding: Math.max(0, living - now.exchanged),
-        }),
-      };
+      const answer = await leagueState(session);
+      if (path !== undefined)
+        answer.outstanding = await countOutstanding(session, path);
       session.show(answer, inWords);
     });
 }
 
-/** How many tokens of a table could be used at the old server now. */
-async function countLiving(path: string): Promise<number> {
+const words: Words = {
+  underWay: (far) => `Asked for ${far} tokens`,
+  ended: (far) => `${far} tokens were asked for before that.`,
+  again: "Run the same command again.",
+};
+
+/** How many tokens of a table could be used at the old server now, and are not known here. */
+async function countOutstanding(
+  session: Session,
+  path: string,
+): Promise<number> {
   const tokens = await openOldTokens(path);
   if (!tokens.has("revoked") || !tokens.has("expires_at")) {
     throw new Failure(
@@ -66,13 +75,30 @@ async function countLiving(path: string): Promise<number> {
     );
   }
   const now = Date.now() / 1000;
+  const living = await countLiving(path, tokens, now);
+  let outstanding = 0;
+  const ids = livingIds(tokens, now);
+  await sendInBatches(ids, living, words, async (refresh_token_ids) => {
+    const { unknown } = await session.ask({
+      method: "POST",
+      path: ["league", "tokens"],
+      body: { refresh_token_ids },
+      answer: known,
+    });
+    outstanding += unknown;
+  });
+  return outstanding;
+}
+
+/** The first reading: everything is looked at before anything is sent. */
+async function countLiving(path: string, tokens: OldTokens, now: number) {
   const progress = new Progress();
   let rows = 0;
   let living = 0;
   try {
-    for await (const { revoked, expires_at = Infinity } of tokens.rows()) {
+    for await (const token of tokens.rows()) {
       rows += 1;
-      if (!revoked && now < expires_at) living += 1;
+      if (isLiving(token, now)) living += 1;
       progress.show(
         () => `Reading ${printable(path)}: ${count(rows)} rows so far`,
       );
@@ -81,6 +107,15 @@ async function countLiving(path: string): Promise<number> {
     progress.end();
   }
   return living;
+}
+
+async function* livingIds(tokens: OldTokens, now: number) {
+  for await (const token of tokens.rows())
+    if (isLiving(token, now)) yield token.id;
+}
+
+function isLiving({ revoked, expires_at = Infinity }: OldToken, now: number) {
+  return !revoked && now < expires_at;
 }
 
 function inWords({

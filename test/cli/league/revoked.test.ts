@@ -304,52 +304,6 @@ d4,x4,1,2001-01-31 10:20:30
   });
 });
 
-describe("baton league status", () => {
-  const state = { accepts_tokens: true, exchanged: 1200, revoked: 3 };
-
-  test("shows how far the move is", async () => {
-    const stub = await leagueStub(undefined, state);
-    expect(await stub.run("status")).toEqual({
-      code: 0,
-      stdout: [
-        `At ${stub.url}: refresh tokens of the old server are accepted.`,
-        "Exchanged for one of this server: 1,200.",
-        "Revoked by the old server, and refused here: 3.",
-        "",
-      ].join("\n"),
-      stderr: "",
-    });
-    const { stdout } = await stub.run("status", "--json");
-    expect(JSON.parse(stdout)).toEqual({ server: stub.url, ...state });
-  });
-
-  test("with the table it says how many have not moved yet", async () => {
-    const stub = await leagueStub(undefined, { ...state, exchanged: 1 });
-    const csv = file(
-      "tokens.csv",
-      `id,revoked,expires_at\na1,0,${NOON}\nb2,0,${NOON}\nc3,1,${NOON}\nd4,0,1\ne5,0,\n`,
-    );
-    const { stdout } = await stub.run("status", csv);
-    expect(stdout).toContain("Not exchanged yet: 2.\n");
-    const json = await stub.run("status", csv, "--json");
-    expect(JSON.parse(json.stdout)).toMatchObject({ outstanding: 2 });
-  });
-
-  test("there are never fewer than none", async () => {
-    const stub = await leagueStub(undefined, state);
-    const csv = file("tokens.csv", `id,revoked,expires_at\na1,0,${NOON}\n`);
-    const { stdout } = await stub.run("status", csv);
-    expect(stdout).toContain("Not exchanged yet: 0.\n");
-  });
-
-  test("a file that does not tell which tokens live is refused", async () => {
-    const stub = await leagueStub(undefined, state);
-    const { code, stderr } = await stub.run("status", file("ids.txt", "a1\n"));
-    expect(code).toBe(1);
-    expect(stderr).toContain("needs the columns id, revoked and expires_at");
-  });
-});
-
 describe("against the server", () => {
   const baton = batonWithServer();
 
@@ -370,12 +324,11 @@ describe("against the server", () => {
         expired: 0,
         ended: 0,
       });
-      expect(await baton.json("league", "status", csv)).toEqual({
+      expect(await baton.json("league", "status")).toEqual({
         server: baton.server.url,
         accepts_tokens: false,
         exchanged: 0,
         revoked: 250,
-        outstanding: 1,
       });
     }
   });

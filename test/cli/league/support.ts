@@ -31,6 +31,14 @@ interface Answer {
   body: object;
 }
 
+/** The server's answer on tokens whose ids begin with what became of them. */
+function becameOf(ids: string[]) {
+  const number = (begin: string) =>
+    ids.filter((id) => id.startsWith(begin)).length;
+  const known = { exchanged: number("exchanged"), revoked: number("revoked") };
+  return { ...known, unknown: ids.length - known.exchanged - known.revoked };
+}
+
 /** `baton` against a server that takes every token, unless `answer` has another answer. */
 export async function leagueStub(
   answer: (body: RevokedBody, nth: number) => Answer | undefined = () =>
@@ -38,19 +46,26 @@ export async function leagueStub(
   state: object = { accepts_tokens: true, exchanged: 0, revoked: 0 },
 ) {
   const bodies: RevokedBody[] = [];
+  const asked: string[][] = [];
   const sizes: number[] = [];
   const underWay = { now: 0, most: 0 };
   const take = async (request: IncomingMessage): Promise<Answer> => {
     underWay.now += 1;
     underWay.most = Math.max(underWay.most, underWay.now);
     sizes.push(Number(request.headers["content-length"]));
-    const body = (await json(request)) as RevokedBody;
-    bodies.push(body);
+    const body = (await json(request)) as RevokedBody & {
+      refresh_token_ids?: string[];
+    };
+    const ids = body.refresh_token_ids;
+    if (ids) asked.push(ids);
+    else bodies.push(body);
     const nth = bodies.length;
     // So that requests can be under way together.
     await setTimeout(2);
     underWay.now -= 1;
-    const counts = { in_force: body.tokens.length, expired: 0, ended: 0 };
+    const counts = ids
+      ? becameOf(ids)
+      : { in_force: body.tokens.length, expired: 0, ended: 0 };
     return answer(body, nth) ?? { status: 200, body: counts };
   };
   const { port, requests } = await stubServer((request, response) => {
@@ -68,6 +83,8 @@ export async function leagueStub(
   return {
     url: env.BATON_URL,
     bodies,
+    /** The ids of `POST /admin/league/tokens`. */
+    asked,
     sizes,
     requests,
     underWay,

@@ -1,0 +1,99 @@
+import { describe, expect, test } from "vitest";
+import { file, leagueStub } from "./support.ts";
+
+/** Noon of a day to come, in UTC, in seconds since 1970. */
+const NOON = Date.UTC(2099, 0, 31, 12) / 1000;
+
+describe("baton league status", () => {
+  const state = { accepts_tokens: true, exchanged: 1200, revoked: 3 };
+
+  test("shows how far the move is", async () => {
+    const stub = await leagueStub(undefined, state);
+    expect(await stub.run("status")).toEqual({
+      code: 0,
+      stdout: [
+        `At ${stub.url}: refresh tokens of the old server are accepted.`,
+        "Exchanged for one of this server: 1,200.",
+        "Revoked by the old server, and refused here: 3.",
+        "",
+      ].join("\n"),
+      stderr: "",
+    });
+    const { stdout } = await stub.run("status", "--json");
+    expect(JSON.parse(stdout)).toEqual({ server: stub.url, ...state });
+  });
+
+  test("with the table it asks which of the living have not moved yet", async () => {
+    const stub = await leagueStub(undefined, state);
+    const csv = file(
+      "tokens.csv",
+      `id,revoked,expires_at\na1,0,${NOON}\nexchanged-1,0,${NOON}\nc3,1,${NOON}\nd4,0,1\ne5,0,\nrevoked-1,0,\n`,
+    );
+    const { stdout } = await stub.run("status", csv);
+    expect(stdout).toContain("Not exchanged yet: 2.\n");
+    expect(stub.requests).toEqual([
+      "GET /admin/league",
+      "POST /admin/league/tokens",
+    ]);
+    expect(stub.asked).toEqual([["a1", "exchanged-1", "e5", "revoked-1"]]);
+    const json = await stub.run("status", csv, "--json");
+    expect(JSON.parse(json.stdout)).toEqual({
+      server: stub.url,
+      ...state,
+      outstanding: 2,
+    });
+  });
+
+  test("asks for no more at a time than the server takes, four requests at once", async () => {
+    const stub = await leagueStub(undefined, state);
+    const rows = Array.from(
+      { length: 2000 },
+      (_, n) => `${n % 2 ? "exchanged" : "x".repeat(190)}-${n},0,\n`,
+    );
+    const csv = file("t.csv", `id,revoked,expires_at\n${rows.join("")}`);
+    const { code, stdout } = await stub.run("status", csv);
+    expect(code).toBe(0);
+    expect(stdout).toContain("Not exchanged yet: 1,000.\n");
+    expect(stub.asked.flat()).toHaveLength(2000);
+    expect(new Set(stub.asked.flat()).size).toBe(2000);
+    const lengths = stub.asked.map((ids) => ids.length);
+    expect(Math.max(...lengths)).toBeLessThanOrEqual(100);
+    expect(Math.max(...stub.sizes)).toBeLessThanOrEqual(15_000);
+    expect(stub.underWay.most).toBe(4);
+  });
+
+  test("a table without a living token needs no question", async () => {
+    const stub = await leagueStub(undefined, state);
+    const csv = file("t.csv", `id,revoked,expires_at\na1,1,${NOON}\nb2,0,1\n`);
+    const { stdout } = await stub.run("status", csv);
+    expect(stdout).toContain("Not exchanged yet: 0.\n");
+    expect(stub.asked).toEqual([]);
+  });
+
+  test("a server that fails midway: says how far it came", async () => {
+    const error = { error: "server_error", error_description: "It broke." };
+    const stub = await leagueStub(() => ({ status: 500, body: error }), state);
+    const csv = file("t.csv", `id,revoked,expires_at\na1,0,${NOON}\n`);
+    const { code, stdout, stderr } = await stub.run("status", csv);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toBe(
+      "It broke.\n0 of 1 tokens were asked for before that. Run the same command again.\n",
+    );
+  });
+
+  test("a bad line ends it before anything is asked for", async () => {
+    const stub = await leagueStub(undefined, state);
+    const csv = file("t.csv", `id,revoked,expires_at\na1,0,\nb2,0,soon\n`);
+    const { code, stderr } = await stub.run("status", csv);
+    expect(code).toBe(1);
+    expect(stderr).toContain("line 3, column expires_at");
+    expect(stub.asked).toEqual([]);
+  });
+
+  test("a file that does not tell which tokens live is refused", async () => {
+    const stub = await leagueStub(undefined, state);
+    const { code, stderr } = await stub.run("status", file("ids.txt", "a1\n"));
+    expect(code).toBe(1);
+    expect(stderr).toContain("needs the columns id, revoked and expires_at");
+  });
+});
