@@ -50,7 +50,7 @@ export type Planned =
 export function plan(old: OldClient, scopes: Scopes): Planned {
   const { id: client_id, name } = old;
   const named = { client_id, ...(name && { client_name: name }) };
-  if (old.revoked) return { client: named, leftOut: "it is revoked" };
+  if (old.revoked) return { client: named, leftOut: "it is revoked there" };
   if (isOfPersonalTokens(old)) {
     return {
       client: named,

@@ -1,16 +1,11 @@
 import type { Command } from "commander";
 import { z } from "zod";
 import { Failure, saidMore } from "../failure.ts";
-import { changed, type Note, type Planned } from "./client-plan.ts";
-import { type Existing, find, make } from "./client-requests.ts";
+import { importOne } from "./client-import.ts";
+import type { Planned } from "./client-plan.ts";
 import { readOldClients } from "./old-clients.ts";
 import { usualScopes } from "./scopes.ts";
-import {
-  type Imported,
-  inWords,
-  type Outcome,
-  outcomes,
-} from "./client-report.ts";
+import { type Imported, inWords, outcomes } from "./client-report.ts";
 import { printable } from "../output.ts";
 import { examples } from "../program.ts";
 import type { Session } from "../session.ts";
@@ -105,66 +100,4 @@ async function importAll(
     }
   }
   return undefined;
-}
-
-async function importOne(
-  session: Session,
-  planned: Planned,
-  dryRun: boolean,
-): Promise<Imported> {
-  if ("leftOut" in planned) {
-    const notes = [changed(`left out: ${planned.leftOut}`)];
-    return { client: planned.client, outcome: "left_out", notes };
-  }
-  const { client, notes } = planned;
-  const became = (outcome: Outcome, more: Note[] = []) => ({
-    client,
-    outcome,
-    notes: [...notes, ...more],
-  });
-  if (dryRun) {
-    const there = await find(session, client.client_id);
-    return there ? meet(session, planned, there, dryRun) : became("made");
-  }
-  const made = await make(session, client);
-  if ("dropped" in made) return became("made", made.dropped);
-  if (!made.isTaken) {
-    const why = changed(`refused: ${made.reason}`);
-    return { client, outcome: "refused", notes: [why] };
-  }
-  const there = await find(session, client.client_id);
-  if (there) return meet(session, planned, there, dryRun);
-  const why = changed("refused: its id was that of a client that was deleted");
-  return { client, outcome: "refused", notes: [why] };
-}
-
-/** What there is to do about a client that is there already: only a secret that it lacks. */
-async function meet(
-  session: Session,
-  { client, notes }: Extract<Planned, { notes: Note[] }>,
-  there: Existing,
-  dryRun: boolean,
-): Promise<Imported> {
-  const { client_id, client_secret } = client;
-  // How it is here, which need not be how the file would have it.
-  const { token_endpoint_auth_method, grant_types } = there;
-  const shown = { ...client, token_endpoint_auth_method, grant_types };
-  const lacksSecret =
-    there.token_endpoint_auth_method !== "none" &&
-    there.credentials.length === 0;
-  if (!lacksSecret || typeof client_secret !== "string") {
-    const topics = lacksSecret ? ["needs_secret"] : [];
-    const kept = notes.filter(({ topic }) => topics.includes(topic));
-    return { client: shown, outcome: "there_already", notes: kept };
-  }
-  if (!dryRun) {
-    await session.ask({
-      method: "POST",
-      path: ["clients", client_id, "secrets"],
-      body: { client_secret },
-      answer: z.unknown(),
-    });
-  }
-  const kept = notes.filter(({ topic }) => topic !== "changed");
-  return { client: shown, outcome: "secret_given", notes: kept };
 }

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { Failure } from "../failure.ts";
-import type { ColumnNames, Row } from "./table-file.ts";
+import { type ColumnNames, isNull, type Row } from "./table-file.ts";
 import { readText } from "./text-file.ts";
 
 /** A table as JSON: an array of rows, or an object of them by their ids. */
@@ -82,7 +82,8 @@ function toRow<C extends string>(
     if (!found) continue;
     const [name, value] = found;
     names[column] = name;
-    if (value !== null && value !== "") values[column] = asText(value);
+    const text = asText(value);
+    if (!isNull(text)) values[column] = text;
   }
   return { place, values, names };
 }

@@ -146,7 +146,7 @@ async function* read<C extends string>(
   }
 }
 
-/** MySQL and PostgreSQL write \N, many tools write NULL. */
-function isNull(value: string): boolean {
-  return value === "" || value === "\\N" || value === "NULL";
+/** MySQL and PostgreSQL write \N, other tools NULL, or that in brackets of theirs. */
+export function isNull(value: string): boolean {
+  return /^(?:|\\N|NULL|<NULL>|\[NULL\]|\(NULL\))$/i.test(value);
 }

@@ -191,7 +191,7 @@ ${later};${PLAIN};0;0;"[""personal_access""]"
     expect(clients[0]).toEqual({
       client_id: revoked,
       outcome: "left_out",
-      notes: ["left out: it is revoked"],
+      notes: ["left out: it is revoked there"],
     });
     for (const id of [revoked!, personal!, later!])
       expect((await baton.run("clients", "show", id)).code).toBe(1);
