@@ -1,5 +1,11 @@
 import { z } from "zod";
-import { changed, type Note, type Planned, type Topic } from "./client-plan.ts";
+import {
+  changed,
+  type Note,
+  type Planned,
+  type Topic,
+  withoutUri,
+} from "./client-plan.ts";
 import type { Imported, Outcome } from "./client-report.ts";
 import { type Existing, find, make } from "./client-requests.ts";
 import type { Session } from "../session.ts";
@@ -95,5 +101,5 @@ function aboutSecrets(topic: Topic): boolean {
 function lacking(uris: string[], there: Existing): Note[] {
   return uris
     .filter((uri) => !there.redirect_uris.includes(uri))
-    .map((uri) => changed(`without the redirect URI ${uri}`));
+    .map((uri) => withoutUri(uri));
 }

@@ -157,3 +157,16 @@ function carriedOver({ id, secret }: OldClient, notes: Note[]): string | null {
 export function changed(text: string): Note {
   return { topic: "changed", text };
 }
+
+/** Of a redirect URI no more than tells which one it is: it may have a password in it. */
+const MOST_OF_URI = 200;
+
+/** @param problem why the server does not take it, if it has said so */
+export function withoutUri(uri: string, problem?: string): Note {
+  const open = uri.replace(/\/\/.*@/s, "//…@");
+  const shown =
+    open.length > MOST_OF_URI ? `${open.slice(0, MOST_OF_URI)}…` : open;
+  return changed(
+    `without the redirect URI ${shown}${problem === undefined ? "" : `: ${problem}`}`,
+  );
+}

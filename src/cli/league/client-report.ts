@@ -1,5 +1,6 @@
 import type { NewClient, Note, Topic } from "./client-plan.ts";
 import { printable, table } from "../output.ts";
+import { argument } from "../shell.ts";
 
 /** What became of a client of the old server. */
 export type Outcome =
@@ -28,9 +29,15 @@ const words: Record<Outcome, { done: string; wouldBe: string }> = {
   refused: { done: "refused", wouldBe: "refused" },
 };
 
-/** The lists below the table, and what to do about each. Those with `each` say it client by client. */
-const topics: Record<Topic, { advice: string[]; each?: true }> = {
-  changed: { advice: ["Not quite as they were:"], each: true },
+interface List {
+  advice: string[];
+  /** Of each client: its id and what there is to say, its id as what the command ends with, or its id. */
+  each: "text" | "argument" | "id";
+}
+
+/** The lists below the table, and what to do about each. */
+const topics: Record<Topic, List> = {
+  changed: { advice: ["Not quite as they were:"], each: "text" },
   needs_secret: {
     advice: [
       "These need a secret, and cannot authenticate before: only a hash of it is in the table, or nothing.",
@@ -38,6 +45,7 @@ const topics: Record<Topic, { advice: string[]; each?: true }> = {
       "and run the import again. Or make a new one and put that into the app's configuration:",
       "  npm run baton -- clients rotate-secret ID",
     ],
+    each: "argument",
   },
   perhaps_hash: {
     advice: [
@@ -45,18 +53,21 @@ const topics: Record<Topic, { advice: string[]; each?: true }> = {
       "hash, which old versions of Passport kept. If the app is configured with another one, make a new one:",
       "  npm run baton -- clients rotate-secret ID",
     ],
+    each: "argument",
   },
   easy_to_guess: {
     advice: [
       "The secret of these is shorter than 16 characters: it goes on working, but is easy to guess. Make a new one:",
       "  npm run baton -- clients rotate-secret ID",
     ],
+    each: "argument",
   },
   form_encoded: {
     advice: [
       "The id or the secret of these has a % or a + in it. An app that sends it by HTTP Basic has to form-encode",
       "it (RFC 6749 section 2.3.1), which the old server did not ask for. In the body it goes on working.",
     ],
+    each: "id",
   },
 };
 
@@ -120,7 +131,10 @@ function listOf(topic: Topic, clients: Imported[]): string {
   const lines = clients.flatMap(({ client: { client_id }, notes }) =>
     notes
       .filter((note) => note.topic === topic)
-      .map(({ text }) => printable(each ? `${client_id}: ${text}` : client_id)),
+      .map(({ text }) => {
+        if (each === "text") return printable(`${client_id}: ${text}`);
+        return printable(each === "id" ? client_id : argument(client_id));
+      }),
   );
   return lines.length === 0
     ? ""

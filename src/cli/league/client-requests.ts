@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { ApiError } from "../failure.ts";
-import { changed, type NewClient, type Note } from "./client-plan.ts";
+import { type NewClient, type Note, withoutUri } from "./client-plan.ts";
 import type { Session } from "../session.ts";
 
 /** What is asked of the server for a client of the old one. */
@@ -53,9 +53,7 @@ export async function make(session: Session, client: NewClient): Promise<Made> {
         return { isTaken: false, reason: (error as ApiError).message };
       for (const [index, uri] of body.redirect_uris.entries())
         if (problems[index] !== undefined)
-          dropped.push(
-            changed(`without the redirect URI ${uri}: ${problems[index]}`),
-          );
+          dropped.push(withoutUri(uri, problems[index]));
       body = { ...body, redirect_uris };
     }
   }

@@ -27,12 +27,13 @@ export function clientImportCommand(league: Command, session: Session): void {
     )
     .option(
       "--dry-run",
-      "check the file and show what would be made; only making a client shows whether the server takes its redirect URIs",
+      "check the file and show what would be made; only making a client shows whether the server takes its redirect URIs, and whether its id was that of a client that was deleted",
     )
     .addHelpText(
       "after",
       `
-Columns are found by their names, as Passport and the examples of league/oauth2-server have them.
+Columns are found by their names, as Passport and the examples of league/oauth2-server have them. There
+has to be one that tells which clients are public: secret, or confidential.
 Nothing is imported of a file with a bad line. The same file can be imported again: a client that is
 there already stays as it is, but is given its secret if it has none.
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { flag, strings } from "../tables/cells.ts";
+import { flag, strings, uris } from "../tables/cells.ts";
 import { badLine } from "../tables/csv-records.ts";
 import { isJson, readJsonTable } from "../tables/json-file.ts";
 import { type OldClient, plan, type Planned } from "./client-plan.ts";
@@ -39,7 +39,7 @@ const row: z.ZodType<OldClient> = z.object({
   ),
   secret: visible.optional(),
   name: z.string().trim().max(255, "is longer than 255 characters").optional(),
-  redirect_uris: strings.optional(),
+  redirect_uris: uris.optional(),
   is_confidential: flag.optional(),
   scope: strings.optional(),
   grant_types: strings.optional(),

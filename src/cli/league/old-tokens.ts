@@ -2,6 +2,8 @@ import { z } from "zod";
 import { flag, time } from "../tables/cells.ts";
 import { badLine } from "../tables/csv-records.ts";
 import { Failure } from "../failure.ts";
+import { isJson } from "../tables/json-file.ts";
+import { checkFile } from "../tables/text-file.ts";
 import { openTable, readRow, type Row } from "../tables/table-file.ts";
 
 /** The refresh tokens of a league/oauth2-server: a list of ids, or its table. */
@@ -45,6 +47,12 @@ export interface OldTokens {
 
 /** @throws Failure if the file is none of the old server's refresh tokens */
 export async function openOldTokens(path: string): Promise<OldTokens> {
+  await checkFile(path);
+  if (await isJson(path)) {
+    throw new Failure(
+      `${path} is JSON. Export the tokens as CSV, or as a list of ids, one a line.`,
+    );
+  }
   const table = await openTable<Column>(path, columns, {
     required: "id",
     list: "id",

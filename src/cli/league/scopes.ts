@@ -1,4 +1,5 @@
 import { Failure } from "../failure.ts";
+import { argument } from "../shell.ts";
 
 /** Which scopes the clients of the old server may ask for here. */
 
@@ -10,7 +11,7 @@ export interface Scopes {
 
 /** What to do about a scope that the catalogue has not. */
 export function unknownScope(name: string): string {
-  return `the scope ${name} is not in the catalogue: add it with \`npm run baton -- scopes put ${name} "What it allows"\`, or take it out`;
+  return `the scope ${name} is not in the catalogue: add it with \`npm run baton -- scopes put ${argument(name)} "What it allows"\`, or take it out`;
 }
 
 /** Passport's * stands for every scope. */

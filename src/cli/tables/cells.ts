@@ -25,8 +25,14 @@ export const time = cell(
 
 /** Strings: a JSON array of them (or one in JSON), else with commas or white space between them. */
 export const strings = cell(
-  readStrings,
+  (text) => readStrings(text, /[\s,]+/),
   "has to be a JSON array of strings, or values with commas between them",
+);
+
+/** URIs: as other strings, or with semicolons between them. One in a URI is before no other scheme. */
+export const uris = cell(
+  (text) => readStrings(text, /[\s,]+|;+(?=\s|$|[a-z][a-z0-9+.-]*:\/)/i),
+  "has to be a JSON array of strings, or URIs with commas between them",
 );
 
 function cell<T>(read: (text: string) => T | undefined, problem: string) {
@@ -73,10 +79,10 @@ const stringOrStrings = z.union([
   z.string().transform((one) => [one]),
 ]);
 
-function readStrings(text: string): string[] | undefined {
+function readStrings(text: string, between: RegExp): string[] | undefined {
   const trimmed = text.trim();
   if (!/^[["{]/.test(trimmed))
-    return trimmed.split(/[\s,]+/).filter((item) => item !== "");
+    return trimmed.split(between).filter((item) => item !== "");
   try {
     return stringOrStrings.safeParse(JSON.parse(trimmed)).data;
   } catch {

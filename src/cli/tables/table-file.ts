@@ -140,6 +140,12 @@ async function* read<C extends string>(
     const values: Row<C>["values"] = {};
     for (const { column, index } of columns) {
       const value = fields[index] ?? "";
+      // PostgreSQL's CSV with tabs quotes only what needs it, which no header tells.
+      if (dialect.escapes && /^".*"$/s.test(value)) {
+        const problem =
+          "is in quotes, which are no part of a tab-separated file. Export it without quotes, or with commas between the fields";
+        throw badLine(path, `line ${line}`, names[column] ?? column, problem);
+      }
       if (!isNull(value)) values[column] = value;
     }
     yield { place: `line ${line}`, values, names };
