@@ -32,8 +32,9 @@ export function clientImportCommand(league: Command, session: Session): void {
     .addHelpText(
       "after",
       `
-Columns are found by their names, as Passport and the examples of league/oauth2-server have them. There
-has to be one that tells which clients are public: secret, or confidential.
+Columns are found by their names, as Passport and the examples of league/oauth2-server have them. One has
+to tell which clients are public: secret, or confidential.
+
 Nothing is imported of a file with a bad line. The same file can be imported again: a client that is
 there already stays as it is, but is given its secret if it has none.
 

@@ -60,10 +60,12 @@ export function importRevokedCommand(league: Command, session: Session): void {
     .addHelpText(
       "after",
       `
-The columns id, revoked and expires_at are read, in any order. What is there without a column revoked
-has to be a list of ids and nothing else: a whole table taken for revoked would end every login, for
-good. If a table has revoked tokens only, --all-revoked says so. An entry ends by itself when its token would have. A time
-without a zone is read as UTC-12:00, the latest that it can be, so that no entry ends too early.
+The columns id, revoked and expires_at are read, in any order. A file without a column revoked has to be
+a list of ids and nothing else: a whole table taken for revoked would end every login, for good. If all
+rows of a table are revoked tokens, say so with --all-revoked. JSON is not read.
+
+An entry ends by itself when its token would have. A time without a zone is read as UTC-12:00, the
+latest that it can be, so that no entry ends too early.
 
 Nothing is imported of a file with a bad line. The same file can be imported again, and newer ones
 after it: what is there already stays as it is.

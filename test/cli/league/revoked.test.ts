@@ -324,11 +324,12 @@ describe("against the server", () => {
         expired: 0,
         ended: 0,
       });
-      expect(await baton.json("league", "status")).toEqual({
+      expect(await baton.json("league", "status", csv)).toEqual({
         server: baton.server.url,
         accepts_tokens: false,
         exchanged: 0,
         revoked: 250,
+        outstanding: 1,
       });
     }
   });
