@@ -23,7 +23,9 @@ const row = z.object({
       255,
       "is longer than 255 characters: a token's id is wanted, not the token that has it in it",
     )
-    .regex(/^[\x21-\x7e]+$/, "has to be of printable ASCII without spaces"),
+    .regex(/^[\x21-\x7e]+$/, "has to be of printable ASCII without spaces")
+    // It would be an entry for a token that there is not, and the right one would stay good.
+    .regex(/^[^"'`|;,]+$/, "has a quote or a delimiter in it, not an id alone"),
   revoked: flag.optional(),
   expires_at: time.optional(),
 });

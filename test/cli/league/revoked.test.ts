@@ -159,6 +159,18 @@ d4,x4,1,2001-01-31 10:20:30
     expect(stub.bodies).toEqual([]);
   });
 
+  test.each(["id|revoked", "'a1'", '"a1', "a1;b2"])(
+    "a list in which an id does not stand alone imports nothing: %s",
+    async (line) => {
+      const stub = await leagueStub();
+      const list = file("ids.txt", `a1\n${line}\n`);
+      const { code, stderr } = await stub.run(["import-revoked", list]);
+      expect(code).toBe(1);
+      expect(stderr).toContain(`${list}: line 2`);
+      expect(stub.bodies).toEqual([]);
+    },
+  );
+
   test("a bad line at the end of a large file imports nothing", async () => {
     const stub = await leagueStub();
     const rows = Array.from({ length: 50_000 }, () => `${id()},1`);
@@ -221,12 +233,13 @@ d4,x4,1,2001-01-31 10:20:30
     const stub = await leagueStub();
     const long = Array.from(
       { length: 500 },
-      () => id().repeat(3) + '"'.repeat(9),
+      // JSON writes two characters for each of these.
+      () => id().repeat(3) + "\\".repeat(9),
     );
     const short = Array.from({ length: 1000 }, (_, n) => `short-${n}`);
     const list = file(
       "tokens.csv",
-      `id,expires_at\n${[...short, ...long].map((each) => `"${each.replaceAll('"', '""')}",${NOON}`).join("\n")}\n`,
+      `id,expires_at\n${[...short, ...long].map((each) => `${each},${NOON}`).join("\n")}\n`,
     );
     const { code, stderr } = await stub.run(
       ["import-revoked", list],
