@@ -9,7 +9,7 @@ type State = "revoked" | "exchanged";
 
 /**
  * What is known of the tokens of the old server: which it had revoked, and which have become a family
- * here. A row a token, many tokens an object (`LeagueTokens` spreads them): there may be millions of
+ * here. A row a token, many tokens an object (`DurableLeagueTokens` spreads them): there may be millions of
  * revoked ones, each for as long as it would have lived.
  *
  * Whoever exchanges a token asks before, and notes it after: so a token that is revoked at the same
