@@ -67,7 +67,7 @@ export class Forgeries {
   #triesOf(caller: string): Tries {
     const known = this.#tries.get(caller);
     const now = Date.now();
-    if (known && (now < known.ends || known.pending > 0)) return known;
+    if (known && now < known.ends) return known;
     const fresh = { pending: 0, forged: 0, ends: now + PERIOD_MS };
     this.#tries.delete(caller);
     this.#tries.set(caller, fresh);

@@ -87,6 +87,7 @@ export function withAttempt(
   attempts: readonly string[],
   attemptId: string,
 ): string[] | undefined {
+  if (attempts.includes(attemptId)) return undefined;
   const one = attempts.length < MOST_ATTEMPTS ? attemptId : OTHERS;
   return attempts.includes(one) ? undefined : [...attempts, one];
 }

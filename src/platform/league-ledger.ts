@@ -7,6 +7,15 @@ const SWEEP_MS = 24 * 60 * 60 * 1000;
 
 type State = "revoked" | "exchanged";
 
+/** Times in seconds. */
+interface Row extends Record<string, SqlStorageValue> {
+  state: State;
+  /** When the token expires. */
+  expires_at: number;
+  /** When the row may go: of a token that has become a family, not before that has ended. */
+  kept_until: number;
+}
+
 /**
  * What is known of the tokens of the old server: which it had revoked, and which have become a family
  * here. A row a token, many tokens an object (`DurableLeagueTokens` spreads them): there may be millions of
@@ -36,10 +45,13 @@ export class LeagueLedger extends DurableObject<Env> {
     familyEnds: number,
   ): Promise<"new" | "known" | "revoked"> {
     const row = this.#row(id);
-    if (row) return row.state === "exchanged" ? "known" : "revoked";
-    this.#write(id, "exchanged", expires_at, Math.max(expires_at, familyEnds));
+    if (row?.state === "revoked") return "revoked";
+    const until = Math.max(expires_at, familyEnds);
+    // A fault may have taken a family back that was noted here; the next one ends later.
+    if (!row || row.kept_until < until - SWEEP_MS / 1000)
+      this.#write(id, "exchanged", expires_at, until);
     await this.#sweepLater();
-    return "new";
+    return row ? "known" : "new";
   }
 
   /**
@@ -88,13 +100,10 @@ export class LeagueLedger extends DurableObject<Env> {
     else await this.ctx.storage.deleteAll();
   }
 
-  #row(id: string): { state: State; expires_at: number } | undefined {
+  #row(id: string): Row | undefined {
     if (!this.#hasTable()) return undefined;
-    const [row] = this.ctx.storage.sql.exec<{
-      state: State;
-      expires_at: number;
-    }>(
-      "SELECT state, expires_at FROM token WHERE id = ? AND kept_until > ?",
+    const [row] = this.ctx.storage.sql.exec<Row>(
+      "SELECT state, expires_at, kept_until FROM token WHERE id = ? AND kept_until > ?",
       id,
       lastMoment(),
     );

@@ -67,17 +67,16 @@ export class DurableLeagueTokens implements LeagueTokenRepository {
       );
       const result = JSON.parse(answer) as ExchangeResult;
       if (result.outcome === "refused") return result;
-      const [welcome, noted] = await Promise.all([
-        this.#index(family.subject, (index) =>
-          index.add(
-            this.#families.idFromName(refresh_token_id).toString(),
-            LONG_AGO,
-          ),
+      const welcome = await this.#index(family.subject, (index) =>
+        index.add(
+          this.#families.idFromName(refresh_token_id).toString(),
+          LONG_AGO,
         ),
-        this.#ledger(refresh_token_id, (ledger) =>
-          ledger.noteExchange(token, family.ends_at),
-        ),
-      ]);
+      );
+      // The last one: what is noted here counts as exchanged, and is not taken back.
+      const noted = await this.#ledger(refresh_token_id, (ledger) =>
+        ledger.noteExchange(token, family.ends_at),
+      );
       if (welcome && noted !== "revoked")
         // The first answer that is given out is no retry, however often it took.
         return { ...result, retried: result.retried && noted === "known" };

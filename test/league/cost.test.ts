@@ -195,6 +195,21 @@ describe("forged tokens of the old server", () => {
     expect(derivations()).toBe(MOST);
   });
 
+  it("do not add up over days", async () => {
+    const server = leagueServer("password");
+    const start = Date.now();
+    for (let hours = 0; hours < MOST * 2; hours++) {
+      vi.useFakeTimers({ toFake: ["Date"], now: start + hours * 3_600_000 });
+      const response = await refreshFrom(
+        server,
+        "192.0.2.8",
+        demo,
+        newForgery(),
+      );
+      expect(response.status).toBe(400);
+    }
+  });
+
   it.each([
     ["fails", { limit: () => Promise.reject(new Error("no answer")) }],
     ["is not there", undefined],

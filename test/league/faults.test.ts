@@ -1,7 +1,7 @@
 import { runDurableObjectAlarm } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import type { TokenFamily } from "../../src/index.ts";
+import type { LeagueLedger, TokenFamily } from "../../src/index.ts";
 import { familiesWith, fault } from "../support/faults.ts";
 import {
   kept,
@@ -161,6 +161,77 @@ describe("a fault of the storage", () => {
     expect(successor).not.toBe("");
     await server.expectRefresh(patient, successor);
     expect(await loginsOf(user_id)).toHaveLength(1);
+  });
+});
+
+describe("an exchange that was taken back", () => {
+  const lame = () =>
+    leagueServer("defuse", {
+      SUBJECT_INDEX: failing(env.SUBJECT_INDEX, (called) => called === "add"),
+    });
+
+  it("does not count as one: the token is outstanding still", async () => {
+    const refresh_token_id = newTokenId();
+    const token = await oldToken({ refresh_token_id });
+    expect((await lame().refresh(demo, token)).status).toBe(503);
+    const ask = () =>
+      server.expectAdmin("POST", "/league/tokens", {
+        refresh_token_ids: [refresh_token_id],
+      });
+    expect(await ask()).toMatchObject({ exchanged: 0, unknown: 1 });
+    await server.expectRefresh(demo, token);
+    expect(await ask()).toMatchObject({ exchanged: 1, unknown: 0 });
+  });
+
+  it("leaves the login that comes later as long within reach as any other", async () => {
+    const refresh_token_id = newTokenId();
+    const day = 86_400;
+    const expire_time = T0 + 300 * day;
+    const token = await oldToken({
+      client_id: "long-lived",
+      refresh_token_id,
+      expire_time,
+    });
+    const at = (days: number) => {
+      vi.useFakeTimers({ toFake: ["Date"], now: (T0 + days * day) * 1000 });
+    };
+    at(0);
+    const client = await takeOver(server, "long-lived", {
+      refresh_token_ttl: "P400D",
+      refresh_token_max_age: "P400D",
+    });
+    // Its note arrives, and then there is a fault.
+    const broken = leagueServer("defuse", {
+      LEAGUE_LEDGER: new Proxy(env.LEAGUE_LEDGER, {
+        get(namespace, name) {
+          const method: unknown = Reflect.get(namespace, name);
+          if (typeof method !== "function") return method;
+          if (name !== "get") return method.bind(namespace);
+          return (id: DurableObjectId) => {
+            const ledger = namespace.get(id);
+            return {
+              stateOf: (one: string) => ledger.stateOf(one),
+              async noteExchange(
+                ...args: Parameters<LeagueLedger["noteExchange"]>
+              ) {
+                await ledger.noteExchange(...args);
+                fault("gone", { overloaded: true });
+              },
+            };
+          };
+        },
+      }),
+    });
+    expect((await broken.refresh(client, token)).status).toBe(503);
+    at(290);
+    const { refresh_token } = await server.expectRefresh(client, token);
+    at(450);
+    expect(
+      await server.expectAdmin("POST", "/league/revoked-tokens", {
+        tokens: [{ refresh_token_id, expires_at: expire_time }],
+      }),
+    ).toMatchObject({ ended: 1 });
+    expect((await server.refresh(client, refresh_token)).status).toBe(400);
   });
 });
 
