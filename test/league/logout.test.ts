@@ -1,0 +1,231 @@
+import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import {
+  kept,
+  keys,
+  leagueServer,
+  newTokenId,
+  objectsThatKeep,
+  oldToken,
+  takeOver,
+} from "../support/league.ts";
+import {
+  type ErrorBody,
+  refusal,
+  server as ordinary,
+  type TestClient,
+} from "../support/server.ts";
+import { loginsOf, logOut } from "../support/subjects.ts";
+
+/** Who has logged out is so on every device, also where that holds a token of the old server. */
+
+const server = leagueServer("defuse");
+const invalidGrant = [400, "invalid_grant"];
+const YEAR = 365 * 86_400;
+let demo: TestClient;
+
+beforeAll(async () => {
+  demo = await takeOver(server, "demo");
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+function now(): number {
+  return Math.floor(Date.now() / 1000);
+}
+
+async function expectRefused(token: string, words: string): Promise<void> {
+  const response = await server.refresh(demo, token);
+  expect(response.status).toBe(400);
+  expect(await response.json<ErrorBody>()).toMatchObject({
+    error: "invalid_grant",
+    error_description: expect.stringContaining(words) as string,
+  });
+}
+
+describe("a client that logs out with a token of the old server", () => {
+  it("can't use it any more, exchanged or not", async () => {
+    const unused = await oldToken({});
+    expect((await server.about("/revoke", demo, unused)).status).toBe(200);
+    await expectRefused(unused, "revoked");
+
+    const used = await oldToken({});
+    const { refresh_token } = await server.expectRefresh(demo, used);
+    expect((await server.about("/revoke", demo, used)).status).toBe(200);
+    expect(await refusal(await server.refresh(demo, refresh_token))).toEqual(
+      invalidGrant,
+    );
+    // Again, and the successor.
+    expect((await server.about("/revoke", demo, used)).status).toBe(200);
+    expect((await server.about("/revoke", demo, refresh_token)).status).toBe(
+      200,
+    );
+  });
+
+  it("ends the login that it has become, also when it has expired since", async () => {
+    const expire_time = now() + 60;
+    const token = await oldToken({ expire_time });
+    const { refresh_token } = await server.expectRefresh(demo, token);
+    vi.useFakeTimers({ toFake: ["Date"], now: (expire_time + 1) * 1000 });
+    expect((await server.about("/revoke", demo, token)).status).toBe(200);
+    expect(await refusal(await server.refresh(demo, refresh_token))).toEqual(
+      invalidGrant,
+    );
+  });
+
+  it("has to be its own: another one's is refused and stays good", async () => {
+    const other = await takeOver(server, "other");
+    const token = await oldToken({});
+    expect(await refusal(await server.about("/revoke", other, token))).toEqual(
+      invalidGrant,
+    );
+    await server.expectRefresh(demo, token);
+  });
+
+  it("ends no login of another token with the same id", async () => {
+    const refresh_token_id = newTokenId();
+    const token = await oldToken({ refresh_token_id });
+    const { refresh_token } = await server.expectRefresh(demo, token);
+    const twin = await oldToken({ refresh_token_id });
+    const other = await takeOver(server, "twin");
+    const foreign = await oldToken({ refresh_token_id, client_id: "twin" });
+    for (const [client, one] of [
+      [demo, twin],
+      [other, foreign],
+    ] as const) {
+      const response = await server.about("/revoke", client, one);
+      expect(await refusal(response)).toEqual(invalidGrant);
+      expect(await refusal(await server.refresh(client, one))).toEqual(
+        invalidGrant,
+      );
+    }
+    await server.expectRefresh(demo, refresh_token);
+  });
+
+  it("hears nothing of a token that is none, and nothing is written", async () => {
+    const token = await oldToken({});
+    const forged = token.slice(0, -2) + (token.endsWith("00") ? "01" : "00");
+    const before = await objectsThatKeep();
+    for (const none of [forged, "def50200", token.toUpperCase()])
+      expect((await server.about("/revoke", demo, none)).status).toBe(200);
+    // Nor of a good one while the key of the old server is not set.
+    expect((await ordinary.about("/revoke", demo, token)).status).toBe(200);
+    expect(await objectsThatKeep()).toEqual(before);
+    await server.expectRefresh(demo, token);
+  });
+});
+
+describe("introspection of a token of the old server", () => {
+  async function isActive(client: TestClient, token: string) {
+    const response = await server.about("/introspect", client, token);
+    expect(response.status).toBe(200);
+    return response.json<{ active: boolean }>();
+  }
+
+  it("says that it is good until it is exchanged, to its client", async () => {
+    const user_id = crypto.randomUUID();
+    const token = await oldToken({ user_id });
+    expect(await isActive(demo, token)).toEqual({
+      active: true,
+      client_id: "demo",
+      sub: user_id,
+      scope: "read write",
+      exp: 2_111_002_082,
+    });
+    const other = await takeOver(server, "curious");
+    expect(await isActive(other, token)).toEqual({ active: false });
+    await server.expectRefresh(demo, token);
+    expect(await isActive(demo, token)).toEqual({ active: false });
+  });
+
+  it("says that it is not where it was revoked, logged out, expired or forged", async () => {
+    const revoked = await oldToken({});
+    await server.about("/revoke", demo, revoked);
+    const user_id = crypto.randomUUID();
+    const loggedOut = await oldToken({ user_id });
+    await logOut(user_id);
+    const expired = await oldToken({ expire_time: now() - 1 });
+    const forged = `${await oldToken({})}00`;
+    for (const token of [revoked, loggedOut, expired, forged])
+      expect(await isActive(demo, token)).toEqual({ active: false });
+  });
+});
+
+describe("a user who is logged out everywhere", () => {
+  it("is so on devices too that hold a token of the old server", async () => {
+    const user_id = crypto.randomUUID();
+    const [first, second] = [
+      await oldToken({ user_id }),
+      await oldToken({ user_id }),
+    ];
+    await server.expectRefresh(demo, first);
+    expect(await logOut(user_id)).toEqual({ revoked: 1 });
+    await expectRefused(second, "logged out");
+    expect(await loginsOf(user_id)).toEqual([]);
+    // And may sign in again.
+    const { refresh_token } = await server.login(demo, { subject: user_id });
+    await server.expectRefresh(demo, refresh_token);
+    await expectRefused(second, "logged out");
+  });
+
+  it("is so also where the token is exchanged in the same moment", async () => {
+    const rounds = Array.from({ length: 20 }, async () => {
+      const user_id = crypto.randomUUID();
+      const token = await oldToken({ user_id });
+      const [response] = await Promise.all([
+        server.refresh(demo, token),
+        logOut(user_id),
+      ]);
+      if (response.status === 200) {
+        const { refresh_token } = await response.json<{
+          refresh_token: string;
+        }>();
+        const next = await server.refresh(demo, refresh_token);
+        expect(await refusal(next)).toEqual(invalidGrant);
+      }
+      expect(await loginsOf(user_id)).toEqual([]);
+    });
+    await Promise.all(rounds);
+    expect(rounds).toHaveLength(20);
+  });
+
+  it("stays so for as long as tokens of the old server are taken, and then leaves nothing", async () => {
+    const user_id = crypto.randomUUID();
+    await logOut(user_id);
+    const index = env.SUBJECT_INDEX.getByName(user_id);
+    const setKey = (key: string) =>
+      runInDurableObject(index, (object) => {
+        const own = { ...env, LEAGUE_ENCRYPTION_KEY: key };
+        Object.assign(object, { env: own });
+      });
+    await setKey(keys.defuse.value);
+    await logOut(user_id);
+    // The key may be away for a while, and the user be logged out once more.
+    await setKey("");
+    await logOut(user_id);
+    vi.useFakeTimers({
+      toFake: ["Date"],
+      now: Date.now() + 300 * 86_400_000,
+    });
+    expect(await runDurableObjectAlarm(index)).toBe(true);
+    vi.useRealTimers();
+    await setKey(keys.defuse.value);
+    for (const months of [1, 2, 30]) {
+      vi.useFakeTimers({
+        toFake: ["Date"],
+        now: Date.now() + months * 31 * 86_400_000,
+      });
+      expect(await runDurableObjectAlarm(index)).toBe(true);
+      vi.useRealTimers();
+    }
+    await expectRefused(await oldToken({ user_id }), "logged out");
+
+    await setKey("");
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + YEAR * 10_000 });
+    expect(await runDurableObjectAlarm(index)).toBe(true);
+    expect(await kept(index)).toEqual({ rows: 0, alarm: null });
+  });
+});
