@@ -2,7 +2,7 @@ import type {
   ExchangeResult,
   FamilyRepository,
 } from "../oauth/repositories.ts";
-import { reach, unavailable } from "./reach.ts";
+import { reach, reachNamed, unavailable } from "./reach.ts";
 import type { SubjectIndex } from "./subject-index.ts";
 import type { TokenFamily } from "./token-family.ts";
 
@@ -175,9 +175,7 @@ export class DurableFamilies implements FamilyRepository {
     subject: string,
     call: (index: DurableObjectStub<SubjectIndex>) => Promise<T>,
   ) {
-    return reach(() =>
-      call(this.#indexes.get(this.#indexes.idFromName(subject))),
-    );
+    return reachNamed(this.#indexes, subject, call);
   }
 
   /** A token can be genuine and still name no object: its keys may be another deployment's too. */

@@ -7,7 +7,7 @@ import {
   type Reading,
   valueOf,
 } from "./isolate-cache.ts";
-import { reach, unavailable } from "./reach.ts";
+import { reach, reachNamed, unavailable } from "./reach.ts";
 import type { RecordKeeper } from "./record-keeper.ts";
 
 /** KV's own cache at a location, in seconds: the shortest that it allows. */
@@ -163,7 +163,7 @@ export class KvRecords<T> {
     key: string,
     call: (keeper: DurableObjectStub<RecordKeeper>) => Promise<R>,
   ): Promise<R> {
-    return reach(() => call(this.#keepers.get(this.#keepers.idFromName(key))));
+    return reachNamed(this.#keepers, key, call);
   }
 
   #parse(key: string, text: string): T {

@@ -18,7 +18,7 @@ interface Row extends Record<string, SqlStorageValue> {
 
 /**
  * What is known of the tokens of the old server: which it had revoked, and which have become a family
- * here. A row a token, many tokens an object (`DurableLeagueTokens` spreads them): there may be millions of
+ * here. A row a token, many tokens an object (`LeagueLedgers` spreads them): there may be millions of
  * revoked ones, each for as long as it would have lived.
  *
  * Whoever exchanges a token asks before, and notes it after: so a token that is revoked at the same

@@ -1,19 +1,13 @@
 import type {
-  Known,
   LeagueTokenEntry,
   LeagueTokenRepository,
 } from "../oauth/league-repositories.ts";
 import type { ExchangeResult } from "../oauth/repositories.ts";
 import type { LeagueLedger } from "./league-ledger.ts";
-import { reach } from "./reach.ts";
+import { LeagueLedgers } from "./league-ledgers.ts";
+import { reachNamed } from "./reach.ts";
 import type { SubjectIndex } from "./subject-index.ts";
 import type { TokenFamily } from "./token-family.ts";
-
-/**
- * Over how many objects the ledger is spread: a move may bring thousands of exchanges a second, of which
- * an object takes some hundreds. It must not change while there are entries.
- */
-const LEDGERS = 16;
 
 /** By no clock: of a token of the old server nobody knows when its user has signed in. */
 const LONG_AGO = 0;
@@ -25,7 +19,7 @@ const LONG_AGO = 0;
 export class DurableLeagueTokens implements LeagueTokenRepository {
   readonly #families: DurableObjectNamespace<TokenFamily>;
   readonly #indexes: DurableObjectNamespace<SubjectIndex>;
-  readonly #ledgers: DurableObjectNamespace<LeagueLedger>;
+  readonly #ledgers: LeagueLedgers;
 
   constructor(
     families: DurableObjectNamespace<TokenFamily>,
@@ -34,7 +28,7 @@ export class DurableLeagueTokens implements LeagueTokenRepository {
   ) {
     this.#families = families;
     this.#indexes = indexes;
-    this.#ledgers = ledgers;
+    this.#ledgers = new LeagueLedgers(ledgers);
   }
 
   familyIdOf: LeagueTokenRepository["familyIdOf"] = (refreshTokenId) =>
@@ -74,9 +68,7 @@ export class DurableLeagueTokens implements LeagueTokenRepository {
         ),
       );
       // The last one: what is noted here counts as exchanged, and is not taken back.
-      const noted = await this.#ledger(refresh_token_id, (ledger) =>
-        ledger.noteExchange(token, family.ends_at),
-      );
+      const noted = await this.#ledgers.noteExchange(token, family.ends_at);
       if (welcome && noted !== "revoked")
         // The first answer that is given out is no retry, however often it took.
         return { ...result, retried: result.retried && noted === "known" };
@@ -92,15 +84,16 @@ export class DurableLeagueTokens implements LeagueTokenRepository {
     }
   };
 
+  /* Families that were made end before the ledger says so: done again, it goes on where it stopped. */
   revoke: LeagueTokenRepository["revoke"] = async (tokens) => {
-    const byLedger = await byLedgerOf(
-      tokens,
-      (token) => token.refresh_token_id,
+    const exchanged = await this.#ledgers.revoke(tokens);
+    const results = await Promise.all(
+      exchanged.map(({ refresh_token_id }) =>
+        this.#family(refresh_token_id, async (object) => object.revoke()),
+      ),
     );
-    const ended = await Promise.all(
-      [...byLedger].map(([ledger, some]) => this.#revokeIn(ledger, some)),
-    );
-    return ended.reduce((sum, number) => sum + number, 0);
+    await this.#ledgers.noteEnded(exchanged);
+    return results.filter(({ outcome }) => outcome === "revoked").length;
   };
 
   revokeOwn: LeagueTokenRepository["revokeOwn"] = async (token, key) => {
@@ -111,14 +104,11 @@ export class DurableLeagueTokens implements LeagueTokenRepository {
     // First whether it is theirs: an id may be known to others, and a family says whose it is.
     const before = await end();
     if (before.outcome === "refused") return before;
-    const ledger = await ledgerOf(token.refresh_token_id);
-    const exchanged = await this.#inLedger(ledger, (object) =>
-      object.revoke([token]),
-    );
+    const exchanged = await this.#ledgers.revoke([token]);
+    if (exchanged.length === 0) return before;
     // It has become a family, before or in between.
-    const result = exchanged.length > 0 ? await end() : before;
-    if (exchanged.length > 0 && result.outcome !== "refused")
-      await this.#inLedger(ledger, (object) => object.revoke([token], true));
+    const result = await end();
+    if (result.outcome !== "refused") await this.#ledgers.noteEnded(exchanged);
     return result;
   };
 
@@ -130,28 +120,10 @@ export class DurableLeagueTokens implements LeagueTokenRepository {
     return state !== "revoked" && !loggedOut && !hasBegun;
   };
 
-  count: LeagueTokenRepository["count"] = async () => {
-    const counts = await Promise.all(
-      Array.from({ length: LEDGERS }, (_, ledger) =>
-        this.#inLedger(String(ledger), (object) => object.count()),
-      ),
-    );
-    const sum = (state: keyof Known) =>
-      counts.reduce((total, count) => total + count[state], 0);
-    return { exchanged: sum("exchanged"), revoked: sum("revoked") };
-  };
+  count: LeagueTokenRepository["count"] = () => this.#ledgers.count();
 
-  countOf: LeagueTokenRepository["countOf"] = async (refreshTokenIds) => {
-    const byLedger = await byLedgerOf(refreshTokenIds, (id) => id);
-    const states = await Promise.all(
-      [...byLedger].map(([ledger, ids]) =>
-        this.#inLedger(ledger, async (object) => object.statesOf(ids)),
-      ),
-    );
-    const sum = (state: keyof Known) =>
-      states.flat().filter((one) => one === state).length;
-    return { exchanged: sum("exchanged"), revoked: sum("revoked") };
-  };
+  countOf: LeagueTokenRepository["countOf"] = (refreshTokenIds) =>
+    this.#ledgers.countOf(refreshTokenIds);
 
   /** What ledger and index know of a token; asking writes nothing. */
   async #standing(
@@ -159,62 +131,24 @@ export class DurableLeagueTokens implements LeagueTokenRepository {
     subject: string,
   ) {
     const [state, loggedOut] = await Promise.all([
-      this.#ledger(refresh_token_id, (ledger) =>
-        ledger.stateOf(refresh_token_id),
-      ),
+      this.#ledgers.stateOf(refresh_token_id),
       this.#index(subject, (index) => index.isLoggedOut(LONG_AGO)),
     ]);
     return { state, loggedOut };
-  }
-
-  /** Families that were made end before the ledger says so: done again, it goes on where it stopped. */
-  async #revokeIn(ledger: string, tokens: LeagueTokenEntry[]): Promise<number> {
-    const exchanged = await this.#inLedger(ledger, (object) =>
-      object.revoke(tokens),
-    );
-    const results = await Promise.all(
-      exchanged.map((id) =>
-        this.#family(id, async (object) => object.revoke()),
-      ),
-    );
-    if (exchanged.length > 0) {
-      const over = tokens.filter(({ refresh_token_id }) =>
-        exchanged.includes(refresh_token_id),
-      );
-      await this.#inLedger(ledger, (object) => object.revoke(over, true));
-    }
-    return results.filter(({ outcome }) => outcome === "revoked").length;
   }
 
   #family<T>(
     refreshTokenId: string,
     call: (family: DurableObjectStub<TokenFamily>) => Promise<T>,
   ): Promise<T> {
-    const id = this.#families.idFromName(refreshTokenId);
-    return reach(() => call(this.#families.get(id)));
+    return reachNamed(this.#families, refreshTokenId, call);
   }
 
   #index<T>(
     subject: string,
     call: (index: DurableObjectStub<SubjectIndex>) => Promise<T>,
   ): Promise<T> {
-    const id = this.#indexes.idFromName(subject);
-    return reach(() => call(this.#indexes.get(id)));
-  }
-
-  async #ledger<T>(
-    refreshTokenId: string,
-    call: (ledger: DurableObjectStub<LeagueLedger>) => Promise<T>,
-  ): Promise<T> {
-    return this.#inLedger(await ledgerOf(refreshTokenId), call);
-  }
-
-  #inLedger<T>(
-    ledger: string,
-    call: (ledger: DurableObjectStub<LeagueLedger>) => Promise<T>,
-  ): Promise<T> {
-    const id = this.#ledgers.idFromName(ledger);
-    return reach(() => call(this.#ledgers.get(id)));
+    return reachNamed(this.#indexes, subject, call);
   }
 }
 
@@ -222,22 +156,4 @@ function refused(
   reason: "league_token_revoked" | "league_token_logged_out",
 ): ExchangeResult {
   return { outcome: "refused", reason };
-}
-
-/** Some tokens, by the ledgers that have them. */
-async function byLedgerOf<T>(
-  tokens: T[],
-  idOf: (token: T) => string,
-): Promise<Map<string, T[]>> {
-  const ledgers = await Promise.all(
-    tokens.map((token) => ledgerOf(idOf(token))),
-  );
-  return Map.groupBy(tokens, (_, position) => ledgers[position]!);
-}
-
-/** The name of the ledger that has a token: spread evenly, whatever the ids look like. */
-async function ledgerOf(refreshTokenId: string): Promise<string> {
-  const bytes = new TextEncoder().encode(refreshTokenId);
-  const digest = await crypto.subtle.digest("SHA-256", bytes);
-  return String(new Uint8Array(digest)[0]! % LEDGERS);
 }

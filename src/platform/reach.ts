@@ -42,6 +42,16 @@ export async function reach<T>(call: () => Promise<T>): Promise<T> {
   }
 }
 
+/** The same for a call of the object that has a name. */
+export function reachNamed<T extends Rpc.DurableObjectBranded, R>(
+  namespace: DurableObjectNamespace<T>,
+  name: string,
+  call: (object: DurableObjectStub<T>) => Promise<R>,
+): Promise<R> {
+  const id = namespace.idFromName(name);
+  return reach(() => call(namespace.get(id)));
+}
+
 /** What the platform says of an exception of a Durable Object; `remote`: its code has thrown it. */
 function faultOf(error: unknown): {
   retryable?: boolean;
