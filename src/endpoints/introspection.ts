@@ -37,7 +37,7 @@ export const introspectionEndpoint: Endpoint = {
       throw new OAuthError("client_authentication_method_wrong");
     }
     const token = form.required("token");
-    const presenter = { client, network: networkOf(c) };
+    const presenter = { client, network: () => networkOf(c) };
     log.begin("family");
     const answer = isLeagueToken(token)
       ? await introspectLeagueToken(server, token, presenter, time)

@@ -29,7 +29,7 @@ export const revocationEndpoint: Endpoint = {
     // token_type_hint is only a hint (section 2.1), and a token says by itself what it is.
     const token = form.required("token");
     if (isLeagueToken(token)) {
-      const presenter = { client, network: networkOf(c) };
+      const presenter = { client, network: () => networkOf(c) };
       await revokeLeagueToken(server, token, presenter);
       return c.body(null, 200);
     }

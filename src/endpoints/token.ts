@@ -63,7 +63,7 @@ async function answerTokenRequest(
     throw new OAuthError("grant_type_not_allowed", { subject: grant.type });
   }
 
-  const network = networkOf(c);
+  const network = () => networkOf(c);
   const request = { client, parameters: form, now: time, log, network };
   return c.json(await grant.respond(server, request));
 }

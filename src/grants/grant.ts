@@ -13,7 +13,7 @@ export interface GrantRequest {
   now: Seconds;
   log: RequestLog;
   /** Where the request came from: an address, or the network of one. */
-  network: string;
+  network: () => string;
 }
 
 /** A grant type: one file, and one line in the registry (`index.ts`). */

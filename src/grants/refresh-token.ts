@@ -1,17 +1,15 @@
 import { OAuthError } from "../oauth/errors.ts";
 import { allowanceOf } from "../oauth/finalize-grant.ts";
-import {
-  exchangeLeagueToken,
-  isLeagueToken,
-  openLeagueToken,
-} from "../oauth/league-token.ts";
+import { isLeagueToken, openLeagueToken } from "../oauth/league-token.ts";
 import { lifetimesOf, refreshTokenExpiry } from "../oauth/lifetimes.ts";
 import {
   hashFamilySecret,
   newestKeyId,
   openRefreshToken,
+  type PresentedToken,
 } from "../oauth/refresh-token.ts";
 import { requestedScope } from "../oauth/scope.ts";
+import type { Server } from "../oauth/server.ts";
 import { tokenResponse } from "../oauth/token-response.ts";
 import type { Grant } from "./grant.ts";
 
@@ -29,12 +27,9 @@ export const refreshTokenGrant: Grant = {
 
   async respond(server, { client, parameters, now, log, network }) {
     const token = parameters.required("refresh_token");
-    const league = isLeagueToken(token)
-      ? await openLeagueToken(server, token, { client, network })
-      : undefined;
-    const presented =
-      league ?? (await openRefreshToken(server.tokenKeys, token));
-    if (typeof presented === "string") throw new OAuthError(presented);
+    const presented = isLeagueToken(token)
+      ? await openLeagueToken(server, token, { client, network, log })
+      : await openOwnToken(server, token);
     if (now >= presented.expires_at)
       throw new OAuthError("refresh_token_expired");
 
@@ -60,18 +55,12 @@ export const refreshTokenGrant: Grant = {
     };
 
     log.begin("family");
-    const exchange = league
-      ? await exchangeLeagueToken(server, league, client, attempt)
-      : await server.families.exchange(family_id, attempt);
+    const exchange = await presented.exchange(attempt);
     if (exchange.outcome === "refused") {
       const { reason, reuse } = exchange;
       throw new OAuthError(reason, { ...(reuse && { reuse }) });
     }
     if (exchange.retried) log.fields.retried = true;
-    else if (league) {
-      const { refresh_token_id } = league;
-      log.tell("league_token.exchanged", { refresh_token_id });
-    }
 
     const { subject, scope, resource, expires_at, key_id } = exchange;
     const refreshToken = {
@@ -86,3 +75,16 @@ export const refreshTokenGrant: Grant = {
     return tokenResponse(server, grant, now);
   },
 };
+
+/** A token that this server made. @throws OAuthError why it is none */
+async function openOwnToken(
+  { tokenKeys, families }: Server,
+  token: string,
+): Promise<PresentedToken> {
+  const claims = await openRefreshToken(tokenKeys, token);
+  if (typeof claims === "string") throw new OAuthError(claims);
+  return {
+    ...claims,
+    exchange: (attempt) => families.exchange(claims.family_id, attempt),
+  };
+}

@@ -3,8 +3,9 @@ import type { Client } from "./entities.ts";
 import { OAuthError, type Reason } from "./errors.ts";
 import type { LeagueToken } from "./league-repositories.ts";
 import { familyEnd, lifetimesOf } from "./lifetimes.ts";
-import { hashFamilySecret, type RefreshTokenClaims } from "./refresh-token.ts";
+import { hashFamilySecret, type PresentedToken } from "./refresh-token.ts";
 import type { ExchangeAttempt, ExchangeResult } from "./repositories.ts";
+import type { RequestLog } from "./request-log.ts";
 import type { Server } from "./server.ts";
 
 /**
@@ -30,27 +31,38 @@ export function isLeagueToken(token: string): boolean {
 interface Presenter {
   client: Client;
   /** The network that the request came from. */
-  network: string;
+  network: () => string;
 }
 
 /**
- * The league token that a client presents, as a token of the family that it becomes.
+ * The league token that a client presents, as the first of the family that it becomes.
  *
  * @throws OAuthError
  */
 export async function openLeagueToken(
   server: Server,
   token: string,
-  presenter: Presenter,
-): Promise<LeagueToken & RefreshTokenClaims> {
+  presenter: Presenter & { log: RequestLog },
+): Promise<PresentedToken> {
   const found = await findLeagueToken(server, token, presenter);
   if (typeof found === "string") throw new OAuthError(found);
-  const family_id = server.leagueTokens.familyIdOf(found.refresh_token_id);
-  return { ...found, family_id, generation: FIRST_GENERATION };
+  const { client, log } = presenter;
+  const { refresh_token_id, family_secret, expires_at } = found;
+  return {
+    family_id: server.leagueTokens.familyIdOf(refresh_token_id),
+    generation: FIRST_GENERATION,
+    expires_at,
+    family_secret,
+    async exchange(attempt) {
+      const result = await exchange(server, found, client, attempt);
+      if (result.outcome === "exchanged" && !result.retried)
+        log.tell("league_token.exchanged", { refresh_token_id });
+      return result;
+    },
+  };
 }
 
-/** The one atomic step for a league token. */
-export function exchangeLeagueToken(
+function exchange(
   { leagueTokens, settings }: Server,
   token: LeagueToken,
   client: Client,
@@ -121,7 +133,7 @@ async function findLeagueToken(
   { client: { client_id }, network }: Presenter,
 ): Promise<LeagueToken | Reason> {
   if (!league) return "refresh_token_malformed";
-  const opened = await league.open(token, `${client_id} ${network}`);
+  const opened = await league.open(token, `${client_id} ${network()}`);
   if (typeof opened === "string") return opened;
   return opened.client_id === client_id
     ? opened

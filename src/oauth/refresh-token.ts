@@ -1,5 +1,6 @@
 import { base64url } from "jose";
 import type { Seconds } from "./duration.ts";
+import type { ExchangeAttempt, ExchangeResult } from "./repositories.ts";
 import { KEY_ID_BYTES, type TokenKeys } from "./token-keys.ts";
 
 /**
@@ -57,6 +58,12 @@ export interface RefreshTokenClaims {
   generation: number;
   expires_at: Seconds;
   family_secret: Uint8Array;
+}
+
+/** A refresh token that a client presents, and how it is exchanged. */
+export interface PresentedToken extends RefreshTokenClaims {
+  /** The one atomic step. */
+  exchange(attempt: ExchangeAttempt): Promise<ExchangeResult>;
 }
 
 /** Which key makes tokens today. */

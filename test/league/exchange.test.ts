@@ -12,7 +12,6 @@ import {
   oldToken,
   refused,
   takeOver,
-  vector,
 } from "../support/league.ts";
 import {
   type ErrorBody,
@@ -20,7 +19,6 @@ import {
   server as ordinary,
   type TestClient,
 } from "../support/server.ts";
-import { loginsOf, logOut } from "../support/subjects.ts";
 
 /** Tokens that a real league server has made (league/oauth2-server 9.4.1) go on here, once. */
 
@@ -334,136 +332,4 @@ describe("the scopes of a token of the old server", () => {
       await server.expectAdmin("DELETE", "/scopes/gone");
     },
   );
-});
-
-describe("the login that a token of the old server becomes", () => {
-  it("is one however many come at once", async () => {
-    const token = await oldToken({});
-    const answers = await Promise.all(
-      Array.from({ length: 50 }, () => server.refresh(demo, token)),
-    );
-    const statuses = answers.map(({ status }) => status);
-    expect(statuses.filter((status) => status === 200)).toHaveLength(1);
-    expect(statuses.filter((status) => status === 400)).toHaveLength(49);
-  });
-
-  it("ends when the old token comes back: it is a used one like any other", async () => {
-    const token = await oldToken({});
-    const { refresh_token } = await server.expectRefresh(demo, token);
-    const replay = await server.refresh(demo, token);
-    expect(await replay.json<ErrorBody>()).toMatchObject({
-      error: "invalid_grant",
-      error_description: expect.stringContaining("already used") as string,
-    });
-    for (const one of [refresh_token, token]) {
-      expect(await refusal(await server.refresh(demo, one))).toEqual(
-        invalidGrant,
-      );
-    }
-  });
-
-  it("goes on where the old token lives for ever", async () => {
-    const refresh_token_id = newTokenId();
-    const user_id = newUser();
-    const expire_time = 253_402_300_799;
-    const token = await oldToken({ refresh_token_id, user_id, expire_time });
-    const { refresh_token } = await server.expectRefresh(demo, token);
-    await server.expectRefresh(demo, refresh_token);
-    expect(await logOut(user_id)).toEqual({ revoked: 1 });
-    const family = env.TOKEN_FAMILY.getByName(refresh_token_id);
-    await vi.waitFor(async () => {
-      const { rows, alarm } = await kept(family);
-      expect(rows).toBe(1);
-      expect(new Date(alarm ?? 0).getUTCFullYear()).toBe(2150);
-    });
-    expect(await refusal(await server.refresh(demo, token))).toEqual(
-      invalidGrant,
-    );
-  });
-
-  it("ends when the old token comes back after many rotations", async () => {
-    const token = await oldToken({});
-    let { refresh_token } = await server.expectRefresh(demo, token);
-    for (let rotations = 0; rotations < 3; rotations++)
-      ({ refresh_token } = await server.expectRefresh(demo, refresh_token));
-    expect(await refusal(await server.refresh(demo, token))).toEqual(
-      invalidGrant,
-    );
-    expect(await refusal(await server.refresh(demo, refresh_token))).toEqual(
-      invalidGrant,
-    );
-  });
-
-  it("has the same successor for every retry inside the window, also in a race", async () => {
-    const patient = await takeOver(server, "patient", {
-      refresh_token_retry_window: "PT1M",
-    });
-    const user_id = newUser();
-    const token = await oldToken({ client_id: "patient", user_id });
-    const answers = await Promise.all(
-      Array.from({ length: 20 }, () => server.expectRefresh(patient, token)),
-    );
-    answers.push(await server.expectRefresh(patient, token));
-    const successors = new Set(answers.map((one) => one.refresh_token));
-    expect(successors.size).toBe(1);
-    expect(await loginsOf(user_id)).toHaveLength(1);
-    const other = await server.refresh(patient, token, { scope: "read" });
-    expect(await refusal(other)).toEqual(invalidGrant);
-    await server.expectRefresh(patient, [...successors][0]!);
-  });
-
-  it("is listed, introspected and revoked as any other", async () => {
-    const user_id = newUser();
-    const token = await oldToken({ user_id });
-    const tokens = await server.expectRefresh(demo, token);
-    expect(await loginsOf(user_id)).toMatchObject([
-      { client_id: "demo", scope: "read write" },
-    ]);
-    const introspection = await server.about(
-      "/introspect",
-      demo,
-      tokens.access_token,
-    );
-    expect(await introspection.json()).toMatchObject({
-      active: true,
-      sub: user_id,
-    });
-    await server.about("/revoke", demo, tokens.refresh_token);
-    expect(await loginsOf(user_id)).toEqual([]);
-    expect(await refusal(await server.refresh(demo, token))).toEqual(
-      invalidGrant,
-    );
-  });
-
-  it("is logged out everywhere with the rest of the user's", async () => {
-    const user_id = newUser();
-    const token = await oldToken({ user_id });
-    const tokens = await server.expectRefresh(demo, token);
-    expect(await logOut(user_id)).toEqual({ revoked: 1 });
-    for (const one of [tokens.refresh_token, token]) {
-      expect(await refusal(await server.refresh(demo, one))).toEqual(
-        invalidGrant,
-      );
-    }
-  });
-
-  it("lets a client choose a resource, as a login that named none does", async () => {
-    const client = await takeOver(server, "chooser", {
-      resources: ["https://api.example.com"],
-    });
-    const token = await oldToken({ client_id: "chooser" });
-    const { access_token } = await server.expectRefresh(client, token, {
-      resource: "https://api.example.com",
-    });
-    expect(decodeJwt(access_token).aud).toBe("https://api.example.com");
-  });
-
-  it("is for the user whose name is in it, whatever alphabet that is of", async () => {
-    const { refresh_token, payload } = vector("subject beyond ASCII", "defuse");
-    // Exchanged above: it is a used one, of the same object.
-    expect(await refusal(await server.refresh(demo, refresh_token))).toEqual(
-      invalidGrant,
-    );
-    expect(payload.user_id).toBe("Zoë 用户 7");
-  });
 });

@@ -2,6 +2,7 @@ import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import {
+  expectRefused,
   kept,
   keys,
   leagueServer,
@@ -11,7 +12,6 @@ import {
   takeOver,
 } from "../support/league.ts";
 import {
-  type ErrorBody,
   refusal,
   server as ordinary,
   type TestClient,
@@ -37,20 +37,11 @@ function now(): number {
   return Math.floor(Date.now() / 1000);
 }
 
-async function expectRefused(token: string, words: string): Promise<void> {
-  const response = await server.refresh(demo, token);
-  expect(response.status).toBe(400);
-  expect(await response.json<ErrorBody>()).toMatchObject({
-    error: "invalid_grant",
-    error_description: expect.stringContaining(words) as string,
-  });
-}
-
 describe("a client that logs out with a token of the old server", () => {
   it("can't use it any more, exchanged or not", async () => {
     const unused = await oldToken({});
     expect((await server.about("/revoke", demo, unused)).status).toBe(200);
-    await expectRefused(unused, "revoked");
+    await expectRefused(server, demo, unused, "revoked");
 
     const used = await oldToken({});
     const { refresh_token } = await server.expectRefresh(demo, used);
@@ -163,12 +154,12 @@ describe("a user who is logged out everywhere", () => {
     ];
     await server.expectRefresh(demo, first);
     expect(await logOut(user_id)).toEqual({ revoked: 1 });
-    await expectRefused(second, "logged out");
+    await expectRefused(server, demo, second, "logged out");
     expect(await loginsOf(user_id)).toEqual([]);
     // And may sign in again.
     const { refresh_token } = await server.login(demo, { subject: user_id });
     await server.expectRefresh(demo, refresh_token);
-    await expectRefused(second, "logged out");
+    await expectRefused(server, demo, second, "logged out");
   });
 
   it("is so also where the token is exchanged in the same moment", async () => {
@@ -221,7 +212,12 @@ describe("a user who is logged out everywhere", () => {
       expect(await runDurableObjectAlarm(index)).toBe(true);
       vi.useRealTimers();
     }
-    await expectRefused(await oldToken({ user_id }), "logged out");
+    await expectRefused(
+      server,
+      demo,
+      await oldToken({ user_id }),
+      "logged out",
+    );
 
     await setKey("");
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + YEAR * 10_000 });

@@ -3,7 +3,13 @@ import { listDurableObjectIds, runInDurableObject } from "cloudflare:test";
 import type { SubjectIndex, TokenFamily } from "../../src/index.ts";
 import { encryptedByDefuse } from "./defuse.ts";
 import vectors from "../league/refresh-tokens.json" with { type: "json" };
-import { serverWith, type TestClient, type TestServer } from "./server.ts";
+import { expect } from "vitest";
+import {
+  type ErrorBody,
+  serverWith,
+  type TestClient,
+  type TestServer,
+} from "./server.ts";
 
 /** What a league server has made, and what stands in for one. */
 
@@ -63,6 +69,21 @@ export async function oldToken(payload: Partial<Payload>): Promise<string> {
 /** As league makes ids: 40 random bytes in hexadecimal. */
 export function newTokenId(): string {
   return crypto.getRandomValues(new Uint8Array(40)).toHex();
+}
+
+/** That a token of the old server is refused, for a reason with these words in it. */
+export async function expectRefused(
+  server: TestServer,
+  client: TestClient,
+  token: string,
+  words: string,
+): Promise<void> {
+  const response = await server.refresh(client, token);
+  expect(response.status).toBe(400);
+  expect(await response.json<ErrorBody>()).toMatchObject({
+    error: "invalid_grant",
+    error_description: expect.stringContaining(words) as string,
+  });
 }
 
 /** How much an object keeps: its rows, and whether it has an alarm. */
