@@ -1,15 +1,11 @@
 import { z } from "zod";
-import { accessTokenFormats } from "./oauth/access-token-format.ts";
 import { durationProblem, lifetimeProblem } from "./oauth/duration.ts";
 import { OAuthError } from "./oauth/errors.ts";
 import { type Lifetimes, windowOutlives } from "./oauth/lifetimes.ts";
 import { isLoopback } from "./oauth/redirect-uri.ts";
-import type { Settings } from "./oauth/server.ts";
-import {
-  deriveTokenKey,
-  type TokenKey,
-  type TokenKeys,
-} from "./oauth/token-keys.ts";
+import { accessTokenFormats, type Settings } from "./oauth/settings.ts";
+import type { TokenKey, TokenKeys } from "./oauth/keys.ts";
+import { deriveTokenKey } from "./oauth/tokens/token-keys.ts";
 import { type LeagueKey, LeagueKeyError, readLeagueKey } from "./league/key.ts";
 import { KeyError } from "./platform/private-key.ts";
 import { readSigningKeys, type SigningKeys } from "./platform/signing-keys.ts";

@@ -1,8 +1,8 @@
 import { createApp } from "./app.ts";
-import { connect } from "./connect.ts";
+import { connect } from "./create-server.ts";
 
-export { LeagueLedger } from "./platform/league-ledger.ts";
-export { RecordKeeper } from "./platform/record-keeper.ts";
+export { LeagueLedger } from "./league/ledger.ts";
+export { RecordKeeper } from "./platform/kv-record-writer.ts";
 export { SubjectIndex } from "./platform/subject-index.ts";
 export { TokenFamily } from "./platform/token-family.ts";
 export { Login } from "./rpc.ts";

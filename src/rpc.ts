@@ -1,21 +1,21 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { z } from "zod";
-import { connect } from "./connect.ts";
+import { connect } from "./create-server.ts";
 import {
   decideAuthorization,
   type Decision,
   decision,
-} from "./oauth/decide-authorization.ts";
+} from "./oauth/authorization/decide.ts";
 import {
   type AuthorizationDescription,
   describeAuthorization,
-} from "./oauth/describe-authorization.ts";
+} from "./oauth/authorization/describe.ts";
 import {
   asOAuthError,
   invalidFields,
   type OAuthError,
 } from "./oauth/errors.ts";
-import { sealedRequest } from "./oauth/pending-authorization.ts";
+import { sealedRequest } from "./oauth/authorization/interaction.ts";
 import { RequestLog } from "./oauth/request-log.ts";
 import type { Server } from "./oauth/server.ts";
 

@@ -4,8 +4,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { freshSecrets } from "../src/cli/dev-vars.ts";
-import { LocalServer } from "../src/cli/local-server.ts";
+import { freshSecrets } from "../src/cli/local/dev-vars.ts";
+import { LocalServer } from "../src/cli/local/local-server.ts";
 import vectors from "./league/refresh-tokens.json" with { type: "json" };
 import { blocks } from "./support/markdown.ts";
 

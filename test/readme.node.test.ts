@@ -18,7 +18,7 @@ import {
   it,
   onTestFinished,
 } from "vitest";
-import { LocalServer } from "../src/cli/local-server.ts";
+import { LocalServer } from "../src/cli/local/local-server.ts";
 import { blocks as blocksOf } from "./support/markdown.ts";
 
 /** What the README tells a newcomer to paste works as it stands. */

@@ -1,11 +1,11 @@
-import { clientCommands } from "./clients.ts";
-import { grantCommands } from "./grants.ts";
+import { clientCommands } from "./commands/clients.ts";
+import { grantCommands } from "./commands/grants.ts";
 import { leagueCommands } from "./league/index.ts";
 import { newProgram, run } from "./program.ts";
-import { scopeCommands } from "./scopes.ts";
-import { type ProgramOptions, Session } from "./session.ts";
-import { subjectCommands } from "./subjects.ts";
-import { devVarsPath } from "./wrangler.ts";
+import { scopeCommands } from "./commands/scopes.ts";
+import { type ProgramOptions, Session } from "./commands/session.ts";
+import { subjectCommands } from "./commands/subjects.ts";
+import { devVarsPath } from "./local/wrangler.ts";
 
 const program = newProgram("baton")
   .description("Manages a Baton server by its admin API.")

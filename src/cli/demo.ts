@@ -1,10 +1,10 @@
-import { playStory } from "./demo-story.ts";
+import { playStory } from "./demo/refresh.ts";
 import { Failure } from "./failure.ts";
-import { LocalServer } from "./local-server.ts";
-import { Narrator } from "./narrator.ts";
+import { LocalServer } from "./local/local-server.ts";
+import { Narrator } from "./demo/reporter.ts";
 import { say } from "./output.ts";
 import { newProgram, run } from "./program.ts";
-import { onEnd, signalExitCode } from "./wrangler.ts";
+import { onEnd, signalExitCode } from "./local/wrangler.ts";
 
 const program = newProgram("demo")
   .description(

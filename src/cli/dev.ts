@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { basename } from "node:path";
 import { InvalidArgumentError } from "commander";
 import { z } from "zod";
-import { completeDevVars } from "./dev-vars.ts";
+import { completeDevVars } from "./local/dev-vars.ts";
 import { say } from "./output.ts";
 import { newProgram, run } from "./program.ts";
 import {
@@ -13,7 +13,7 @@ import {
   signalExitCode,
   spawnWranglerDev,
   whenListening,
-} from "./wrangler.ts";
+} from "./local/wrangler.ts";
 
 /** The port that wrangler serves on when it isn't told another. */
 const DEFAULT_PORT = 8787;

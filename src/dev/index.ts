@@ -1,5 +1,5 @@
 import { createApp } from "../app.ts";
-import { connect } from "../connect.ts";
+import { connect } from "../create-server.ts";
 import { signIn, signInPage } from "./sign-in.tsx";
 
 /**

@@ -1,4 +1,4 @@
-import type { AuthorizationDescription } from "../oauth/describe-authorization.ts";
+import type { AuthorizationDescription } from "../oauth/authorization/describe.ts";
 
 /** What a person sees of the development sign-in. Everything that is put in is escaped by JSX. */
 

@@ -6,11 +6,11 @@ import {
   redirect,
 } from "../endpoints/endpoint.ts";
 import { page, refusalPage } from "../endpoints/page.ts";
-import { decideAuthorization } from "../oauth/decide-authorization.ts";
-import { describeAuthorization } from "../oauth/describe-authorization.ts";
+import { decideAuthorization } from "../oauth/authorization/decide.ts";
+import { describeAuthorization } from "../oauth/authorization/describe.ts";
 import { type Parameters, readForm } from "../oauth/parameters.ts";
 import { isLoopback } from "../oauth/redirect-uri.ts";
-import type { Settings } from "../oauth/server.ts";
+import type { Settings } from "../oauth/settings.ts";
 import { subject as subjectSchema } from "../oauth/subject.ts";
 import {
   PATH,

@@ -2,9 +2,9 @@ import type { Context } from "hono";
 import {
   authenticateClient,
   authenticationParameters,
-} from "../oauth/client-authentication.ts";
+} from "../oauth/clients/authentication.ts";
 import type { Client } from "../oauth/entities.ts";
-import type { readLenientForm } from "../oauth/lenient-form.ts";
+import type { readLenientForm } from "./passport-body.ts";
 import { type Parameters, readForm } from "../oauth/parameters.ts";
 import type { Server } from "../oauth/server.ts";
 import type { AppEnv } from "./endpoint.ts";

@@ -3,12 +3,12 @@ import {
   responseModes,
   responseTypes,
   sealAuthorizationRequest,
-} from "../oauth/authorization-request.ts";
-import { answerTo } from "../oauth/authorization-response.ts";
+} from "../oauth/authorization/request.ts";
+import { answerTo } from "../oauth/authorization/response.ts";
 import { OAuthError } from "../oauth/errors.ts";
 import { Parameters } from "../oauth/parameters.ts";
-import { codeChallengeMethods } from "../oauth/pkce.ts";
-import { findRecipient } from "../oauth/recipient.ts";
+import { codeChallengeMethods } from "../oauth/authorization/pkce.ts";
+import { findRecipient } from "../oauth/authorization/redirect-target.ts";
 import { withParameters } from "../oauth/redirect-uri.ts";
 import { type Endpoint, now, redirect } from "./endpoint.ts";
 import { refusalPage } from "./page.ts";

@@ -1,7 +1,8 @@
 import type { Context } from "hono";
 import type { OAuthError } from "../oauth/errors.ts";
 import type { RequestLog } from "../oauth/request-log.ts";
-import type { Server, Settings } from "../oauth/server.ts";
+import type { Server } from "../oauth/server.ts";
+import type { Settings } from "../oauth/settings.ts";
 
 /** What Hono carries through a request. */
 export interface AppEnv {

@@ -2,9 +2,9 @@ import { type Client, isPublic } from "../oauth/entities.ts";
 import { OAuthError } from "../oauth/errors.ts";
 import { hasOwner } from "../oauth/family-owner.ts";
 import { findClient } from "../oauth/find-client.ts";
-import { introspectLeagueToken, isLeagueToken } from "../oauth/league-token.ts";
+import { introspectLeagueToken, isLeagueToken } from "../league/token-kind.ts";
 import type { Server } from "../oauth/server.ts";
-import { type KnownToken, lookUpToken } from "../oauth/token-lookup.ts";
+import { type KnownToken, lookUpToken } from "../oauth/tokens/own-kinds.ts";
 import { authenticate, readClientForm } from "./authentication.ts";
 import { type Endpoint, networkOf, now } from "./endpoint.ts";
 

@@ -1,7 +1,7 @@
-import { authenticationMethods } from "../oauth/client-authentication.ts";
+import { authenticationMethods } from "../oauth/clients/authentication.ts";
 import { OAuthError } from "../oauth/errors.ts";
-import { isLeagueToken, revokeLeagueToken } from "../oauth/league-token.ts";
-import { lookUpToken } from "../oauth/token-lookup.ts";
+import { isLeagueToken, revokeLeagueToken } from "../league/token-kind.ts";
+import { lookUpToken } from "../oauth/tokens/own-kinds.ts";
 import { authenticate, readClientForm } from "./authentication.ts";
 import { type Endpoint, networkOf, now } from "./endpoint.ts";
 

@@ -1,8 +1,8 @@
 import type { Context } from "hono";
 import { grants, grantsThatAreOn } from "../grants/index.ts";
-import { authenticationMethods } from "../oauth/client-authentication.ts";
+import { authenticationMethods } from "../oauth/clients/authentication.ts";
 import { OAuthError } from "../oauth/errors.ts";
-import { readLenientForm } from "../oauth/lenient-form.ts";
+import { readLenientForm } from "./passport-body.ts";
 import { authenticate, readClientForm } from "./authentication.ts";
 import { type AppEnv, type Endpoint, networkOf, now } from "./endpoint.ts";
 

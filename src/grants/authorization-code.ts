@@ -2,15 +2,15 @@ import { base64url } from "jose";
 import {
   type AuthorizationCode,
   openCode,
-} from "../oauth/authorization-code.ts";
+} from "../oauth/authorization/code.ts";
 import type { Client } from "../oauth/entities.ts";
 import { accepted, OAuthError } from "../oauth/errors.ts";
-import { allowanceOf, finalizeGrant } from "../oauth/finalize-grant.ts";
+import { allowanceOf, finalizeGrant } from "../oauth/scope-and-resource.ts";
 import type { Parameters } from "../oauth/parameters.ts";
-import { provesChallenge } from "../oauth/pkce.ts";
-import { startFamily } from "../oauth/start-family.ts";
-import { tokenResponse } from "../oauth/token-response.ts";
-import type { Grant } from "./grant.ts";
+import { provesChallenge } from "../oauth/authorization/pkce.ts";
+import { startFamily } from "../oauth/tokens/start-family.ts";
+import { tokenResponse } from "../oauth/tokens/token-response.ts";
+import type { Grant } from "./grant-type.ts";
 
 /**
  * Redeeming an authorization code (RFC 6749 section 4.1.3), with PKCE (RFC 7636 section 4.5).

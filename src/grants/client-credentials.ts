@@ -1,9 +1,9 @@
 import { isPublic } from "../oauth/entities.ts";
 import { accepted, OAuthError } from "../oauth/errors.ts";
-import { allowanceOf, finalizeGrant } from "../oauth/finalize-grant.ts";
+import { allowanceOf, finalizeGrant } from "../oauth/scope-and-resource.ts";
 import { requestedScope, scopeSet } from "../oauth/scope.ts";
-import { tokenResponse } from "../oauth/token-response.ts";
-import type { Grant } from "./grant.ts";
+import { tokenResponse } from "../oauth/tokens/token-response.ts";
+import type { Grant } from "./grant-type.ts";
 
 /**
  * An access token for the client itself (RFC 6749 section 4.4). There is no login behind it, and so

@@ -1,7 +1,7 @@
-import type { Settings } from "../oauth/server.ts";
+import type { Settings } from "../oauth/settings.ts";
 import { authorizationCodeGrant } from "./authorization-code.ts";
 import { clientCredentialsGrant } from "./client-credentials.ts";
-import type { Grant } from "./grant.ts";
+import type { Grant } from "./grant-type.ts";
 import { refreshTokenGrant } from "./refresh-token.ts";
 
 /** The registry: what the token endpoint answers to and the metadata lists. */

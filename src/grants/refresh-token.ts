@@ -1,17 +1,17 @@
 import { OAuthError } from "../oauth/errors.ts";
-import { allowanceOf } from "../oauth/finalize-grant.ts";
-import { isLeagueToken, openLeagueToken } from "../oauth/league-token.ts";
+import { allowanceOf } from "../oauth/scope-and-resource.ts";
+import { isLeagueToken, openLeagueToken } from "../league/token-kind.ts";
 import { lifetimesOf, refreshTokenExpiry } from "../oauth/lifetimes.ts";
 import {
   hashFamilySecret,
   newestKeyId,
   openRefreshToken,
   type PresentedToken,
-} from "../oauth/refresh-token.ts";
+} from "../oauth/tokens/refresh-token.ts";
 import { requestedScope } from "../oauth/scope.ts";
 import type { Server } from "../oauth/server.ts";
-import { tokenResponse } from "../oauth/token-response.ts";
-import type { Grant } from "./grant.ts";
+import { tokenResponse } from "../oauth/tokens/token-response.ts";
+import type { Grant } from "./grant-type.ts";
 
 /**
  * Refreshing an access token (RFC 6749 section 6), with rotation (RFC 9700 section 4.14.2).

@@ -1,12 +1,9 @@
 import type { Reason } from "../oauth/errors.ts";
-import type {
-  LeagueToken,
-  LeagueTokenReader,
-} from "../oauth/league-repositories.ts";
+import type { LeagueToken, LeagueTokenReader } from "../oauth/takeover.ts";
 import { decrypt, isCiphertext } from "./ciphertext.ts";
 import { Forgeries, type RateLimit } from "./forgeries.ts";
 import type { LeagueKey } from "./key.ts";
-import { readRefreshToken } from "./refresh-token.ts";
+import { readRefreshToken } from "./payload.ts";
 
 /** How many tokens an isolate remembers: of a few hundred bytes each. */
 const MOST_REMEMBERED = 1_000;

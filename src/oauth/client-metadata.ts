@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { accessTokenFormats } from "./access-token-format.ts";
 import { durationProblem, lifetimeProblem } from "./duration.ts";
+import { accessTokenFormats } from "./settings.ts";
 import { parseScope, scopeToken } from "./scope.ts";
 
 /**

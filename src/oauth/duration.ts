@@ -7,6 +7,9 @@ const MOST_YEARS = 100;
 /** A point in time: whole seconds since 1970 (NumericDate of RFC 7519 section 2). */
 export type Seconds = number;
 
+/** How far the clocks of two locations may differ: a generous bound, because nothing documents one. */
+export const CLOCK_SKEW_SECONDS = 60;
+
 /**
  * The moment an ISO 8601 duration after another. Calendar months are calendar months: P1M after
  * 31 January is the last day of February. Workers have no time zone but UTC.

@@ -8,7 +8,7 @@ import {
 import type { Problem } from "../oauth/errors.ts";
 import type { ClientPage, ClientRepository } from "../oauth/repositories.ts";
 import { KvRecords } from "./kv-records.ts";
-import type { RecordKeeper } from "./record-keeper.ts";
+import type { RecordKeeper } from "./kv-record-writer.ts";
 
 const PREFIX = "client:";
 

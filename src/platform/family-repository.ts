@@ -2,7 +2,7 @@ import type {
   ExchangeResult,
   FamilyRepository,
 } from "../oauth/repositories.ts";
-import { reach, reachNamed, unavailable } from "./reach.ts";
+import { reach, reachNamed, unavailable } from "./retry.ts";
 import type { SubjectIndex } from "./subject-index.ts";
 import type { TokenFamily } from "./token-family.ts";
 

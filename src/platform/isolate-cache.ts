@@ -1,5 +1,5 @@
 import type { OAuthError } from "../oauth/errors.ts";
-import { KV_LAG_MS } from "./record-keeper.ts";
+import { KV_LAG_MS } from "./kv-record-writer.ts";
 
 /** How long an isolate trusts what it read. */
 export const KEEP_MS = 60_000;

@@ -7,8 +7,8 @@ import {
   type Reading,
   valueOf,
 } from "./isolate-cache.ts";
-import { reach, reachNamed, unavailable } from "./reach.ts";
-import type { RecordKeeper } from "./record-keeper.ts";
+import { reach, reachNamed, unavailable } from "./retry.ts";
+import type { RecordKeeper } from "./kv-record-writer.ts";
 
 /** KV's own cache at a location, in seconds: the shortest that it allows. */
 const KV_CACHE_TTL = 30;

@@ -5,7 +5,7 @@ import {
 import { OAuthError, type Problem } from "../oauth/errors.ts";
 import type { ScopeRepository } from "../oauth/repositories.ts";
 import { KvRecords } from "./kv-records.ts";
-import type { RecordKeeper } from "./record-keeper.ts";
+import type { RecordKeeper } from "./kv-record-writer.ts";
 
 const KEY = "scopes";
 

@@ -5,12 +5,8 @@ import {
   importJWK,
   type JWK,
 } from "jose";
-import {
-  signJwt,
-  type SigningKey,
-  type VerificationKeys,
-} from "../oauth/access-token.ts";
-import type { JwkSet } from "../oauth/server.ts";
+import type { JwkSet, SigningKey, VerificationKeys } from "../oauth/keys.ts";
+import { signJwt } from "../oauth/tokens/access-token.ts";
 import { KeyError, readPrivateKey } from "./private-key.ts";
 
 /** Which members of a key are public, by its kind (RFC 7518 section 6, RFC 8037 section 2). */

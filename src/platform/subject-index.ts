@@ -1,12 +1,12 @@
 import { DurableObject } from "cloudflare:workers";
-import { CODE_SECONDS } from "../oauth/authorization-code.ts";
-import { CLOCKS_DIFFER } from "./clocks.ts";
+import { CODE_SECONDS } from "../oauth/authorization/code.ts";
+import { CLOCK_SKEW_SECONDS } from "../oauth/duration.ts";
 
 /** The families of one subject, each a key of the object's storage. */
 const PREFIX = "family:";
 const LOGOUT = "logout";
 /** After that time every code from before a logout has expired, in milliseconds. */
-const LOGOUT_MATTERS_MS = (CODE_SECONDS + CLOCKS_DIFFER) * 1000;
+const LOGOUT_MATTERS_MS = (CODE_SECONDS + CLOCK_SKEW_SECONDS) * 1000;
 
 /** How often it is asked whether tokens of an old server are still taken. */
 const ASK_AGAIN_MS = 7 * 24 * 60 * 60 * 1000;

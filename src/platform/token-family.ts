@@ -9,7 +9,7 @@ import type {
   RedemptionResult,
   RevocationResult,
 } from "../oauth/repositories.ts";
-import { judgeExchange } from "./exchange.ts";
+import { judgeExchange } from "../oauth/family/exchange.ts";
 import {
   begun,
   ended,
@@ -20,7 +20,7 @@ import {
   refuseForeign,
   refuseRedemption,
   withAttempt,
-} from "./family-record.ts";
+} from "../oauth/family/record.ts";
 
 const RECORD = "family";
 

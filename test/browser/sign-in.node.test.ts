@@ -16,7 +16,7 @@ import {
   it,
   onTestFinished,
 } from "vitest";
-import { LocalServer } from "../../src/cli/local-server.ts";
+import { LocalServer } from "../../src/cli/local/local-server.ts";
 import { chromiumPath, startClientSite } from "./browser.ts";
 
 /**

@@ -1,8 +1,8 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { envLines, freshSecrets } from "../../src/cli/dev-vars.ts";
-import { freePort } from "../../src/cli/wrangler.ts";
+import { envLines, freshSecrets } from "../../src/cli/local/dev-vars.ts";
+import { freePort } from "../../src/cli/local/wrangler.ts";
 import {
   processesWith,
   run,

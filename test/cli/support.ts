@@ -12,7 +12,7 @@ import { createServer, type RequestListener } from "node:http";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, onTestFinished } from "vitest";
-import { LocalServer } from "../../src/cli/local-server.ts";
+import { LocalServer } from "../../src/cli/local/local-server.ts";
 
 /** The command line by its public door: the scripts, as processes of their own. */
 

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { LocalServer } from "../../src/cli/local-server.ts";
+import { LocalServer } from "../../src/cli/local/local-server.ts";
 import { processesWith } from "../cli/support.ts";
 import { Evidence, TOKEN_LIFETIME } from "./evidence.ts";
 import { forEach, Load } from "./load.ts";

@@ -1,6 +1,6 @@
-import type { Secrets } from "../../src/cli/dev-vars.ts";
-import { openRefreshToken } from "../../src/oauth/refresh-token.ts";
-import { deriveTokenKey } from "../../src/oauth/token-keys.ts";
+import type { Secrets } from "../../src/cli/local/dev-vars.ts";
+import { openRefreshToken } from "../../src/oauth/tokens/refresh-token.ts";
+import { deriveTokenKey } from "../../src/oauth/tokens/token-keys.ts";
 import type { Session } from "./session.ts";
 
 /** Of the refresh tokens of these tests, in seconds: so a token's expiry tells when it was made. */

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { freshSecrets } from "../../src/cli/dev-vars.ts";
-import { LocalServer } from "../../src/cli/local-server.ts";
+import { freshSecrets } from "../../src/cli/local/dev-vars.ts";
+import { LocalServer } from "../../src/cli/local/local-server.ts";
 import vectors from "../league/refresh-tokens.json" with { type: "json" };
 import { encryptedByDefuse } from "../support/defuse.ts";
 import { type Answer, TokenClient } from "./token-client.ts";

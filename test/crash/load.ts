@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { LocalServer } from "../../src/cli/local-server.ts";
+import type { LocalServer } from "../../src/cli/local/local-server.ts";
 import type { Session } from "./session.ts";
 import type { TokenClient } from "./token-client.ts";
 

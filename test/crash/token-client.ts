@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { LocalServer } from "../../src/cli/local-server.ts";
+import type { LocalServer } from "../../src/cli/local/local-server.ts";
 
 /** Far beyond what any answer takes, also on a busy machine. */
 const PATIENCE_MS = 20_000;

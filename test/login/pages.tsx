@@ -1,7 +1,7 @@
 /** @jsxImportSource hono/jsx */
 import { html } from "hono/html";
 import type { PropsWithChildren } from "hono/jsx";
-import type { AuthorizationDescription } from "../../src/oauth/describe-authorization.ts";
+import type { AuthorizationDescription } from "../../src/oauth/authorization/describe.ts";
 
 /** What people see. No scripts; everything that is put in is escaped by JSX. */
 

@@ -4,13 +4,13 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { envLines, freshSecrets } from "../../src/cli/dev-vars.ts";
+import { envLines, freshSecrets } from "../../src/cli/local/dev-vars.ts";
 import {
   freePort,
   localUrl,
   projectDirectory,
   whenListening,
-} from "../../src/cli/wrangler.ts";
+} from "../../src/cli/local/wrangler.ts";
 
 /** The script itself: a signal then reaches it without a shell between. */
 const wranglerScript = join(

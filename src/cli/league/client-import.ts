@@ -8,7 +8,7 @@ import {
 } from "./client-plan.ts";
 import type { Imported, Outcome } from "./client-report.ts";
 import { type Existing, find, make } from "./client-requests.ts";
-import type { Session } from "../session.ts";
+import type { Session } from "../commands/session.ts";
 import { argument } from "../shell.ts";
 
 /** What is done about one client of the old server. */

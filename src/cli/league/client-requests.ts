@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { ApiError } from "../failure.ts";
 import { type NewClient, type Note, withoutUri } from "./client-plan.ts";
-import type { Session } from "../session.ts";
+import type { Session } from "../commands/session.ts";
 
 /** What is asked of the server for a client of the old one. */
 

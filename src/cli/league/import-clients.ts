@@ -8,7 +8,7 @@ import { usualScopes } from "./scopes.ts";
 import { type Imported, inWords, outcomes } from "./client-report.ts";
 import { printable } from "../output.ts";
 import { examples } from "../program.ts";
-import type { Session } from "../session.ts";
+import type { Session } from "../commands/session.ts";
 
 const catalogue = z.looseObject({
   scopes: z.array(z.looseObject({ scope: z.string() })),

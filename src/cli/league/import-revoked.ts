@@ -12,7 +12,7 @@ import { sendInBatches, type Words } from "./token-batches.ts";
 import { printable } from "../output.ts";
 import { examples } from "../program.ts";
 import { count, Progress } from "../progress.ts";
-import type { Session } from "../session.ts";
+import type { Session } from "../commands/session.ts";
 
 const imported = z.looseObject({
   in_force: z.int(),

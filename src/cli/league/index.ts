@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { clientImportCommand } from "./import-clients.ts";
 import { importRevokedCommand } from "./import-revoked.ts";
 import { leagueStatusCommand } from "./status.ts";
-import type { Session } from "../session.ts";
+import type { Session } from "../commands/session.ts";
 
 /** `baton league …`: moving here from league/oauth2-server or Laravel Passport. */
 export function leagueCommands(program: Command, session: Session): void {

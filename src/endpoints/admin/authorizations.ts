@@ -3,9 +3,9 @@ import { clientId, scopeName, timestamp } from "../../oauth/client-metadata.ts";
 import {
   decideAuthorization,
   decision,
-} from "../../oauth/decide-authorization.ts";
-import { describeAuthorization } from "../../oauth/describe-authorization.ts";
-import { sealedRequest } from "../../oauth/pending-authorization.ts";
+} from "../../oauth/authorization/decide.ts";
+import { describeAuthorization } from "../../oauth/authorization/describe.ts";
+import { sealedRequest } from "../../oauth/authorization/interaction.ts";
 import { now } from "../endpoint.ts";
 import { type AdminApi, adminRoute, json } from "./api.ts";
 

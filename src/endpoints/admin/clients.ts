@@ -4,8 +4,8 @@ import {
   living,
   registerClient,
   updateClient,
-} from "../../oauth/client-registration.ts";
-import { rotateClientSecret } from "../../oauth/client-secret-rotation.ts";
+} from "../../oauth/clients/registration.ts";
+import { rotateClientSecret } from "../../oauth/clients/secret-rotation.ts";
 import { now } from "../endpoint.ts";
 import { type AdminApi, adminRoute, conflict, json, pageQuery } from "./api.ts";
 import {

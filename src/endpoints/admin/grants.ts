@@ -1,11 +1,11 @@
 import { z } from "@hono/zod-openapi";
 import { clientId, resourceUri } from "../../oauth/client-metadata.ts";
 import { accepted, fieldError, OAuthError } from "../../oauth/errors.ts";
-import { allowanceOf, finalizeGrant } from "../../oauth/finalize-grant.ts";
+import { allowanceOf, finalizeGrant } from "../../oauth/scope-and-resource.ts";
 import { requestedScopeInJson, scopeSet } from "../../oauth/scope.ts";
-import { startFamily } from "../../oauth/start-family.ts";
+import { startFamily } from "../../oauth/tokens/start-family.ts";
 import { subject } from "../../oauth/subject.ts";
-import { tokenResponse } from "../../oauth/token-response.ts";
+import { tokenResponse } from "../../oauth/tokens/token-response.ts";
 import { now } from "../endpoint.ts";
 import { type AdminApi, adminRoute, json } from "./api.ts";
 

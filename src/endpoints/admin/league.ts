@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { duration, timestamp } from "../../oauth/client-metadata.ts";
 import { after } from "../../oauth/duration.ts";
-import { LONGEST_LIFE } from "../../oauth/league-token.ts";
+import { LONGEST_LIFE } from "../../oauth/takeover.ts";
 import { now } from "../endpoint.ts";
 import { type AdminApi, adminRoute, json } from "./api.ts";
 

@@ -1,0 +1,40 @@
+import { loadConfiguration } from "./config.ts";
+import { KeyedReader } from "./league/reader.ts";
+import type { Server } from "./oauth/server.ts";
+import { KvClientRepository } from "./platform/client-repository.ts";
+import { DurableFamilies } from "./platform/family-repository.ts";
+import { DurableLeagueTokens } from "./league/token-repository.ts";
+import { KvScopeRepository } from "./platform/scope-repository.ts";
+
+/** What an isolate needs, made once for each set of bindings. */
+const servers = new WeakMap<Env, Server>();
+
+/**
+ * Turns bindings into a server, whichever door the request came in by. Only the finished server is
+ * kept, never a promise of it: a promise that belongs to one request may not be awaited by another.
+ *
+ * @throws OAuthError `configuration_malformed`
+ */
+export async function connect(env: Env): Promise<Server> {
+  const known = servers.get(env);
+  if (known) return known;
+  const configuration = await loadConfiguration(env);
+  // Somebody else may have been faster: an isolate has one server, or it would have two memories.
+  const raced = servers.get(env);
+  if (raced) return raced;
+  const { leagueKey, ...rest } = configuration;
+  const server = {
+    ...rest,
+    clients: new KvClientRepository(env.KV, env.RECORD_KEEPER),
+    scopes: new KvScopeRepository(env.KV, env.RECORD_KEEPER),
+    families: new DurableFamilies(env.TOKEN_FAMILY, env.SUBJECT_INDEX),
+    leagueTokens: new DurableLeagueTokens(
+      env.TOKEN_FAMILY,
+      env.SUBJECT_INDEX,
+      env.LEAGUE_LEDGER,
+    ),
+    league: leagueKey && new KeyedReader(leagueKey, env.LEAGUE_FORGERIES),
+  };
+  servers.set(env, server);
+  return server;
+}

@@ -1,0 +1,86 @@
+import { z } from "zod";
+import {
+  type AuthorizationRequest,
+  openAuthorizationRequest,
+} from "./request.ts";
+import type { Seconds } from "../duration.ts";
+import type { Client } from "../entities.ts";
+import { fieldError, type OAuthError } from "../errors.ts";
+import { allowanceOf, type Grant } from "../scope-and-resource.ts";
+import { isRegistered } from "../redirect-uri.ts";
+import type { RequestLog } from "../request-log.ts";
+import { MOST_SEALED_CHARACTERS } from "./encrypted-jwt.ts";
+import type { Server } from "../server.ts";
+
+/** An authorization request on its way through the login, which has it sealed and brings it back. */
+
+export const sealedRequest = z
+  .string()
+  .min(1)
+  .max(MOST_SEALED_CHARACTERS)
+  .meta({
+    description:
+      "The parameter `request` with which the browser came to LOGIN_URL, as it is.",
+  });
+
+export interface PendingAuthorization {
+  request: AuthorizationRequest;
+  client: Client;
+  /** What the client may have today. */
+  allowed: Grant;
+  /** When the request can no longer be decided. */
+  expires_at: Seconds;
+}
+
+/**
+ * Opens a request for the login, if its client may still ask for that.
+ *
+ * @throws OAuthError `authorization_request_…`, which names the field `request`
+ */
+export async function openForDecision(
+  server: Server,
+  sealed: string,
+  now: Seconds,
+  log: RequestLog,
+): Promise<PendingAuthorization> {
+  const opened = await openAuthorizationRequest(server, sealed, now);
+  if (typeof opened === "string") throw notGood(opened);
+  const { request, expires_at } = opened;
+  const { clients, scopes } = server;
+  const client = await clients.findAgain(request.client_id);
+  if (!client || !mayStillAsk(client, request)) throw notGood("outdated");
+  const allowed = allowanceOf(client, await scopes.catalogueAgain());
+  if (lostAll(request.scope, allowed.scope)) throw notGood("outdated");
+  if (lostAll(request.resource, allowed.resource)) throw notGood("outdated");
+  log.fields.client_id = client.client_id;
+  return { request, client, allowed, expires_at };
+}
+
+const problems = {
+  malformed: "is not one that this server has made",
+  forged: "is not one that this server has made",
+  expired: "has expired: the person has to start again at the app",
+  outdated: "is not what its client may ask for any more",
+} as const;
+
+function notGood(what: keyof typeof problems): OAuthError {
+  const reason = `authorization_request_${what}` as const;
+  return fieldError("request", problems[what], reason);
+}
+
+/** Whether it is the same client, and its answer may still go there. */
+function mayStillAsk(
+  { client_id_issued_at, grant_types, redirect_uris }: Client,
+  { client_issued_at, redirect_uri }: AuthorizationRequest,
+): boolean {
+  return (
+    client_id_issued_at === client_issued_at &&
+    grant_types.includes("authorization_code") &&
+    isRegistered(redirect_uri, redirect_uris)
+  );
+}
+
+/** Whether something was asked for, and nothing of it is allowed any more. */
+function lostAll(asked: readonly string[], allowed: readonly string[]) {
+  return asked.length > 0 && !asked.some((one) => allowed.includes(one));
+}

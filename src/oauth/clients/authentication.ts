@@ -1,0 +1,161 @@
+import { isClientId } from "../client-metadata.ts";
+import { matchesSecret } from "./secret.ts";
+import type { Seconds } from "../duration.ts";
+import type { Client } from "../entities.ts";
+import { OAuthError, type Reason } from "../errors.ts";
+import type { Parameters } from "../parameters.ts";
+import type { ClientRepository } from "../repositories.ts";
+
+/** The ways in which a client can authenticate, as RFC 8414 lists them in the metadata. */
+export const authenticationMethods = [
+  "client_secret_basic",
+  "client_secret_post",
+  "none",
+] as const;
+
+/** The parameters that this file reads. */
+export const authenticationParameters = ["client_id", "client_secret"] as const;
+
+/** The challenge goes out only where the request tried Basic: it makes browsers open a dialog. */
+const basicChallenge = {
+  "WWW-Authenticate": 'Basic realm="baton", charset="UTF-8"',
+};
+
+interface Credentials {
+  clientId: string;
+  secret: string | undefined;
+  method: (typeof authenticationMethods)[number];
+}
+
+/**
+ * Authenticates the client of a request (RFC 6749 section 2.3).
+ *
+ * @param authorization the Authorization header; schemes other than Basic are not for us
+ * @param fresh by a record that is a second old at the most, where it may be a minute otherwise
+ * @throws OAuthError one of the `invalid_client` reasons, or `two_…` for a contradictory request
+ */
+export async function authenticateClient(
+  authorization: string | undefined,
+  parameters: Parameters,
+  clients: ClientRepository,
+  now: Seconds,
+  fresh = false,
+): Promise<Client> {
+  const basic = authorization?.match(/^basic(?:[ \t]+(.*))?$/i);
+  const refuse = (reason: Reason, client?: Client) =>
+    new OAuthError(reason, {
+      ...(basic && { headers: basicChallenge }),
+      ...(client && { client_id: client.client_id }),
+    });
+
+  const credentials = basic
+    ? readBasic(basic[1] ?? "", parameters)
+    : readBody(parameters);
+  if (typeof credentials === "string") throw refuse(credentials);
+
+  let verdict = await judge(
+    await findClient(clients, fresh ? "findAgain" : "find", credentials),
+    credentials,
+    now,
+  );
+  if (verdict.refused) {
+    // A client or a secret that was made a moment ago has to work at once.
+    verdict = await judge(
+      await findClient(clients, "findAgain", credentials),
+      credentials,
+      now,
+    );
+  }
+  if (verdict.refused) throw refuse(verdict.refused, verdict.client);
+  return verdict.client;
+}
+
+/** RFC 6749 section 2.3.1: id and secret are form-encoded before they are joined by a colon. */
+function readBasic(
+  encoded: string,
+  parameters: Parameters,
+): Credentials | Reason {
+  if (parameters.optional("client_secret") !== undefined) {
+    throw new OAuthError("two_authentication_methods");
+  }
+  const decoded = decodeBasic(encoded);
+  if (!decoded) return "basic_credentials_malformed";
+  const [clientId, secret] = decoded;
+  const idInBody = parameters.optional("client_id");
+  if (idInBody !== undefined && idInBody !== clientId)
+    throw new OAuthError("two_client_ids");
+  return { clientId, secret, method: "client_secret_basic" };
+}
+
+function decodeBasic(encoded: string): [string, string] | undefined {
+  try {
+    const bytes = Uint8Array.from(atob(encoded), (character) =>
+      character.charCodeAt(0),
+    );
+    const pair = new TextDecoder("utf-8", {
+      fatal: true,
+      ignoreBOM: true,
+    }).decode(bytes);
+    const colon = pair.indexOf(":");
+    if (colon < 1) return undefined;
+    return [
+      formDecode(pair.slice(0, colon)),
+      formDecode(pair.slice(colon + 1)),
+    ];
+  } catch {
+    // Not base64, not UTF-8, or a stray percent sign: whichever it is, it is no Basic.
+    return undefined;
+  }
+}
+
+function formDecode(text: string): string {
+  return decodeURIComponent(text.replaceAll("+", " "));
+}
+
+function readBody(parameters: Parameters): Credentials | Reason {
+  const clientId = parameters.optional("client_id");
+  const secret = parameters.optional("client_secret");
+  if (clientId === undefined) return "client_id_missing";
+  return {
+    clientId,
+    secret,
+    method: secret === undefined ? "none" : "client_secret_post",
+  };
+}
+
+async function findClient(
+  clients: ClientRepository,
+  how: "find" | "findAgain",
+  { clientId }: Credentials,
+): Promise<Client | undefined> {
+  return isClientId(clientId) ? clients[how](clientId) : undefined;
+}
+
+type Verdict =
+  | { refused: Reason; client: Client | undefined }
+  | { refused?: never; client: Client };
+
+/** The same work whatever is wrong: one hash, one comparison. */
+async function judge(
+  client: Client | undefined,
+  { clientId, secret, method }: Credentials,
+  now: Seconds,
+): Promise<Verdict> {
+  const secretMatches = await matchesSecret(
+    secret ?? "",
+    client?.secrets ?? [],
+    now,
+  );
+  const refuse = (refused: Reason) => ({ refused, client });
+  if (!client) {
+    return refuse(
+      isClientId(clientId) ? "client_unknown" : "client_id_malformed",
+    );
+  }
+  const allowed = client.token_endpoint_auth_method;
+  const methodFits =
+    allowed === undefined ? method !== "none" : method === allowed;
+  if (!methodFits) return refuse("client_authentication_method_wrong");
+  if (method !== "none" && !secretMatches) return refuse("client_secret_wrong");
+  return { client };
+}

@@ -1,0 +1,144 @@
+import { base64url } from "jose";
+import type { Seconds } from "../duration.ts";
+import type { ExchangeAttempt, ExchangeResult } from "../repositories.ts";
+import type { TokenKeys } from "../keys.ts";
+import { KEY_ID_BYTES } from "./token-keys.ts";
+
+/**
+ * The refresh token's format: `baton_rt_` and the base64url of
+ *
+ * | bytes | what                                                                   |
+ * |-------|------------------------------------------------------------------------|
+ * | 1     | version of the format, 1                                               |
+ * | 4     | id of the key that made the MAC                                        |
+ * | 32    | id of the family, which is the id of its Durable Object                |
+ * | 4     | generation, from 1                                                     |
+ * | 8     | expiry, seconds since 1970                                             |
+ * | 24    | the family's secret                                                    |
+ * | 32    | HMAC-SHA256 over the prefix and all of the above                       |
+ *
+ * 105 bytes are a whole number of base64 quanta: there are no unused bits and no padding, so a token
+ * has exactly one spelling. The MAC lets the edge refuse a forged token without asking the family;
+ * the secret, of which the family keeps only a hash, makes a leaked key alone worthless. A token is
+ * a pure function of its claims: the successor never has to be stored.
+ */
+
+const PREFIX = "baton_rt_";
+const VERSION = 1;
+const FAMILY_ID_BYTES = 32;
+/** 192 bits: above the 160 that RFC 6749 section 10.10 recommends. */
+export const FAMILY_SECRET_BYTES = 24;
+const MAC_BYTES = 32;
+
+const offsets = (() => {
+  const keyId = 1;
+  const familyId = keyId + KEY_ID_BYTES;
+  const generation = familyId + FAMILY_ID_BYTES;
+  const expiry = generation + 4;
+  const secret = expiry + 8;
+  const mac = secret + FAMILY_SECRET_BYTES;
+  return {
+    keyId,
+    familyId,
+    generation,
+    expiry,
+    secret,
+    mac,
+    end: mac + MAC_BYTES,
+  };
+})();
+
+const pattern = new RegExp(
+  `^${PREFIX}[A-Za-z0-9_-]{${(offsets.end / 3) * 4}}$`,
+);
+const prefixBytes = new TextEncoder().encode(PREFIX);
+
+/** What a refresh token says. */
+export interface RefreshTokenClaims {
+  family_id: Uint8Array;
+  generation: number;
+  expires_at: Seconds;
+  family_secret: Uint8Array;
+}
+
+/** A refresh token that a client presents, and how it is exchanged. */
+export interface PresentedToken extends RefreshTokenClaims {
+  /** The one atomic step. */
+  exchange(attempt: ExchangeAttempt): Promise<ExchangeResult>;
+}
+
+/** Which key makes tokens today. */
+export function newestKeyId([key]: TokenKeys): number {
+  return key.id;
+}
+
+/**
+ * @param keyId which key makes it: that of the first answer, so that a retry gets the same string;
+ *   the first key where that one is gone
+ */
+export async function sealRefreshToken(
+  keys: TokenKeys,
+  claims: RefreshTokenClaims,
+  keyId: number,
+): Promise<string> {
+  const key = keys.find(({ id }) => id === keyId) ?? keys[0];
+  const bytes = new Uint8Array(offsets.end);
+  const view = new DataView(bytes.buffer);
+  view.setUint8(0, VERSION);
+  view.setUint32(offsets.keyId, key.id);
+  bytes.set(claims.family_id, offsets.familyId);
+  view.setUint32(offsets.generation, claims.generation);
+  view.setBigUint64(offsets.expiry, BigInt(claims.expires_at));
+  bytes.set(claims.family_secret, offsets.secret);
+  const mac = await crypto.subtle.sign("HMAC", key.mac, authenticated(bytes));
+  bytes.set(new Uint8Array(mac), offsets.mac);
+  return PREFIX + base64url.encode(bytes);
+}
+
+/** Whether a token says that it is one: by its prefix, which no JWT can have. */
+export function isRefreshToken(token: string): boolean {
+  return token.startsWith(PREFIX);
+}
+
+/** The claims of a token that this server made; otherwise why it is none. */
+export async function openRefreshToken(
+  keys: TokenKeys,
+  token: string,
+): Promise<
+  RefreshTokenClaims | "refresh_token_malformed" | "refresh_token_forged"
+> {
+  if (!pattern.test(token)) return "refresh_token_malformed";
+  const bytes = base64url.decode(token.slice(PREFIX.length));
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (view.getUint8(0) !== VERSION) return "refresh_token_malformed";
+  const key = keys.find(({ id }) => id === view.getUint32(offsets.keyId));
+  if (!key) return "refresh_token_forged";
+  const genuine = await crypto.subtle.verify(
+    "HMAC",
+    key.mac,
+    bytes.subarray(offsets.mac),
+    authenticated(bytes),
+  );
+  if (!genuine) return "refresh_token_forged";
+  return {
+    family_id: bytes.slice(offsets.familyId, offsets.generation),
+    generation: view.getUint32(offsets.generation),
+    expires_at: Number(view.getBigUint64(offsets.expiry)),
+    family_secret: bytes.slice(offsets.secret, offsets.mac),
+  };
+}
+
+/** What the MAC covers: the prefix as well, so that no other kind of token can pass for this one. */
+function authenticated(bytes: Uint8Array): Uint8Array {
+  const covered = new Uint8Array(prefixBytes.length + offsets.mac);
+  covered.set(prefixBytes);
+  covered.set(bytes.subarray(0, offsets.mac), prefixBytes.length);
+  return covered;
+}
+
+/** What a family keeps of its secret: SHA-256, because the secret is random and long. */
+export async function hashFamilySecret(
+  secret: Uint8Array,
+): Promise<Uint8Array> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", secret));
+}

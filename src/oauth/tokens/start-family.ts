@@ -1,0 +1,95 @@
+import type { Seconds } from "../duration.ts";
+import type { Client } from "../entities.ts";
+import { OAuthError } from "../errors.ts";
+import {
+  accessTokenExpiry,
+  familyEnd,
+  lifetimesOf,
+  refreshTokenExpiry,
+} from "../lifetimes.ts";
+import {
+  FAMILY_SECRET_BYTES,
+  hashFamilySecret,
+  newestKeyId,
+} from "./refresh-token.ts";
+import type { NewFamily, Redemption } from "../repositories.ts";
+import type { Server } from "../server.ts";
+import type { NewestToken } from "./token-response.ts";
+
+/** What a user has authorized a client for; checked by the caller. */
+export interface Authorization {
+  client: Client;
+  subject: string;
+  scope: string[];
+  resource: string[];
+}
+
+/** The code by which a family begins. */
+interface RedeemedCode extends Omit<Redemption, "attempt_id"> {
+  family_id: Uint8Array;
+}
+
+/**
+ * Starts a family of refresh tokens, once: its first token is still to be made.
+ *
+ * @param code that of the authorization code grant; left out: an administrator has authorized it
+ * @throws OAuthError where a code makes none: `authorization_code_reused`, `…_revoked`, `…_forged`,
+ *   `authorization_request_reused`
+ */
+export async function startFamily(
+  server: Server,
+  authorization: Authorization,
+  now: Seconds,
+  code?: RedeemedCode,
+): Promise<NewestToken> {
+  const family_secret = crypto.getRandomValues(
+    new Uint8Array(FAMILY_SECRET_BYTES),
+  );
+  const { client, subject, scope, resource } = authorization;
+  const key_id = newestKeyId(server.tokenKeys);
+  const lifetime = lifetimeOf(server, client, now);
+  const family = {
+    client_id: client.client_id,
+    client_issued_at: client.client_id_issued_at,
+    subject,
+    scope,
+    resource,
+    secret_hash: await hashFamilySecret(family_secret),
+    created_at: now,
+    ...lifetime,
+    key_id,
+  };
+  const family_id = await make(server, family, code);
+  const { expires_at } = lifetime;
+  const refreshToken = { family_id, generation: 1, expires_at, family_secret };
+  return { refreshToken, key_id };
+}
+
+/** A login that can't be refreshed lasts as long as its one access token. */
+function lifetimeOf(
+  { settings }: Server,
+  client: Client,
+  now: Seconds,
+): { expires_at: Seconds; ends_at: Seconds } {
+  const lifetimes = lifetimesOf(client, settings);
+  const ends_at = familyEnd(lifetimes, now);
+  return client.grant_types.includes("refresh_token")
+    ? { expires_at: refreshTokenExpiry(lifetimes, now, ends_at), ends_at }
+    : { expires_at: accessTokenExpiry(lifetimes, now, ends_at), ends_at };
+}
+
+async function make(
+  { families }: Server,
+  family: NewFamily,
+  code: RedeemedCode | undefined,
+): Promise<Uint8Array> {
+  if (!code) return families.create(family);
+  const { family_id, ...redemption } = code;
+  const attempt_id = crypto.randomUUID();
+  const result = await families.redeem(family_id, family, {
+    attempt_id,
+    ...redemption,
+  });
+  if (result.outcome === "refused") throw new OAuthError(result.reason);
+  return family_id;
+}

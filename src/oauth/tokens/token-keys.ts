@@ -1,0 +1,46 @@
+import type { TokenKey } from "../keys.ts";
+
+/**
+ * The keys of the tokens, derived from each ENCRYPTION_KEY by HKDF (RFC 5869) with a label of their
+ * own, so that a key is never used for two things.
+ */
+
+/** How many bytes of a token name its key. */
+export const KEY_ID_BYTES = 4;
+
+const hmac = {
+  algorithm: { name: "HMAC", hash: "SHA-256", length: 256 },
+  usages: ["sign", "verify"],
+};
+const keyWrap = {
+  algorithm: { name: "AES-KW", length: 256 },
+  usages: ["wrapKey", "unwrapKey"],
+};
+
+/** @param secret 32 random bytes */
+export async function deriveTokenKey(secret: Uint8Array): Promise<TokenKey> {
+  const root = await crypto.subtle.importKey("raw", secret, "HKDF", false, [
+    "deriveBits",
+    "deriveKey",
+  ]);
+  const hkdf = (info: string) => ({
+    name: "HKDF",
+    hash: "SHA-256",
+    salt: new Uint8Array(),
+    info: new TextEncoder().encode(info),
+  });
+  const derive = (label: string, { algorithm, usages }: typeof keyWrap) =>
+    crypto.subtle.deriveKey(hkdf(label), root, algorithm, false, usages);
+
+  const id = await crypto.subtle.deriveBits(
+    hkdf("baton key id"),
+    root,
+    KEY_ID_BYTES * 8,
+  );
+  return {
+    id: new DataView(id).getUint32(0),
+    mac: await derive("baton refresh token", hmac),
+    request: await derive("baton authorization request", keyWrap),
+    code: await derive("baton authorization code", keyWrap),
+  };
+}

@@ -1,0 +1,83 @@
+import { leagueClaims } from "./access-token-format.ts";
+import { type AccessTokenClaims, signAccessToken } from "./access-token.ts";
+import type { Seconds } from "../duration.ts";
+import type { Client } from "../entities.ts";
+import { accessTokenExpiry, lifetimesOf } from "../lifetimes.ts";
+import { type RefreshTokenClaims, sealRefreshToken } from "./refresh-token.ts";
+import type { Server } from "../server.ts";
+
+/** A successful answer of the token endpoint (RFC 6749 section 5.1). */
+export interface TokenResponse {
+  token_type: "Bearer";
+  /** Seconds. */
+  expires_in: number;
+  access_token: string;
+  /** Left out where there is no login to go on with, or the client may not refresh. */
+  refresh_token?: string;
+  /** Left out where no scope is granted: the grammar has no word for none. */
+  scope?: string;
+}
+
+/** A family's newest refresh token, still to be made. */
+export interface NewestToken {
+  refreshToken: RefreshTokenClaims;
+  /** Which key makes the refresh token. */
+  key_id: number;
+}
+
+/** What the tokens of one answer are for. */
+export interface TokenGrant {
+  client: Client;
+  subject: string;
+  scope: string[];
+  resource: string[];
+  /** Left out where the tokens are the client's own (RFC 6749 section 4.4). */
+  newest?: NewestToken;
+}
+
+/** The tokens for a grant: a signed access token and, for a login, the next refresh token. */
+export async function tokenResponse(
+  server: Server,
+  { client, subject, scope, resource, newest }: TokenGrant,
+  now: Seconds,
+): Promise<TokenResponse> {
+  const { settings, signingKey, tokenKeys } = server;
+  const lifetimes = lifetimesOf(client, settings);
+  const exp = accessTokenExpiry(
+    lifetimes,
+    now,
+    newest?.refreshToken.expires_at,
+  );
+  const claims: AccessTokenClaims = {
+    iss: settings.issuer,
+    sub: subject,
+    aud: resource.length > 0 ? resource : [settings.audience],
+    client_id: client.client_id,
+    scope,
+    iat: now,
+    exp,
+    ...(newest && { family_id: newest.refreshToken.family_id }),
+  };
+  const format = client.access_token_format ?? settings.access_token_format;
+  const access_token = await signAccessToken(
+    signingKey,
+    format === "league"
+      ? { ...claims, ...leagueClaims(claims, resource) }
+      : claims,
+  );
+  const mayRefresh = client.grant_types.includes("refresh_token");
+  return {
+    token_type: "Bearer",
+    expires_in: exp - now,
+    access_token,
+    ...(newest &&
+      mayRefresh && {
+        refresh_token: await sealRefreshToken(
+          tokenKeys,
+          newest.refreshToken,
+          newest.key_id,
+        ),
+      }),
+    ...(scope.length > 0 && { scope: scope.join(" ") }),
+  };
+}

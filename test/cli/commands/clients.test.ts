@@ -1,0 +1,312 @@
+import { describe, expect, test } from "vitest";
+import { type Args, batonWithServer, fresh } from "../support.ts";
+
+const baton = batonWithServer();
+
+async function freshScope(): Promise<string> {
+  const scope = fresh("scope");
+  await baton.json("scopes", "put", scope, "A scope");
+  return scope;
+}
+
+async function freshClient(...options: Args): Promise<string> {
+  const id = fresh("client");
+  await baton.json("clients", "create", "--id", id, ...options);
+  return id;
+}
+
+describe("baton clients create", () => {
+  test("makes a client and shows its secret this one time", async () => {
+    const id = fresh("client");
+    const { code, stdout, stderr } = await baton.run([
+      "clients",
+      "create",
+      "--id",
+      id,
+      "--name",
+      "Notes",
+    ]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toMatch(new RegExp(`^client_id +${id}$`, "m"));
+    expect(stdout).toMatch(/^client_name +Notes$/m);
+    expect(stdout).toMatch(/^client_id_issued_at +20\d\d-\d\d-\d\dT[\d:]+Z$/m);
+    const secret = /^client_secret +(baton_cs_\S+)$/m.exec(stdout)?.[1];
+    expect(secret).toBeDefined();
+    expect(stdout).toMatch(/^client_secret_expires_at +never$/m);
+    expect(stdout).toContain("The secret is shown this one time");
+
+    const shown = await baton.run("clients", "show", id);
+    expect(shown.code).toBe(0);
+    expect(shown.stdout).not.toContain(secret);
+  });
+
+  test("hands every option to the API under its field's name", async () => {
+    const id = fresh("client");
+    const first = await freshScope();
+    const second = await freshScope();
+    const created = await baton.json(
+      ["clients", "create", "--id", id, "--name", "Notes"],
+      ["--scope", `${first} ${second}`],
+      ["--auth-method", "client_secret_post"],
+      ["--grant-type", "refresh_token"],
+      ["--grant-type", "client_credentials"],
+      ["--redirect-uri", "https://app.example.com/callback"],
+      ["--redirect-uri", "http://localhost/callback"],
+      ["--resource", "https://api.example.com"],
+      ["--resource", "https://files.example.com"],
+      ["--resource-server", "https://api.example.com"],
+      ["--access-token-ttl", "PT10M", "--refresh-token-ttl", "P14D"],
+      ["--refresh-token-max-age", "P6M"],
+      ["--refresh-token-retry-window", "PT30S"],
+      ["--access-token-format", "league"],
+    );
+    expect(created).toEqual({
+      client_id: id,
+      client_id_issued_at: expect.any(Number),
+      client_name: "Notes",
+      scope: `${first} ${second}`,
+      token_endpoint_auth_method: "client_secret_post",
+      grant_types: ["refresh_token", "client_credentials"],
+      redirect_uris: [
+        "https://app.example.com/callback",
+        "http://localhost/callback",
+      ],
+      resources: ["https://api.example.com", "https://files.example.com"],
+      resource_server: "https://api.example.com",
+      access_token_ttl: "PT10M",
+      refresh_token_ttl: "P14D",
+      refresh_token_max_age: "P6M",
+      refresh_token_retry_window: "PT30S",
+      access_token_format: "league",
+      credentials: [{ created_at: expect.any(Number) }],
+      client_secret: expect.stringMatching(/^baton_cs_/),
+      client_secret_expires_at: 0,
+    });
+  });
+
+  test("without --id lets the server make one", async () => {
+    expect(await baton.json("clients", "create")).toMatchObject({
+      client_id: expect.stringMatching(/^[\da-f-]{36}$/),
+    });
+  });
+
+  test("--public makes a client without a secret", async () => {
+    const { code, stdout } = await baton.run("clients", "create", "--public");
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^token_endpoint_auth_method +none$/m);
+    expect(stdout).not.toContain("client_secret");
+    expect(stdout).not.toContain("shown this one time");
+  });
+
+  test("--public and --auth-method together are a usage error", async () => {
+    const { code, stdout, stderr } = await baton.run(
+      ["clients", "create", "--public"],
+      ["--auth-method", "client_secret_post"],
+    );
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toContain("cannot be used with option '--public'");
+  });
+
+  test("a value that the API refuses fails with the field named", async () => {
+    const refused = await baton.run("clients", "create", "--scope", "unheard");
+    expect(refused).toEqual({
+      code: 1,
+      stdout: "",
+      stderr: "scope: unheard is not in the scope catalogue\n",
+    });
+  });
+
+  test("with --json a refusal is the API's JSON, on standard error", async () => {
+    const { code, stdout, stderr } = await baton.run([
+      "clients",
+      "create",
+      "--scope",
+      "unheard",
+      "--json",
+    ]);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(JSON.parse(stderr)).toEqual({
+      error: "invalid_request",
+      error_description: "scope: unheard is not in the scope catalogue",
+      fields: { scope: "unheard is not in the scope catalogue" },
+    });
+  });
+});
+
+describe("baton clients list", () => {
+  test("shows a line for a client", async () => {
+    const scope = await freshScope();
+    const id = await freshClient("--name", "Notes", "--scope", scope);
+    const { code, stdout } = await baton.run("clients", "list");
+    expect(code).toBe(0);
+    expect(stdout).toMatch(
+      /^CLIENT_ID +NAME +AUTHENTICATION +GRANT TYPES +SCOPE\n/,
+    );
+    expect(stdout).toMatch(
+      new RegExp(
+        `^${id} +Notes +secret +authorization_code refresh_token +${scope}$`,
+        "m",
+      ),
+    );
+  });
+
+  test("follows the API from page to page", async () => {
+    const more = Array.from({ length: 101 }, () => fresh("client"));
+    const { url, secrets } = baton.server;
+    await Promise.all(
+      more.map((client_id) =>
+        fetch(`${url}/admin/clients`, {
+          method: "POST",
+          headers: {
+            Authorization: `Bearer ${secrets.ADMIN_TOKEN}`,
+            "Content-Type": "application/json",
+          },
+          body: JSON.stringify({
+            client_id,
+            token_endpoint_auth_method: "none",
+          }),
+        }),
+      ),
+    );
+    const { clients } = (await baton.json("clients", "list")) as {
+      clients: { client_id: string }[];
+    };
+    const ids = clients.map(({ client_id }) => client_id);
+    expect(new Set(ids).size).toBe(ids.length);
+    expect(ids).toEqual(expect.arrayContaining(more));
+  });
+
+  test("a name can't steer the terminal", async () => {
+    const id = await freshClient("--name", "a\u001b[2Jb\u009b1mc\u202ed");
+    const spelledOut = "a\\u001b[2Jb\\u009b1mc\\u202ed";
+
+    const list = await baton.run("clients", "list");
+    expect(list.stdout).toMatch(new RegExp(`^${id} `, "m"));
+    expect(list.stdout).toContain(spelledOut);
+    const show = await baton.run("clients", "show", id);
+    expect(show.stdout).toContain(spelledOut);
+    const json = await baton.run("clients", "show", id, "--json");
+    expect(json.stdout).toContain(spelledOut);
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      client_name: "a\u001b[2Jb\u009b1mc\u202ed",
+    });
+    for (const { stdout } of [list, show, json])
+      expect(stdout).not.toMatch(/[^\n\P{Cc}]|\u202e/u);
+  });
+});
+
+describe("baton clients show", () => {
+  test("shows a list's items on lines of their own", async () => {
+    const id = await freshClient(
+      ["--redirect-uri", "https://a.example.com/"],
+      ["--redirect-uri", "https://b.example.com/"],
+    );
+    const { stdout } = await baton.run("clients", "show", id);
+    expect(stdout).toMatch(
+      /^redirect_uris +https:\/\/a\.example\.com\/\n +https:\/\/b\.example\.com\/$/m,
+    );
+  });
+
+  test("a client that is not there is said in the API's words", async () => {
+    expect(await baton.run("clients", "show", fresh("client"))).toEqual({
+      code: 1,
+      stdout: "",
+      stderr: "There is no such client.\n",
+    });
+  });
+});
+
+describe("baton clients update", () => {
+  test("changes what is named and leaves the rest", async () => {
+    const id = await freshClient("--name", "before", "--resource", "urn:a");
+    const updated = await baton.json("clients", "update", id, "--name", "now");
+    expect(updated).toMatchObject({ client_name: "now", resources: ["urn:a"] });
+  });
+
+  test("--unset takes fields away", async () => {
+    const id = await freshClient([
+      "--name",
+      "Notes",
+      "--access-token-ttl",
+      "PT10M",
+    ]);
+    const updated = await baton.json(
+      ["clients", "update", id],
+      ["--unset", "client_name", "--unset", "access_token_ttl"],
+    );
+    expect(updated).not.toHaveProperty("client_name");
+    expect(updated).not.toHaveProperty("access_token_ttl");
+  });
+
+  test("--unset of what is no field is refused by the API", async () => {
+    const id = await freshClient();
+    expect(
+      await baton.run("clients", "update", id, "--unset", "nonsense"),
+    ).toEqual({
+      code: 1,
+      stdout: "",
+      stderr: "nonsense: is not a field of this request\n",
+    });
+  });
+
+  test("nothing to change is a usage error", async () => {
+    const { code, stderr } = await baton.run("clients", "update", "any");
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/^There is nothing to change: /);
+  });
+
+  test("a field both set and taken away is a usage error", async () => {
+    const update = ["clients", "update", "any", "--name", "Notes"];
+    expect(await baton.run(update, "--unset", "client_name")).toEqual({
+      code: 2,
+      stdout: "",
+      stderr: "client_name can't be both set and taken away.\n",
+    });
+  });
+});
+
+describe("baton clients delete", () => {
+  test("deletes the client, and says so", async () => {
+    const id = await freshClient();
+    expect(await baton.run("clients", "delete", id)).toEqual({
+      code: 0,
+      stdout: `Deleted the client ${id}.\n`,
+      stderr: "",
+    });
+    expect((await baton.run("clients", "show", id)).code).toBe(1);
+  });
+});
+
+describe("baton clients rotate-secret", () => {
+  test("shows a new secret; the old one ends after a day", async () => {
+    const id = await freshClient();
+    const { code, stdout } = await baton.run("clients", "rotate-secret", id);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^client_secret +baton_cs_\S+$/m);
+    expect(stdout).toContain("The secret is shown this one time");
+
+    const { credentials } = (await baton.json("clients", "show", id)) as {
+      credentials: { created_at: number; expires_at?: number }[];
+    };
+    expect(credentials).toEqual([
+      { created_at: expect.any(Number) },
+      { created_at: expect.any(Number), expires_at: expect.any(Number) },
+    ]);
+    const [newest, old] = credentials;
+    expect(old!.expires_at! - newest!.created_at).toBe(24 * 60 * 60);
+  });
+
+  test("--old-secret-ttl PT0S ends the old secret at once", async () => {
+    const id = await freshClient();
+    const rotated = await baton.json([
+      "clients",
+      "rotate-secret",
+      id,
+      "--old-secret-ttl",
+      "PT0S",
+    ]);
+    expect(rotated).toMatchObject({
+      credentials: [{ created_at: expect.any(Number) }],
+    });
+  });
+});

@@ -1,0 +1,222 @@
+import { decodeJwt } from "jose";
+import { expect, describe, test } from "vitest";
+import { batonWithServer, fresh } from "../support.ts";
+
+const baton = batonWithServer();
+
+interface Grant {
+  grant_id: string;
+  client_id: string;
+  scope: string;
+  created_at: number;
+  last_used_at: number;
+  expires_at: number;
+}
+
+async function grantsOf(subject: string): Promise<Grant[]> {
+  const list = await baton.json("grants", "list", subject);
+  return (list as { grants: Grant[] }).grants;
+}
+
+/** A user who is logged in so many times. */
+async function loggedIn(times: number) {
+  const [client, subject] = [fresh("client"), fresh("user")];
+  await baton.json("clients", "create", "--id", client);
+  for (let login = 1; login <= times; login++)
+    await baton.json(
+      ["grants", "create", "--client", client],
+      ["--subject", subject],
+    );
+  return { client, subject };
+}
+
+function utc(seconds: number): string {
+  return new Date(seconds * 1000).toISOString().replace(".000Z", "Z");
+}
+
+describe("baton grants create", () => {
+  test("logs a user in and shows the first pair of tokens", async () => {
+    const client = fresh("client");
+    await baton.json("clients", "create", "--id", client);
+    const { code, stdout, stderr } = await baton.run([
+      "grants",
+      "create",
+      "--client",
+      client,
+      "--subject",
+      "alice",
+    ]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toMatch(/^token_type +Bearer$/m);
+    expect(stdout).toMatch(/^expires_in +3600$/m);
+    expect(stdout).toMatch(/^refresh_token +baton_rt_\S+$/m);
+    expect(stdout).toMatch(/^access_token +eyJ\S+$/m);
+  });
+
+  test("hands scope and resources to the API", async () => {
+    const client = fresh("client");
+    const [read, write] = [fresh("scope"), fresh("scope")];
+    await baton.json("scopes", "put", read, "Read");
+    await baton.json("scopes", "put", write, "Write");
+    await baton.json(
+      ["clients", "create", "--id", client, "--scope", `${read} ${write}`],
+      ["--resource", "https://a.example", "--resource", "https://b.example"],
+    );
+    const tokens = (await baton.json(
+      ["grants", "create", "--client", client, "--subject", "alice"],
+      ["--scope", read],
+      ["--resource", "https://a.example", "--resource", "https://b.example"],
+    )) as { access_token: string; scope: string };
+    expect(tokens.scope).toBe(read);
+    expect(decodeJwt(tokens.access_token)).toMatchObject({
+      sub: "alice",
+      client_id: client,
+      scope: read,
+      aud: ["https://a.example", "https://b.example"],
+    });
+  });
+
+  test("a client that is not there fails with the field named", async () => {
+    expect(
+      await baton.run([
+        "grants",
+        "create",
+        "--client",
+        "nobody",
+        "--subject",
+        "alice",
+      ]),
+    ).toEqual({
+      code: 1,
+      stdout: "",
+      stderr: "client_id: there is no such client\n",
+    });
+  });
+
+  test("without a subject it is a usage error", async () => {
+    const { code, stdout, stderr } = await baton.run([
+      "grants",
+      "create",
+      "--client",
+      "web",
+    ]);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toContain("required option '--subject <subject>'");
+  });
+});
+
+describe("baton grants list", () => {
+  test("shows where a user is logged in, a line each, with times in UTC", async () => {
+    const { client, subject } = await loggedIn(2);
+    const grants = await grantsOf(subject);
+    const { code, stdout, stderr } = await baton.run("grants", "list", subject);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    const [head, ...lines] = stdout.trimEnd().split("\n");
+    expect(head).toMatch(
+      /^GRANT_ID +CLIENT_ID +SCOPE +CREATED +LAST USED +EXPIRES$/,
+    );
+    // There is no scope here, and so nothing in its column.
+    expect(new Set(lines.map((line) => line.split(/ +/)))).toEqual(
+      new Set(
+        grants.map(({ grant_id, created_at, last_used_at, expires_at }) => [
+          grant_id,
+          client,
+          utc(created_at),
+          utc(last_used_at),
+          utc(expires_at),
+        ]),
+      ),
+    );
+  });
+
+  test("follows the API from page to page", async () => {
+    const [client, subject] = [fresh("client"), fresh("user")];
+    await baton.json("clients", "create", "--id", client);
+    const { url, secrets } = baton.server;
+    const logIn = () =>
+      fetch(`${url}/admin/grants`, {
+        method: "POST",
+        headers: {
+          Authorization: `Bearer ${secrets.ADMIN_TOKEN}`,
+          "Content-Type": "application/json",
+        },
+        body: JSON.stringify({ client_id: client, subject }),
+      });
+    await Promise.all(Array.from({ length: 101 }, logIn));
+    const ids = (await grantsOf(subject)).map(({ grant_id }) => grant_id);
+    expect([ids.length, new Set(ids).size]).toEqual([101, 101]);
+  });
+
+  test("shows the scope of each", async () => {
+    const [client, scope, subject] = [
+      fresh("client"),
+      fresh("scope"),
+      fresh("user"),
+    ];
+    await baton.json("scopes", "put", scope, "Read");
+    await baton.json("clients", "create", "--id", client, "--scope", scope);
+    await baton.json(
+      ["grants", "create", "--client", client],
+      ["--subject", subject],
+    );
+    const { stdout } = await baton.run("grants", "list", subject);
+    expect(stdout).toMatch(new RegExp(` ${client} +${scope} +2`));
+  });
+
+  test("with --json it prints what the API answers", async () => {
+    const { client, subject } = await loggedIn(1);
+    expect(await baton.json("grants", "list", subject)).toEqual({
+      grants: [
+        {
+          grant_id: expect.stringMatching(/^[0-9a-f]{64}$/),
+          client_id: client,
+          scope: "",
+          created_at: expect.any(Number),
+          last_used_at: expect.any(Number),
+          expires_at: expect.any(Number),
+        },
+      ],
+    });
+  });
+
+  test("a user who is logged in nowhere is said to be", async () => {
+    const subject = fresh("user");
+    expect(await baton.run("grants", "list", subject)).toEqual({
+      code: 0,
+      stdout: `${subject} is not logged in anywhere.\n`,
+      stderr: "",
+    });
+    expect(await baton.json("grants", "list", subject)).toEqual({ grants: [] });
+  });
+});
+
+describe("baton grants revoke", () => {
+  test("ends one login, says so, and leaves the others", async () => {
+    const { subject } = await loggedIn(2);
+    const [one, other] = await grantsOf(subject);
+    const id = one?.grant_id ?? "";
+    expect(await baton.run("grants", "revoke", id)).toEqual({
+      code: 0,
+      stdout: `Revoked the grant ${id}.\n`,
+      stderr: "",
+    });
+    expect(await grantsOf(subject)).toEqual([other]);
+  });
+
+  test("may be repeated, with --json too", async () => {
+    const { subject } = await loggedIn(1);
+    const [grant] = await grantsOf(subject);
+    const id = grant?.grant_id ?? "";
+    const revoke = ["grants", "revoke", id];
+    expect(await baton.json(revoke)).toEqual({ revoked: id });
+    expect(await baton.json(revoke)).toEqual({ revoked: id });
+  });
+
+  test("what is no grant fails in the API's words", async () => {
+    expect(await baton.run("grants", "revoke", "nonsense")).toEqual({
+      code: 1,
+      stdout: "",
+      stderr: "There is no such grant.\n",
+    });
+  });
+});

@@ -1,0 +1,77 @@
+import { describe, expect, test } from "vitest";
+import { batonWithServer, fresh } from "../support.ts";
+
+const baton = batonWithServer();
+
+describe("baton scopes", () => {
+  test("put adds a scope, and list shows it with its description", async () => {
+    const scope = fresh("scope");
+    const put = await baton.run("scopes", "put", scope, "Read your notes");
+    expect(put).toMatchObject({ code: 0, stderr: "" });
+    expect(put.stdout).toMatch(new RegExp(`scope +${scope}\n`));
+
+    const list = await baton.run("scopes", "list");
+    expect(list).toMatchObject({ code: 0, stderr: "" });
+    expect(list.stdout).toMatch(/^SCOPE +DESCRIPTION\n/);
+    expect(list.stdout).toMatch(new RegExp(`^${scope} +Read your notes$`, "m"));
+  });
+
+  test("put changes the description of a scope that is there", async () => {
+    const scope = fresh("scope");
+    await baton.json("scopes", "put", scope, "before");
+    expect(await baton.json("scopes", "put", scope, "after")).toEqual({
+      scope,
+      description: "after",
+    });
+    const { scopes } = (await baton.json("scopes", "list")) as {
+      scopes: { scope: string }[];
+    };
+    expect(scopes.filter((entry) => entry.scope === scope)).toEqual([
+      { scope, description: "after" },
+    ]);
+  });
+
+  test("a scope that a URL has to encode is put, listed and deleted", async () => {
+    const scope = `https://api.example.com/${fresh("a")}?b&c%2F`;
+    expect(await baton.json("scopes", "put", scope, "An API")).toEqual({
+      scope,
+      description: "An API",
+    });
+    expect(await baton.json("scopes", "delete", scope)).toEqual({
+      deleted: scope,
+    });
+  });
+
+  test("delete removes a scope, and says so", async () => {
+    const scope = fresh("scope");
+    await baton.json("scopes", "put", scope, "Read your notes");
+    expect(await baton.run("scopes", "delete", scope)).toEqual({
+      code: 0,
+      stdout: `Deleted the scope ${scope}.\n`,
+      stderr: "",
+    });
+    const { scopes } = (await baton.json("scopes", "list")) as {
+      scopes: { scope: string }[];
+    };
+    expect(scopes.map((entry) => entry.scope)).not.toContain(scope);
+  });
+
+  test("delete of a scope that is not there fails in the API's words", async () => {
+    expect(await baton.run("scopes", "delete", fresh("scope"))).toEqual({
+      code: 1,
+      stdout: "",
+      stderr: "There is no such scope.\n",
+    });
+  });
+
+  test.each([".", "..", ""])(
+    "a name that no URL path can carry is a usage error: %j",
+    async (name) => {
+      expect(await baton.run("scopes", "delete", name)).toEqual({
+        code: 2,
+        stdout: "",
+        stderr: `"${name}" cannot be a name.\n`,
+      });
+    },
+  );
+});

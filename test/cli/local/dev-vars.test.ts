@@ -1,0 +1,116 @@
+import { chmodSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseEnv } from "node:util";
+import { importJWK } from "jose";
+import { describe, expect, test } from "vitest";
+import { completeDevVars } from "../../../src/cli/local/dev-vars.ts";
+import { temporaryDirectory } from "../support.ts";
+
+const all = ["PRIVATE_KEY", "ENCRYPTION_KEY", "ADMIN_TOKEN"];
+
+/** Completes a file with this content. */
+async function completed(content?: string) {
+  const path = join(temporaryDirectory(), ".dev.vars");
+  if (content !== undefined) writeFileSync(path, content);
+  const written = await completeDevVars(path);
+  const text = readFileSync(path, "utf8");
+  return { path, written, text, vars: parseEnv(text) };
+}
+
+describe("the first run", () => {
+  test("writes every secret, and says which", async () => {
+    const { written, vars } = await completed();
+    expect(written).toEqual(all);
+    expect(new Set(Object.keys(vars))).toEqual(new Set(all));
+  });
+
+  test("makes a private ES256 key, on one line in single quotes", async () => {
+    const { text, vars } = await completed();
+    expect(text).toMatch(/^PRIVATE_KEY='\{.*\}'$/m);
+    const jwk = JSON.parse(vars["PRIVATE_KEY"]!);
+    expect(jwk).toMatchObject({ kty: "EC", crv: "P-256" });
+    expect(await importJWK(jwk, "ES256")).toMatchObject({ type: "private" });
+  });
+
+  test("makes 32 random bytes for the other two", async () => {
+    const { vars } = await completed();
+    expect(vars["ENCRYPTION_KEY"]).toMatch(/^[A-Za-z0-9+/]{43}=$/);
+    expect(vars["ADMIN_TOKEN"]).toMatch(/^[A-Za-z0-9_-]{43}$/);
+  });
+
+  test("makes other secrets each time", async () => {
+    const [one, two] = [await completed(), await completed()];
+    for (const name of all) expect(one.vars[name]).not.toBe(two.vars[name]);
+  });
+
+  test("lets nobody else read the file", async () => {
+    const { path } = await completed();
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+  });
+});
+
+describe("a .dev.vars that is there", () => {
+  test("and complete is left alone, its mode as well", async () => {
+    const path = join(temporaryDirectory(), ".dev.vars");
+    const content = "PRIVATE_KEY=a\nENCRYPTION_KEY=b\nADMIN_TOKEN=c";
+    writeFileSync(path, content);
+    chmodSync(path, 0o640);
+    expect(await completeDevVars(path)).toEqual([]);
+    expect(readFileSync(path, "utf8")).toBe(content);
+    expect(statSync(path).mode & 0o777).toBe(0o640);
+  });
+
+  test.each([
+    [
+      "with comments",
+      "# mine\n\nENCRYPTION_KEY = b # why\nACCESS_TOKEN_TTL=PT5M\n",
+    ],
+    ["without a line break at its end", "# mine\nENCRYPTION_KEY=b"],
+    ["with line breaks of Windows", "# mine\r\nENCRYPTION_KEY=b\r\n"],
+  ])("%s keeps every byte and gets what it lacks", async (_, content) => {
+    const { written, text, vars } = await completed(content);
+    expect(written).toEqual(["PRIVATE_KEY", "ADMIN_TOKEN"]);
+    expect(text.startsWith(content)).toBe(true);
+    expect(vars["ENCRYPTION_KEY"]).toBe("b");
+    expect(vars["PRIVATE_KEY"]).toMatch(/^\{.*\}$/);
+    expect(vars["ADMIN_TOKEN"]).toMatch(/^[\w-]{43}$/);
+  });
+
+  test("with empty keys gets keys", async () => {
+    const { written, vars } = await completed(
+      "PRIVATE_KEY=\nENCRYPTION_KEY=''\nADMIN_TOKEN=mine\n",
+    );
+    expect(written).toEqual(["PRIVATE_KEY", "ENCRYPTION_KEY"]);
+    expect(vars["PRIVATE_KEY"]).toMatch(/^\{.*\}$/);
+    expect(vars["ENCRYPTION_KEY"]).toMatch(/^.{43}=$/);
+    expect(vars["ADMIN_TOKEN"]).toBe("mine");
+  });
+
+  test("with an empty ADMIN_TOKEN keeps the admin API off", async () => {
+    const { written, vars } = await completed("ADMIN_TOKEN=\n");
+    expect(written).toEqual(["PRIVATE_KEY", "ENCRYPTION_KEY"]);
+    expect(vars["ADMIN_TOKEN"]).toBe("");
+  });
+
+  test("that gets a secret is closed to others from then on", async () => {
+    const { path } = await completed("ADMIN_TOKEN=mine\n");
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+  });
+
+  test("whose end would swallow what is appended stays as it is", async () => {
+    const path = join(temporaryDirectory(), ".dev.vars");
+    const content = "AUDIENCE='open\n";
+    writeFileSync(path, content);
+    await expect(completeDevVars(path)).rejects.toThrow(
+      "is a quotation mark left open in it?",
+    );
+    expect(readFileSync(path, "utf8")).toBe(content);
+  });
+
+  test("that can't be read is said to be so", async () => {
+    const directory = temporaryDirectory();
+    await expect(completeDevVars(directory)).rejects.toThrow(
+      `${directory} cannot be read: `,
+    );
+  });
+});
