@@ -1,9 +1,11 @@
 import { loadConfiguration } from "./config.ts";
-import { KeyedReader } from "./league/reader.ts";
+import { LeagueTokenReader } from "./league/reader.ts";
+import { leagueTokenKind } from "./league/token-kind.ts";
+import { LeagueTokenRepository } from "./league/token-repository.ts";
 import type { Server } from "./oauth/server.ts";
+import { accessTokenKind, refreshTokenKind } from "./oauth/tokens/own-kinds.ts";
 import { KvClientRepository } from "./platform/client-repository.ts";
 import { DurableFamilies } from "./platform/family-repository.ts";
-import { DurableLeagueTokens } from "./league/token-repository.ts";
 import { KvScopeRepository } from "./platform/scope-repository.ts";
 
 /** What an isolate needs, made once for each set of bindings. */
@@ -23,18 +25,26 @@ export async function connect(env: Env): Promise<Server> {
   const raced = servers.get(env);
   if (raced) return raced;
   const { leagueKey, ...rest } = configuration;
-  const server = {
+  const leagueTokens = new LeagueTokenRepository(
+    env.TOKEN_FAMILY,
+    env.SUBJECT_INDEX,
+    env.LEAGUE_LEDGER,
+    leagueKey !== undefined,
+  );
+  const parts = {
     ...rest,
     clients: new KvClientRepository(env.KV, env.RECORD_KEEPER),
     scopes: new KvScopeRepository(env.KV, env.RECORD_KEEPER),
     families: new DurableFamilies(env.TOKEN_FAMILY, env.SUBJECT_INDEX),
-    leagueTokens: new DurableLeagueTokens(
-      env.TOKEN_FAMILY,
-      env.SUBJECT_INDEX,
-      env.LEAGUE_LEDGER,
-    ),
-    league: leagueKey && new KeyedReader(leagueKey, env.LEAGUE_FORGERIES),
+    takeover: leagueTokens,
   };
+  const withPrefix = [refreshTokenKind(parts)];
+  if (leagueKey) {
+    const reader = new LeagueTokenReader(leagueKey, env.LEAGUE_FORGERIES);
+    withPrefix.push(leagueTokenKind(parts, reader, leagueTokens));
+  }
+  const tokenKinds = [...withPrefix, accessTokenKind(parts, withPrefix)];
+  const server = { ...parts, tokenKinds };
   servers.set(env, server);
   return server;
 }

@@ -1,5 +1,6 @@
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { leagueServer, oldToken, takeOver } from "./support/league.ts";
 import { listenToLog, parsedLog } from "./support/log.ts";
 import {
   basic,
@@ -47,6 +48,25 @@ describe("the log", () => {
         },
       },
     ]);
+  });
+
+  it("has the time that the family took where a token of the old server is revoked or introspected", async () => {
+    const server = leagueServer("defuse");
+    const client = await takeOver(server, "log");
+    const token = await oldToken({ client_id: "log" });
+    lines.length = 0;
+    await server.about("/introspect", client, token);
+    await server.about("/revoke", client, token);
+    for (const endpoint of ["/introspect", "/revoke"])
+      expect(parsed()).toContainEqual(
+        expect.objectContaining({
+          endpoint,
+          durations_ms: {
+            client: expect.any(Number) as number,
+            family: expect.any(Number) as number,
+          },
+        }),
+      );
   });
 
   it("has the precise reason of a refusal, where the wire has the standard code", async () => {

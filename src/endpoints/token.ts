@@ -57,7 +57,7 @@ async function answerTokenRequest(
   if (!grant) throw new OAuthError("grant_type_unknown");
   log.fields.grant_type = grant.type;
 
-  const fresh = grant.startsLogin?.(form);
+  const fresh = grant.needsFreshClient?.(server, form);
   const client = await authenticate(c, server, form, time, fresh);
   if (!client.grant_types.includes(grant.type)) {
     throw new OAuthError("grant_type_not_allowed", { subject: grant.type });

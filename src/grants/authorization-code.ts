@@ -22,7 +22,7 @@ export const authorizationCodeGrant: Grant = {
   type: "authorization_code",
   isOn: ({ login_url }) => login_url !== undefined,
   parameters: ["code", "redirect_uri", "code_verifier"],
-  startsLogin: () => true,
+  needsFreshClient: () => true,
 
   async respond(server, { client, parameters, now, log }) {
     const code = await openCode(server, parameters.required("code"), now);

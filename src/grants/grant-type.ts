@@ -26,9 +26,9 @@ export interface Grant {
   /** The parameters that it reads and that must not be repeated. */
   parameters: readonly string[];
   /**
-   * Whether it starts what lives long: then its client is the one of a second ago at the most, not of a
-   * minute. Left out: it never does.
+   * Tells whether the request starts a login. Its client must then be read again, because an isolate's own
+   * copy may be a minute old. Left out: it never does.
    */
-  startsLogin?: (parameters: Parameters) => boolean;
+  needsFreshClient?: (server: Server, parameters: Parameters) => boolean;
   respond: (server: Server, request: GrantRequest) => Promise<TokenResponse>;
 }

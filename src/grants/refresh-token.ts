@@ -1,15 +1,12 @@
 import { OAuthError } from "../oauth/errors.ts";
 import { allowanceOf } from "../oauth/scope-and-resource.ts";
-import { isLeagueToken, openLeagueToken } from "../league/token-kind.ts";
 import { lifetimesOf, refreshTokenExpiry } from "../oauth/lifetimes.ts";
 import {
   hashFamilySecret,
   newestKeyId,
-  openRefreshToken,
-  type PresentedToken,
 } from "../oauth/tokens/refresh-token.ts";
 import { requestedScope } from "../oauth/scope.ts";
-import type { Server } from "../oauth/server.ts";
+import { kindOf } from "../oauth/token-kind.ts";
 import { tokenResponse } from "../oauth/tokens/token-response.ts";
 import type { Grant } from "./grant-type.ts";
 
@@ -22,14 +19,16 @@ import type { Grant } from "./grant-type.ts";
 export const refreshTokenGrant: Grant = {
   type: "refresh_token",
   parameters: ["refresh_token", "scope"],
-  startsLogin: (parameters) =>
-    isLeagueToken(parameters.optional("refresh_token") ?? ""),
+  needsFreshClient: ({ tokenKinds }, parameters) => {
+    const token = parameters.optional("refresh_token") ?? "";
+    return kindOf(tokenKinds, token).needsFreshClient ?? false;
+  },
 
   async respond(server, { client, parameters, now, log, network }) {
     const token = parameters.required("refresh_token");
-    const presented = isLeagueToken(token)
-      ? await openLeagueToken(server, token, { client, network, log })
-      : await openOwnToken(server, token);
+    const kind = kindOf(server.tokenKinds, token);
+    const presented = await kind.present?.(token, { client, network, log });
+    if (!presented) throw new OAuthError("refresh_token_malformed");
     if (now >= presented.expires_at)
       throw new OAuthError("refresh_token_expired");
 
@@ -55,17 +54,17 @@ export const refreshTokenGrant: Grant = {
     };
 
     log.begin("family");
-    const exchange = await presented.exchange(attempt);
-    if (exchange.outcome === "refused") {
-      const { reason, reuse } = exchange;
+    const result = await presented.exchange(attempt);
+    if (result.outcome === "refused") {
+      const { reason, reuse } = result;
       throw new OAuthError(reason, { ...(reuse && { reuse }) });
     }
-    if (exchange.retried) log.fields.retried = true;
+    if (result.retried) log.fields.retried = true;
 
-    const { subject, scope, resource, expires_at, key_id } = exchange;
+    const { subject, scope, resource, expires_at, key_id } = result;
     const refreshToken = {
       family_id,
-      generation: exchange.generation,
+      generation: result.generation,
       expires_at,
       family_secret,
     };
@@ -75,16 +74,3 @@ export const refreshTokenGrant: Grant = {
     return tokenResponse(server, grant, now);
   },
 };
-
-/** A token that this server made. @throws OAuthError why it is none */
-async function openOwnToken(
-  { tokenKeys, families }: Server,
-  token: string,
-): Promise<PresentedToken> {
-  const claims = await openRefreshToken(tokenKeys, token);
-  if (typeof claims === "string") throw new OAuthError(claims);
-  return {
-    ...claims,
-    exchange: (attempt) => families.exchange(claims.family_id, attempt),
-  };
-}

@@ -1,5 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
-import type { LeagueTokenEntry } from "../oauth/takeover.ts";
+import type { OldToken } from "../oauth/takeover.ts";
 import { CLOCK_SKEW_SECONDS } from "../oauth/duration.ts";
 
 /** How often entries of expired tokens are looked for. */
@@ -41,7 +41,7 @@ export class LeagueLedger extends DurableObject<Env> {
    * @param familyEnds seconds: until then somebody may say that the token was revoked all along
    */
   async noteExchange(
-    { refresh_token_id: id, expires_at }: LeagueTokenEntry,
+    { refresh_token_id: id, expires_at }: OldToken,
     familyEnds: number,
   ): Promise<"new" | "known" | "revoked"> {
     const row = this.#row(id);
@@ -60,10 +60,7 @@ export class LeagueLedger extends DurableObject<Env> {
    *
    * @param endedFamilies it is certain for all of them
    */
-  async revoke(
-    entries: LeagueTokenEntry[],
-    endedFamilies = false,
-  ): Promise<string[]> {
+  async revoke(entries: OldToken[], endedFamilies = false): Promise<string[]> {
     const exchanged: string[] = [];
     for (const { refresh_token_id: id, expires_at } of entries) {
       const row = this.#row(id);

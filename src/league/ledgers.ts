@@ -1,4 +1,4 @@
-import type { Known, LeagueTokenEntry } from "../oauth/takeover.ts";
+import type { OldTokenCounts, OldToken } from "../oauth/takeover.ts";
 import type { LeagueLedger } from "./ledger.ts";
 import { reachNamed } from "../platform/retry.ts";
 
@@ -22,14 +22,14 @@ export class LeagueLedgers {
     );
   }
 
-  async noteExchange(token: LeagueTokenEntry, familyEnds: number) {
+  async noteExchange(token: OldToken, familyEnds: number) {
     return this.#call(await ledgerOf(token.refresh_token_id), (ledger) =>
       ledger.noteExchange(token, familyEnds),
     );
   }
 
   /** Revokes tokens, but for those that have become a family, which it returns. */
-  async revoke(tokens: LeagueTokenEntry[]): Promise<LeagueTokenEntry[]> {
+  async revoke(tokens: OldToken[]): Promise<OldToken[]> {
     const ids = await this.#eachOf(tokens, idOf, (ledger, some) =>
       ledger.revoke(some),
     );
@@ -38,13 +38,13 @@ export class LeagueLedgers {
   }
 
   /** The families of these tokens have ended. */
-  async noteEnded(tokens: LeagueTokenEntry[]): Promise<void> {
+  async noteEnded(tokens: OldToken[]): Promise<void> {
     await this.#eachOf(tokens, idOf, (ledger, some) =>
       ledger.revoke(some, true),
     );
   }
 
-  async count(): Promise<Known> {
+  async count(): Promise<OldTokenCounts> {
     const counts = await Promise.all(
       Array.from({ length: LEDGERS }, (_, ledger) =>
         this.#call(String(ledger), (object) => object.count()),
@@ -55,7 +55,7 @@ export class LeagueLedgers {
     );
   }
 
-  async countOf(refreshTokenIds: string[]): Promise<Known> {
+  async countOf(refreshTokenIds: string[]): Promise<OldTokenCounts> {
     const states = await this.#eachOf(
       refreshTokenIds,
       (id) => id,
@@ -91,11 +91,13 @@ export class LeagueLedgers {
   }
 }
 
-function idOf({ refresh_token_id }: LeagueTokenEntry): string {
+function idOf({ refresh_token_id }: OldToken): string {
   return refresh_token_id;
 }
 
-function known(numberOf: (state: keyof Known) => number): Known {
+function known(
+  numberOf: (state: keyof OldTokenCounts) => number,
+): OldTokenCounts {
   return { exchanged: numberOf("exchanged"), revoked: numberOf("revoked") };
 }
 

@@ -1,8 +1,20 @@
 import { z } from "zod";
-import type { LeagueToken } from "../oauth/takeover.ts";
+import type { Seconds } from "../oauth/duration.ts";
 import { FAMILY_SECRET_BYTES } from "../oauth/tokens/refresh-token.ts";
 import { scopeToken } from "../oauth/scope.ts";
 import { subject } from "../oauth/subject.ts";
+
+/** What a league token says. */
+export interface LeagueToken {
+  refresh_token_id: string;
+  client_id: string;
+  /** The user, or the client where there was none. */
+  subject: string;
+  scope: string[];
+  expires_at: Seconds;
+  /** A function of the token, so that a retry leads to the same successor. */
+  family_secret: Uint8Array;
+}
 
 /** Ids may be integers in the old server's tables, and then are in its tokens. */
 const id = z.union([z.string(), z.int().transform(String)]);

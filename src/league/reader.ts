@@ -1,9 +1,8 @@
 import type { Reason } from "../oauth/errors.ts";
-import type { LeagueToken, LeagueTokenReader } from "../oauth/takeover.ts";
 import { decrypt, isCiphertext } from "./ciphertext.ts";
 import { Forgeries, type RateLimit } from "./forgeries.ts";
 import type { LeagueKey } from "./key.ts";
-import { readRefreshToken } from "./payload.ts";
+import { type LeagueToken, readRefreshToken } from "./payload.ts";
 
 /** How many tokens an isolate remembers: of a few hundred bytes each. */
 const MOST_REMEMBERED = 1_000;
@@ -15,7 +14,7 @@ const encoder = new TextEncoder();
  * iterations, so nothing that lacks the shape comes so far, nobody may try many forged ones, and a token
  * that was opened once is not opened again: whoever sends it a second time costs a digest.
  */
-export class KeyedReader implements LeagueTokenReader {
+export class LeagueTokenReader {
   readonly #key: LeagueKey;
   readonly #forgeries: Forgeries;
   /** By the token's digest, the one that was asked for last at the end. */
@@ -26,7 +25,14 @@ export class KeyedReader implements LeagueTokenReader {
     this.#forgeries = new Forgeries(forgeries);
   }
 
-  async open(token: string, caller: string): Promise<LeagueToken | Reason> {
+  /**
+   * The payload of a token, or the reason why the old server has not made it. May cost some ten milliseconds
+   * of CPU, so the client must be authenticated before.
+   *
+   * @param caller may try a limited number of forged tokens
+   * @throws OAuthError `league_tokens_limited`
+   */
+  async read(token: string, caller: string): Promise<LeagueToken | Reason> {
     if (!isCiphertext(token)) return "refresh_token_malformed";
     const digest = await digestOf(token);
     const name = digest.toBase64();

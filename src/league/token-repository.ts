@@ -1,10 +1,14 @@
 import type {
-  LeagueTokenEntry,
-  LeagueTokenRepository,
-} from "../oauth/takeover.ts";
-import type { ExchangeResult } from "../oauth/repositories.ts";
+  ExchangeAttempt,
+  ExchangeResult,
+  FamilyKey,
+  NewFamily,
+  RevocationResult,
+} from "../oauth/repositories.ts";
+import type { OldToken, OldTokenCounts, Takeover } from "../oauth/takeover.ts";
 import type { LeagueLedger } from "./ledger.ts";
 import { LeagueLedgers } from "./ledgers.ts";
+import type { LeagueToken } from "./payload.ts";
 import { reachNamed } from "../platform/retry.ts";
 import type { SubjectIndex } from "../platform/subject-index.ts";
 import type { TokenFamily } from "../platform/token-family.ts";
@@ -16,34 +20,43 @@ const LONG_AGO = 0;
  * The old server's tokens. A token's family is in the object with the name of the token's id, so that
  * there is one place that decides whether it was used, however long its family has been gone.
  */
-export class DurableLeagueTokens implements LeagueTokenRepository {
+export class LeagueTokenRepository implements Takeover {
   readonly #families: DurableObjectNamespace<TokenFamily>;
   readonly #indexes: DurableObjectNamespace<SubjectIndex>;
   readonly #ledgers: LeagueLedgers;
+  readonly acceptsTokens: boolean;
 
   constructor(
     families: DurableObjectNamespace<TokenFamily>,
     indexes: DurableObjectNamespace<SubjectIndex>,
     ledgers: DurableObjectNamespace<LeagueLedger>,
+    acceptsTokens: boolean,
   ) {
     this.#families = families;
     this.#indexes = indexes;
     this.#ledgers = new LeagueLedgers(ledgers);
+    this.acceptsTokens = acceptsTokens;
   }
 
-  familyIdOf: LeagueTokenRepository["familyIdOf"] = (refreshTokenId) =>
-    Uint8Array.fromHex(this.#families.idFromName(refreshTokenId).toString());
+  /** The id of the family that a token becomes. */
+  familyIdOf(refreshTokenId: string): Uint8Array {
+    return Uint8Array.fromHex(
+      this.#families.idFromName(refreshTokenId).toString(),
+    );
+  }
 
-  /*
+  /**
+   * Makes a token's family and exchanges the token, in one atomic step.
+   *
    * First it is asked whether the token may become a family, then the family is made, and then index and
    * ledger are told; they say if the answer would be another one by now. As with a code, no token is given
    * out that the index does not know, and a fault of ours takes the family back.
    */
-  exchange: LeagueTokenRepository["exchange"] = async (
-    token,
-    family,
-    attempt,
-  ) => {
+  async adopt(
+    token: OldToken,
+    family: NewFamily,
+    attempt: ExchangeAttempt,
+  ): Promise<ExchangeResult> {
     const { refresh_token_id, expires_at } = token;
     const { state, loggedOut } = await this.#standing(token, family.subject);
     if (state === "revoked") return refused("league_token_revoked");
@@ -82,10 +95,15 @@ export class DurableLeagueTokens implements LeagueTokenRepository {
       ]);
       throw fault;
     }
-  };
+  }
 
-  /* Families that were made end before the ledger says so: done again, it goes on where it stopped. */
-  revoke: LeagueTokenRepository["revoke"] = async (tokens) => {
+  /**
+   * Revokes tokens, and ends every family that one of them has become. The families end before the ledger
+   * says so: called again after a fault, it goes on where it stopped.
+   *
+   * @returns how many families it has ended
+   */
+  async revoke(tokens: OldToken[]): Promise<number> {
     const exchanged = await this.#ledgers.revoke(tokens);
     const results = await Promise.all(
       exchanged.map(({ refresh_token_id }) =>
@@ -94,9 +112,10 @@ export class DurableLeagueTokens implements LeagueTokenRepository {
     );
     await this.#ledgers.noteEnded(exchanged);
     return results.filter(({ outcome }) => outcome === "revoked").length;
-  };
+  }
 
-  revokeOwn: LeagueTokenRepository["revokeOwn"] = async (token, key) => {
+  /** Revokes one token, for a client that shows that the token is its own. */
+  async revokeOwn(token: OldToken, key: FamilyKey): Promise<RevocationResult> {
     const end = () =>
       this.#family(token.refresh_token_id, async (object) =>
         object.revoke(key),
@@ -110,24 +129,30 @@ export class DurableLeagueTokens implements LeagueTokenRepository {
     const result = await end();
     if (result.outcome !== "refused") await this.#ledgers.noteEnded(exchanged);
     return result;
-  };
+  }
 
-  isGood: LeagueTokenRepository["isGood"] = async (token) => {
+  /** Tells whether a token could be exchanged. It writes nothing. */
+  async isExchangeable(
+    token: Pick<LeagueToken, "refresh_token_id" | "subject">,
+  ): Promise<boolean> {
     const [{ state, loggedOut }, hasBegun] = await Promise.all([
       this.#standing(token, token.subject),
       this.#family(token.refresh_token_id, (object) => object.hasBegun()),
     ]);
     return state !== "revoked" && !loggedOut && !hasBegun;
-  };
+  }
 
-  count: LeagueTokenRepository["count"] = () => this.#ledgers.count();
+  count(): Promise<OldTokenCounts> {
+    return this.#ledgers.count();
+  }
 
-  countOf: LeagueTokenRepository["countOf"] = (refreshTokenIds) =>
-    this.#ledgers.countOf(refreshTokenIds);
+  countOf(refreshTokenIds: string[]): Promise<OldTokenCounts> {
+    return this.#ledgers.countOf(refreshTokenIds);
+  }
 
   /** What ledger and index know of a token; asking writes nothing. */
   async #standing(
-    { refresh_token_id }: Pick<LeagueTokenEntry, "refresh_token_id">,
+    { refresh_token_id }: Pick<OldToken, "refresh_token_id">,
     subject: string,
   ) {
     const [state, loggedOut] = await Promise.all([

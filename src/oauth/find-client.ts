@@ -1,19 +1,37 @@
 import type { Client } from "./entities.ts";
+import type { FamilyKey } from "./repositories.ts";
 import type { Server } from "./server.ts";
 
 /**
- * Finds a client of which something is true. What this isolate knows of it may be a minute old: where
- * that speaks against it, it looks past its own copy, at most once a second a client.
+ * Finds a client that passes a check. The isolate's own copy of the record may be a minute old: where it
+ * fails the check, the record is read again, at most once per second and client.
  *
- * @param judge what the caller wants of the client; undefined if it is not as it has to be
+ * @param check returns what the caller wants of the client; undefined if the client fails
  */
 export async function findClient<T>(
   { clients }: Pick<Server, "clients">,
   clientId: string,
-  judge: (client: Client | undefined) => T | undefined,
+  check: (client: Client | undefined) => T | undefined,
 ): Promise<T | undefined> {
   return (
-    judge(await clients.find(clientId)) ??
-    judge(await clients.findAgain(clientId))
+    check(await clients.find(clientId)) ??
+    check(await clients.findAgain(clientId))
   );
+}
+
+/**
+ * Tells whether the client that a family was made for still exists. Nobody can use the families of a
+ * deleted client, so they count as ended; a later client with the same id has no part in them.
+ */
+export async function hasOwner(
+  server: Pick<Server, "clients">,
+  {
+    client_id,
+    client_issued_at,
+  }: Pick<FamilyKey, "client_id" | "client_issued_at">,
+): Promise<boolean> {
+  const owner = await findClient(server, client_id, (client) =>
+    client?.client_id_issued_at === client_issued_at ? client : undefined,
+  );
+  return owner !== undefined;
 }

@@ -10,7 +10,8 @@ import type {
   ScopeRepository,
 } from "./repositories.ts";
 import type { Settings } from "./settings.ts";
-import type { LeagueTokenReader, LeagueTokenRepository } from "./takeover.ts";
+import type { Takeover } from "./takeover.ts";
+import type { TokenKind } from "./token-kind.ts";
 
 /** Everything that answering a request needs: settings, keys and ports, all of them ready. */
 export interface Server {
@@ -22,7 +23,7 @@ export interface Server {
   clients: ClientRepository;
   scopes: ScopeRepository;
   families: FamilyRepository;
-  leagueTokens: LeagueTokenRepository;
-  /** Undefined: no tokens of an old server are taken. */
-  league: LeagueTokenReader | undefined;
+  takeover: Takeover;
+  /** Every kind of token that somebody may present; exactly one of them recognises a token. */
+  tokenKinds: readonly TokenKind[];
 }

@@ -1,5 +1,5 @@
 import type { Secrets } from "../../src/cli/local/dev-vars.ts";
-import { openRefreshToken } from "../../src/oauth/tokens/refresh-token.ts";
+import { verifyRefreshToken } from "../../src/oauth/tokens/refresh-token.ts";
 import { deriveTokenKey } from "../../src/oauth/tokens/token-keys.ts";
 import type { Session } from "./session.ts";
 
@@ -61,7 +61,7 @@ export class Evidence {
     const key = await deriveTokenKey(
       Buffer.from(this.#secrets.ENCRYPTION_KEY, "base64"),
     );
-    const claims = await openRefreshToken([key], token);
+    const claims = await verifyRefreshToken([key], token);
     if (typeof claims === "string") throw new Error(claims);
     return claims;
   }

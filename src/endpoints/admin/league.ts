@@ -62,9 +62,9 @@ export function leagueRoutes(api: AdminApi): void {
       },
     }),
     async (c) => {
-      const { league, leagueTokens } = await c.var.connect();
-      const counts = await leagueTokens.count();
-      return c.json({ accepts_tokens: league !== undefined, ...counts }, 200);
+      const { takeover } = await c.var.connect();
+      const counts = await takeover.count();
+      return c.json({ accepts_tokens: takeover.acceptsTokens, ...counts }, 200);
     },
   );
 
@@ -89,7 +89,7 @@ export function leagueRoutes(api: AdminApi): void {
     }),
     async (c) => {
       const { tokens, refresh_token_ttl = LONGEST_LIFE } = c.req.valid("json");
-      const { leagueTokens } = await c.var.connect();
+      const { takeover } = await c.var.connect();
       const time = now();
       const latest = after(refresh_token_ttl, time);
       const entries = tokens.map(
@@ -99,7 +99,7 @@ export function leagueRoutes(api: AdminApi): void {
         }),
       );
       // Also those that have expired: what they have become may live on.
-      const ended = await leagueTokens.revoke(entries);
+      const ended = await takeover.revoke(entries);
       const expired = entries.filter(({ expires_at }) => expires_at <= time);
       const in_force = entries.length - expired.length;
       return c.json({ in_force, expired: expired.length, ended }, 200);
@@ -125,8 +125,8 @@ export function leagueRoutes(api: AdminApi): void {
     }),
     async (c) => {
       const { refresh_token_ids: ids } = c.req.valid("json");
-      const { leagueTokens } = await c.var.connect();
-      const { exchanged, revoked } = await leagueTokens.countOf(ids);
+      const { takeover } = await c.var.connect();
+      const { exchanged, revoked } = await takeover.countOf(ids);
       const unknown = ids.length - exchanged - revoked;
       return c.json({ exchanged, revoked, unknown }, 200);
     },

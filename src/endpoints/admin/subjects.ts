@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { timestamp } from "../../oauth/client-metadata.ts";
 import { OAuthError } from "../../oauth/errors.ts";
-import { hasOwner } from "../../oauth/family-owner.ts";
+import { hasOwner } from "../../oauth/find-client.ts";
 import type { FamilyState } from "../../oauth/repositories.ts";
 import { subject } from "../../oauth/subject.ts";
 import { now } from "../endpoint.ts";

@@ -4,7 +4,6 @@ import { makeSecret, secretRecord } from "./secret.ts";
 import { after, type Seconds } from "../duration.ts";
 import { type Client, type ClientTombstone, isPublic } from "../entities.ts";
 import { fieldError, OAuthError } from "../errors.ts";
-import { LONGEST_LIFE } from "../takeover.ts";
 import { lifetimesOf, windowOutlives } from "../lifetimes.ts";
 import { registrationProblem } from "../redirect-uri.ts";
 import { parseScope, scopeSet } from "../scope.ts";
@@ -122,8 +121,8 @@ export function deleteClient(
       server.settings.refresh_token_max_age,
       // Of a token of the client itself, which no family bounds.
       lifetimes.access_token_ttl,
-      // A token of the old server names its client by the id alone.
-      ...(server.league ? [LONGEST_LIFE] : []),
+      // Such a token names its client by the id alone.
+      ...server.tokenKinds.flatMap(({ longestLife = [] }) => longestLife),
     ];
     const lastEnd = Math.max(...ages.map((age) => after(age, now)));
     return { tombstone, seconds: Math.max(lastEnd - now, LEAST_KV_SECONDS) };

@@ -75,7 +75,7 @@ export interface VerifiedAccessToken {
 const familyInJti = new RegExp(`^(?:([\\w-]{43})|${NO_FAMILY})\\.`);
 
 /** An access token that this server has signed, expired or not; undefined if it is none. */
-export async function openAccessToken(
+export async function verifyAccessToken(
   keys: VerificationKeys,
   issuer: string,
   token: string,

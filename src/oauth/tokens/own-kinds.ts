@@ -1,48 +1,145 @@
-import { openAccessToken, type VerifiedAccessToken } from "./access-token.ts";
+import { equalBytes } from "../constant-time.ts";
+import type { Seconds } from "../duration.ts";
+import type { Client } from "../entities.ts";
+import { OAuthError } from "../errors.ts";
+import { findClient, hasOwner } from "../find-client.ts";
+import type { FamilyKey, FamilyState } from "../repositories.ts";
+import type { Server } from "../server.ts";
+import type { Presenter, TokenKind } from "../token-kind.ts";
+import { type VerifiedAccessToken, verifyAccessToken } from "./access-token.ts";
 import {
   hashFamilySecret,
   isRefreshToken,
-  openRefreshToken,
+  verifyRefreshToken,
 } from "./refresh-token.ts";
-import type { Server } from "../server.ts";
 
-/** A token that this server made, and the family that it belongs to, if it does. */
-export type KnownToken =
-  | {
-      kind: "refresh_token";
-      family_id: Uint8Array;
-      secret_hash: Uint8Array;
-      generation: number;
-      expires_at: number;
-    }
-  | ({ kind: "access_token"; family_id: Uint8Array } & VerifiedAccessToken)
-  /** Of the client itself (RFC 6749 section 4.4): no login is behind it. */
-  | ({ kind: "client_access_token" } & VerifiedAccessToken);
+/** The kinds of tokens that this server makes. A token that is not genuine costs no call of any storage. */
 
-/**
- * What a token of either kind says, expired or not. Nothing is asked of any storage: what is not
- * genuine is undefined.
- */
-export async function lookUpToken(
-  server: Server,
-  token: string,
-): Promise<KnownToken | undefined> {
-  if (isRefreshToken(token)) {
-    const claims = await openRefreshToken(server.tokenKeys, token);
-    if (typeof claims === "string") return undefined;
-    const { family_secret, ...rest } = claims;
-    const secret_hash = await hashFamilySecret(family_secret);
-    return { kind: "refresh_token", ...rest, secret_hash };
-  }
-  const { verificationKeys, settings } = server;
-  const verified = await openAccessToken(
-    verificationKeys,
-    settings.issuer,
-    token,
-  );
-  if (!verified) return undefined;
-  const { family_id } = verified;
-  return family_id
-    ? { kind: "access_token", ...verified, family_id }
-    : { kind: "client_access_token", ...verified };
+type Parts = Pick<
+  Server,
+  "clients" | "families" | "settings" | "tokenKeys" | "verificationKeys"
+>;
+
+/** Refresh tokens. */
+export function refreshTokenKind(server: Parts): TokenKind {
+  const { families, settings, tokenKeys } = server;
+  return {
+    recognises: isRefreshToken,
+
+    async present(token) {
+      const claims = await verifyRefreshToken(tokenKeys, token);
+      if (typeof claims === "string") throw new OAuthError(claims);
+      return {
+        ...claims,
+        exchange: (attempt) => families.exchange(claims.family_id, attempt),
+      };
+    },
+
+    // Also a token that was used before: a logout that races a refresh has to win.
+    async revoke(token, presenter) {
+      const claims = await verifyRefreshToken(tokenKeys, token);
+      if (typeof claims === "string") return;
+      const secret_hash = await hashFamilySecret(claims.family_secret);
+      await revokeFamily(server, claims.family_id, presenter, { secret_hash });
+    },
+
+    async introspect(token, { client, log }, now) {
+      const claims = await verifyRefreshToken(tokenKeys, token);
+      if (typeof claims === "string" || now >= claims.expires_at)
+        return undefined;
+      log.begin("family");
+      const family = await livingFamily(server, claims.family_id, now);
+      if (!family) return undefined;
+      const { client_id, scope, subject } = family;
+      const isNewest = family.generation === claims.generation;
+      const secretHash = await hashFamilySecret(claims.family_secret);
+      const isGenuine = equalBytes(family.secret_hash, secretHash);
+      if (client_id !== client.client_id || !isNewest || !isGenuine)
+        return undefined;
+      return {
+        iss: settings.issuer,
+        sub: subject,
+        client_id,
+        ...(scope.length > 0 && { scope: scope.join(" ") }),
+        iat: family.last_used_at,
+        exp: claims.expires_at,
+      };
+    },
+  };
+}
+
+/** Access tokens, and everything that no other kind recognises: such a token is not valid. */
+export function accessTokenKind(
+  server: Parts,
+  others: readonly TokenKind[],
+): TokenKind {
+  const { settings, verificationKeys } = server;
+  const verify = (token: string) =>
+    verifyAccessToken(verificationKeys, settings.issuer, token);
+  return {
+    recognises: (token) => !others.some((kind) => kind.recognises(token)),
+
+    async revoke(token, presenter, now) {
+      const verified = await verify(token);
+      if (!verified) return;
+      const { family_id, claims, expires_at } = verified;
+      if (family_id) return revokeFamily(server, family_id, presenter);
+      if (now >= expires_at) return;
+      const isOwn = claims.client_id === presenter.client.client_id;
+      throw new OAuthError(
+        isOwn ? "token_not_revocable" : "token_of_another_client",
+      );
+    },
+
+    async introspect(token, { client, log }, now) {
+      const verified = await verify(token);
+      if (!verified || now >= verified.expires_at) return undefined;
+      if (!mayIntrospect(client, verified)) return undefined;
+      log.begin("family");
+      const isActive = verified.family_id
+        ? await livingFamily(server, verified.family_id, now)
+        : await findClient(server, verified.claims.client_id, (one) => one);
+      if (!isActive) return undefined;
+      return {
+        ...verified.claims,
+        token_type: "Bearer",
+      };
+    },
+  };
+}
+
+/** @throws OAuthError for a token of another client (RFC 7009 section 2.1): its family stays as it is */
+async function revokeFamily(
+  { families }: Parts,
+  familyId: Uint8Array,
+  { client, log }: Presenter,
+  secret: Pick<FamilyKey, "secret_hash"> = {},
+): Promise<void> {
+  log.begin("family");
+  const { client_id, client_id_issued_at: client_issued_at } = client;
+  const key = { client_id, client_issued_at, ...secret };
+  const result = await families.revoke(familyId, key);
+  if (result.outcome === "refused") throw new OAuthError(result.reason);
+}
+
+/** A family that has not ended and whose client still exists. */
+async function livingFamily(
+  server: Parts,
+  familyId: Uint8Array,
+  now: Seconds,
+): Promise<FamilyState | undefined> {
+  const family = await server.families.look(familyId);
+  if (!family || now >= family.expires_at) return undefined;
+  return (await hasOwner(server, family)) ? family : undefined;
+}
+
+/** A client may introspect its own access tokens, a resource server those with its audience. */
+function mayIntrospect(
+  { client_id, resource_server }: Client,
+  { claims }: VerifiedAccessToken,
+): boolean {
+  const isAudience =
+    resource_server !== undefined &&
+    [claims.aud].flat().includes(resource_server);
+  return claims.client_id === client_id || isAudience;
 }

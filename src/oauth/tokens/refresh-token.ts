@@ -1,7 +1,6 @@
 import { base64url } from "jose";
-import type { Seconds } from "../duration.ts";
-import type { ExchangeAttempt, ExchangeResult } from "../repositories.ts";
 import type { TokenKeys } from "../keys.ts";
+import type { RefreshTokenClaims } from "../token-kind.ts";
 import { KEY_ID_BYTES } from "./token-keys.ts";
 
 /**
@@ -53,20 +52,6 @@ const pattern = new RegExp(
 );
 const prefixBytes = new TextEncoder().encode(PREFIX);
 
-/** What a refresh token says. */
-export interface RefreshTokenClaims {
-  family_id: Uint8Array;
-  generation: number;
-  expires_at: Seconds;
-  family_secret: Uint8Array;
-}
-
-/** A refresh token that a client presents, and how it is exchanged. */
-export interface PresentedToken extends RefreshTokenClaims {
-  /** The one atomic step. */
-  exchange(attempt: ExchangeAttempt): Promise<ExchangeResult>;
-}
-
 /** Which key makes tokens today. */
 export function newestKeyId([key]: TokenKeys): number {
   return key.id;
@@ -76,7 +61,7 @@ export function newestKeyId([key]: TokenKeys): number {
  * @param keyId which key makes it: that of the first answer, so that a retry gets the same string;
  *   the first key where that one is gone
  */
-export async function sealRefreshToken(
+export async function issueRefreshToken(
   keys: TokenKeys,
   claims: RefreshTokenClaims,
   keyId: number,
@@ -101,7 +86,7 @@ export function isRefreshToken(token: string): boolean {
 }
 
 /** The claims of a token that this server made; otherwise why it is none. */
-export async function openRefreshToken(
+export async function verifyRefreshToken(
   keys: TokenKeys,
   token: string,
 ): Promise<

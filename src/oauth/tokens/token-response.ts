@@ -3,7 +3,8 @@ import { type AccessTokenClaims, signAccessToken } from "./access-token.ts";
 import type { Seconds } from "../duration.ts";
 import type { Client } from "../entities.ts";
 import { accessTokenExpiry, lifetimesOf } from "../lifetimes.ts";
-import { type RefreshTokenClaims, sealRefreshToken } from "./refresh-token.ts";
+import type { RefreshTokenClaims } from "../token-kind.ts";
+import { issueRefreshToken } from "./refresh-token.ts";
 import type { Server } from "../server.ts";
 
 /** A successful answer of the token endpoint (RFC 6749 section 5.1). */
@@ -72,7 +73,7 @@ export async function tokenResponse(
     access_token,
     ...(newest &&
       mayRefresh && {
-        refresh_token: await sealRefreshToken(
+        refresh_token: await issueRefreshToken(
           tokenKeys,
           newest.refreshToken,
           newest.key_id,

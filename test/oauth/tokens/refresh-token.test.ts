@@ -123,7 +123,7 @@ describe("a forged refresh token", () => {
   });
 
   it("by whoever has the keys, but not the family's secret, is invalid_grant and harms nobody", async () => {
-    const { openRefreshToken, sealRefreshToken } =
+    const { verifyRefreshToken, issueRefreshToken } =
       await import("../../../src/oauth/tokens/refresh-token.ts");
     const { deriveTokenKey } =
       await import("../../../src/oauth/tokens/token-keys.ts");
@@ -132,11 +132,11 @@ describe("a forged refresh token", () => {
     ] as const;
     const first = await server.login(client);
     const second = await server.expectRefresh(client, first.refresh_token);
-    const claims = await openRefreshToken(keys, second.refresh_token);
+    const claims = await verifyRefreshToken(keys, second.refresh_token);
     if (typeof claims === "string") throw new Error(claims);
     const family_secret = new Uint8Array(24);
     for (const generation of [1, 2, 3]) {
-      const forged = await sealRefreshToken(
+      const forged = await issueRefreshToken(
         keys,
         {
           ...claims,
@@ -149,7 +149,7 @@ describe("a forged refresh token", () => {
         invalidGrant,
       );
     }
-    const ahead = await sealRefreshToken(
+    const ahead = await issueRefreshToken(
       keys,
       { ...claims, generation: 3 },
       keys[0].id,
@@ -161,14 +161,14 @@ describe("a forged refresh token", () => {
   });
 
   it("with genuine keys for an object of another namespace is invalid_grant, not a fault", async () => {
-    const { sealRefreshToken } =
+    const { issueRefreshToken } =
       await import("../../../src/oauth/tokens/refresh-token.ts");
     const { deriveTokenKey } =
       await import("../../../src/oauth/tokens/token-keys.ts");
     const keys = [
       await deriveTokenKey(Buffer.from(env.ENCRYPTION_KEY, "base64")),
     ] as const;
-    const stray = await sealRefreshToken(
+    const stray = await issueRefreshToken(
       keys,
       {
         family_id: crypto.getRandomValues(new Uint8Array(32)),
