@@ -5,7 +5,11 @@ import {
 } from "../oauth/authorization/code.ts";
 import type { Client } from "../oauth/entities.ts";
 import { accepted, OAuthError } from "../oauth/errors.ts";
-import { allowanceOf, finalizeGrant } from "../oauth/scope-and-resource.ts";
+import { identityOf, isSameClient } from "../oauth/login-attributes.ts";
+import {
+  allowedFor,
+  finalizeScopeAndResource,
+} from "../oauth/scope-and-resource.ts";
 import type { Parameters } from "../oauth/parameters.ts";
 import { provesChallenge } from "../oauth/authorization/pkce.ts";
 import { startFamily } from "../oauth/tokens/start-family.ts";
@@ -31,29 +35,25 @@ export const authorizationCodeGrant: Grant = {
 
     log.begin("scopes");
     const catalogue = await server.scopes.catalogueAgain();
-    const allowed = allowanceOf(client, catalogue);
+    const { login } = code;
     const requested = {
       scope: undefined,
       resource: parameters.all("resource"),
     };
-    const grant = accepted(finalizeGrant(requested, code, allowed));
-
-    const { subject, scope, resource } = code;
-    log.begin("family");
-    const newest = await startFamily(
-      server,
-      { client, subject, scope, resource },
-      now,
-      {
-        family_id: base64url.decode(code.family_id),
-        code_id: code.code_id,
-        authorized_at_ms: code.authorized_at_ms,
-        redeemable_until: code.redeemable_until,
-      },
+    const allowed = allowedFor(client, catalogue);
+    const granted = accepted(
+      finalizeScopeAndResource(requested, login, allowed),
     );
-    const tokens = { client, subject, ...grant, newest };
+
+    log.begin("family");
+    const newest = await startFamily(server, client, login, now, {
+      family_id: base64url.decode(code.family_id),
+      code_id: code.code_id,
+      authorized_at_ms: code.authorized_at_ms,
+      redeemable_until: code.redeemable_until,
+    });
     log.begin("sign");
-    return tokenResponse(server, tokens, now);
+    return tokenResponse(server, { client, login, granted, newest }, now);
   },
 };
 
@@ -63,10 +63,8 @@ async function checkBinding(
   client: Client,
   parameters: Parameters,
 ): Promise<void> {
-  const isOwner =
-    code.client_id === client.client_id &&
-    code.client_issued_at === client.client_id_issued_at;
-  if (!isOwner) throw new OAuthError("authorization_code_of_another_client");
+  if (!isSameClient(code.login, identityOf(client)))
+    throw new OAuthError("authorization_code_of_another_client");
 
   const redirectUri = code.redirect_uri_named
     ? parameters.required("redirect_uri")

@@ -1,7 +1,12 @@
 import { isPublic } from "../oauth/entities.ts";
 import { accepted, OAuthError } from "../oauth/errors.ts";
-import { allowanceOf, finalizeGrant } from "../oauth/scope-and-resource.ts";
-import { requestedScope, scopeSet } from "../oauth/scope.ts";
+import { identityOf } from "../oauth/login-attributes.ts";
+import {
+  allowedFor,
+  finalizeScopeAndResource,
+  registeredFor,
+  requestedScopeAndResource,
+} from "../oauth/scope-and-resource.ts";
 import { tokenResponse } from "../oauth/tokens/token-response.ts";
 import type { Grant } from "./grant-type.ts";
 
@@ -22,17 +27,18 @@ export const clientCredentialsGrant: Grant = {
     }
     log.begin("scopes");
     const catalogue = await server.scopes.catalogue();
-    const requested = {
-      scope: requestedScope(parameters.optional("scope")),
-      resource: parameters.all("resource"),
-    };
-    const own = { scope: scopeSet(client.scope), resource: [] };
-    const allowed = allowanceOf(client, catalogue);
-    const grant = accepted(finalizeGrant(requested, own, allowed));
+    const granted = accepted(
+      finalizeScopeAndResource(
+        requestedScopeAndResource(parameters),
+        registeredFor(client),
+        allowedFor(client, catalogue),
+      ),
+    );
 
     // RFC 9068 section 2.2: without a user, `sub` is the client.
-    const tokens = { client, subject: client.client_id, ...grant };
+    const subject = client.client_id;
+    const login = { ...identityOf(client), subject, ...granted };
     log.begin("sign");
-    return tokenResponse(server, tokens, now);
+    return tokenResponse(server, { client, login, granted }, now);
   },
 };

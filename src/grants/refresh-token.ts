@@ -1,11 +1,14 @@
 import { OAuthError } from "../oauth/errors.ts";
-import { allowanceOf } from "../oauth/scope-and-resource.ts";
+import { identityOf } from "../oauth/login-attributes.ts";
+import {
+  allowedFor,
+  requestedScopeAndResource,
+} from "../oauth/scope-and-resource.ts";
 import { lifetimesOf, refreshTokenExpiry } from "../oauth/lifetimes.ts";
 import {
   hashFamilySecret,
   newestKeyId,
 } from "../oauth/tokens/refresh-token.ts";
-import { requestedScope } from "../oauth/scope.ts";
 import { kindOf } from "../oauth/token-kind.ts";
 import { tokenResponse } from "../oauth/tokens/token-response.ts";
 import type { Grant } from "./grant-type.ts";
@@ -36,17 +39,13 @@ export const refreshTokenGrant: Grant = {
     log.begin("scopes");
     const catalogue = await server.scopes.catalogue();
     const lifetimes = lifetimesOf(client, server.settings);
-    const allowed = allowanceOf(client, catalogue);
     const attempt = {
+      ...identityOf(client),
       attempt_id: crypto.randomUUID(),
-      client_id: client.client_id,
-      client_issued_at: client.client_id_issued_at,
       generation,
       secret_hash: await hashFamilySecret(family_secret),
-      scope: requestedScope(parameters.optional("scope")),
-      allowed_scope: allowed.scope,
-      resource: parameters.all("resource"),
-      allowed_resource: allowed.resource,
+      requested: requestedScopeAndResource(parameters),
+      allowed: allowedFor(client, catalogue),
       now,
       successor_expires_at: refreshTokenExpiry(lifetimes, now),
       key_id: newestKeyId(server.tokenKeys),
@@ -61,7 +60,7 @@ export const refreshTokenGrant: Grant = {
     }
     if (result.retried) log.fields.retried = true;
 
-    const { subject, scope, resource, expires_at, key_id } = result;
+    const { login, granted, expires_at, key_id } = result;
     const refreshToken = {
       family_id,
       generation: result.generation,
@@ -69,8 +68,7 @@ export const refreshTokenGrant: Grant = {
       family_secret,
     };
     const newest = { refreshToken, key_id };
-    const grant = { client, subject, scope, resource, newest };
     log.begin("sign");
-    return tokenResponse(server, grant, now);
+    return tokenResponse(server, { client, login, granted, newest }, now);
   },
 };

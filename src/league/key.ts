@@ -1,3 +1,5 @@
+import { equalBytes } from "../oauth/constant-time.ts";
+
 /**
  * The key that a league server encrypts its tokens with, in each of the forms in which its configuration
  * has it, and what defuse/php-encryption (version 2 of its format) makes of it.
@@ -60,7 +62,7 @@ async function readDefuseKey(text: string): Promise<LeagueKey> {
   const bytes = Uint8Array.fromHex(text);
   const checksum = bytes.subarray(CHECKED_BYTES);
   const actual = await sha256(bytes.subarray(0, CHECKED_BYTES));
-  if (!crypto.subtle.timingSafeEqual(actual, checksum)) {
+  if (!equalBytes(actual, checksum)) {
     throw new LeagueKeyError(
       "is a Defuse key whose checksum does not fit: a digit is wrong",
     );

@@ -2,6 +2,7 @@ import type { Seconds } from "../oauth/duration.ts";
 import type { Client } from "../oauth/entities.ts";
 import { OAuthError, type Reason } from "../oauth/errors.ts";
 import { familyEnd, lifetimesOf } from "../oauth/lifetimes.ts";
+import { identityOf } from "../oauth/login-attributes.ts";
 import type { ExchangeAttempt } from "../oauth/repositories.ts";
 import type { Server } from "../oauth/server.ts";
 import { LONGEST_LIFE } from "../oauth/takeover.ts";
@@ -45,12 +46,8 @@ export function leagueTokenKind(
     { now, secret_hash, key_id }: ExchangeAttempt,
   ) {
     return {
-      client_id: client.client_id,
-      client_issued_at: client.client_id_issued_at,
-      subject,
-      scope,
       // The league server knew no resources: each refresh may choose.
-      resource: [],
+      login: { ...identityOf(client), subject, scope, resource: [] },
       secret_hash,
       created_at: now,
       expires_at,
@@ -91,9 +88,8 @@ export function leagueTokenKind(
         throw new OAuthError("token_of_another_client");
       if (typeof found === "string") return;
       const { client, log } = presenter;
-      const { client_id, client_id_issued_at: client_issued_at } = client;
       const secret_hash = await hashFamilySecret(found.family_secret);
-      const key = { client_id, client_issued_at, secret_hash };
+      const key = { ...identityOf(client), secret_hash };
       log.begin("family");
       const result = await tokens.revokeOwn(found, key);
       if (result.outcome === "refused") throw new OAuthError(result.reason);

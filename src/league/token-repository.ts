@@ -58,7 +58,10 @@ export class LeagueTokenRepository implements Takeover {
     attempt: ExchangeAttempt,
   ): Promise<ExchangeResult> {
     const { refresh_token_id, expires_at } = token;
-    const { state, loggedOut } = await this.#standing(token, family.subject);
+    const { state, loggedOut } = await this.#standing(
+      token,
+      family.login.subject,
+    );
     if (state === "revoked") return refused("league_token_revoked");
     if (loggedOut) return refused("league_token_logged_out");
     const { attempt_id } = attempt;
@@ -74,7 +77,7 @@ export class LeagueTokenRepository implements Takeover {
       );
       const result = JSON.parse(answer) as ExchangeResult;
       if (result.outcome === "refused") return result;
-      const welcome = await this.#index(family.subject, (index) =>
+      const welcome = await this.#index(family.login.subject, (index) =>
         index.add(
           this.#families.idFromName(refresh_token_id).toString(),
           LONG_AGO,

@@ -1,5 +1,9 @@
 import type { Client } from "./entities.ts";
-import type { FamilyKey } from "./repositories.ts";
+import {
+  type ClientIdentity,
+  identityOf,
+  isSameClient,
+} from "./login-attributes.ts";
 import type { Server } from "./server.ts";
 
 /**
@@ -25,13 +29,10 @@ export async function findClient<T>(
  */
 export async function hasOwner(
   server: Pick<Server, "clients">,
-  {
-    client_id,
-    client_issued_at,
-  }: Pick<FamilyKey, "client_id" | "client_issued_at">,
+  login: ClientIdentity,
 ): Promise<boolean> {
-  const owner = await findClient(server, client_id, (client) =>
-    client?.client_id_issued_at === client_issued_at ? client : undefined,
+  const owner = await findClient(server, login.client_id, (client) =>
+    client && isSameClient(identityOf(client), login) ? client : undefined,
   );
   return owner !== undefined;
 }

@@ -1,7 +1,11 @@
 import type { Seconds } from "./duration.ts";
 import type { Client, ClientTombstone, ScopeCatalogue } from "./entities.ts";
 import type { Problem, Reason } from "./errors.ts";
-import type { RequestedScope } from "./scope.ts";
+import type { ClientIdentity, LoginAttributes } from "./login-attributes.ts";
+import type {
+  RequestedScopeAndResource,
+  ScopeAndResource,
+} from "./scope-and-resource.ts";
 
 /**
  * The ports: what the protocol needs to have kept, and nothing of where. All of them throw
@@ -64,13 +68,8 @@ export interface ScopeRepository {
 
 /** What a family of refresh tokens is made of: one authorization of one subject for one client. */
 export interface NewFamily {
-  client_id: string;
-  /** When that client was made: another one with the same id, later, has no part in the family. */
-  client_issued_at: Seconds;
-  subject: string;
-  /** The scopes and resources granted, which no exchange can widen. */
-  scope: string[];
-  resource: string[];
+  /** No exchange can widen it. */
+  login: LoginAttributes;
   /** SHA-256 of the secret that every token of the family carries. */
   secret_hash: Uint8Array;
   created_at: Seconds;
@@ -96,11 +95,9 @@ export interface Redemption {
 export type RedemptionResult =
   { outcome: "redeemed" } | { outcome: "refused"; reason: Reason };
 
-/** What shows that a token is of a family, and the family the client's. */
-export interface FamilyKey {
-  client_id: string;
-  client_issued_at: Seconds;
-  /** Left out where the token was an access token, whose signature says as much. */
+/** The proof that a token belongs to a family, and that the family belongs to the client. */
+export interface FamilyKey extends ClientIdentity {
+  /** Left out where the token was an access token: its signature is the proof. */
   secret_hash?: Uint8Array;
 }
 
@@ -110,12 +107,9 @@ export interface ExchangeAttempt extends FamilyKey {
   attempt_id: string;
   generation: number;
   secret_hash: Uint8Array;
-  scope: RequestedScope;
-  /** The scopes that the client may have today. */
-  allowed_scope: string[];
-  resource: string[];
-  /** The resources that the client may ask for today. */
-  allowed_resource: string[];
+  requested: RequestedScopeAndResource;
+  /** What the client may have today. */
+  allowed: ScopeAndResource;
   now: Seconds;
   /** When the successor is to expire; never later than the family's end. */
   successor_expires_at: Seconds;
@@ -139,9 +133,9 @@ export type ExchangeResult =
       outcome: "exchanged";
       /** The successor was there already: the answer to a retry. */
       retried: boolean;
-      subject: string;
-      scope: string[];
-      resource: string[];
+      login: LoginAttributes;
+      /** What the access token of this exchange is for. */
+      granted: ScopeAndResource;
       generation: number;
       expires_at: Seconds;
       /** Which key made the successor. */

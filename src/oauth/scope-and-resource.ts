@@ -1,19 +1,46 @@
-import type { Refused } from "./errors.ts";
 import type { Client, ScopeCatalogue } from "./entities.ts";
+import type { Refused } from "./errors.ts";
+import type { Parameters } from "./parameters.ts";
 import { finalizeResources } from "./resource.ts";
-import { finalizeScopes, type RequestedScope, scopeSet } from "./scope.ts";
+import {
+  finalizeScopes,
+  requestedScope,
+  type RequestedScope,
+  scopeSet,
+} from "./scope.ts";
 
-/** Scopes and resources: what tokens are for. */
-export interface Grant {
+/** The scopes and resources that tokens are for. */
+export interface ScopeAndResource {
   scope: string[];
   resource: string[];
 }
 
-/** What a client may have today: of its scopes those that the catalogue still has, and its resources. */
-export function allowanceOf(
+/** The scopes and resources that a request names. */
+export interface RequestedScopeAndResource {
+  scope: RequestedScope;
+  resource: readonly string[];
+}
+
+/** Reads `scope` and `resource` of a request (RFC 6749 section 3.3, RFC 8707 section 2). */
+export function requestedScopeAndResource(
+  parameters: Parameters,
+): RequestedScopeAndResource {
+  return {
+    scope: requestedScope(parameters.optional("scope")),
+    resource: parameters.all("resource"),
+  };
+}
+
+/** All that a client is registered for, where no login has narrowed it. */
+export function registeredFor({ scope }: Client): ScopeAndResource {
+  return { scope: scopeSet(scope), resource: [] };
+}
+
+/** All that a client may have today: those of its scopes that the catalogue still has, and its resources. */
+export function allowedFor(
   { scope, resources }: Client,
   catalogue: ScopeCatalogue,
-): Grant {
+): ScopeAndResource {
   return {
     scope: scopeSet(scope).filter((name) => Object.hasOwn(catalogue, name)),
     resource: resources,
@@ -21,17 +48,17 @@ export function allowanceOf(
 }
 
 /**
- * What tokens get: the verdict on scopes, then on resources.
+ * Decides what tokens are for: the verdict on scopes, then on resources.
  *
  * @param requested what the request asks for
  * @param granted what was authorized
  * @param allowed what the client may have today
  */
-export function finalizeGrant(
-  requested: { scope: RequestedScope; resource: readonly string[] },
-  granted: Readonly<Grant>,
-  allowed: Readonly<Grant>,
-): Grant | Refused {
+export function finalizeScopeAndResource(
+  requested: RequestedScopeAndResource,
+  granted: Readonly<ScopeAndResource>,
+  allowed: Readonly<ScopeAndResource>,
+): ScopeAndResource | Refused {
   const scopes = finalizeScopes(requested.scope, granted.scope, allowed.scope);
   if ("refused" in scopes) return scopes;
   const resources = finalizeResources(

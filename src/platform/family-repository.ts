@@ -34,7 +34,9 @@ export class DurableFamilies implements FamilyRepository {
   create: FamilyRepository["create"] = async (family) => {
     const id = this.#families.newUniqueId();
     await reach(() => this.#families.get(id).create(family));
-    await this.#index(family.subject, (index) => index.add(id.toString()));
+    await this.#index(family.login.subject, (index) =>
+      index.add(id.toString()),
+    );
     return Uint8Array.fromHex(id.toString());
   };
 
@@ -53,12 +55,10 @@ export class DurableFamilies implements FamilyRepository {
         async () => await this.#families.get(id).redeem(family, redemption),
       );
       if (result.outcome === "refused") return result;
-      const added: boolean | undefined = await this.#index(
-        family.subject,
-        (index) => index.add(id.toString(), redemption.authorized_at_ms),
+      const isAdded = await this.#index(family.login.subject, (index) =>
+        index.add(id.toString(), redemption.authorized_at_ms),
       );
-      // An object that runs the version before says nothing.
-      if (added ?? true) return result;
+      if (isAdded) return result;
     } catch (fault) {
       // A fault of ours must not use up the code. If this meets one too, it is the first that is told.
       await Promise.allSettled([abandon()]);
@@ -72,10 +72,8 @@ export class DurableFamilies implements FamilyRepository {
     const id = this.#idOf(familyId.toHex());
     if (!id) return { outcome: "refused", reason: "family_ended" };
     const result = await reach(
-      async () => await this.#families.get(id).exchange(attempt, "text"),
+      async () => await this.#families.get(id).exchange(attempt),
     );
-    // An object that runs the version before knows of no text.
-    if (typeof result !== "string") return result;
     return JSON.parse(result) as ExchangeResult;
   };
 

@@ -65,7 +65,7 @@ describe("a good request", () => {
     const readable = parts
       .map((part) => atob(part.replaceAll("-", "+").replaceAll("_", "/")))
       .join(" ");
-    expect(readable).toContain("baton-request+jwt");
+    expect(readable).toContain("baton-authorization-request+jwt");
     for (const secret of ["plain-state", client.client_id, REDIRECT_URI])
       expect(readable).not.toContain(secret);
   });

@@ -6,6 +6,13 @@ import {
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { TokenFamily } from "../../src/index.ts";
+import {
+  CLOCK_SKEW,
+  DAY,
+  exchange,
+  familyOf,
+  secret_hash,
+} from "../support/family.ts";
 import type {
   ExchangeAttempt,
   NewFamily,
@@ -16,12 +23,8 @@ import type {
 
 /** Later than any clock that runs these tests: what is set for then does not happen by itself. */
 const T0 = 4_000_000_000;
-const DAY = 86_400;
-/** A request is good for half an hour, and a code of it for a minute more. */
-const REDEEMABLE_UNTIL = T0 + 1860;
-/** How far the clocks of two locations may differ. */
-const MARGIN = 60;
-const secret_hash = new Uint8Array(32).fill(7);
+const build = familyOf(T0);
+const { redeemable_until: REDEEMABLE_UNTIL, redemption } = build;
 
 type Family = DurableObjectStub<TokenFamily>;
 
@@ -41,29 +44,7 @@ function setClock(seconds: number) {
 }
 
 function newFamily(fields: Partial<NewFamily> = {}): NewFamily {
-  return {
-    client_id: "web",
-    client_issued_at: T0 - DAY,
-    subject,
-    scope: ["read"],
-    resource: [],
-    secret_hash,
-    created_at: T0,
-    expires_at: T0 + DAY,
-    ends_at: T0 + 3 * DAY,
-    key_id: 1,
-    ...fields,
-  };
-}
-
-function redemption(fields: Partial<Redemption> = {}): Redemption {
-  return {
-    attempt_id: crypto.randomUUID(),
-    code_id: "first",
-    authorized_at_ms: T0 * 1000,
-    redeemable_until: REDEEMABLE_UNTIL,
-    ...fields,
-  };
+  return { ...build.newFamily({ login: { subject } }), ...fields };
 }
 
 function unmade(): Family {
@@ -86,21 +67,7 @@ function index() {
 }
 
 function attempt(generation = 1): ExchangeAttempt {
-  return {
-    client_id: "web",
-    client_issued_at: T0 - DAY,
-    attempt_id: crypto.randomUUID(),
-    key_id: 1,
-    retry_window: "PT0S",
-    generation,
-    secret_hash,
-    scope: undefined,
-    allowed_scope: ["read"],
-    resource: [],
-    allowed_resource: [],
-    now: T0 + 1,
-    successor_expires_at: T0 + 1 + DAY,
-  };
+  return build.attempt({ generation, now: T0 + 1 });
 }
 
 function footprint(family: Family) {
@@ -145,11 +112,7 @@ describe("the first redemption", () => {
     await byAdmin.create(newFamily());
     expect(await byCode.look()).toEqual(await byAdmin.look());
     expect(await byCode.look()).toEqual({
-      client_id: "web",
-      client_issued_at: T0 - DAY,
-      subject,
-      scope: ["read"],
-      resource: [],
+      login: newFamily().login,
       secret_hash,
       created_at: T0,
       expires_at: T0 + DAY,
@@ -157,8 +120,8 @@ describe("the first redemption", () => {
       last_used_at: T0,
     });
     const exchanges = [
-      await byCode.exchange(attempt()),
-      await byAdmin.exchange(attempt()),
+      await exchange(byCode, attempt()),
+      await exchange(byAdmin, attempt()),
     ];
     expect(exchanges[0]).toMatchObject({ outcome: "exchanged", generation: 2 });
     expect(exchanges[0]).toEqual(exchanges[1]);
@@ -186,7 +149,7 @@ describe("the first redemption", () => {
     expect(first).toEqual({ outcome: "redeemed" });
     expect(others).toHaveLength(49);
     for (const other of others) expect(other).toEqual(otherCode);
-    expect(await family.exchange(attempt())).toMatchObject({
+    expect(await exchange(family, attempt())).toMatchObject({
       outcome: "exchanged",
     });
   });
@@ -201,7 +164,7 @@ describe("the first redemption", () => {
     expect(
       results.filter(({ outcome }) => outcome === "redeemed"),
     ).toHaveLength(1);
-    expect(await family.exchange(attempt())).toEqual(ended);
+    expect(await exchange(family, attempt())).toEqual(ended);
   });
 });
 
@@ -235,9 +198,9 @@ describe("the same attempt again, because its answer was lost", () => {
 describe("the same code again", () => {
   it("is refused and ends the family (RFC 6749 section 4.1.2), also after rotations", async () => {
     const family = await redeemed();
-    await family.exchange(attempt());
+    await exchange(family, attempt());
     expect(await family.redeem(newFamily(), redemption())).toEqual(reused);
-    expect(await family.exchange(attempt(2))).toEqual(ended);
+    expect(await exchange(family, attempt(2))).toEqual(ended);
     expect(await family.look()).toBeUndefined();
     expect((await footprint(family)).records).toEqual(tombstone());
   });
@@ -252,7 +215,7 @@ describe("another code of the same request", () => {
         otherCode,
       );
     expect(await footprint(family)).toEqual(before);
-    expect(await family.exchange(attempt())).toMatchObject({
+    expect(await exchange(family, attempt())).toMatchObject({
       outcome: "exchanged",
     });
   });
@@ -268,8 +231,8 @@ describe("a family that has ended", () => {
     [
       "saw a used token again",
       async (family) => {
-        await family.exchange(attempt());
-        await family.exchange(attempt());
+        await exchange(family, attempt());
+        await exchange(family, attempt());
       },
     ],
   ];
@@ -286,25 +249,25 @@ describe("a family that has ended", () => {
 
       expect(await runDurableObjectAlarm(family)).toBe(true);
       expect(await index().list(10)).toEqual([]);
-      const forgetAt = (REDEEMABLE_UNTIL + MARGIN) * 1000;
+      const forgetAt = (REDEEMABLE_UNTIL + CLOCK_SKEW) * 1000;
       expect(await footprint(family)).toMatchObject({
         records: tombstone(),
         alarm: forgetAt,
       });
 
-      setClock(REDEEMABLE_UNTIL + MARGIN - 1);
+      setClock(REDEEMABLE_UNTIL + CLOCK_SKEW - 1);
       for (const code_id of ["first", "second"])
         expect(
           await family.redeem(newFamily(), redemption({ code_id })),
         ).toEqual(code_id === "first" ? reused : otherCode);
-      expect(await family.exchange(attempt())).toEqual(ended);
+      expect(await exchange(family, attempt())).toEqual(ended);
       await runDurableObjectAlarm(family);
       expect(await footprint(family)).toMatchObject({
         records: tombstone(),
         alarm: forgetAt,
       });
 
-      setClock(REDEEMABLE_UNTIL + MARGIN);
+      setClock(REDEEMABLE_UNTIL + CLOCK_SKEW);
       expect(await runDurableObjectAlarm(family)).toBe(true);
       await expectNothingLeft(family);
     },
@@ -315,7 +278,7 @@ describe("a family that has ended", () => {
     await family.revoke();
     await runDurableObjectAlarm(family);
     await index().add(family.id.toString());
-    setClock(REDEEMABLE_UNTIL + MARGIN);
+    setClock(REDEEMABLE_UNTIL + CLOCK_SKEW);
     await runDurableObjectAlarm(family);
     expect(await index().list(10)).toEqual([]);
     await expectNothingLeft(family);
@@ -328,10 +291,10 @@ describe("a family that has ended", () => {
     expect(await index().list(10)).toEqual([]);
     expect(await footprint(family)).toMatchObject({
       records: tombstone(),
-      alarm: (REDEEMABLE_UNTIL + MARGIN) * 1000,
+      alarm: (REDEEMABLE_UNTIL + CLOCK_SKEW) * 1000,
     });
     expect(await family.redeem(newFamily(), redemption())).toEqual(reused);
-    setClock(REDEEMABLE_UNTIL + MARGIN);
+    setClock(REDEEMABLE_UNTIL + CLOCK_SKEW);
     await runDurableObjectAlarm(family);
     await expectNothingLeft(family);
   });
@@ -346,7 +309,7 @@ describe("a family that has ended", () => {
 
   it("long after its code has expired, because it was revoked, leaves nothing at once", async () => {
     const family = await redeemed();
-    setClock(REDEEMABLE_UNTIL + MARGIN);
+    setClock(REDEEMABLE_UNTIL + CLOCK_SKEW);
     await family.revoke();
     expect(await runDurableObjectAlarm(family)).toBe(true);
     expect(await index().list(10)).toEqual([]);
@@ -355,7 +318,7 @@ describe("a family that has ended", () => {
 
   it("whose index cannot be reached tells it later, and is not forgotten before", async () => {
     const family = await redeemed();
-    setClock(REDEEMABLE_UNTIL + MARGIN);
+    setClock(REDEEMABLE_UNTIL + CLOCK_SKEW);
     await family.revoke();
     await runInDurableObject<TokenFamily, void>(family, async (object) => {
       const SUBJECT_INDEX = {
@@ -369,7 +332,7 @@ describe("a family that has ended", () => {
     });
     expect(await footprint(family)).toMatchObject({
       records: tombstone(),
-      alarm: (REDEEMABLE_UNTIL + MARGIN + 60) * 1000,
+      alarm: (REDEEMABLE_UNTIL + CLOCK_SKEW + 60) * 1000,
     });
     expect(await family.redeem(newFamily(), redemption())).toEqual(reused);
     await runDurableObjectAlarm(family);
@@ -384,11 +347,11 @@ describe("a redemption that is taken back, because its tokens were not made", ()
     const first = redemption();
     await family.redeem(newFamily(), first);
     await family.abandon(first.attempt_id);
-    expect(await family.exchange(attempt())).toEqual(ended);
+    expect(await exchange(family, attempt())).toEqual(ended);
     expect(await family.redeem(newFamily(), redemption())).toEqual({
       outcome: "redeemed",
     });
-    expect(await family.exchange(attempt())).toMatchObject({
+    expect(await exchange(family, attempt())).toMatchObject({
       outcome: "exchanged",
     });
   });
@@ -399,8 +362,8 @@ describe("a redemption that is taken back, because its tokens were not made", ()
     // An alarm that is too early changes nothing.
     expect(await runDurableObjectAlarm(family)).toBe(true);
     const { alarm } = await footprint(family);
-    expect(alarm).toBe((REDEEMABLE_UNTIL + MARGIN) * 1000);
-    setClock(REDEEMABLE_UNTIL + MARGIN);
+    expect(alarm).toBe((REDEEMABLE_UNTIL + CLOCK_SKEW) * 1000);
+    setClock(REDEEMABLE_UNTIL + CLOCK_SKEW);
     expect(await runDurableObjectAlarm(family)).toBe(true);
     expect(await index().list(10)).toEqual([]);
     await expectNothingLeft(family);

@@ -1,11 +1,9 @@
 import { z } from "@hono/zod-openapi";
 import { clientId, resourceUri } from "../../oauth/client-metadata.ts";
-import { accepted, fieldError, OAuthError } from "../../oauth/errors.ts";
-import { allowanceOf, finalizeGrant } from "../../oauth/scope-and-resource.ts";
-import { requestedScopeInJson, scopeSet } from "../../oauth/scope.ts";
-import { startFamily } from "../../oauth/tokens/start-family.ts";
+import { fieldError, OAuthError } from "../../oauth/errors.ts";
+import { requestedScopeInJson } from "../../oauth/scope.ts";
+import { grantTokens } from "../../oauth/tokens/grant-tokens.ts";
 import { subject } from "../../oauth/subject.ts";
-import { tokenResponse } from "../../oauth/tokens/token-response.ts";
 import { now } from "../endpoint.ts";
 import { type AdminApi, adminRoute, json } from "./api.ts";
 
@@ -55,28 +53,18 @@ export function grantRoutes(api: AdminApi): void {
       if (!client || !("secrets" in client))
         throw fieldError("client_id", "there is no such client");
       c.var.log.fields.client_id = client_id;
-      if (!client.grant_types.includes("refresh_token")) {
-        throw new OAuthError("grant_type_not_allowed", {
-          subject: "refresh_token",
-        });
-      }
-
-      if (subject === client_id)
-        throw fieldError("subject", "cannot be the id of the client");
-
-      const catalogue = await server.scopes.read();
-      const grant = accepted(
-        finalizeGrant(
-          { scope: requestedScopeInJson(scope), resource: [resource].flat() },
-          { scope: scopeSet(client.scope), resource: [] },
-          allowanceOf(client, catalogue),
-        ),
+      const requested = {
+        scope: requestedScopeInJson(scope),
+        resource: [resource].flat(),
+      };
+      const tokens = await grantTokens(
+        server,
+        client,
+        subject,
+        requested,
+        now(),
       );
-      const authorization = { client, subject, ...grant };
-      const time = now();
-      const newest = await startFamily(server, authorization, time);
-      const tokens = { ...authorization, newest };
-      return c.json(await tokenResponse(server, tokens, time), 200);
+      return c.json(tokens, 200);
     },
   );
 

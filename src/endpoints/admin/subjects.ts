@@ -22,19 +22,16 @@ const subjectParameter = z.object({
   subject: subject,
 });
 
-function shown(
-  family: FamilyState & { grant_id: string },
-): z.output<typeof grant> {
-  const { grant_id, client_id, scope, created_at, last_used_at, expires_at } =
-    family;
-  return {
-    grant_id,
-    client_id,
-    scope: scope.join(" "),
-    created_at,
-    last_used_at,
-    expires_at,
-  };
+function shown({
+  grant_id,
+  login,
+  created_at,
+  last_used_at,
+  expires_at,
+}: FamilyState & { grant_id: string }): z.output<typeof grant> {
+  const { client_id } = login;
+  const scope = login.scope.join(" ");
+  return { grant_id, client_id, scope, created_at, last_used_at, expires_at };
 }
 
 /** One client's malformed record must not hide where a user is logged in: its grant is shown. */
@@ -71,8 +68,8 @@ export function subjectRoutes(api: AdminApi): void {
       const { limit, cursor } = c.req.valid("query");
       const page = await server.families.ofSubject(name, now(), limit, cursor);
       const owned = await Promise.all(
-        page.grants.map((family) =>
-          hasOwner(server, family).catch(unlessMalformed),
+        page.grants.map(({ login }) =>
+          hasOwner(server, login).catch(unlessMalformed),
         ),
       );
       const grants = page.grants.filter((_, position) => owned[position]);

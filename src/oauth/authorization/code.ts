@@ -1,4 +1,5 @@
 import type { Seconds } from "../duration.ts";
+import type { LoginAttributes } from "../login-attributes.ts";
 import { open, seal } from "./encrypted-jwt.ts";
 import type { Server } from "../server.ts";
 
@@ -14,16 +15,12 @@ export const CODE_SECONDS = 60;
 export interface AuthorizationCode {
   /** Which code it is: unique. */
   code_id: string;
-  client_id: string;
-  client_issued_at: Seconds;
+  login: LoginAttributes;
   redirect_uri: string;
   redirect_uri_named: boolean;
   code_challenge: string;
-  subject: string;
   /** When the user authorized it, in milliseconds since 1970. */
   authorized_at_ms: number;
-  scope: string[];
-  resource: string[];
   /** The family that it becomes, in base64url. */
   family_id: string;
   /** From then on no code for that family can be good any more. */

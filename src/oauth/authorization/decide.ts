@@ -2,7 +2,7 @@ import { z } from "zod";
 import { CODE_SECONDS, sealCode } from "./code.ts";
 import { answerTo } from "./response.ts";
 import { accepted, fieldError } from "../errors.ts";
-import { finalizeGrant } from "../scope-and-resource.ts";
+import { finalizeScopeAndResource } from "../scope-and-resource.ts";
 import { openForDecision, sealedRequest } from "./interaction.ts";
 import type { RequestLog } from "../request-log.ts";
 import { requestedScopeInJson } from "../scope.ts";
@@ -86,35 +86,32 @@ export async function decideAuthorization(
 
   const { subject } = decided;
   // RFC 9700 section 4.15: nobody's tokens may look like those of the client itself.
-  if (subject === request.client_id)
+  if (subject === request.login.client_id)
     throw fieldError("subject", "cannot be the id of the client");
-  const scope = requestedScopeInJson(decided.scope);
-  const grant = accepted(
-    finalizeGrant({ scope, resource: [] }, request, allowed),
+  const requested = {
+    scope: requestedScopeInJson(decided.scope),
+    resource: [],
+  };
+  const granted = accepted(
+    finalizeScopeAndResource(requested, request.login, allowed),
   );
-  // There is no word for "none of it" in a token's answer (RFC 6749 sections 3.3 and 5.1).
-  if (grant.scope.length === 0 && request.scope.length > 0) {
+  // There is no word for "none of it" in a token response (RFC 6749 sections 3.3 and 5.1).
+  if (granted.scope.length === 0 && request.login.scope.length > 0) {
     const error_description = "The user has allowed none of the scopes.";
     return leaveWith({ error: "access_denied", error_description });
   }
 
-  const { client_id, client_issued_at, family_id, code_challenge } = request;
+  const { family_id, code_challenge } = request;
   const { redirect_uri, redirect_uri_named } = request;
-  const bound = {
-    client_id,
-    client_issued_at,
-    family_id,
-    code_challenge,
-    redirect_uri,
-    redirect_uri_named,
-  };
   const code = await sealCode(
     server,
     {
-      ...bound,
-      ...grant,
       code_id: crypto.randomUUID(),
-      subject,
+      login: { ...request.login, ...granted, subject },
+      family_id,
+      code_challenge,
+      redirect_uri,
+      redirect_uri_named,
       authorized_at_ms: nowMs,
       redeemable_until: expires_at + CODE_SECONDS,
     },

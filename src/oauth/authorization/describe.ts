@@ -35,8 +35,8 @@ export async function describeAuthorization(
   const { request, client, allowed, expires_at } = pending;
   const catalogue = await server.scopes.catalogue();
   const { client_name } = client;
-  const { client_id, redirect_uri, scope, resource } = request;
-  const { prompt, login_hint, ui_locales } = request;
+  const { client_id, scope, resource } = request.login;
+  const { redirect_uri, prompt, login_hint, ui_locales } = request;
   return {
     client_id,
     ...(client_name !== undefined && { client_name }),

@@ -15,8 +15,8 @@ import type { TokenKey } from "../keys.ts";
  * before has sealed is refused and not misread.
  */
 const kinds = {
-  request: "baton-request+jwt",
-  code: "baton-code+jwt",
+  request: "baton-authorization-request+jwt",
+  code: "baton-authorization-code+jwt",
 } as const satisfies Partial<Record<keyof TokenKey, string>>;
 
 type Kind = keyof typeof kinds;

@@ -6,7 +6,8 @@ import {
 import type { Seconds } from "../duration.ts";
 import type { Client } from "../entities.ts";
 import { fieldError, type OAuthError } from "../errors.ts";
-import { allowanceOf, type Grant } from "../scope-and-resource.ts";
+import { identityOf, isSameClient } from "../login-attributes.ts";
+import { allowedFor, type ScopeAndResource } from "../scope-and-resource.ts";
 import { isRegistered } from "../redirect-uri.ts";
 import type { RequestLog } from "../request-log.ts";
 import { MOST_SEALED_CHARACTERS } from "./encrypted-jwt.ts";
@@ -27,7 +28,7 @@ export interface PendingAuthorization {
   request: AuthorizationRequest;
   client: Client;
   /** What the client may have today. */
-  allowed: Grant;
+  allowed: ScopeAndResource;
   /** When the request can no longer be decided. */
   expires_at: Seconds;
 }
@@ -47,11 +48,12 @@ export async function openForDecision(
   if (typeof opened === "string") throw notGood(opened);
   const { request, expires_at } = opened;
   const { clients, scopes } = server;
-  const client = await clients.findAgain(request.client_id);
+  const client = await clients.findAgain(request.login.client_id);
   if (!client || !mayStillAsk(client, request)) throw notGood("outdated");
-  const allowed = allowanceOf(client, await scopes.catalogueAgain());
-  if (lostAll(request.scope, allowed.scope)) throw notGood("outdated");
-  if (lostAll(request.resource, allowed.resource)) throw notGood("outdated");
+  const allowed = allowedFor(client, await scopes.catalogueAgain());
+  if (lostAll(request.login.scope, allowed.scope)) throw notGood("outdated");
+  if (lostAll(request.login.resource, allowed.resource))
+    throw notGood("outdated");
   log.fields.client_id = client.client_id;
   return { request, client, allowed, expires_at };
 }
@@ -70,11 +72,12 @@ function notGood(what: keyof typeof problems): OAuthError {
 
 /** Whether it is the same client, and its answer may still go there. */
 function mayStillAsk(
-  { client_id_issued_at, grant_types, redirect_uris }: Client,
-  { client_issued_at, redirect_uri }: AuthorizationRequest,
+  client: Client,
+  { login, redirect_uri }: AuthorizationRequest,
 ): boolean {
+  const { grant_types, redirect_uris } = client;
   return (
-    client_id_issued_at === client_issued_at &&
+    isSameClient(login, identityOf(client)) &&
     grant_types.includes("authorization_code") &&
     isRegistered(redirect_uri, redirect_uris)
   );

@@ -1,11 +1,16 @@
 import { base64url } from "jose";
 import type { Seconds } from "../duration.ts";
 import { accepted, OAuthError } from "../errors.ts";
-import { allowanceOf, finalizeGrant } from "../scope-and-resource.ts";
+import { identityOf, type RequestedLogin } from "../login-attributes.ts";
+import {
+  allowedFor,
+  finalizeScopeAndResource,
+  registeredFor,
+  requestedScopeAndResource,
+} from "../scope-and-resource.ts";
 import type { Parameters } from "../parameters.ts";
 import { readCodeChallenge } from "./pkce.ts";
 import type { Recipient } from "./redirect-target.ts";
-import { requestedScope, scopeSet } from "../scope.ts";
 import { open, seal } from "./encrypted-jwt.ts";
 import type { Server } from "../server.ts";
 
@@ -35,15 +40,11 @@ export const responseModes = ["query"] as const;
 
 /** What a client asks for, checked; it survives JSON. */
 export interface AuthorizationRequest {
-  client_id: string;
-  /** When that client was made: another one with the same id, later, has no part in it. */
-  client_issued_at: Seconds;
+  login: RequestedLogin;
   redirect_uri: string;
   /** Whether the request named it: then the token request has to as well (RFC 6749 section 4.1.3). */
   redirect_uri_named: boolean;
   state?: string;
-  scope: string[];
-  resource: string[];
   code_challenge: string;
   /**
    * The family that it leads to, in base64url: one for each request, so that a request can be played
@@ -79,18 +80,18 @@ export async function checkAuthorizationRequest(
     });
   }
   const challenge = accepted(readCodeChallenge(parameters));
-  const scope = requestedScope(parameters.optional("scope"));
-  const resource = parameters.all("resource");
-  const own = { scope: scopeSet(client.scope), resource: [] };
-  const allowed = allowanceOf(client, await server.scopes.catalogueAgain());
-  const grant = accepted(finalizeGrant({ scope, resource }, own, allowed));
+  const granted = accepted(
+    finalizeScopeAndResource(
+      requestedScopeAndResource(parameters),
+      registeredFor(client),
+      allowedFor(client, await server.scopes.catalogueAgain()),
+    ),
+  );
   return {
-    client_id: client.client_id,
-    client_issued_at: client.client_id_issued_at,
+    login: { ...identityOf(client), ...granted },
     redirect_uri,
     redirect_uri_named: parameters.optional("redirect_uri") !== undefined,
     ...optional(parameters, "state"),
-    ...grant,
     ...challenge,
     family_id: base64url.encode(server.families.newId()),
     ...optional(parameters, "prompt"),

@@ -1,4 +1,5 @@
 import { base64url } from "jose";
+import { equalBytes } from "../constant-time.ts";
 import type { Seconds } from "../duration.ts";
 import type { ClientSecret } from "../entities.ts";
 
@@ -49,7 +50,7 @@ export async function matchesSecret(
   for (const { hash, expires_at } of secrets.length > 0
     ? secrets
     : [nobodysSecret]) {
-    const same = crypto.subtle.timingSafeEqual(actual, base64url.decode(hash));
+    const same = equalBytes(actual, base64url.decode(hash));
     const inForce = expires_at === undefined || now < expires_at;
     matches ||= same && inForce;
   }

@@ -1,55 +1,79 @@
-import { after, CLOCK_SKEW_SECONDS, type Seconds } from "../duration.ts";
-import type {
-  ExchangeAttempt,
-  FamilyKey,
-  NewFamily,
-  Redemption,
-  Reuse,
-} from "../repositories.ts";
+import { CLOCK_SKEW_SECONDS, type Seconds } from "../duration.ts";
+import { equalBytes } from "../constant-time.ts";
+import { isSameClient } from "../login-attributes.ts";
+import type { FamilyKey, NewFamily, Redemption } from "../repositories.ts";
 
-/** What a family keeps, and what can be said of it without a clock or a storage. */
+/**
+ * The record of a family, and the vocabulary of the verdicts on it. A verdict is a function of record,
+ * attempt and time: it says what to answer and what to write. `platform/token-family.ts` does it, in the
+ * same atomic step.
+ */
 
 /** The one value that a family keeps while it lives. Its size does not depend on its history. */
 export interface LivingFamily extends NewFamily {
   /** The version of this shape. */
   version: 1;
-  /** Of the one token that is good; 1 is the first. */
+  /** The generation of the newest token, the only one that can be exchanged; 1 is the first. */
   generation: number;
   /** When the newest token was made. */
   last_used_at: Seconds;
-  /** What the newest token was asked for with: a retry has to be the same request. */
+  /** What the newest token was asked for with: a retry must be the same request. */
   last_request?: string;
-  /** Which attempt made the newest token: that one may ask again. */
+  /** The attempt that made the newest token: the same attempt may ask again. */
   last_attempt?: string;
-  /** Which key made the newest token, so that a retry gets the same string. */
+  /** The key that made the newest token, so that a retry gets the same string. */
   key_id: number;
-  /** What made the family, if it was an authorization code. */
+  /** Families of an authorization code or of an old server's token only: how the family began. */
   redemption?: Redemption;
   /**
-   * Of a token of another server: who had a part in its first exchange and has not taken it back. Some at
-   * the most, and then nobody can.
+   * Families of an old server's token only: ids of the attempts that share the first exchange. Removing the
+   * last id takes the family back. At most `MAX_ATTEMPTS` ids are kept; beyond that the family can't be
+   * taken back.
    */
   attempts?: string[];
-  /** The redemption was taken back: nobody has a token, and a code may still make the family. */
+  /** The redemption was taken back: nobody has a token, and the code may still make the family. */
   abandoned?: true;
 }
 
 /**
- * What is kept of a family that has ended: until the subject's index knows of it, and until no code
- * can make the family once more.
+ * What is kept of a family that has ended, until the subject's index knows it and until no code can make
+ * the family again.
  */
 export interface EndedFamily {
   version: 1;
   ended: true;
   subject: string;
-  /** Only where a code has made it. */
+  /** Only where a code, or an old server's token, has made the family. */
   redeemed?: Pick<Redemption, "code_id" | "redeemable_until">;
 }
 
+export type FamilyRecord = LivingFamily | EndedFamily;
+
+/** What an attempt comes to. Whatever is left out stays as it is. */
+export interface Verdict<Result> {
+  result: Result;
+  /** The record to write. */
+  record?: FamilyRecord;
+  /** When the alarm has to go off. */
+  alarm?: Seconds | "now";
+}
+
+/** The part of a verdict that changes something. */
+type Change = Omit<Verdict<unknown>, "result">;
+
+export function isEnded(record: FamilyRecord): record is EndedFamily {
+  return "ended" in record;
+}
+
+/** Tells whether the beginning of a family was taken back, so that it may begin again. */
+export function isAbandoned(record: FamilyRecord): boolean {
+  return !isEnded(record) && record.abandoned === true;
+}
+
 /** A family before its first exchange. */
-export function begun(
+export function newborn(
   family: NewFamily,
-  redemption: Redemption | undefined,
+  redemption?: Redemption,
 ): LivingFamily {
   return {
     ...family,
@@ -60,115 +84,51 @@ export function begun(
   };
 }
 
-/** What a family becomes when it ends. */
-export function ended({ subject, redemption }: LivingFamily): EndedFamily {
+/** The change by which a family begins: two rows, the record and its alarm. */
+export function begin(family: NewFamily, redemption?: Redemption): Change {
+  return { record: newborn(family, redemption), alarm: family.expires_at };
+}
+
+/** What is left of a family when it ends. */
+export function remains({ login, redemption }: LivingFamily): EndedFamily {
+  const { subject } = login;
   const record = { version: 1, ended: true, subject } as const;
   if (!redemption) return record;
   const { code_id, redeemable_until } = redemption;
   return { ...record, redeemed: { code_id, redeemable_until } };
 }
 
-/** The platform takes no alarm for later; by then it is set anew. In milliseconds: the year 2150. */
-const LAST_ALARM_MS = 5_680_281_600_000;
-
-/** When no code can name a family any more, whoever's clock it goes by; in milliseconds. */
-export function forgetAt(redeemableUntil: number): number {
-  return Math.min((redeemableUntil + CLOCK_SKEW_SECONDS) * 1000, LAST_ALARM_MS);
+/** The change by which a family ends: from here on none of its tokens can be exchanged. */
+export function end(family: LivingFamily): Change {
+  return { record: remains(family), alarm: "now" };
 }
 
-/** How many attempts a family keeps count of. */
-const MOST_ATTEMPTS = 8;
-/** In the place of all that are not kept count of: it is never taken back. */
-const OTHERS = "";
-
-/** The attempts with one more; undefined where that changes nothing. */
-export function withAttempt(
-  attempts: readonly string[],
-  attemptId: string,
-): string[] | undefined {
-  if (attempts.includes(attemptId)) return undefined;
-  const one = attempts.length < MOST_ATTEMPTS ? attemptId : OTHERS;
-  return attempts.includes(one) ? undefined : [...attempts, one];
+/** When no code can name a family any more, by the clock of any location. */
+export function forgettableAt({
+  redeemable_until,
+}: Pick<Redemption, "redeemable_until">): Seconds {
+  return redeemable_until + CLOCK_SKEW_SECONDS;
 }
 
-/** When a family ends by itself, in milliseconds: one that was taken back when no code can make it. */
-export function endOf({
+/** When a family ends by itself: one that was taken back, when no code can make it any more. */
+export function endsByItselfAt({
   abandoned,
   redemption,
   expires_at,
-}: LivingFamily): number {
-  return abandoned && redemption
-    ? forgetAt(redemption.redeemable_until)
-    : expires_at * 1000;
+}: LivingFamily): Seconds {
+  return abandoned && redemption ? forgettableAt(redemption) : expires_at;
 }
 
-/** Why a code can't make a family any more that was made before: whose code came first has it. */
-export function refuseRedemption(
-  family: LivingFamily | EndedFamily,
-  { code_id }: Redemption,
-) {
-  const { code_id: first } =
-    ("ended" in family ? family.redeemed : family.redemption) ?? {};
-  return code_id === first
-    ? ("authorization_code_reused" as const)
-    : ("authorization_request_reused" as const);
-}
-
-/** Why a token is not of this family, or not of this client's: then it may not change anything. */
-export function refuseForeign(
-  family: LivingFamily,
-  { client_id, client_issued_at, secret_hash }: FamilyKey,
-) {
-  if (
-    secret_hash &&
-    !crypto.subtle.timingSafeEqual(secret_hash, family.secret_hash)
-  ) {
+/** Finds out whether a token is not of this family, or not of this client: then it may change nothing. */
+export function refuseForeign(family: LivingFamily, key: FamilyKey) {
+  const { secret_hash } = key;
+  if (secret_hash && !equalBytes(secret_hash, family.secret_hash))
     return "refresh_token_forged" as const;
-  }
-  const same =
-    client_id === family.client_id &&
-    client_issued_at === family.client_issued_at;
-  if (!same) return "refresh_token_of_another_client" as const;
-  return undefined;
+  return isSameClient(key, family.login)
+    ? undefined
+    : ("refresh_token_of_another_client" as const);
 }
 
-/**
- * Whether a used token may have its successor again: as the very same attempt, whose answer was lost
- * on its way to the edge; or inside the client's window, while nobody has used the successor.
- */
-export function isRetry(
-  family: LivingFamily,
-  { generation, attempt_id, retry_window, now }: ExchangeAttempt,
-): "attempt" | "window" | "late" {
-  if (family.generation - generation > 1) return "late";
-  if (attempt_id === family.last_attempt) return "attempt";
-  const closes = after(retry_window, family.last_used_at);
-  // A window of no length is none, also where the clocks of two locations differ by a second.
-  const open = closes > family.last_used_at && now < closes;
-  return open ? "window" : "late";
-}
-
-/** How a used token came back, for the log. */
-export function describeReuse(
-  family: LivingFamily,
-  { generation, now }: ExchangeAttempt,
-): Reuse {
-  return {
-    generation,
-    newest_generation: family.generation,
-    seconds_since_exchange: now - family.last_used_at,
-    // Nobody has used the successor: the client may never have got it. Otherwise somebody goes on with
-    // it, and somebody else came back with this one.
-    looks_like: family.generation - generation === 1 ? "late_retry" : "theft",
-  };
-}
-
-/** The request as far as a retry has to be the same: scopes and resources are sets. */
-export function requestOf({ scope, resource }: ExchangeAttempt): string {
-  const scopes = Array.isArray(scope) ? asSet(scope) : (scope ?? null);
-  return JSON.stringify([scopes, asSet(resource)]);
-}
-
-function asSet(values: readonly string[]): string[] {
-  return [...new Set(values)].toSorted((one, other) => (one < other ? -1 : 1));
+export function refused<R>(reason: R): { outcome: "refused"; reason: R } {
+  return { outcome: "refused", reason };
 }

@@ -3,6 +3,7 @@ import type { Seconds } from "../duration.ts";
 import type { Client } from "../entities.ts";
 import { OAuthError } from "../errors.ts";
 import { findClient, hasOwner } from "../find-client.ts";
+import { identityOf } from "../login-attributes.ts";
 import type { FamilyKey, FamilyState } from "../repositories.ts";
 import type { Server } from "../server.ts";
 import type { Presenter, TokenKind } from "../token-kind.ts";
@@ -50,7 +51,7 @@ export function refreshTokenKind(server: Parts): TokenKind {
       log.begin("family");
       const family = await livingFamily(server, claims.family_id, now);
       if (!family) return undefined;
-      const { client_id, scope, subject } = family;
+      const { client_id, scope, subject } = family.login;
       const isNewest = family.generation === claims.generation;
       const secretHash = await hashFamilySecret(claims.family_secret);
       const isGenuine = equalBytes(family.secret_hash, secretHash);
@@ -116,8 +117,7 @@ async function revokeFamily(
   secret: Pick<FamilyKey, "secret_hash"> = {},
 ): Promise<void> {
   log.begin("family");
-  const { client_id, client_id_issued_at: client_issued_at } = client;
-  const key = { client_id, client_issued_at, ...secret };
+  const key = { ...identityOf(client), ...secret };
   const result = await families.revoke(familyId, key);
   if (result.outcome === "refused") throw new OAuthError(result.reason);
 }
@@ -130,7 +130,7 @@ async function livingFamily(
 ): Promise<FamilyState | undefined> {
   const family = await server.families.look(familyId);
   if (!family || now >= family.expires_at) return undefined;
-  return (await hasOwner(server, family)) ? family : undefined;
+  return (await hasOwner(server, family.login)) ? family : undefined;
 }
 
 /** A client may introspect its own access tokens, a resource server those with its audience. */

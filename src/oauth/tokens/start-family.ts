@@ -7,53 +7,43 @@ import {
   lifetimesOf,
   refreshTokenExpiry,
 } from "../lifetimes.ts";
+import type { LoginAttributes } from "../login-attributes.ts";
+import type { NewFamily, Redemption } from "../repositories.ts";
+import type { Server } from "../server.ts";
 import {
   FAMILY_SECRET_BYTES,
   hashFamilySecret,
   newestKeyId,
 } from "./refresh-token.ts";
-import type { NewFamily, Redemption } from "../repositories.ts";
-import type { Server } from "../server.ts";
 import type { NewestToken } from "./token-response.ts";
 
-/** What a user has authorized a client for; checked by the caller. */
-export interface Authorization {
-  client: Client;
-  subject: string;
-  scope: string[];
-  resource: string[];
-}
-
-/** The code by which a family begins. */
-interface RedeemedCode extends Omit<Redemption, "attempt_id"> {
+/** The code that a family is made of. */
+export interface RedeemedCode extends Omit<Redemption, "attempt_id"> {
   family_id: Uint8Array;
 }
 
 /**
- * Starts a family of refresh tokens, once: its first token is still to be made.
+ * Starts a family of refresh tokens, once. Its first token is still to be made.
  *
- * @param code that of the authorization code grant; left out: an administrator has authorized it
- * @throws OAuthError where a code makes none: `authorization_code_reused`, `…_revoked`, `…_forged`,
+ * @param login what was authorized; the caller has checked it
+ * @param code the code of the authorization code grant; left out: an administrator has authorized the login
+ * @throws OAuthError where the code makes no family: `authorization_code_reused`, `…_revoked`, `…_forged`,
  *   `authorization_request_reused`
  */
 export async function startFamily(
   server: Server,
-  authorization: Authorization,
+  client: Client,
+  login: LoginAttributes,
   now: Seconds,
   code?: RedeemedCode,
 ): Promise<NewestToken> {
   const family_secret = crypto.getRandomValues(
     new Uint8Array(FAMILY_SECRET_BYTES),
   );
-  const { client, subject, scope, resource } = authorization;
   const key_id = newestKeyId(server.tokenKeys);
-  const lifetime = lifetimeOf(server, client, now);
+  const lifetime = familyLifetime(server, client, now);
   const family = {
-    client_id: client.client_id,
-    client_issued_at: client.client_id_issued_at,
-    subject,
-    scope,
-    resource,
+    login,
     secret_hash: await hashFamilySecret(family_secret),
     created_at: now,
     ...lifetime,
@@ -66,7 +56,7 @@ export async function startFamily(
 }
 
 /** A login that can't be refreshed lasts as long as its one access token. */
-function lifetimeOf(
+function familyLifetime(
   { settings }: Server,
   client: Client,
   now: Seconds,

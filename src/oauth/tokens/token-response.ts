@@ -5,6 +5,8 @@ import type { Client } from "../entities.ts";
 import { accessTokenExpiry, lifetimesOf } from "../lifetimes.ts";
 import type { RefreshTokenClaims } from "../token-kind.ts";
 import { issueRefreshToken } from "./refresh-token.ts";
+import type { LoginAttributes } from "../login-attributes.ts";
+import type { ScopeAndResource } from "../scope-and-resource.ts";
 import type { Server } from "../server.ts";
 
 /** A successful answer of the token endpoint (RFC 6749 section 5.1). */
@@ -26,22 +28,24 @@ export interface NewestToken {
   key_id: number;
 }
 
-/** What the tokens of one answer are for. */
+/** What the tokens of one response are made of. */
 export interface TokenGrant {
   client: Client;
-  subject: string;
-  scope: string[];
-  resource: string[];
+  /** Whom the tokens are about. */
+  login: LoginAttributes;
+  /** What the access token is for: all of the login, or less. */
+  granted: ScopeAndResource;
   /** Left out where the tokens are the client's own (RFC 6749 section 4.4). */
   newest?: NewestToken;
 }
 
-/** The tokens for a grant: a signed access token and, for a login, the next refresh token. */
+/** Makes the tokens of a grant: a signed access token and, for a login, the next refresh token. */
 export async function tokenResponse(
   server: Server,
-  { client, subject, scope, resource, newest }: TokenGrant,
+  { client, login, granted, newest }: TokenGrant,
   now: Seconds,
 ): Promise<TokenResponse> {
+  const { scope, resource } = granted;
   const { settings, signingKey, tokenKeys } = server;
   const lifetimes = lifetimesOf(client, settings);
   const exp = accessTokenExpiry(
@@ -51,9 +55,9 @@ export async function tokenResponse(
   );
   const claims: AccessTokenClaims = {
     iss: settings.issuer,
-    sub: subject,
+    sub: login.subject,
     aud: resource.length > 0 ? resource : [settings.audience],
-    client_id: client.client_id,
+    client_id: login.client_id,
     scope,
     iat: now,
     exp,

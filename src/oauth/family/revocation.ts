@@ -1,0 +1,26 @@
+import type { FamilyKey, RevocationResult } from "../repositories.ts";
+import {
+  end,
+  type FamilyRecord,
+  isEnded,
+  refuseForeign,
+  refused,
+  type Verdict,
+} from "./record.ts";
+
+/**
+ * The verdict on ending a family (RFC 7009).
+ *
+ * @param key proves that a token of the family is the client's; left out for an administrator
+ */
+export function judgeRevocation(
+  record: FamilyRecord | undefined,
+  key?: FamilyKey,
+): Verdict<RevocationResult> {
+  if (!record || isEnded(record))
+    return { result: { outcome: "ended_before" } };
+  const foreign = key && refuseForeign(record, key);
+  if (foreign) return { result: refused(foreign) };
+  const outcome = record.abandoned ? "ended_before" : "revoked";
+  return { result: { outcome }, ...end(record) };
+}

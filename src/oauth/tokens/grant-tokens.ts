@@ -1,0 +1,45 @@
+import type { Seconds } from "../duration.ts";
+import type { Client } from "../entities.ts";
+import { accepted, fieldError, OAuthError } from "../errors.ts";
+import { identityOf } from "../login-attributes.ts";
+import {
+  allowedFor,
+  finalizeScopeAndResource,
+  registeredFor,
+  type RequestedScopeAndResource,
+} from "../scope-and-resource.ts";
+import type { Server } from "../server.ts";
+import { startFamily } from "./start-family.ts";
+import { type TokenResponse, tokenResponse } from "./token-response.ts";
+
+/**
+ * Starts a login for a user whom the caller has authenticated by its own means, and makes the first pair
+ * of tokens.
+ *
+ * @param client as the record is right now
+ * @throws OAuthError `grant_type_not_allowed`, `admin_body_invalid`, and those of scope and resource
+ */
+export async function grantTokens(
+  server: Server,
+  client: Client,
+  subject: string,
+  requested: RequestedScopeAndResource,
+  now: Seconds,
+): Promise<TokenResponse> {
+  if (!client.grant_types.includes("refresh_token")) {
+    throw new OAuthError("grant_type_not_allowed", {
+      subject: "refresh_token",
+    });
+  }
+  // RFC 9700 section 4.15: no user's tokens may look like those of the client itself.
+  if (subject === client.client_id)
+    throw fieldError("subject", "cannot be the id of the client");
+
+  const allowed = allowedFor(client, await server.scopes.read());
+  const granted = accepted(
+    finalizeScopeAndResource(requested, registeredFor(client), allowed),
+  );
+  const login = { ...identityOf(client), subject, ...granted };
+  const newest = await startFamily(server, client, login, now);
+  return tokenResponse(server, { client, login, granted, newest }, now);
+}

@@ -1,0 +1,58 @@
+import * as fc from "fast-check";
+import { expect, it } from "vitest";
+import { judgeExchange } from "../../../src/oauth/family/exchange.ts";
+import type {
+  FamilyRecord,
+  Verdict,
+} from "../../../src/oauth/family/record.ts";
+import {
+  judgeAbandonment,
+  judgeAdoption,
+  judgeCreation,
+  judgeRedemption,
+} from "../../../src/oauth/family/redemption.ts";
+import { judgeRevocation } from "../../../src/oauth/family/revocation.ts";
+import {
+  type Family,
+  histories,
+  newTally,
+  play,
+} from "../../support/family-model.ts";
+
+/** The rules of a family are functions: they run on plain Node, without a platform. */
+
+const HISTORIES = 200_000;
+
+/** A family that is nothing but its record. */
+function recordedFamily(): Family {
+  let record: FamilyRecord | undefined;
+  const apply = <Result>(verdict: Verdict<Result>): Result => {
+    record = verdict.record ?? record;
+    return verdict.result;
+  };
+  return {
+    create: (family) => apply(judgeCreation(record, family)),
+    redeem: (family, by) => apply(judgeRedemption(record, family, by)),
+    abandon: (attemptId) => apply(judgeAbandonment(record, attemptId)),
+    adopt: (family, by, attempt) =>
+      apply(judgeAdoption(record, family, by, attempt)),
+    exchange: (attempt) => apply(judgeExchange(record, attempt)),
+    revoke: (key) => apply(judgeRevocation(record, key)),
+  };
+}
+
+it(`agree with a small model over ${HISTORIES} random histories`, async () => {
+  const tally = newTally();
+  await fc.assert(
+    fc.asyncProperty(histories, (history) =>
+      play(history, recordedFamily(), tally),
+    ),
+    { numRuns: HISTORIES },
+  );
+  // The histories have to lead somewhere.
+  expect(tally.exchanged).toBeGreaterThan(HISTORIES);
+  expect(tally.steps).toBeGreaterThan(5 * HISTORIES);
+
+  for (const count of [tally.retried, tally.takenBack, tally.reused])
+    expect(count).toBeGreaterThan(HISTORIES / 10);
+});

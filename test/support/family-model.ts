@@ -1,0 +1,439 @@
+import * as fc from "fast-check";
+import type {
+  ExchangeAttempt,
+  ExchangeResult,
+  FamilyKey,
+  NewFamily,
+  Redemption,
+  RedemptionResult,
+  RevocationResult,
+} from "../../src/oauth/repositories.ts";
+import { DAY, familyOf } from "./family.ts";
+
+/**
+ * A small model of a family, to play random histories beside the real rules: whatever the one answers, the
+ * other must answer. The model keeps a list of the tokens that were handed out, where a family keeps one
+ * number; fast-check prints the seed and the shortest history of a disagreement.
+ */
+
+/** Later than any clock that runs these tests: no alarm goes off in the middle of a history. */
+const T0 = 4_000_000_000;
+const { attempt, newFamily, redemption } = familyOf(T0);
+const granted = newFamily().login.scope;
+
+/** What is played: the rules alone, or the Durable Object that goes by them. */
+export interface Family {
+  create(family: NewFamily): Promise<void> | void;
+  redeem(
+    family: NewFamily,
+    redemption: Redemption,
+  ): Promise<RedemptionResult> | RedemptionResult;
+  abandon(attemptId: string): Promise<void> | void;
+  adopt(
+    family: NewFamily,
+    redemption: Redemption,
+    attempt: ExchangeAttempt,
+  ): Promise<ExchangeResult> | ExchangeResult;
+  exchange(attempt: ExchangeAttempt): Promise<ExchangeResult> | ExchangeResult;
+  revoke(key: FamilyKey): Promise<RevocationResult> | RevocationResult;
+}
+
+interface ExchangeStep {
+  do: "exchange";
+  /** Which of the tokens handed out so far, counted from the newest. */
+  back: number;
+  scope: ExchangeAttempt["requested"]["scope"];
+  allowed: string[];
+  resource: string[];
+  client: string;
+  window: number;
+  forged: boolean;
+}
+
+type Step =
+  | ExchangeStep
+  /** The very same exchange again, because its answer was lost on the way to the edge. */
+  | { do: "repeat" }
+  | { do: "wait"; seconds: number }
+  | { do: "revoke"; client: string }
+  /** `same`: the attempt before again, because its answer was lost. */
+  | { do: "redeem"; code: string; same: boolean }
+  /** The token of an old server, which is the first of its family. */
+  | { do: "adopt"; scope: ExchangeStep["scope"]; window: number; same: boolean }
+  /** A fault takes back the beginning: of which attempt, counted from the newest. */
+  | { do: "abandon"; back: number };
+
+export interface History {
+  begins: "create" | "redeem" | "adopt";
+  steps: Step[];
+}
+
+const scope = fc.constantFrom<ExchangeStep["scope"]>(
+  undefined,
+  undefined,
+  ["read"],
+  ["read", "write"],
+  ["write", "read"],
+  ["admin"],
+  "malformed",
+);
+
+/** Mostly the first, now and then one of the others. */
+function mostly<T>(weight: number, usual: T, ...others: T[]) {
+  return fc.oneof(
+    { weight, arbitrary: fc.constant(usual) },
+    { weight: 1, arbitrary: fc.constantFrom(...others) },
+  );
+}
+
+const exchange = fc.record({
+  do: fc.constant("exchange" as const),
+  back: fc.oneof(
+    { weight: 6, arbitrary: fc.constant(0) },
+    { weight: 3, arbitrary: fc.constant(1) },
+    { weight: 1, arbitrary: fc.integer({ min: -1, max: 4 }) },
+  ),
+  scope,
+  allowed: mostly(16, granted, ["read"], []),
+  resource: mostly(8, [], ["https://a"], ["https://b"]),
+  client: mostly(12, "web", "other"),
+  window: fc.constantFrom(0, 30, 30, 30),
+  forged: mostly(15, false, true),
+});
+
+const common = [
+  { weight: 8, arbitrary: exchange },
+  { weight: 2, arbitrary: fc.constant({ do: "repeat" as const }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant("wait" as const),
+      seconds: fc.constantFrom(1, 10, 29, 30, 31, DAY / 2, DAY - 1, DAY),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant("revoke" as const),
+      client: fc.constantFrom("web", "other"),
+    }),
+  },
+];
+
+const redeem = fc.record({
+  do: fc.constant("redeem" as const),
+  code: mostly(2, "first", "second"),
+  same: fc.boolean(),
+});
+
+const adopt = fc.record({
+  do: fc.constant("adopt" as const),
+  scope: mostly<ExchangeStep["scope"]>(3, undefined, ["read"], ["admin"]),
+  window: fc.constantFrom(0, 30),
+  same: mostly(3, false, true),
+});
+
+const abandon = fc.record({
+  do: fc.constant("abandon" as const),
+  back: fc.nat({ max: 2 }),
+});
+
+/** How a family may go on, by how it began. */
+const goesOn = {
+  create: fc.oneof(...common),
+  redeem: fc.oneof(
+    ...common,
+    { weight: 3, arbitrary: redeem },
+    { weight: 3, arbitrary: abandon },
+  ),
+  adopt: fc.oneof(
+    ...common,
+    { weight: 5, arbitrary: adopt },
+    { weight: 3, arbitrary: abandon },
+  ),
+};
+
+const firstStep: Record<History["begins"], Step[]> = {
+  create: [],
+  redeem: [{ do: "redeem", code: "first", same: false }],
+  adopt: [{ do: "adopt", scope: undefined, window: 30, same: false }],
+};
+
+export const histories: fc.Arbitrary<History> = fc
+  .constantFrom("create" as const, "redeem" as const, "adopt" as const)
+  .chain((begins) =>
+    fc.record({
+      begins: fc.constant(begins),
+      steps: fc
+        .array<Step>(goesOn[begins], { minLength: 1, maxLength: 25 })
+        .map((steps) => [...firstStep[begins], ...steps]),
+    }),
+  );
+
+/** A token that was handed out, as its holder knows it. */
+interface Handed {
+  expires_at: number;
+  /** The request that was answered with its successor, when, and in which attempt. */
+  spent?: { request: string; at: number; attempt: string };
+}
+
+/** The model: what RFC 6749, RFC 9700 and the decisions table say, in the plainest words. */
+class Model {
+  state: "unmade" | "living" | "taken back" | "ended" = "unmade";
+  handed: Handed[] = [];
+  /** The code that made the family, and the attempts that have a part in its beginning. */
+  code: string | undefined;
+  beganBy: string | undefined;
+  sharers: string[] = [];
+  tooManySharers = false;
+
+  begin(code?: string, attempt?: string) {
+    this.state = "living";
+    this.handed = [{ expires_at: T0 + DAY }];
+    this.code = code;
+    this.beganBy = attempt;
+    this.sharers = attempt === undefined ? [] : [attempt];
+    this.tooManySharers = false;
+  }
+
+  get mayBegin() {
+    return this.state === "unmade" || this.state === "taken back";
+  }
+
+  redeem(code: string, attempt: string): string {
+    if (this.mayBegin) {
+      this.begin(code, attempt);
+      return "redeemed";
+    }
+    if (this.state === "living" && attempt === this.beganBy) return "redeemed";
+    if (code !== this.code) return "authorization_request_reused";
+    this.state = "ended";
+    return "authorization_code_reused";
+  }
+
+  abandon(attempt: string): void {
+    if (this.state !== "living" || !this.sharers.includes(attempt)) return;
+    this.sharers = this.sharers.filter((one) => one !== attempt);
+    if (this.sharers.length === 0 && !this.tooManySharers)
+      this.state = "taken back";
+  }
+
+  adopt(code: string, attempt: ExchangeAttempt, window: number) {
+    const before = this.state;
+    if (this.mayBegin) this.begin(code, attempt.attempt_id);
+    const answer = this.exchange(attempt, window);
+    if (typeof answer !== "string") {
+      const isNew = !this.sharers.includes(attempt.attempt_id);
+      if (isNew && this.sharers.length < 8 && !this.tooManySharers)
+        this.sharers.push(attempt.attempt_id);
+      else if (isNew) this.tooManySharers = true;
+    } else if (before === "unmade" || before === "taken back") {
+      // What was refused has begun nothing.
+      this.state = before;
+    }
+    return answer;
+  }
+
+  exchange(attempt: ExchangeAttempt, window: number) {
+    const { generation, now, requested } = attempt;
+    const newest = this.handed.at(-1);
+    if (this.state !== "living" || !newest || now >= newest.expires_at)
+      return "family_ended";
+    if (attempt.secret_hash[0] !== 7) return "refresh_token_forged";
+    if (attempt.client_id !== "web") return "refresh_token_of_another_client";
+    const token = this.handed[generation - 1];
+    if (!token) return "refresh_token_forged";
+
+    const request = requestOf(requested);
+    if (token.spent) {
+      const isSuccessorUnused = this.handed.length === generation + 1;
+      const isSameAttempt = token.spent.attempt === attempt.attempt_id;
+      const isInWindow = now < token.spent.at + window;
+      if (!isSuccessorUnused || (!isSameAttempt && !isInWindow)) {
+        this.state = "ended";
+        return "refresh_token_reused";
+      }
+      const isSameRequest = isSameAttempt || request === token.spent.request;
+      return isSameRequest && fault(attempt) === undefined
+        ? this.answer(attempt, true)
+        : "retry_differs";
+    }
+    const wrong = fault(attempt);
+    if (wrong !== undefined) return wrong;
+    token.spent = { request, at: now, attempt: attempt.attempt_id };
+    const end = T0 + 3 * DAY;
+    this.handed.push({
+      expires_at: Math.min(attempt.successor_expires_at, end),
+    });
+    return this.answer(attempt, false);
+  }
+
+  answer({ requested, allowed }: ExchangeAttempt, retried: boolean) {
+    return {
+      retried,
+      scope: Array.isArray(requested.scope)
+        ? requested.scope
+        : granted.filter((one) => allowed.scope.includes(one)),
+      resource: requested.resource,
+      generation: this.handed.length,
+      expires_at: this.handed.at(-1)!.expires_at,
+    };
+  }
+
+  revoke(client: string): string {
+    if (this.state === "unmade" || this.state === "ended")
+      return "ended_before";
+    if (client !== "web") return "refresh_token_of_another_client";
+    const wasLiving = this.state === "living";
+    this.state = "ended";
+    return wasLiving ? "revoked" : "ended_before";
+  }
+}
+
+function requestOf({ scope, resource }: ExchangeAttempt["requested"]): string {
+  return [
+    Array.isArray(scope)
+      ? [...new Set(scope)].toSorted((a, b) => a.localeCompare(b)).join()
+      : String(scope),
+    resource.join(),
+  ].join("|");
+}
+
+function fault({ requested, allowed }: ExchangeAttempt): string | undefined {
+  const { scope, resource } = requested;
+  if (scope === "malformed") return "scope_malformed";
+  const isAllowed = (one: string) =>
+    granted.includes(one) && allowed.scope.includes(one);
+  if (scope?.some((one) => !isAllowed(one))) return "scope_not_granted";
+  if (!scope && allowed.scope.length === 0) return "scope_all_lost";
+  return resource.includes("https://b") ? "resource_not_allowed" : undefined;
+}
+
+/** What the histories led to: a model of refusals alone would prove little. */
+export interface Tally {
+  steps: number;
+  exchanged: number;
+  retried: number;
+  takenBack: number;
+  reused: number;
+}
+
+/**
+ * Plays a history against a family and the model.
+ *
+ * @throws Error where they disagree
+ */
+export async function play(
+  { begins, steps }: History,
+  family: Family,
+  tally: Tally,
+): Promise<void> {
+  const model = new Model();
+  const attempts = ["none"];
+  let now = T0;
+  let last: { attempt: ExchangeAttempt; adopted: boolean } | undefined;
+  const at = (position: number) => attempts.at(-1 - position) ?? "none";
+
+  const answer = async (
+    step: ExchangeStep | Extract<Step, { do: "adopt" }>,
+    presented: ExchangeAttempt,
+  ) => {
+    const adopted = step.do === "adopt";
+    const expected = adopted
+      ? model.adopt("old", presented, step.window)
+      : model.exchange(presented, step.window);
+    const result = adopted
+      ? await family.adopt(newFamily(), ofOldToken(presented), presented)
+      : await family.exchange(presented);
+    agree(brief(result), expected);
+    if (result.outcome === "refused") {
+      if (result.reason === "refresh_token_reused") tally.reused += 1;
+      return;
+    }
+    tally.exchanged += 1;
+    if (result.retried) tally.retried += 1;
+    else last = { attempt: presented, adopted };
+  };
+
+  if (begins === "create") {
+    await family.create(newFamily());
+    model.begin();
+  }
+  for (const step of steps) {
+    tally.steps += 1;
+    if (step.do === "wait") {
+      now += step.seconds;
+    } else if (step.do === "revoke") {
+      const key = { ...attempt(), client_id: step.client };
+      const result = await family.revoke(key);
+      const said = "reason" in result ? result.reason : result.outcome;
+      agree(said, model.revoke(step.client));
+    } else if (step.do === "redeem") {
+      if (!step.same) attempts.push(crypto.randomUUID());
+      const by = redemption({ attempt_id: at(0), code_id: step.code });
+      const result = await family.redeem(newFamily(), by);
+      const said = "reason" in result ? result.reason : result.outcome;
+      agree(said, model.redeem(step.code, at(0)));
+    } else if (step.do === "abandon") {
+      await family.abandon(at(step.back));
+      model.abandon(at(step.back));
+      if (model.state === "taken back") tally.takenBack += 1;
+    } else if (step.do === "adopt") {
+      if (!step.same) attempts.push(crypto.randomUUID());
+      await answer(
+        step,
+        attempt({
+          attempt_id: at(0),
+          requested: { scope: step.scope, resource: [] },
+          retry_window: `PT${step.window}S`,
+          now,
+        }),
+      );
+    } else if (step.do === "repeat") {
+      // Only while nothing else happened to the newest token: else it is a used token like any other.
+      if (!last || last.adopted) continue;
+      const repeated = { ...last.attempt, now };
+      const expected = model.exchange(repeated, windowOf(repeated));
+      agree(brief(await family.exchange(repeated)), expected);
+    } else {
+      await answer(
+        step,
+        attempt({
+          client_id: step.client,
+          generation: Math.max(1, model.handed.length - step.back),
+          secret_hash: new Uint8Array(32).fill(step.forged ? 0 : 7),
+          requested: { scope: step.scope, resource: step.resource },
+          allowed: { scope: step.allowed, resource: ["https://a"] },
+          retry_window: `PT${step.window}S`,
+          now,
+        }),
+      );
+    }
+  }
+}
+
+function ofOldToken({ attempt_id }: ExchangeAttempt): Redemption {
+  return redemption({ attempt_id, code_id: "old", authorized_at_ms: 0 });
+}
+
+function windowOf({ retry_window }: ExchangeAttempt): number {
+  return Number(/\d+/.exec(retry_window)?.[0]);
+}
+
+/** What the model has an opinion of. */
+function brief(result: ExchangeResult) {
+  if (result.outcome === "refused") return result.reason;
+  const { retried, granted, generation, expires_at } = result;
+  return { retried, ...granted, generation, expires_at };
+}
+
+/** Not by `expect`: it would take most of the time. */
+function agree(actual: unknown, expected: unknown): void {
+  const [said, wanted] = [JSON.stringify(actual), JSON.stringify(expected)];
+  if (said !== wanted)
+    throw new Error(`the family answers ${said}, the model ${wanted}`);
+}
+
+export function newTally(): Tally {
+  return { steps: 0, exchanged: 0, retried: 0, takenBack: 0, reused: 0 };
+}

@@ -1,0 +1,78 @@
+import type { LoginAttributes } from "../../src/oauth/login-attributes.ts";
+import type {
+  ExchangeAttempt,
+  ExchangeResult,
+  NewFamily,
+  Redemption,
+} from "../../src/oauth/repositories.ts";
+
+/** A family and what is done with it, for the tests of a family's rules. Every time hangs on one moment. */
+
+export const DAY = 86_400;
+export const secret_hash = new Uint8Array(32).fill(7);
+
+/** How far the clocks of two locations may differ, in seconds. */
+export const CLOCK_SKEW = 60;
+
+/** An exchange as the Worker asks for it, and as it reads the answer. */
+export async function exchange(
+  family: { exchange(attempt: ExchangeAttempt): Promise<string> },
+  attempt: ExchangeAttempt,
+): Promise<ExchangeResult> {
+  return JSON.parse(await family.exchange(attempt)) as ExchangeResult;
+}
+
+type Fields<T> = Partial<Omit<T, "login">> & {
+  login?: Partial<LoginAttributes>;
+};
+
+/** @param t0 when everything begins, in seconds */
+export function familyOf(t0: number) {
+  const client = { client_id: "web", client_issued_at: t0 - DAY };
+  /** A request is good for half an hour, and a code of it for a minute more. */
+  const redeemable_until = t0 + 1860;
+  return {
+    redeemable_until,
+
+    newFamily: ({ login, ...fields }: Fields<NewFamily> = {}): NewFamily => ({
+      login: {
+        ...client,
+        subject: "alice",
+        scope: ["read", "write"],
+        resource: [],
+        ...login,
+      },
+      secret_hash,
+      created_at: t0,
+      expires_at: t0 + DAY,
+      ends_at: t0 + 3 * DAY,
+      key_id: 1,
+      ...fields,
+    }),
+
+    redemption: (fields: Partial<Redemption> = {}): Redemption => ({
+      attempt_id: crypto.randomUUID(),
+      code_id: "first",
+      authorized_at_ms: t0 * 1000,
+      redeemable_until,
+      ...fields,
+    }),
+
+    attempt: (fields: Partial<ExchangeAttempt> = {}): ExchangeAttempt => {
+      const { now = t0 + 60 } = fields;
+      return {
+        ...client,
+        attempt_id: crypto.randomUUID(),
+        key_id: 1,
+        retry_window: "PT0S",
+        generation: 1,
+        secret_hash,
+        requested: { scope: undefined, resource: [] },
+        allowed: { scope: ["read", "write"], resource: [] },
+        now,
+        successor_expires_at: now + DAY,
+        ...fields,
+      };
+    },
+  };
+}
