@@ -2,19 +2,15 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { format } from "prettier";
 import { plot } from "./report/plot.ts";
-import { brief, report } from "./report/report.ts";
+import { report } from "./report/report.ts";
 import type { Results } from "./results.ts";
 
 const ownFolder = join(import.meta.dirname, "results");
 const readme = join(import.meta.dirname, "README.md");
-/** The project's, which shows the short version. */
-const frontPage = join(import.meta.dirname, "../../README.md");
 
 interface Rendered {
   json: string;
   markdown: string;
-  /** The most of it in one table. */
-  brief: string;
   svg: string;
 }
 
@@ -23,14 +19,13 @@ export async function render(results: Results): Promise<Rendered> {
   return {
     json: await format(JSON.stringify(results), { parser: "json" }),
     markdown: await format(report(results), { parser: "markdown" }),
-    brief: brief(results),
     svg: await plot(results),
   };
 }
 
-/** @param folder instead of the one that the README shows */
+/** @param folder instead of `results`, which the README beside this file and the project's README show */
 export async function publish(
-  { json, markdown, brief, svg }: Rendered,
+  { json, markdown, svg }: Rendered,
   folder?: string,
 ): Promise<void> {
   const target = folder ?? ownFolder;
@@ -40,7 +35,6 @@ export async function publish(
   if (folder !== undefined) return;
 
   await writeBetween("bench", markdown);
-  await writeBetween("bench", brief, frontPage);
 }
 
 /** Puts Markdown into a README, in the place between the comments of that name. */

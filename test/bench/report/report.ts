@@ -20,13 +20,6 @@ import { figure, table } from "./markdown.ts";
 /** A load generator that is so busy may be what is measured. */
 const BUSY = 0.85;
 
-/** What most people want to know, in Markdown. */
-export function brief({ date, machine, entrants }: Results): string {
-  return `Measured on ${date.slice(0, 10)} on ${machineText(machine)} 16 clients at a time; a ratio is the median of those of the rounds, with the middle half of them in brackets.
-
-${glance(entrants)}`;
-}
-
 /** All figures for people to read, in Markdown: ratios first. */
 export function report(results: Results): string {
   const { date, commit, machine, plan, entrants } = results;
