@@ -138,26 +138,24 @@ describe("Moving from league/oauth2-server or Laravel Passport", () => {
     expect(server.output).not.toContain(live.refresh_token);
   });
 
-  it("names only commands, files, settings and headings that are there", () => {
-    const readme = readFileSync(join(root, "README.md"), "utf8");
+  it("imports the tokens that a backup has and the table of today lacks", async () => {
+    // As a table exported on Windows has them: with a carriage return at the end of each line.
+    writeFileSync(join(folder, "now.ids"), "still-there\r\n");
+    writeFileSync(join(folder, "backup-1.ids"), "still-there\r\npurged-1\r\n");
+    writeFileSync(join(folder, "backup-2.ids"), "purged-1\npurged-2\n");
+    const heading = "A lifetime ahead: stop the purge";
+    const purge = snippetWith(blocks(page, heading, "sh"), "comm -23");
+    const output = await paste(purge);
+    expect(output).toContain("2 revoked tokens");
+    const gone = readFileSync(join(folder, "gone.ids"), "utf8");
+    expect(gone).toBe("purged-1\npurged-2\n");
+  });
+
+  it("names only settings that are there", () => {
     const settings = [
       readFileSync(join(root, "wrangler.toml"), "utf8"),
       readFileSync(join(root, ".dev.vars.example"), "utf8"),
     ].join("\n");
-    const anchors = (text: string) =>
-      [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) =>
-        heading
-          .toLowerCase()
-          .replaceAll(/[^\w\- ]/g, "")
-          .replaceAll(" ", "-"),
-      );
-    const links = [...page.matchAll(/\]\(([^)]*)#([^)]+)\)/g)];
-    expect(links.length).toBeGreaterThan(5);
-    for (const [, file, anchor] of links) {
-      if (file !== "") expect(file).toBe("../README.md");
-      const headings = anchors(file === "" ? page : readme);
-      expect(headings, `${file}#${anchor}`).toContain(anchor);
-    }
     const named = [...page.matchAll(/\b[A-Z]+(?:_[A-Z]+)+\b/g)].map(String);
     const ours = named.filter(
       (name) => !/^(APP|BATON|CLIENT|USER|LC)_/.test(name),

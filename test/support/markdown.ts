@@ -1,11 +1,83 @@
+/** Reads Markdown as far as the tests of the pages need it. */
+
+/** A fenced code block. */
+export interface Block {
+  /** The heading that it stands below. */
+  heading: string;
+  /** What stands behind the opening fence; empty if nothing does. */
+  language: string;
+  /** The lines between the fences. */
+  text: string;
+}
+
+interface Heading {
+  text: string;
+  /** The anchor that GitHub gives it, without the #. */
+  anchor: string;
+}
+
+export interface Page {
+  blocks: Block[];
+  headings: Heading[];
+  /** Everything outside of the blocks. */
+  prose: string;
+  /** The targets of links and images. */
+  links: string[];
+}
+
+/** Reads a page. A fence may be indented, as it is inside of a list. */
+export function parse(markdown: string): Page {
+  const blocks: Block[] = [];
+  const titles: string[] = [];
+  const prose: string[] = [];
+  let open: Block | undefined;
+  for (const line of markdown.split("\n")) {
+    const [, fence] = /^ *```(\S*)$/.exec(line) ?? [];
+    const [, title] = /^#+ (.+)$/.exec(line) ?? [];
+    if (open && fence === "") open = undefined;
+    else if (open) open.text += `${line}\n`;
+    else if (fence !== undefined) {
+      open = { heading: titles.at(-1) ?? "", language: fence, text: "" };
+      blocks.push(open);
+    } else {
+      if (title !== undefined) titles.push(title);
+      prose.push(line);
+    }
+  }
+  if (open) throw new Error(`a block below "${open.heading}" has no end`);
+  const text = prose.join("\n");
+  const links = [...text.matchAll(/\]\(([^)\s]+)\)/g)];
+  return {
+    blocks,
+    headings: withAnchors(titles),
+    prose: text,
+    links: links.map(([, target = ""]) => target),
+  };
+}
+
 /** The code blocks of a language below a heading of a Markdown text. */
 export function blocks(
-  text: string,
+  markdown: string,
   heading: string,
   language: string,
 ): string[] {
-  const section =
-    text.split(/^#+ /m).find((part) => part.startsWith(`${heading}\n`)) ?? "";
-  const fence = new RegExp(`^ *\`\`\`${language}\n(.*?)^ *\`\`\``, "gms");
-  return [...section.matchAll(fence)].map((match) => match[1] ?? "");
+  return parse(markdown)
+    .blocks.filter(
+      (block) => block.heading === heading && block.language === language,
+    )
+    .map(({ text }) => text);
+}
+
+/** GitHub numbers headings with the same text from the second on. */
+function withAnchors(titles: readonly string[]): Heading[] {
+  const seen = new Map<string, number>();
+  return titles.map((text) => {
+    const plain = text
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}\p{M}_\- ]/gu, "")
+      .replaceAll(" ", "-");
+    const before = seen.get(plain) ?? 0;
+    seen.set(plain, before + 1);
+    return { text, anchor: before === 0 ? plain : `${plain}-${before}` };
+  });
 }

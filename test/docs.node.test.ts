@@ -1,0 +1,620 @@
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import {
+  chmodSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, normalize } from "node:path";
+import { promisify } from "node:util";
+import {
+  afterAll,
+  beforeAll,
+  describe,
+  expect,
+  it,
+  onTestFinished,
+} from "vitest";
+import { LocalServer } from "../src/cli/local/local-server.ts";
+import { loadConfiguration } from "../src/config.ts";
+import { readSigningKeys } from "../src/platform/signing-keys.ts";
+import { type Block, type Page, parse } from "./support/markdown.ts";
+
+/** What the pages tell a reader to paste works as it stands, and what they name is there. */
+
+const root = join(import.meta.dirname, "..");
+
+function read(file: string): string {
+  return readFileSync(join(root, file), "utf8");
+}
+
+/** The pages that a reader is led to, by their path. */
+const pages = new Map<string, Page>(
+  globSync(["README.md", "CONTRIBUTING.md", "docs/*.md"], { cwd: root })
+    .toSorted()
+    .map((path) => [path, parse(read(path))]),
+);
+
+/** Blocks that no test of this file pastes, by a part of their text: who does, or why nobody can. */
+const others: { page: string; has: string; why: string }[] = [
+  {
+    page: "README.md",
+    has: "npm ci && npm run demo",
+    why: "npm ci would take the libraries away from under the tests; test/cli/demo.test.ts runs the demo",
+  },
+  {
+    page: "README.md",
+    has: "npm ci && npm test",
+    why: "this test is a part of npm test",
+  },
+  {
+    page: "README.md",
+    has: "npm run dev",
+    why: "it does not end; test/cli/dev.test.ts runs it",
+  },
+  {
+    page: "docs/login.md",
+    has: "npm run dev -- --var LOGIN_URL:",
+    why: "test/login/login.node.test.ts starts both Workers, on free ports",
+  },
+  {
+    page: "docs/login.md",
+    has: "wrangler dev -c test/login/wrangler.toml",
+    why: "test/login/login.node.test.ts starts both Workers, on free ports",
+  },
+  {
+    page: "docs/operations.md",
+    has: "npx wrangler deploy",
+    why: "it needs an account at Cloudflare",
+  },
+  ...elsewhere("test/moving-from-league.node.test.ts pastes it", [
+    "league import-revoked ~/move/gone.ids",
+    'league import-clients ~/move/clients.csv --scope "read" --dry-run',
+    "http://localhost:8787/access_token",
+    "npx wrangler tail",
+  ]),
+  ...elsewhere("it needs the old server's program or database", [
+    "AccessTokenRepository",
+    "mysql --batch",
+    "psql laravel",
+    "php artisan tinker",
+  ]),
+  ...elsewhere("it needs a deployed server, and an address that leads there", [
+    "read -rs BATON_ADMIN_TOKEN",
+    "custom_domain = true",
+    "curl -si https://app.example.com/oauth/token",
+    "npx wrangler secret delete",
+  ]),
+  ...elsewhere("the rehearsal has the same commands, and is pasted", [
+    "league import-revoked ~/move/refresh-tokens.csv",
+  ]),
+  ...elsewhere("it changes the reader's .dev.vars", [">> .dev.vars"]),
+];
+
+function elsewhere(why: string, parts: string[]) {
+  const page = "docs/moving-from-league.md";
+  return parts.map((has) => ({ page, has, why }));
+}
+
+function isListed(path: string, { text }: Block): boolean {
+  return others.some(({ page, has }) => page === path && text.includes(has));
+}
+
+const taken = new Set<Block>();
+
+/**
+ * The blocks of a language below a heading, without those that are listed. Whoever takes one pastes it.
+ *
+ * @param number how many there are: one more would be taken and pasted by nobody
+ */
+function take(
+  path: string,
+  heading: string,
+  language: string,
+  number: number,
+): string[] {
+  const found = (pages.get(path)?.blocks ?? []).filter(
+    (block) =>
+      block.heading === heading &&
+      block.language === language &&
+      !isListed(path, block),
+  );
+  if (found.length !== number)
+    throw new Error(
+      `${path} has ${found.length} ${language} blocks below "${heading}", and ${number} are pasted`,
+    );
+  for (const block of found) taken.add(block);
+  return found.map(({ text }) => text);
+}
+
+const [setUp = "", refresh = ""] = take("README.md", "One refresh", "sh", 2);
+const [deployInShort = ""] = take("README.md", "Deploy", "sh", 1);
+
+const forClients = "docs/clients.md";
+const [answer = "{}"] = take(forClients, "Get tokens", "json", 1);
+const [register = ""] = take(forClients, "A sign-in of your own", "sh", 1);
+const [app = ""] = take(forClients, "A sign-in of your own", "js", 1);
+
+const forLogin = "docs/login.md";
+const ofWorker = "From a Worker of the same account";
+const [binding = ""] = take(forLogin, ofWorker, "toml", 1);
+const [calls = ""] = take(forLogin, ofWorker, "ts", 1);
+const ofBackEnd = "A back end that signs people in";
+const [startLogin = ""] = take(forLogin, ofBackEnd, "sh", 1);
+
+const forApis = "docs/resource-servers.md";
+const [verifier = ""] = take(forApis, "Verify an access token", "ts", 1);
+const asking = "Ask about an access token";
+const [registerApi = "", introspect = ""] = take(forApis, asking, "sh", 2);
+
+const operations = "docs/operations.md";
+const [makeKeys = "", makeToken = "", askHealth = "", firstClients = ""] = take(
+  operations,
+  "Deploy",
+  "sh",
+  4,
+);
+const rotateSigning = take(operations, "`PRIVATE_KEY`", "sh", 3);
+const rotateEncryption = take(operations, "`ENCRYPTION_KEY`", "sh", 3);
+const [logLine = "{}"] = take(operations, "The log", "json", 1);
+
+let home: string;
+let server: LocalServer;
+
+/** Its secrets are those that the operator's page makes. */
+beforeAll(async () => {
+  home = mkdtempSync(join(tmpdir(), "baton-docs-"));
+  mkdirSync(join(home, "bin"));
+  mkdirSync(join(home, "secrets"));
+  // In the place of npx: keeps what `wrangler secret put NAME` is given, and does nothing else.
+  const npx = join(home, "bin/npx");
+  writeFileSync(
+    npx,
+    `#!/bin/sh\nif [ "$1 $2 $3" = "wrangler secret put" ]; then cat > "$HOME/secrets/$4"; fi\n`,
+  );
+  chmodSync(npx, 0o755);
+  await run(makeKeys + makeToken, {});
+  server = await LocalServer.launch({
+    PRIVATE_KEY: secret("PRIVATE_KEY"),
+    ENCRYPTION_KEY: secret("ENCRYPTION_KEY"),
+    ADMIN_TOKEN: secret("ADMIN_TOKEN"),
+  });
+  await server.ready();
+});
+
+afterAll(async () => {
+  await server.stop();
+  rmSync(home, { recursive: true });
+});
+
+/** What was given to `wrangler secret put` last; wrangler itself leaves out the white space at its end. */
+function secret(name: string): string {
+  return readFileSync(join(home, "secrets", name), "utf8").trimEnd();
+}
+
+async function run(
+  script: string,
+  environment: Record<string, string>,
+): Promise<string> {
+  const { stdout } = await promisify(execFile)(
+    "bash",
+    ["-euo", "pipefail", "-c", script],
+    {
+      cwd: root,
+      env: {
+        ...process.env,
+        HOME: home,
+        PATH: `${join(home, "bin")}:${process.env["PATH"]}`,
+        ...environment,
+      },
+    },
+  );
+  return stdout;
+}
+
+/** Pastes into a shell in the project's folder; the server is the one of this test. */
+function paste(script: string): Promise<string> {
+  const here = script
+    .replaceAll("http://localhost:8787", server.url)
+    .replaceAll("https://auth.example.com", server.url);
+  return run(here, {
+    BATON_URL: server.url,
+    BATON_ADMIN_TOKEN: server.secrets.ADMIN_TOKEN,
+  });
+}
+
+async function admin<T>(
+  method: string,
+  path: string,
+  body: object,
+): Promise<T> {
+  const response = await fetch(`${server.url}/admin${path}`, {
+    method,
+    headers: {
+      Authorization: `Bearer ${server.secrets.ADMIN_TOKEN}`,
+      "Content-Type": "application/json",
+    },
+    body: JSON.stringify(body),
+  });
+  expect(response.ok, await response.clone().text()).toBe(true);
+  return (await response.json()) as T;
+}
+
+interface Tokens {
+  access_token: string;
+  refresh_token: string;
+}
+
+/** The first pair of tokens of alice, at a client of its own. */
+async function logIn(): Promise<Tokens> {
+  await admin("PUT", "/scopes/read", { description: "Read your notes" });
+  const client = { client_name: "Notes", scope: "read" };
+  const { client_id } = await admin<{ client_id: string }>(
+    "POST",
+    "/clients",
+    client,
+  );
+  return admin("POST", "/grants", { client_id, subject: "alice" });
+}
+
+/** A folder for what a reader saves: inside the project, so that it finds the libraries. */
+function folderInTheProject(): string {
+  mkdirSync(join(root, ".wrangler"), { recursive: true });
+  const folder = mkdtempSync(join(root, ".wrangler/docs-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  return folder;
+}
+
+/** The names of a JSON object, with those of the objects in it. */
+function namesIn(json: unknown): unknown {
+  if (typeof json !== "object" || json === null) return typeof json;
+  const entries = Object.entries(json as Record<string, unknown>);
+  return Object.fromEntries(
+    entries.map(([name, value]) => [name, namesIn(value)]),
+  );
+}
+
+describe("README.md", () => {
+  it("refreshes a token by the lines that it gives, and its answers and the log are as the pages say", async () => {
+    const script = [setUp, "echo; echo ANSWERS:", refresh, "echo", refresh];
+    const output = await paste(script.join("\n"));
+    const [first, second] = (output.split("ANSWERS:\n")[1] ?? "")
+      .split("\n")
+      .map((line) => JSON.parse(line) as object);
+    expect(namesIn(first)).toEqual(namesIn(JSON.parse(answer)));
+    expect(second).toMatchObject({ error: "invalid_grant" });
+
+    const line = server.output
+      .split("\n")
+      .find((text) => text.includes('"reason":"refresh_token_reused"'));
+    expect(namesIn(JSON.parse(line ?? "{}"))).toEqual(
+      namesIn(JSON.parse(logLine)),
+    );
+  });
+
+  it("deploys by lines that make secrets that the server takes", async () => {
+    expect(await paste(deployInShort)).toBe('{"status":"ok"}');
+    const secrets = {
+      PRIVATE_KEY: secret("PRIVATE_KEY"),
+      ENCRYPTION_KEY: secret("ENCRYPTION_KEY"),
+      ADMIN_TOKEN: secret("ADMIN_TOKEN"),
+    };
+    const { settings } = await configuredWith(secrets);
+    expect(settings.admin_token).toBe(secrets.ADMIN_TOKEN);
+    for (const [file, name] of [
+      ["baton-private-key.pem", "PRIVATE_KEY"],
+      ["baton-encryption-key.txt", "ENCRYPTION_KEY"],
+    ] as const)
+      expect(readFileSync(join(home, file), "utf8").trimEnd()).toBe(
+        secrets[name],
+      );
+  });
+
+  it("leads to every page", () => {
+    const { links = [] } = pages.get("README.md") ?? {};
+    const missing = [...pages.keys()].filter(
+      (path) => path !== "README.md" && !links.includes(path),
+    );
+    expect(missing).toEqual([]);
+  });
+});
+
+describe("docs/clients.md", () => {
+  it("signs a person in by the app that it gives, and refreshes", async () => {
+    await paste(register);
+    const file = join(folderInTheProject(), "app.mjs");
+    expect(app).toContain('"http://localhost:8787"');
+    writeFileSync(file, app.replace("http://localhost:8787", server.url));
+    const started = spawn(process.execPath, [file]);
+    onTestFinished(() => void started.kill());
+    let output = "";
+    for (const stream of [started.stdout, started.stderr])
+      stream.setEncoding("utf8").on("data", (text: string) => (output += text));
+    const ended = once(started, "close");
+
+    const opened = new Promise<string>((resolve) => {
+      started.stdout.on("data", () => {
+        const url = /^Open (\S+)\n/.exec(output)?.[1];
+        if (url !== undefined) resolve(url);
+      });
+    });
+    const late = ended.then(() => Promise.reject(new Error(output)));
+    const url = await Promise.race([opened, late]);
+    const page = await fetch(url);
+    expect(await page.text()).toContain("Sign in to Notes");
+    const request = new URL(page.url).searchParams.get("request") ?? "";
+    const body = new URLSearchParams([
+      ["request", request],
+      ["subject", "alice"],
+      ["scope", "read"],
+      ["scope", "write"],
+      ["answer", "allow"],
+    ]);
+    const signIn = new URL("/dev/login", server.url);
+    const answered = await fetch(signIn, { method: "POST", body });
+    expect(await answered.text()).toContain("Signed in");
+    expect(await ended).toEqual([0, null]);
+    const tokens = output.match(/refresh_token: '(baton_rt_[^']+)'/g);
+    expect(new Set(tokens).size).toBe(2);
+  });
+});
+
+describe("docs/login.md", () => {
+  it("binds a login as the example of one is bound, and calls methods that there are", () => {
+    expect(binding).toContain('entrypoint = "Login"');
+    expect(read("test/login/wrangler.toml")).toContain(binding);
+    const methods = [...calls.matchAll(/env\.BATON\.(\w+)/g)].map(
+      ([, method]) => method,
+    );
+    expect(methods.length).toBeGreaterThan(1);
+    const rpc = read("src/rpc.ts");
+    for (const method of methods) expect(rpc).toContain(`  ${method}(`);
+  });
+
+  it("starts a login by the line that it gives for a back end", async () => {
+    await admin("PUT", "/scopes/read", { description: "Read your notes" });
+    await admin("POST", "/clients", { client_id: "web", scope: "read" });
+    expect(await paste(startLogin)).toMatch(/refresh_token +baton_rt_/);
+  });
+});
+
+describe("docs/resource-servers.md", () => {
+  it("verifies an access token by the lines that it gives, and refuses an altered one", async () => {
+    expect(verifier).toContain('"https://auth.example.com"');
+    const file = join(folderInTheProject(), "verify.ts");
+    writeFileSync(
+      file,
+      verifier.replace("https://auth.example.com", server.url),
+    );
+    const { verify } = (await import(file)) as {
+      verify: (token: string) => Promise<object>;
+    };
+
+    const { access_token } = await logIn();
+    expect(await verify(access_token)).toMatchObject({
+      sub: "alice",
+      scope: "read",
+    });
+    const middle = access_token.length / 2;
+    const altered =
+      access_token.slice(0, middle) + access_token.slice(middle + 1);
+    await expect(verify(altered)).rejects.toThrow(
+      /signature verification failed|Invalid/,
+    );
+  });
+
+  it("asks about an access token by the lines that it gives", async () => {
+    const output = await paste(`${registerApi}\necho ANSWER:\n${introspect}`);
+    expect(JSON.parse(output.split("ANSWER:\n")[1] ?? "{}")).toMatchObject({
+      active: true,
+      sub: "alice",
+      aud: "https://api.example.com",
+      token_type: "Bearer",
+    });
+  });
+});
+
+describe("docs/operations.md", () => {
+  it("asks for the server's health, and makes scopes and clients by the lines that it gives", async () => {
+    // The server has the secrets that this page makes.
+    expect(await paste(askHealth)).toBe('{"status":"ok"}');
+    expect(await paste(firstClients)).toMatch(/client_secret +baton_cs_/);
+  });
+
+  it("rotates PRIVATE_KEY: the new key is published, then signs, and is left alone at the end", async () => {
+    await run(makeKeys, {});
+    const old = await signingKeysNow();
+    const [publish = "", sign = "", leave = ""] = rotateSigning;
+    await run(publish, {});
+    const both = await signingKeysNow();
+    expect(both.kids).toHaveLength(2);
+    expect(both.kids[0]).toBe(old.kids[0]);
+    // The function that makes the set is defined in the first block.
+    const [, define = ""] =
+      /^ *(key_set\(\) \{.*?^ *\})$/ms.exec(publish) ?? [];
+    await run(`${define}\n${sign}`, {});
+    expect((await signingKeysNow()).kids).toEqual(both.kids.toReversed());
+    await run(leave, {});
+    expect((await signingKeysNow()).kids).toEqual([both.kids[1]]);
+  });
+
+  it("rotates ENCRYPTION_KEY: the new key is accepted, then makes tokens, and is left alone at the end", async () => {
+    await run(makeKeys, {});
+    const old = secret("ENCRYPTION_KEY");
+    const [accept = "", make = "", leave = ""] = rotateEncryption;
+    await run(accept, {});
+    const [first, added = ""] = secret("ENCRYPTION_KEY").split(",");
+    expect(first).toBe(old);
+    const all = {
+      PRIVATE_KEY: secret("PRIVATE_KEY"),
+      ENCRYPTION_KEY: secret("ENCRYPTION_KEY"),
+    };
+    expect((await configuredWith(all)).tokenKeys).toHaveLength(2);
+    await run(make, {});
+    expect(secret("ENCRYPTION_KEY")).toBe(`${added},${old}`);
+    await run(leave, {});
+    expect(secret("ENCRYPTION_KEY")).toBe(added);
+  });
+
+  it("explains every variable and every secret", () => {
+    const names = [
+      ...read("wrangler.toml").matchAll(/^([A-Z_]+) = /gm),
+      ...read(".dev.vars.example").matchAll(/^([A-Z_]+)=/gm),
+    ].map(([, name = ""]) => name);
+    expect(names.length).toBeGreaterThan(10);
+    const { prose = "" } = pages.get(operations) ?? {};
+    const unexplained = names.filter(
+      (name) => !new RegExp(`^\\| \`${name}\` +\\|`, "m").test(prose),
+    );
+    expect(unexplained).toEqual([]);
+  });
+});
+
+async function signingKeysNow(): Promise<{ kids: string[] }> {
+  const { jwks } = await readSigningKeys(secret("PRIVATE_KEY"));
+  return { kids: jwks.keys.map(({ kid }) => String(kid)) };
+}
+
+/** The configuration with the defaults of wrangler.toml. */
+function configuredWith(secrets: Record<string, string>) {
+  const variables = [
+    ...read("wrangler.toml").matchAll(/^([A-Z_]+) = "(.*)"$/gm),
+  ].map(([, name = "", value = ""]) => [name, value] as const);
+  return loadConfiguration({
+    ...Object.fromEntries(variables),
+    ISSUER: "https://auth.example.com",
+    ...secrets,
+  });
+}
+
+describe.each([...pages])("%s", (path, { blocks, prose, headings, links }) => {
+  const code = [...prose.matchAll(/`([^`\n]+)`/g)].map(([, text = ""]) => text);
+  const text = [prose, ...blocks.map((block) => block.text)].join("\n");
+
+  it("has no block that is not pasted by a test or listed here with the reason", () => {
+    const unknown = blocks.filter(
+      (block) =>
+        !["", "text"].includes(block.language) &&
+        !taken.has(block) &&
+        !isListed(path, block),
+    );
+    expect(unknown).toEqual([]);
+    const stale = others.filter(
+      ({ page, has }) =>
+        page === path && !blocks.some((block) => block.text.includes(has)),
+    );
+    expect(stale).toEqual([]);
+  });
+
+  it("has only links to files and headings that are there", () => {
+    const broken = links.filter((link) => {
+      if (/^[a-z]+:/.test(link)) return false;
+      const [file = "", anchor] = link.split("#");
+      const target = file === "" ? path : normalize(join(dirname(path), file));
+      if (!existsSync(join(root, target))) return true;
+      if (anchor === undefined) return false;
+      const there = file === "" ? headings : parse(read(target)).headings;
+      return !there.some((heading) => heading.anchor === anchor);
+    });
+    expect(broken).toEqual([]);
+  });
+
+  it("names only scripts and files that are there", () => {
+    const { scripts } = JSON.parse(read("package.json")) as {
+      scripts: Record<string, string>;
+    };
+    const named = [...text.matchAll(/npm run (?:-s |--silent )?([\w:]+)/g)];
+    const unknown = named.filter(([, script = ""]) => !(script in scripts));
+    expect(unknown.map(String)).toEqual([]);
+    const paths = text.match(/(?<![\w./-])(?:src|test|docs|\.ci)\/[\w./-]*/g);
+    const missing = (paths ?? []).filter(
+      (file) => !existsSync(join(root, file.replace(/\.$/, ""))),
+    );
+    expect(missing).toEqual([]);
+  });
+
+  it("names only variables that the code or the page knows", () => {
+    const named = text.match(/\b[A-Z]+(?:_[A-Z]+)+\b/g) ?? [];
+    const unknown = named.filter(
+      (name) =>
+        !new RegExp(`\\b${name}\\b`).test(sources()) &&
+        !new RegExp(`\\b(?:${name}=|read -rs? ${name}\\b)`).test(text) &&
+        !placeholders.includes(name),
+    );
+    expect([...new Set(unknown)]).toEqual([]);
+  });
+
+  it("names only fields, parameters and reasons that the code knows", () => {
+    const ofOldServer = /^(oauth|laravel)_/;
+    const named = code.filter(
+      (name) => /^[a-z]+(_[a-z]+)+$/.test(name) && !ofOldServer.test(name),
+    );
+    const unknown = named.filter(
+      (name) =>
+        !new RegExp(`\\b${name}\\b`).test(sources()) &&
+        // A shell function of the page's own.
+        !text.includes(`${name}() {`),
+    );
+    expect([...new Set(unknown)]).toEqual([]);
+  });
+
+  it("names only commands and options of the command line that it has", async () => {
+    const lines = [
+      ...text.matchAll(/npm run (?:-s |--silent )?baton -- ([^\n`|)]*)/g),
+    ].map(([, line = ""]) => line);
+    const unknown = await Promise.all(
+      lines.map(async (line) => {
+        const [words = ""] = /^(?:[a-z][a-z-]*(?: |$)){0,2}/.exec(line) ?? [];
+        const command = words.trim();
+        const help = await helpOf(command);
+        const options = line.match(/(?<= )--[a-z][a-z-]*/g) ?? [];
+        const fits =
+          help.includes(`npm run baton -- ${command}`.trim()) &&
+          options.every((option) => help.includes(option));
+        return fits ? [] : [line];
+      }),
+    );
+    expect(unknown.flat()).toEqual([]);
+  });
+});
+
+/** What stands for a value of the reader's own. */
+const placeholders = ["CLIENT_ID", "USER_ID", "GRANT_ID", "LC_ALL"];
+
+let sourcesRead: string | undefined;
+
+/** All that may know a name: the code, the tests and the settings. */
+function sources(): string {
+  sourcesRead ??= [
+    "wrangler.toml",
+    ".dev.vars.example",
+    ...globSync(["src/**/*.{ts,tsx}", "test/**/*.ts"], { cwd: root }).filter(
+      (file) => file !== "test/docs.node.test.ts",
+    ),
+  ]
+    .map(read)
+    .join("\n");
+  return sourcesRead;
+}
+
+const helps = new Map<string, Promise<string>>();
+
+/** The help of a command; where there is no such command, that of the one above it. */
+function helpOf(command: string): Promise<string> {
+  const words = command === "" ? [] : command.split(" ");
+  const help =
+    helps.get(command) ??
+    promisify(execFile)(
+      process.execPath,
+      ["src/cli/baton.ts", ...words, "--help"],
+      { cwd: root },
+    ).then(({ stdout }) => stdout);
+  helps.set(command, help);
+  return help;
+}
