@@ -59,6 +59,11 @@ const others: { page: string; has: string; why: string }[] = [
     why: "it does not end; test/cli/dev.test.ts runs it",
   },
   {
+    page: "CONTRIBUTING.md",
+    has: "npm run check ",
+    why: "this test is a part of npm run check; the names in it are looked up below",
+  },
+  {
     page: "docs/login.md",
     has: "npm run dev -- --var LOGIN_URL:",
     why: "test/login/login.node.test.ts starts both Workers, on free ports",
@@ -500,7 +505,7 @@ describe.each([...pages])("%s", (path, { blocks, prose, headings, links }) => {
   it("has no block that is not pasted by a test or listed here with the reason", () => {
     const unknown = blocks.filter(
       (block) =>
-        !["", "text"].includes(block.language) &&
+        !notForPasting.includes(block.language) &&
         !taken.has(block) &&
         !isListed(path, block),
     );
@@ -510,6 +515,14 @@ describe.each([...pages])("%s", (path, { blocks, prose, headings, links }) => {
         page === path && !blocks.some((block) => block.text.includes(has)),
     );
     expect(stale).toEqual([]);
+  });
+
+  it("shows tables as the code makes them", () => {
+    const shown = blocks.filter(({ language }) => language === "sql");
+    const unknown = shown.filter(
+      (block) => !asOneLine(sources()).includes(asOneLine(block.text)),
+    );
+    expect(unknown).toEqual([]);
   });
 
   it("has only links to files and headings that are there", () => {
@@ -583,6 +596,19 @@ describe.each([...pages])("%s", (path, { blocks, prose, headings, links }) => {
     expect(unknown.flat()).toEqual([]);
   });
 });
+
+/** The languages of blocks that are read; SQL is compared with the code's. */
+const notForPasting = ["", "text", "sql"];
+
+/** SQL without comments and line breaks, and without what the code says of a table that is there already. */
+function asOneLine(sql: string): string {
+  return sql
+    .replaceAll(/-- .*$/gm, "")
+    .replaceAll(/\s+/g, " ")
+    .replaceAll("IF NOT EXISTS ", "")
+    .replaceAll(/\( | (?=\))/g, (edge) => edge.trim())
+    .trim();
+}
 
 /** What stands for a value of the reader's own. */
 const placeholders = ["CLIENT_ID", "USER_ID", "GRANT_ID", "LC_ALL"];

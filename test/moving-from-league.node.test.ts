@@ -151,11 +151,26 @@ describe("Moving from league/oauth2-server or Laravel Passport", () => {
     expect(gone).toBe("purged-1\npurged-2\n");
   });
 
-  it("names only settings that are there", () => {
+  it("names only commands, files, settings and headings that are there", () => {
+    const readme = readFileSync(join(root, "README.md"), "utf8");
     const settings = [
       readFileSync(join(root, "wrangler.toml"), "utf8"),
       readFileSync(join(root, ".dev.vars.example"), "utf8"),
     ].join("\n");
+    const anchors = (text: string) =>
+      [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) =>
+        heading
+          .toLowerCase()
+          .replaceAll(/[^\w\- ]/g, "")
+          .replaceAll(" ", "-"),
+      );
+    const links = [...page.matchAll(/\]\(([^)]*)#([^)]+)\)/g)];
+    expect(links.length).toBeGreaterThan(5);
+    for (const [, file, anchor] of links) {
+      if (file !== "") expect(file).toBe("../README.md");
+      const headings = anchors(file === "" ? page : readme);
+      expect(headings, `${file}#${anchor}`).toContain(anchor);
+    }
     const named = [...page.matchAll(/\b[A-Z]+(?:_[A-Z]+)+\b/g)].map(String);
     const ours = named.filter(
       (name) => !/^(APP|BATON|CLIENT|USER|LC)_/.test(name),
