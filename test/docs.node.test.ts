@@ -60,7 +60,7 @@ const others: { page: string; has: string; why: string }[] = [
   },
   {
     page: "CONTRIBUTING.md",
-    has: "npm run check ",
+    has: "npm run check",
     why: "this test is a part of npm run check; the names in it are looked up below",
   },
   {
