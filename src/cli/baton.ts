@@ -8,19 +8,20 @@ import { subjectCommands } from "./commands/subjects.ts";
 import { devVarsPath } from "./local/wrangler.ts";
 
 const program = newProgram("baton")
-  .description("Manages a Baton server by its admin API.")
+  .description("Manages a Baton server through its admin API.")
   .option(
     "--url <url>",
-    "the server (default: $BATON_URL, else http://localhost:8787)",
+    "URL of the server (default: $BATON_URL, else http://localhost:8787)",
   )
-  .option("--json", "print the API's JSON, for scripts")
+  .option("--json", "print the JSON of the admin API, for scripts")
   .addHelpText(
     "after",
     `
-The admin token is taken from the environment variable BATON_ADMIN_TOKEN; for a server on this
-machine also from .dev.vars. It can't be given as an option, where others could read it.
+The admin token is read from the environment variable BATON_ADMIN_TOKEN. For a server on this
+machine, it is also read from .dev.vars. There is no option for it, because other users of the
+machine can read a command line.
 
-npm prints a heading of its own; a script wants it silent:
+npm prints a heading before the output. In a script, suppress it with --silent:
   npm run --silent baton -- clients list --json
 
 Examples:

@@ -1,37 +1,37 @@
-import { playStory } from "./demo/refresh.ts";
+import { playDemo } from "./demo/refresh.ts";
 import { Failure } from "./failure.ts";
 import { LocalServer } from "./local/local-server.ts";
-import { Narrator } from "./demo/reporter.ts";
+import { Reporter } from "./demo/reporter.ts";
 import { say } from "./output.ts";
 import { newProgram, run } from "./program.ts";
-import { onEnd, signalExitCode } from "./local/wrangler.ts";
+import { onShutdown, signalExitCode } from "./local/wrangler.ts";
 
 const program = newProgram("demo")
   .description(
-    "Plays the story of a refresh token with real requests, and checks every answer.\nThe server is one of its own, with throw-away keys and state.",
+    "Shows the life of a refresh token with real requests, and checks every response.\nThe demo starts a server of its own, with temporary keys and state.",
   )
-  .action(play);
+  .action(runDemo);
 
-async function play(): Promise<void> {
+async function runDemo(): Promise<void> {
   const server = await LocalServer.launch();
-  // An interrupted demo takes its server with it.
-  onEnd((signal) => {
+  // An interrupted demo must not leave its server running.
+  onShutdown((signal) => {
     void server.stop().finally(() => process.exit(signalExitCode(signal)));
   });
-  const narrator = new Narrator();
+  const reporter = new Reporter();
   try {
-    say("Starting a server with throw-away keys and state …");
+    say("Starting a server with temporary keys and state …");
     await server.ready();
-    say(`It serves at ${server.url}.`);
-    await playStory(server.url, server.secrets.ADMIN_TOKEN, narrator);
-    say(`\n${narrator.steps} steps, all true.`);
+    say(`The server is running at ${server.url}.`);
+    await playDemo(server.url, server.secrets.ADMIN_TOKEN, reporter);
+    say(`\nAll ${reporter.steps} steps passed.`);
   } catch (error) {
     throw new Failure(
       [
         "",
-        `${narrator.where} failed: ${error instanceof Error ? error.message : String(error)}`,
+        `${reporter.where} failed: ${error instanceof Error ? error.message : String(error)}`,
         "",
-        "What the server wrote:",
+        "Output of the server:",
         server.output,
       ].join("\n"),
       { cause: error },

@@ -9,18 +9,18 @@ import {
   assertPortIsFree,
   devVarsPath,
   localUrl,
-  onEnd,
+  onShutdown,
   signalExitCode,
   spawnWranglerDev,
   whenListening,
 } from "./local/wrangler.ts";
 
-/** The port that wrangler serves on when it isn't told another. */
+/** The default port of `wrangler dev`. */
 const DEFAULT_PORT = 8787;
 
 const program = newProgram("dev")
   .description(
-    "Serves Baton on this machine. State is kept in .wrangler/, secrets in .dev.vars;\nthe first run makes them.",
+    "Serves Baton on this machine. State is kept in .wrangler/, secrets in .dev.vars.\nThe first run creates both.",
   )
   .option("--port <port>", "the port to serve on", parsePort, DEFAULT_PORT)
   .allowUnknownOption()
@@ -28,8 +28,8 @@ const program = newProgram("dev")
   .addHelpText(
     "after",
     `
-Other options go to \`wrangler dev\`; \`npx wrangler dev --help\` lists them.
-With --env-file the secrets are read from that file, and .dev.vars is left alone.
+All other options are passed to \`wrangler dev\`; \`npx wrangler dev --help\` lists them.
+With --env-file, the secrets are read from that file and .dev.vars is not changed.
 
 Examples:
   npm run dev
@@ -41,7 +41,7 @@ Examples:
 function parsePort(text: string): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
   if (port < 1 || port > 65535)
-    throw new InvalidArgumentError("It has to be a number from 1 to 65535.");
+    throw new InvalidArgumentError("It must be a number from 1 to 65535.");
   return port;
 }
 
@@ -50,11 +50,11 @@ async function serve(
   { args: wranglerOptions }: { args: string[] },
 ): Promise<void> {
   await assertPortIsFree(port);
-  if (!wranglerOptions.some(namesEnvFile)) {
+  if (!wranglerOptions.some(isEnvFileOption)) {
     const written = await completeDevVars(devVarsPath);
     if (written.length > 0) {
       say(
-        `Wrote ${inWords(written)} to ${basename(devVarsPath)}: fresh, for this machine only, ignored by git.`,
+        `Wrote ${joinWithAnd(written)} to ${basename(devVarsPath)}. These are new secrets for this machine only; git ignores the file.`,
       );
     }
   }
@@ -62,21 +62,22 @@ async function serve(
   const wrangler = spawnWranglerDev(port, wranglerOptions, {
     stdio: ["inherit", "inherit", "inherit", "ipc"],
   });
-  // Always SIGTERM: it is the one on which wrangler ends its children, whatever ended us.
-  onEnd(() => wrangler.kill("SIGTERM"));
+  // Always SIGTERM, whichever signal ended this process: on SIGTERM wrangler ends its children.
+  onShutdown(() => wrangler.kill("SIGTERM"));
   whenListening(wrangler)
-    .then(() => greet(port))
-    // The greeting is a courtesy: wrangler itself says why it ends, and keeps on if it doesn't.
+    .then(() => printGreeting(port))
+    // Wrangler itself reports why it ended, and the server works without the greeting.
     .catch(() => undefined);
   const [code, signal] = await once(wrangler, "exit");
   process.exitCode = code ?? signalExitCode(signal);
 }
 
-function namesEnvFile(option: string): boolean {
+function isEnvFileOption(option: string): boolean {
   return option === "--env-file" || option.startsWith("--env-file=");
 }
 
-function inWords(names: string[]): string {
+/** "a, b and c" */
+function joinWithAnd(names: string[]): string {
   return names.join(", ").replace(/, ([^,]*)$/, " and $1");
 }
 
@@ -86,36 +87,38 @@ const health = z.object({
     .default([]),
 });
 
-/** Says where the server is and what to do with it, or what is wrong with its configuration. */
-async function greet(port: number): Promise<void> {
+/** Prints the server's URL and first commands to try, or the problems of its configuration. */
+async function printGreeting(port: number): Promise<void> {
   const url = localUrl(port);
   const response = await fetch(`${url}/health`);
   if (!response.ok) {
     const { problems } = health.parse(await response.json());
-    const named = problems.map(({ name, problem }) => `  ${name} ${problem}`);
-    say(["", "Baton can't work yet:", ...named].join("\n"));
+    const lines = problems.map(({ name, problem }) => `  ${name} ${problem}`);
+    say(
+      ["", "Baton cannot work with this configuration:", ...lines].join("\n"),
+    );
     return;
   }
 
-  const where = port === DEFAULT_PORT ? "" : ` --url ${url}`;
+  const urlOption = port === DEFAULT_PORT ? "" : ` --url ${url}`;
   say(`
-Baton serves at ${url}. ${await howPeopleSignIn(url)}
-In another terminal:
-  npm run baton --${where} scopes put read "Read your notes"
-  npm run baton --${where} clients create --id web --scope read --redirect-uri http://127.0.0.1/callback
-  npm run baton --${where} grants create --client web --subject alice
+Baton is running at ${url}. ${await signInNotice(url)}
+To try it, enter in another terminal:
+  npm run baton --${urlOption} scopes put read "Read your notes"
+  npm run baton --${urlOption} clients create --id web --scope read --redirect-uri http://127.0.0.1/callback
+  npm run baton --${urlOption} grants create --client web --subject alice
 `);
 }
 
-/** The sign-in page for development may have given way to another login, or to none. */
-async function howPeopleSignIn(url: string): Promise<string> {
-  const isThere = async (path: string) =>
+/** An option of wrangler can replace the development sign-in page by another login, or by none. */
+async function signInNotice(url: string): Promise<string> {
+  const exists = async (path: string) =>
     (await fetch(url + path, { redirect: "manual" })).status !== 404;
-  if (await isThere("/dev/login"))
-    return `Apps send people to ${url}/authorize,\nwhere anybody signs in as anybody: this is for development.`;
-  return (await isThere("/authorize"))
-    ? `Apps send people to ${url}/authorize,\nand that on to LOGIN_URL.`
-    : "There is no LOGIN_URL, so nobody signs in.";
+  if (await exists("/dev/login"))
+    return `Apps send users to ${url}/authorize.\nThe sign-in page accepts any user name without a password: it is for development only.`;
+  return (await exists("/authorize"))
+    ? `Apps send users to ${url}/authorize,\nwhich redirects them to LOGIN_URL.`
+    : "LOGIN_URL is not set, so users cannot sign in.";
 }
 
 await run(program);

@@ -1,14 +1,14 @@
-/** Something went wrong that the user can do something about: the message says what and how. */
+/** An error that the user can correct. Its message says what happened, why, and what to do. */
 export class Failure extends Error {}
 
-/** The command line itself is wrong; exit code 2. */
+/** The command line is wrong; exit code 2. */
 export class UsageError extends Failure {}
 
-/** The admin API said no. */
+/** The admin API refused the request. */
 export class ApiError extends Failure {
-  /** The API's JSON, for scripts. */
+  /** The JSON body of the response, for scripts. */
   readonly body: unknown;
-  /** Of HTTP. */
+  /** The HTTP status code. */
   readonly status: number;
 
   constructor(message: string, body: unknown, status: number) {
@@ -17,27 +17,28 @@ export class ApiError extends Failure {
     this.status = status;
   }
 
-  /** Whether the same request is refused the next time, too: only 429 of the 4xx is about the moment. */
+  /** True if the same request would be refused again: every 4xx but 429 Too Many Requests. */
   get isPermanent(): boolean {
     return this.status >= 400 && this.status < 500 && this.status !== 429;
   }
 }
 
 /**
- * A failure with more to say about it.
+ * Adds details to the message of a failure.
  *
- * @param again said only if the same may go well the next time
+ * @param retryHint is added only if the same request may succeed the next time
  */
-export function saidMore(
+export function addDetails(
   failure: Failure,
-  more: string,
-  again: string,
+  details: string,
+  retryHint: string,
 ): Failure {
-  const message = `${failure.message}\n${more}`;
-  if (!(failure instanceof ApiError)) return new Failure(`${message} ${again}`);
+  const message = `${failure.message}\n${details}`;
+  if (!(failure instanceof ApiError))
+    return new Failure(`${message} ${retryHint}`);
   const { body, status, isPermanent } = failure;
   return new ApiError(
-    isPermanent ? message : `${message} ${again}`,
+    isPermanent ? message : `${message} ${retryHint}`,
     body,
     status,
   );

@@ -1,7 +1,7 @@
 import Table from "cli-table3";
 
-/** Columns two spaces apart and no lines: it reads well, and `grep` and `awk` can take it. */
-const bare = {
+/** Columns are two spaces apart and have no borders, so that `grep` and `awk` can read them. */
+const plainStyle = {
   chars: Object.fromEntries(
     [
       "top",
@@ -24,22 +24,23 @@ const bare = {
 };
 
 /**
- * Text from elsewhere, safe to show: what could steer a terminal (control characters) or reorder and
- * hide what is read (format characters, line separators) is spelled out.
+ * Makes text from outside safe to print. Escapes control characters, because they can control the
+ * terminal, and format characters and line separators, because they can reorder or hide text.
  */
 export function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, escaped);
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, toEscapes);
 }
 
-/** JSON for scripts, as safe to show as `printable`: an escape means the same to a parser. */
+/** JSON for scripts. Escapes the same characters as `printable`; a JSON parser reads the escapes back. */
 export function toJson(value: unknown): string {
   return JSON.stringify(value, undefined, 2).replace(
     /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
-    (character) => (character === "\n" ? character : escaped(character)),
+    (character) => (character === "\n" ? character : toEscapes(character)),
   );
 }
 
-function escaped(character: string): string {
+/** The JSON escapes (\uXXXX) of a character. */
+function toEscapes(character: string): string {
   return Array.from(
     { length: character.length },
     (_, index) =>
@@ -53,45 +54,49 @@ export function say(line: string): void {
 }
 
 export function table(head: string[], rows: string[][]): string {
-  const drawn = new Table({
-    ...bare,
-    chars: { ...bare.chars, middle: "  " },
+  const output = new Table({
+    ...plainStyle,
+    chars: { ...plainStyle.chars, middle: "  " },
     head: head.map((name) => name.toUpperCase()),
   });
-  drawn.push(...rows.map((row) => row.map(printable)));
-  return trimmed(drawn.toString());
+  output.push(...rows.map((row) => row.map(printable)));
+  return trimLines(output.toString());
 }
 
-/** One thing, a field a line. */
+/** One record, with one field per line. */
 export function fields(record: Record<string, unknown>): string {
-  const drawn = new Table({ ...bare, chars: { ...bare.chars, middle: "  " } });
+  const output = new Table({
+    ...plainStyle,
+    chars: { ...plainStyle.chars, middle: "  " },
+  });
   for (const [name, value] of Object.entries(record)) {
-    const lines = shown(name, value).map(printable);
-    drawn.push([printable(name), lines.join("\n")]);
+    const lines = formatValue(name, value).map(printable);
+    output.push([printable(name), lines.join("\n")]);
   }
-  return trimmed(drawn.toString());
+  return trimLines(output.toString());
 }
 
-/** A value in words, a line for each item of a list. */
-function shown(name: string, value: unknown): string[] {
-  if (Array.isArray(value)) return value.flatMap((item) => shown(name, item));
+/** The lines of a value: one line for each item of a list. */
+function formatValue(name: string, value: unknown): string[] {
+  if (Array.isArray(value))
+    return value.flatMap((item) => formatValue(name, item));
   if (typeof value === "object" && value !== null) {
     const parts = Object.entries(value).map(
-      ([part, inner]) => `${part} ${shown(part, inner).join(", ")}`,
+      ([part, inner]) => `${part} ${formatValue(part, inner).join(", ")}`,
     );
     return [parts.join(", ")];
   }
   return [isTime(name, value) ? timeText(value) : String(value)];
 }
 
-/** Times in the API are seconds since 1970, in fields that are called so. */
+/** In the admin API, a number in a field whose name ends with `_at` is a time in seconds since 1970. */
 function isTime(name: string, value: unknown): value is number {
   return name.endsWith("_at") && typeof value === "number";
 }
 
-/** A time of the API (seconds since 1970) in ISO 8601, UTC. */
+/** Formats a time of the admin API (seconds since 1970) as ISO 8601 in UTC. */
 export function timeText(seconds: number): string {
-  // RFC 7591 section 3.2.1: a client secret that expires at 0 does not expire.
+  // RFC 7591 section 3.2.1: 0 means that the client secret does not expire.
   if (seconds === 0) return "never";
   const date = new Date(seconds * 1000);
   return Number.isNaN(date.getTime())
@@ -99,6 +104,6 @@ export function timeText(seconds: number): string {
     : date.toISOString().replace(".000Z", "Z");
 }
 
-function trimmed(text: string): string {
+function trimLines(text: string): string {
   return text.replace(/ +$/gm, "");
 }

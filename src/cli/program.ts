@@ -2,11 +2,11 @@ import { Command, CommanderError } from "commander";
 import { ApiError, Failure, UsageError } from "./failure.ts";
 import { printable, toJson } from "./output.ts";
 
-const FAILED = 1;
-/** What shells and their built-ins say of a command line that makes no sense. */
-const USAGE = 2;
+const EXIT_FAILURE = 1;
+/** Shells and their built-in commands use 2 for a wrong command line. */
+const EXIT_USAGE = 2;
 
-/** A program, or the root of one, that reports its errors as `run` expects it. */
+/** A new program of commander. It throws its errors, so that `run` can report them. */
 export function newProgram(npmScript: string): Command {
   return new Command(`npm run ${npmScript} --`)
     .helpOption("-h, --help", "show this help")
@@ -15,7 +15,7 @@ export function newProgram(npmScript: string): Command {
     .exitOverride();
 }
 
-/** The end of a command's help: command lines of `baton` to start from. */
+/** The last section of a command's help: example command lines of `baton`. */
 export function examples(...lines: string[]): string {
   return [
     "",
@@ -25,11 +25,11 @@ export function examples(...lines: string[]): string {
 }
 
 /**
- * Runs the program. Leaves its exit code in `process.exitCode`: 0, 1 for a failure, 2 for a command
- * line that makes no sense. Ending by itself, not by `process.exit`, lets a slow pipe be drained.
+ * Runs the program and sets `process.exitCode`: 0 for success, 1 for a failure, 2 for a wrong command
+ * line. It does not call `process.exit`, because that would cut off output to a slow pipe.
  */
 export async function run(program: Command): Promise<void> {
-  goOnWithoutReader();
+  ignoreClosedPipe();
   try {
     await program.parseAsync();
   } catch (error) {
@@ -39,25 +39,26 @@ export async function run(program: Command): Promise<void> {
 
 /** @returns the exit code */
 function report(error: unknown, asJson: boolean): number {
-  // Commander has said it already, or has shown the help that was asked for.
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE;
+  // Commander has already printed the error, or the help that the user asked for.
+  if (error instanceof CommanderError)
+    return error.exitCode === 0 ? 0 : EXIT_USAGE;
   if (!(error instanceof Failure)) throw error;
   const text =
     error instanceof ApiError && asJson
       ? toJson(error.body)
       : error.message.split("\n").map(printable).join("\n");
   process.stderr.write(`${text}\n`);
-  return error instanceof UsageError ? USAGE : FAILED;
+  return error instanceof UsageError ? EXIT_USAGE : EXIT_FAILURE;
 }
 
 /**
- * `baton clients list | head -1`: a reader that has seen enough is no error. What was asked for is
- * done all the same, to its end, and the exit code tells how that went.
+ * In `baton clients list | head -1`, `head` closes the pipe early. That is not an error: the command
+ * still runs to its end, and the exit code is that of the command.
  */
-function goOnWithoutReader(): void {
+function ignoreClosedPipe(): void {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code === "EPIPE") return;
-    process.stderr.write(`The output cannot be written: ${error.message}\n`);
-    process.exitCode = FAILED;
+    process.stderr.write(`Cannot write to standard output: ${error.message}\n`);
+    process.exitCode = EXIT_FAILURE;
   });
 }

@@ -1,32 +1,33 @@
-/** How often a line is rewritten, and how often another one is written where none can be. */
-const REWRITE_MS = 200;
-const REPEAT_MS = 10_000;
+/** Interval of updates on a terminal, where the line is rewritten in place. */
+const TERMINAL_INTERVAL_MS = 200;
+/** Interval of lines elsewhere, such as in a log file. */
+const LINE_INTERVAL_MS = 10_000;
 
-/** How far something is that takes long, on standard error: the result alone is on standard output. */
+/** Shows the progress of a long command on standard error, because standard output has the result only. */
 export class Progress {
-  readonly #rewrites = process.stderr.isTTY;
+  readonly #isTerminal = process.stderr.isTTY;
   #shownAt = Date.now();
   #isShown = false;
 
-  /** @param text made only if it is time to show it */
+  /** @param text is called only when it is time for an update */
   show(text: () => string): void {
     const now = Date.now();
-    const wait = this.#rewrites ? REWRITE_MS : REPEAT_MS;
-    if (now - this.#shownAt < wait) return;
+    const interval = this.#isTerminal ? TERMINAL_INTERVAL_MS : LINE_INTERVAL_MS;
+    if (now - this.#shownAt < interval) return;
     this.#shownAt = now;
     this.#isShown = true;
     process.stderr.write(
-      this.#rewrites ? `\r\u001b[K${text()}` : `${text()}\n`,
+      this.#isTerminal ? `\r\u001b[K${text()}` : `${text()}\n`,
     );
   }
 
-  /** Takes the line away that would be rewritten next. */
+  /** Clears the progress line of a terminal. */
   end(): void {
-    if (this.#isShown && this.#rewrites) process.stderr.write("\r\u001b[K");
+    if (this.#isShown && this.#isTerminal) process.stderr.write("\r\u001b[K");
   }
 }
 
-/** 1234567 as 1,234,567, wherever it is shown. */
-export function count(number: number): string {
+/** Formats 1234567 as 1,234,567, in every locale. */
+export function formatCount(number: number): string {
   return number.toLocaleString("en-US");
 }

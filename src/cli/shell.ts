@@ -1,13 +1,13 @@
-/** Names from elsewhere in a command line that people copy. */
+/** Quotes values for command lines that people copy into a shell. */
 
-/** One word for the shell (POSIX, section 2.2.2), whatever is in it. */
-export function quoted(text: string): string {
+/** Quotes any text so that a shell reads it as one word (POSIX.1, Shell Command Language, section 2.2.2). */
+export function quote(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text)
     ? text
     : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }
 
-/** An argument that is none of the options, also if it begins as they do. */
-export function argument(text: string): string {
-  return text.startsWith("-") ? `-- ${quoted(text)}` : quoted(text);
+/** Quotes a command argument. `--` before one that starts with `-` keeps it from being read as an option. */
+export function quoteArgument(text: string): string {
+  return text.startsWith("-") ? `-- ${quote(text)}` : quote(text);
 }

@@ -4,11 +4,11 @@ import type { Connection } from "./connection.ts";
 import { ApiError, Failure, UsageError } from "../failure.ts";
 import { printable } from "../output.ts";
 
-/** Far beyond what any admin request takes. */
-const PATIENCE_MS = 30_000;
-/** How often a request is sent again after 503, and how long is waited each time at most. */
-const MOST_RETRIES = 3;
-const MOST_WAIT_SECONDS = 5;
+/** Much longer than any admin request takes. */
+const REQUEST_TIMEOUT_MS = 30_000;
+/** Limits for retries after a 503: their number, and the wait before each. */
+const MAX_RETRIES = 3;
+const MAX_WAIT_SECONDS = 5;
 
 const refusal = z.looseObject({
   error: z.string(),
@@ -17,15 +17,15 @@ const refusal = z.looseObject({
 
 export interface AdminRequest<S extends z.ZodType> {
   method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
-  /** What follows /admin, a segment each; they are encoded here. */
+  /** The path segments after /admin, not yet percent-encoded. */
   path: string[];
   query?: Record<string, string>;
   body?: object;
-  /** What of the answer is used here; the rest passes through. */
-  answer: S;
+  /** The fields of the response that the caller uses. A loose object keeps the other fields, for --json. */
+  schema: S;
 }
 
-/** The admin API over HTTP. It knows how to ask and how to hear a no, and no rule of the server. */
+/** A client of the admin API. It turns error responses into messages, and leaves all rules to the server. */
 export class AdminClient {
   readonly #connection: Connection;
 
@@ -34,29 +34,31 @@ export class AdminClient {
   }
 
   /**
-   * @throws ApiError when the API refuses
-   * @throws Failure when there is no such server, or it is not Baton
+   * Sends a request and returns the body of the response.
+   *
+   * @throws ApiError if the API refuses the request
+   * @throws Failure if the server cannot be reached or is not Baton
    */
-  async ask<S extends z.ZodType>(
+  async request<S extends z.ZodType>(
     request: AdminRequest<S>,
   ): Promise<z.output<S>> {
-    const response = await this.#sendPatiently(request);
+    const response = await this.#sendWithRetries(request);
     const body = response.status === 204 ? {} : await readJson(response);
-    if (!response.ok) throw await this.#refused(request, response, body);
-    const answer = request.answer.safeParse(body);
-    if (answer.success) return answer.data;
+    if (!response.ok) throw await this.#errorOf(request, response, body);
+    const parsed = request.schema.safeParse(body);
+    if (parsed.success) return parsed.data;
     throw this.#notBaton(response);
   }
 
-  /** 503 with Retry-After says that the request may be sent again, and when (RFC 9110 section 10.2.3). */
-  async #sendPatiently(request: AdminRequest<z.ZodType>): Promise<Response> {
+  /** Sends the request again after a 503 with Retry-After (RFC 9110 section 10.2.3). */
+  async #sendWithRetries(request: AdminRequest<z.ZodType>): Promise<Response> {
     for (let retries = 0; ; retries++) {
       const response = await this.#send(request);
       const wait = Number(response.headers.get("Retry-After") ?? NaN);
-      if (response.status !== 503 || !(wait >= 0) || retries === MOST_RETRIES)
+      if (response.status !== 503 || !(wait >= 0) || retries === MAX_RETRIES)
         return response;
       await response.body?.cancel();
-      await sleep(Math.min(wait, MOST_WAIT_SECONDS) * 1000);
+      await sleep(Math.min(wait, MAX_WAIT_SECONDS) * 1000);
     }
   }
 
@@ -67,7 +69,7 @@ export class AdminClient {
     body,
   }: AdminRequest<z.ZodType>): Promise<Response> {
     const { url, token } = this.#connection;
-    const target = new URL(`/admin/${path.map(segment).join("/")}`, url);
+    const target = new URL(`/admin/${path.map(encodeSegment).join("/")}`, url);
     target.search = new URLSearchParams(query).toString();
     try {
       return await fetch(target, {
@@ -78,16 +80,16 @@ export class AdminClient {
           ...(body && { "Content-Type": "application/json" }),
         },
         ...(body && { body: JSON.stringify(body) }),
-        // A redirect would carry the token to wherever it points.
+        // Following a redirect could send the admin token to another server.
         redirect: "manual",
-        signal: AbortSignal.timeout(PATIENCE_MS),
+        signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
       });
     } catch (error) {
-      throw unreachable(url, error);
+      throw connectionError(url, error);
     }
   }
 
-  async #refused(
+  async #errorOf(
     request: AdminRequest<z.ZodType>,
     response: Response,
     body: unknown,
@@ -97,20 +99,20 @@ export class AdminClient {
     if (!parsed.success) return this.#notBaton(response);
     if (response.status === 401) {
       return new ApiError(
-        `${url} does not accept the admin token: ${tokenSource} is not the server's ADMIN_TOKEN.`,
+        `${url} refused the admin token: ${tokenSource} is not the value of the server's ADMIN_TOKEN. Set BATON_ADMIN_TOKEN to that value.`,
         body,
         response.status,
       );
     }
-    if (response.status === 404 && (await this.#isOff(request))) {
+    if (response.status === 404 && (await this.#isApiOff(request))) {
       return new ApiError(
-        `The admin API of ${url} is off. Turn it on by setting its secret: \`npx wrangler secret put ADMIN_TOKEN\`; on this machine, fill in ADMIN_TOKEN in .dev.vars and start \`npm run dev\` again.`,
+        `The admin API of ${url} is off, because the server has no ADMIN_TOKEN. To turn it on, set the secret: \`npx wrangler secret put ADMIN_TOKEN\`. For a server on this machine, set ADMIN_TOKEN in .dev.vars and start \`npm run dev\` again.`,
         body,
         response.status,
       );
     }
     const { error, error_description } = parsed.data;
-    // On one line, so that nothing in it can pass for a line of ours.
+    // Printed on one line, so that text from the server cannot imitate a line of this program.
     return new ApiError(
       printable(error_description ?? error),
       body,
@@ -118,13 +120,13 @@ export class AdminClient {
     );
   }
 
-  /** Whether a 404 is about the whole API, not about the one thing that was asked for. */
-  async #isOff({ path }: AdminRequest<z.ZodType>): Promise<boolean> {
+  /** True if a 404 means that the whole admin API is off, not that one record is missing. */
+  async #isApiOff({ path }: AdminRequest<z.ZodType>): Promise<boolean> {
     if (path.length === 1) return true;
     const probe = await this.#send({
       method: "GET",
       path: ["scopes"],
-      answer: z.unknown(),
+      schema: z.unknown(),
     });
     await probe.body?.cancel();
     return probe.status === 404;
@@ -133,12 +135,12 @@ export class AdminClient {
   #notBaton(response: Response): Failure {
     const { url } = this.#connection;
     const location = response.headers.get("Location");
-    const moved =
+    const redirect =
       location !== null && URL.canParse(location, url)
-        ? ` It points to ${new URL(location, url).origin}; if that is your server, name it with --url.`
+        ? ` It redirects to ${new URL(location, url).origin}. If that is your server, use its URL with --url.`
         : "";
     return new Failure(
-      `${url} answers, but not as Baton's admin API does (HTTP ${response.status}).${moved} Is it the right server?`,
+      `${url} responded (HTTP ${response.status}), but not like the admin API of Baton.${redirect} Check that this is the right server.`,
     );
   }
 }
@@ -152,30 +154,32 @@ async function readJson(response: Response): Promise<unknown> {
   }
 }
 
-/** URLs treat the dots as steps, also when they are percent-encoded. */
-function segment(text: string): string {
+/** Encodes a path segment. URLs read `.` and `..` as steps of a path, even percent-encoded. */
+function encodeSegment(text: string): string {
   if (["", ".", ".."].includes(text))
-    throw new UsageError(`"${text}" cannot be a name.`);
+    throw new UsageError(
+      `"${text}" cannot be a name, because it cannot be part of a URL path. Use another name.`,
+    );
   return encodeURIComponent(text);
 }
 
-function unreachable(url: string, error: unknown): Failure {
+function connectionError(url: string, error: unknown): Failure {
   if (error instanceof Error && error.name === "TimeoutError") {
     return new Failure(
-      `${url} did not answer within ${PATIENCE_MS / 1000} seconds.`,
+      `${url} did not respond within ${REQUEST_TIMEOUT_MS / 1000} seconds. Try again later.`,
     );
   }
   const cause = error instanceof Error ? (error.cause ?? error) : error;
   const { code, message } = cause as { code?: unknown; message?: unknown };
   if (code === "ECONNREFUSED") {
     return new Failure(
-      `There is no server at ${url}. Start one with \`npm run dev\`, or name yours with --url or BATON_URL.`,
+      `There is no server at ${url}. Start one with \`npm run dev\`, or set the URL of yours with --url or BATON_URL.`,
     );
   }
   if (code === "ENOTFOUND") {
     return new Failure(
-      `There is no host with the name in ${url}. Is it spelled right?`,
+      `The host in ${url} does not exist. Check the spelling.`,
     );
   }
-  return new Failure(`${url} cannot be reached: ${String(message || code)}.`);
+  return new Failure(`Cannot connect to ${url}: ${String(message || code)}.`);
 }

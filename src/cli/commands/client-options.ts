@@ -1,12 +1,12 @@
 import type { Command } from "commander";
 import { UsageError } from "../failure.ts";
 
-/** An option that may be repeated. */
+/** Collects the values of an option that can be repeated. */
 export function collect(value: string, before: string[] = []): string[] {
   return [...before, value];
 }
 
-/** The options that describe a client, as commander hands them over. */
+/** The options that describe a client, as commander names them. */
 export interface ClientOptions {
   name?: string;
   scope?: string;
@@ -23,52 +23,70 @@ export interface ClientOptions {
   accessTokenFormat?: string;
 }
 
-/** Adds the options that describe a client; what they may hold is for the server to say. */
-export function describeClient(command: Command): Command {
+/** Adds the options that describe a client. The server checks their values. */
+export function addClientOptions(command: Command): Command {
   return command
-    .option("--name <name>", "a name for people to read")
-    .option("--scope <scopes>", 'what it may ask for, such as "read write"')
-    .option("--public", "it can keep no secret: a browser or mobile app")
+    .option("--name <name>", "name of the client, for people to read")
+    .option(
+      "--scope <scopes>",
+      'scopes that the client may ask for, such as "read write"',
+    )
+    .option(
+      "--public",
+      "a public client, which cannot keep a secret: a browser or mobile app",
+    )
     .addOption(
       command
         .createOption(
           "--auth-method <method>",
-          "how it authenticates: client_secret_basic or client_secret_post, and only so",
+          "the only authentication method that the client may use: client_secret_basic or client_secret_post (default: both)",
         )
         .conflicts("public"),
     )
     .option(
       "--grant-type <type>",
-      "authorization_code, refresh_token or client_credentials; may be repeated",
+      "authorization_code, refresh_token or client_credentials; can be repeated",
       collect,
     )
     .option(
       "--redirect-uri <uri>",
-      "where a sign-in may return to; may be repeated",
+      "URI that a sign-in may return to; can be repeated",
       collect,
     )
     .option(
       "--resource <uri>",
-      "an audience that it may ask for; may be repeated",
+      "audience that the client may ask for; can be repeated",
       collect,
     )
     .option(
       "--resource-server <uri>",
-      "makes it the resource server with this audience",
+      "make the client the resource server with this audience",
     )
-    .option("--access-token-ttl <duration>", "such as PT10M")
-    .option("--refresh-token-ttl <duration>", "such as P14D")
-    .option("--refresh-token-max-age <duration>", "such as P6M")
-    .option("--refresh-token-retry-window <duration>", "such as PT30S")
+    .option(
+      "--access-token-ttl <duration>",
+      "lifetime of an access token, such as PT10M",
+    )
+    .option(
+      "--refresh-token-ttl <duration>",
+      "lifetime of a refresh token, such as P14D",
+    )
+    .option(
+      "--refresh-token-max-age <duration>",
+      "longest time that refresh tokens can be renewed after a login, such as P6M",
+    )
+    .option(
+      "--refresh-token-retry-window <duration>",
+      "time in which a used refresh token can be sent again, such as PT30S",
+    )
     .option(
       "--access-token-format <format>",
-      "rfc9068, or league for resource servers that read its claims",
+      "rfc9068, or league for resource servers that expect the claims of league/oauth2-server",
     );
 }
 
-/** The fields of the API that the options stand for; an option left out is a field left out. */
+/** The fields of the admin API for the options. An option that is left out is a field that is left out. */
 export function clientFields(options: ClientOptions): Record<string, unknown> {
-  const named = {
+  const all = {
     client_name: options.name,
     scope: options.scope,
     token_endpoint_auth_method: options.public ? "none" : options.authMethod,
@@ -83,14 +101,14 @@ export function clientFields(options: ClientOptions): Record<string, unknown> {
     access_token_format: options.accessTokenFormat,
   };
   return Object.fromEntries(
-    Object.entries(named).filter(([, value]) => value !== undefined),
+    Object.entries(all).filter(([, value]) => value !== undefined),
   );
 }
 
 /**
- * A merge patch (RFC 7396): the fields to set, and null for those to take away.
+ * A merge patch (RFC 7396): the fields to set, and null for the fields to remove.
  *
- * @throws UsageError if it says nothing, or two things about a field
+ * @throws UsageError if there is nothing to change, or if a field is both set and removed
  */
 export function clientPatch(
   options: ClientOptions,
@@ -99,14 +117,16 @@ export function clientPatch(
   const set = clientFields(options);
   const both = unset.find((field) => Object.hasOwn(set, field));
   if (both !== undefined)
-    throw new UsageError(`${both} can't be both set and taken away.`);
+    throw new UsageError(
+      `${both} cannot be both set and removed. Leave out one of the two options.`,
+    );
   const patch = {
     ...set,
     ...Object.fromEntries(unset.map((field) => [field, null])),
   };
   if (Object.keys(patch).length === 0) {
     throw new UsageError(
-      "There is nothing to change: name an option, or --unset and a field. Add --help for help.",
+      "There is nothing to change. Add an option that sets a field, or --unset with the name of a field. --help lists the options.",
     );
   }
   return patch;

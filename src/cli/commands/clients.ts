@@ -5,7 +5,7 @@ import {
   clientFields,
   clientPatch,
   collect,
-  describeClient,
+  addClientOptions,
 } from "./client-options.ts";
 import { fields, printable, table } from "../output.ts";
 import { examples } from "../program.ts";
@@ -31,49 +31,51 @@ const clientWithSecret = client.extend({
 
 type Client = z.output<typeof client>;
 
-/** `baton clients …`: who may ask for tokens. */
+/** `baton clients …`: the clients that may ask for tokens. */
 export function clientCommands(program: Command, session: Session): void {
   const clients = program
     .command("clients")
-    .description("the clients that may ask for tokens");
+    .description("manage the clients that may ask for tokens");
 
   clients
     .command("list")
     .description("list all clients")
     .addHelpText("after", examples("clients list"))
     .action(async () => {
-      const pages = await session.askEveryPage(["clients"], page);
+      const pages = await session.requestAllPages(["clients"], page);
       const malformed = pages.flatMap((next) => next.malformed ?? []);
       const all = {
         clients: pages.flatMap((next) => next.clients),
         ...(malformed.length > 0 && { malformed }),
       };
-      session.show(all, ({ clients }) =>
-        [clientTable(clients), ...malformed.map(unreadable)].join("\n"),
+      session.print(all, ({ clients }) =>
+        [clientTable(clients), ...malformed.map(malformedNotice)].join("\n"),
       );
     });
 
   clients
     .command("show <client_id>")
-    .description("show a client; its secrets can't be shown")
+    .description("show a client, without its secrets")
     .addHelpText("after", examples("clients show web"))
     .action(async (id: string) => {
-      const answer = await session.ask({
+      const body = await session.request({
         method: "GET",
         path: ["clients", id],
-        answer: client,
+        schema: client,
       });
-      session.show(answer, fields);
+      session.print(body, fields);
     });
 
   const create = clients
     .command("create")
-    .description("make a client; shows its secret, this one time")
+    .description(
+      "create a client; shows its secret, which cannot be shown again",
+    )
     .option(
       "--id <client_id>",
-      "its identifier (default: the server makes one)",
+      "client identifier (default: the server generates one)",
     );
-  describeClient(create)
+  addClientOptions(create)
     .addHelpText(
       "after",
       examples(
@@ -82,28 +84,28 @@ export function clientCommands(program: Command, session: Session): void {
       ),
     )
     .action(async ({ id, ...options }: ClientOptions & { id?: string }) => {
-      const answer = await session.ask({
+      const body = await session.request({
         method: "POST",
         path: ["clients"],
         body: {
           ...(id !== undefined && { client_id: id }),
           ...clientFields(options),
         },
-        answer: clientWithSecret,
+        schema: clientWithSecret,
       });
-      session.show(answer, withSecret);
+      session.print(body, withSecretNotice);
     });
 
   const update = clients
     .command("update <client_id>")
-    .description("change a client; what is not named stays as it is")
+    .description("change a client; fields that are not named stay as they are")
     .option(
       "--unset <field>",
-      "take a field away, by the name that `clients show` has for it; may be repeated",
+      "remove a field, by its name in `clients show`; can be repeated",
       collect,
       [],
     );
-  describeClient(update)
+  addClientOptions(update)
     .addHelpText(
       "after",
       examples(
@@ -116,35 +118,37 @@ export function clientCommands(program: Command, session: Session): void {
         id: string,
         { unset, ...options }: ClientOptions & { unset: string[] },
       ) => {
-        const answer = await session.ask({
+        const body = await session.request({
           method: "PATCH",
           path: ["clients", id],
           body: clientPatch(options, unset),
-          answer: client,
+          schema: client,
         });
-        session.show(answer, fields);
+        session.print(body, fields);
       },
     );
 
   clients
     .command("delete <client_id>")
-    .description("delete a client; its refresh tokens end with it")
+    .description("delete a client; its refresh tokens stop working")
     .addHelpText("after", examples("clients delete web"))
     .action(async (id: string) => {
-      await session.ask({
+      await session.request({
         method: "DELETE",
         path: ["clients", id],
-        answer: z.unknown(),
+        schema: z.unknown(),
       });
-      session.show({ deleted: id }, () => `Deleted the client ${id}.`);
+      session.print({ deleted: id }, () => `Deleted the client ${id}.`);
     });
 
   clients
     .command("rotate-secret <client_id>")
-    .description("give a client a new secret; shows it this one time")
+    .description(
+      "create a new secret for a client; shows it, and it cannot be shown again",
+    )
     .option(
       "--old-secret-ttl <duration>",
-      "how long the old secrets still work, such as PT1H or PT0S (default: a day)",
+      "time that the old secrets keep working, such as PT1H or PT0S (default: PT24H)",
     )
     .addHelpText(
       "after",
@@ -155,23 +159,23 @@ export function clientCommands(program: Command, session: Session): void {
     )
     .action(async (id: string, options: { oldSecretTtl?: string }) => {
       const { oldSecretTtl: old_secret_ttl } = options;
-      const answer = await session.ask({
+      const body = await session.request({
         method: "POST",
         path: ["clients", id, "secrets"],
         body: { ...(old_secret_ttl !== undefined && { old_secret_ttl }) },
-        answer: clientWithSecret,
+        schema: clientWithSecret,
       });
-      session.show(answer, withSecret);
+      session.print(body, withSecretNotice);
     });
 }
 
-function unreadable({ name, problem }: { name: string; problem: string }) {
-  return `The record ${printable(name)} can't be read (${printable(problem)}). \`clients delete\` removes it.`;
+function malformedNotice({ name, problem }: { name: string; problem: string }) {
+  return `The record ${printable(name)} cannot be read (${printable(problem)}). To remove it, use \`clients delete\`.`;
 }
 
 function clientTable(clients: Client[]): string {
   if (clients.length === 0)
-    return "There are no clients yet. Make one with: clients create --id web";
+    return "There are no clients yet. Create one with: npm run baton -- clients create --id web";
   return table(
     ["client_id", "name", "authentication", "grant types", "scope"],
     clients.map((client) => [
@@ -184,10 +188,10 @@ function clientTable(clients: Client[]): string {
   );
 }
 
-function withSecret(client: z.output<typeof clientWithSecret>): string {
+function withSecretNotice(client: z.output<typeof clientWithSecret>): string {
   const notice =
     client.client_secret === undefined
       ? ""
-      : "\n\nThe secret is shown this one time; the server keeps only a hash of it.";
+      : "\n\nStore the client_secret now. It cannot be shown again, because the server keeps only a hash of it.";
   return fields(client) + notice;
 }

@@ -3,23 +3,23 @@ import { Failure, UsageError } from "../failure.ts";
 
 const DEFAULT_URL = "http://localhost:8787";
 
-/** Where the server is, and how it knows us. */
+/** The server's URL and the admin token to send. */
 export interface Connection {
-  /** An origin, without a slash at its end. */
+  /** An origin, without a slash at the end. */
   url: string;
   token: string;
-  /** Where the token is from, in words, so that an error can say which one is wrong. */
+  /** The name of the token's source, so that an error can say which token is wrong. */
   tokenSource: string;
 }
 
 /**
- * Finds the server and the admin token. A token is never taken from the command line, where other
- * users of the machine and the shell's history would see it.
+ * Finds the server and the admin token. The token is never an option, because other users of the
+ * machine can read a command line and because shells store it in their history.
  *
- * @param url the option --url; else BATON_URL, else the server of `npm run dev`
- * @param devVarsPath the `.dev.vars` whose token is used for a server on this machine, and only there
- * @throws UsageError if the URL is none
- * @throws Failure if the token would travel unprotected, or there is none
+ * @param url the option --url; without it BATON_URL, else the server of `npm run dev`
+ * @param devVarsPath the `.dev.vars` file; its token is used only for a server on this machine
+ * @throws UsageError if the URL is not an origin
+ * @throws Failure if there is no token, or if it would be sent without encryption
  */
 export async function findConnection(
   url: string | undefined,
@@ -30,15 +30,15 @@ export async function findConnection(
   const loopback = isLoopback(server.hostname);
   if (server.protocol === "http:" && !loopback) {
     throw new Failure(
-      `The admin token is not sent to ${server.origin}: without https anybody on the way could read it. Use https://${server.host}.`,
+      `The admin token was not sent to ${server.origin}, because without https others on the network could read it. Use https://${server.host}.`,
     );
   }
 
   const found = await findToken(environment, loopback, devVarsPath);
-  // What an HTTP header can't carry must not get as far as an error message of the HTTP library.
+  // Checked here, because the HTTP library would quote the token in its error message.
   if (!/^[\x21-\x7e]+$/.test(found.token)) {
     throw new Failure(
-      `${found.tokenSource} cannot be an admin token: it has a space, a line break or a character that is not ASCII.`,
+      `${found.tokenSource} cannot be an admin token, because it contains a space, a line break or a character that is not ASCII. Set it to the server's ADMIN_TOKEN.`,
     );
   }
   return { url: server.origin, ...found };
@@ -49,17 +49,17 @@ async function findToken(
   loopback: boolean,
   devVarsPath: string,
 ): Promise<Omit<Connection, "url">> {
-  const named = environment["BATON_ADMIN_TOKEN"];
-  if (named) return { token: named, tokenSource: "BATON_ADMIN_TOKEN" };
+  const token = environment["BATON_ADMIN_TOKEN"];
+  if (token) return { token, tokenSource: "BATON_ADMIN_TOKEN" };
   if (!loopback) {
     throw new Failure(
-      "There is no admin token. Put the server's ADMIN_TOKEN into the environment variable BATON_ADMIN_TOKEN.",
+      "There is no admin token. Set the environment variable BATON_ADMIN_TOKEN to the server's ADMIN_TOKEN.",
     );
   }
   const { ADMIN_TOKEN } = (await readDevVars(devVarsPath)) ?? {};
   if (!ADMIN_TOKEN) {
     throw new Failure(
-      "There is no admin token. `npm run dev` writes one to .dev.vars; for another server put its ADMIN_TOKEN into the environment variable BATON_ADMIN_TOKEN.",
+      "There is no admin token. For the local server, `npm run dev` writes one to .dev.vars. For another server, set the environment variable BATON_ADMIN_TOKEN to the server's ADMIN_TOKEN.",
     );
   }
   return { token: ADMIN_TOKEN, tokenSource: "ADMIN_TOKEN in .dev.vars" };
@@ -73,13 +73,13 @@ function parseOrigin(text: string): URL {
     url.href === `${url.origin}/`;
   if (!isOrigin) {
     throw new UsageError(
-      "The server's URL has to be one such as https://auth.example.com, without a path. It is taken from --url, else from BATON_URL.",
+      "The server's URL must look like https://auth.example.com, without a path or a user name. It is read from --url or, without that option, from BATON_URL.",
     );
   }
   return url;
 }
 
-/** URL has brought every spelling of an IPv4 address into four decimal numbers. */
+/** The URL parser has already written every IPv4 address as four decimal numbers. */
 function isLoopback(hostname: string): boolean {
   return (
     hostname === "localhost" ||

@@ -32,62 +32,69 @@ interface GrantOptions {
   resource?: string[];
 }
 
-/** `baton grants …`: logins of users, each a family of refresh tokens. */
+/** `baton grants …`: the grants of users. Each login of a user at a client is one grant. */
 export function grantCommands(program: Command, session: Session): void {
   const grants = program
     .command("grants")
-    .description("logins of users, each a family of refresh tokens");
+    .description(
+      "manage grants; each login of a user at a client is one grant",
+    );
 
   grants
     .command("create")
-    .description("log a user in at a client; shows the first pair of tokens")
-    .requiredOption("--client <client_id>", "the client")
-    .requiredOption("--subject <subject>", "the user, as access tokens name it")
+    .description(
+      "create a grant for a user whom you have authenticated; shows the first tokens",
+    )
+    .requiredOption("--client <client_id>", "client that gets the tokens")
+    .requiredOption(
+      "--subject <subject>",
+      "user, as in the claim sub of access tokens",
+    )
     .option(
       "--scope <scopes>",
-      'the scopes to grant, such as "read write" (default: all of the client)',
+      'scopes to grant, such as "read write" (default: all scopes of the client)',
     )
     .option(
       "--resource <uri>",
-      "an audience of the access tokens; may be repeated",
+      "audience of the access tokens; can be repeated",
       collect,
     )
     .addHelpText(
       "after",
       examples("grants create --client web --subject alice --scope read"),
     )
-    .action(async ({ client, ...named }: GrantOptions) => {
-      const answer = await session.ask({
+    .action(async ({ client, ...rest }: GrantOptions) => {
+      const body = await session.request({
         method: "POST",
         path: ["grants"],
-        body: { client_id: client, ...named },
-        answer: tokens,
+        body: { client_id: client, ...rest },
+        schema: tokens,
       });
-      session.show(answer, fields);
+      session.print(body, fields);
     });
 
   grants
     .command("list <subject>")
-    .description("list where a user is logged in; times are UTC")
+    .description("list the grants of a user; times are in UTC")
     .addHelpText("after", examples("grants list alice"))
     .action(async (subject: string) => {
       const path = ["subjects", subject, "grants"];
-      const pages = await session.askEveryPage(path, page);
-      const answer = { grants: pages.flatMap((next) => next.grants) };
-      session.show(answer, ({ grants }) => grantTable(subject, grants));
+      const pages = await session.requestAllPages(path, page);
+      const body = { grants: pages.flatMap((next) => next.grants) };
+      session.print(body, ({ grants }) => grantTable(subject, grants));
     });
 
   grants
     .command("revoke <grant_id>")
-    .description("end one login, by the id that `grants list` has for it")
+    .description("revoke one grant; `grants list` shows its grant_id")
     .addHelpText("after", examples("grants revoke $GRANT_ID"))
     .action(async (id: string) => {
-      await session.ask({
+      await session.request({
         method: "DELETE",
         path: ["grants", id],
-        answer: z.unknown(),
+        schema: z.unknown(),
       });
-      session.show({ revoked: id }, () => `Revoked the grant ${id}.`);
+      session.print({ revoked: id }, () => `Revoked the grant ${id}.`);
     });
 }
 

@@ -7,25 +7,27 @@ import { examples } from "../program.ts";
 const scope = z.looseObject({ scope: z.string(), description: z.string() });
 const catalogue = z.looseObject({ scopes: z.array(scope) });
 
-/** `baton scopes …`: the catalogue of scopes. */
+/** `baton scopes …`: the scope catalogue. */
 export function scopeCommands(program: Command, session: Session): void {
   const scopes = program
     .command("scopes")
-    .description("the catalogue of scopes that clients may be given");
+    .description(
+      "manage the scope catalogue, from which clients get their scopes",
+    );
 
   scopes
     .command("list")
     .description("list the scopes")
     .addHelpText("after", examples("scopes list"))
     .action(async () => {
-      const answer = await session.ask({
+      const body = await session.request({
         method: "GET",
         path: ["scopes"],
-        answer: catalogue,
+        schema: catalogue,
       });
-      session.show(answer, ({ scopes }) =>
+      session.print(body, ({ scopes }) =>
         scopes.length === 0
-          ? 'There are no scopes yet. Make one with: scopes put read "Read your notes"'
+          ? 'There are no scopes yet. Create one with: npm run baton -- scopes put read "Read your notes"'
           : table(
               ["scope", "description"],
               scopes.map(({ scope, description }) => [scope, description]),
@@ -35,28 +37,28 @@ export function scopeCommands(program: Command, session: Session): void {
 
   scopes
     .command("put <scope> <description>")
-    .description("add a scope, or change its description")
+    .description("create a scope, or change its description")
     .addHelpText("after", examples('scopes put read "Read your notes"'))
     .action(async (name: string, description: string) => {
-      const answer = await session.ask({
+      const body = await session.request({
         method: "PUT",
         path: ["scopes", name],
         body: { description },
-        answer: scope,
+        schema: scope,
       });
-      session.show(answer, fields);
+      session.print(body, fields);
     });
 
   scopes
     .command("delete <scope>")
-    .description("remove a scope; clients and logins that have it lose it")
+    .description("delete a scope; clients and grants lose it")
     .addHelpText("after", examples("scopes delete read"))
     .action(async (name: string) => {
-      await session.ask({
+      await session.request({
         method: "DELETE",
         path: ["scopes", name],
-        answer: z.unknown(),
+        schema: z.unknown(),
       });
-      session.show({ deleted: name }, () => `Deleted the scope ${name}.`);
+      session.print({ deleted: name }, () => `Deleted the scope ${name}.`);
     });
 }

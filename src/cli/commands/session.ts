@@ -3,32 +3,32 @@ import { AdminClient, type AdminRequest } from "./admin-client.ts";
 import { type Connection, findConnection } from "./connection.ts";
 import { say, toJson } from "../output.ts";
 
-/** What the options of the whole program say. */
+/** The global options. */
 export interface ProgramOptions {
   url?: string;
   json?: boolean;
 }
 
-/** What every command does: ask the server that the options name, and show the answer their way. */
+/** The part that all commands share: a request to the chosen server, and the output of the response. */
 export class Session {
   readonly #options: () => ProgramOptions;
   readonly #devVarsPath: string;
 
-  /** @param options read late: they are known only when the command line has been parsed */
+  /** @param options a function, because the options are known only after the command line is parsed */
   constructor(options: () => ProgramOptions, devVarsPath: string) {
     this.#options = options;
     this.#devVarsPath = devVarsPath;
   }
 
-  /** @throws Failure, with what to do about it */
-  async ask<S extends z.ZodType>(
+  /** Sends a request to the admin API. @throws Failure with what to do */
+  async request<S extends z.ZodType>(
     request: AdminRequest<S>,
   ): Promise<z.output<S>> {
-    return new AdminClient(await this.#connection()).ask(request);
+    return new AdminClient(await this.#connection()).request(request);
   }
 
-  /** The server's URL: what can't be undone says where it was done. @throws Failure */
-  async server(): Promise<string> {
+  /** The server's URL, which commands print if they cannot be undone. @throws Failure */
+  async serverUrl(): Promise<string> {
     return (await this.#connection()).url;
   }
 
@@ -37,24 +37,24 @@ export class Session {
     return findConnection(url, process.env, this.#devVarsPath);
   }
 
-  /** Page after page of a list, for as long as the API says that there is more. */
-  async askEveryPage<S extends z.ZodType<{ cursor?: string | undefined }>>(
+  /** Requests all pages of a list. The API sends a cursor while there are more. */
+  async requestAllPages<S extends z.ZodType<{ cursor?: string | undefined }>>(
     path: string[],
-    page: S,
+    schema: S,
   ): Promise<z.output<S>[]> {
     const pages: z.output<S>[] = [];
     let cursor: string | undefined;
     do {
       const query = cursor === undefined ? {} : { cursor };
-      const next = await this.ask({ method: "GET", path, query, answer: page });
-      pages.push(next);
-      ({ cursor } = next);
+      const page = await this.request({ method: "GET", path, query, schema });
+      pages.push(page);
+      ({ cursor } = page);
     } while (cursor !== undefined);
     return pages;
   }
 
-  /** As JSON with --json, else in the words that `describe` finds. */
-  show<T>(answer: T, describe: (answer: T) => string): void {
-    say(this.#options().json ? toJson(answer) : describe(answer));
+  /** Prints the result: as JSON with --json, else as `format` writes it. */
+  print<T>(result: T, format: (result: T) => string): void {
+    say(this.#options().json ? toJson(result) : format(result));
   }
 }

@@ -6,28 +6,28 @@ import type { Session } from "./session.ts";
 
 const logout = z.looseObject({ revoked: z.int() });
 
-/** `baton subjects …`: users, wherever they are logged in. */
+/** `baton subjects …`: users, with all their grants. */
 export function subjectCommands(program: Command, session: Session): void {
   const subjects = program
     .command("subjects")
-    .description("users, wherever they are logged in");
+    .description("manage users, with all their grants");
 
   subjects
     .command("logout <subject>")
-    .description("log a user out everywhere: all of their refresh tokens end")
+    .description("log a user out everywhere: revoke all grants of the user")
     .addHelpText("after", examples("subjects logout alice"))
     .action(async (subject: string) => {
-      const answer = await session.ask({
+      const body = await session.request({
         method: "DELETE",
         path: ["subjects", subject, "grants"],
-        answer: logout,
+        schema: logout,
       });
-      session.show(answer, ({ revoked }) => ended(subject, revoked));
+      session.print(body, ({ revoked }) => logoutMessage(subject, revoked));
     });
 }
 
-function ended(subject: string, logins: number): string {
+function logoutMessage(subject: string, revoked: number): string {
   const name = printable(subject);
-  if (logins === 0) return `${name} was not logged in anywhere.`;
-  return `Logged ${name} out: ${logins} ${logins === 1 ? "login has" : "logins have"} ended.`;
+  if (revoked === 0) return `${name} was not logged in anywhere.`;
+  return `Logged ${name} out: ${revoked} ${revoked === 1 ? "grant was" : "grants were"} revoked.`;
 }

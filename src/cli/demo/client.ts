@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Narrator } from "./reporter.ts";
+import type { Reporter } from "./reporter.ts";
 
 const client = z.looseObject({
   client_id: z.string(),
@@ -17,34 +17,34 @@ const refusal = z.looseObject({ error: z.string() });
 export type Client = z.output<typeof client>;
 export type Tokens = z.output<typeof tokens>;
 
-/** The page of the client where a sign-in ends. Nothing is there: the demo plays the browser. */
+/** The client's redirect URI. No server answers there, because the demo itself acts as the browser. */
 export const REDIRECT_URI = "http://localhost/callback";
 
-/** Sends the requests of the demo, each told and its status checked. */
-export class StoryTeller {
+/** Sends the requests of the demo. Reports each one and checks the status of its response. */
+export class DemoClient {
   readonly #url: string;
   readonly #adminToken: string;
-  readonly #narrator: Narrator;
+  readonly #reporter: Reporter;
 
-  constructor(url: string, adminToken: string, narrator: Narrator) {
+  constructor(url: string, adminToken: string, reporter: Reporter) {
     this.#url = url;
     this.#adminToken = adminToken;
-    this.#narrator = narrator;
+    this.#reporter = reporter;
   }
 
   get(path: string): Promise<object> {
-    this.#narrator.sent(`GET ${path}`, {});
-    return this.#answer(path, {}, 200);
+    this.#reporter.sent(`GET ${path}`, {});
+    return this.#send(path, {}, 200);
   }
 
-  /** @param body what is sent as JSON */
+  /** Sends a request to the admin API. @param body is sent as JSON */
   async admin(
     method: string,
     path: string,
     body: object,
     status = 200,
   ): Promise<object> {
-    this.#narrator.sent(`${method} /admin${path}`, body);
+    this.#reporter.sent(`${method} /admin${path}`, body);
     const init = {
       method,
       headers: {
@@ -53,14 +53,14 @@ export class StoryTeller {
       },
       body: JSON.stringify(body),
     };
-    return this.#answer(`/admin${path}`, init, status);
+    return this.#send(`/admin${path}`, init, status);
   }
 
   async registerClient(metadata: object): Promise<Client> {
     return client.parse(await this.admin("POST", "/clients", metadata, 201));
   }
 
-  /** What a back end does that has authenticated its user. */
+  /** Creates a grant through the admin API, as a back end does after it has authenticated a user. */
   async logIn(subject: string): Promise<Tokens> {
     const body = { client_id: "notes-app", subject };
     return tokens.parse(await this.admin("POST", "/grants", body));
@@ -75,67 +75,79 @@ export class StoryTeller {
     return tokens.parse(await this.#post({ ...form, ...more }, 200));
   }
 
-  async refreshRefused(client: Client, refreshToken: string): Promise<void> {
-    await this.refused(refreshForm(client, refreshToken), "invalid_grant");
+  async expectRefreshRefused(
+    client: Client,
+    refreshToken: string,
+  ): Promise<void> {
+    await this.expectRefused(
+      refreshForm(client, refreshToken),
+      "invalid_grant",
+    );
   }
 
-  /** A token request that has to be refused. */
-  async refused(form: Record<string, string>, code: string): Promise<void> {
+  /** Sends a token request that the server must refuse with this error code. */
+  async expectRefused(
+    form: Record<string, string>,
+    code: string,
+  ): Promise<void> {
     const { error } = refusal.parse(await this.#post(form, 400));
-    this.#narrator.check(`it is refused as ${code}`, error === code);
+    this.#reporter.check(`the error is ${code}`, error === code);
   }
 
-  /** A token request that has to succeed, with a refresh token in its answer. */
-  async obtain(form: Record<string, string>): Promise<Tokens> {
+  /** Sends a token request whose response must have a refresh token. */
+  async requestTokens(form: Record<string, string>): Promise<Tokens> {
     return tokens.parse(await this.#post(form, 200));
   }
 
-  /** A token request that has to succeed, without one. */
-  async obtainAccess(form: Record<string, string>) {
+  /** Sends a token request whose response needs no refresh token. */
+  async requestAccessToken(form: Record<string, string>) {
     return accessToken.parse(await this.#post(form, 200));
   }
 
   #post(form: Record<string, string>, status: number): Promise<object> {
-    this.#narrator.sent("POST /access_token", form);
+    this.#reporter.sent("POST /access_token", form);
     const init = { method: "POST", body: new URLSearchParams(form) };
-    return this.#answer("/access_token", init, status);
+    return this.#send("/access_token", init, status);
   }
 
-  /** What a browser does with a link. */
-  async browse(path: string): Promise<string> {
+  /** Loads a page, as a browser does. @returns the HTML */
+  async loadPage(path: string): Promise<string> {
     const { pathname, searchParams } = new URL(path, this.#url);
-    this.#narrator.sent(`GET ${pathname}`, Object.fromEntries(searchParams));
+    this.#reporter.sent(`GET ${pathname}`, Object.fromEntries(searchParams));
     const response = await this.#fetch(path, {});
     const text = await response.text();
-    this.#narrator.received(response.status, {});
+    this.#reporter.received(response.status, {});
     expectStatus(response, 200);
     return text;
   }
 
-  /** What a browser does with a link, or a form, that leads elsewhere. */
-  async redirected(path: string, form?: Record<string, string>): Promise<URL> {
+  /** Follows a link or submits a form, as a browser does. @returns where the response redirects to */
+  async requestRedirect(
+    path: string,
+    form?: Record<string, string>,
+  ): Promise<URL> {
     const { pathname, searchParams } = new URL(path, this.#url);
     const method = form ? "POST" : "GET";
     const sent = form ?? Object.fromEntries(searchParams);
-    this.#narrator.sent(`${method} ${pathname}`, sent);
+    this.#reporter.sent(`${method} ${pathname}`, sent);
     const body = form && { body: new URLSearchParams(form) };
     const response = await this.#fetch(path, { method, ...body });
     const location = new URL(response.headers.get("Location") ?? "", this.#url);
     const to = location.origin + location.pathname;
     const query = Object.fromEntries(location.searchParams);
-    this.#narrator.received(response.status, { Location: to, ...query });
+    this.#reporter.received(response.status, { Location: to, ...query });
     expectStatus(response, 303);
     return location;
   }
 
-  async #answer(
+  async #send(
     path: string,
     init: RequestInit,
     status: number,
   ): Promise<object> {
     const response = await this.#fetch(path, init);
     const body = z.looseObject({}).parse(await response.json());
-    this.#narrator.received(response.status, body);
+    this.#reporter.received(response.status, body);
     expectStatus(response, status);
     return body;
   }
@@ -149,11 +161,11 @@ export class StoryTeller {
   }
 }
 
-/** @throws Error if the status is another one */
+/** @throws Error if the response has another status */
 function expectStatus(response: Response, status: number): void {
   if (response.status === status) return;
   throw new Error(
-    `the answer is ${response.status} where it should be ${status}`,
+    `the response has status ${response.status} instead of ${status}`,
   );
 }
 

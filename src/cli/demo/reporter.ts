@@ -1,12 +1,12 @@
 import { styleText } from "node:util";
 import { printable, say } from "../output.ts";
 
-/** As much of a secret as one needs to recognise it: tokens of one family begin alike, and end apart. */
+/** Enough of a secret to recognise it: tokens of one family have the same start and different ends. */
 const SHOWN_HEAD = 12;
 const SHOWN_TAIL = 4;
 
-/** The parameters whose value nobody but the two sides should see. */
-const secrets = new Set([
+/** The parameters whose values are shortened. */
+const secretParameters = new Set([
   "client_secret",
   "access_token",
   "refresh_token",
@@ -15,8 +15,8 @@ const secrets = new Set([
   "request",
 ]);
 
-/** Tells the story on standard output: what is sent, what comes back, what is true. */
-export class Narrator {
+/** Prints each request, response and check of the demo on standard output. */
+export class Reporter {
   #steps = 0;
   #title = "";
 
@@ -24,7 +24,7 @@ export class Narrator {
     return this.#steps;
   }
 
-  /** Where the story is, in words. */
+  /** The current step, for an error message. */
   get where(): string {
     return this.#steps === 0
       ? "Starting the server"
@@ -49,11 +49,11 @@ export class Narrator {
     say(`   ← ${status}${parameters(body)}`);
   }
 
-  /** @throws Error with the claim, if it is not true */
+  /** @throws Error that names the claim if it is false */
   check(claim: string, isTrue: boolean): void {
     if (!isTrue) {
       say(styled("red", `   ✗ ${claim}`));
-      throw new Error(`it is not true that ${claim}`);
+      throw new Error(`this check is false: ${claim}`);
     }
     say(styled("green", `   ✓ ${claim}`));
   }
@@ -61,20 +61,20 @@ export class Narrator {
 
 function parameters(body: object): string {
   return Object.entries(body)
-    .map(([name, value]) => `\n       ${name}: ${shortened(name, value)}`)
+    .map(([name, value]) => `\n       ${name}: ${formatParameter(name, value)}`)
     .join("");
 }
 
-/** Nobody should get used to tokens in a log, not even to those of a demo. */
-function shortened(name: string, value: unknown): string {
+/** Shortens secrets even in a demo, so that it does not teach people to log tokens. */
+function formatParameter(name: string, value: unknown): string {
   const text = typeof value === "string" ? value : JSON.stringify(value);
-  const isSecret = secrets.has(name);
+  const isSecret = secretParameters.has(name);
   return printable(
     isSecret ? `${text.slice(0, SHOWN_HEAD)}…${text.slice(-SHOWN_TAIL)}` : text,
   );
 }
 
-/** Colour for a terminal that wants it; NO_COLOR and the like are Node's business. */
+/** Adds colour on a terminal. Node also honours variables such as NO_COLOR. */
 function styled(format: "bold" | "green" | "red", text: string): string {
   return styleText(format, text, { stream: process.stdout });
 }

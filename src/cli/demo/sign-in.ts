@@ -1,118 +1,138 @@
 import { createHash, randomBytes } from "node:crypto";
 import { decodeJwt } from "jose";
-import type { Narrator } from "./reporter.ts";
-import { type Client, REDIRECT_URI, type StoryTeller } from "./client.ts";
+import type { Reporter } from "./reporter.ts";
+import { type Client, REDIRECT_URI, type DemoClient } from "./client.ts";
 
 /**
- * The second chapter: how a person signs in, played by a client without a browser that goes through
- * `/authorize` and the development sign-in page.
+ * Plays the second chapter: a user signs in through `/authorize` and the development sign-in page. The
+ * demo sends the requests that a browser would send.
  *
- * @throws Error at the first step that does not go as it should
+ * @throws Error at the first step that fails
  */
 export async function playSignIn(
-  teller: StoryTeller,
-  narrator: Narrator,
+  demoClient: DemoClient,
+  reporter: Reporter,
 ): Promise<void> {
-  const check = narrator.check.bind(narrator);
-  narrator.chapter("A person signs in");
+  const check = reporter.check.bind(reporter);
+  reporter.chapter("A user signs in");
 
-  narrator.step("A client that signs people in, and one that is a nightly job");
-  const app = await teller.registerClient({
+  reporter.step("Create two clients: an app with users, and a nightly job");
+  const app = await demoClient.registerClient({
     client_id: "diary-app",
     client_name: "Diary",
     scope: "read write",
     redirect_uris: [REDIRECT_URI],
   });
-  const job = await teller.registerClient({
+  const job = await demoClient.registerClient({
     client_id: "nightly-job",
     scope: "read",
     grant_types: ["client_credentials"],
   });
 
-  narrator.step("The app sends Bob's browser to /authorize");
-  const asked = authorizationRequest(app);
-  const login = await teller.redirected(asked.path);
-  check("it goes on to the sign-in page", login.pathname === "/dev/login");
+  reporter.step("The app sends Bob's browser to /authorize");
+  const authorization = authorizationRequest(app);
+  const login = await demoClient.requestRedirect(authorization.path);
+  check(
+    "the browser is redirected to the sign-in page",
+    login.pathname === "/dev/login",
+  );
   const request = login.searchParams.get("request") ?? "";
-  check("with one sealed parameter", [...login.searchParams].length === 1);
+  check(
+    "the page gets one encrypted parameter",
+    [...login.searchParams].length === 1,
+  );
 
-  narrator.step("The page says who asks, and for what");
-  const page = await teller.browse(login.pathname + login.search);
+  reporter.step("The sign-in page shows which app asks, and for which scopes");
+  const page = await demoClient.loadPage(login.pathname + login.search);
   check("it names the app", page.includes("Sign in to Diary"));
-  check("it says what read allows", page.includes("Read your notes"));
-  check("it says what write allows", page.includes("Write notes for you"));
+  check(
+    "it shows the description of the scope read",
+    page.includes("Read your notes"),
+  );
+  check(
+    "it shows the description of the scope write",
+    page.includes("Write notes for you"),
+  );
 
-  narrator.step("Bob allows the app to read, and goes back to it with a code");
-  const back = await teller.redirected(login.pathname, {
+  reporter.step(
+    "Bob allows the scope read, and returns to the app with a code",
+  );
+  const back = await demoClient.requestRedirect(login.pathname, {
     request,
     subject: "bob",
     scope: "read",
     answer: "allow",
   });
-  check("he is where the app wants him", back.href.startsWith(REDIRECT_URI));
   check(
-    "state is the app's own",
-    back.searchParams.get("state") === asked.state,
+    "the browser is at the redirect URI",
+    back.href.startsWith(REDIRECT_URI),
   );
   check(
-    "iss says which server it was",
-    back.searchParams.get("iss") === login.origin,
+    "state is the value that the app sent",
+    back.searchParams.get("state") === authorization.state,
   );
+  check("iss is this server", back.searchParams.get("iss") === login.origin);
   const redemption = {
     grant_type: "authorization_code",
     code: back.searchParams.get("code") ?? "",
     redirect_uri: REDIRECT_URI,
-    code_verifier: asked.verifier,
+    code_verifier: authorization.verifier,
     client_id: app.client_id,
     client_secret: app.client_secret,
   };
 
-  narrator.step("Somebody who has seen the code can do nothing with it");
-  await teller.refused(
+  reporter.step("The code alone is useless: another code_verifier is refused");
+  await demoClient.expectRefused(
     { ...redemption, code_verifier: newVerifier() },
     "invalid_grant",
   );
 
-  narrator.step("The app redeems the code");
-  const first = await teller.obtain(redemption);
-  check("the scope is what Bob allowed", first.scope === "read");
-  check("the tokens are Bob's", decodeJwt(first.access_token).sub === "bob");
+  reporter.step("The app exchanges the code for tokens");
+  const first = await demoClient.requestTokens(redemption);
+  check("the scope is the one that Bob allowed", first.scope === "read");
+  check("sub is bob", decodeJwt(first.access_token).sub === "bob");
 
-  narrator.step("From here on the app lives on refresh tokens");
-  const second = await teller.refresh(app, first);
-  check("it got a new pair", second.refresh_token !== first.refresh_token);
+  reporter.step("The app refreshes the tokens");
+  const second = await demoClient.refresh(app, first);
+  check(
+    "the refresh token is new",
+    second.refresh_token !== first.refresh_token,
+  );
 
-  narrator.step("The same code once more: refused, and its login ends");
-  await teller.refused(redemption, "invalid_grant");
-  await teller.refreshRefused(app, second.refresh_token);
+  reporter.step(
+    "The same code is used again: it is refused, and its tokens are revoked",
+  );
+  await demoClient.expectRefused(redemption, "invalid_grant");
+  await demoClient.expectRefreshRefused(app, second.refresh_token);
 
-  narrator.step("Bob is asked again, and says no");
-  const again = authorizationRequest(app);
-  const page2 = await teller.redirected(again.path);
-  const denied = await teller.redirected(page2.pathname, {
-    request: page2.searchParams.get("request") ?? "",
+  reporter.step("The app asks Bob again, and Bob denies the request");
+  const secondLogin = await demoClient.requestRedirect(
+    authorizationRequest(app).path,
+  );
+  const denied = await demoClient.requestRedirect(secondLogin.pathname, {
+    request: secondLogin.searchParams.get("request") ?? "",
     answer: "deny",
   });
   check(
-    "the app is told so",
+    "error is access_denied",
     denied.searchParams.get("error") === "access_denied",
   );
-  check("there is no code", !denied.searchParams.has("code"));
+  check("the response has no code", !denied.searchParams.has("code"));
 
-  narrator.step("The job needs nobody: client credentials");
-  const own = await teller.obtainAccess({
+  reporter.step("The nightly job gets a token for itself: client credentials");
+  const jobTokens = await demoClient.requestAccessToken({
     grant_type: "client_credentials",
     client_id: job.client_id,
     client_secret: job.client_secret,
   });
-  check("there is no refresh token", !("refresh_token" in own));
+  check("the response has no refresh token", !("refresh_token" in jobTokens));
   check(
-    "the token is the job's own",
-    decodeJwt(own.access_token).sub === "nightly-job",
+    "sub is nightly-job",
+    decodeJwt(jobTokens.access_token).sub === "nightly-job",
   );
 }
 
-/** An authorization request (RFC 6749 section 4.1.1) with PKCE (RFC 7636 section 4.1). */
+/** Builds an authorization request (RFC 6749 section 4.1.1) with PKCE (RFC 7636 section 4.1). */
 function authorizationRequest({ client_id }: Client) {
   const verifier = newVerifier();
   const state = randomBytes(16).toString("base64url");

@@ -1,105 +1,111 @@
 import { z } from "zod";
 import {
-  changed,
+  changedNote,
   type Note,
   type Planned,
   type Topic,
-  withoutUri,
+  droppedUriNote,
 } from "./client-plan.ts";
 import type { Imported, Outcome } from "./client-report.ts";
-import { type Existing, find, make } from "./client-requests.ts";
+import {
+  createClient,
+  type ExistingClient,
+  findClient,
+} from "./client-requests.ts";
 import type { Session } from "../commands/session.ts";
-import { argument } from "../shell.ts";
+import { quoteArgument } from "../shell.ts";
 
-/** What is done about one client of the old server. */
+/** Imports one client of the old server. */
 
-/** Makes one client, or finds out why not. @throws Failure */
-export async function importOne(
+/** Creates the client, or says in the notes why not. @throws Failure if the server cannot be asked */
+export async function importClient(
   session: Session,
   planned: Planned,
   dryRun: boolean,
 ): Promise<Imported> {
-  if ("leftOut" in planned) return leaveOut(session, planned);
+  if ("leftOut" in planned) return reportLeftOut(session, planned);
   const { client, notes } = planned;
-  const became = (outcome: Outcome, more: Note[] = []) => ({
+  const result = (outcome: Outcome, more: Note[] = []) => ({
     client,
     outcome,
     notes: [...notes, ...more],
   });
   if (dryRun) {
-    const there = await find(session, client.client_id);
-    return there ? meet(session, planned, there, dryRun) : became("made");
+    const existing = await findClient(session, client.client_id);
+    return existing
+      ? importExisting(session, planned, existing, dryRun)
+      : result("made");
   }
-  const made = await make(session, client);
-  if ("dropped" in made) return became("made", made.dropped);
-  if (!made.isTaken) {
-    const why = changed(`refused: ${made.reason}`);
-    return { client, outcome: "refused", notes: [why] };
+  const created = await createClient(session, client);
+  if ("dropped" in created) return result("made", created.dropped);
+  if (!created.isTaken) {
+    const note = changedNote(`refused: ${created.reason}`);
+    return { client, outcome: "refused", notes: [note] };
   }
-  const there = await find(session, client.client_id);
-  if (there) return meet(session, planned, there, dryRun);
-  const why = changed("refused: its id was that of a client that was deleted");
-  return { client, outcome: "refused", notes: [why] };
+  const existing = await findClient(session, client.client_id);
+  if (existing) return importExisting(session, planned, existing, dryRun);
+  const note = changedNote("refused: a deleted client had this id");
+  return { client, outcome: "refused", notes: [note] };
 }
 
-/** The old server takes nothing from it any more; if it is here, this one does. */
-async function leaveOut(
+/** Reports a client that is left out. If this server has it, the note says how to delete it. */
+async function reportLeftOut(
   session: Session,
   { client, leftOut }: Extract<Planned, { leftOut: string }>,
 ): Promise<Imported> {
-  const there = await find(session, client.client_id);
-  const more = there
-    ? `, and a client here: \`npm run baton -- clients delete ${argument(client.client_id)}\``
+  const existing = await findClient(session, client.client_id);
+  const instruction = existing
+    ? `. This server has a client with the same id; to delete it: \`npm run baton -- clients delete ${quoteArgument(client.client_id)}\``
     : "";
-  const notes = [changed(`left out: ${leftOut}${more}`)];
+  const notes = [changedNote(`left out: ${leftOut}${instruction}`)];
   return { client, outcome: "left_out", notes };
 }
 
-/** What there is to do about a client that is there already: only a secret that it lacks. */
-async function meet(
+/** Leaves a client that is already there as it is. Only a missing secret is added. */
+async function importExisting(
   session: Session,
   { client, notes }: Extract<Planned, { notes: Note[] }>,
-  there: Existing,
+  existing: ExistingClient,
   dryRun: boolean,
 ): Promise<Imported> {
   const { client_id, client_secret } = client;
-  // How it is here, which need not be how the file would have it.
-  const { token_endpoint_auth_method, grant_types, credentials } = there;
+  // As the client is at this server, which may differ from the file.
+  const { token_endpoint_auth_method, grant_types, credentials } = existing;
   const shown = { ...client, token_endpoint_auth_method, grant_types };
   const hasSecrets = token_endpoint_auth_method !== "none";
-  const lacksSecret = hasSecrets && credentials.length === 0;
-  const becomes = (outcome: Outcome, kept: Note[]) => ({
+  const needsSecret = hasSecrets && credentials.length === 0;
+  const result = (outcome: Outcome, kept: Note[]) => ({
     client: shown,
     outcome,
-    notes: [...kept, ...lacking(client.redirect_uris, there)],
+    notes: [...kept, ...missingUriNotes(client.redirect_uris, existing)],
   });
-  if (!lacksSecret || typeof client_secret !== "string") {
-    // Its secret may be that of the file, from an import before this one.
+  if (!needsSecret || typeof client_secret !== "string") {
+    // An earlier import may have set the secret of the file, so the notes about it still apply.
     const kept = notes.filter(({ topic }) =>
-      topic === "needs_secret" ? lacksSecret : aboutSecrets(topic),
+      topic === "needs_secret" ? needsSecret : isAboutSecret(topic),
     );
-    return becomes("there_already", hasSecrets ? kept : []);
+    return result("there_already", hasSecrets ? kept : []);
   }
   if (!dryRun) {
-    await session.ask({
+    await session.request({
       method: "POST",
       path: ["clients", client_id, "secrets"],
       body: { client_secret },
-      answer: z.unknown(),
+      schema: z.unknown(),
     });
   }
-  return becomes(
+  return result(
     "secret_given",
-    notes.filter(({ topic }) => aboutSecrets(topic)),
+    notes.filter(({ topic }) => isAboutSecret(topic)),
   );
 }
 
-function aboutSecrets(topic: Topic): boolean {
+function isAboutSecret(topic: Topic): boolean {
   return topic !== "changed";
 }
 
-function lacking(uris: string[], there: Existing): Note[] {
+function missingUriNotes(uris: string[], existing: ExistingClient): Note[] {
   return uris
-    .filter((uri) => !there.redirect_uris.includes(uri))
-    .map((uri) => withoutUri(uri));
+    .filter((uri) => !existing.redirect_uris.includes(uri))
+    .map((uri) => droppedUriNote(uri));
 }

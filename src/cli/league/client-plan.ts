@@ -1,8 +1,8 @@
 import type { Scopes } from "./scopes.ts";
 
-/** A row of the old server's table becomes a client, in the ways of this one. */
+/** Plans which client of this server a row of the old server's table becomes. */
 
-/** What a row of the old server's table says. */
+/** A row of the old server's table. */
 export interface OldClient {
   id: string;
   secret?: string | undefined;
@@ -16,7 +16,7 @@ export interface OldClient {
   password_client: boolean;
 }
 
-/** What there is to say of a client, by what is to be done about it. */
+/** The topics of notes about clients. The report has one list, with one instruction, for each topic. */
 export type Topic =
   | "needs_secret"
   | "perhaps_hash"
@@ -37,24 +37,25 @@ export interface NewClient {
   grant_types: string[];
   scope: string;
   redirect_uris: string[];
-  /** null: its secret is hashed, or there is none. */
+  /** null: the table has only a hash of the secret, or no secret. */
   client_secret?: string | null;
 }
 
-/** A row that becomes a client, or why it does not. */
+/** The client to create, or the reason why the row is left out. */
 export type Planned =
   | { client: NewClient; notes: Note[] }
   | { leftOut: string; client: Pick<NewClient, "client_id" | "client_name"> };
 
-/** What a client of the old server becomes here. */
-export function plan(old: OldClient, scopes: Scopes): Planned {
+/** Plans the client of this server for a client of the old server. */
+export function planClient(old: OldClient, scopes: Scopes): Planned {
   const { id: client_id, name } = old;
   const named = { client_id, ...(name && { client_name: name }) };
-  if (old.revoked) return { client: named, leftOut: "it is revoked there" };
-  if (isOfPersonalTokens(old)) {
+  if (old.revoked)
+    return { client: named, leftOut: "it is revoked at the old server" };
+  if (isForPersonalAccessTokens(old)) {
     return {
       client: named,
-      leftOut: "it is for personal access tokens, which are never refreshed",
+      leftOut: "it is for personal access tokens, which cannot be refreshed",
     };
   }
   const notes: Note[] = [];
@@ -62,34 +63,34 @@ export function plan(old: OldClient, scopes: Scopes): Planned {
   const client: NewClient = {
     ...named,
     ...(confidential
-      ? { client_secret: carriedOver(old, notes) }
+      ? { client_secret: secretToImport(old, notes) }
       : { token_endpoint_auth_method: "none" as const }),
     grant_types: grantTypes(old, confidential, notes),
     scope: scopesOf(old, scopes).join(" "),
     redirect_uris: [...new Set(old.redirect_uris)],
   };
   if (!confidential && old.secret !== undefined)
-    notes.push(changed("it is not confidential: its secret is left out"));
+    notes.push(changedNote("it is a public client: its secret is left out"));
   return { client, notes };
 }
 
-/** Passport up to 12 has a column for it, later ones a grant type. */
-function isOfPersonalTokens(old: OldClient): boolean {
+/** Passport up to version 12 has a column for this, later versions a grant type. */
+function isForPersonalAccessTokens(old: OldClient): boolean {
   const grants = old.grant_types ?? [];
   return (
     old.personal_access_client ||
-    (grants.includes("personal_access") && !grants.some(isOurs))
+    (grants.includes("personal_access") && !grants.some(isSupported))
   );
 }
 
-const ourGrantTypes = [
+const supportedGrantTypes = [
   "authorization_code",
   "refresh_token",
   "client_credentials",
 ];
 
-function isOurs(grant: string): boolean {
-  return ourGrantTypes.includes(grant);
+function isSupported(grant: string): boolean {
+  return supportedGrantTypes.includes(grant);
 }
 
 function grantTypes(
@@ -99,40 +100,44 @@ function grantTypes(
 ): string[] {
   const hasRedirect = (old.redirect_uris ?? []).length > 0;
   if (old.grant_types === undefined) {
-    // The old server refreshed for everybody; how its users signed in only their URIs tell.
+    // The old server let every client refresh. Only a redirect URI shows that users sign in.
     if (old.password_client) return ["refresh_token"];
     if (hasRedirect) return ["authorization_code", "refresh_token"];
     return confidential
       ? ["refresh_token", "client_credentials"]
       : ["refresh_token"];
   }
-  const asked = [...new Set(old.grant_types)];
-  // RFC 6749 section 4.4: that grant is for clients that can authenticate.
-  const kept = asked.filter(
+  const requested = [...new Set(old.grant_types)];
+  // RFC 6749 section 4.4: only confidential clients may use the client credentials grant.
+  const kept = requested.filter(
     (grant) =>
-      isOurs(grant) && (confidential || grant !== "client_credentials"),
+      isSupported(grant) && (confidential || grant !== "client_credentials"),
   );
-  const dropped = asked.filter((grant) => !kept.includes(grant));
+  const dropped = requested.filter((grant) => !kept.includes(grant));
   if (dropped.length > 0)
-    notes.push(changed(`without the grant types ${dropped.join(", ")}`));
+    notes.push(changedNote(`without the grant types ${dropped.join(", ")}`));
   return kept.length > 0 ? kept : ["refresh_token"];
 }
 
-function scopesOf({ scope }: OldClient, { catalogue, usual }: Scopes) {
-  if (scope === undefined) return usual;
+function scopesOf({ scope }: OldClient, { catalogue, defaults }: Scopes) {
+  if (scope === undefined) return defaults;
   return scope.includes("*") ? catalogue : [...new Set(scope)];
 }
 
-/** Shorter ones have been thought up by people: they can be guessed, and no slow hash hinders it. */
-const LEAST_SECRET_LENGTH = 16;
+/** A shorter secret was probably chosen by a person, so it can be guessed. No slow hash makes that harder. */
+const MIN_SECRET_LENGTH = 16;
 
 /**
- * The secret to carry over; null if there is only a hash of it. A slow hash has no place at the token
- * endpoint: whoever knows a client id could make the server spend hundreds of milliseconds on each
- * request, before anybody is authenticated; bcrypt in JavaScript takes longer than the 10 ms of CPU
- * that a request has on the Workers Free plan; and the time would tell which clients exist.
+ * The secret to import; null if the table has only a hash of it. Adds notes about the secret. The token endpoint does not verify slow
+ * hashes (bcrypt, argon2), for three reasons. Anybody who knows a client id could make the server spend
+ * hundreds of milliseconds per request, before authentication. bcrypt in JavaScript takes longer than
+ * the 10 ms of CPU time that a request gets on the Workers Free plan. And the response time would show
+ * which clients exist.
  */
-function carriedOver({ id, secret }: OldClient, notes: Note[]): string | null {
+function secretToImport(
+  { id, secret }: OldClient,
+  notes: Note[],
+): string | null {
   const isHash = secret !== undefined && /^\$[\w-]+\$/.test(secret);
   if (secret === undefined || isHash) {
     const text = isHash ? "its secret is hashed" : "it has no secret";
@@ -143,30 +148,36 @@ function carriedOver({ id, secret }: OldClient, notes: Note[]): string | null {
     const text = "its secret may be a SHA-256 hash";
     notes.push({ topic: "perhaps_hash", text });
   }
-  if (secret.length < LEAST_SECRET_LENGTH) {
-    const text = `its secret is shorter than ${LEAST_SECRET_LENGTH} characters`;
+  if (secret.length < MIN_SECRET_LENGTH) {
+    const text = `its secret is shorter than ${MIN_SECRET_LENGTH} characters`;
     notes.push({ topic: "easy_to_guess", text });
   }
   if (/[%+]/.test(id + secret)) {
-    const text = "its id or its secret has a % or a + in it";
+    const text = "its id or its secret contains a % or a +";
     notes.push({ topic: "form_encoded", text });
   }
   return secret;
 }
 
-export function changed(text: string): Note {
+export function changedNote(text: string): Note {
   return { topic: "changed", text };
 }
 
-/** Of a redirect URI no more than tells which one it is: it may have a password in it. */
-const MOST_OF_URI = 200;
+/** Notes show at most this many characters of a redirect URI. */
+const MAX_URI_LENGTH = 200;
 
-/** @param problem why the server does not take it, if it has said so */
-export function withoutUri(uri: string, problem?: string): Note {
-  const open = uri.replace(/\/\/.*@/s, "//…@");
+/**
+ * The note about a redirect URI that the client does not get. Hides a user name and password in the URI.
+ *
+ * @param problem the server's reason, if it is known
+ */
+export function droppedUriNote(uri: string, problem?: string): Note {
+  const withoutPassword = uri.replace(/\/\/.*@/s, "//…@");
   const shown =
-    open.length > MOST_OF_URI ? `${open.slice(0, MOST_OF_URI)}…` : open;
-  return changed(
+    withoutPassword.length > MAX_URI_LENGTH
+      ? `${withoutPassword.slice(0, MAX_URI_LENGTH)}…`
+      : withoutPassword;
+  return changedNote(
     `without the redirect URI ${shown}${problem === undefined ? "" : `: ${problem}`}`,
   );
 }

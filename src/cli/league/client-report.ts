@@ -1,19 +1,22 @@
 import type { NewClient, Note, Topic } from "./client-plan.ts";
 import { printable, table } from "../output.ts";
-import { argument } from "../shell.ts";
+import { quoteArgument } from "../shell.ts";
 
-/** What became of a client of the old server. */
+/** The result of the import for one client. */
 export type Outcome =
   "made" | "there_already" | "secret_given" | "left_out" | "refused";
 
-/** What is shown of a client; one that is left out has neither method nor grant types. */
-export interface Shown extends Pick<NewClient, "client_id" | "client_name"> {
+/** The fields of a client that the report shows. A client that is left out has no method and no grant types. */
+export interface ReportedClient extends Pick<
+  NewClient,
+  "client_id" | "client_name"
+> {
   token_endpoint_auth_method?: string | undefined;
   grant_types?: string[];
 }
 
 export interface Imported {
-  client: Shown;
+  client: ReportedClient;
   outcome: Outcome;
   notes: Note[];
 }
@@ -31,56 +34,59 @@ const words: Record<Outcome, { done: string; wouldBe: string }> = {
 
 interface List {
   advice: string[];
-  /** Of each client: its id and what there is to say, its id as what the command ends with, or its id. */
+  /** What a line shows: the id and the note, the id as an argument of the command above, or the id. */
   each: "text" | "argument" | "id";
 }
 
-/** The lists below the table, and what to do about each. */
+/** The lists below the table, each with what to do. */
 const topics: Record<Topic, List> = {
-  changed: { advice: ["Not quite as they were:"], each: "text" },
+  changed: {
+    advice: ["These clients differ from the old server:"],
+    each: "text",
+  },
   needs_secret: {
     advice: [
-      "These need a secret, and cannot authenticate before: only a hash of it is in the table, or nothing.",
-      "Either write the secret that the app is configured with into the file, in the place of the hash,",
-      "and run the import again. Or make a new one and put that into the app's configuration:",
+      "These need a secret and cannot authenticate yet, because the table has only a hash of the secret, or none.",
+      "Either replace the hash in the file by the secret that the app is configured with, and run the same",
+      "command again. Or create a new secret and set it in the configuration of the app:",
       "  npm run baton -- clients rotate-secret ID",
     ],
     each: "argument",
   },
   perhaps_hash: {
     advice: [
-      "The secret of these has 64 hexadecimal digits, and was carried over as it is. It may be a SHA-256",
-      "hash, which old versions of Passport kept. If the app is configured with another one, make a new one:",
+      "The secret of these has 64 hexadecimal digits and was imported as it is. It may be a SHA-256 hash, which",
+      "old versions of Passport stored. If the app is configured with another secret, create a new one:",
       "  npm run baton -- clients rotate-secret ID",
     ],
     each: "argument",
   },
   easy_to_guess: {
     advice: [
-      "The secret of these is shorter than 16 characters: it goes on working, but is easy to guess. Make a new one:",
+      "The secret of these is shorter than 16 characters. It still works, but is easy to guess. Create a new one:",
       "  npm run baton -- clients rotate-secret ID",
     ],
     each: "argument",
   },
   form_encoded: {
     advice: [
-      "The id or the secret of these has a % or a + in it. An app that sends it by HTTP Basic has to form-encode",
-      "it (RFC 6749 section 2.3.1), which the old server did not ask for. In the body it goes on working.",
+      "The id or the secret of these contains a % or a +. An app that sends it with HTTP Basic must form-encode",
+      "it (RFC 6749 section 2.3.1), which the old server did not require. In the request body it still works.",
     ],
     each: "id",
   },
 };
 
-/** An import, as far as it came. */
+/** The result of an import, which may have ended early. */
 export interface Report {
-  /** The URL of the server that was asked. */
+  /** The URL of the server. */
   server: string;
   dryRun: boolean;
   clients: Imported[];
 }
 
-/** What became of them, for scripts. */
-export function outcomes({ server, dryRun, clients }: Report) {
+/** The report as JSON, for scripts. */
+export function toJsonReport({ server, dryRun, clients }: Report) {
   return {
     server,
     dry_run: dryRun,
@@ -98,14 +104,13 @@ export function outcomes({ server, dryRun, clients }: Report) {
   };
 }
 
-/** What became of them, and what there is to do, for people. */
-export function inWords({ server, dryRun, clients }: Report): string {
-  if (clients.length === 0)
-    return `At ${server}: there are no clients in the file.`;
+/** The report as text, with what to do. */
+export function toTextReport({ server, dryRun, clients }: Report): string {
+  if (clients.length === 0) return `Server ${server}: the file has no clients.`;
   const number = `${clients.length} ${clients.length === 1 ? "client" : "clients"}`;
-  const title = `At ${server}: ${number}${dryRun ? ", none of them touched" : ""}.`;
+  const title = `Server ${server}: ${number}${dryRun ? "; this is a dry run, nothing was changed" : ""}.`;
   const lists = (Object.keys(topics) as Topic[]).map((topic) =>
-    listOf(topic, clients),
+    topicList(topic, clients),
   );
   const overview = table(
     ["client_id", "name", "authentication", "grant types", "outcome"],
@@ -120,20 +125,20 @@ export function inWords({ server, dryRun, clients }: Report): string {
   return [title, overview, ...lists.filter((list) => list !== "")].join("\n\n");
 }
 
-function authentication(client: Shown): string {
+function authentication(client: ReportedClient): string {
   if (client.grant_types === undefined) return "";
   const { token_endpoint_auth_method: method = "secret" } = client;
   return method === "none" ? "public" : method;
 }
 
-function listOf(topic: Topic, clients: Imported[]): string {
+function topicList(topic: Topic, clients: Imported[]): string {
   const { advice, each } = topics[topic];
   const lines = clients.flatMap(({ client: { client_id }, notes }) =>
     notes
       .filter((note) => note.topic === topic)
       .map(({ text }) => {
         if (each === "text") return printable(`${client_id}: ${text}`);
-        return printable(each === "id" ? client_id : argument(client_id));
+        return printable(each === "id" ? client_id : quoteArgument(client_id));
       }),
   );
   return lines.length === 0

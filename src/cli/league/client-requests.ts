@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { ApiError } from "../failure.ts";
-import { type NewClient, type Note, withoutUri } from "./client-plan.ts";
+import { type NewClient, type Note, droppedUriNote } from "./client-plan.ts";
 import type { Session } from "../commands/session.ts";
 
-/** What is asked of the server for a client of the old one. */
+/** The requests to the admin API for a client of the old server. */
 
 const existing = z.looseObject({
   token_endpoint_auth_method: z.string().optional(),
@@ -16,24 +16,27 @@ const refusal = z.looseObject({
   fields: z.record(z.string(), z.string()).optional(),
 });
 
-/** What matters of a client that is there already. */
-export type Existing = z.output<typeof existing>;
+/** The fields of an existing client that the import uses. */
+export type ExistingClient = z.output<typeof existing>;
 
-/** What the server said to a new client. */
-export type Made =
+/** The result of creating a client: created, its id is already taken, or refused for a reason. */
+export type CreateResult =
   { dropped: Note[] } | { isTaken: true } | { isTaken: false; reason: string };
 
-/** Makes a client, without the redirect URIs that the server does not take. */
-export async function make(session: Session, client: NewClient): Promise<Made> {
+/** Creates a client. Repeats the request without the redirect URIs that the server refuses. */
+export async function createClient(
+  session: Session,
+  client: NewClient,
+): Promise<CreateResult> {
   const dropped: Note[] = [];
   let body = client;
   for (;;) {
     try {
-      await session.ask({
+      await session.request({
         method: "POST",
         path: ["clients"],
         body,
-        answer: z.unknown(),
+        schema: z.unknown(),
       });
       return { dropped };
     } catch (error) {
@@ -53,22 +56,22 @@ export async function make(session: Session, client: NewClient): Promise<Made> {
         return { isTaken: false, reason: (error as ApiError).message };
       for (const [index, uri] of body.redirect_uris.entries())
         if (problems[index] !== undefined)
-          dropped.push(withoutUri(uri, problems[index]));
+          dropped.push(droppedUriNote(uri, problems[index]));
       body = { ...body, redirect_uris };
     }
   }
 }
 
-/** The client, if there is one of this id. */
-export async function find(
+/** Finds the client with this id. Undefined if there is none. */
+export async function findClient(
   session: Session,
   clientId: string,
-): Promise<Existing | undefined> {
+): Promise<ExistingClient | undefined> {
   try {
-    return await session.ask({
+    return await session.request({
       method: "GET",
       path: ["clients", clientId],
-      answer: existing,
+      schema: existing,
     });
   } catch (error) {
     const { data } = refusal.safeParse(

@@ -1,11 +1,11 @@
 import type { Command } from "commander";
 import { z } from "zod";
-import { Failure, saidMore } from "../failure.ts";
-import { importOne } from "./client-import.ts";
+import { addDetails, Failure } from "../failure.ts";
+import { importClient } from "./client-import.ts";
 import type { Planned } from "./client-plan.ts";
 import { readOldClients } from "./old-clients.ts";
-import { usualScopes } from "./scopes.ts";
-import { type Imported, inWords, outcomes } from "./client-report.ts";
+import { scopesWithDefaults } from "./scopes.ts";
+import { type Imported, toJsonReport, toTextReport } from "./client-report.ts";
 import { printable } from "../output.ts";
 import { examples } from "../program.ts";
 import type { Session } from "../commands/session.ts";
@@ -14,34 +14,34 @@ const catalogue = z.looseObject({
   scopes: z.array(z.looseObject({ scope: z.string() })),
 });
 
-/** `baton league import-clients`: the clients of the old server, with their secrets. */
+/** `baton league import-clients`: creates the clients of the old server, with their secrets. */
 export function clientImportCommand(league: Command, session: Session): void {
   league
     .command("import-clients <file>")
     .description(
-      "make the clients that the old server has; the file is a CSV of their table (oauth_clients in Passport), or JSON",
+      "create the clients of the old server; the file is a CSV of their table (oauth_clients in Passport), or JSON",
     )
     .option(
       "--scope <scopes>",
-      'what clients may ask for whose row does not say, such as "read write" (default: every scope that there is, as at the old server)',
+      'scopes of clients whose row names none, such as "read write" (default: all scopes, as at the old server)',
     )
     .option(
       "--dry-run",
-      "check the file and show what would be made; only making a client shows whether the server takes its redirect URIs, and whether its id was that of a client that was deleted",
+      "check the file and show what would be created, without creating anything; redirect URIs, and ids of deleted clients, are checked only by a real import",
     )
     .addHelpText(
       "after",
       `
-Columns are found by their names, as Passport and the examples of league/oauth2-server have them. One has
-to tell which clients are public: secret, or confidential.
+The columns are found by their names in Passport and in the examples of league/oauth2-server. A column
+secret or confidential is required, because it says which clients are public.
 
-Nothing is imported of a file with a bad line. The same file can be imported again: a client that is
-there already stays as it is, but is given its secret if it has none.
+If a line is wrong, nothing is imported. The same file can be imported again: a client that already
+exists is not changed, but gets its secret if it has none.
 
-A secret that the table has in plain text goes on working. A hashed one (bcrypt, argon2) can't be
-carried over: to check it at every request would take hundreds of milliseconds, which anybody who
-knows a client id could ask for, and more than a request may take on the Workers Free plan. Such a
-client is made without a secret, and listed with what to do.
+A secret in plain text keeps working. A hashed secret (bcrypt, argon2) cannot be imported, because
+verifying it takes hundreds of milliseconds per request: anybody who knows a client id could cause
+that load, and it is more than the Workers Free plan allows. The client is created without a secret,
+and the report lists it with what to do.
 ${examples(
   "league import-clients oauth_clients.csv --dry-run",
   'league import-clients oauth_clients.csv --scope "read write"',
@@ -49,28 +49,28 @@ ${examples(
     )
     .action(
       async (path: string, options: { scope?: string; dryRun?: true }) => {
-        const { scopes } = await session.ask({
+        const { scopes } = await session.request({
           method: "GET",
           path: ["scopes"],
-          answer: catalogue,
+          schema: catalogue,
         });
         const planned = await readOldClients(
           path,
-          usualScopes(
+          scopesWithDefaults(
             scopes.map(({ scope }) => scope),
             options.scope,
           ),
         );
         const dryRun = options.dryRun === true;
         const clients: Imported[] = [];
-        const report = { server: await session.server(), dryRun, clients };
+        const report = { server: await session.serverUrl(), dryRun, clients };
         const failure = await importAll(session, planned, dryRun, clients);
-        session.show(outcomes(report), () => inWords(report));
+        session.print(toJsonReport(report), () => toTextReport(report));
         if (failure) throw failure;
         const refused = clients.filter(({ outcome }) => outcome === "refused");
         if (refused.length > 0) {
           throw new Failure(
-            `The server refused ${refused.length} of ${clients.length} clients: see the reasons above. Put right what is wrong in ${path}, and run the same command again.`,
+            `The server refused ${refused.length} of ${clients.length} clients. The report above has the reasons. Correct ${path} and run the same command again.`,
           );
         }
       },
@@ -78,10 +78,10 @@ ${examples(
 }
 
 /**
- * Imports one after the other.
+ * Imports the clients one after the other.
  *
- * @param imported grows with each, so that what was done can be shown whatever comes then
- * @returns why it ended early, if the server can't be asked any more
+ * @param imported collects the results, so that the caller can report them even after a failure
+ * @returns the failure that ended the import early, if there was one
  */
 async function importAll(
   session: Session,
@@ -91,13 +91,13 @@ async function importAll(
 ): Promise<Failure | undefined> {
   for (const each of planned) {
     try {
-      imported.push(await importOne(session, each, dryRun));
+      imported.push(await importClient(session, each, dryRun));
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
-      return saidMore(
+      return addDetails(
         error,
-        `It was at ${printable(each.client.client_id)}; ${imported.length} of ${planned.length} clients were dealt with before that.`,
-        "Run the same command again: what is there already stays.",
+        `The import stopped at the client ${printable(each.client.client_id)}. Before that, ${imported.length} of ${planned.length} clients were processed.`,
+        "Run the same command again: clients that already exist are not changed.",
       );
     }
   }

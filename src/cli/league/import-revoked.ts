@@ -1,17 +1,17 @@
 import type { Command } from "commander";
 import { z } from "zod";
 import {
-  fateOf,
-  mustTellRevoked,
+  assertMarksRevoked,
+  classOf,
   type OldTokens,
   openOldTokens,
-  toSend,
+  tokensToSend,
 } from "./old-tokens.ts";
 import { leagueState } from "./status.ts";
-import { sendInBatches, type Words } from "./token-batches.ts";
+import { sendInBatches, type ProgressMessages } from "./token-batches.ts";
 import { printable } from "../output.ts";
 import { examples } from "../program.ts";
-import { count, Progress } from "../progress.ts";
+import { formatCount, Progress } from "../progress.ts";
 import type { Session } from "../commands/session.ts";
 
 const imported = z.looseObject({
@@ -20,11 +20,11 @@ const imported = z.looseObject({
   ended: z.int(),
 });
 
-const words: Words = {
-  underWay: (far) => `Sent ${far} revoked tokens`,
-  ended: (far) => `${far} revoked tokens were imported before that.`,
-  again:
-    "Run the same command again: it begins anew, and what is there already stays.",
+const messages: ProgressMessages = {
+  progress: (done) => `Sent ${done} revoked tokens`,
+  failed: (done) => `Before that, ${done} revoked tokens were imported.`,
+  retryHint:
+    "Run the same command again: it starts from the beginning, and existing entries are not changed.",
 };
 
 interface Options {
@@ -41,34 +41,37 @@ interface Counts {
   ended: number;
 }
 
-/** `baton league import-revoked`: what the old server has revoked stays dead. */
+/** `baton league import-revoked`: makes this server refuse the tokens that the old server has revoked. */
 export function importRevokedCommand(league: Command, session: Session): void {
   league
     .command("import-revoked <file>")
     .description(
-      "refuse the refresh tokens that the old server has revoked; the file is a list of their ids, one a line, or a CSV of the table (oauth_refresh_tokens in Passport)",
+      "refuse the refresh tokens that the old server has revoked; the file is a list of their ids, one per line, or a CSV of their table (oauth_refresh_tokens in Passport)",
     )
     .option(
       "--refresh-token-ttl <duration>",
-      "the longest lifetime that the old server gave a refresh token, for rows without expires_at (default: P1Y, as Passport's)",
+      "longest lifetime of a refresh token at the old server, for rows without expires_at (default: P1Y, as in Passport)",
     )
     .option(
       "--all-revoked",
-      "every row of a table without a column revoked is a revoked token",
+      "treat every row of a table without a column revoked as a revoked token",
     )
-    .option("--dry-run", "check the file and count; nothing is sent")
+    .option(
+      "--dry-run",
+      "check the file and count its tokens, without sending anything",
+    )
     .addHelpText(
       "after",
       `
-The columns id, revoked and expires_at are read, in any order. A file without a column revoked has to be
-a list of ids and nothing else: a whole table taken for revoked would end every login, for good. If all
-rows of a table are revoked tokens, say so with --all-revoked. JSON is not read.
+The columns id, revoked and expires_at are read, in any order. A file without a column revoked must be a
+list of ids only, because otherwise a complete table would log every user out, and this cannot be
+undone. If all rows of a table are revoked tokens, add --all-revoked. JSON is not supported.
 
-An entry ends by itself when its token would have. A time without a zone is read as UTC-12:00, the
-latest that it can be, so that no entry ends too early.
+An entry is deleted when its token would have expired. A time without a time zone is read as UTC-12:00,
+the latest possible time, so that no entry is deleted too early.
 
-Nothing is imported of a file with a bad line. The same file can be imported again, and newer ones
-after it: what is there already stays as it is.
+If a line is wrong, nothing is imported. The same file, or a newer one, can be imported again: existing
+entries are not changed.
 ${examples(
   "league import-revoked oauth_refresh_tokens.csv --dry-run",
   "league import-revoked oauth_refresh_tokens.csv",
@@ -77,25 +80,25 @@ ${examples(
     )
     .action(async (path: string, options: Options) => {
       const tokens = await openOldTokens(path);
-      mustTellRevoked(path, tokens, options.allRevoked === true);
-      // A server that is not there shows before the file is read, which may take minutes.
+      assertMarksRevoked(path, tokens, options.allRevoked === true);
+      // Asked first, so that a wrong server is reported before the file is read, which may take minutes.
       const { server, accepts_tokens } = await leagueState(session);
       const now = Date.now() / 1000;
-      const counts = await check(path, tokens, now);
+      const counts = await checkTokens(path, tokens, now);
       const dry_run = options.dryRun === true;
-      if (!dry_run) await send(session, tokens, now, counts, options);
+      if (!dry_run) await sendTokens(session, tokens, now, counts, options);
       const { rows, not_revoked, expired } = counts;
       const result = dry_run
         ? { rows, not_revoked, expired, would_be_sent: numberToSend(counts) }
         : counts;
-      session.show({ server, accepts_tokens, dry_run, ...result }, () =>
+      session.print({ server, accepts_tokens, dry_run, ...result }, () =>
         summary({ path, server, accepts_tokens, dry_run }, counts),
       );
     });
 }
 
-/** The first reading: everything is looked at before anything is sent. */
-async function check(
+/** Reads the file for the first time: checks all of it before anything is sent. */
+async function checkTokens(
   path: string,
   tokens: OldTokens,
   now: number,
@@ -105,10 +108,11 @@ async function check(
   try {
     for await (const token of tokens.rows()) {
       counts.rows += 1;
-      const fate = fateOf(token, now);
-      if (fate !== "sent") counts[fate] += 1;
+      const tokenClass = classOf(token, now);
+      if (tokenClass !== "sent") counts[tokenClass] += 1;
       progress.show(
-        () => `Checking ${printable(path)}: ${count(counts.rows)} rows so far`,
+        () =>
+          `Checking ${printable(path)}: ${formatCount(counts.rows)} rows so far`,
       );
     }
   } finally {
@@ -117,8 +121,8 @@ async function check(
   return counts;
 }
 
-/** The second reading. @throws Failure that says how far it came */
-async function send(
+/** Reads the file again and sends its revoked tokens. @throws Failure that says how many were sent */
+async function sendTokens(
   session: Session,
   tokens: OldTokens,
   now: number,
@@ -127,15 +131,15 @@ async function send(
 ): Promise<void> {
   const ttl = refresh_token_ttl !== undefined && { refresh_token_ttl };
   await sendInBatches(
-    toSend(tokens.rows(), now),
+    tokensToSend(tokens.rows(), now),
     numberToSend(counts),
-    words,
+    messages,
     async (batch) => {
-      const { in_force, expired, ended } = await session.ask({
+      const { in_force, expired, ended } = await session.request({
         method: "POST",
         path: ["league", "revoked-tokens"],
         body: { tokens: batch, ...ttl },
-        answer: imported,
+        schema: imported,
       });
       counts.in_force += in_force;
       counts.expired += expired;
@@ -157,26 +161,28 @@ function summary(
 ): string {
   const { rows, not_revoked, in_force, expired, ended } = counts;
   return [
-    `At ${server}: read ${amount(rows, "row")} of ${printable(path)}.`,
+    `Server ${server}: read ${amount(rows, "row")} of ${printable(path)}.`,
     dry_run
       ? `${amount(numberToSend(counts), "revoked token")} would be sent.`
-      : `${amount(in_force, "revoked token")} ${in_force === 1 ? "is" : "are"} in force now.`,
-    expired > 0 && `${count(expired)} had expired and needed no entry.`,
+      : `${amount(in_force, "revoked token")} ${in_force === 1 ? "is" : "are"} refused now.`,
+    expired > 0 &&
+      `${amount(expired, "revoked token")} had already expired and ${expired === 1 ? "needs" : "need"} no entry.`,
     not_revoked > 0 &&
-      `${count(not_revoked)} ${not_revoked === 1 ? "was not revoked and was" : "were not revoked and were"} left out.`,
+      `${amount(not_revoked, "token")} ${not_revoked === 1 ? "was" : "were"} left out, because ${not_revoked === 1 ? "it is" : "they are"} not revoked.`,
     ended > 0 &&
-      `${amount(ended, "login")} that had moved here already ${ended === 1 ? "was" : "were"} ended.`,
+      `${amount(ended, "grant")} of this server ${ended === 1 ? "was" : "were"} revoked, because ${ended === 1 ? "it" : "they"} came from a revoked token.`,
     !accepts_tokens &&
-      "The server does not accept the old server's tokens yet: LEAGUE_ENCRYPTION_KEY is not set.",
+      "The server does not accept the tokens of the old server yet, because LEAGUE_ENCRYPTION_KEY is not set.",
   ]
     .filter((line) => line !== false)
     .join("\n");
 }
 
+/** The number of revoked tokens that have not expired long ago. */
 function numberToSend({ rows, not_revoked, expired }: Counts): number {
   return rows - not_revoked - expired;
 }
 
 function amount(number: number, thing: string): string {
-  return `${count(number)} ${thing}${number === 1 ? "" : "s"}`;
+  return `${formatCount(number)} ${thing}${number === 1 ? "" : "s"}`;
 }

@@ -2,13 +2,13 @@ import { z } from "zod";
 import { flag, strings, uris } from "../tables/cells.ts";
 import { badLine } from "../tables/csv-records.ts";
 import { isJson, readJsonTable } from "../tables/json-file.ts";
-import { type OldClient, plan, type Planned } from "./client-plan.ts";
-import { mustBeOfClients } from "./client-table.ts";
-import { isKnown, type Scopes, unknownScope } from "./scopes.ts";
+import { type OldClient, planClient, type Planned } from "./client-plan.ts";
+import { assertIsClientTable } from "./client-table.ts";
+import { isKnown, type Scopes, unknownScopeProblem } from "./scopes.ts";
 import { openTable, readRow, type Row } from "../tables/table-file.ts";
 import { checkFile } from "../tables/text-file.ts";
 
-/** The table of the clients of a league/oauth2-server, or of Passport. */
+/** Reads the table of the clients of league/oauth2-server or Passport. */
 
 const columns = {
   id: ["client_id", "identifier", "id"],
@@ -25,19 +25,19 @@ const columns = {
 type Column = keyof typeof columns;
 
 /** RFC 6749 appendix A.1 and A.2. */
-const visible = z
+const printableAscii = z
   .string("is empty")
   .regex(
     /^[\x20-\x7e]{1,255}$/,
-    "has to be 1 to 255 printable ASCII characters",
+    "must have 1 to 255 printable ASCII characters",
   );
 
 const row: z.ZodType<OldClient> = z.object({
-  id: visible.refine(
+  id: printableAscii.refine(
     (id) => id !== "." && id !== "..",
-    "can be neither . nor ..",
+    "must not be . or .., because it is part of a URL path",
   ),
-  secret: visible.optional(),
+  secret: printableAscii.optional(),
   name: z.string().trim().max(255, "is longer than 255 characters").optional(),
   redirect_uris: uris.optional(),
   is_confidential: flag.optional(),
@@ -51,7 +51,7 @@ const row: z.ZodType<OldClient> = z.object({
 /**
  * Reads and checks the whole file.
  *
- * @throws Failure with the line and the column of what is wrong
+ * @throws Failure that names the line and the column of the first mistake
  */
 export async function readOldClients(
   path: string,
@@ -60,33 +60,38 @@ export async function readOldClients(
   await checkFile(path);
   const rows = await openRows(path);
   const places = new Map<string, string>();
-  const planned: Planned[] = [];
+  const plans: Planned[] = [];
   for await (const each of rows) {
     const old = readRow(path, each, row);
-    const twin = places.get(old.id);
-    if (twin !== undefined)
-      throw wrong(path, each, "id", `the same is at ${twin}`);
+    const duplicate = places.get(old.id);
+    if (duplicate !== undefined)
+      throw rowError(path, each, "id", `the same id is at ${duplicate}`);
     places.set(old.id, each.place);
-    const became = plan(old, scopes);
+    const planned = planClient(old, scopes);
     const unknown = old.scope?.find((name) => !isKnown(name, scopes));
-    if (unknown !== undefined && !("leftOut" in became))
-      throw wrong(path, each, "scope", unknownScope(unknown));
-    planned.push(became);
+    if (unknown !== undefined && !("leftOut" in planned))
+      throw rowError(path, each, "scope", unknownScopeProblem(unknown));
+    plans.push(planned);
   }
-  return planned;
+  return plans;
 }
 
 async function openRows(path: string) {
   if (await isJson(path)) {
     const { header, rows } = await readJsonTable<Column>(path, columns);
-    if (rows.length > 0) mustBeOfClients(path, header);
+    if (rows.length > 0) assertIsClientTable(path, header);
     return rows;
   }
   const table = await openTable<Column>(path, columns, { required: "id" });
-  mustBeOfClients(path, table.header);
+  assertIsClientTable(path, table.header);
   return table.rows();
 }
 
-function wrong(path: string, row: Row<Column>, column: Column, what: string) {
-  return badLine(path, row.place, row.names[column] ?? column, what);
+function rowError(
+  path: string,
+  row: Row<Column>,
+  column: Column,
+  problem: string,
+) {
+  return badLine(path, row.place, row.names[column] ?? column, problem);
 }

@@ -6,7 +6,7 @@ import { isJson } from "../tables/json-file.ts";
 import { checkFile } from "../tables/text-file.ts";
 import { openTable, readRow, type Row } from "../tables/table-file.ts";
 
-/** The refresh tokens of a league/oauth2-server: a list of ids, or its table. */
+/** Reads refresh tokens of the old server: a list of ids, or its table. */
 
 const columns = {
   id: ["refresh_token_id", "identifier", "id"],
@@ -17,15 +17,18 @@ type Column = keyof typeof columns;
 
 const row = z.object({
   id: z
-    .string("has no id")
+    .string("is empty")
     .trim()
     .max(
       255,
-      "is longer than 255 characters: a token's id is wanted, not the token that has it in it",
+      "is longer than 255 characters: export the id of the token, not the token itself",
     )
-    .regex(/^[\x21-\x7e]+$/, "has to be of printable ASCII without spaces")
-    // It would be an entry for a token that there is not, and the right one would stay good.
-    .regex(/^[^"'`|;,]+$/, "has a quote or a delimiter in it, not an id alone"),
+    .regex(/^[\x21-\x7e]+$/, "must be printable ASCII without spaces")
+    // Refused, because no token has such an id: the token that is meant would stay valid.
+    .regex(
+      /^[^"'`|;,]+$/,
+      "contains a quote or a delimiter, so it is not only an id",
+    ),
   revoked: flag.optional(),
   expires_at: time.optional(),
 });
@@ -33,26 +36,26 @@ const row = z.object({
 /** A refresh token of the old server. */
 export interface OldToken {
   id: string;
-  /** Left out: the table does not say. */
+  /** Left out if the table has no such column. */
   revoked?: boolean | undefined;
   /** Seconds since 1970. */
   expires_at?: number | undefined;
 }
 
 export interface OldTokens {
-  /** The names of its columns in small letters; none in a list. */
+  /** The names of the columns in lower case; empty for a list. */
   header: string[];
   has(column: "revoked" | "expires_at"): boolean;
-  /** From the beginning each time. @throws Failure with line and column */
+  /** Reads the tokens, from the beginning at each call. @throws Failure that names the line and the column */
   rows(): AsyncGenerator<OldToken>;
 }
 
-/** @throws Failure if the file is none of the old server's refresh tokens */
+/** Opens the file and reads its header. @throws Failure if it does not have refresh tokens of the old server */
 export async function openOldTokens(path: string): Promise<OldTokens> {
   await checkFile(path);
   if (await isJson(path)) {
     throw new Failure(
-      `${path} is JSON. Export the tokens as CSV, or as a list of ids, one a line.`,
+      `${path} is JSON, which is not supported here. Export the tokens as CSV, or as a list of ids, one per line.`,
     );
   }
   const table = await openTable<Column>(path, columns, {
@@ -60,13 +63,13 @@ export async function openOldTokens(path: string): Promise<OldTokens> {
     list: "id",
   });
   const header = table.header.map((name) => name.toLowerCase());
-  const isOfAccessTokens =
+  const isAccessTokenTable =
     header.includes("scopes") &&
     header.includes("user_id") &&
     !header.includes("access_token_id");
-  if (isOfAccessTokens) {
+  if (isAccessTokenTable) {
     throw new Failure(
-      `${path} seems to be the table of the access tokens. The refresh tokens are in oauth_refresh_tokens.`,
+      `${path} seems to be the table of the access tokens. Export the table of the refresh tokens, oauth_refresh_tokens.`,
     );
   }
   return {
@@ -79,28 +82,28 @@ export async function openOldTokens(path: string): Promise<OldTokens> {
 }
 
 /**
- * Makes sure that the file says which tokens are revoked: else every one would be taken for revoked,
- * and every user be logged out. A list of ids and nothing else says it by being one.
+ * Checks that the file says which tokens are revoked. Otherwise all tokens would be revoked, which would
+ * log every user out. A file that has only ids counts as a list of revoked tokens.
  *
- * @param all the user says that every row is a revoked token
+ * @param all the option --all-revoked: every row is a revoked token
  * @throws Failure with what to do
  */
-export function mustTellRevoked(
+export function assertMarksRevoked(
   path: string,
   { header, has }: Pick<OldTokens, "header" | "has">,
   all: boolean,
 ): void {
   if (all && has("revoked")) {
     throw new Failure(
-      `${path} has a column revoked, which says it row by row. Leave --all-revoked out.`,
+      `${path} has a column revoked, which says for each row whether the token is revoked. Leave out --all-revoked.`,
     );
   }
   if (all || has("revoked") || header.length <= 1) return;
-  const unread = header.find((name) => name.includes("revoke"));
+  const similar = header.find((name) => name.includes("revoke"));
   throw new Failure(
-    unread === undefined
-      ? `${path} has no column revoked, so that nothing says which of its tokens are revoked. Export the table with that column. Only if every row is a revoked token, add --all-revoked.`
-      : `${path} has no column revoked, and its column ${unread} is not read. Export it as a column called revoked, with 1 for what is revoked and 0 for what is not. Only if every row is a revoked token, add --all-revoked.`,
+    similar === undefined
+      ? `${path} has no column revoked, so it does not say which tokens are revoked. Export the table with that column. Add --all-revoked only if every row is a revoked token.`
+      : `${path} has no column revoked, and its column ${similar} is not read. Export that column under the name revoked, with 1 for a revoked token and 0 for any other. Add --all-revoked only if every row is a revoked token.`,
   );
 }
 
@@ -117,33 +120,34 @@ export interface RevokedToken {
   expires_at?: number;
 }
 
-/** What is to be done about a token of the old server. */
-export type Fate = "not_revoked" | "expired" | "sent";
+/** The classes of tokens: those that are sent to the server, and the reasons for not sending the others. */
+export type TokenClass = "not_revoked" | "expired" | "sent";
 
-/** What has expired for so long was not exchanged and revoked on the day of the move. */
-const LONG_SECONDS = 31 * 24 * 60 * 60;
+/** A token that expired longer ago than this was not exchanged here on the day of the move. */
+const MAX_EXPIRED_SECONDS = 31 * 24 * 60 * 60;
 
 /**
- * Most of a table that was never purged has expired, and the server would only count it: what has for
- * a month is not sent. The rest is: a token that has expired may have become a login here before.
+ * Classifies a token. A token that expired more than a month ago is not sent, because the server would
+ * only count it and most tokens of a table that was never purged are such tokens. A token that expired
+ * more recently is sent, because it may have been exchanged for a token of this server before it expired.
  *
  * @param now seconds since 1970
  */
-export function fateOf(
+export function classOf(
   { revoked = true, expires_at = Infinity }: OldToken,
   now: number,
-): Fate {
+): TokenClass {
   if (!revoked) return "not_revoked";
-  return expires_at < now - LONG_SECONDS ? "expired" : "sent";
+  return expires_at < now - MAX_EXPIRED_SECONDS ? "expired" : "sent";
 }
 
-/** The tokens to send. */
-export async function* toSend(
+/** The tokens to send to the server. */
+export async function* tokensToSend(
   tokens: AsyncIterable<OldToken>,
   now: number,
 ): AsyncGenerator<RevokedToken> {
   for await (const old of tokens) {
-    if (fateOf(old, now) !== "sent") continue;
+    if (classOf(old, now) !== "sent") continue;
     const { id, expires_at } = old;
     yield {
       refresh_token_id: id,

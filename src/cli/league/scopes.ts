@@ -1,38 +1,45 @@
 import { Failure } from "../failure.ts";
-import { argument } from "../shell.ts";
+import { quoteArgument } from "../shell.ts";
 
-/** Which scopes the clients of the old server may ask for here. */
+/** The scopes that imported clients may ask for. */
 
 export interface Scopes {
   catalogue: readonly string[];
-  /** Of a client whose row does not say. */
-  usual: readonly string[];
+  /** The scopes of a client whose row names none. */
+  defaults: readonly string[];
 }
 
-/** What to do about a scope that the catalogue has not. */
-export function unknownScope(name: string): string {
-  return `the scope ${name} is not in the catalogue: add it with \`npm run baton -- scopes put ${argument(name)} "What it allows"\`, or take it out`;
+/** The problem with a scope that is not in the catalogue, and what to do. */
+export function unknownScopeProblem(name: string): string {
+  return `the scope ${name} is not in the scope catalogue. Add it with \`npm run baton -- scopes put ${quoteArgument(name)} "What it allows"\`, or remove it here`;
 }
 
-/** Passport's * stands for every scope. */
+/** True for a scope of the catalogue, and for Passport's `*`, which means all scopes. */
 export function isKnown(name: string, { catalogue }: Scopes): boolean {
   return name === "*" || catalogue.includes(name);
 }
 
-/** A catalogue, and what the clients get that the file says nothing of. @throws Failure */
-export function usualScopes(
+/**
+ * The catalogue, and the scopes of clients whose row names none.
+ *
+ * @param requested the option --scope
+ * @throws Failure with what to do
+ */
+export function scopesWithDefaults(
   catalogue: readonly string[],
-  asked: string | undefined,
+  requested: string | undefined,
 ): Scopes {
-  if (asked === undefined) {
-    if (catalogue.length > 0) return { catalogue, usual: catalogue };
+  if (requested === undefined) {
+    if (catalogue.length > 0) return { catalogue, defaults: catalogue };
     throw new Failure(
-      'The server has no scopes yet, which the clients could be given. Make them first, as the old server has them: `npm run baton -- scopes put read "Read your notes"`. If there are to be none, add --scope "".',
+      'The server has no scopes yet, so the clients would get none. First create the scopes of the old server: `npm run baton -- scopes put read "Read your notes"`. If the clients should have no scopes, add --scope "".',
     );
   }
-  const usual = [...new Set(asked.split(/\s+/).filter((name) => name !== ""))];
-  const unknown = usual.find((name) => !catalogue.includes(name));
+  const defaults = [
+    ...new Set(requested.split(/\s+/).filter((name) => name !== "")),
+  ];
+  const unknown = defaults.find((name) => !catalogue.includes(name));
   if (unknown !== undefined)
-    throw new Failure(`--scope: ${unknownScope(unknown)}.`);
-  return { catalogue, usual };
+    throw new Failure(`--scope: ${unknownScopeProblem(unknown)}.`);
+  return { catalogue, defaults };
 }

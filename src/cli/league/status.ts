@@ -2,10 +2,10 @@ import type { Command } from "commander";
 import { z } from "zod";
 import { Failure } from "../failure.ts";
 import { type OldToken, type OldTokens, openOldTokens } from "./old-tokens.ts";
-import { sendInBatches, type Words } from "./token-batches.ts";
+import { type ProgressMessages, sendInBatches } from "./token-batches.ts";
 import { printable } from "../output.ts";
 import { examples } from "../program.ts";
-import { count, Progress } from "../progress.ts";
+import { formatCount, Progress } from "../progress.ts";
 import type { Session } from "../commands/session.ts";
 
 const state = z.looseObject({
@@ -14,56 +14,56 @@ const state = z.looseObject({
   revoked: z.int(),
 });
 
-/** What became of some of the old server's tokens. */
-const known = z.looseObject({ unknown: z.int() });
+/** The state of tokens of the old server. */
+const tokenStates = z.looseObject({ unknown: z.int() });
 
 interface State extends z.output<typeof state> {
-  /** The URL of the server that was asked. */
+  /** The URL of the server. */
   server: string;
   outstanding?: number;
 }
 
-/** How far the move is. @throws Failure */
+/** Requests the progress of the move from the server. @throws Failure */
 export async function leagueState(session: Session): Promise<State> {
-  const server = await session.server();
-  const found = await session.ask({
+  const server = await session.serverUrl();
+  const found = await session.request({
     method: "GET",
     path: ["league"],
-    answer: state,
+    schema: state,
   });
   return { server, ...found };
 }
 
-/** `baton league status`: how far the move is. */
+/** `baton league status`: shows the progress of the move. */
 export function leagueStatusCommand(league: Command, session: Session): void {
   league
     .command("status [file]")
     .description(
-      "how many refresh tokens of the old server have moved here; with a CSV of oauth_refresh_tokens also how many have not yet",
+      "show how many refresh tokens of the old server were exchanged here; with a CSV of oauth_refresh_tokens, also how many were not yet",
     )
     .addHelpText(
       "after",
       `
-The file has to have the columns revoked and expires_at. For each token that is neither revoked nor
-expired there, the server is asked whether it has seen it. When nothing is outstanding any more, the
-old server's tokens need not be accepted any longer.
+The file must have the columns id, revoked and expires_at. For each token that is neither revoked nor
+expired in the file, the command asks the server whether the token was exchanged. When no token is left,
+the server no longer needs to accept the tokens of the old server.
 ${examples("league status", "league status oauth_refresh_tokens.csv")}`,
     )
     .action(async (path?: string) => {
-      const answer = await leagueState(session);
+      const result = await leagueState(session);
       if (path !== undefined)
-        answer.outstanding = await countOutstanding(session, path);
-      session.show(answer, inWords);
+        result.outstanding = await countOutstanding(session, path);
+      session.print(result, formatState);
     });
 }
 
-const words: Words = {
-  underWay: (far) => `Asked for ${far} tokens`,
-  ended: (far) => `${far} tokens were asked for before that.`,
-  again: "Run the same command again.",
+const messages: ProgressMessages = {
+  progress: (done) => `Checked ${done} tokens`,
+  failed: (done) => `Before that, ${done} tokens were checked.`,
+  retryHint: "Run the same command again.",
 };
 
-/** How many tokens of a table could be used at the old server now, and are not known here. */
+/** Counts the tokens of a table that are active at the old server and unknown to this server. */
 async function countOutstanding(
   session: Session,
   path: string,
@@ -71,54 +71,54 @@ async function countOutstanding(
   const tokens = await openOldTokens(path);
   if (!tokens.has("revoked") || !tokens.has("expires_at")) {
     throw new Failure(
-      `${path} needs the columns id, revoked and expires_at: without them nothing says which tokens still live.`,
+      `${path} must have the columns id, revoked and expires_at, because they say which tokens are still active. Export the table with these columns.`,
     );
   }
   const now = Date.now() / 1000;
-  const living = await countLiving(path, tokens, now);
+  const active = await countActive(path, tokens, now);
   let outstanding = 0;
-  const ids = livingIds(tokens, now);
-  await sendInBatches(ids, living, words, async (refresh_token_ids) => {
-    const { unknown } = await session.ask({
+  const ids = activeIds(tokens, now);
+  await sendInBatches(ids, active, messages, async (refresh_token_ids) => {
+    const { unknown } = await session.request({
       method: "POST",
       path: ["league", "tokens"],
       body: { refresh_token_ids },
-      answer: known,
+      schema: tokenStates,
     });
     outstanding += unknown;
   });
   return outstanding;
 }
 
-/** The first reading: everything is looked at before anything is sent. */
-async function countLiving(path: string, tokens: OldTokens, now: number) {
+/** Reads the file for the first time: checks all of it before anything is sent. */
+async function countActive(path: string, tokens: OldTokens, now: number) {
   const progress = new Progress();
   let rows = 0;
-  let living = 0;
+  let active = 0;
   try {
     for await (const token of tokens.rows()) {
       rows += 1;
-      if (isLiving(token, now)) living += 1;
+      if (isActive(token, now)) active += 1;
       progress.show(
-        () => `Reading ${printable(path)}: ${count(rows)} rows so far`,
+        () => `Reading ${printable(path)}: ${formatCount(rows)} rows so far`,
       );
     }
   } finally {
     progress.end();
   }
-  return living;
+  return active;
 }
 
-async function* livingIds(tokens: OldTokens, now: number) {
+async function* activeIds(tokens: OldTokens, now: number) {
   for await (const token of tokens.rows())
-    if (isLiving(token, now)) yield token.id;
+    if (isActive(token, now)) yield token.id;
 }
 
-function isLiving({ revoked, expires_at = Infinity }: OldToken, now: number) {
+function isActive({ revoked, expires_at = Infinity }: OldToken, now: number) {
   return !revoked && now < expires_at;
 }
 
-function inWords({
+function formatState({
   server,
   accepts_tokens,
   exchanged,
@@ -126,11 +126,11 @@ function inWords({
   outstanding,
 }: State) {
   const lines = [
-    `At ${server}: refresh tokens of the old server are ${accepts_tokens ? "" : "not "}accepted.`,
-    `Exchanged for one of this server: ${count(exchanged)}.`,
-    `Revoked by the old server, and refused here: ${count(revoked)}.`,
+    `Server ${server} ${accepts_tokens ? "accepts" : "does not accept"} refresh tokens of the old server.`,
+    `Exchanged for tokens of this server: ${formatCount(exchanged)}.`,
+    `Revoked at the old server and refused here: ${formatCount(revoked)}.`,
   ];
   if (outstanding !== undefined)
-    lines.push(`Not exchanged yet: ${count(outstanding)}.`);
+    lines.push(`Not exchanged yet: ${formatCount(outstanding)}.`);
   return lines.join("\n");
 }

@@ -1,25 +1,26 @@
-import { Failure, saidMore } from "../failure.ts";
-import { count, Progress } from "../progress.ts";
+import { addDetails, Failure } from "../failure.ts";
+import { formatCount, Progress } from "../progress.ts";
 
-/** A table of any size goes to the server in many requests, a few of them at once. */
+/** Sends a table of any size to the server in many requests, a few of them in parallel. */
 
-/** What the server takes in one request: 16 KiB, and as many writes as a Worker may well make. */
-const MOST_TOKENS = 100;
-const MOST_BYTES = 15_000;
-/** Of a request without tokens, and with the longest lifetime there is. */
+/** The server's limit for one request, so that a Worker does not make too many writes. */
+const MAX_TOKENS = 100;
+/** Safely below the server's limit for a request body, 16 KiB. */
+const MAX_BYTES = 15_000;
+/** Enough for the body of a request without tokens, with the longest possible refresh_token_ttl. */
 const ENVELOPE_BYTES = 200;
 
-/** How many requests are under way at once. */
-const AT_ONCE = 4;
+/** Number of parallel requests. */
+const PARALLEL_REQUESTS = 4;
 
-/** As many at a time as a request can carry. All of it is ASCII. */
+/** Groups the items into batches that fit into a request. All text is ASCII: one byte per character. */
 async function* batches<T>(items: AsyncIterable<T>): AsyncGenerator<T[]> {
   let batch: T[] = [];
   let bytes = ENVELOPE_BYTES;
   for await (const item of items) {
-    // One more for the comma.
+    // Plus one byte for the comma.
     const size = JSON.stringify(item).length + 1;
-    if (batch.length === MOST_TOKENS || bytes + size > MOST_BYTES) {
+    if (batch.length === MAX_TOKENS || bytes + size > MAX_BYTES) {
       yield batch;
       batch = [];
       bytes = ENVELOPE_BYTES;
@@ -30,45 +31,45 @@ async function* batches<T>(items: AsyncIterable<T>): AsyncGenerator<T[]> {
   if (batch.length > 0) yield batch;
 }
 
-/** What is said of how far it is, as "1,200 of 5,000". */
-export interface Words {
-  underWay(far: string): string;
-  /** When a request has failed. */
-  ended(far: string): string;
-  /** What to do then, if it may go well next time. */
-  again: string;
+/** Messages about the progress. @param done for example "1,200 of 5,000" */
+export interface ProgressMessages {
+  progress(done: string): string;
+  /** Added to the error when a request has failed. */
+  failed(done: string): string;
+  /** Added to the error if the next attempt may succeed. */
+  retryHint: string;
 }
 
 /**
- * Sends them all, each once.
+ * Sends all items, each of them once.
  *
- * @param all how many there are
- * @throws Failure that says how far it came
+ * @param total the number of items, for the messages
+ * @throws Failure that says how many were sent
  */
 export async function sendInBatches<T>(
   items: AsyncIterable<T>,
-  all: number,
-  words: Words,
+  total: number,
+  messages: ProgressMessages,
   send: (batch: T[]) => Promise<void>,
 ): Promise<void> {
   const progress = new Progress();
-  const waiting = batches(items);
+  const queue = batches(items);
   let sent = 0;
-  const far = () => `${count(sent)} of ${count(all)}`;
-  // Each takes the next batch when its request is answered; the first to fail ends the reading.
+  const done = () => `${formatCount(sent)} of ${formatCount(total)}`;
+  // Each sender takes the next batch after its response. The first one that fails ends the loop of all.
   const sender = async () => {
-    for await (const batch of waiting) {
+    for await (const batch of queue) {
       await send(batch);
       sent += batch.length;
-      progress.show(() => words.underWay(far()));
+      progress.show(() => messages.progress(done()));
     }
   };
-  const senders = Array.from({ length: AT_ONCE }, sender);
-  const ends = await Promise.allSettled(senders);
+  const senders = Array.from({ length: PARALLEL_REQUESTS }, sender);
+  const results = await Promise.allSettled(senders);
   progress.end();
-  const failed = ends.find((end) => end.status === "rejected");
+  const failed = results.find((result) => result.status === "rejected");
   if (!failed) return;
   throw failed.reason instanceof Failure
-    ? saidMore(failed.reason, words.ended(far()), words.again)
+    ? addDetails(failed.reason, messages.failed(done()), messages.retryHint)
     : failed.reason;
 }

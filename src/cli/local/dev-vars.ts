@@ -3,11 +3,11 @@ import { chmod, readFile, writeFile } from "node:fs/promises";
 import { parseEnv } from "node:util";
 import { Failure } from "../failure.ts";
 
-/** For the owner alone: the file holds private keys. */
+/** Only the owner may read the file, because it has private keys. */
 const OWNER_ONLY = 0o600;
 
-/** The server's secrets, and how a fresh one is made. */
-const makers = {
+/** Generators of the server's secrets. */
+const generators = {
   PRIVATE_KEY: () =>
     JSON.stringify(
       generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey.export({
@@ -18,81 +18,81 @@ const makers = {
   ADMIN_TOKEN: () => randomBytes(32).toString("base64url"),
 };
 
-export type SecretName = keyof typeof makers;
+export type SecretName = keyof typeof generators;
 export type Secrets = Record<SecretName, string>;
 
-const secretNames = Object.keys(makers) as SecretName[];
+const secretNames = Object.keys(generators) as SecretName[];
 
 export function freshSecrets(): Secrets {
   return {
-    PRIVATE_KEY: makers.PRIVATE_KEY(),
-    ENCRYPTION_KEY: makers.ENCRYPTION_KEY(),
-    ADMIN_TOKEN: makers.ADMIN_TOKEN(),
+    PRIVATE_KEY: generators.PRIVATE_KEY(),
+    ENCRYPTION_KEY: generators.ENCRYPTION_KEY(),
+    ADMIN_TOKEN: generators.ADMIN_TOKEN(),
   };
 }
 
-/** The lines of an env file. Single quotes keep a parser from touching the JSON of a key. */
+/** The lines of an env file. In single quotes, a parser does not change the JSON of a key. */
 export function envLines(secrets: Partial<Secrets>): string {
   return Object.entries(secrets)
     .map(([name, value]) => `${name}='${value}'\n`)
     .join("");
 }
 
-/** What a `.dev.vars` says, or undefined if there is none. */
+/** Reads the variables of a `.dev.vars` file. Undefined if there is no file. */
 export async function readDevVars(
   path: string,
 ): Promise<NodeJS.Dict<string> | undefined> {
-  const text = await readIfThere(path);
+  const text = await readIfPresent(path);
   return text === undefined ? undefined : parseEnv(text);
 }
 
 /**
- * Makes sure that a `.dev.vars` has every secret that a local server needs. What the file has is left
- * as it is, byte for byte; what it lacks is appended.
+ * Completes a `.dev.vars` file: appends the secrets that a local server needs and the file lacks. Does
+ * not change a byte of what the file has.
  *
- * @returns the names of the secrets that were written
- * @throws Failure if the file is such that nothing can be appended to it
+ * @returns the names of the secrets that were appended
+ * @throws Failure if an appended secret could not be read back
  */
 export async function completeDevVars(path: string): Promise<SecretName[]> {
-  const before = await readIfThere(path);
+  const before = await readIfPresent(path);
   const present = parseEnv(before ?? "");
-  const lacking = secretNames.filter((name) => isLacking(name, present[name]));
-  if (lacking.length === 0) return [];
+  const missing = secretNames.filter((name) => isMissing(name, present[name]));
+  if (missing.length === 0) return [];
 
-  const made = Object.fromEntries(
-    lacking.map((name) => [name, makers[name]()]),
+  const fresh = Object.fromEntries(
+    missing.map((name) => [name, generators[name]()]),
   );
   const heading =
     before === undefined
-      ? "# Secrets of the local server, for this machine alone. Written by `npm run dev`.\n"
+      ? "# Secrets of the local server, for this machine only. Written by `npm run dev`.\n"
       : before === "" || before.endsWith("\n")
         ? ""
         : "\n";
-  const added = heading + envLines(made);
+  const added = heading + envLines(fresh);
 
-  // A quotation mark that is open at the end of the file would swallow what is appended.
+  // If the file ends inside a quoted value, the appended lines would become part of that value.
   const after = parseEnv((before ?? "") + added);
-  if (lacking.some((name) => after[name] !== made[name])) {
+  if (missing.some((name) => after[name] !== fresh[name])) {
     throw new Failure(
-      `${path} lacks ${lacking.join(" and ")}, and nothing can be appended to it: is a quotation mark left open in it?`,
+      `${path} has no ${missing.join(" and no ")}, and it cannot be appended because the file ends inside a quoted value. Close the quotation mark and run the command again.`,
     );
   }
   await writeFile(path, added, { flag: "a", mode: OWNER_ONLY });
-  // The mode above is for a new file only.
+  // The mode above applies only to a new file.
   await chmod(path, OWNER_ONLY);
-  return lacking;
+  return missing;
 }
 
-/** An ADMIN_TOKEN that is there but empty is a choice: the admin API is off. */
-function isLacking(name: SecretName, value: string | undefined): boolean {
+/** An empty ADMIN_TOKEN is not missing: it turns the admin API off. */
+function isMissing(name: SecretName, value: string | undefined): boolean {
   return name === "ADMIN_TOKEN" ? value === undefined : !value;
 }
 
-async function readIfThere(path: string): Promise<string | undefined> {
+async function readIfPresent(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, "utf8");
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw new Failure(`${path} cannot be read: ${(error as Error).message}.`);
+    throw new Failure(`Cannot read ${path}: ${(error as Error).message}.`);
   }
 }

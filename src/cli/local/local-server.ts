@@ -14,14 +14,14 @@ import {
   whenListening,
 } from "./wrangler.ts";
 
-/** A slow machine needs a few seconds; what takes longer hangs. */
-const START_MS = 60_000;
-/** How long wrangler gets to end by itself. */
-const STOP_MS = 5_000;
+/** A slow machine needs a few seconds to start. A server that takes longer than this does not respond at all. */
+const START_TIMEOUT_MS = 60_000;
+/** Time that wrangler gets to end by itself before it is killed. */
+const STOP_TIMEOUT_MS = 5_000;
 
 /**
- * A server with secrets and state of its own, for the demo and for tests. When it is stopped, or this
- * process ends in whatever way it can notice, neither a process nor a file of it is left.
+ * A server with its own secrets and state, for the demo and for tests. Leaves no process and no file
+ * when it is stopped, or when this process exits. (A process that is killed by SIGKILL cannot clean up.)
  */
 export class LocalServer {
   readonly url: string;
@@ -32,7 +32,7 @@ export class LocalServer {
   #output = "";
   #stopped: Promise<void> | undefined;
 
-  /** Starts it; `ready` tells when it is up. */
+  /** Starts a server. Wait for `ready` before the first request. */
   static async launch(secrets = freshSecrets()): Promise<LocalServer> {
     return new LocalServer(await freePort(), secrets);
   }
@@ -44,7 +44,7 @@ export class LocalServer {
     this.#directory = mkdtempSync(join(tmpdir(), "baton-"));
     process.once("exit", this.#cleanUp);
 
-    // A file, because anybody on the machine can read a command line.
+    // In a file, because every user of the machine can read a command line.
     writeFileSync(this.#inside("secrets.env"), envLines(secrets), {
       mode: 0o600,
     });
@@ -61,18 +61,18 @@ export class LocalServer {
       ["--show-interactive-dev-session", "false"],
       ["--persist-to", this.#inside("state")],
       ["--config", join(projectDirectory, "wrangler.toml")],
-      // The last one: it takes all that follows it for files.
+      // Must be last, because wrangler reads every value after it as a file.
       ["--env-file", this.#inside("secrets.env")],
     ];
     const wrangler = spawnWranglerDev(this.#port, options.flat(), {
       stdio: ["ignore", "pipe", "pipe", "ipc"],
-      // Where wrangler puts its build, which it leaves behind when it is killed.
+      // Wrangler writes its build here, and leaves it behind when it is killed.
       cwd: this.#directory,
-      // A process group of its own, so that all of it can be ended.
+      // A process group of its own, so that all its processes can be killed together.
       detached: process.platform !== "win32",
       env: {
         TMPDIR: this.#inside("tmp"),
-        // With the banner goes a look for updates at the registry.
+        // With the banner, wrangler would also look for updates in the npm registry.
         WRANGLER_HIDE_BANNER: "true",
         WRANGLER_CACHE_DIR: this.#inside("cache"),
         WRANGLER_LOG_PATH: this.#inside("logs"),
@@ -87,46 +87,47 @@ export class LocalServer {
     return wrangler;
   }
 
-  /** What wrangler and the server have written so far. */
+  /** The output of wrangler and the server so far: standard output and standard error. */
   get output(): string {
     return this.#output;
   }
 
-  /** Resolves when it answers. @throws Failure if it can't start */
+  /** Resolves when the server can answer requests. @throws Failure if it cannot start */
   async ready(): Promise<void> {
-    const signal = AbortSignal.timeout(START_MS);
-    const late = once(signal, "abort").then(() => {
+    const signal = AbortSignal.timeout(START_TIMEOUT_MS);
+    const timeout = once(signal, "abort").then(() => {
       throw new Failure(
-        `The server was not up after ${START_MS / 1000} seconds.`,
+        `The server did not start within ${START_TIMEOUT_MS / 1000} seconds.`,
       );
     });
-    await Promise.race([whenListening(this.#wrangler), late]);
+    await Promise.race([whenListening(this.#wrangler), timeout]);
     const health = await fetch(`${this.url}/health`, { signal });
     if (!health.ok) {
       throw new Failure(
-        `The server is up, but not well: ${await health.text()}`,
+        `The server started, but /health reports a problem: ${await health.text()}`,
       );
     }
   }
 
   /**
-   * Kills all of it at once (SIGKILL): whatever it was doing, it gets no chance to finish. What it has
-   * written stays, for `startAgain`.
+   * Kills all processes of the server with SIGKILL, so that nothing under way can finish. Keeps the
+   * stored state for `startAgain`.
    */
   async crash(): Promise<void> {
-    const gone = once(this.#wrangler, "close");
+    const closed = once(this.#wrangler, "close");
     this.#killGroup();
-    await gone;
+    await closed;
   }
 
-  /** Starts it after a crash, on the port and the state that it had. @throws Failure as `ready` */
+  /** Starts the server after `crash`, with the same port and state. @throws Failure as `ready` */
   async startAgain(): Promise<void> {
-    if (this.#stopped) throw new Failure("The server has been stopped.");
+    if (this.#stopped)
+      throw new Failure("The server was stopped and cannot be started again.");
     this.#wrangler = this.#spawn();
     await this.ready();
   }
 
-  /** Ends it and removes everything of it. May be called at any time, and more than once. */
+  /** Ends all processes and removes all files. May be called at any time and more than once. */
   stop(): Promise<void> {
     this.#stopped ??= this.#stop();
     return this.#stopped;
@@ -136,9 +137,9 @@ export class LocalServer {
     if (this.#isRunning()) {
       const ended = once(this.#wrangler, "exit");
       this.#wrangler.kill("SIGTERM");
-      // Unreferenced: once wrangler has ended, the timer must not keep this process.
-      const late = sleep(STOP_MS, undefined, { ref: false });
-      await Promise.race([ended, late]);
+      // Without a reference, because the timer must not keep this process alive after wrangler has ended.
+      const timeout = sleep(STOP_TIMEOUT_MS, undefined, { ref: false });
+      await Promise.race([ended, timeout]);
     }
     this.#cleanUp();
     process.off("exit", this.#cleanUp);
@@ -150,20 +151,20 @@ export class LocalServer {
     );
   }
 
-  /** Synchronous, because nothing else has a chance when the process ends. */
+  /** Synchronous, because Node waits for nothing else in an `exit` handler. */
   readonly #cleanUp = (): void => {
     this.#killGroup();
     rmSync(this.#directory, { recursive: true, force: true, maxRetries: 20 });
   };
 
-  /** Wrangler ends its children itself; this is for the case that it could not. */
+  /** Kills what is left. Wrangler normally ends its children itself. */
   #killGroup(): void {
     const { pid } = this.#wrangler;
     if (pid === undefined) return;
     try {
       process.kill(-pid, "SIGKILL");
     } catch {
-      // The group is gone already, as it should be, or the platform has none.
+      // The process group has already ended, as it should, or the platform has no process groups.
       this.#wrangler.kill("SIGKILL");
     }
   }

@@ -11,44 +11,45 @@ import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
 import { Failure } from "../failure.ts";
 
-/** Where wrangler.toml is. */
+/** The directory of wrangler.toml. */
 export const projectDirectory = resolve(import.meta.dirname, "../../..");
 
-/** The variables of a developer's machine, kept out of the repository. */
+/** The file with the secrets of a developer's machine. Git ignores it. */
 export const devVarsPath = join(projectDirectory, ".dev.vars");
 
-/** The Worker with the sign-in page for development; `wrangler.toml` names the one that is deployed. */
+/** The Worker with the development sign-in page. `wrangler.toml` names the one that is deployed. */
 const localEntry = join(projectDirectory, "src/dev/index.ts");
 
-/** The script itself, not what npm puts before it: signals then reach it without a shell between. */
+/** The script of wrangler itself. It is started without npm or a shell, so that signals reach it directly. */
 const wranglerScript = join(
   dirname(createRequire(import.meta.url).resolve("wrangler/package.json")),
   "bin/wrangler.js",
 );
 
-/** What a terminal or a supervisor ends a program with. */
-const endSignals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+/** The signals with which a terminal or a supervisor ends a program. */
+const shutdownSignals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
-/** How often is looked whether npm's shell is still there. */
-const ORPHAN_CHECK_MS = 500;
+/** Interval of the check whether npm's shell still runs. */
+const ORPHAN_CHECK_INTERVAL_MS = 500;
 
 /**
- * Calls `end` when this process is to end. A signal sent to `npm run` ends npm and the shell between,
- * but the shell does not pass it on: all that can be noticed here is that the parent is another one.
+ * Calls `shutDown` when this process should end. A signal to `npm run` ends npm and its shell, but the
+ * shell does not forward the signal. The only sign of it here is that the parent process has changed.
  */
-export function onEnd(end: (signal: NodeJS.Signals) => void): void {
-  for (const signal of endSignals) process.on(signal, () => end(signal));
+export function onShutdown(shutDown: (signal: NodeJS.Signals) => void): void {
+  for (const signal of shutdownSignals)
+    process.on(signal, () => shutDown(signal));
   if (process.env["npm_lifecycle_event"] === undefined) return;
   const parent = process.ppid;
   const check = setInterval(() => {
     if (process.ppid === parent) return;
     clearInterval(check);
-    end("SIGTERM");
-  }, ORPHAN_CHECK_MS);
+    shutDown("SIGTERM");
+  }, ORPHAN_CHECK_INTERVAL_MS);
   check.unref();
 }
 
-/** What a shell reports for a program that a signal has ended. */
+/** The exit code that shells use for a program that a signal ended. */
 export function signalExitCode(signal: NodeJS.Signals): number {
   return 128 + constants.signals[signal];
 }
@@ -58,10 +59,10 @@ export function localUrl(port: number): string {
 }
 
 /**
- * Starts `wrangler dev` as a child process. `stdio` has to have an `ipc` channel: through it comes
- * the word that the server is up.
+ * Starts `wrangler dev` as a child process. `stdio` must have an `ipc` channel, because wrangler uses it
+ * to report that the server is ready.
  *
- * @param wranglerOptions options of wrangler; in case of doubt they win over ours
+ * @param wranglerOptions more options for wrangler; they override the ones that are set here
  */
 export function spawnWranglerDev(
   port: number,
@@ -74,13 +75,13 @@ export function spawnWranglerDev(
   },
 ): ChildProcess {
   const url = localUrl(port);
-  const ours = [localEntry, "--port", String(port)];
-  // Where one signs in is a page of the server itself, which only a local one has.
+  const args = [localEntry, "--port", String(port)];
+  // The sign-in page is part of the local server. A deployed Worker does not have it.
   const variables = [`ISSUER:${url}`, `LOGIN_URL:${url}/dev/login`];
-  ours.push(...variables.flatMap((variable) => ["--var", variable]));
+  args.push(...variables.flatMap((variable) => ["--var", variable]));
   return spawn(
     process.execPath,
-    [wranglerScript, "dev", ...ours, ...wranglerOptions],
+    [wranglerScript, "dev", ...args, ...wranglerOptions],
     {
       cwd: projectDirectory,
       env: { ...process.env, WRANGLER_SEND_METRICS: "false", ...env },
@@ -89,22 +90,24 @@ export function spawnWranglerDev(
   );
 }
 
-/** Resolves when the server takes connections, rejects when wrangler ends before. */
+/** Resolves when the server accepts connections. Rejects if wrangler ends before that. */
 export async function whenListening(wrangler: ChildProcess): Promise<void> {
   const listening = new Promise<void>((resolve) => {
     wrangler.on("message", (message) => {
-      const isWord =
+      const isReady =
         typeof message === "string" && message.includes('"DEV_SERVER_READY"');
-      if (isWord) resolve();
+      if (isReady) resolve();
     });
   });
   const ended = once(wrangler, "exit").then(() => {
-    throw new Failure("The local server ended before it was up.");
+    throw new Failure(
+      "The local server ended before it was ready. See the output of wrangler for the reason.",
+    );
   });
   await Promise.race([listening, ended]);
 }
 
-/** Fails in plain words where wrangler would in its own. @throws Failure */
+/** Checks the port first, because the error of wrangler does not say what to do. @throws Failure */
 export async function assertPortIsFree(port: number): Promise<void> {
   for (const host of ["127.0.0.1", "::1"]) {
     const code = await listenOnce(port, host).then(
@@ -113,31 +116,31 @@ export async function assertPortIsFree(port: number): Promise<void> {
     );
     if (code === "EADDRINUSE") {
       throw new Failure(
-        `Port ${port} is in use by another program. End that one, or take another port: npm run dev -- --port ${port < 65535 ? port + 1 : port - 1}`,
+        `Port ${port} is already in use by another program. End that program or choose another port: npm run dev -- --port ${port < 65535 ? port + 1 : port - 1}`,
       );
     }
     if (code === "EACCES") {
       throw new Failure(
-        `This user may not open port ${port}. Take one above 1023: npm run dev -- --port 8787`,
+        `The current user is not allowed to open port ${port}. Choose a port above 1023: npm run dev -- --port 8787`,
       );
     }
-    // Anything else says that the machine lacks this kind of address.
+    // Any other error means that the machine has no addresses of this kind (IPv4 or IPv6).
   }
 }
 
 /**
- * A port that nothing else uses, and that stays so until a server opens it some seconds later: not one
- * of those that a system hands to whoever asks for any (Linux from 32768 on, others from 49152), as
- * wrangler does several times while it starts.
+ * Finds a port that is free and very likely stays free until a server opens it some seconds later.
+ * It is below the range from which systems assign ports to programs that ask for any port (Linux from
+ * 32768, others from 49152), because wrangler asks for several of those while it starts.
  *
- * @param but a port that is spoken for
+ * @param except a port that the caller has already chosen for something else
  */
-export async function freePort(but?: number): Promise<number> {
+export async function freePort(except?: number): Promise<number> {
   const port = randomInt(10_000, 30_000);
-  if (port === but) return freePort(but);
+  if (port === except) return freePort(except);
   return assertPortIsFree(port).then(
     () => port,
-    () => freePort(but),
+    () => freePort(except),
   );
 }
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** What is in a cell of another server's table. A problem is said without the value. */
+/** Parsers for the cells of another server's table. Their errors do not quote the value, which may be a secret. */
 
 const flags = new Map([
   ["1", true],
@@ -11,28 +11,28 @@ const flags = new Map([
   ["false", false],
 ]);
 
-/** A boolean, as MySQL, PostgreSQL and JSON write it. */
+/** A boolean as MySQL, PostgreSQL or JSON writes it. */
 export const flag = cell(
   (text) => flags.get(text.trim().toLowerCase()),
-  "has to be 0 or 1, t or f, true or false",
+  "must be 0 or 1, t or f, true or false",
 );
 
-/** A time, in seconds since 1970, rounded up. */
+/** A time, converted to seconds since 1970 and rounded up. */
 export const time = cell(
   readTime,
-  "has to be a time such as 2027-01-31 10:20:30, 2027-01-31T10:20:30+01:00 or 1801477230 (seconds since 1970)",
+  "must be a time such as 2027-01-31 10:20:30, 2027-01-31T10:20:30+01:00 or 1801477230 (seconds since 1970)",
 );
 
-/** Strings: a JSON array of them (or one in JSON), else with commas or white space between them. */
+/** Strings: a JSON array, a JSON string, or text separated by commas or white space. */
 export const strings = cell(
   (text) => readStrings(text, /[\s,]+/),
-  "has to be a JSON array of strings, or values with commas between them",
+  "must be a JSON array of strings, or values separated by commas",
 );
 
-/** URIs: as other strings, or with semicolons between them. One in a URI is before no other scheme. */
+/** URIs: as other strings, or separated by semicolons. A semicolon that no scheme follows is part of a URI. */
 export const uris = cell(
   (text) => readStrings(text, /[\s,]+|;+(?=\s|$|[a-z][a-z0-9+.-]*:\/)/i),
-  "has to be a JSON array of strings, or URIs with commas between them",
+  "must be a JSON array of strings, or URIs separated by commas",
 );
 
 function cell<T>(read: (text: string) => T | undefined, problem: string) {
@@ -47,19 +47,19 @@ function cell<T>(read: (text: string) => T | undefined, problem: string) {
 const timePattern =
   /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d+))? ?(Z|[+-]\d\d(?::?\d\d)?)?$/i;
 
-/** The last place on earth where a day ends: no clock shows the same time later. */
+/** The time zone in which a given local time comes last. */
 const LATEST_ZONE = "-12:00";
 
 /**
- * Laravel writes times in the zone of the app, and does not write which one that is. Whatever it is,
- * an entry must not end before its token: it is read as the latest that it can be.
+ * Reads a time. Laravel writes times in the time zone of the app, without naming the zone. Such a time
+ * is read in the latest zone, so that the entry of a revoked token never ends before the token.
  */
 function readTime(text: string): number | undefined {
   const trimmed = text.trim();
   if (/^\d{1,11}$/.test(trimmed)) return Number(trimmed);
   const [, day, clock = "", fraction = "", zone] =
     timePattern.exec(trimmed) ?? [];
-  // Date reads the 31st of February as a day of March.
+  // Date would accept 31 February as a day in March.
   if (day === undefined || !isDay(day)) return undefined;
   const offset = zone?.replace(/^([+-]\d\d):?(\d\d)?$/, "$1:$2") ?? LATEST_ZONE;
   const padded = offset.endsWith(":") ? `${offset}00` : offset.toUpperCase();
@@ -79,10 +79,10 @@ const stringOrStrings = z.union([
   z.string().transform((one) => [one]),
 ]);
 
-function readStrings(text: string, between: RegExp): string[] | undefined {
+function readStrings(text: string, separator: RegExp): string[] | undefined {
   const trimmed = text.trim();
   if (!/^[["{]/.test(trimmed))
-    return trimmed.split(between).filter((item) => item !== "");
+    return trimmed.split(separator).filter((item) => item !== "");
   try {
     return stringOrStrings.safeParse(JSON.parse(trimmed)).data;
   } catch {

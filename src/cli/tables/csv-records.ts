@@ -3,15 +3,15 @@ import { CsvError, parse } from "csv-parse";
 import { Failure } from "../failure.ts";
 import { readText } from "./text-file.ts";
 
-/** The lines of a CSV or TSV file, and where each of them is. */
+/** Reads the records of a CSV or TSV file, each with its line number. */
 
-/** What separates the fields; the header shows which one it is. */
+/** The delimiters that are supported. The first line shows which one a file uses. */
 const delimiters = [",", ";", "\t"];
 
-/** No row of such a table is larger: it is a quote that nothing closes. */
-const MOST_ROW_BYTES = 1024 * 1024;
+/** Rows of these tables are much smaller. A larger one means that a quote is not closed. */
+const MAX_ROW_BYTES = 1024 * 1024;
 
-/** A line that cannot be right. Its content is not quoted: it may be a secret. */
+/** The error for a wrong line. It does not quote the line, which may contain a secret. */
 export function badLine(
   path: string,
   place: string,
@@ -19,13 +19,15 @@ export function badLine(
   problem: string,
 ): Failure {
   const where = column === undefined ? place : `${place}, column ${column}`;
-  return new Failure(`${path}: ${where}: ${problem}. Nothing is imported.`);
+  return new Failure(
+    `${path}: ${where}: ${problem}. Nothing was imported. Correct the file and run the command again.`,
+  );
 }
 
-/** How a file writes its fields. */
+/** The way in which a file writes its fields. */
 export interface Dialect {
   delimiter: string;
-  /** As MySQL and PostgreSQL write TSV: nothing is in quotes, and a backslash begins an escape. */
+  /** True for TSV as MySQL and PostgreSQL write it: without quotes, and with backslash escapes. */
   escapes: boolean;
 }
 
@@ -36,20 +38,20 @@ const escapes: Record<string, string> = {
   "\\\\": "\\",
 };
 
-function unescaped(field: string): string {
+function unescape(field: string): string {
   return field.includes("\\")
     ? field.replace(/\\[tnr\\]/g, (escape) => escapes[escape] ?? escape)
     : field;
 }
 
 export interface CsvRecord {
-  /** Where it begins. */
+  /** The line on which the record begins; the first line is 1. */
   line: number;
   fields: string[];
 }
 
-/** What is in the file, blank lines left out. @throws Failure at a line that is no CSV */
-export async function* records(
+/** Reads the records of a file, without blank lines. @throws Failure at a line that is not valid CSV */
+export async function* readRecords(
   path: string,
   { delimiter, escapes }: Dialect,
 ): AsyncGenerator<CsvRecord> {
@@ -61,69 +63,69 @@ export async function* records(
     relax_column_count: true,
     skip_empty_lines: true,
     trim: delimiter !== "\t",
-    max_record_size: MOST_ROW_BYTES,
+    max_record_size: MAX_ROW_BYTES,
   });
-  // A failure of the one is thrown by the other; ending early is none.
-  const feeding = pipeline(readText(path), parser).catch(() => {});
+  // Errors of the file reach the loop below through the parser. Ending the loop early is not an error.
+  const reading = pipeline(readText(path), parser).catch(() => {});
   let end = 0;
   try {
     for await (const { record, info } of parser as AsyncIterable<{
       record: string[];
       info: { lines: number };
     }>) {
-      // csv-parse counts to where a record ends; the line breaks in its fields are before that.
+      // csv-parse gives the line on which a record ends. Line breaks inside fields come before that line.
       const isOneLine = info.lines === end + 1;
-      const breaks = isOneLine ? 0 : record.join("").split("\n").length - 1;
+      const lineBreaks = isOneLine ? 0 : record.join("").split("\n").length - 1;
       end = info.lines;
       const isBlank = record.length === 1 && record[0]?.trim() === "";
       if (!isBlank)
         yield {
-          line: info.lines - breaks,
-          fields: escapes ? record.map(unescaped) : record,
+          line: info.lines - lineBreaks,
+          fields: escapes ? record.map(unescape) : record,
         };
     }
   } catch (error) {
     throw error instanceof CsvError ? misquoted(path, error, end + 1) : error;
   } finally {
     parser.destroy();
-    await feeding;
+    await reading;
   }
 }
 
-/** In words of our own: those of csv-parse quote the line. */
-function misquoted(path: string, error: CsvError, begin: number): Failure {
+/** Replaces the message of csv-parse, because it quotes the line. */
+function misquoted(path: string, error: CsvError, firstLine: number): Failure {
   const unclosed = ["CSV_QUOTE_NOT_CLOSED", "CSV_MAX_RECORD_SIZE"];
   const { lines, column } = error as { lines?: number; column?: unknown };
   return unclosed.includes(error.code)
     ? badLine(
         path,
-        `line ${begin}`,
+        `line ${firstLine}`,
         undefined,
-        "a quote is opened and not closed",
+        "a quote is opened but not closed",
       )
     : badLine(
         path,
-        `line ${lines ?? begin}`,
+        `line ${lines ?? firstLine}`,
         typeof column === "number" ? String(column + 1) : undefined,
-        'a " is where none can be: a field that has one is put into quotes, and each " in it is doubled',
+        'a " is in a wrong place. Put a field that contains " into quotes, and double each " in it',
       );
 }
 
-/** The header, or the first line of a list. */
+/** The header of a table, or the first line of a list. */
 export async function firstRecord(
   path: string,
   dialect: Dialect,
 ): Promise<CsvRecord | undefined> {
-  for await (const record of records(path, dialect)) return record;
+  for await (const record of readRecords(path, dialect)) return record;
   return undefined;
 }
 
-/** By the first line: the delimiter that it has most often, and whether it knows of quotes. */
-export async function findDialect(path: string): Promise<Dialect> {
+/** Detects the dialect from the first line: its most frequent delimiter, and whether it has quotes. */
+export async function detectDialect(path: string): Promise<Dialect> {
   let head = "";
   for await (const text of readText(path)) {
     head = (head + text).trimStart();
-    if (head.includes("\n") || head.length > MOST_ROW_BYTES) break;
+    if (head.includes("\n") || head.length > MAX_ROW_BYTES) break;
   }
   const [line = ""] = head.split("\n", 1);
   const [delimiter = ","] = delimiters.toSorted(

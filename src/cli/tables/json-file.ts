@@ -3,30 +3,30 @@ import { Failure } from "../failure.ts";
 import { type ColumnNames, isNull, type Row } from "./table-file.ts";
 import { readText } from "./text-file.ts";
 
-/** A table as JSON: an array of rows, or an object of them by their ids. */
+/** Reads a table in JSON: an array of rows, or an object whose keys are the ids of the rows. */
 
 const record = z.record(z.string(), z.unknown());
 const rowsById = z.record(z.string(), record);
 
-/** Whether a file begins as JSON does; no CSV begins so. */
+/** True if the file starts with `[` or `{`. No CSV of these tables does. */
 export async function isJson(path: string): Promise<boolean> {
   for await (const text of readText(path)) {
-    const begin = text.trimStart();
-    if (begin !== "") return /^[[{]/.test(begin);
+    const start = text.trimStart();
+    if (start !== "") return /^[[{]/.test(start);
   }
   return false;
 }
 
 export interface JsonTable<C extends string> {
-  /** The names of all fields that a row has. */
+  /** The names of all fields that occur in a row. */
   header: string[];
   rows: Row<C>[];
 }
 
 /**
- * Its rows, as if they were those of a CSV: every value is text.
+ * Reads all rows. Every value is text, as in a CSV.
  *
- * @throws Failure if it is no table
+ * @throws Failure if the JSON is not a table
  */
 export async function readJsonTable<C extends string>(
   path: string,
@@ -45,7 +45,7 @@ export async function readJsonTable<C extends string>(
   const byId = rowsById.safeParse(json);
   if (!byId.success) {
     throw new Failure(
-      `${path} has to be an array of rows, or an object of rows by their client ids.`,
+      `${path} must be an array of rows, or an object whose keys are the client ids of the rows.`,
     );
   }
   const rows = Object.entries(byId.data).map(([id, each]) => {
@@ -64,7 +64,7 @@ function fieldsOf(records: JsonRow[]): string[] {
 function toRecord(path: string, place: string, each: unknown): JsonRow {
   const parsed = record.safeParse(each);
   if (parsed.success) return parsed.data;
-  throw new Failure(`${path}: ${place} has to be an object.`);
+  throw new Failure(`${path}: ${place} must be an object.`);
 }
 
 function toRow<C extends string>(
@@ -97,10 +97,10 @@ async function readJson(path: string): Promise<unknown> {
   try {
     return JSON.parse(text);
   } catch (error) {
-    // The rest of the message quotes the file, which has secrets in it.
+    // Only the position, because the rest of the message quotes the file, which contains secrets.
     const position = /\(line \d+ column \d+\)/.exec(String(error))?.[0];
     throw new Failure(
-      `${path} is not valid JSON${position ? ` ${position}` : ""}. Nothing is imported.`,
+      `${path} is not valid JSON${position ? ` ${position}` : ""}. Nothing was imported. Export the table again.`,
     );
   }
 }

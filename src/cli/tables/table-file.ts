@@ -2,37 +2,37 @@ import type { z } from "zod";
 import {
   badLine,
   type Dialect,
-  findDialect,
+  detectDialect,
   firstRecord,
-  records,
+  readRecords,
 } from "./csv-records.ts";
 import { Failure } from "../failure.ts";
-import { checkFile, isEmpty } from "./text-file.ts";
+import { checkFile, emptyFileError } from "./text-file.ts";
 
-/** A table that another server's database has written, as CSV or TSV. */
+/** Reads a table that the database of another server has exported as CSV or TSV. */
 
-/** The columns that are read, each with the names that tables have for it, the best first. */
+/** The known columns, each with the names (in lower case) that it may have, the preferred one first. */
 export type ColumnNames<C extends string> = Record<C, readonly string[]>;
 
 export interface Row<C extends string> {
-  /** Where it is, in words: "line 7". */
+  /** The position in the file, for errors: "line 7". */
   place: string;
-  /** What is in it; NULL and the empty field are left out. */
+  /** The values by column. NULL and empty fields are left out. */
   values: Partial<Record<C, string>>;
-  /** What the file calls the columns. */
+  /** The names that the file has for the columns. */
   names: Partial<Record<C, string>>;
 }
 
 export interface Table<C extends string> {
-  /** What the file calls the columns that it has. */
+  /** The names that the file has for the columns; a column that it lacks is left out. */
   names: Partial<Record<C, string>>;
-  /** All names of the header; none in a list. */
+  /** All names in the header; empty for a list. */
   header: string[];
-  /** Row by row, from the beginning each time. @throws Failure at a line that is no row */
+  /** Reads the rows, from the beginning at each call. @throws Failure at a line that is not a row */
   rows(): AsyncGenerator<Row<C>>;
 }
 
-/** What a row says. @throws Failure with its place and the column */
+/** Parses a row with the schema. @throws Failure that names the line and the column */
 export function readRow<C extends string, S extends z.ZodType>(
   path: string,
   row: Row<C>,
@@ -47,10 +47,10 @@ export function readRow<C extends string, S extends z.ZodType>(
 }
 
 /**
- * Finds out what a file has. One without a header that has one field a line is a list of what
- * `list` names.
+ * Opens a table and reads its header. A file without a header and with one field per line is a list of
+ * values of the column `list`.
  *
- * @throws Failure if it is no table, or has not the columns that it must have
+ * @throws Failure if the file is not a table, or lacks the required column
  */
 export async function openTable<C extends string>(
   path: string,
@@ -58,9 +58,9 @@ export async function openTable<C extends string>(
   { required, list }: { required: C; list?: C },
 ): Promise<Table<C>> {
   await checkFile(path);
-  const dialect = await findDialect(path);
+  const dialect = await detectDialect(path);
   const first = await firstRecord(path, dialect);
-  if (!first) throw isEmpty(path);
+  if (!first) throw emptyFileError(path);
   const header = first.fields.map((name) => name.trim());
   const columns = findColumns(path, header, known);
   if (columns.length > 0) {
@@ -68,27 +68,27 @@ export async function openTable<C extends string>(
       columns.map(({ column, index }) => [column, header[index]]),
     ) as Row<C>["names"];
     if (names[required] === undefined) {
-      // The others are not named: if this is no header, they are a row, with whatever secret there is.
+      // Unknown names are not quoted: if the line is not a header, it is a row that may contain a secret.
       throw new Failure(
-        `${path} has no column ${known[required].toReversed().join(" or ")}. Its first line has ${header.length} ${header.length === 1 ? "column" : "columns"}; known of them: ${Object.values(names).join(", ")}.`,
+        `${path} has no column ${known[required].toReversed().join(" or ")}. Its first line has ${header.length} ${header.length === 1 ? "column" : "columns"}; of these, Baton knows: ${Object.values(names).join(", ")}. Export the table with that column.`,
       );
     }
-    const rows = () => read(path, dialect, columns, names, header.length);
+    const rows = () => readRows(path, dialect, columns, names, header.length);
     return { names, header, rows };
   }
   if (list === undefined || header.length > 1) {
-    // The line is not quoted: without a header it is a row, with whatever secret there is.
+    // The line is not quoted: without a header it is a row that may contain a secret.
     throw new Failure(
-      `${path}: line 1 has to name the columns: ${Object.values<
+      `${path}: line 1 must name the columns. Baton reads these, if the table has them: ${Object.values<
         readonly string[]
       >(known)
         .map((names) => names.at(-1))
-        .join(", ")}, as far as the table has them. Export it with its header.`,
+        .join(", ")}. Export the table with its header.`,
     );
   }
   const names = { [list]: "1" } as Row<C>["names"];
-  const only = [{ column: list, index: 0 }];
-  const rows = () => read(path, dialect, only, names);
+  const listColumns = [{ column: list, index: 0 }];
+  const rows = () => readRows(path, dialect, listColumns, names);
   return { names, header: [], rows };
 }
 
@@ -102,19 +102,21 @@ function findColumns<C extends string>(
   header: string[],
   known: ColumnNames<C>,
 ): Column<C>[] {
-  const lowered = header.map((name) => name.toLowerCase());
+  const lowerCase = header.map((name) => name.toLowerCase());
   return (Object.keys(known) as C[]).flatMap((column) => {
-    const name = known[column].find((name) => lowered.includes(name));
+    const name = known[column].find((name) => lowerCase.includes(name));
     if (name === undefined) return [];
-    const index = lowered.indexOf(name);
-    if (lowered.lastIndexOf(name) !== index)
-      throw new Failure(`${path} has the column ${name} twice.`);
+    const index = lowerCase.indexOf(name);
+    if (lowerCase.lastIndexOf(name) !== index)
+      throw new Failure(
+        `${path} has the column ${name} twice. Export the table with that column once.`,
+      );
     return [{ column, index }];
   });
 }
 
-/** @param width how many fields a row has; those of a list have one */
-async function* read<C extends string>(
+/** @param width the number of fields in a row; left out for a list, whose lines have one field */
+async function* readRows<C extends string>(
   path: string,
   dialect: Dialect,
   columns: Column<C>[],
@@ -122,28 +124,30 @@ async function* read<C extends string>(
   width?: number,
 ): AsyncGenerator<Row<C>> {
   let isHeader = width !== undefined;
-  for await (const { line, fields } of records(path, dialect)) {
+  for await (const { line, fields } of readRecords(path, dialect)) {
     if (isHeader) {
       isHeader = false;
       continue;
     }
     if (fields.length !== (width ?? 1)) {
-      const should =
-        width === undefined ? "a list has 1" : `the header has ${width}`;
+      const expected =
+        width === undefined
+          ? "a line of a list has 1"
+          : `the header has ${width}`;
       throw badLine(
         path,
         `line ${line}`,
         String(Math.min(fields.length, width ?? 1)),
-        `the line has ${fields.length} ${fields.length === 1 ? "field" : "fields"}, and ${should}`,
+        `the line has ${fields.length} ${fields.length === 1 ? "field" : "fields"}, but ${expected}`,
       );
     }
     const values: Row<C>["values"] = {};
     for (const { column, index } of columns) {
       const value = fields[index] ?? "";
-      // PostgreSQL's CSV with tabs quotes only what needs it, which no header tells.
+      // PostgreSQL's CSV with tabs quotes only the fields that need it, so the header does not show it.
       if (dialect.escapes && /^".*"$/s.test(value)) {
         const problem =
-          "is in quotes, which are no part of a tab-separated file. Export it without quotes, or with commas between the fields";
+          "is in quotes, but the header is not: fields of this tab-separated file must not be in quotes. Export the table without quotes, or with commas between the fields";
         throw badLine(path, `line ${line}`, names[column] ?? column, problem);
       }
       if (!isNull(value)) values[column] = value;
@@ -152,7 +156,7 @@ async function* read<C extends string>(
   }
 }
 
-/** MySQL and PostgreSQL write \N, other tools NULL, or that in brackets of theirs. */
+/** True for SQL's NULL. MySQL and PostgreSQL write \N; other tools write NULL, some in brackets. */
 export function isNull(value: string): boolean {
   return /^(?:|\\N|NULL|<NULL>|\[NULL\]|\(NULL\))$/i.test(value);
 }

@@ -2,41 +2,41 @@ import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { Failure } from "../failure.ts";
 
-/** A read of this many bytes at a time: the file may be larger than the memory. */
+/** Size of one read. The file is read in pieces, because it may be larger than the memory. */
 const CHUNK_BYTES = 256 * 1024;
 
-/** Makes sure that there is a file to read, and to read again. @throws Failure */
+/** Checks that the path names a file that can be read more than once. @throws Failure */
 export async function checkFile(path: string): Promise<void> {
   const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
-    throw unreadable(path, error);
+    throw readError(path, error);
   });
   if (found.isDirectory())
-    throw new Failure(`${path} is a directory. Name a file in it.`);
+    throw new Failure(`${path} is a directory. Give the path of a file.`);
   if (!found.isFile()) {
     throw new Failure(
-      `${path} is not a file. It is read twice, so that nothing is imported of one with a bad line: save what comes from there to a file first.`,
+      `${path} is not a regular file. The file is read twice, so that a wrong line is found before anything is imported. Save the data to a file first.`,
     );
   }
-  if (found.size === 0) throw isEmpty(path);
+  if (found.size === 0) throw emptyFileError(path);
 }
 
-export function isEmpty(path: string): Failure {
+export function emptyFileError(path: string): Failure {
   return new Failure(
-    `${path} is empty. If that is how it should be, there is nothing to do; else export the table again.`,
+    `${path} is empty. If the table has no rows, there is nothing to do. Otherwise export the table again.`,
   );
 }
 
 /**
- * The text of a file, piece by piece, with \n at the end of every line, whatever it has there.
+ * Reads the text of a file in pieces. Every line break (\r\n, \r or \n) becomes \n.
  *
- * @throws Failure if it can't be read, or is not text in UTF-8
+ * @throws Failure if the file cannot be read, or is not text in UTF-8
  */
 export async function* readText(path: string): AsyncGenerator<string> {
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
   let line = 1;
-  // Of a pair of \r\n that two reads have torn apart.
+  // The \r of a \r\n that is split between two reads.
   let held = "";
-  const decoded = (chunk?: Buffer) => {
+  const decode = (chunk?: Buffer) => {
     try {
       return chunk ? decoder.decode(chunk, { stream: true }) : decoder.decode();
     } catch {
@@ -47,7 +47,7 @@ export async function* readText(path: string): AsyncGenerator<string> {
     const chunks = createReadStream(path, { highWaterMark: CHUNK_BYTES });
     for await (const chunk of chunks as AsyncIterable<Buffer>) {
       if (chunk.includes(0)) throw notText(path, line);
-      const text = held + decoded(chunk);
+      const text = held + decode(chunk);
       held = text.endsWith("\r") ? "\r" : "";
       const lines = withNewlines(held ? text.slice(0, -1) : text);
       yield lines;
@@ -56,9 +56,9 @@ export async function* readText(path: string): AsyncGenerator<string> {
   } catch (error) {
     throw error instanceof Failure
       ? error
-      : unreadable(path, error as NodeJS.ErrnoException);
+      : readError(path, error as NodeJS.ErrnoException);
   }
-  yield withNewlines(held + decoded());
+  yield withNewlines(held + decode());
 }
 
 function withNewlines(text: string): string {
@@ -67,14 +67,16 @@ function withNewlines(text: string): string {
 
 function notText(path: string, line: number): Failure {
   return new Failure(
-    `${path} is not text in UTF-8 (at line ${line} or soon after). If it is packed, unpack it; if it is a spreadsheet or has another encoding, save it as CSV in UTF-8.`,
+    `${path} is not text in UTF-8 (at line ${line} or soon after). Unpack a compressed file. Save a spreadsheet, or a file with another encoding, as CSV in UTF-8.`,
   );
 }
 
-function unreadable(path: string, { code, message }: NodeJS.ErrnoException) {
+function readError(path: string, { code, message }: NodeJS.ErrnoException) {
   if (code === "ENOENT" || code === "ENOTDIR")
-    return new Failure(`There is no file ${path}. Is the path right?`);
+    return new Failure(`There is no file ${path}. Check the path.`);
   if (code === "EACCES" || code === "EPERM")
-    return new Failure(`This user may not read ${path}.`);
-  return new Failure(`${path} cannot be read: ${message}.`);
+    return new Failure(
+      `The current user is not allowed to read ${path}. Change its permissions, or run the command as another user.`,
+    );
+  return new Failure(`Cannot read ${path}: ${message}.`);
 }
