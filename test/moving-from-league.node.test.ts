@@ -106,7 +106,7 @@ describe("Moving from league/oauth2-server or Laravel Passport", () => {
     expect(imports).toMatch(/demo +Notes .* would be made/);
     expect(imports).toMatch(/demo +Notes .* made/);
     expect(imports).toContain("clients rotate-secret");
-    expect(imports).toContain("1 revoked token is in force now.");
+    expect(imports).toContain("1 revoked token is refused now.");
     expect(imports).not.toContain(secret);
 
     const status = snippetWith(blocks(page, "Watch", "sh"), "league status");

@@ -10,13 +10,13 @@ import {
 } from "./support.ts";
 
 describe("npm run demo", () => {
-  test("plays the whole story, and leaves no process and no file", async () => {
+  test("runs all steps, and leaves no process and no file", async () => {
     const TMPDIR = temporaryDirectory();
     const { code, stdout, stderr } = await run("demo", [], { env: { TMPDIR } });
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    expect(stdout.trimEnd().split("\n").at(-1)).toBe("22 steps, all true.");
+    expect(stdout.trimEnd().split("\n").at(-1)).toBe("All 22 steps passed.");
     expect(stdout.match(/^\d+\. /gm)).toHaveLength(22);
-    // Without a terminal there is no colour, and no token in full.
+    // Without a terminal, the output has no colours. It never has a complete token.
     expect(stdout).not.toContain("\u001b");
     expect(stdout).toMatch(/refresh_token: baton_rt_\S{3}…\S{4}$/m);
     expect(stdout).not.toMatch(/\S{60}…|eyJ\S{20}/);
@@ -24,10 +24,10 @@ describe("npm run demo", () => {
     expect(processesWith(TMPDIR)).toEqual([]);
   });
 
-  test("ends with a signal, and leaves no process and no file", async () => {
+  test("ends on a signal, and leaves no process and no file", async () => {
     const TMPDIR = temporaryDirectory();
     const demo = start("demo", [], { env: { TMPDIR } });
-    await demo.says("Starting a server");
+    await demo.waitForOutput("Starting a server");
     demo.child.kill("SIGTERM");
     const { code, stderr } = await demo.outcome();
     expect({ code, stderr }).toEqual({ code: 128 + 15, stderr: "" });
@@ -35,17 +35,17 @@ describe("npm run demo", () => {
     expect(processesWith(TMPDIR)).toEqual([]);
   });
 
-  test("is played to its end when its reader has gone", async () => {
+  test("runs to its end when the reader of its output has gone", async () => {
     const TMPDIR = temporaryDirectory();
     const demo = start("demo", [], { env: { TMPDIR } });
-    await demo.says("It serves at");
+    await demo.waitForOutput("The server is running at");
     demo.child.stdout.destroy();
     expect(await demo.outcome()).toMatchObject({ code: 0, stderr: "" });
     expect(readdirSync(TMPDIR)).toEqual([]);
     expect(processesWith(TMPDIR)).toEqual([]);
   });
 
-  test("fails at the step that is not as it should be, and shows what the server wrote", async () => {
+  test("fails at the first wrong step, and shows the output of the server", async () => {
     const directory = temporaryProject();
     const configuration = join(directory, "wrangler.toml");
     const changed = readFileSync(configuration, "utf8").replace(
@@ -59,9 +59,9 @@ describe("npm run demo", () => {
       env: { TMPDIR },
     });
     expect(code).toBe(1);
-    expect(stdout).toMatch(/✗ it lives for an hour\n$/);
+    expect(stdout).toMatch(/✗ the access token is valid for one hour\n$/);
     expect(stderr).toContain(
-      "Step 5 (The laptop's refresh token is passed on) failed: it is not true that it lives for an hour\n",
+      "Step 5 (The laptop exchanges its refresh token) failed: this is not true: the access token is valid for one hour\n",
     );
     expect(stderr).toContain('"endpoint":"/access_token"');
     expect(readdirSync(TMPDIR)).toEqual([]);

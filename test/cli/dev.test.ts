@@ -7,13 +7,13 @@ import {
   processesWith,
   run,
   start,
-  type Surroundings,
+  type RunOptions,
   stubServer,
   temporaryProject,
 } from "./support.ts";
 
-/** Its processes are known by the directory for temporary files. */
-function surroundings() {
+/** A project of its own. The path of TMPDIR identifies the processes of the test. */
+function testProject() {
   const directory = temporaryProject();
   const TMPDIR = join(directory, "tmp");
   return {
@@ -24,18 +24,18 @@ function surroundings() {
   };
 }
 
-/** Up on a free port. */
-async function startDev(surroundings: Surroundings, more: string[] = []) {
+/** Starts the server on a free port and waits for the greeting. */
+async function startDev(options: RunOptions, more: string[] = []) {
   const port = await freePort();
-  const options = ["--port", String(port), ...more];
-  const dev = start("dev", options, surroundings);
-  await dev.says("--subject alice\n");
+  const args = ["--port", String(port), ...more];
+  const dev = start("dev", args, options);
+  await dev.waitForOutput("--subject alice\n");
   return { ...dev, url: `http://localhost:${port}` };
 }
 
 describe("npm run dev", () => {
-  test("makes secrets, serves as http://localhost:PORT, and baton finds the token", async () => {
-    const { directory, TMPDIR, devVars, env } = surroundings();
+  test("creates secrets, serves at http://localhost:PORT, and baton finds the admin token", async () => {
+    const { directory, TMPDIR, devVars, env } = testProject();
     const dev = await startDev({ directory, env });
     const { url } = dev;
 
@@ -48,7 +48,7 @@ describe("npm run dev", () => {
       token_endpoint: `${url}/access_token`,
       authorization_endpoint: `${url}/authorize`,
     });
-    // A page that says what is wrong, because nothing has led here.
+    // An error page in HTML, because no authorization request has led here.
     const signIn = await fetch(`${url}/dev/login`);
     expect(signIn.headers.get("Content-Type")).toMatch(/^text\/html/);
     expect(
@@ -63,13 +63,13 @@ describe("npm run dev", () => {
     expect(stdout).toMatch(
       /^Wrote PRIVATE_KEY, ENCRYPTION_KEY and ADMIN_TOKEN to \.dev\.vars: /,
     );
-    expect(stdout).toContain(`Baton serves at ${url}.`);
+    expect(stdout).toContain(`Baton is running at ${url}.`);
     const { ADMIN_TOKEN } = secretsOf(devVars);
     expect(stdout).not.toContain(ADMIN_TOKEN);
   });
 
-  test("keeps the secrets and the state of the run before", async () => {
-    const { directory, devVars, env } = surroundings();
+  test("keeps the secrets and the state of the previous run", async () => {
+    const { directory, devVars, env } = testProject();
     const scopes: unknown[] = [];
     const vars: string[] = [];
     for (const command of [
@@ -92,8 +92,8 @@ describe("npm run dev", () => {
     expect(vars[1]).toBe(vars[0]);
   });
 
-  test("leaves the sign-in to another login where the caller names one", async () => {
-    const { directory, env } = surroundings();
+  test("uses another login if --var LOGIN_URL names one", async () => {
+    const { directory, env } = testProject();
     const login = "http://localhost:8788/";
     const dev = await startDev({ directory, env }, [
       "--var",
@@ -103,19 +103,21 @@ describe("npm run dev", () => {
     const authorize = await fetch(`${dev.url}/authorize`);
     expect(authorize.headers.get("Content-Type")).toMatch(/^text\/html/);
     dev.child.kill("SIGTERM");
-    expect((await dev.outcome()).stdout).toContain("and that on to LOGIN_URL");
+    expect((await dev.outcome()).stdout).toContain(
+      "which redirects them to LOGIN_URL",
+    );
   });
 
-  test("ends with npm when npm is ended", async () => {
-    const { directory, TMPDIR, env } = surroundings();
+  test("ends when npm is ended", async () => {
+    const { directory, TMPDIR, env } = testProject();
     const dev = await startDev({ directory, env, npm: true });
     dev.child.kill("SIGTERM");
     await dev.outcome();
     expect(processesWith(TMPDIR)).toEqual([]);
   });
 
-  test("names the secret that is wrong; with --env-file it writes none", async () => {
-    const { directory, devVars, env } = surroundings();
+  test("names the secret that is wrong, and with --env-file writes no .dev.vars", async () => {
+    const { directory, devVars, env } = testProject();
     const envFile = join(directory, "secrets.env");
     writeFileSync(
       envFile,
@@ -126,37 +128,37 @@ describe("npm run dev", () => {
       directory,
       env,
     });
-    await dev.says("GET /health 503");
-    await dev.says("Baton can't work yet");
+    await dev.waitForOutput("GET /health 503");
+    await dev.waitForOutput("Baton cannot work with this configuration");
     dev.child.kill("SIGTERM");
     const { stdout } = await dev.outcome();
     expect(stdout).toContain(
-      "Baton can't work yet:\n  ENCRYPTION_KEY has to be the base64 of 32 random bytes",
+      "Baton cannot work with this configuration:\n  ENCRYPTION_KEY has to be the base64 of 32 random bytes",
     );
-    expect(stdout).not.toContain("Baton serves at");
+    expect(stdout).not.toContain("Baton is running at");
     expect(existsSync(devVars)).toBe(false);
   });
 
   test.each(["0", "65536", "-1", "http", "8787.5", ""])(
     "refuses the port %j",
     async (port) => {
-      const { directory, devVars } = surroundings();
+      const { directory, devVars } = testProject();
       const { code, stdout, stderr } = await run("dev", [`--port=${port}`], {
         directory,
       });
       expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
-      expect(stderr).toContain("It has to be a number from 1 to 65535.");
+      expect(stderr).toContain("It must be a number from 1 to 65535.");
       expect(existsSync(devVars)).toBe(false);
     },
   );
 
-  test("says that a port is in use, and what to do", async () => {
-    const { directory, devVars } = surroundings();
+  test("reports a port that is in use, and what to do", async () => {
+    const { directory, devVars } = testProject();
     const { port } = await stubServer(() => undefined);
     expect(await run("dev", ["--port", String(port)], { directory })).toEqual({
       code: 1,
       stdout: "",
-      stderr: `Port ${port} is in use by another program. End that one, or take another port: npm run dev -- --port ${port + 1}\n`,
+      stderr: `Port ${port} is already in use by another program. End that program or choose another port: npm run dev -- --port ${port + 1}\n`,
     });
     expect(existsSync(devVars)).toBe(false);
   });
@@ -164,6 +166,6 @@ describe("npm run dev", () => {
 
 function secretsOf(path: string): { ADMIN_TOKEN: string } {
   const found = /^ADMIN_TOKEN='(.+)'$/m.exec(readFileSync(path, "utf8"))?.[1];
-  if (found === undefined) throw new Error("there is no ADMIN_TOKEN");
+  if (found === undefined) throw new Error("the file has no ADMIN_TOKEN");
   return { ADMIN_TOKEN: found };
 }

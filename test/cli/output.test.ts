@@ -13,7 +13,7 @@ function answering(body: unknown): RequestListener {
 
 describe("baton's output", () => {
   test.each(["scopes", "clients"])(
-    "an empty list of %s says how to make one",
+    "an empty list of %s says how to create one",
     async (things) => {
       const { port } = await stubServer(answering({ [things]: [] }));
       const url = `http://localhost:${port}`;
@@ -24,12 +24,14 @@ describe("baton's output", () => {
       );
       expect(code).toBe(0);
       expect(stdout).toMatch(
-        new RegExp(`^There are no ${things} yet. Make one with: ${things} `),
+        new RegExp(
+          `^There are no ${things} yet. Create one with: npm run baton -- ${things} `,
+        ),
       );
     },
   );
 
-  test("a reader that has gone is no error", async () => {
+  test("a closed pipe is not an error", async () => {
     const { port } = await stubServer(answering({ scopes: [] }));
     const baton = start(
       "baton",
@@ -40,7 +42,7 @@ describe("baton's output", () => {
     expect(await baton.outcome()).toEqual({ code: 0, stdout: "", stderr: "" });
   });
 
-  test("an error in the words of the server can't steer the terminal", async () => {
+  test("an error text of the server cannot control the terminal", async () => {
     const error_description = "no \u001b]0;title\u0007 such\nthing";
     const { port } = await stubServer((request, response) => {
       response.statusCode = 400;
@@ -59,7 +61,7 @@ describe("baton's output", () => {
 });
 
 describe("baton's help", () => {
-  test("is there for the program, and says how a script is to call it", async () => {
+  test("exists for the program, and says how to call it in a script", async () => {
     const { code, stdout, stderr } = await run("baton", ["--help"]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toContain("BATON_ADMIN_TOKEN");
@@ -80,7 +82,7 @@ describe("baton's help", () => {
     ["grants", "list"],
     ["grants", "revoke"],
     ["subjects", "logout"],
-  ])("is there for %s %s, with an example", async (...command) => {
+  ])("exists for %s %s, with an example", async (...command) => {
     const { code, stdout, stderr } = await run("baton", [...command, "--help"]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toContain(`npm run baton -- ${command.join(" ")}`);
@@ -88,7 +90,7 @@ describe("baton's help", () => {
   });
 
   test.each([[[]], [["clients"]], [["nonsense"]], [["clients", "nonsense"]]])(
-    "a command line that names no command is a usage error: %j",
+    "a command line without a command is a usage error: %j",
     async (args) => {
       const { code, stdout, stderr } = await run("baton", args);
       expect({ code, stdout }).toEqual({ code: 2, stdout: "" });

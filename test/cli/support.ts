@@ -14,7 +14,7 @@ import { join, resolve } from "node:path";
 import { afterAll, beforeAll, onTestFinished } from "vitest";
 import { LocalServer } from "../../src/cli/local/local-server.ts";
 
-/** The command line by its public door: the scripts, as processes of their own. */
+/** Runs the scripts of the command line as separate processes, as a user does. */
 
 const project = resolve(import.meta.dirname, "../..");
 
@@ -24,19 +24,19 @@ export interface Outcome {
   stderr: string;
 }
 
-export interface Surroundings {
+export interface RunOptions {
   env?: NodeJS.Dict<string>;
   /** The checkout whose scripts are run. */
   directory?: string;
-  /** By `npm run`, as people do it. */
+  /** Start the script with `npm run`, as people do. */
   npm?: boolean;
 }
 
-/** Starts a script; nothing of the developer's own settings reaches it. */
+/** Starts a script, without the developer's own settings from the environment. */
 export function start(
   script: "baton" | "demo" | "dev",
   args: string[],
-  { env, directory = project, npm = false }: Surroundings = {},
+  { env, directory = project, npm = false }: RunOptions = {},
 ) {
   const {
     BATON_URL: _url,
@@ -61,13 +61,15 @@ export function start(
   const closed = once(child, "close");
   return {
     child,
-    /** Resolves when its standard output has this text. */
-    async says(text: string): Promise<void> {
-      const isEnd = closed.then(() => "ended" as const);
+    /** Resolves when the text appears in standard output. */
+    async waitForOutput(text: string): Promise<void> {
+      const ended = closed.then(() => "ended" as const);
       while (!output.stdout.includes(text)) {
-        const next = await Promise.race([once(child.stdout, "data"), isEnd]);
+        const next = await Promise.race([once(child.stdout, "data"), ended]);
         if (next === "ended" && !output.stdout.includes(text))
-          throw new Error(`It never said "${text}": ${output.stderr}`);
+          throw new Error(
+            `The process ended without the output "${text}": ${output.stderr}`,
+          );
       }
     },
     async outcome(): Promise<Outcome> {
@@ -80,23 +82,23 @@ export function start(
 export function run(
   script: "baton" | "demo" | "dev",
   args: string[],
-  surroundings?: Surroundings,
+  options?: RunOptions,
 ): Promise<Outcome> {
-  return start(script, args, surroundings).outcome();
+  return start(script, args, options).outcome();
 }
 
-/** Arguments; those that belong together may stand together. */
+/** Arguments. An array groups the ones that belong together. */
 export type Args = (string | string[])[];
 
-/** `baton` against a server, with its admin token. */
+/** Runs `baton` with the URL and the admin token of a server. */
 export interface Baton {
   readonly server: LocalServer;
   run(...args: Args): Promise<Outcome>;
-  /** Runs it with --json and parses what it prints. */
+  /** Adds --json and parses the output. @throws Error if the exit code is not 0 */
   json(...args: Args): Promise<unknown>;
 }
 
-/** One server for the tests of a file. Their names and ids are their own: see `fresh`. */
+/** One server for all tests of a file. `fresh` gives each test names that no other test uses. */
 export function batonWithServer(): Baton {
   let server: LocalServer | undefined;
   beforeAll(async () => {
@@ -106,7 +108,7 @@ export function batonWithServer(): Baton {
   afterAll(() => server?.stop());
   return {
     get server() {
-      if (!server) throw new Error("the server is started before the tests");
+      if (!server) throw new Error("the server is available only inside tests");
       return server;
     },
     run(...args) {
@@ -127,20 +129,20 @@ export function batonWithServer(): Baton {
 
 let names = 0;
 
-/** A name that no other test of the file uses. */
+/** Returns a name that no other test of the file uses. */
 export function fresh(kind: string): string {
   names += 1;
   return `${kind}-${names}`;
 }
 
-/** A directory that is gone after the test. */
+/** Creates a directory that is removed after the test. */
 export function temporaryDirectory(): string {
   const directory = realpathSync(mkdtempSync(join(tmpdir(), "baton-test-")));
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
   return directory;
 }
 
-/** What the scripts need of the project, where they may write: the developer's files stay untouched. */
+/** Copies the project, so that scripts can write files without changing those of the developer. */
 export function temporaryProject(): string {
   const directory = temporaryDirectory();
   for (const name of ["src", "wrangler.toml", "package.json", "tsconfig.json"])
@@ -150,7 +152,7 @@ export function temporaryProject(): string {
   return directory;
 }
 
-/** An HTTP server that answers as told, for what Baton itself never does. */
+/** An HTTP server with the given responses, for responses that Baton itself never sends. */
 export async function stubServer(
   respond: RequestListener,
 ): Promise<{ port: number; requests: string[]; connections: () => number }> {
@@ -171,11 +173,11 @@ export async function stubServer(
   });
   const address = server.address();
   if (typeof address !== "object" || address === null)
-    throw new Error("a TCP server has a port");
+    throw new Error("the server has no TCP port");
   return { port: address.port, requests, connections: () => connections };
 }
 
-/** The live processes whose command line or environment has this text. */
+/** Lists the running processes whose command line or environment contains the text. */
 export function processesWith(text: string): string[] {
   return execFileSync("ps", ["axeww", "-o", "stat=,pid=,args="], {
     encoding: "utf8",

@@ -53,7 +53,7 @@ export class Reporter {
   check(claim: string, isTrue: boolean): void {
     if (!isTrue) {
       say(styled("red", `   ✗ ${claim}`));
-      throw new Error(`this check is false: ${claim}`);
+      throw new Error(`this is not true: ${claim}`);
     }
     say(styled("green", `   ✓ ${claim}`));
   }

@@ -45,8 +45,8 @@ export function leagueStatusCommand(league: Command, session: Session): void {
       "after",
       `
 The file must have the columns id, revoked and expires_at. For each token that is neither revoked nor
-expired in the file, the command asks the server whether the token was exchanged. When no token is left,
-the server no longer needs to accept the tokens of the old server.
+expired in the file, the command asks the server whether it was exchanged or revoked there. When no such
+token is left, the server no longer needs to accept the tokens of the old server.
 ${examples("league status", "league status oauth_refresh_tokens.csv")}`,
     )
     .action(async (path?: string) => {

@@ -16,7 +16,7 @@ async function freshClient(...options: Args): Promise<string> {
 }
 
 describe("baton clients create", () => {
-  test("makes a client and shows its secret this one time", async () => {
+  test("creates a client and shows its secret only once", async () => {
     const id = fresh("client");
     const { code, stdout, stderr } = await baton.run([
       "clients",
@@ -33,14 +33,14 @@ describe("baton clients create", () => {
     const secret = /^client_secret +(baton_cs_\S+)$/m.exec(stdout)?.[1];
     expect(secret).toBeDefined();
     expect(stdout).toMatch(/^client_secret_expires_at +never$/m);
-    expect(stdout).toContain("The secret is shown this one time");
+    expect(stdout).toContain("Store the client_secret now");
 
     const shown = await baton.run("clients", "show", id);
     expect(shown.code).toBe(0);
     expect(shown.stdout).not.toContain(secret);
   });
 
-  test("hands every option to the API under its field's name", async () => {
+  test("sends every option to the API under the name of its field", async () => {
     const id = fresh("client");
     const first = await freshScope();
     const second = await freshScope();
@@ -84,18 +84,18 @@ describe("baton clients create", () => {
     });
   });
 
-  test("without --id lets the server make one", async () => {
+  test("without --id, lets the server generate one", async () => {
     expect(await baton.json("clients", "create")).toMatchObject({
       client_id: expect.stringMatching(/^[\da-f-]{36}$/),
     });
   });
 
-  test("--public makes a client without a secret", async () => {
+  test("--public creates a client without a secret", async () => {
     const { code, stdout } = await baton.run("clients", "create", "--public");
     expect(code).toBe(0);
     expect(stdout).toMatch(/^token_endpoint_auth_method +none$/m);
     expect(stdout).not.toContain("client_secret");
-    expect(stdout).not.toContain("shown this one time");
+    expect(stdout).not.toContain("Store the client_secret");
   });
 
   test("--public and --auth-method together are a usage error", async () => {
@@ -107,7 +107,7 @@ describe("baton clients create", () => {
     expect(stderr).toContain("cannot be used with option '--public'");
   });
 
-  test("a value that the API refuses fails with the field named", async () => {
+  test("a value that the API refuses is an error that names the field", async () => {
     const refused = await baton.run("clients", "create", "--scope", "unheard");
     expect(refused).toEqual({
       code: 1,
@@ -116,7 +116,7 @@ describe("baton clients create", () => {
     });
   });
 
-  test("with --json a refusal is the API's JSON, on standard error", async () => {
+  test("with --json, an error is the JSON of the API, on standard error", async () => {
     const { code, stdout, stderr } = await baton.run([
       "clients",
       "create",
@@ -134,7 +134,7 @@ describe("baton clients create", () => {
 });
 
 describe("baton clients list", () => {
-  test("shows a line for a client", async () => {
+  test("shows one line per client", async () => {
     const scope = await freshScope();
     const id = await freshClient("--name", "Notes", "--scope", scope);
     const { code, stdout } = await baton.run("clients", "list");
@@ -150,7 +150,7 @@ describe("baton clients list", () => {
     );
   });
 
-  test("follows the API from page to page", async () => {
+  test("requests all pages from the API", async () => {
     const more = Array.from({ length: 101 }, () => fresh("client"));
     const { url, secrets } = baton.server;
     await Promise.all(
@@ -176,17 +176,17 @@ describe("baton clients list", () => {
     expect(ids).toEqual(expect.arrayContaining(more));
   });
 
-  test("a name can't steer the terminal", async () => {
+  test("a name cannot control the terminal", async () => {
     const id = await freshClient("--name", "a\u001b[2Jb\u009b1mc\u202ed");
-    const spelledOut = "a\\u001b[2Jb\\u009b1mc\\u202ed";
+    const escaped = "a\\u001b[2Jb\\u009b1mc\\u202ed";
 
     const list = await baton.run("clients", "list");
     expect(list.stdout).toMatch(new RegExp(`^${id} `, "m"));
-    expect(list.stdout).toContain(spelledOut);
+    expect(list.stdout).toContain(escaped);
     const show = await baton.run("clients", "show", id);
-    expect(show.stdout).toContain(spelledOut);
+    expect(show.stdout).toContain(escaped);
     const json = await baton.run("clients", "show", id, "--json");
-    expect(json.stdout).toContain(spelledOut);
+    expect(json.stdout).toContain(escaped);
     expect(JSON.parse(json.stdout)).toMatchObject({
       client_name: "a\u001b[2Jb\u009b1mc\u202ed",
     });
@@ -196,7 +196,7 @@ describe("baton clients list", () => {
 });
 
 describe("baton clients show", () => {
-  test("shows a list's items on lines of their own", async () => {
+  test("shows each item of a list on a separate line", async () => {
     const id = await freshClient(
       ["--redirect-uri", "https://a.example.com/"],
       ["--redirect-uri", "https://b.example.com/"],
@@ -207,7 +207,7 @@ describe("baton clients show", () => {
     );
   });
 
-  test("a client that is not there is said in the API's words", async () => {
+  test("a missing client is reported with the message of the API", async () => {
     expect(await baton.run("clients", "show", fresh("client"))).toEqual({
       code: 1,
       stdout: "",
@@ -217,13 +217,13 @@ describe("baton clients show", () => {
 });
 
 describe("baton clients update", () => {
-  test("changes what is named and leaves the rest", async () => {
+  test("changes the fields that are named and keeps the others", async () => {
     const id = await freshClient("--name", "before", "--resource", "urn:a");
     const updated = await baton.json("clients", "update", id, "--name", "now");
     expect(updated).toMatchObject({ client_name: "now", resources: ["urn:a"] });
   });
 
-  test("--unset takes fields away", async () => {
+  test("--unset removes fields", async () => {
     const id = await freshClient([
       "--name",
       "Notes",
@@ -238,7 +238,7 @@ describe("baton clients update", () => {
     expect(updated).not.toHaveProperty("access_token_ttl");
   });
 
-  test("--unset of what is no field is refused by the API", async () => {
+  test("--unset of an unknown field is refused by the API", async () => {
     const id = await freshClient();
     expect(
       await baton.run("clients", "update", id, "--unset", "nonsense"),
@@ -252,15 +252,16 @@ describe("baton clients update", () => {
   test("nothing to change is a usage error", async () => {
     const { code, stderr } = await baton.run("clients", "update", "any");
     expect(code).toBe(2);
-    expect(stderr).toMatch(/^There is nothing to change: /);
+    expect(stderr).toMatch(/^There is nothing to change\. /);
   });
 
-  test("a field both set and taken away is a usage error", async () => {
+  test("a field that is both set and removed is a usage error", async () => {
     const update = ["clients", "update", "any", "--name", "Notes"];
     expect(await baton.run(update, "--unset", "client_name")).toEqual({
       code: 2,
       stdout: "",
-      stderr: "client_name can't be both set and taken away.\n",
+      stderr:
+        "client_name cannot be both set and removed. Leave out one of the two options.\n",
     });
   });
 });
@@ -278,12 +279,12 @@ describe("baton clients delete", () => {
 });
 
 describe("baton clients rotate-secret", () => {
-  test("shows a new secret; the old one ends after a day", async () => {
+  test("shows a new secret; the old one stops working after 24 hours", async () => {
     const id = await freshClient();
     const { code, stdout } = await baton.run("clients", "rotate-secret", id);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^client_secret +baton_cs_\S+$/m);
-    expect(stdout).toContain("The secret is shown this one time");
+    expect(stdout).toContain("Store the client_secret now");
 
     const { credentials } = (await baton.json("clients", "show", id)) as {
       credentials: { created_at: number; expires_at?: number }[];
@@ -296,7 +297,7 @@ describe("baton clients rotate-secret", () => {
     expect(old!.expires_at! - newest!.created_at).toBe(24 * 60 * 60);
   });
 
-  test("--old-secret-ttl PT0S ends the old secret at once", async () => {
+  test("--old-secret-ttl PT0S makes the old secret stop working at once", async () => {
     const id = await freshClient();
     const rotated = await baton.json([
       "clients",

@@ -10,7 +10,7 @@ const BATON_ADMIN_TOKEN = "the-admin-token-of-a-test";
 const list = ["scopes", "list"];
 const env = { BATON_ADMIN_TOKEN };
 
-function answer(
+function respondWith(
   status: number,
   body: unknown,
   headers: Record<string, string> = {},
@@ -24,14 +24,14 @@ function answer(
   };
 }
 
-function refused(stderr: string) {
+function failure(stderr: string) {
   return { code: 1, stdout: "", stderr: `${stderr}\n` };
 }
 
-describe("which server", () => {
-  test("--url goes before BATON_URL", async () => {
-    const named = await stubServer(answer(200, { scopes: [] }));
-    const other = await stubServer(answer(500, {}));
+describe("the server's URL", () => {
+  test("--url takes precedence over BATON_URL", async () => {
+    const named = await stubServer(respondWith(200, { scopes: [] }));
+    const other = await stubServer(respondWith(500, {}));
     const { code } = await run(
       "baton",
       [...list, "--url", `http://localhost:${named.port}`],
@@ -48,34 +48,34 @@ describe("which server", () => {
     "ftp://auth.example.com",
     "https://auth.example.com/path",
     "https://user@auth.example.com",
-  ])("a URL that is no origin is a usage error: %s", async (url) => {
+  ])("a URL that is not an origin is a usage error: %s", async (url) => {
     const { code, stdout, stderr } = await run("baton", list, {
       env: { ...env, BATON_URL: url },
     });
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
-    expect(stderr).toMatch(/^The server's URL has to be one such as https:/);
+    expect(stderr).toMatch(/^The server's URL must look like https:/);
   });
 
-  test("no server there is said, and what to do", async () => {
+  test("a missing server is reported, with what to do", async () => {
     const gone = await LocalServer.launch();
     await gone.stop();
     expect(
       await run("baton", list, { env: { ...env, BATON_URL: gone.url } }),
     ).toEqual(
-      refused(
-        `There is no server at ${gone.url}. Start one with \`npm run dev\`, or name yours with --url or BATON_URL.`,
+      failure(
+        `There is no server at ${gone.url}. Start one with \`npm run dev\`, or set the URL of yours with --url or BATON_URL.`,
       ),
     );
   });
 
-  test("a server that is not Baton is said to be none", async () => {
+  test("a server that is not Baton is reported", async () => {
     const { port } = await stubServer((_request, response) => {
       response.end("<h1>Something else</h1>");
     });
     const url = `http://localhost:${port}`;
     expect(await run("baton", [...list, "--url", url], { env })).toEqual(
-      refused(
-        `${url} answers, but not as Baton's admin API does (HTTP 200). Is it the right server?`,
+      failure(
+        `${url} responded (HTTP 200), but not like the admin API of Baton. Check that this is the right server.`,
       ),
     );
   });
@@ -86,38 +86,40 @@ describe("the admin token", () => {
     const seen: (string | undefined)[] = [];
     const { port } = await stubServer((request, response) => {
       seen.push(request.headers.authorization);
-      answer(200, { scopes: [] })(request, response);
+      respondWith(200, { scopes: [] })(request, response);
     });
     await run("baton", [...list, "--url", `http://127.0.0.1:${port}`], { env });
     expect(seen).toEqual([`Bearer ${BATON_ADMIN_TOKEN}`]);
   });
 
-  test("never travels over plain http: not even a connection is made", async () => {
-    const { port, connections } = await stubServer(answer(200, { scopes: [] }));
-    // This machine, by an address that is not a loopback one.
+  test("is never sent over plain http: not even a connection is made", async () => {
+    const { port, connections } = await stubServer(
+      respondWith(200, { scopes: [] }),
+    );
+    // An address of this machine that is not a loopback address.
     const url = `http://0.0.0.0:${port}`;
     expect(await run("baton", [...list, "--url", url], { env })).toEqual(
-      refused(
-        `The admin token is not sent to ${url}: without https anybody on the way could read it. Use https://0.0.0.0:${port}.`,
+      failure(
+        `The admin token was not sent to ${url}, because without https others on the network could read it. Use https://0.0.0.0:${port}.`,
       ),
     );
     expect(connections()).toBe(0);
   });
 
-  test("is not carried along by a redirect", async () => {
-    const target = await stubServer(answer(200, { scopes: [] }));
+  test("is not sent to the target of a redirect", async () => {
+    const target = await stubServer(respondWith(200, { scopes: [] }));
     const Location = `http://localhost:${target.port}/admin/scopes`;
-    const { port } = await stubServer(answer(307, {}, { Location }));
+    const { port } = await stubServer(respondWith(307, {}, { Location }));
     const url = `http://localhost:${port}`;
     expect(await run("baton", [...list, "--url", url], { env })).toEqual(
-      refused(
-        `${url} answers, but not as Baton's admin API does (HTTP 307). It points to http://localhost:${target.port}; if that is your server, name it with --url. Is it the right server?`,
+      failure(
+        `${url} responded (HTTP 307), but not like the admin API of Baton. It redirects to http://localhost:${target.port}. If that is your server, use its URL with --url. Check that this is the right server.`,
       ),
     );
     expect(target.connections()).toBe(0);
   });
 
-  test("is wanted by name for a server elsewhere", async () => {
+  test("of .dev.vars is not used for a server on another machine", async () => {
     const directory = temporaryProject();
     await writeFile(join(directory, ".dev.vars"), "ADMIN_TOKEN=of-the-laptop");
     expect(
@@ -125,55 +127,55 @@ describe("the admin token", () => {
         directory,
       }),
     ).toEqual(
-      refused(
-        "There is no admin token. Put the server's ADMIN_TOKEN into the environment variable BATON_ADMIN_TOKEN.",
+      failure(
+        "There is no admin token. Set the environment variable BATON_ADMIN_TOKEN to the server's ADMIN_TOKEN.",
       ),
     );
   });
 
-  test("is missed with words on what makes one, where there is no .dev.vars", async () => {
+  test("is missing without .dev.vars, and the error says how to create one", async () => {
     const directory = temporaryProject();
     const { code, stderr } = await run("baton", list, { directory });
     expect(code).toBe(1);
     expect(stderr).toMatch(
-      /^There is no admin token\. `npm run dev` writes one to \.dev\.vars;/,
+      /^There is no admin token\. For the local server, `npm run dev` writes one to \.dev\.vars\./,
     );
   });
 
-  test("that no header can carry is refused without being shown", async () => {
+  test("that an HTTP header cannot carry is refused and not shown", async () => {
     const url = "https://auth.example.com";
     expect(
       await run("baton", [...list, "--url", url], {
         env: { BATON_ADMIN_TOKEN: "two\nlines" },
       }),
     ).toEqual(
-      refused(
-        "BATON_ADMIN_TOKEN cannot be an admin token: it has a space, a line break or a character that is not ASCII.",
+      failure(
+        "BATON_ADMIN_TOKEN cannot be an admin token, because it contains a space, a line break or a character that is not ASCII. Set it to the server's ADMIN_TOKEN.",
       ),
     );
   });
 
-  test("has no option: it would be seen by others", async () => {
+  test("has no option, because other users could see it", async () => {
     const { code, stderr } = await run("baton", [...list, "--token", "secret"]);
     expect(code).toBe(2);
     expect(stderr).toContain("unknown option '--token'");
   });
 });
 
-describe("what a real server says to it", () => {
+describe("the error of a real server", () => {
   async function serverWith(secrets: { ADMIN_TOKEN?: string }) {
     const server = await LocalServer.launch({ ...freshSecrets(), ...secrets });
     await server.ready();
     return server;
   }
 
-  test("a wrong token: which one it was", async () => {
+  test("names the source of a wrong token", async () => {
     const server = await serverWith({});
     const { url } = server;
     try {
       expect(await run("baton", [...list, "--url", url], { env })).toEqual(
-        refused(
-          `${url} does not accept the admin token: BATON_ADMIN_TOKEN is not the server's ADMIN_TOKEN.`,
+        failure(
+          `${url} refused the admin token: BATON_ADMIN_TOKEN is not the value of the server's ADMIN_TOKEN. Set BATON_ADMIN_TOKEN to that value.`,
         ),
       );
     } finally {
@@ -181,7 +183,7 @@ describe("what a real server says to it", () => {
     }
   });
 
-  test("the API is off: how to turn it on", async () => {
+  test("says how to turn the admin API on", async () => {
     const server = await serverWith({ ADMIN_TOKEN: "" });
     const { url } = server;
     try {
@@ -193,7 +195,7 @@ describe("what a real server says to it", () => {
         );
         expect(code).toBe(1);
         expect(stderr).toMatch(
-          /^The admin API of http:\/\/localhost:\d+ is off\. Turn it on by setting its secret: `npx wrangler secret put ADMIN_TOKEN`/,
+          /^The admin API of http:\/\/localhost:\d+ is off, because the server has no ADMIN_TOKEN\. To turn it on, set the secret: `npx wrangler secret put ADMIN_TOKEN`/,
         );
       }
     } finally {
@@ -202,20 +204,20 @@ describe("what a real server says to it", () => {
   });
 });
 
-describe("a server that is busy for a moment", () => {
+describe("a server that responds with 503", () => {
   const busy = {
     error: "temporarily_unavailable",
     error_description: "The server cannot do this right now. Try again.",
   };
 
-  test("is asked again after Retry-After", async () => {
-    let asked = 0;
+  test("gets the request again after Retry-After", async () => {
+    let received = 0;
     const { port } = await stubServer((request, response) => {
-      asked += 1;
+      received += 1;
       const respond =
-        asked < 3
-          ? answer(503, busy, { "Retry-After": "0" })
-          : answer(200, { scopes: [] });
+        received < 3
+          ? respondWith(503, busy, { "Retry-After": "0" })
+          : respondWith(200, { scopes: [] });
       respond(request, response);
     });
     const { code } = await run(
@@ -223,22 +225,22 @@ describe("a server that is busy for a moment", () => {
       [...list, "--url", `http://localhost:${port}`],
       { env },
     );
-    expect({ code, asked }).toEqual({ code: 0, asked: 3 });
+    expect({ code, received }).toEqual({ code: 0, received: 3 });
   });
 
-  test("is asked three times again at most", async () => {
+  test("gets the request at most three more times", async () => {
     const { port, requests } = await stubServer(
-      answer(503, busy, { "Retry-After": "0" }),
+      respondWith(503, busy, { "Retry-After": "0" }),
     );
     const url = `http://localhost:${port}`;
     expect(await run("baton", [...list, "--url", url], { env })).toEqual(
-      refused(busy.error_description),
+      failure(busy.error_description),
     );
     expect(requests).toHaveLength(4);
   });
 
-  test("that does not say when is not asked again", async () => {
-    const { port, requests } = await stubServer(answer(503, busy));
+  test("does not get the request again without Retry-After", async () => {
+    const { port, requests } = await stubServer(respondWith(503, busy));
     const url = `http://localhost:${port}`;
     expect((await run("baton", [...list, "--url", url], { env })).code).toBe(1);
     expect(requests).toHaveLength(1);

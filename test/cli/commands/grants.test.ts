@@ -18,11 +18,11 @@ async function grantsOf(subject: string): Promise<Grant[]> {
   return (list as { grants: Grant[] }).grants;
 }
 
-/** A user who is logged in so many times. */
-async function loggedIn(times: number) {
+/** Creates a client and a user with this number of grants. */
+async function createGrants(count: number) {
   const [client, subject] = [fresh("client"), fresh("user")];
   await baton.json("clients", "create", "--id", client);
-  for (let login = 1; login <= times; login++)
+  for (let n = 1; n <= count; n++)
     await baton.json(
       ["grants", "create", "--client", client],
       ["--subject", subject],
@@ -35,7 +35,7 @@ function utc(seconds: number): string {
 }
 
 describe("baton grants create", () => {
-  test("logs a user in and shows the first pair of tokens", async () => {
+  test("creates a grant and shows the first tokens", async () => {
     const client = fresh("client");
     await baton.json("clients", "create", "--id", client);
     const { code, stdout, stderr } = await baton.run([
@@ -53,7 +53,7 @@ describe("baton grants create", () => {
     expect(stdout).toMatch(/^access_token +eyJ\S+$/m);
   });
 
-  test("hands scope and resources to the API", async () => {
+  test("sends scope and resources to the API", async () => {
     const client = fresh("client");
     const [read, write] = [fresh("scope"), fresh("scope")];
     await baton.json("scopes", "put", read, "Read");
@@ -76,7 +76,7 @@ describe("baton grants create", () => {
     });
   });
 
-  test("a client that is not there fails with the field named", async () => {
+  test("a missing client is an error that names the field", async () => {
     expect(
       await baton.run([
         "grants",
@@ -93,7 +93,7 @@ describe("baton grants create", () => {
     });
   });
 
-  test("without a subject it is a usage error", async () => {
+  test("a missing subject is a usage error", async () => {
     const { code, stdout, stderr } = await baton.run([
       "grants",
       "create",
@@ -106,8 +106,8 @@ describe("baton grants create", () => {
 });
 
 describe("baton grants list", () => {
-  test("shows where a user is logged in, a line each, with times in UTC", async () => {
-    const { client, subject } = await loggedIn(2);
+  test("shows one line per grant, with times in UTC", async () => {
+    const { client, subject } = await createGrants(2);
     const grants = await grantsOf(subject);
     const { code, stdout, stderr } = await baton.run("grants", "list", subject);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
@@ -115,7 +115,7 @@ describe("baton grants list", () => {
     expect(head).toMatch(
       /^GRANT_ID +CLIENT_ID +SCOPE +CREATED +LAST USED +EXPIRES$/,
     );
-    // There is no scope here, and so nothing in its column.
+    // The grants have no scope, so its column is empty.
     expect(new Set(lines.map((line) => line.split(/ +/)))).toEqual(
       new Set(
         grants.map(({ grant_id, created_at, last_used_at, expires_at }) => [
@@ -129,11 +129,11 @@ describe("baton grants list", () => {
     );
   });
 
-  test("follows the API from page to page", async () => {
+  test("requests all pages from the API", async () => {
     const [client, subject] = [fresh("client"), fresh("user")];
     await baton.json("clients", "create", "--id", client);
     const { url, secrets } = baton.server;
-    const logIn = () =>
+    const createGrant = () =>
       fetch(`${url}/admin/grants`, {
         method: "POST",
         headers: {
@@ -142,12 +142,12 @@ describe("baton grants list", () => {
         },
         body: JSON.stringify({ client_id: client, subject }),
       });
-    await Promise.all(Array.from({ length: 101 }, logIn));
+    await Promise.all(Array.from({ length: 101 }, createGrant));
     const ids = (await grantsOf(subject)).map(({ grant_id }) => grant_id);
     expect([ids.length, new Set(ids).size]).toEqual([101, 101]);
   });
 
-  test("shows the scope of each", async () => {
+  test("shows the scope of each grant", async () => {
     const [client, scope, subject] = [
       fresh("client"),
       fresh("scope"),
@@ -163,8 +163,8 @@ describe("baton grants list", () => {
     expect(stdout).toMatch(new RegExp(` ${client} +${scope} +2`));
   });
 
-  test("with --json it prints what the API answers", async () => {
-    const { client, subject } = await loggedIn(1);
+  test("with --json, prints the response of the API", async () => {
+    const { client, subject } = await createGrants(1);
     expect(await baton.json("grants", "list", subject)).toEqual({
       grants: [
         {
@@ -179,7 +179,7 @@ describe("baton grants list", () => {
     });
   });
 
-  test("a user who is logged in nowhere is said to be", async () => {
+  test("says that a user is not logged in anywhere", async () => {
     const subject = fresh("user");
     expect(await baton.run("grants", "list", subject)).toEqual({
       code: 0,
@@ -191,8 +191,8 @@ describe("baton grants list", () => {
 });
 
 describe("baton grants revoke", () => {
-  test("ends one login, says so, and leaves the others", async () => {
-    const { subject } = await loggedIn(2);
+  test("revokes one grant, says so, and keeps the others", async () => {
+    const { subject } = await createGrants(2);
     const [one, other] = await grantsOf(subject);
     const id = one?.grant_id ?? "";
     expect(await baton.run("grants", "revoke", id)).toEqual({
@@ -203,8 +203,8 @@ describe("baton grants revoke", () => {
     expect(await grantsOf(subject)).toEqual([other]);
   });
 
-  test("may be repeated, with --json too", async () => {
-    const { subject } = await loggedIn(1);
+  test("can be repeated, also with --json", async () => {
+    const { subject } = await createGrants(1);
     const [grant] = await grantsOf(subject);
     const id = grant?.grant_id ?? "";
     const revoke = ["grants", "revoke", id];
@@ -212,7 +212,7 @@ describe("baton grants revoke", () => {
     expect(await baton.json(revoke)).toEqual({ revoked: id });
   });
 
-  test("what is no grant fails in the API's words", async () => {
+  test("a wrong grant_id is reported with the message of the API", async () => {
     expect(await baton.run("grants", "revoke", "nonsense")).toEqual({
       code: 1,
       stdout: "",

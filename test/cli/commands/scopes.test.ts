@@ -16,7 +16,7 @@ describe("baton scopes", () => {
     expect(list.stdout).toMatch(new RegExp(`^${scope} +Read your notes$`, "m"));
   });
 
-  test("put changes the description of a scope that is there", async () => {
+  test("put changes the description of an existing scope", async () => {
     const scope = fresh("scope");
     await baton.json("scopes", "put", scope, "before");
     expect(await baton.json("scopes", "put", scope, "after")).toEqual({
@@ -31,7 +31,7 @@ describe("baton scopes", () => {
     ]);
   });
 
-  test("a scope that a URL has to encode is put, listed and deleted", async () => {
+  test("a scope that must be encoded in a URL is put and deleted", async () => {
     const scope = `https://api.example.com/${fresh("a")}?b&c%2F`;
     expect(await baton.json("scopes", "put", scope, "An API")).toEqual({
       scope,
@@ -42,7 +42,7 @@ describe("baton scopes", () => {
     });
   });
 
-  test("delete removes a scope, and says so", async () => {
+  test("delete deletes a scope, and says so", async () => {
     const scope = fresh("scope");
     await baton.json("scopes", "put", scope, "Read your notes");
     expect(await baton.run("scopes", "delete", scope)).toEqual({
@@ -56,7 +56,7 @@ describe("baton scopes", () => {
     expect(scopes.map((entry) => entry.scope)).not.toContain(scope);
   });
 
-  test("delete of a scope that is not there fails in the API's words", async () => {
+  test("delete of a missing scope is reported with the message of the API", async () => {
     expect(await baton.run("scopes", "delete", fresh("scope"))).toEqual({
       code: 1,
       stdout: "",
@@ -65,12 +65,12 @@ describe("baton scopes", () => {
   });
 
   test.each([".", "..", ""])(
-    "a name that no URL path can carry is a usage error: %j",
+    "a name that cannot be part of a URL path is a usage error: %j",
     async (name) => {
       expect(await baton.run("scopes", "delete", name)).toEqual({
         code: 2,
         stdout: "",
-        stderr: `"${name}" cannot be a name.\n`,
+        stderr: `"${name}" cannot be a name, because it cannot be part of a URL path. Use another name.\n`,
       });
     },
   );

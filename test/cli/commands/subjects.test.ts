@@ -3,8 +3,8 @@ import { batonWithServer, fresh, run, stubServer } from "../support.ts";
 
 const baton = batonWithServer();
 
-/** Logs a user in at two clients, each a family of tokens. */
-async function logInTwice(subject: string): Promise<void> {
+/** Creates two grants of a user, at two clients. */
+async function createTwoGrants(subject: string): Promise<void> {
   for (const client of [fresh("client"), fresh("client")]) {
     await baton.json("clients", "create", "--id", client);
     await baton.json(
@@ -15,31 +15,31 @@ async function logInTwice(subject: string): Promise<void> {
 }
 
 describe("baton subjects logout", () => {
-  test("ends every login of a user, and says how many", async () => {
-    const [subject, bystander] = [fresh("user"), fresh("user")];
-    await logInTwice(subject);
-    await logInTwice(bystander);
+  test("revokes all grants of a user, and says how many", async () => {
+    const [subject, otherSubject] = [fresh("user"), fresh("user")];
+    await createTwoGrants(subject);
+    await createTwoGrants(otherSubject);
     expect(await baton.run("subjects", "logout", subject)).toEqual({
       code: 0,
-      stdout: `Logged ${subject} out: 2 logins have ended.\n`,
+      stdout: `Logged ${subject} out: 2 grants were revoked.\n`,
       stderr: "",
     });
     expect(await baton.json("grants", "list", subject)).toEqual({ grants: [] });
-    const { grants } = (await baton.json("grants", "list", bystander)) as {
+    const { grants } = (await baton.json("grants", "list", otherSubject)) as {
       grants: object[];
     };
     expect(grants).toHaveLength(2);
   });
 
-  test("with --json it prints what the API answers", async () => {
+  test("with --json, prints the response of the API", async () => {
     const subject = fresh("user");
-    await logInTwice(subject);
+    await createTwoGrants(subject);
     const logout = ["subjects", "logout", subject];
     expect(await baton.json(logout)).toEqual({ revoked: 2 });
     expect(await baton.json(logout)).toEqual({ revoked: 0 });
   });
 
-  test("of a user who is logged in nowhere it says so", async () => {
+  test("says that a user was not logged in anywhere", async () => {
     const subject = fresh("user");
     expect(await baton.run("subjects", "logout", subject)).toEqual({
       code: 0,
@@ -48,19 +48,19 @@ describe("baton subjects logout", () => {
     });
   });
 
-  test("takes a user whose name a URL has to encode", async () => {
+  test("accepts a subject that must be encoded in a URL", async () => {
     const subject = `https://idp.example.com/${fresh("a")}?b#c%2F ü`;
-    await logInTwice(subject);
+    await createTwoGrants(subject);
     expect(await baton.run("subjects", "logout", subject)).toMatchObject({
       code: 0,
-      stdout: `Logged ${subject} out: 2 logins have ended.\n`,
+      stdout: `Logged ${subject} out: 2 grants were revoked.\n`,
     });
   });
 
-  test("goes on where the server could not do all at once", async () => {
-    const answers = [503, 503, 200];
+  test("repeats the request if the server could not revoke all grants at once", async () => {
+    const statuses = [503, 503, 200];
     const { port, requests } = await stubServer((_request, response) => {
-      response.statusCode = answers.shift() ?? 500;
+      response.statusCode = statuses.shift() ?? 500;
       response.setHeader("Retry-After", "0");
       response.end(JSON.stringify({ revoked: 1 }));
     });
@@ -72,14 +72,14 @@ describe("baton subjects logout", () => {
     });
     expect({ code, stdout }).toEqual({
       code: 0,
-      stdout: "Logged bob out: 1 login has ended.\n",
+      stdout: "Logged bob out: 1 grant was revoked.\n",
     });
     expect(requests).toEqual(
       Array(3).fill("DELETE /admin/subjects/bob/grants"),
     );
   });
 
-  test("without a user it is a usage error", async () => {
+  test("a missing subject is a usage error", async () => {
     const { code, stdout, stderr } = await baton.run("subjects", "logout");
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     expect(stderr).toContain("missing required argument 'subject'");

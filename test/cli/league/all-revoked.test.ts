@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { file, leagueStub } from "./support.ts";
 
-/** Which rows are taken for revoked tokens: a mistake there logs everybody out, for good. */
+/** Which rows count as revoked tokens. A mistake would log every user out, and this cannot be undone. */
 
 describe("a table without a column revoked", () => {
   test.each([
@@ -20,7 +20,7 @@ describe("a table without a column revoked", () => {
   });
 
   test.each(["id,expires_at\na1,\n", "id,revoked_at\na1,2026-01-31\n"])(
-    "is taken with --all-revoked (%#)",
+    "is accepted with --all-revoked (%#)",
     async (content) => {
       const stub = await leagueStub();
       const csv = file("tokens.csv", content);
@@ -31,7 +31,7 @@ describe("a table without a column revoked", () => {
   );
 
   test.each(["a1\n", "id\na1\n"])(
-    "is taken as a list if ids are all that it has (%#)",
+    "is accepted as a list if it has only ids (%#)",
     async (content) => {
       const stub = await leagueStub();
       await stub.run("import-revoked", file("ids.txt", content));
@@ -39,7 +39,7 @@ describe("a table without a column revoked", () => {
     },
   );
 
-  test("one with the column says it row by row: --all-revoked is refused", async () => {
+  test("with the column revoked, --all-revoked is refused", async () => {
     const stub = await leagueStub();
     const csv = file("tokens.csv", "id,revoked\na1,1\nb2,0\n");
     const { code, stderr } = await stub.run(
@@ -47,13 +47,15 @@ describe("a table without a column revoked", () => {
       "--all-revoked",
     );
     expect(code).toBe(1);
-    expect(stderr).toContain("has a column revoked, which says it row by row");
+    expect(stderr).toContain(
+      "has a column revoked, which says for each row whether the token is revoked",
+    );
     expect(stub.bodies).toEqual([]);
   });
 });
 
 describe("import-revoked --dry-run", () => {
-  test("counts, and sends nothing", async () => {
+  test("counts tokens and sends nothing", async () => {
     const stub = await leagueStub();
     const csv = file(
       "tokens.csv",
@@ -73,7 +75,7 @@ describe("import-revoked --dry-run", () => {
     expect(stub.bodies).toEqual([]);
   });
 
-  test("finds a bad line", async () => {
+  test("reports a wrong line", async () => {
     const stub = await leagueStub();
     const csv = file("tokens.csv", "id,revoked\na1,1\nb2,?\n");
     const { code, stderr } = await stub.run(

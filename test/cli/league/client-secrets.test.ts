@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { BCRYPT, file, importing, PLAIN } from "./support.ts";
+import { BCRYPT, file, clientImport, PLAIN } from "./support.ts";
 import { batonWithServer, fresh } from "../support.ts";
 
 const baton = batonWithServer();
-const { importJson, importFile, client, authenticates } = importing(baton);
+const { importJson, importFile, client, authenticates } = clientImport(baton);
 
 describe("secrets of imported clients", () => {
   test.each([
@@ -12,21 +12,24 @@ describe("secrets of imported clients", () => {
     "$argon2id$v=19$m=65536,t=4,p=1$c29tZXNhbHQ$RdescudvJCsgt3ub",
     "$argon2i$v=19$m=65536,t=4,p=1$c29tZXNhbHQ$RdescudvJCsgt3ub",
     "$6$salt$IxDD3jeSOb5eB1CX5LBsqZFVkJdido3OUILO5Ifz5iwMuTS4XMS130MTSuDDl3aCI6WouIL9AjRbLCelDCy.g.",
-  ])("a hash is no secret: its client waits for one (%#)", async (hash) => {
-    const id = fresh("client");
-    const csv = file("clients.csv", `id,secret\n${id},"${hash}"\n`);
-    const { code, stdout, stderr } = await importFile(csv);
-    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    expect(stdout).toMatch(new RegExp(`^${id} .* made$`, "m"));
-    expect(stdout).toContain("These need a secret");
-    expect(stdout).toContain("npm run baton -- clients rotate-secret ID");
-    expect(stdout).not.toContain(hash);
-    expect(await client(id)).toMatchObject({ credentials: [] });
-    for (const presented of [hash, ""])
-      expect(await authenticates(id, presented)).toBe(false);
-  });
+  ])(
+    "a hash is not imported: the client needs a new secret (%#)",
+    async (hash) => {
+      const id = fresh("client");
+      const csv = file("clients.csv", `id,secret\n${id},"${hash}"\n`);
+      const { code, stdout, stderr } = await importFile(csv);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+      expect(stdout).toMatch(new RegExp(`^${id} .* made$`, "m"));
+      expect(stdout).toContain("These need a secret");
+      expect(stdout).toContain("npm run baton -- clients rotate-secret ID");
+      expect(stdout).not.toContain(hash);
+      expect(await client(id)).toMatchObject({ credentials: [] });
+      for (const presented of [hash, ""])
+        expect(await authenticates(id, presented)).toBe(false);
+    },
+  );
 
-  test("the plain one in the place of a hash, and the same command again, gives it", async () => {
+  test("a second import with the secret in plain text instead of the hash sets the secret", async () => {
     const id = fresh("client");
     const hashed = file("clients.csv", `id,secret\n${id},${BCRYPT}\n`);
     await importFile(hashed);
@@ -44,7 +47,7 @@ describe("secrets of imported clients", () => {
     expect(await authenticates(id, PLAIN)).toBe(true);
   });
 
-  test("a client that is there stays as it is", async () => {
+  test("an existing client is not changed", async () => {
     const id = fresh("client");
     await baton.json("clients", "create", "--id", id, "--name", "Ours");
     const before = await client(id);
@@ -59,7 +62,7 @@ describe("secrets of imported clients", () => {
     expect(await authenticates(id, PLAIN)).toBe(false);
   });
 
-  test("short ones, those that may be hashes and those that Basic alters are listed", async () => {
+  test("short secrets, possible hashes and secrets that HTTP Basic changes are listed", async () => {
     const [short, hex, plus] = [1, 2, 3].map(() => fresh("client"));
     const csv = file(
       "clients.csv",
@@ -67,7 +70,7 @@ describe("secrets of imported clients", () => {
     );
     const { stdout } = await importFile(csv);
     const [title, overview, ...lists] = stdout.trimEnd().split("\n\n");
-    expect(title).toBe(`At ${baton.server.url}: 3 clients.`);
+    expect(title).toBe(`Server ${baton.server.url}: 3 clients.`);
     expect(overview).toMatch(/^CLIENT_ID +NAME .* OUTCOME\n/);
     expect(lists.map((list) => list.split("\n").at(-1))).toEqual([
       `  ${hex}`,
@@ -77,7 +80,7 @@ describe("secrets of imported clients", () => {
     expect(await authenticates(plus!, `${PLAIN}+%2B`)).toBe(true);
   });
 
-  test("never show, whatever is wrong with the file", async () => {
+  test("secrets are never printed, even if the file is wrong", async () => {
     const secret = "geheimniskraemerei";
     const files = [
       `web,${secret},1\n`,

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { BCRYPT, file, importing, PLAIN } from "./support.ts";
+import { BCRYPT, file, clientImport, PLAIN } from "./support.ts";
 import { batonWithServer, fresh } from "../support.ts";
 
 const baton = batonWithServer();
-const { importFile, client } = importing(baton);
+const { importFile, client } = clientImport(baton);
 
 describe("a file that is not the table of the clients", () => {
   test.each([
@@ -20,17 +20,17 @@ describe("a file that is not the table of the clients", () => {
       "id,user_id,client_id,name,scopes,revoked,expires_at\nx,7,A,,[],0,\n",
       "seems to be the table of the access tokens",
     ],
-  ])("makes no client, public or not (%#)", async (content, says) => {
+  ])("creates no client (%#)", async (content, message) => {
     const id = fresh("client");
     const path = file("clients", content.replaceAll("A", id));
     const { code, stdout, stderr } = await importFile(path);
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
     expect(stderr.startsWith(path)).toBe(true);
-    expect(stderr).toContain(says);
+    expect(stderr).toContain(message);
     expect((await baton.run("clients", "show", id)).code).toBe(1);
   });
 
-  test("one that says who is confidential needs no secrets", async () => {
+  test("a table with the column confidential needs no column secret", async () => {
     const [web, app] = [fresh("client"), fresh("client")];
     const csv = file("clients.csv", `id,confidential\n${web},1\n${app},0\n`);
     const { code, stdout } = await importFile(csv);
@@ -41,7 +41,7 @@ describe("a file that is not the table of the clients", () => {
     });
   });
 
-  // Without its header an export begins with a client, and with its secret.
+  // Without a header, the first line of an export is a client with its secret.
   test.each([
     `1,NULL,name,${PLAIN},https://a.example.com/cb,0\n`,
     `name,${PLAIN},secret\n`,
@@ -49,22 +49,25 @@ describe("a file that is not the table of the clients", () => {
     `1\t${PLAIN}\trevoked\n`,
     `revoke-${PLAIN},secret\n`,
     `{"${PLAIN}":7}`,
-  ])("an error does not quote what may be a secret (%#)", async (content) => {
-    const { code, stderr } = await importFile(file("clients", content));
-    expect(code).toBe(1);
-    expect(stderr).not.toContain(PLAIN);
-  });
+  ])(
+    "an error does not quote text that may be a secret (%#)",
+    async (content) => {
+      const { code, stderr } = await importFile(file("clients", content));
+      expect(code).toBe(1);
+      expect(stderr).not.toContain(PLAIN);
+    },
+  );
 
-  test("the error tells the columns that it knows", async () => {
+  test("the error lists the known columns", async () => {
     const csv = file("clients.csv", `Name,note,secret\nx,y,${BCRYPT}\n`);
     const { stderr } = await importFile(csv);
     expect(stderr).toContain(
-      "has no column id or identifier or client_id. Its first line has 3 columns; known of them: secret, Name.",
+      "has no column id or identifier or client_id. Its first line has 3 columns; of these, Baton knows: secret, Name. Export the table with that column.",
     );
   });
 });
 
-test("the report says how each authenticates, and its grant types", async () => {
+test("the report shows the authentication and the grant types of each client", async () => {
   const [web, app, gone] = [1, 2, 3].map(() => fresh("client"));
   const csv = file(
     "clients.csv",
@@ -87,7 +90,7 @@ test("the report says how each authenticates, and its grant types", async () => 
   for (const line of made("made")) expect(stdout).toMatch(line);
 });
 
-test("of a client that is there already the report says how it is here", async () => {
+test("the report shows an existing client as it is at the server", async () => {
   const id = fresh("client");
   await baton.json(
     ["clients", "create", "--id", id, "--public"],

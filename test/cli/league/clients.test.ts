@@ -1,19 +1,19 @@
 import { describe, expect, test } from "vitest";
-import { BCRYPT, file, importing, PLAIN } from "./support.ts";
+import { BCRYPT, file, clientImport, PLAIN } from "./support.ts";
 import { batonWithServer, fresh, run, stubServer } from "../support.ts";
 
 const baton = batonWithServer();
 
-const { importJson, importFile, client, authenticates } = importing(baton);
+const { importJson, importFile, client, authenticates } = clientImport(baton);
 
-async function makeScope(): Promise<string> {
+async function createScope(): Promise<string> {
   const scope = fresh("scope");
   await baton.json("scopes", "put", scope, "A scope");
   return scope;
 }
 
-// The first of the file: no other test has made a scope yet.
-test("without scopes, it says what to do", async () => {
+// Must be the first test of the file, because no other test has created a scope yet.
+test("without scopes, the error says what to do", async () => {
   const csv = file("clients.csv", "id,secret\nweb,\n");
   const { code, stderr } = await baton.run("league", "import-clients", csv);
   expect(code).toBe(1);
@@ -23,7 +23,7 @@ test("without scopes, it says what to do", async () => {
 });
 
 describe("a client of the old server", () => {
-  test("of Passport 12 becomes one here, and its secret goes on working", async () => {
+  test("of Passport 12 is imported, and its secret keeps working", async () => {
     const [web, job, app, phone] = [1, 2, 3, 4].map(() => fresh("client"));
     const csv = file(
       "oauth_clients.csv",
@@ -34,7 +34,7 @@ describe("a client of the old server", () => {
 "${phone}","7","Phone",NULL,NULL,"com.example.phone:/cb","0","0","0",NULL,NULL
 `,
     );
-    const scope = await makeScope();
+    const scope = await createScope();
     const { clients, counts } = await importJson(csv);
     expect(clients).toEqual(
       [web, job, app, phone].map((client_id) => ({
@@ -96,7 +96,7 @@ ${id},,,Notes,${PLAIN},,"[""https:\\/\\/a.example.com\\/cb""]","[""authorization
     });
   });
 
-  test("of MySQL's own export has backslashes for escapes, and quotes that are none", async () => {
+  test("of a MySQL export may have backslash escapes, and quotes that are part of a value", async () => {
     const id = fresh("client");
     const tsv = file(
       "clients.csv",
@@ -121,7 +121,7 @@ ${id},,,Notes,${PLAIN},,"[""https:\\/\\/a.example.com\\/cb""]","[""authorization
     });
   });
 
-  test("of league's example comes as JSON by its id", async () => {
+  test("of the example of league/oauth2-server is JSON with the id as key", async () => {
     const id = fresh("myawesomeapp");
     const json = file(
       "clients.json",
@@ -154,8 +154,8 @@ ${id},,,Notes,${PLAIN},,"[""https:\\/\\/a.example.com\\/cb""]","[""authorization
     expect(await authenticates(id, "abc123")).toBe(true);
   });
 
-  test("may come as a JSON array, with numbers, booleans and null", async () => {
-    const scope = await makeScope();
+  test("may be in a JSON array, with numbers, booleans and null", async () => {
+    const scope = await createScope();
     const [one, two] = [7001, 7002];
     const json = file(
       "clients.txt",
@@ -176,7 +176,7 @@ ${id},,,Notes,${PLAIN},,"[""https:\\/\\/a.example.com\\/cb""]","[""authorization
     });
   });
 
-  test("that is revoked or for personal access tokens is left out, and listed", async () => {
+  test("that is revoked or for personal access tokens is left out and listed", async () => {
     const [revoked, personal, later] = [1, 2, 3].map(() => fresh("client"));
     const csv = file(
       "clients.csv",
@@ -191,13 +191,13 @@ ${later};${PLAIN};0;0;"[""personal_access""]"
     expect(clients[0]).toEqual({
       client_id: revoked,
       outcome: "left_out",
-      notes: ["left out: it is revoked there"],
+      notes: ["left out: it is revoked at the old server"],
     });
     for (const id of [revoked!, personal!, later!])
       expect((await baton.run("clients", "show", id)).code).toBe(1);
   });
 
-  test("that is public has no secret and no client_credentials, whatever the table says", async () => {
+  test("that is public gets no secret and no client_credentials grant, even if the table has them", async () => {
     const id = fresh("client");
     const csv = file(
       "clients.csv",
@@ -206,7 +206,7 @@ ${later};${PLAIN};0;0;"[""personal_access""]"
     const { clients } = await importJson(csv, "--scope", "");
     expect(clients[0]?.notes).toEqual([
       "without the grant types client_credentials, password",
-      "it is not confidential: its secret is left out",
+      "it is a public client: its secret is left out",
     ]);
     expect(await client(id)).toMatchObject({
       token_endpoint_auth_method: "none",
@@ -215,7 +215,7 @@ ${later};${PLAIN};0;0;"[""personal_access""]"
     });
   });
 
-  test("keeps the redirect URIs that the server takes; the others are named", async () => {
+  test("keeps the redirect URIs that the server accepts; the others are listed", async () => {
     const id = fresh("client");
     const uris = [
       "/relative",
@@ -241,27 +241,27 @@ ${later};${PLAIN};0;0;"[""personal_access""]"
   });
 });
 
-describe("a file that is not right", () => {
+describe("a wrong file", () => {
   test.each([
     ["id,secret\nA,x\n,y\n", "line 3, column id: is empty"],
-    ["id,secret\nA,\n..,\n", "line 3, column id: can be neither"],
-    ["id,secret\nA,\n\u00fc,\n", "line 3, column id: has to be 1 to 255"],
+    ["id,secret\nA,\n..,\n", "line 3, column id: must not be . or .."],
+    ["id,secret\nA,\n\u00fc,\n", "line 3, column id: must have 1 to 255"],
     [
       "client_id,secret\nA,x\nB,y\nA,z\n",
-      "line 4, column client_id: the same is at line 2",
+      "line 4, column client_id: the same id is at line 2",
     ],
     [
       `id,Name,secret\nA,"${"x".repeat(256)}",\n`,
       "line 2, column Name: is longer",
     ],
-    ["id,is_confidential\nA,yes\n", "line 2, column is_confidential: has to"],
+    ["id,is_confidential\nA,yes\n", "line 2, column is_confidential: must be"],
     [
       'id,redirect_uris,secret\nA,,\nB,"[1]",\n',
-      "line 3, column redirect_uris: has to",
+      "line 3, column redirect_uris: must be",
     ],
     [
       'id,name,secret,grants\nA,"x\ny",,\nB,,,"{}"\n',
-      "line 4, column grants: has to be",
+      "line 4, column grants: must be",
     ],
     [
       "id,scopes,secret\nA,,\nB,unheard,\n",
@@ -269,35 +269,44 @@ describe("a file that is not right", () => {
     ],
     [
       '[{"id":"A","secret":""},{"id":"B","revoked":"x"}]',
-      "row 2, column revoked: has to",
+      "row 2, column revoked: must be",
     ],
     ['[{"id":"A","secret":""},{"name":"B"}]', "row 2, column id: is empty"],
-    ['{"A":{"secret":""},"..":{}}', "the row of .., column id: can be neither"],
+    [
+      '{"A":{"secret":""},"..":{}}',
+      "the row of .., column id: must not be . or ..",
+    ],
   ])(
-    "is named by line and column, and nothing is imported (%#)",
-    async (content, says) => {
+    "is reported by line and column, and nothing is imported (%#)",
+    async (content, message) => {
       const id = fresh("client");
       const csv = file("clients.csv", content.replaceAll("A", id));
       const { code, stdout, stderr } = await importFile(csv);
       expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
-      expect(stderr).toContain(`${csv}: ${says}`);
+      expect(stderr).toContain(`${csv}: ${message}`);
       expect((await baton.run("clients", "show", id)).code).toBe(1);
     },
   );
 
   test.each([
     ["name,secret\nx,y\n", "has no column id or identifier or client_id."],
-    ["1,x\n", "line 1 has to name the columns: id, secret, name,"],
-    ["web\n", "line 1 has to name the columns"],
+    [
+      "1,x\n",
+      "line 1 must name the columns. Baton reads these, if the table has them: id, secret, name,",
+    ],
+    ["web\n", "line 1 must name the columns"],
     ["{", "is not valid JSON"],
-    ['"text"', "line 1 has to name the columns"],
-    ["[7]", "row 1 has to be an object"],
-    ['{"id":7}', "has to be an array of rows, or an object"],
-  ])("is told what it should be (%#)", async (content, says) => {
-    const { code, stderr } = await importFile(file("clients", content));
-    expect(code).toBe(1);
-    expect(stderr).toContain(says);
-  });
+    ['"text"', "line 1 must name the columns"],
+    ["[7]", "row 1 must be an object"],
+    ['{"id":7}', "must be an array of rows, or an object"],
+  ])(
+    "gets an error that says what the file must be (%#)",
+    async (content, message) => {
+      const { code, stderr } = await importFile(file("clients", content));
+      expect(code).toBe(1);
+      expect(stderr).toContain(message);
+    },
+  );
 
   test("an unknown --scope is refused, with what to do", async () => {
     const csv = file("clients.csv", "id,secret\nweb,\n");
@@ -310,14 +319,14 @@ describe("a file that is not right", () => {
 });
 
 describe("the import", () => {
-  test("--dry-run shows what would be made, and makes nothing", async () => {
+  test("--dry-run shows what would be created, and creates nothing", async () => {
     const [id, there] = [fresh("client"), fresh("client")];
     await baton.json("clients", "create", "--id", there);
     const csv = file("clients.csv", `id,secret\n${id},${PLAIN}\n${there},\n`);
     const { code, stdout } = await importFile(csv, "--dry-run");
     expect(code).toBe(0);
     expect(stdout.split("\n")[0]).toBe(
-      `At ${baton.server.url}: 2 clients, none of them touched.`,
+      `Server ${baton.server.url}: 2 clients; this is a dry run, nothing was changed.`,
     );
     expect(stdout).toMatch(new RegExp(`^${id} .* would be made$`, "m"));
     expect(stdout).toMatch(new RegExp(`^${there} .* there already$`, "m"));
@@ -330,7 +339,7 @@ describe("the import", () => {
     expect((await baton.run("clients", "show", id)).code).toBe(1);
   });
 
-  test("a client that the server refuses does not keep the others out", async () => {
+  test("a refused client does not stop the import of the others", async () => {
     const [bad, deleted, good] = [1, 2, 3].map(() => fresh("client"));
     await baton.json("clients", "create", "--id", deleted!);
     await baton.json("clients", "delete", deleted!);
@@ -349,12 +358,12 @@ describe("the import", () => {
       new RegExp(`^  ${bad}: refused: redirect_uris: `, "m"),
     );
     expect(stdout).toMatch(new RegExp(`^${deleted} .* refused$`, "m"));
-    expect(stdout).toContain("was that of a client that was deleted");
+    expect(stdout).toContain("refused: a deleted client had this id");
     expect(stdout).toMatch(new RegExp(`^${good} .* made$`, "m"));
     expect(stderr).toContain("The server refused 2 of 3 clients");
   });
 
-  test("a server that fails midway: shows what was done, and says to run it again", async () => {
+  test("if the server fails midway, shows what was imported, and says to run the command again", async () => {
     let made = 0;
     const { port } = await stubServer((request, response) => {
       if (request.method === "POST") made += 1;
@@ -377,10 +386,12 @@ describe("the import", () => {
     expect(code).toBe(1);
     expect(stdout).toMatch(/^one .* made$/m);
     expect(stdout).toContain("These need a secret");
-    expect(stderr).toMatch(/^Broke\.\nIt was at two; 1 of 2 clients were /);
+    expect(stderr).toMatch(
+      /^Broke\.\nThe import stopped at the client two\. Before that, 1 of 2 clients were processed\. Run the same command again: /,
+    );
   });
 
-  test("a name can't steer the terminal, and no client is no error", async () => {
+  test("a name cannot control the terminal, and a table without clients is not an error", async () => {
     const id = fresh("client");
     const csv = file(
       "clients.csv",
@@ -390,7 +401,7 @@ describe("the import", () => {
     expect(stdout).toContain("a\\u001b[2Jb\\u202ec");
     const none = await importFile(file("clients.csv", "id,secret\n"));
     expect(none.stdout).toBe(
-      `At ${baton.server.url}: there are no clients in the file.\n`,
+      `Server ${baton.server.url}: the file has no clients.\n`,
     );
   });
 });

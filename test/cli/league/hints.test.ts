@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { BCRYPT, file, importing, leagueStub, PLAIN } from "./support.ts";
+import { BCRYPT, file, clientImport, leagueStub, PLAIN } from "./support.ts";
 import { batonWithServer, fresh } from "../support.ts";
 
-/** What a message says to do can be done as it stands, and gives nothing away. */
+/** The commands in messages can be copied as they are, and messages never contain secrets. */
 
 const baton = batonWithServer();
-const { importJson, importFile, client, authenticates } = importing(baton);
+const { importJson, importFile, client, authenticates } = clientImport(baton);
 
 describe("a command to copy", () => {
   test.each([
@@ -13,13 +13,13 @@ describe("a command to copy", () => {
     ["$(id)", `scopes put '$(id)' "What`],
     ["-x", `scopes put -- -x "What`],
     ["notes:read", `scopes put notes:read "What`],
-  ])("quotes the scope %s for the shell", async (scope, says) => {
+  ])("quotes the scope %s for the shell", async (scope, command) => {
     const csv = file("clients.csv", `id,secret,scopes\nweb,,${scope}\n`);
     const { stderr } = await importFile(csv);
-    expect(stderr).toContain(says);
+    expect(stderr).toContain(command);
   });
 
-  test("has -- before an id that begins as an option does", async () => {
+  test("has -- before an id that starts like an option", async () => {
     const id = `-${fresh("client")}`;
     const csv = file("clients.csv", `id,secret\n${id},${BCRYPT}\n`);
     const { stdout } = await importFile(csv);
@@ -30,7 +30,7 @@ describe("a command to copy", () => {
 });
 
 describe("a redirect URI that is refused", () => {
-  test("is shown without the password in it, and not at length", async () => {
+  test("is shown shortened, without its password", async () => {
     const id = fresh("client");
     const uris = [
       "http://user:hunter2@a.example.com/cb",
@@ -52,7 +52,7 @@ describe("a redirect URI that is refused", () => {
 });
 
 describe("redirect URIs", () => {
-  test("may have semicolons between them, and in them", async () => {
+  test("can be separated by semicolons, and can contain semicolons", async () => {
     const id = fresh("client");
     const uris =
       "https://a.example.com/cb;x=1;com.example.app:/cb; https://b.example.com/;";
@@ -75,7 +75,7 @@ describe("a tab-separated file", () => {
   test.each([
     `id\tname\tsecret\nA\tNotes\t"${PLAIN}"\n`,
     `id\tname\tsecret\nA\t"No\\ttes"\t${PLAIN}\n`,
-  ])("with quotes that are not in its header is refused (%#)", async (text) => {
+  ])("with quotes but none in its header is refused (%#)", async (text) => {
     const id = fresh("client");
     const path = file("clients.tsv", text.replace("A", id));
     const { code, stderr } = await importFile(path);
@@ -86,7 +86,7 @@ describe("a tab-separated file", () => {
     expect((await baton.run("clients", "show", id)).code).toBe(1);
   });
 
-  test("with its header in quotes has them around its fields", async () => {
+  test("with a header in quotes may have fields in quotes", async () => {
     const id = fresh("client");
     const path = file("c.tsv", `"id"\t"secret"\n"${id}"\t"${PLAIN}"\n`);
     expect((await importFile(path)).code).toBe(0);
@@ -96,25 +96,25 @@ describe("a tab-separated file", () => {
 
 describe("import-revoked", () => {
   test.each(['[{"id":"a1","revoked":1}]', '{"data":[]}'])(
-    "says of JSON what it takes instead (%#)",
+    "refuses JSON and says which formats it reads (%#)",
     async (content) => {
       const stub = await leagueStub();
       const path = file("tokens.json", content);
       const { code, stderr } = await stub.run("import-revoked", path);
       expect(code).toBe(1);
       expect(stderr).toBe(
-        `${path} is JSON. Export the tokens as CSV, or as a list of ids, one a line.\n`,
+        `${path} is JSON, which is not supported here. Export the tokens as CSV, or as a list of ids, one per line.\n`,
       );
     },
   );
 
-  test("does not say to run a command again that the server refuses each time", async () => {
+  test("does not say to run the command again if the server would refuse it again", async () => {
     const error = { error: "invalid_request", error_description: "It is bad." };
     const stub = await leagueStub(() => ({ status: 400, body: error }));
     const list = file("ids.txt", "a1\n");
     const { stderr } = await stub.run("import-revoked", list);
     expect(stderr).toBe(
-      "It is bad.\n0 of 1 revoked tokens were imported before that.\n",
+      "It is bad.\nBefore that, 0 of 1 revoked tokens were imported.\n",
     );
   });
 });

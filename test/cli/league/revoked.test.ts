@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { file, leagueStub } from "./support.ts";
 import { batonWithServer } from "../support.ts";
 
-/** Noon of a day to come, in UTC, in seconds since 1970. */
+/** Noon (UTC) of a day in the future, in seconds since 1970. */
 const NOON = Date.UTC(2099, 0, 31, 12) / 1000;
 const HOUR = 60 * 60;
 
@@ -12,13 +12,13 @@ function id(): string {
 }
 
 describe("baton league import-revoked", () => {
-  test("sends a list of ids, one a line, blank lines and white space aside", async () => {
+  test("sends a list of ids, one per line, without blank lines and white space", async () => {
     const stub = await leagueStub();
     const list = file("ids.txt", "\n  b2 \r\n\r\na1\n \nc3");
     const outcome = await stub.run("import-revoked", list);
     expect(outcome).toEqual({
       code: 0,
-      stdout: `At ${stub.url}: read 3 rows of ${list}.\n3 revoked tokens are in force now.\n`,
+      stdout: `Server ${stub.url}: read 3 rows of ${list}.\n3 revoked tokens are refused now.\n`,
       stderr: "",
     });
     expect(stub.requests).toContain("POST /admin/league/revoked-tokens");
@@ -32,7 +32,7 @@ describe("baton league import-revoked", () => {
     });
   });
 
-  test("sends the revoked rows of Passport's table, with their ends", async () => {
+  test("sends the revoked rows of Passport's table, with expires_at", async () => {
     const stub = await leagueStub();
     const csv = file(
       "oauth_refresh_tokens.csv",
@@ -69,7 +69,7 @@ d4,x4,1,2001-01-31 10:20:30
     ]);
   });
 
-  test("says how many had expired, were not revoked, and were ended here", async () => {
+  test("says how many tokens had expired or were not revoked, and how many grants were revoked", async () => {
     const stub = await leagueStub(() => ({
       status: 200,
       body: { in_force: 1, expired: 1, ended: 1 },
@@ -78,11 +78,11 @@ d4,x4,1,2001-01-31 10:20:30
     const { stdout } = await stub.run("import-revoked", csv);
     expect(stdout).toBe(
       [
-        `At ${stub.url}: read 3 rows of ${csv}.`,
-        "1 revoked token is in force now.",
-        "1 had expired and needed no entry.",
-        "1 was not revoked and was left out.",
-        "1 login that had moved here already was ended.",
+        `Server ${stub.url}: read 3 rows of ${csv}.`,
+        "1 revoked token is refused now.",
+        "1 revoked token had already expired and needs no entry.",
+        "1 token was left out, because it is not revoked.",
+        "1 grant of this server was revoked, because it came from a revoked token.",
         "",
       ].join("\n"),
     );
@@ -93,12 +93,15 @@ d4,x4,1,2001-01-31 10:20:30
     ["semicolons and quotes", '"id";"revoked"\n"a1";"1"\n"b2";"0"\n'],
     ["tabs", "id\trevoked\na1\t1\nb2\t0\n"],
     ["tabs and quotes", '"id"\t"revoked"\n"a1"\t"1"\n"b2"\t"0"\n'],
-    ["another order, and case", "Revoked,note,ID\n1,,a1\n0,,b2\n"],
+    ["columns in another order and case", "Revoked,note,ID\n1,,a1\n0,,b2\n"],
     ["a quoted line break", 'note,id,revoked\n"two\r\nlines",a1,1\n,b2,0\n'],
-    ["no line break at its end", "id,revoked\nb2,false\na1,true"],
-    ["the line breaks of an old Mac", "id,revoked\rb2,0\ra1,1\r"],
+    ["no line break at the end", "id,revoked\nb2,false\na1,true"],
+    ["carriage returns as line breaks", "id,revoked\rb2,0\ra1,1\r"],
     ["white space", "id , revoked\n a1 , 1 \n b2, 0\n"],
-    ["league's names", "identifier,is_revoked\na1,1\nb2,0\n"],
+    [
+      "the column names of league/oauth2-server",
+      "identifier,is_revoked\na1,1\nb2,0\n",
+    ],
   ])("reads a table with %s", async (_, content) => {
     const stub = await leagueStub();
     const { code, stderr } = await stub.run(
@@ -115,7 +118,7 @@ d4,x4,1,2001-01-31 10:20:30
     ["2099-01-31T14:00:00+02:00", NOON],
     ["2099-01-31 07:30:00-0430", NOON],
     ["2099-01-31 12:00:00.000001+00", NOON + 1],
-    // Without a zone: as late as it can be.
+    // Without a time zone: the latest possible time.
     ["2099-01-31 12:00:00", NOON + 12 * HOUR],
     ["2099-01-31 12:00:00.000", NOON + 12 * HOUR],
     ["2099-01-31T12:00:00.5", NOON + 12 * HOUR + 1],
@@ -128,39 +131,44 @@ d4,x4,1,2001-01-31 10:20:30
   });
 
   test.each([
-    ["id,revoked\na1,1\nb2,2\n", "line 3, column revoked: has to be 0 or 1"],
+    ["id,revoked\na1,1\nb2,2\n", "line 3, column revoked: must be 0 or 1"],
     ["id,Revoked\na1,\n", "line 2, column Revoked: is empty"],
-    ["id,expires_at\n\na1,soon\n", "line 3, column expires_at: has to be a"],
+    ["id,expires_at\n\na1,soon\n", "line 3, column expires_at: must be a"],
     ["id,expires_at\na1,2099-02-29 00:00:00\n", "line 2, column expires_at"],
     ["id,expires_at\na1,4105080000000\n", "line 2, column expires_at"],
-    ["id,revoked\n,1\n", "line 2, column id: has no id"],
-    [`id\na b\n`, "line 2, column id: has to be of printable ASCII"],
+    ["id,revoked\n,1\n", "line 2, column id: is empty"],
+    [`id\na b\n`, "line 2, column id: must be printable ASCII"],
     [`a1\n${"x".repeat(256)}\n`, "line 2, column 1: is longer than 255"],
-    ["a1\nb2\nü3\n", "line 3, column 1: has to be of printable ASCII"],
+    ["a1\nb2\nü3\n", "line 3, column 1: must be printable ASCII"],
     ["a1\nb2,c3\n", "line 2, column 1: the line has 2 fields"],
     ["id,revoked\na1,1\nb2\n", "line 3, column 1: the line has 1 field, "],
     ["id,revoked\na1,1,1\n", "line 2, column 2: the line has 3 fields"],
     ['id,note\na1,"x\r\ny\r\nz"\r\nb2,a "word"\n', 'line 5, column 2: a "'],
     ['id,note\na1,"x\n\ny"\n"b2"c,\n', 'line 5, column 1: a "'],
-    ['id,note\na1,\nb2,"x\nc3,\nd4,\n', "line 3: a quote is opened and not"],
+    ['id,note\na1,\nb2,"x\nc3,\nd4,\n', "line 3: a quote is opened but not"],
     ['note,id,revoked\n"a\n\nb",a1,1\n,b2,x\n', "line 5, column revoked"],
     ['note,id,revoked\n"a\nb",a1,x\n', "line 2, column revoked"],
-  ])("a bad line ends it, and nothing is sent (%#)", async (content, says) => {
-    const stub = await leagueStub();
-    const csv = file("tokens.csv", content);
-    const option = /revoked/i.test(content) ? [] : ["--all-revoked"];
-    const { code, stdout, stderr } = await stub.run(
-      ["import-revoked", csv],
-      option,
-    );
-    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
-    expect(stderr).toContain(`${csv}: ${says}`);
-    expect(stderr).toMatch(/Nothing is imported\.\n$/);
-    expect(stub.bodies).toEqual([]);
-  });
+  ])(
+    "a wrong line ends the import before anything is sent (%#)",
+    async (content, message) => {
+      const stub = await leagueStub();
+      const csv = file("tokens.csv", content);
+      const option = /revoked/i.test(content) ? [] : ["--all-revoked"];
+      const { code, stdout, stderr } = await stub.run(
+        ["import-revoked", csv],
+        option,
+      );
+      expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+      expect(stderr).toContain(`${csv}: ${message}`);
+      expect(stderr).toMatch(
+        /Nothing was imported\. Correct the file and run the command again\.\n$/,
+      );
+      expect(stub.bodies).toEqual([]);
+    },
+  );
 
   test.each(["id|revoked", "'a1'", '"a1', "a1;b2"])(
-    "a list in which an id does not stand alone imports nothing: %s",
+    "a list with more than an id on a line is not imported: %s",
     async (line) => {
       const stub = await leagueStub();
       const list = file("ids.txt", `a1\n${line}\n`);
@@ -171,19 +179,19 @@ d4,x4,1,2001-01-31 10:20:30
     },
   );
 
-  test("a bad line at the end of a large file imports nothing", async () => {
+  test("a wrong line at the end of a large file imports nothing", async () => {
     const stub = await leagueStub();
     const rows = Array.from({ length: 50_000 }, () => `${id()},1`);
     const csv = file("tokens.csv", `id,revoked\n${rows.join("\n")}\nlast,?\n`);
     const { code, stderr } = await stub.run("import-revoked", csv);
     expect(code).toBe(1);
-    expect(stderr).toContain("line 50002, column revoked: has to be");
+    expect(stderr).toContain("line 50002, column revoked: must be");
     expect(stub.bodies).toEqual([]);
   });
 
   test.each([
     ["access_token_id,revoked\na1,1\n", "has no column id or"],
-    ["a1,x1,1\n", "line 1 has to name the columns"],
+    ["a1,x1,1\n", "line 1 must name the columns"],
     ["id,id\na1,a2\n", "has the column id twice"],
     ["id,revoked_at\na1,\n", "its column revoked_at is not read"],
     [
@@ -196,32 +204,34 @@ d4,x4,1,2001-01-31 10:20:30
     [Buffer.from("\ufeffid\na1\n", "utf16le"), "is not text in UTF-8"],
     [Buffer.from("id\nm\u00fcller\n", "latin1"), "is not text in UTF-8"],
   ])(
-    "says what a file is that is none to import (%#)",
-    async (content, says) => {
+    "a file of another kind is an error that says what it is (%#)",
+    async (content, message) => {
       const stub = await leagueStub();
       const path = file("tokens.csv", content);
       const { code, stderr } = await stub.run("import-revoked", path);
       expect(code).toBe(1);
       expect(stderr.startsWith(path)).toBe(true);
-      expect(stderr).toContain(says);
+      expect(stderr).toContain(message);
       expect(stub.bodies).toEqual([]);
     },
   );
 
-  test("a file that is not there, a directory and a pipe are said in a sentence", async () => {
+  test("a missing file, a directory and a device get an error in one line", async () => {
     const stub = await leagueStub();
     expect(await stub.run("import-revoked", "/nowhere/tokens.csv")).toEqual({
       code: 1,
       stdout: "",
-      stderr: "There is no file /nowhere/tokens.csv. Is the path right?\n",
+      stderr: "There is no file /nowhere/tokens.csv. Check the path.\n",
     });
     const directory = await stub.run("import-revoked", "/tmp");
-    expect(directory.stderr).toBe("/tmp is a directory. Name a file in it.\n");
+    expect(directory.stderr).toBe(
+      "/tmp is a directory. Give the path of a file.\n",
+    );
     const device = await stub.run("import-revoked", "/dev/null");
-    expect(device.stderr).toMatch(/^\/dev\/null is not a file\. .*\n$/);
+    expect(device.stderr).toMatch(/^\/dev\/null is not a regular file\. .*\n$/);
   });
 
-  test("what is shown of a file can't steer the terminal", async () => {
+  test("text from a file cannot control the terminal", async () => {
     const stub = await leagueStub();
     const csv = file("to\u001b[2Jkens.csv", "id,revo\u001b[2Jked\nx,1\n");
     const { stderr } = await stub.run("import-revoked", csv);
@@ -229,11 +239,11 @@ d4,x4,1,2001-01-31 10:20:30
     expect(stderr).not.toContain("\u001b");
   });
 
-  test("sends no more at a time than the server takes, four requests at once", async () => {
+  test("stays within the server's limits, with four requests in parallel", async () => {
     const stub = await leagueStub();
     const long = Array.from(
       { length: 500 },
-      // JSON writes two characters for each of these.
+      // JSON writes each of these as two characters.
       () => id().repeat(3) + "\\".repeat(9),
     );
     const short = Array.from({ length: 1000 }, (_, n) => `short-${n}`);
@@ -252,16 +262,21 @@ d4,x4,1,2001-01-31 10:20:30
     expect(Math.max(...stub.sizes)).toBeLessThanOrEqual(15_000);
     const lengths = stub.bodies.map(({ tokens }) => tokens.length);
     expect(Math.max(...lengths)).toBe(100);
-    expect(stub.underWay.most).toBe(4);
+    expect(stub.inFlight.max).toBe(4);
   });
 
-  test("a table of 100,000 tokens takes little memory, however long it is", async () => {
+  test("a table with 100,000 revoked tokens needs little memory", async () => {
     const stub = await leagueStub();
     const row = (_: unknown, n: number) => `${id()},${id()},${n % 2},${NOON}`;
     const rows = Array.from({ length: 200_000 }, row).join("\n");
     const csv = file("t.csv", `id,access_token_id,revoked,expires_at\n${rows}`);
-    const little = { NODE_OPTIONS: "--max-old-space-size=32" };
-    const outcome = await stub.runIn(little, "import-revoked", csv, "--json");
+    const smallHeap = { NODE_OPTIONS: "--max-old-space-size=32" };
+    const outcome = await stub.runIn(
+      smallHeap,
+      "import-revoked",
+      csv,
+      "--json",
+    );
     expect(outcome).toMatchObject({ code: 0, stderr: "" });
     expect(JSON.parse(outcome.stdout)).toMatchObject({
       rows: 200_000,
@@ -270,7 +285,7 @@ d4,x4,1,2001-01-31 10:20:30
     expect(stub.tokens).toHaveLength(100_000);
   });
 
-  test("says that the server does not accept the old tokens yet", async () => {
+  test("says that the server does not accept tokens of the old server yet", async () => {
     const state = { accepts_tokens: false, exchanged: 0, revoked: 0 };
     const stub = await leagueStub(undefined, state);
     const list = file("ids.txt", "a1\n");
@@ -278,12 +293,12 @@ d4,x4,1,2001-01-31 10:20:30
       const { code, stdout } = await stub.run("import-revoked", list, more);
       expect(code).toBe(0);
       expect(stdout).toMatch(
-        /does not accept .* yet: LEAGUE_ENCRYPTION_KEY is not set\.\n$/,
+        /does not accept .* yet, because LEAGUE_ENCRYPTION_KEY is not set\.\n$/,
       );
     }
   });
 
-  test("a server that fails midway: says how far it came, and to run it again", async () => {
+  test("if the server fails midway, says how many were sent, and to run the command again", async () => {
     let isBroken = true;
     const stub = await leagueStub((_, nth) =>
       isBroken && nth > 12
@@ -297,27 +312,27 @@ d4,x4,1,2001-01-31 10:20:30
     const failed = await stub.run("import-revoked", list);
     expect(failed).toMatchObject({ code: 1, stdout: "" });
     expect(failed.stderr).toMatch(
-      /^It broke\.\n1,200 of 5,000 revoked tokens were imported before that\. Run the same command again: .*\n$/,
+      /^It broke\.\nBefore that, 1,200 of 5,000 revoked tokens were imported\. Run the same command again: .*\n$/,
     );
-    // Those under way at once, and no more.
+    // Only the parallel requests were still sent.
     expect(stub.bodies.length).toBeLessThanOrEqual(16);
 
     isBroken = false;
     const again = await stub.run("import-revoked", list);
     expect(again.code).toBe(0);
-    expect(again.stdout).toContain("5,000 revoked tokens are in force now.");
+    expect(again.stdout).toContain("5,000 revoked tokens are refused now.");
   });
 
-  test("without the server it ends before the file is read", async () => {
+  test("ends before the file is read if the server is not Baton", async () => {
     const stub = await leagueStub(undefined, { nonsense: true });
     const list = file("ids.txt", "a1\n");
     const { code, stderr } = await stub.run("import-revoked", list);
     expect(code).toBe(1);
-    expect(stderr).toContain("not as Baton's admin API does");
+    expect(stderr).toContain("not like the admin API of Baton");
   });
 });
 
-describe("against the server", () => {
+describe("with a real server", () => {
   const baton = batonWithServer();
 
   test("import-revoked can be repeated, and status counts each token once", async () => {

@@ -1,20 +1,20 @@
 import { describe, expect, test } from "vitest";
 import { file, leagueStub } from "./support.ts";
 
-/** Noon of a day to come, in UTC, in seconds since 1970. */
+/** Noon (UTC) of a day in the future, in seconds since 1970. */
 const NOON = Date.UTC(2099, 0, 31, 12) / 1000;
 
 describe("baton league status", () => {
   const state = { accepts_tokens: true, exchanged: 1200, revoked: 3 };
 
-  test("shows how far the move is", async () => {
+  test("shows the progress of the move", async () => {
     const stub = await leagueStub(undefined, state);
     expect(await stub.run("status")).toEqual({
       code: 0,
       stdout: [
-        `At ${stub.url}: refresh tokens of the old server are accepted.`,
-        "Exchanged for one of this server: 1,200.",
-        "Revoked by the old server, and refused here: 3.",
+        `Server ${stub.url} accepts refresh tokens of the old server.`,
+        "Exchanged for tokens of this server: 1,200.",
+        "Revoked at the old server and refused here: 3.",
         "",
       ].join("\n"),
       stderr: "",
@@ -23,7 +23,7 @@ describe("baton league status", () => {
     expect(JSON.parse(stdout)).toEqual({ server: stub.url, ...state });
   });
 
-  test("with the table it asks which of the living have not moved yet", async () => {
+  test("with a table, counts the active tokens that were not exchanged yet", async () => {
     const stub = await leagueStub(undefined, state);
     const csv = file(
       "tokens.csv",
@@ -44,7 +44,7 @@ describe("baton league status", () => {
     });
   });
 
-  test("asks for no more at a time than the server takes, four requests at once", async () => {
+  test("stays within the server's limits, with four requests in parallel", async () => {
     const stub = await leagueStub(undefined, state);
     const rows = Array.from(
       { length: 2000 },
@@ -59,10 +59,10 @@ describe("baton league status", () => {
     const lengths = stub.asked.map((ids) => ids.length);
     expect(Math.max(...lengths)).toBeLessThanOrEqual(100);
     expect(Math.max(...stub.sizes)).toBeLessThanOrEqual(15_000);
-    expect(stub.underWay.most).toBe(4);
+    expect(stub.inFlight.max).toBe(4);
   });
 
-  test("a table without a living token needs no question", async () => {
+  test("a table without active tokens needs no request about them", async () => {
     const stub = await leagueStub(undefined, state);
     const csv = file("t.csv", `id,revoked,expires_at\na1,1,${NOON}\nb2,0,1\n`);
     const { stdout } = await stub.run("status", csv);
@@ -70,18 +70,18 @@ describe("baton league status", () => {
     expect(stub.asked).toEqual([]);
   });
 
-  test("a server that fails midway: says how far it came", async () => {
+  test("if the server fails midway, says how many tokens were checked", async () => {
     const error = { error: "server_error", error_description: "It broke." };
     const stub = await leagueStub(() => ({ status: 500, body: error }), state);
     const csv = file("t.csv", `id,revoked,expires_at\na1,0,${NOON}\n`);
     const { code, stdout, stderr } = await stub.run("status", csv);
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
     expect(stderr).toBe(
-      "It broke.\n0 of 1 tokens were asked for before that. Run the same command again.\n",
+      "It broke.\nBefore that, 0 of 1 tokens were checked. Run the same command again.\n",
     );
   });
 
-  test("a bad line ends it before anything is asked for", async () => {
+  test("a wrong line ends the command before any token is sent", async () => {
     const stub = await leagueStub(undefined, state);
     const csv = file("t.csv", `id,revoked,expires_at\na1,0,\nb2,0,soon\n`);
     const { code, stderr } = await stub.run("status", csv);
@@ -90,10 +90,12 @@ describe("baton league status", () => {
     expect(stub.asked).toEqual([]);
   });
 
-  test("a file that does not tell which tokens live is refused", async () => {
+  test("a file that does not say which tokens are active is refused", async () => {
     const stub = await leagueStub(undefined, state);
     const { code, stderr } = await stub.run("status", file("ids.txt", "a1\n"));
     expect(code).toBe(1);
-    expect(stderr).toContain("needs the columns id, revoked and expires_at");
+    expect(stderr).toContain(
+      "must have the columns id, revoked and expires_at",
+    );
   });
 });

@@ -12,9 +12,9 @@ import {
   temporaryDirectory,
 } from "../support.ts";
 
-/** Files of the old server, and a server that only writes down what it is sent. */
+/** Files of the old server, and a stub server that records what it receives. */
 
-/** A file that is gone after the test. */
+/** Creates a file that is removed after the test. */
 export function file(name: string, content: string | Buffer): string {
   const path = join(temporaryDirectory(), name);
   writeFileSync(path, content);
@@ -26,32 +26,35 @@ export interface RevokedBody {
   refresh_token_ttl?: string;
 }
 
-interface Answer {
+interface StubResponse {
   status: number;
   body: object;
 }
 
-/** The server's answer on tokens whose ids begin with what became of them. */
-function becameOf(ids: string[]) {
-  const number = (begin: string) =>
-    ids.filter((id) => id.startsWith(begin)).length;
-  const known = { exchanged: number("exchanged"), revoked: number("revoked") };
+/** Counts tokens by their state. The stub takes the state from the start of the id. */
+function countStates(ids: string[]) {
+  const countOf = (state: string) =>
+    ids.filter((id) => id.startsWith(state)).length;
+  const known = {
+    exchanged: countOf("exchanged"),
+    revoked: countOf("revoked"),
+  };
   return { ...known, unknown: ids.length - known.exchanged - known.revoked };
 }
 
-/** `baton` against a server that takes every token, unless `answer` has another answer. */
+/** Runs `baton` against a stub that accepts every token, unless `respond` returns another response. */
 export async function leagueStub(
-  answer: (body: RevokedBody, nth: number) => Answer | undefined = () =>
+  respond: (body: RevokedBody, nth: number) => StubResponse | undefined = () =>
     undefined,
   state: object = { accepts_tokens: true, exchanged: 0, revoked: 0 },
 ) {
   const bodies: RevokedBody[] = [];
   const asked: string[][] = [];
   const sizes: number[] = [];
-  const underWay = { now: 0, most: 0 };
-  const take = async (request: IncomingMessage): Promise<Answer> => {
-    underWay.now += 1;
-    underWay.most = Math.max(underWay.most, underWay.now);
+  const inFlight = { now: 0, max: 0 };
+  const receive = async (request: IncomingMessage): Promise<StubResponse> => {
+    inFlight.now += 1;
+    inFlight.max = Math.max(inFlight.max, inFlight.now);
     sizes.push(Number(request.headers["content-length"]));
     const body = (await json(request)) as RevokedBody & {
       refresh_token_ids?: string[];
@@ -60,21 +63,21 @@ export async function leagueStub(
     if (ids) asked.push(ids);
     else bodies.push(body);
     const nth = bodies.length;
-    // So that requests can be under way together.
+    // Delays the response, so that parallel requests overlap.
     await setTimeout(2);
-    underWay.now -= 1;
+    inFlight.now -= 1;
     const counts = ids
-      ? becameOf(ids)
+      ? countStates(ids)
       : { in_force: body.tokens.length, expired: 0, ended: 0 };
-    return answer(body, nth) ?? { status: 200, body: counts };
+    return respond(body, nth) ?? { status: 200, body: counts };
   };
   const { port, requests } = await stubServer((request, response) => {
-    const reply = ({ status, body }: Answer) =>
+    const reply = ({ status, body }: StubResponse) =>
       response
         .writeHead(status, { "Content-Type": "application/json" })
         .end(JSON.stringify(body));
     if (request.method === "GET") reply({ status: 200, body: state });
-    else void take(request).then(reply);
+    else void receive(request).then(reply);
   });
   const env = {
     BATON_URL: `http://localhost:${port}`,
@@ -83,12 +86,12 @@ export async function leagueStub(
   return {
     url: env.BATON_URL,
     bodies,
-    /** The ids of `POST /admin/league/tokens`. */
+    /** The ids of each `POST /admin/league/tokens`. */
     asked,
     sizes,
     requests,
-    underWay,
-    /** All tokens that were sent, by their ids. */
+    inFlight,
+    /** All tokens that were sent, sorted by id. */
     get tokens() {
       return bodies
         .flatMap(({ tokens }) => tokens)
@@ -99,7 +102,7 @@ export async function leagueStub(
     run(...args: Args): Promise<Outcome> {
       return this.runIn({}, ...args);
     },
-    /** Runs it with these variables of the environment. */
+    /** Runs `baton league` with more environment variables. */
     runIn(more: NodeJS.Dict<string>, ...args: Args): Promise<Outcome> {
       const surroundings = { env: { ...env, ...more } };
       return run("baton", ["league", ...args.flat()], surroundings);
@@ -118,14 +121,14 @@ export interface Report {
   counts: Record<string, number>;
 }
 
-/** What is done with the clients of the old server. */
-export function importing(baton: Baton) {
+/** Helpers to import clients of the old server and to inspect the result. */
+export function clientImport(baton: Baton) {
   function importJson(path: string, ...more: Args): Promise<Report> {
     const args = ["league", "import-clients", path];
     return baton.json(args, ...more) as Promise<Report>;
   }
 
-  /** Imports a file whose clients all have no scopes of their own. */
+  /** Imports a file with `--scope ""`, so that the server needs no scopes. */
   function importFile(path: string, ...more: Args) {
     return baton.run(
       ["league", "import-clients", path, "--scope", ""],
@@ -139,7 +142,7 @@ export function importing(baton: Baton) {
     >;
   }
 
-  /** The status of a client's request with this secret: 400 is about the token alone. */
+  /** True if the client can authenticate with this secret: then status 400 is about the token only. */
   async function authenticates(id: string, secret: string): Promise<boolean> {
     const response = await fetch(`${baton.server.url}/access_token`, {
       method: "POST",

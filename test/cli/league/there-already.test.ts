@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { BCRYPT, file, importing, PLAIN } from "./support.ts";
+import { BCRYPT, file, clientImport, PLAIN } from "./support.ts";
 import { batonWithServer, fresh } from "../support.ts";
 
 const baton = batonWithServer();
-const { importJson, importFile, client } = importing(baton);
+const { importJson, importFile, client } = clientImport(baton);
 
-/** What the second import of the same file says of its one client. */
-async function secondTime(content: string) {
+/** Imports a file with one client twice. Returns the second report on the client. */
+async function importTwice(content: string) {
   const csv = file("clients.csv", content);
   await importFile(csv);
   const { clients } = await importJson(csv, "--scope", "");
@@ -15,25 +15,25 @@ async function secondTime(content: string) {
   return clients[0];
 }
 
-describe("a client that is there already", () => {
+describe("a client that already exists", () => {
   test.each([
     ["hunter2", "its secret is shorter than 16 characters"],
     ["0f".repeat(32), "its secret may be a SHA-256 hash"],
-    [`${PLAIN}+%2B`, "its id or its secret has a % or a + in it"],
+    [`${PLAIN}+%2B`, "its id or its secret contains a % or a +"],
     [BCRYPT, "its secret is hashed"],
   ])("is listed again for its secret %s", async (secret, note) => {
     const id = fresh("client");
-    expect(await secondTime(`id,secret\n${id},${secret}\n`)).toEqual({
+    expect(await importTwice(`id,secret\n${id},${secret}\n`)).toEqual({
       client_id: id,
       outcome: "there_already",
       notes: [note],
     });
   });
 
-  test("has the redirect URIs named that it has not here", async () => {
+  test("has its missing redirect URIs listed", async () => {
     const id = fresh("client");
     const uris = "https://a.example.com/cb,http://b.example.com/cb";
-    const again = await secondTime(
+    const again = await importTwice(
       `id,secret,redirect\n${id},${PLAIN},"${uris}"\n`,
     );
     expect(again).toEqual({
@@ -55,7 +55,7 @@ describe("a client that is there already", () => {
     );
   });
 
-  test("and is public here has no secret to be said something of", async () => {
+  test("as a public client gets no note about a secret", async () => {
     const id = fresh("client");
     await baton.json("clients", "create", "--id", id, "--public");
     const csv = file("clients.csv", `id,secret\n${id},hunter2\n`);
@@ -63,7 +63,7 @@ describe("a client that is there already", () => {
     expect(clients[0]).toMatchObject({ notes: [] });
   });
 
-  test("and is given its secret is told what it lacks", async () => {
+  test("and gets its secret has its missing redirect URIs listed", async () => {
     const id = fresh("client");
     const row = (secret: string) =>
       file("c.csv", `id,secret,redirect\n${id},${secret},http://b.example/\n`);
@@ -81,11 +81,11 @@ describe("a client that is there already", () => {
 
 describe("a client that is not to be imported", () => {
   test.each([
-    ["revoked", "it is revoked there"],
+    ["revoked", "it is revoked at the old server"],
     ["personal_access_client", "it is for personal access tokens, which"],
   ])(
-    "by %s, and is one here, is named with what to do",
-    async (column, why) => {
+    "because of %s, but exists here, is listed with what to do",
+    async (column, reason) => {
       const [id, other] = [fresh("client"), fresh("client")];
       await baton.json("clients", "create", "--id", id);
       const csv = file(
@@ -99,9 +99,9 @@ describe("a client that is not to be imported", () => {
           "left_out",
         ]);
         const [note] = clients[0]?.notes ?? [];
-        expect(note).toContain(`left out: ${why}`);
+        expect(note).toContain(`left out: ${reason}`);
         expect(note).toContain(
-          `and a client here: \`npm run baton -- clients delete ${id}\``,
+          `This server has a client with the same id; to delete it: \`npm run baton -- clients delete ${id}\``,
         );
         expect(clients[1]?.notes[0]).not.toContain("clients delete");
       }
@@ -109,7 +109,7 @@ describe("a client that is not to be imported", () => {
     },
   );
 
-  test("its id is quoted for the shell", async () => {
+  test("has its id quoted for the shell", async () => {
     const id = `-${fresh("it's a client")}`;
     await baton.json("clients", "create", `--id=${id}`);
     const csv = file("clients.csv", `id,secret,revoked\n${id},,1\n`);
@@ -122,7 +122,7 @@ describe("a client that is not to be imported", () => {
 
 describe("NULL", () => {
   test.each(["NULL", "null", "<null>", "[NULL]", "(null)", "\\N", "Null"])(
-    "written as %s is neither a secret nor a name",
+    "written as %s is not imported as a secret or a name",
     async (spelling) => {
       const [id, other] = [fresh("client"), fresh("client")];
       const files = [

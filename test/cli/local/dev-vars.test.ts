@@ -8,8 +8,8 @@ import { temporaryDirectory } from "../support.ts";
 
 const all = ["PRIVATE_KEY", "ENCRYPTION_KEY", "ADMIN_TOKEN"];
 
-/** Completes a file with this content. */
-async function completed(content?: string) {
+/** Writes a file with this content and completes it. */
+async function complete(content?: string) {
   const path = join(temporaryDirectory(), ".dev.vars");
   if (content !== undefined) writeFileSync(path, content);
   const written = await completeDevVars(path);
@@ -18,39 +18,39 @@ async function completed(content?: string) {
 }
 
 describe("the first run", () => {
-  test("writes every secret, and says which", async () => {
-    const { written, vars } = await completed();
+  test("writes every secret, and returns their names", async () => {
+    const { written, vars } = await complete();
     expect(written).toEqual(all);
     expect(new Set(Object.keys(vars))).toEqual(new Set(all));
   });
 
-  test("makes a private ES256 key, on one line in single quotes", async () => {
-    const { text, vars } = await completed();
+  test("creates a private ES256 key, on one line in single quotes", async () => {
+    const { text, vars } = await complete();
     expect(text).toMatch(/^PRIVATE_KEY='\{.*\}'$/m);
     const jwk = JSON.parse(vars["PRIVATE_KEY"]!);
     expect(jwk).toMatchObject({ kty: "EC", crv: "P-256" });
     expect(await importJWK(jwk, "ES256")).toMatchObject({ type: "private" });
   });
 
-  test("makes 32 random bytes for the other two", async () => {
-    const { vars } = await completed();
+  test("creates 32 random bytes for each of the other two", async () => {
+    const { vars } = await complete();
     expect(vars["ENCRYPTION_KEY"]).toMatch(/^[A-Za-z0-9+/]{43}=$/);
     expect(vars["ADMIN_TOKEN"]).toMatch(/^[A-Za-z0-9_-]{43}$/);
   });
 
-  test("makes other secrets each time", async () => {
-    const [one, two] = [await completed(), await completed()];
+  test("creates different secrets each time", async () => {
+    const [one, two] = [await complete(), await complete()];
     for (const name of all) expect(one.vars[name]).not.toBe(two.vars[name]);
   });
 
-  test("lets nobody else read the file", async () => {
-    const { path } = await completed();
+  test("makes the file readable by its owner only", async () => {
+    const { path } = await complete();
     expect(statSync(path).mode & 0o777).toBe(0o600);
   });
 });
 
-describe("a .dev.vars that is there", () => {
-  test("and complete is left alone, its mode as well", async () => {
+describe("an existing .dev.vars", () => {
+  test("that is complete is not changed, nor is its mode", async () => {
     const path = join(temporaryDirectory(), ".dev.vars");
     const content = "PRIVATE_KEY=a\nENCRYPTION_KEY=b\nADMIN_TOKEN=c";
     writeFileSync(path, content);
@@ -66,9 +66,9 @@ describe("a .dev.vars that is there", () => {
       "# mine\n\nENCRYPTION_KEY = b # why\nACCESS_TOKEN_TTL=PT5M\n",
     ],
     ["without a line break at its end", "# mine\nENCRYPTION_KEY=b"],
-    ["with line breaks of Windows", "# mine\r\nENCRYPTION_KEY=b\r\n"],
-  ])("%s keeps every byte and gets what it lacks", async (_, content) => {
-    const { written, text, vars } = await completed(content);
+    ["with Windows line breaks", "# mine\r\nENCRYPTION_KEY=b\r\n"],
+  ])("%s keeps every byte and gets the missing secrets", async (_, content) => {
+    const { written, text, vars } = await complete(content);
     expect(written).toEqual(["PRIVATE_KEY", "ADMIN_TOKEN"]);
     expect(text.startsWith(content)).toBe(true);
     expect(vars["ENCRYPTION_KEY"]).toBe("b");
@@ -76,8 +76,8 @@ describe("a .dev.vars that is there", () => {
     expect(vars["ADMIN_TOKEN"]).toMatch(/^[\w-]{43}$/);
   });
 
-  test("with empty keys gets keys", async () => {
-    const { written, vars } = await completed(
+  test("with empty keys gets new keys", async () => {
+    const { written, vars } = await complete(
       "PRIVATE_KEY=\nENCRYPTION_KEY=''\nADMIN_TOKEN=mine\n",
     );
     expect(written).toEqual(["PRIVATE_KEY", "ENCRYPTION_KEY"]);
@@ -87,30 +87,30 @@ describe("a .dev.vars that is there", () => {
   });
 
   test("with an empty ADMIN_TOKEN keeps the admin API off", async () => {
-    const { written, vars } = await completed("ADMIN_TOKEN=\n");
+    const { written, vars } = await complete("ADMIN_TOKEN=\n");
     expect(written).toEqual(["PRIVATE_KEY", "ENCRYPTION_KEY"]);
     expect(vars["ADMIN_TOKEN"]).toBe("");
   });
 
-  test("that gets a secret is closed to others from then on", async () => {
-    const { path } = await completed("ADMIN_TOKEN=mine\n");
+  test("that gets a secret becomes readable by its owner only", async () => {
+    const { path } = await complete("ADMIN_TOKEN=mine\n");
     expect(statSync(path).mode & 0o777).toBe(0o600);
   });
 
-  test("whose end would swallow what is appended stays as it is", async () => {
+  test("that ends inside a quoted value is not changed", async () => {
     const path = join(temporaryDirectory(), ".dev.vars");
     const content = "AUDIENCE='open\n";
     writeFileSync(path, content);
     await expect(completeDevVars(path)).rejects.toThrow(
-      "is a quotation mark left open in it?",
+      "it cannot be appended because the file ends inside a quoted value. Close the quotation mark",
     );
     expect(readFileSync(path, "utf8")).toBe(content);
   });
 
-  test("that can't be read is said to be so", async () => {
+  test("that cannot be read is an error that says so", async () => {
     const directory = temporaryDirectory();
     await expect(completeDevVars(directory)).rejects.toThrow(
-      `${directory} cannot be read: `,
+      `Cannot read ${directory}: `,
     );
   });
 });
