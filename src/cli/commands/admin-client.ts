@@ -137,10 +137,10 @@ export class AdminClient {
     const location = response.headers.get("Location");
     const redirect =
       location !== null && URL.canParse(location, url)
-        ? ` It redirects to ${new URL(location, url).origin}. If that is your server, use its URL with --url.`
+        ? ` It redirects to ${new URL(location, url).origin}. If that is your server, use that URL with --url.`
         : "";
     return new Failure(
-      `${url} responded (HTTP ${response.status}), but not like the admin API of Baton.${redirect} Check that this is the right server.`,
+      `${url} responded (HTTP ${response.status}), but not like the admin API of Baton.${redirect} Check the URL.`,
     );
   }
 }

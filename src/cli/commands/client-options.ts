@@ -33,13 +33,13 @@ export function addClientOptions(command: Command): Command {
     )
     .option(
       "--public",
-      "a public client, which cannot keep a secret: a browser or mobile app",
+      "make the client public, because it cannot keep a secret: a browser or mobile app",
     )
     .addOption(
       command
         .createOption(
           "--auth-method <method>",
-          "the only authentication method that the client may use: client_secret_basic or client_secret_post (default: both)",
+          "allow only this authentication method: client_secret_basic or client_secret_post",
         )
         .conflicts("public"),
     )

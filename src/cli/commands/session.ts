@@ -27,7 +27,7 @@ export class Session {
     return new AdminClient(await this.#connection()).request(request);
   }
 
-  /** The server's URL, which commands print if they cannot be undone. @throws Failure */
+  /** The server's URL. Commands that cannot be undone print it. @throws Failure */
   async serverUrl(): Promise<string> {
     return (await this.#connection()).url;
   }

@@ -100,7 +100,7 @@ export async function playSignIn(
   );
 
   reporter.step(
-    "The same code is used again: it is refused, and its tokens are revoked",
+    "The same code is used again: it is refused, and its refresh token is revoked",
   );
   await demoClient.expectRefused(redemption, "invalid_grant");
   await demoClient.expectRefreshRefused(app, second.refresh_token);

@@ -15,9 +15,7 @@ import {
 import type { Session } from "../commands/session.ts";
 import { quoteArgument } from "../shell.ts";
 
-/** Imports one client of the old server. */
-
-/** Creates the client, or says in the notes why not. @throws Failure if the server cannot be asked */
+/** Imports one client of the old server. If it is not created, a note says why. @throws Failure if the server cannot be asked */
 export async function importClient(
   session: Session,
   planned: Planned,

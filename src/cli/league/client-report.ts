@@ -34,7 +34,7 @@ const words: Record<Outcome, { done: string; wouldBe: string }> = {
 
 interface List {
   advice: string[];
-  /** What a line shows: the id and the note, the id as an argument of the command above, or the id. */
+  /** Content of each line: the id and the note, the id as an argument of the command above, or the id only. */
   each: "text" | "argument" | "id";
 }
 

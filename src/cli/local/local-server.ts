@@ -14,7 +14,7 @@ import {
   whenListening,
 } from "./wrangler.ts";
 
-/** A slow machine needs a few seconds to start. A server that takes longer than this does not respond at all. */
+/** Even a slow machine starts the server in a few seconds. After this time, the start has failed. */
 const START_TIMEOUT_MS = 60_000;
 /** Time that wrangler gets to end by itself before it is killed. */
 const STOP_TIMEOUT_MS = 5_000;

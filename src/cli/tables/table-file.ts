@@ -70,7 +70,7 @@ export async function openTable<C extends string>(
     if (names[required] === undefined) {
       // Unknown names are not quoted: if the line is not a header, it is a row that may contain a secret.
       throw new Failure(
-        `${path} has no column ${known[required].toReversed().join(" or ")}. Its first line has ${header.length} ${header.length === 1 ? "column" : "columns"}; of these, Baton knows: ${Object.values(names).join(", ")}. Export the table with that column.`,
+        `${path} has no column ${known[required].toReversed().join(" or ")}. Export the table with that column. Its first line has ${header.length} ${header.length === 1 ? "column" : "columns"}; of these, Baton knows: ${Object.values(names).join(", ")}.`,
       );
     }
     const rows = () => readRows(path, dialect, columns, names, header.length);

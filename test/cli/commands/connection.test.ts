@@ -75,7 +75,7 @@ describe("the server's URL", () => {
     const url = `http://localhost:${port}`;
     expect(await run("baton", [...list, "--url", url], { env })).toEqual(
       failure(
-        `${url} responded (HTTP 200), but not like the admin API of Baton. Check that this is the right server.`,
+        `${url} responded (HTTP 200), but not like the admin API of Baton. Check the URL.`,
       ),
     );
   });
@@ -113,7 +113,7 @@ describe("the admin token", () => {
     const url = `http://localhost:${port}`;
     expect(await run("baton", [...list, "--url", url], { env })).toEqual(
       failure(
-        `${url} responded (HTTP 307), but not like the admin API of Baton. It redirects to http://localhost:${target.port}. If that is your server, use its URL with --url. Check that this is the right server.`,
+        `${url} responded (HTTP 307), but not like the admin API of Baton. It redirects to http://localhost:${target.port}. If that is your server, use that URL with --url. Check the URL.`,
       ),
     );
     expect(target.connections()).toBe(0);

@@ -62,7 +62,7 @@ describe("a file that is not the table of the clients", () => {
     const csv = file("clients.csv", `Name,note,secret\nx,y,${BCRYPT}\n`);
     const { stderr } = await importFile(csv);
     expect(stderr).toContain(
-      "has no column id or identifier or client_id. Its first line has 3 columns; of these, Baton knows: secret, Name. Export the table with that column.",
+      "has no column id or identifier or client_id. Export the table with that column. Its first line has 3 columns; of these, Baton knows: secret, Name.",
     );
   });
 });
