@@ -61,7 +61,7 @@ describe("npm run dev", () => {
     const { stdout } = await dev.outcome();
     expect(processesWith(TMPDIR)).toEqual([]);
     expect(stdout).toMatch(
-      /^Wrote PRIVATE_KEY, ENCRYPTION_KEY and ADMIN_TOKEN to \.dev\.vars: /,
+      /^Wrote PRIVATE_KEY, ENCRYPTION_KEY and ADMIN_TOKEN to \.dev\.vars\. /,
     );
     expect(stdout).toContain(`Baton is running at ${url}.`);
     const { ADMIN_TOKEN } = secretsOf(devVars);
