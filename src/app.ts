@@ -12,7 +12,7 @@ import { RequestLog } from "./oauth/request-log.ts";
 import type { Server } from "./oauth/server.ts";
 
 /** The largest body: many times a refresh request's, and small enough to read without a thought. */
-const MOST_BODY_BYTES = 16 * 1024;
+const MAX_BODY_BYTES = 16 * 1024;
 /** What a page of another origin may read of an answer, beside its body. */
 const EXPOSED_HEADERS = "Retry-After,WWW-Authenticate,X-Request-Id";
 /** How long a browser may remember a preflight: two hours, the most that Chromium keeps. */
@@ -21,18 +21,18 @@ const PREFLIGHT_SECONDS = 7_200;
 /**
  * Routes and limits, and the one place where an error becomes a response and a request a log line.
  *
- * @param connect turns bindings into a server
+ * @param createServer turns bindings into a server
  * @param more endpoints beside those of the registry
  */
 export function createApp(
-  connect: (env: Env) => Promise<Server>,
+  createServer: (env: Env) => Promise<Server>,
   more: readonly Endpoint[] = [],
 ): Hono<AppEnv> {
   const app = new Hono<AppEnv>();
   const endpoints = [...registry, ...more];
 
   app.use(async function prepare(c, next) {
-    c.set("connect", () => connect(c.env));
+    c.set("server", () => createServer(c.env));
     const log = new RequestLog();
     c.set("log", log);
     const requestId = crypto.randomUUID();
@@ -60,11 +60,11 @@ export function createApp(
 
   for (const { path, method, cors: open, isOn } of endpoints) {
     if (isOn) app.use(path, absentUnless(isOn));
-    if (open) app.use(path, openToOrigins(connect, method));
+    if (open) app.use(path, openToOrigins(createServer, method));
   }
   app.use(
     bodyLimit({
-      maxSize: MOST_BODY_BYTES,
+      maxSize: MAX_BODY_BYTES,
       onError: () => {
         throw new OAuthError("body_too_large");
       },
@@ -81,7 +81,7 @@ export function createApp(
   app.onError((error, c) => {
     const refusal = asRefusal(error);
     const endpoint = endpoints.find(({ path }) => path === c.req.path);
-    if (endpoint?.refuse) return endpoint.refuse(c, refusal);
+    if (endpoint?.renderError) return endpoint.renderError(c, refusal);
     return c.json(
       refusal.toJSON(),
       refusal.status,
@@ -93,11 +93,11 @@ export function createApp(
 
 /** Any origin, without credentials, unless CORS_ORIGINS narrows it. */
 function openToOrigins(
-  connect: (env: Env) => Promise<Server>,
+  createServer: (env: Env) => Promise<Server>,
   method: string,
 ): MiddlewareHandler<AppEnv> {
   const allowedOrigin = async (origin: string, c: Context<AppEnv>) => {
-    const { cors_origins } = (await connect(c.env)).settings;
+    const { cors_origins } = (await createServer(c.env)).settings;
     if (!cors_origins) return "*";
     return cors_origins.includes(origin) ? origin : null;
   };
@@ -123,7 +123,7 @@ function absentUnless(
   isOn: NonNullable<Endpoint["isOn"]>,
 ): MiddlewareHandler<AppEnv> {
   return async function absentUnlessOn(c, next) {
-    const { settings } = await c.var.connect();
+    const { settings } = await c.var.server();
     if (!isOn(settings)) throw new OAuthError("path_unknown");
     await next();
   };

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { durationProblem, lifetimeProblem } from "./oauth/duration.ts";
 import { OAuthError } from "./oauth/errors.ts";
-import { type Lifetimes, windowOutlives } from "./oauth/lifetimes.ts";
+import { type Lifetimes, retryWindowExceeds } from "./oauth/lifetimes.ts";
 import { isLoopback } from "./oauth/redirect-uri.ts";
 import { accessTokenFormats, type Settings } from "./oauth/settings.ts";
 import type { TokenKey, TokenKeys } from "./oauth/keys.ts";
@@ -18,7 +18,7 @@ export interface Configuration extends SigningKeys {
 }
 
 /** ADMIN_TOKEN is compared with what anybody may send as often as they like. */
-const LEAST_ADMIN_TOKEN = 16;
+const MIN_ADMIN_TOKEN = 16;
 /** ENCRYPTION_KEY: 256 bits, the size of the HMAC and HKDF that it feeds. */
 const ENCRYPTION_KEY_BYTES = 32;
 
@@ -90,7 +90,7 @@ export async function loadConfiguration(env: object): Promise<Configuration> {
     return undefined;
   });
   const lifetimes = parsed.success ? lifetimesIn(parsed.data) : undefined;
-  const outlived = lifetimes && windowOutlives(lifetimes);
+  const outlived = lifetimes && retryWindowExceeds(lifetimes);
   if (outlived) {
     const problem = `is longer than ${outlived.toUpperCase()}`;
     problems.push({ name: "REFRESH_TOKEN_RETRY_WINDOW", problem });
@@ -193,8 +193,8 @@ function encryptionKeyProblem(list: string): string | undefined {
 }
 
 function adminTokenProblem(token: string): string | undefined {
-  if (token.length < LEAST_ADMIN_TOKEN)
-    return `has to have at least ${LEAST_ADMIN_TOKEN} characters`;
+  if (token.length < MIN_ADMIN_TOKEN)
+    return `has to have at least ${MIN_ADMIN_TOKEN} characters`;
   return /[^\x21-\x7e]/.test(token)
     ? "has to be printable ASCII without spaces"
     : undefined;

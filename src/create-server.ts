@@ -5,7 +5,7 @@ import { LeagueTokenRepository } from "./league/token-repository.ts";
 import type { Server } from "./oauth/server.ts";
 import { accessTokenKind, refreshTokenKind } from "./oauth/tokens/own-kinds.ts";
 import { KvClientRepository } from "./platform/client-repository.ts";
-import { DurableFamilies } from "./platform/family-repository.ts";
+import { DurableFamilyRepository } from "./platform/family-repository.ts";
 import { KvScopeRepository } from "./platform/scope-repository.ts";
 
 /** What an isolate needs, made once for each set of bindings. */
@@ -17,7 +17,7 @@ const servers = new WeakMap<Env, Server>();
  *
  * @throws OAuthError `configuration_malformed`
  */
-export async function connect(env: Env): Promise<Server> {
+export async function createServer(env: Env): Promise<Server> {
   const known = servers.get(env);
   if (known) return known;
   const configuration = await loadConfiguration(env);
@@ -33,9 +33,9 @@ export async function connect(env: Env): Promise<Server> {
   );
   const parts = {
     ...rest,
-    clients: new KvClientRepository(env.KV, env.RECORD_KEEPER),
-    scopes: new KvScopeRepository(env.KV, env.RECORD_KEEPER),
-    families: new DurableFamilies(env.TOKEN_FAMILY, env.SUBJECT_INDEX),
+    clients: new KvClientRepository(env.KV, env.KV_RECORD_WRITER),
+    scopes: new KvScopeRepository(env.KV, env.KV_RECORD_WRITER),
+    families: new DurableFamilyRepository(env.TOKEN_FAMILY, env.SUBJECT_INDEX),
     takeover: leagueTokens,
   };
   const withPrefix = [refreshTokenKind(parts)];

@@ -1,12 +1,12 @@
 import { createApp } from "./app.ts";
-import { connect } from "./create-server.ts";
+import { createServer } from "./create-server.ts";
 
 export { LeagueLedger } from "./league/ledger.ts";
-export { RecordKeeper } from "./platform/kv-record-writer.ts";
+export { KvRecordWriter } from "./platform/kv-record-writer.ts";
 export { SubjectIndex } from "./platform/subject-index.ts";
 export { TokenFamily } from "./platform/token-family.ts";
 export { Login } from "./rpc.ts";
 
-const app = createApp(connect);
+const app = createApp(createServer);
 
 export default { fetch: app.fetch } satisfies ExportedHandler<Env>;

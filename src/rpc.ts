@@ -1,6 +1,6 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { z } from "zod";
-import { connect } from "./create-server.ts";
+import { createServer } from "./create-server.ts";
 import {
   decideAuthorization,
   type Decision,
@@ -15,7 +15,7 @@ import {
   invalidFields,
   type OAuthError,
 } from "./oauth/errors.ts";
-import { sealedRequest } from "./oauth/authorization/interaction.ts";
+import { encryptedRequest } from "./oauth/authorization/interaction.ts";
 import { RequestLog } from "./oauth/request-log.ts";
 import type { Server } from "./oauth/server.ts";
 
@@ -33,7 +33,7 @@ export class Login extends WorkerEntrypoint<Env> {
     request: string,
   ): Promise<AuthorizationDescription | Refusal> {
     return this.#answer("describeAuthorization", async (server, log) => {
-      const asked = parse(z.strictObject({ request: sealedRequest }), {
+      const asked = parse(z.strictObject({ request: encryptedRequest }), {
         request,
       });
       const now = Math.floor(Date.now() / 1000);
@@ -57,7 +57,7 @@ export class Login extends WorkerEntrypoint<Env> {
     const log = new RequestLog();
     let refusal: OAuthError | undefined;
     try {
-      return await operation(await connect(this.env), log);
+      return await operation(await createServer(this.env), log);
     } catch (error) {
       refusal = asOAuthError(error);
       return refusal.toJSON();

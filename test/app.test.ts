@@ -190,8 +190,8 @@ describe("a fault of ours", () => {
     const keeper = {
       read: () => ({ outcome: "unavailable", error: "on fire" }),
     };
-    const RECORD_KEEPER = { idFromName: () => "", get: () => keeper };
-    const failing = serverWith({ RECORD_KEEPER });
+    const KV_RECORD_WRITER = { idFromName: () => "", get: () => keeper };
+    const failing = serverWith({ KV_RECORD_WRITER });
     const client = await server.makeClient();
     for (const response of [
       await failing.admin("PUT", "/scopes/x", { description: "x" }),

@@ -1,5 +1,5 @@
 import { createApp } from "../app.ts";
-import { connect } from "../create-server.ts";
+import { createServer } from "../create-server.ts";
 import { signIn, signInPage } from "./sign-in.tsx";
 
 /**
@@ -9,6 +9,6 @@ import { signIn, signInPage } from "./sign-in.tsx";
 
 export * from "../index.ts";
 
-const app = createApp(connect, [signInPage, signIn]);
+const app = createApp(createServer, [signInPage, signIn]);
 
 export default { fetch: app.fetch } satisfies ExportedHandler<Env>;

@@ -33,10 +33,10 @@ export const signInPage: Endpoint = {
   method: "GET",
   cors: false,
   isOn,
-  refuse: refusalPage,
+  renderError: refusalPage,
 
   async respond(c) {
-    const server = await c.var.connect();
+    const server = await c.var.server();
     const request = c.req.query("request");
     if (request === undefined) return startElsewhere(c);
     const { log } = c.var;
@@ -51,10 +51,10 @@ export const signIn: Endpoint = {
   method: "POST",
   cors: false,
   isOn,
-  refuse: refusalPage,
+  renderError: refusalPage,
 
   async respond(c) {
-    const server = await c.var.connect();
+    const server = await c.var.server();
     const form = readForm(
       c.req.header("Content-Type"),
       await c.req.arrayBuffer(),

@@ -2,21 +2,21 @@ import {
   checkAuthorizationRequest,
   responseModes,
   responseTypes,
-  sealAuthorizationRequest,
+  encryptAuthorizationRequest,
 } from "../oauth/authorization/request.ts";
-import { answerTo } from "../oauth/authorization/response.ts";
+import { authorizationResponse } from "../oauth/authorization/response.ts";
 import { OAuthError } from "../oauth/errors.ts";
 import { Parameters } from "../oauth/parameters.ts";
 import { codeChallengeMethods } from "../oauth/authorization/pkce.ts";
-import { findRecipient } from "../oauth/authorization/redirect-target.ts";
+import { findRedirectTarget } from "../oauth/authorization/redirect-target.ts";
 import { withParameters } from "../oauth/redirect-uri.ts";
 import { type Endpoint, now, redirect } from "./endpoint.ts";
 import { refusalPage } from "./page.ts";
 
 /** How long the query may be, encoded as a browser does it: most of it comes back to the client. */
-const MOST_QUERY_CHARACTERS = 4096;
+const MAX_QUERY_CHARACTERS = 4096;
 /** What every server takes in a URL (RFC 9110 section 4.1), the login's as well. */
-const MOST_URL_CHARACTERS = 8000;
+const MAX_URL_CHARACTERS = 8000;
 
 /**
  * The authorization endpoint (RFC 6749 section 3.1): checks what a client asks for and sends the
@@ -39,18 +39,18 @@ export const authorizationEndpoint: Endpoint = {
 
   async respond(c) {
     const { log } = c.var;
-    const server = await c.var.connect();
+    const server = await c.var.server();
     const query = new URLSearchParams(new URL(c.req.url).search);
-    if (query.toString().length > MOST_QUERY_CHARACTERS)
-      throw tooLong(`its parameters take over ${MOST_QUERY_CHARACTERS}`);
+    if (query.toString().length > MAX_QUERY_CHARACTERS)
+      throw tooLong(`its parameters take over ${MAX_QUERY_CHARACTERS}`);
     const parameters = new Parameters(query);
     log.begin("client");
-    const recipient = await findRecipient(server, parameters);
-    const { client, redirect_uri } = recipient;
+    const target = await findRedirectTarget(server, parameters);
+    const { client, redirect_uri } = target;
     log.fields.client_id = client.client_id;
     // From here on it is the client that learns of a refusal, by redirect.
-    c.set("answer", (error) =>
-      answerTo(
+    c.set("errorRedirect", (error) =>
+      authorizationResponse(
         server,
         { redirect_uri, ...theOne(parameters.all("state")) },
         { ...error },
@@ -58,27 +58,23 @@ export const authorizationEndpoint: Endpoint = {
     );
 
     log.begin("scopes");
-    const request = await checkAuthorizationRequest(
-      server,
-      recipient,
-      parameters,
-    );
-    log.begin("seal");
-    const sealed = await sealAuthorizationRequest(server, request, now());
+    const request = await checkAuthorizationRequest(server, target, parameters);
+    log.begin("encrypt");
+    const encrypted = await encryptAuthorizationRequest(server, request, now());
     const login = withParameters(server.settings.login_url!, {
-      request: sealed,
+      request: encrypted,
     });
-    if (login.length > MOST_URL_CHARACTERS)
+    if (login.length > MAX_URL_CHARACTERS)
       throw tooLong(
-        `sealed, for the login, it takes over ${MOST_URL_CHARACTERS}`,
+        `encrypted, for the login, it takes over ${MAX_URL_CHARACTERS}`,
       );
     return redirect(c, login);
   },
 
-  refuse(c, refusal) {
-    const { answer } = c.var;
-    if (!answer) return refusalPage(c, refusal);
-    return redirect(c, answer(refusal.toJSON()));
+  renderError(c, refusal) {
+    const { errorRedirect } = c.var;
+    if (!errorRedirect) return refusalPage(c, refusal);
+    return redirect(c, errorRedirect(refusal.toJSON()));
   },
 };
 

@@ -9,12 +9,15 @@ export interface AppEnv {
   Bindings: Env;
   Variables: {
     /** The server, or OAuthError `configuration_malformed`. */
-    connect: () => Promise<Server>;
+    server: () => Promise<Server>;
     log: RequestLog;
     /** Also in the answer's X-Request-Id and in the log. */
     requestId: string;
     /** Where the browser takes an error to, once that is certain (RFC 6749 section 4.1.2.1). */
-    answer?: (error: { error: string; error_description: string }) => string;
+    errorRedirect?: (error: {
+      error: string;
+      error_description: string;
+    }) => string;
   };
 }
 
@@ -30,7 +33,7 @@ export interface Endpoint {
   metadata?: (settings: Settings) => Record<string, unknown>;
   respond: (c: Context<AppEnv>) => Promise<Response>;
   /** How a refusal is told where JSON is not for whom it is for; left out: as JSON. */
-  refuse?: (
+  renderError?: (
     c: Context<AppEnv>,
     refusal: OAuthError,
   ) => Response | Promise<Response>;

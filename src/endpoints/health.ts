@@ -24,7 +24,7 @@ export const healthEndpoint: Endpoint = {
   cors: false,
 
   async respond(c) {
-    const { failing, degraded } = await look(c.var.connect);
+    const { failing, degraded } = await look(c.var.server);
     const problems = [...failing, ...degraded];
     if (problems.length > 0) c.var.log.fields.problems = problems;
     if (failing.length > 0) return c.json({ status: "failing", problems }, 503);

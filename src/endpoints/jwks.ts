@@ -12,7 +12,7 @@ export const jwksEndpoint: Endpoint = {
   metadata: ({ issuer }) => ({ jwks_uri: `${issuer}/.well-known/jwks.json` }),
 
   async respond(c) {
-    const { jwks } = await c.var.connect();
+    const { jwks } = await c.var.server();
     return c.json(jwks, 200, {
       "Content-Type": "application/jwk-set+json",
       "Cache-Control": PUBLIC_FOR_FIVE_MINUTES,

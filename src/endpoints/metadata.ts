@@ -12,7 +12,7 @@ export function metadataEndpoint(endpoints: readonly Endpoint[]): Endpoint {
     cors: true,
 
     async respond(c) {
-      const { settings, scopes } = await c.var.connect();
+      const { settings, scopes } = await c.var.server();
       const on = endpoints.filter(({ isOn }) => isOn?.(settings) ?? true);
       const metadata = {
         issuer: settings.issuer,

@@ -18,7 +18,7 @@ export const revocationEndpoint: Endpoint = {
   }),
 
   async respond(c) {
-    const server = await c.var.connect();
+    const server = await c.var.server();
     const form = await readClientForm(c, ["token", "token_type_hint"]);
     const time = now();
     const client = await authenticate(c, server, form, time);

@@ -1,5 +1,5 @@
 import type { Context } from "hono";
-import { grants, grantsThatAreOn } from "../grants/index.ts";
+import { grants, enabledGrantTypes } from "../grants/index.ts";
 import { authenticationMethods } from "../oauth/clients/authentication.ts";
 import { OAuthError } from "../oauth/errors.ts";
 import { readLenientForm } from "./passport-body.ts";
@@ -21,7 +21,7 @@ export const tokenEndpoint: Endpoint = {
   metadata: (settings) => ({
     token_endpoint: `${settings.issuer}/access_token`,
     token_endpoint_auth_methods_supported: authenticationMethods,
-    grant_types_supported: grantsThatAreOn(settings).map(({ type }) => type),
+    grant_types_supported: enabledGrantTypes(settings).map(({ type }) => type),
   }),
 
   respond: (c) => answerTokenRequest(c),
@@ -44,14 +44,14 @@ async function answerTokenRequest(
   c: Context<AppEnv>,
   read?: typeof readLenientForm,
 ): Promise<Response> {
-  const { connect, log } = c.var;
-  const server = await connect();
+  const { log } = c.var;
+  const server = await c.var.server();
   const form = await readClientForm(c, singular, read);
   // Not before the whole request is here: a body held back must not hold back the clock.
   const time = now();
 
   const grantType = form.required("grant_type");
-  const grant = grantsThatAreOn(server.settings).find(
+  const grant = enabledGrantTypes(server.settings).find(
     ({ type }) => type === grantType,
   );
   if (!grant) throw new OAuthError("grant_type_unknown");

@@ -1,20 +1,20 @@
 import { base64url } from "jose";
 import {
   type AuthorizationCode,
-  openCode,
+  readCode,
 } from "../oauth/authorization/code.ts";
 import type { Client } from "../oauth/entities.ts";
-import { accepted, OAuthError } from "../oauth/errors.ts";
+import { throwIfRefused, OAuthError } from "../oauth/errors.ts";
 import { identityOf, isSameClient } from "../oauth/login-attributes.ts";
 import {
   allowedFor,
   finalizeScopeAndResource,
 } from "../oauth/scope-and-resource.ts";
 import type { Parameters } from "../oauth/parameters.ts";
-import { provesChallenge } from "../oauth/authorization/pkce.ts";
+import { verifyCodeVerifier } from "../oauth/authorization/pkce.ts";
 import { startFamily } from "../oauth/tokens/start-family.ts";
 import { tokenResponse } from "../oauth/tokens/token-response.ts";
-import type { Grant } from "./grant-type.ts";
+import type { GrantType } from "./grant-type.ts";
 
 /**
  * Redeeming an authorization code (RFC 6749 section 4.1.3), with PKCE (RFC 7636 section 4.5).
@@ -22,14 +22,14 @@ import type { Grant } from "./grant-type.ts";
  * All that the code is bound to is checked here, at the edge: whoever has stolen a code and can't
  * redeem it can't use it up either. Making the family is the one step that changes anything.
  */
-export const authorizationCodeGrant: Grant = {
+export const authorizationCodeGrant: GrantType = {
   type: "authorization_code",
   isOn: ({ login_url }) => login_url !== undefined,
   parameters: ["code", "redirect_uri", "code_verifier"],
   needsFreshClient: () => true,
 
   async respond(server, { client, parameters, now, log }) {
-    const code = await openCode(server, parameters.required("code"), now);
+    const code = await readCode(server, parameters.required("code"), now);
     if (typeof code === "string") throw new OAuthError(code);
     await checkBinding(code, client, parameters);
 
@@ -41,7 +41,7 @@ export const authorizationCodeGrant: Grant = {
       resource: parameters.all("resource"),
     };
     const allowed = allowedFor(client, catalogue);
-    const granted = accepted(
+    const granted = throwIfRefused(
       finalizeScopeAndResource(requested, login, allowed),
     );
 
@@ -73,6 +73,6 @@ async function checkBinding(
     throw new OAuthError("redirect_uri_differs");
 
   const verifier = parameters.required("code_verifier");
-  if (!(await provesChallenge(verifier, code.code_challenge)))
+  if (!(await verifyCodeVerifier(verifier, code.code_challenge)))
     throw new OAuthError("code_verifier_wrong");
 }

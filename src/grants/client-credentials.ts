@@ -1,5 +1,5 @@
 import { isPublic } from "../oauth/entities.ts";
-import { accepted, OAuthError } from "../oauth/errors.ts";
+import { throwIfRefused, OAuthError } from "../oauth/errors.ts";
 import { identityOf } from "../oauth/login-attributes.ts";
 import {
   allowedFor,
@@ -8,13 +8,13 @@ import {
   requestedScopeAndResource,
 } from "../oauth/scope-and-resource.ts";
 import { tokenResponse } from "../oauth/tokens/token-response.ts";
-import type { Grant } from "./grant-type.ts";
+import type { GrantType } from "./grant-type.ts";
 
 /**
  * An access token for the client itself (RFC 6749 section 4.4). There is no login behind it, and so
  * no refresh token (section 4.4.3) and no family: nothing is stored, and no object is called.
  */
-export const clientCredentialsGrant: Grant = {
+export const clientCredentialsGrant: GrantType = {
   type: "client_credentials",
   parameters: ["scope"],
 
@@ -27,7 +27,7 @@ export const clientCredentialsGrant: Grant = {
     }
     log.begin("scopes");
     const catalogue = await server.scopes.catalogue();
-    const granted = accepted(
+    const granted = throwIfRefused(
       finalizeScopeAndResource(
         requestedScopeAndResource(parameters),
         registeredFor(client),

@@ -18,7 +18,7 @@ export interface GrantRequest {
 }
 
 /** A grant type: one file, and one line in the registry (`index.ts`). */
-export interface Grant {
+export interface GrantType {
   /** The value of `grant_type`. */
   type: Client["grant_types"][number];
   /** Whether the configuration has turned it on; left out: it is always there. */

@@ -11,7 +11,7 @@ import {
 } from "../oauth/tokens/refresh-token.ts";
 import { kindOf } from "../oauth/token-kind.ts";
 import { tokenResponse } from "../oauth/tokens/token-response.ts";
-import type { Grant } from "./grant-type.ts";
+import type { GrantType } from "./grant-type.ts";
 
 /**
  * Refreshing an access token (RFC 6749 section 6), with rotation (RFC 9700 section 4.14.2).
@@ -19,7 +19,7 @@ import type { Grant } from "./grant-type.ts";
  * Validate, prepare, commit, respond: everything that can fail for a reason of ours has been looked
  * at before the exchange, which is the one step that changes anything.
  */
-export const refreshTokenGrant: Grant = {
+export const refreshTokenGrant: GrantType = {
   type: "refresh_token",
   parameters: ["refresh_token", "scope"],
   needsFreshClient: ({ tokenKinds }, parameters) => {

@@ -22,10 +22,10 @@ const offsets = {
   counter: HEADER_BYTES + SALT_BYTES,
   text: HEADER_BYTES + SALT_BYTES + COUNTER_BYTES,
 };
-const LEAST_BYTES = offsets.text + 1 + MAC_BYTES;
+const MIN_BYTES = offsets.text + 1 + MAC_BYTES;
 
 /** Lower-case digits, as the format writes them: another spelling is another token. */
-const pattern = new RegExp(`^def50200(?:[0-9a-f]{2}){${LEAST_BYTES - 4},}$`);
+const pattern = new RegExp(`^def50200(?:[0-9a-f]{2}){${MIN_BYTES - 4},}$`);
 
 /** Whether something has the shape of a ciphertext: what does not costs nothing. */
 export function isCiphertext(text: string): boolean {

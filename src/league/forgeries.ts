@@ -1,10 +1,10 @@
 import { OAuthError } from "../oauth/errors.ts";
 
 /** How many forged tokens a caller may try within the period, as wrangler.toml has it. */
-const MOST = 120;
+const MAX_FORGED = 120;
 const PERIOD_MS = 60_000;
 /** How many callers an isolate keeps count of. */
-const MOST_CALLERS = 1_000;
+const MAX_CALLERS = 1_000;
 
 /** Counts for all isolates of a location; a binding of the platform. */
 export interface RateLimit {
@@ -43,9 +43,9 @@ export class Forgeries {
     work: () => Promise<T | undefined>,
   ): Promise<T | undefined> {
     const tries = this.#triesOf(caller);
-    if (tries.forged >= MOST) throw limited(tries.ends - Date.now());
+    if (tries.forged >= MAX_FORGED) throw limited(tries.ends - Date.now());
     // Not for long: they may all be good.
-    if (tries.forged + tries.pending >= MOST) throw limited(1);
+    if (tries.forged + tries.pending >= MAX_FORGED) throw limited(1);
     tries.pending += 1;
     const result = await work().finally(() => (tries.pending -= 1));
     if (result === undefined) await this.#count(caller, tries);
@@ -56,7 +56,7 @@ export class Forgeries {
     tries.forged += 1;
     try {
       const { success } = await this.#limit.limit({ key: caller });
-      if (!success) tries.forged = MOST;
+      if (!success) tries.forged = MAX_FORGED;
     } catch (error) {
       // Then this isolate's own count has to do; the answer is the same.
       const event = "league_forgeries.unreachable";
@@ -72,7 +72,7 @@ export class Forgeries {
     this.#tries.delete(caller);
     this.#tries.set(caller, fresh);
     const [oldest] = this.#tries.keys();
-    if (this.#tries.size > MOST_CALLERS && oldest !== undefined)
+    if (this.#tries.size > MAX_CALLERS && oldest !== undefined)
       this.#tries.delete(oldest);
     return fresh;
   }

@@ -1,6 +1,6 @@
 import type { OldTokenCounts, OldToken } from "../oauth/takeover.ts";
 import type { LeagueLedger } from "./ledger.ts";
-import { reachNamed } from "../platform/retry.ts";
+import { callObject } from "../platform/retry.ts";
 
 /**
  * Over how many objects the ledger is spread: a move may bring thousands of exchanges a second, of which
@@ -87,7 +87,7 @@ export class LeagueLedgers {
     name: string,
     call: (ledger: DurableObjectStub<LeagueLedger>) => Promise<R>,
   ): Promise<R> {
-    return reachNamed(this.#ledgers, name, call);
+    return callObject(this.#ledgers, name, call);
   }
 }
 

@@ -5,7 +5,7 @@ import type { LeagueKey } from "./key.ts";
 import { type LeagueToken, readRefreshToken } from "./payload.ts";
 
 /** How many tokens an isolate remembers: of a few hundred bytes each. */
-const MOST_REMEMBERED = 1_000;
+const MAX_REMEMBERED = 1_000;
 
 const encoder = new TextEncoder();
 
@@ -58,7 +58,7 @@ export class LeagueTokenReader {
     this.#opened.delete(name);
     this.#opened.set(name, token);
     const [oldest] = this.#opened.keys();
-    if (this.#opened.size > MOST_REMEMBERED && oldest !== undefined)
+    if (this.#opened.size > MAX_REMEMBERED && oldest !== undefined)
       this.#opened.delete(oldest);
   }
 }

@@ -76,7 +76,7 @@ export function leagueTokenKind(
           const family = newFamily(found, client, attempt);
           const result = await tokens.adopt(found, family, attempt);
           if (result.outcome === "exchanged" && !result.retried)
-            log.tell("league_token.exchanged", { refresh_token_id });
+            log.addEvent("league_token.exchanged", { refresh_token_id });
           return result;
         },
       };

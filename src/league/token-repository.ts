@@ -9,7 +9,7 @@ import type { OldToken, OldTokenCounts, Takeover } from "../oauth/takeover.ts";
 import type { LeagueLedger } from "./ledger.ts";
 import { LeagueLedgers } from "./ledgers.ts";
 import type { LeagueToken } from "./payload.ts";
-import { reachNamed } from "../platform/retry.ts";
+import { callObject } from "../platform/retry.ts";
 import type { SubjectIndex } from "../platform/subject-index.ts";
 import type { TokenFamily } from "../platform/token-family.ts";
 
@@ -169,14 +169,14 @@ export class LeagueTokenRepository implements Takeover {
     refreshTokenId: string,
     call: (family: DurableObjectStub<TokenFamily>) => Promise<T>,
   ): Promise<T> {
-    return reachNamed(this.#families, refreshTokenId, call);
+    return callObject(this.#families, refreshTokenId, call);
   }
 
   #index<T>(
     subject: string,
     call: (index: DurableObjectStub<SubjectIndex>) => Promise<T>,
   ): Promise<T> {
-    return reachNamed(this.#indexes, subject, call);
+    return callObject(this.#indexes, subject, call);
   }
 }
 

@@ -1,8 +1,8 @@
 import { add } from "date-fns/add";
 import { parse } from "tinyduration";
 
-/** How far a lifetime may reach, in years: dates stay far inside what a Date and a token can hold. */
-const MOST_YEARS = 100;
+/** How far a lifetime may withRetry, in years: dates stay far inside what a Date and a token can hold. */
+const MAX_YEARS = 100;
 
 /** A point in time: whole seconds since 1970 (NumericDate of RFC 7519 section 2). */
 export type Seconds = number;
@@ -34,8 +34,8 @@ export function durationProblem(text: string): string | undefined {
     return "has to be an ISO 8601 duration such as PT1H or P1M";
   }
   // What is beyond a Date is NaN, which is no number at most anything.
-  const fits = after(text, 0) <= after(`P${MOST_YEARS}Y`, 0);
-  return fits ? undefined : `has to be at most P${MOST_YEARS}Y`;
+  const fits = after(text, 0) <= after(`P${MAX_YEARS}Y`, 0);
+  return fits ? undefined : `has to be at most P${MAX_YEARS}Y`;
 }
 
 /** Like `durationProblem`, for lifetimes that must be longer than nothing. */

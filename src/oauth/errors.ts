@@ -71,7 +71,7 @@ export interface Refused {
 }
 
 /** @throws OAuthError for a verdict that is a no */
-export function accepted<T extends object>(verdict: T | Refused): T {
+export function throwIfRefused<T extends object>(verdict: T | Refused): T {
   if (!("refused" in verdict)) return verdict;
   const { refused, subject } = verdict;
   throw new OAuthError(refused, subject === undefined ? {} : { subject });

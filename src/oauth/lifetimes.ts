@@ -53,7 +53,7 @@ export function accessTokenExpiry(
  * What the retry window is longer than, if it is longer than the life of the token that may come
  * back. Other lifetimes need no rule: each is cut off by the one that it is a part of.
  */
-export function windowOutlives(
+export function retryWindowExceeds(
   lifetimes: Lifetimes,
 ): keyof Lifetimes | undefined {
   const window = after(lifetimes.refresh_token_retry_window, 0);

@@ -40,7 +40,7 @@ export class RequestLog {
   }
 
   /** Something has happened that somebody may count: a line of its own, beside the request's. */
-  tell(event: string, fields: Record<string, string>): void {
+  addEvent(event: string, fields: Record<string, string>): void {
     this.#events.push({ event, ...fields });
   }
 

@@ -1,14 +1,14 @@
 import { z } from "zod";
 
 /** Enough for any identifier that is one (RFC 9068 section 2.2 sets no bound). */
-const MOST_BYTES = 255;
+const MAX_BYTES = 255;
 
 /** Who the tokens are about, by the name that the deployer's login has for a user. */
 export const subject = z
   .string()
   .min(1)
-  .refine((text) => new TextEncoder().encode(text).length <= MOST_BYTES, {
-    error: `has to be at most ${MOST_BYTES} bytes`,
+  .refine((text) => new TextEncoder().encode(text).length <= MAX_BYTES, {
+    error: `has to be at most ${MAX_BYTES} bytes`,
   })
   // A lone surrogate has no UTF-8: two different subjects would become one.
   .refine((text) => text.isWellFormed() && !/\p{Cc}/u.test(text), {

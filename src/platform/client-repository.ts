@@ -8,22 +8,25 @@ import {
 import type { Problem } from "../oauth/errors.ts";
 import type { ClientPage, ClientRepository } from "../oauth/repositories.ts";
 import { KvRecords } from "./kv-records.ts";
-import type { RecordKeeper } from "./kv-record-writer.ts";
+import type { KvRecordWriter } from "./kv-record-writer.ts";
 
 const PREFIX = "client:";
 
 /** How many of KV's pages may hold nothing but tombstones before an empty page is shown. */
-const MOST_ROUNDS = 10;
+const MAX_ROUNDS = 10;
 
 /** How many clients a health check looks at; a server with more learns of a bad one as it is used. */
-const MOST_CHECKED = 1_000;
+const MAX_CHECKED = 1_000;
 
 /** Clients in KV, at `client:<client_id>`. */
 export class KvClientRepository implements ClientRepository {
   readonly #records: KvRecords<Client | ClientTombstone>;
 
-  constructor(kv: KVNamespace, keepers: DurableObjectNamespace<RecordKeeper>) {
-    this.#records = new KvRecords(kv, keepers, schemaOf);
+  constructor(
+    kv: KVNamespace,
+    writers: DurableObjectNamespace<KvRecordWriter>,
+  ) {
+    this.#records = new KvRecords(kv, writers, schemaOf);
   }
 
   async find(clientId: string): Promise<Client | undefined> {
@@ -35,14 +38,14 @@ export class KvClientRepository implements ClientRepository {
   }
 
   read(clientId: string): Promise<Client | ClientTombstone | undefined> {
-    return this.#records.standing(PREFIX + clientId);
+    return this.#records.readCurrent(PREFIX + clientId);
   }
 
   /** Tombstones take their places in KV's pages: goes on until there is something to show. */
   async list(limit: number, from?: string): Promise<ClientPage> {
     const page: ClientPage = { clients: [], malformed: [] };
     let cursor = from;
-    for (let rounds = 0; rounds < MOST_ROUNDS; rounds++) {
+    for (let rounds = 0; rounds < MAX_ROUNDS; rounds++) {
       const next = await this.#records.keys(PREFIX, limit, cursor);
       const records = await this.#records.readAll(
         next.keys,
@@ -88,7 +91,7 @@ export class KvClientRepository implements ClientRepository {
 
   async problems(): Promise<Problem[]> {
     const problems: Problem[] = [];
-    const { keys } = await this.#records.keys(PREFIX, MOST_CHECKED);
+    const { keys } = await this.#records.keys(PREFIX, MAX_CHECKED);
     await this.#records.readAll(keys, ({ circumstances }) => {
       problems.push(...(circumstances.problems ?? []));
     });

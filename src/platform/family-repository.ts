@@ -2,7 +2,7 @@ import type {
   ExchangeResult,
   FamilyRepository,
 } from "../oauth/repositories.ts";
-import { reach, reachNamed, unavailable } from "./retry.ts";
+import { withRetry, callObject, unavailable } from "./retry.ts";
 import type { SubjectIndex } from "./subject-index.ts";
 import type { TokenFamily } from "./token-family.ts";
 
@@ -12,10 +12,10 @@ const PAGE = 100;
  * How many families one request may end: a Worker may make 1,000 calls a request. Whoever has more
  * is told to come back; what was done is done.
  */
-const MOST_A_REQUEST = 800;
+const MAX_A_REQUEST = 800;
 
 /** Families as Durable Objects: a family's id is its object's id, and a subject's index has its name. */
-export class DurableFamilies implements FamilyRepository {
+export class DurableFamilyRepository implements FamilyRepository {
   readonly #families: DurableObjectNamespace<TokenFamily>;
   readonly #indexes: DurableObjectNamespace<SubjectIndex>;
 
@@ -33,7 +33,7 @@ export class DurableFamilies implements FamilyRepository {
    */
   create: FamilyRepository["create"] = async (family) => {
     const id = this.#families.newUniqueId();
-    await reach(() => this.#families.get(id).create(family));
+    await withRetry(() => this.#families.get(id).create(family));
     await this.#index(family.login.subject, (index) =>
       index.add(id.toString()),
     );
@@ -49,9 +49,9 @@ export class DurableFamilies implements FamilyRepository {
     const id = this.#idOf(familyId.toHex());
     if (!id) return { outcome: "refused", reason: "authorization_code_forged" };
     const abandon = () =>
-      reach(() => this.#families.get(id).abandon(redemption.attempt_id));
+      withRetry(() => this.#families.get(id).abandon(redemption.attempt_id));
     try {
-      const result = await reach(
+      const result = await withRetry(
         async () => await this.#families.get(id).redeem(family, redemption),
       );
       if (result.outcome === "refused") return result;
@@ -71,7 +71,7 @@ export class DurableFamilies implements FamilyRepository {
   exchange: FamilyRepository["exchange"] = async (familyId, attempt) => {
     const id = this.#idOf(familyId.toHex());
     if (!id) return { outcome: "refused", reason: "family_ended" };
-    const result = await reach(
+    const result = await withRetry(
       async () => await this.#families.get(id).exchange(attempt),
     );
     return JSON.parse(result) as ExchangeResult;
@@ -80,12 +80,12 @@ export class DurableFamilies implements FamilyRepository {
   revoke: FamilyRepository["revoke"] = async (familyId, key) => {
     const id = this.#idOf(familyId.toHex());
     if (!id) return { outcome: "ended_before" };
-    return reach(async () => await this.#families.get(id).revoke(key));
+    return withRetry(async () => await this.#families.get(id).revoke(key));
   };
 
   look: FamilyRepository["look"] = async (familyId) => {
     const id = this.#idOf(familyId.toHex());
-    return id && reach(async () => await this.#families.get(id).look());
+    return id && withRetry(async () => await this.#families.get(id).look());
   };
 
   /*
@@ -138,7 +138,7 @@ export class DurableFamilies implements FamilyRepository {
   async #revokeListed(subject: string): Promise<number> {
     let revoked = 0;
     let unreached: string | undefined;
-    for (let asked = 0; asked < MOST_A_REQUEST; asked += PAGE) {
+    for (let asked = 0; asked < MAX_A_REQUEST; asked += PAGE) {
       const page = await this.#index(subject, (index) =>
         index.list(PAGE, unreached),
       );
@@ -173,7 +173,7 @@ export class DurableFamilies implements FamilyRepository {
     subject: string,
     call: (index: DurableObjectStub<SubjectIndex>) => Promise<T>,
   ) {
-    return reachNamed(this.#indexes, subject, call);
+    return callObject(this.#indexes, subject, call);
   }
 
   /** A token can be genuine and still name no object: its keys may be another deployment's too. */

@@ -6,7 +6,7 @@ export const KEEP_MS = 60_000;
 /** How soon an isolate looks past its own copy of a key again. */
 export const LOOK_AGAIN_MS = 1_000;
 /** How many records an isolate keeps: bounded, because whoever sends client ids fills it. */
-const MOST_ENTRIES = 1_000;
+const MAX_ENTRIES = 1_000;
 
 /** A record as it was read: a value, or nothing, or something that can't be read. */
 export interface Reading<T> {
@@ -112,7 +112,7 @@ export class IsolateCache<T> {
   #keep(key: string, entry: Entry<T>): Entry<T> {
     this.#entries.delete(key);
     this.#entries.set(key, entry);
-    if (this.#entries.size > MOST_ENTRIES) this.#forgetOne(entry.askedAt);
+    if (this.#entries.size > MAX_ENTRIES) this.#forgetOne(entry.askedAt);
     return entry;
   }
 

@@ -16,14 +16,14 @@ interface Recent {
 }
 
 /** A record as it stands: its text, or null where there is none. */
-export interface Standing {
+export interface CurrentRecord {
   text: string | null;
 }
 
 export type WriteResult =
   | { outcome: "written"; revision: number }
   /** Somebody else has written in between; this is what stands now. */
-  | ({ outcome: "overtaken" } & Standing)
+  | ({ outcome: "conflict" } & CurrentRecord)
   | { outcome: "unavailable"; error: string };
 
 /**
@@ -35,7 +35,7 @@ export type WriteResult =
  *
  * It keeps the record's text only for as long as KV may lag behind, and then nothing.
  */
-export class RecordKeeper extends DurableObject<Env> {
+export class KvRecordWriter extends DurableObject<Env> {
   #queue: Promise<unknown> = Promise.resolve();
 
   /**
@@ -45,8 +45,8 @@ export class RecordKeeper extends DurableObject<Env> {
    */
   read(
     key: string,
-  ): Promise<Standing | { outcome: "unavailable"; error: string }> {
-    return orUnavailable(async () => ({ text: await this.#standing(key) }));
+  ): Promise<CurrentRecord | { outcome: "unavailable"; error: string }> {
+    return orUnavailable(async () => ({ text: await this.#current(key) }));
   }
 
   /**
@@ -61,21 +61,21 @@ export class RecordKeeper extends DurableObject<Env> {
     expirationTtl?: number,
   ): Promise<WriteResult> {
     return this.#inTurn(async () => {
-      const standing = await this.#standing(key);
+      const current = await this.#current(key);
       const recent = this.#recent();
       // The same write again, because its answer was lost on the way: it is done, or KV has it and
       // this object died before it could note so.
-      if (recent && standing === text && standing !== expected) {
+      if (recent && current === text && current !== expected) {
         return { outcome: "written", revision: recent.revision };
       }
-      if (standing !== expected && standing !== text) {
-        return { outcome: "overtaken", text: standing };
+      if (current !== expected && current !== text) {
+        return { outcome: "conflict", text: current };
       }
       // A number that grows, also where the clock of this place does not.
       const revision = Math.max(Date.now(), (recent?.revision ?? 0) + 1);
       const ttl = expirationTtl === undefined ? {} : { expirationTtl };
       await this.env.KV.put(key, text, { metadata: { revision }, ...ttl });
-      const before = recent ? recent.before : standing;
+      const before = recent ? recent.before : current;
       this.ctx.storage.kv.put<Recent>(RECENT, { text, revision, before });
       await this.ctx.storage.setAlarm(Date.now() + KV_LAG_MS);
       return { outcome: "written", revision };
@@ -88,7 +88,7 @@ export class RecordKeeper extends DurableObject<Env> {
   }
 
   /** What was written last: by this object, or since then by hand, which leaves no revision. */
-  async #standing(key: string): Promise<string | null> {
+  async #current(key: string): Promise<string | null> {
     const { value, metadata } = await this.env.KV.getWithMetadata<{
       revision?: number;
     }>(key);

@@ -7,15 +7,15 @@ import {
   type Reading,
   valueOf,
 } from "./isolate-cache.ts";
-import { reach, reachNamed, unavailable } from "./retry.ts";
-import type { RecordKeeper } from "./kv-record-writer.ts";
+import { withRetry, callObject, unavailable } from "./retry.ts";
+import type { KvRecordWriter } from "./kv-record-writer.ts";
 
 /** KV's own cache at a location, in seconds: the shortest that it allows. */
 const KV_CACHE_TTL = 30;
 /** How many keys KV reads in one operation. */
-const MOST_KEYS_AT_ONCE = 100;
+const MAX_KEYS_AT_ONCE = 100;
 /** How often a change is made anew because somebody else was faster: of many at once, one wins a round. */
-const MOST_TRIES = 50;
+const MAX_TRIES = 50;
 
 /** What a record's writer notes beside it. */
 interface KvMetadata {
@@ -38,18 +38,18 @@ export interface Change<T> {
  */
 export class KvRecords<T> {
   readonly #kv: KVNamespace;
-  readonly #keepers: DurableObjectNamespace<RecordKeeper>;
+  readonly #writers: DurableObjectNamespace<KvRecordWriter>;
   readonly #schemaOf: (key: string, record: unknown) => z.ZodType<T>;
   readonly #cache = new IsolateCache<T>();
 
   /** @param schemaOf what the record at a key has to look like */
   constructor(
     kv: KVNamespace,
-    keepers: DurableObjectNamespace<RecordKeeper>,
+    writers: DurableObjectNamespace<KvRecordWriter>,
     schemaOf: (key: string, record: unknown) => z.ZodType<T>,
   ) {
     this.#kv = kv;
-    this.#keepers = keepers;
+    this.#writers = writers;
     this.#schemaOf = schemaOf;
   }
 
@@ -66,7 +66,7 @@ export class KvRecords<T> {
   /** What KV holds now, as far as this location can know. */
   async read(key: string): Promise<T | undefined> {
     const askedAt = Date.now();
-    const { value: text, metadata } = await reach(() =>
+    const { value: text, metadata } = await withRetry(() =>
       this.#kv.getWithMetadata<KvMetadata>(key, {
         cacheTtl: KV_CACHE_TTL,
       }),
@@ -77,8 +77,8 @@ export class KvRecords<T> {
   }
 
   /** The record as it stands, past every cache: for those who decide something by it. */
-  async standing(key: string): Promise<T | undefined> {
-    return valueOf(this.#tryParse(key, await this.#standingText(key)));
+  async readCurrent(key: string): Promise<T | undefined> {
+    return valueOf(this.#tryParse(key, await this.#currentText(key)));
   }
 
   /**
@@ -92,16 +92,16 @@ export class KvRecords<T> {
     key: string,
     change: (current: () => T | undefined) => Change<T>,
   ): Promise<T> {
-    let text = await this.#standingText(key);
-    for (let tries = 0; tries < MOST_TRIES; tries++) {
+    let text = await this.#currentText(key);
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
       const stood = text;
       const { record, expirationTtl } = change(() =>
         valueOf(this.#tryParse(key, stood)),
       );
       const next = JSON.stringify(record);
-      const result = await this.#keeper(
+      const result = await this.#writer(
         key,
-        async (keeper) => await keeper.write(key, stood, next, expirationTtl),
+        async (writer) => await writer.write(key, stood, next, expirationTtl),
       );
       if (result.outcome === "unavailable")
         throw unavailable(new Error(result.error));
@@ -111,7 +111,7 @@ export class KvRecords<T> {
       }
       text = result.text;
     }
-    throw unavailable(new Error(`${MOST_TRIES} others were faster`));
+    throw unavailable(new Error(`${MAX_TRIES} others were faster`));
   }
 
   /** Several records; malformed ones are passed over and told to `onMalformed`. */
@@ -120,9 +120,9 @@ export class KvRecords<T> {
     onMalformed: (error: OAuthError) => void,
   ): Promise<T[]> {
     const records: T[] = [];
-    for (let start = 0; start < keys.length; start += MOST_KEYS_AT_ONCE) {
-      const some = keys.slice(start, start + MOST_KEYS_AT_ONCE);
-      const found = await reach(() =>
+    for (let start = 0; start < keys.length; start += MAX_KEYS_AT_ONCE) {
+      const some = keys.slice(start, start + MAX_KEYS_AT_ONCE);
+      const found = await withRetry(() =>
         this.#kv.getWithMetadata<KvMetadata>(some, { cacheTtl: KV_CACHE_TTL }),
       );
       for (const [key, { value: text, metadata }] of found) {
@@ -141,7 +141,7 @@ export class KvRecords<T> {
 
   /** The keys with a prefix, some at a time. */
   async keys(prefix: string, limit: number, cursor?: string) {
-    const page = await reach(() =>
+    const page = await withRetry(() =>
       this.#kv.list({ prefix, limit, cursor: cursor ?? null }),
     );
     return {
@@ -150,20 +150,20 @@ export class KvRecords<T> {
     };
   }
 
-  async #standingText(key: string): Promise<string | null> {
-    const standing = await this.#keeper(
+  async #currentText(key: string): Promise<string | null> {
+    const current = await this.#writer(
       key,
-      async (keeper) => await keeper.read(key),
+      async (writer) => await writer.read(key),
     );
-    if ("outcome" in standing) throw unavailable(new Error(standing.error));
-    return standing.text;
+    if ("outcome" in current) throw unavailable(new Error(current.error));
+    return current.text;
   }
 
-  #keeper<R>(
+  #writer<R>(
     key: string,
-    call: (keeper: DurableObjectStub<RecordKeeper>) => Promise<R>,
+    call: (writer: DurableObjectStub<KvRecordWriter>) => Promise<R>,
   ): Promise<R> {
-    return reachNamed(this.#keepers, key, call);
+    return callObject(this.#writers, key, call);
   }
 
   #parse(key: string, text: string): T {

@@ -7,7 +7,7 @@ import { OAuthError } from "../oauth/errors.ts";
 const RETRY_AFTER = { least: 1, most: 3 };
 
 /** How often a call is made at the most. */
-const MOST_TRIES = 3;
+const MAX_TRIES = 3;
 /** Before the second try, give or take half; twice as long before the third. */
 const FIRST_PAUSE_MS = 50;
 
@@ -27,14 +27,14 @@ export function unavailable(cause: unknown): OAuthError {
  * @param call takes a new stub each time: one that has failed stays broken
  * @throws OAuthError `storage_unavailable`; a fault of our own code, in an object, goes through
  */
-export async function reach<T>(call: () => Promise<T>): Promise<T> {
+export async function withRetry<T>(call: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
       return await call();
     } catch (error) {
       const { retryable, overloaded, remote } = faultOf(error);
       if (remote && !retryable && !overloaded) throw error;
-      if (overloaded || tries === MOST_TRIES) throw unavailable(error);
+      if (overloaded || tries === MAX_TRIES) throw unavailable(error);
       await scheduler.wait(
         FIRST_PAUSE_MS * 2 ** (tries - 1) * (0.5 + Math.random()),
       );
@@ -43,13 +43,13 @@ export async function reach<T>(call: () => Promise<T>): Promise<T> {
 }
 
 /** The same for a call of the object that has a name. */
-export function reachNamed<T extends Rpc.DurableObjectBranded, R>(
+export function callObject<T extends Rpc.DurableObjectBranded, R>(
   namespace: DurableObjectNamespace<T>,
   name: string,
   call: (object: DurableObjectStub<T>) => Promise<R>,
 ): Promise<R> {
   const id = namespace.idFromName(name);
-  return reach(() => call(namespace.get(id)));
+  return withRetry(() => call(namespace.get(id)));
 }
 
 /** What the platform says of an exception of a Durable Object; `remote`: its code has thrown it. */

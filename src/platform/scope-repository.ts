@@ -5,7 +5,7 @@ import {
 import { OAuthError, type Problem } from "../oauth/errors.ts";
 import type { ScopeRepository } from "../oauth/repositories.ts";
 import { KvRecords } from "./kv-records.ts";
-import type { RecordKeeper } from "./kv-record-writer.ts";
+import type { KvRecordWriter } from "./kv-record-writer.ts";
 
 const KEY = "scopes";
 
@@ -13,8 +13,11 @@ const KEY = "scopes";
 export class KvScopeRepository implements ScopeRepository {
   readonly #records: KvRecords<ScopeCatalogue>;
 
-  constructor(kv: KVNamespace, keepers: DurableObjectNamespace<RecordKeeper>) {
-    this.#records = new KvRecords(kv, keepers, () => scopeCatalogueRecord);
+  constructor(
+    kv: KVNamespace,
+    writers: DurableObjectNamespace<KvRecordWriter>,
+  ) {
+    this.#records = new KvRecords(kv, writers, () => scopeCatalogueRecord);
   }
 
   async catalogue(): Promise<ScopeCatalogue> {
@@ -26,7 +29,7 @@ export class KvScopeRepository implements ScopeRepository {
   }
 
   async read(): Promise<ScopeCatalogue> {
-    return (await this.#records.standing(KEY)) ?? {};
+    return (await this.#records.readCurrent(KEY)) ?? {};
   }
 
   async problems(): Promise<Problem[]> {

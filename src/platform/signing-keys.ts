@@ -45,7 +45,7 @@ const algorithms: Record<
 };
 
 /** RFC 7518 section 3.3: a key of 2048 bits or larger. */
-const LEAST_RSA_BITS = 2048;
+const MIN_RSA_BITS = 2048;
 
 export interface SigningKeys {
   signingKey: SigningKey;
@@ -120,10 +120,10 @@ async function importPublicKey({ alg, kid, jwk }: NamedKey) {
   const algorithm = key.algorithm as { modulusLength?: number };
   if (
     algorithm.modulusLength !== undefined &&
-    algorithm.modulusLength < LEAST_RSA_BITS
+    algorithm.modulusLength < MIN_RSA_BITS
   ) {
     throw new KeyError(
-      `${kid} is an RSA key of less than ${LEAST_RSA_BITS} bits`,
+      `${kid} is an RSA key of less than ${MIN_RSA_BITS} bits`,
     );
   }
   return { key, jwk: { ...members, kid, alg, use: "sig" } };

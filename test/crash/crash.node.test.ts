@@ -16,7 +16,7 @@ import { type Answer, TokenClient } from "./token-client.ts";
  */
 
 const CRASHES = 3;
-const MOST_CRASHES = 10;
+const MAX_CRASHES = 10;
 /** Many times what a test takes on a small machine. */
 const PATIENCE_MS = 300_000;
 
@@ -76,7 +76,7 @@ async function crashAgainAndAgain(
   await load.everybodyHasRotated();
   for (
     let crashes = 0;
-    crashes < CRASHES || (crashes < MOST_CRASHES && !(await hasHit()));
+    crashes < CRASHES || (crashes < MAX_CRASHES && !(await hasHit()));
     crashes++
   ) {
     await load.crash();

@@ -25,7 +25,7 @@ interface App {
 }
 
 /** Room for the longest request (16 KiB), all its scopes, a name and a password. */
-const MOST_BYTES = 64 * 1024;
+const MAX_BYTES = 64 * 1024;
 
 const app = new Hono<App>();
 
@@ -67,7 +67,7 @@ app.get("/", async (c) => {
  */
 app.post(
   "/",
-  bodyLimit({ maxSize: MOST_BYTES, onError: (c) => canNotGoOn(c, 413) }),
+  bodyLimit({ maxSize: MAX_BYTES, onError: (c) => canNotGoOn(c, 413) }),
   async (c) => {
     const { BATON, ATTEMPTS } = c.env;
     const bytes = await c.req.arrayBuffer();

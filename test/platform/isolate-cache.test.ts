@@ -22,7 +22,7 @@ async function recordsOf(
   const kv = { getWithMetadata: get } as unknown as KVNamespace;
   return {
     get,
-    records: new KvRecords(kv, env.RECORD_KEEPER, () => z.string()),
+    records: new KvRecords(kv, env.KV_RECORD_WRITER, () => z.string()),
   };
 }
 

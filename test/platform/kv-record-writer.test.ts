@@ -1,7 +1,7 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it, vi } from "vitest";
-import { RecordKeeper } from "../../src/index.ts";
+import { KvRecordWriter } from "../../src/index.ts";
 import { server, serverWith } from "../support/server.ts";
 
 /** Changes of records in KV go through one writer each. */
@@ -9,12 +9,12 @@ import { server, serverWith } from "../support/server.ts";
 describe("an admin call whose answer is lost inside", () => {
   it("is done once, and its caller learns the secret that works", async () => {
     let lost = 0;
-    const RECORD_KEEPER = {
-      idFromName: (name: string) => env.RECORD_KEEPER.idFromName(name),
+    const KV_RECORD_WRITER = {
+      idFromName: (name: string) => env.KV_RECORD_WRITER.idFromName(name),
       get: (id: DurableObjectId) => ({
-        read: (key: string) => env.RECORD_KEEPER.get(id).read(key),
+        read: (key: string) => env.KV_RECORD_WRITER.get(id).read(key),
         async write(key: string, expected: string | null, text: string) {
-          const result = await env.RECORD_KEEPER.get(id).write(
+          const result = await env.KV_RECORD_WRITER.get(id).write(
             key,
             expected,
             text,
@@ -26,7 +26,7 @@ describe("an admin call whose answer is lost inside", () => {
         },
       }),
     };
-    const lossy = serverWith({ RECORD_KEEPER });
+    const lossy = serverWith({ KV_RECORD_WRITER });
     const client = await lossy.makeClient();
     const rotated = await lossy.expectAdmin<{
       client_secret: string;
@@ -43,7 +43,9 @@ describe("an admin call whose answer is lost inside", () => {
 describe("the one writer of a record", () => {
   it("knows what it has written, also when it died before it could note so", async () => {
     const key = `test:${crypto.randomUUID()}`;
-    const keeper = env.RECORD_KEEPER.get(env.RECORD_KEEPER.idFromName(key));
+    const keeper = env.KV_RECORD_WRITER.get(
+      env.KV_RECORD_WRITER.idFromName(key),
+    );
     expect(await keeper.write(key, null, '"first"')).toMatchObject({
       outcome: "written",
     });
@@ -54,7 +56,7 @@ describe("the one writer of a record", () => {
       outcome: "written",
     });
     expect(await keeper.write(key, null, '"second"')).toEqual({
-      outcome: "overtaken",
+      outcome: "conflict",
       text: '"first"',
     });
   });
@@ -78,7 +80,7 @@ describe("the one writer of a record", () => {
   });
 
   it("lets no reader wait for another: the logins of every back end come by", async () => {
-    const keeper = env.RECORD_KEEPER.get(env.RECORD_KEEPER.newUniqueId());
+    const keeper = env.KV_RECORD_WRITER.get(env.KV_RECORD_WRITER.newUniqueId());
     const readers = 50;
     let asking = 0;
     await runInDurableObject(keeper, async (_, state) => {
@@ -91,7 +93,7 @@ describe("the one writer of a record", () => {
         return { value: '"it"', metadata: null };
       };
       const KV = { getWithMetadata } as unknown as KVNamespace;
-      const slow = new RecordKeeper(state, { ...env, KV });
+      const slow = new KvRecordWriter(state, { ...env, KV });
       const reads = Array.from({ length: readers }, () => slow.read("key"));
       const found = await Promise.all(reads);
       expect(new Set(found.map((read) => JSON.stringify(read)))).toEqual(
@@ -129,9 +131,9 @@ describe("the one writer of a record", () => {
         error: "Error: 429 Too Many Requests",
       }),
     };
-    const RECORD_KEEPER = { idFromName: () => "", get: () => keeper };
+    const KV_RECORD_WRITER = { idFromName: () => "", get: () => keeper };
     expect(
-      (await serverWith({ RECORD_KEEPER }).admin("POST", "/clients", {}))
+      (await serverWith({ KV_RECORD_WRITER }).admin("POST", "/clients", {}))
         .status,
     ).toBe(503);
     expect(String(log.mock.calls.at(-1)?.[0])).toContain(

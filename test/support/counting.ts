@@ -37,6 +37,6 @@ export function bindingsWithoutObjects() {
       throw new Error("an object was called");
     },
   };
-  const objects = { RECORD_KEEPER: forbidden, SUBJECT_INDEX: forbidden };
+  const objects = { KV_RECORD_WRITER: forbidden, SUBJECT_INDEX: forbidden };
   return { calls, bindings: { ...bindings, ...objects } };
 }

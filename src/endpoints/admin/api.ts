@@ -60,11 +60,11 @@ export function conflict(description: string) {
 }
 
 /** As many as KV reads in one operation, and objects are asked at once. */
-const MOST_A_PAGE = 100;
+const MAX_A_PAGE = 100;
 
 /** What a list may be asked for. */
 export const pageQuery = z.strictObject({
-  limit: z.coerce.number().int().min(1).max(MOST_A_PAGE).default(MOST_A_PAGE),
+  limit: z.coerce.number().int().min(1).max(MAX_A_PAGE).default(MAX_A_PAGE),
   cursor: z.string().max(1024).optional(),
 });
 

@@ -5,7 +5,7 @@ import {
   decision,
 } from "../../oauth/authorization/decide.ts";
 import { describeAuthorization } from "../../oauth/authorization/describe.ts";
-import { sealedRequest } from "../../oauth/authorization/interaction.ts";
+import { encryptedRequest } from "../../oauth/authorization/interaction.ts";
 import { now } from "../endpoint.ts";
 import { type AdminApi, adminRoute, json } from "./api.ts";
 
@@ -47,11 +47,11 @@ export function authorizationRoutes(api: AdminApi): void {
       method: "get",
       path: "/authorizations",
       summary: "What a client asks a person for, to be shown by the login",
-      request: { query: z.strictObject({ request: sealedRequest }) },
+      request: { query: z.strictObject({ request: encryptedRequest }) },
       responses: { 200: json(description, "What is asked for.") },
     }),
     async (c) => {
-      const server = await c.var.connect();
+      const server = await c.var.server();
       const { request } = c.req.valid("query");
       const { log } = c.var;
       const asked = await describeAuthorization(server, request, now(), log);
@@ -82,7 +82,7 @@ export function authorizationRoutes(api: AdminApi): void {
       },
     }),
     async (c) => {
-      const server = await c.var.connect();
+      const server = await c.var.server();
       const decided = c.req.valid("json");
       return c.json(
         await decideAuthorization(server, decided, Date.now(), c.var.log),

@@ -38,7 +38,7 @@ export function clientRoutes(api: AdminApi): void {
       },
     }),
     async (c) => {
-      const server = await c.var.connect();
+      const server = await c.var.server();
       return c.json(
         shownWithSecret(
           await registerClient(server, c.req.valid("json"), now()),
@@ -78,7 +78,7 @@ export function clientRoutes(api: AdminApi): void {
     }),
     async (c) => {
       const { limit, cursor } = c.req.valid("query");
-      const server = await c.var.connect();
+      const server = await c.var.server();
       const { clients, malformed, ...next } = await server.clients.list(
         limit,
         cursor,
@@ -103,7 +103,7 @@ export function clientRoutes(api: AdminApi): void {
       responses: { 200: json(client, "The client.") },
     }),
     async (c) => {
-      const server = await c.var.connect();
+      const server = await c.var.server();
       return c.json(
         shown(
           living(await server.clients.read(c.req.valid("param").client_id)),
@@ -125,7 +125,7 @@ export function clientRoutes(api: AdminApi): void {
       responses: { 200: json(client, "The client as it is now.") },
     }),
     async (c) => {
-      const server = await c.var.connect();
+      const server = await c.var.server();
       const { client_id } = c.req.valid("param");
       return c.json(
         shown(await updateClient(server, client_id, c.req.valid("json"))),
@@ -143,7 +143,7 @@ export function clientRoutes(api: AdminApi): void {
       responses: { 204: { description: "It is gone." } },
     }),
     async (c) => {
-      const server = await c.var.connect();
+      const server = await c.var.server();
       await deleteClient(server, c.req.valid("param").client_id, now());
       return c.body(null, 204);
     },
@@ -170,7 +170,7 @@ export function clientRoutes(api: AdminApi): void {
       },
     }),
     async (c) => {
-      const server = await c.var.connect();
+      const server = await c.var.server();
       const { old_secret_ttl = "PT24H", client_secret } = c.req.valid("json");
       const { client_id } = c.req.valid("param");
       return c.json(

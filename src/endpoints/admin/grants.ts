@@ -47,7 +47,7 @@ export function grantRoutes(api: AdminApi): void {
       },
     }),
     async (c) => {
-      const server = await c.var.connect();
+      const server = await c.var.server();
       const { client_id, subject, scope, resource = [] } = c.req.valid("json");
       const client = await server.clients.read(client_id);
       if (!client || !("secrets" in client))
@@ -81,7 +81,7 @@ export function grantRoutes(api: AdminApi): void {
       responses: { 204: { description: "That family is dead." } },
     }),
     async (c) => {
-      const { families } = await c.var.connect();
+      const { families } = await c.var.server();
       const familyId = families.parseGrantId(c.req.valid("param").grant_id);
       if (!familyId)
         throw new OAuthError("admin_target_unknown", { subject: "such grant" });

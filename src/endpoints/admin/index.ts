@@ -26,7 +26,7 @@ export function adminApi(): AdminApi {
     description: "The value of the secret ADMIN_TOKEN.",
   });
   api.get("/openapi.json", async (c) => {
-    const { settings } = await c.var.connect();
+    const { settings } = await c.var.server();
     return c.json(
       api.getOpenAPI31Document({
         openapi: "3.1.0",
@@ -41,7 +41,7 @@ export function adminApi(): AdminApi {
 /** 404 while ADMIN_TOKEN is unset, so that nobody learns that there could be an API; else RFC 6750. */
 function requireAdminToken(): MiddlewareHandler<AppEnv> {
   return async function requireAdminToken(c, next) {
-    const { admin_token } = (await c.var.connect()).settings;
+    const { admin_token } = (await c.var.server()).settings;
     if (admin_token === undefined) throw new OAuthError("path_unknown");
     const presented = c.req
       .header("Authorization")

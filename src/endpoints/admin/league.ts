@@ -6,7 +6,7 @@ import { now } from "../endpoint.ts";
 import { type AdminApi, adminRoute, json } from "./api.ts";
 
 /** As many as fit into a body. */
-const MOST_TOKENS = 100;
+const MAX_TOKENS = 100;
 
 const tokenId = z
   .string()
@@ -25,7 +25,7 @@ const revokedTokens = z
         }),
       )
       .min(1)
-      .max(MOST_TOKENS),
+      .max(MAX_TOKENS),
     refresh_token_ttl: duration.optional().meta({
       description: `The longest life that the old server gave a refresh token: for how long those without expires_at are kept. Left out: ${LONGEST_LIFE}.`,
       example: LONGEST_LIFE,
@@ -35,7 +35,7 @@ const revokedTokens = z
 
 const tokenIds = z
   .strictObject({
-    refresh_token_ids: z.array(tokenId).min(1).max(MOST_TOKENS),
+    refresh_token_ids: z.array(tokenId).min(1).max(MAX_TOKENS),
   })
   .openapi("LeagueTokenIds");
 
@@ -62,7 +62,7 @@ export function leagueRoutes(api: AdminApi): void {
       },
     }),
     async (c) => {
-      const { takeover } = await c.var.connect();
+      const { takeover } = await c.var.server();
       const counts = await takeover.count();
       return c.json({ accepts_tokens: takeover.acceptsTokens, ...counts }, 200);
     },
@@ -89,7 +89,7 @@ export function leagueRoutes(api: AdminApi): void {
     }),
     async (c) => {
       const { tokens, refresh_token_ttl = LONGEST_LIFE } = c.req.valid("json");
-      const { takeover } = await c.var.connect();
+      const { takeover } = await c.var.server();
       const time = now();
       const latest = after(refresh_token_ttl, time);
       const entries = tokens.map(
@@ -125,7 +125,7 @@ export function leagueRoutes(api: AdminApi): void {
     }),
     async (c) => {
       const { refresh_token_ids: ids } = c.req.valid("json");
-      const { takeover } = await c.var.connect();
+      const { takeover } = await c.var.server();
       const { exchanged, revoked } = await takeover.countOf(ids);
       const unknown = ids.length - exchanged - revoked;
       return c.json({ exchanged, revoked, unknown }, 200);

@@ -4,7 +4,7 @@ import { fieldError, OAuthError } from "../../oauth/errors.ts";
 import { type AdminApi, adminRoute, json } from "./api.ts";
 
 /** One record holds the whole catalogue, and every refresh reads it: it has to stay small. */
-const MOST_SCOPES = 500;
+const MAX_SCOPES = 500;
 
 const description = z.string().min(1).max(1000).meta({
   description: "What the scope allows, in words for a user.",
@@ -28,7 +28,7 @@ export function scopeRoutes(api: AdminApi): void {
       },
     }),
     async (c) => {
-      const { scopes } = await c.var.connect();
+      const { scopes } = await c.var.server();
       const catalogue = Object.entries(await scopes.read());
       return c.json(
         {
@@ -54,15 +54,15 @@ export function scopeRoutes(api: AdminApi): void {
       responses: { 200: json(scope, "The scope as it is now.") },
     }),
     async (c) => {
-      const { scopes } = await c.var.connect();
+      const { scopes } = await c.var.server();
       const name = c.req.valid("param").scope;
       const entry = c.req.valid("json");
       await scopes.update((before) => {
         const catalogue = { ...before, [name]: entry };
-        if (Object.keys(catalogue).length > MOST_SCOPES) {
+        if (Object.keys(catalogue).length > MAX_SCOPES) {
           throw fieldError(
             "scope",
-            `the catalogue is full (${MOST_SCOPES} scopes)`,
+            `the catalogue is full (${MAX_SCOPES} scopes)`,
           );
         }
         return catalogue;
@@ -80,7 +80,7 @@ export function scopeRoutes(api: AdminApi): void {
       responses: { 204: { description: "It is gone." } },
     }),
     async (c) => {
-      const { scopes } = await c.var.connect();
+      const { scopes } = await c.var.server();
       const name = c.req.valid("param").scope;
       await scopes.update((before) => {
         if (!Object.hasOwn(before, name)) {

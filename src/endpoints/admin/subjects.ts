@@ -63,7 +63,7 @@ export function subjectRoutes(api: AdminApi): void {
       },
     }),
     async (c) => {
-      const server = await c.var.connect();
+      const server = await c.var.server();
       const { subject: name } = c.req.valid("param");
       const { limit, cursor } = c.req.valid("query");
       const page = await server.families.ofSubject(name, now(), limit, cursor);
@@ -95,7 +95,7 @@ export function subjectRoutes(api: AdminApi): void {
       },
     }),
     async (c) => {
-      const { families } = await c.var.connect();
+      const { families } = await c.var.server();
       const revoked = await families.revokeAll(c.req.valid("param").subject);
       return c.json({ revoked }, 200);
     },

@@ -1,6 +1,6 @@
 import type { Seconds } from "../duration.ts";
 import type { LoginAttributes } from "../login-attributes.ts";
-import { open, seal } from "./encrypted-jwt.ts";
+import { decryptJwt, encryptJwt } from "./encrypted-jwt.ts";
 import type { Server } from "../server.ts";
 
 /**
@@ -27,12 +27,12 @@ export interface AuthorizationCode {
   redeemable_until: Seconds;
 }
 
-export function sealCode(
+export function issueCode(
   server: Server,
   code: AuthorizationCode,
   now: Seconds,
 ): Promise<string> {
-  return seal(server, "code", code, now + CODE_SECONDS);
+  return encryptJwt(server, "code", code, now + CODE_SECONDS);
 }
 
 const reasons = {
@@ -42,13 +42,13 @@ const reasons = {
 } as const;
 
 /** A code that this server made and that has not expired; otherwise why it is none. */
-export async function openCode(
+export async function readCode(
   server: Server,
   code: string,
   now: Seconds,
 ): Promise<AuthorizationCode | (typeof reasons)[keyof typeof reasons]> {
-  const opened = await open(server, "code", code, now);
-  return typeof opened === "string"
-    ? reasons[opened]
-    : (opened.claims as AuthorizationCode);
+  const decrypted = await decryptJwt(server, "code", code, now);
+  return typeof decrypted === "string"
+    ? reasons[decrypted]
+    : (decrypted.claims as AuthorizationCode);
 }

@@ -1,9 +1,9 @@
 import { z } from "zod";
-import { CODE_SECONDS, sealCode } from "./code.ts";
-import { answerTo } from "./response.ts";
-import { accepted, fieldError } from "../errors.ts";
+import { CODE_SECONDS, issueCode } from "./code.ts";
+import { authorizationResponse } from "./response.ts";
+import { throwIfRefused, fieldError } from "../errors.ts";
 import { finalizeScopeAndResource } from "../scope-and-resource.ts";
-import { openForDecision, sealedRequest } from "./interaction.ts";
+import { readInteraction, encryptedRequest } from "./interaction.ts";
 import type { RequestLog } from "../request-log.ts";
 import { requestedScopeInJson } from "../scope.ts";
 import type { Server } from "../server.ts";
@@ -25,7 +25,7 @@ const decisionError = z.enum([
 /** Either who has signed in, and which scopes they allow, or an error. */
 export const decision = z
   .strictObject({
-    request: sealedRequest,
+    request: encryptedRequest,
     subject: subject.optional(),
     scope: z.string().max(8192).optional().meta({
       description:
@@ -73,11 +73,11 @@ export async function decideAuthorization(
   log: RequestLog,
 ): Promise<{ redirect_to: string }> {
   const now = Math.floor(nowMs / 1000);
-  const pending = await openForDecision(server, decided.request, now, log);
-  const { request, allowed, expires_at } = pending;
+  const interaction = await readInteraction(server, decided.request, now, log);
+  const { request, allowed, expires_at } = interaction;
   const leaveWith = (answer: { error: string; error_description: string }) => {
     log.fields.decision = answer.error;
-    return { redirect_to: answerTo(server, request, answer) };
+    return { redirect_to: authorizationResponse(server, request, answer) };
   };
   if ("error" in decided) {
     const { error } = decided;
@@ -92,7 +92,7 @@ export async function decideAuthorization(
     scope: requestedScopeInJson(decided.scope),
     resource: [],
   };
-  const granted = accepted(
+  const granted = throwIfRefused(
     finalizeScopeAndResource(requested, request.login, allowed),
   );
   // There is no word for "none of it" in a token response (RFC 6749 sections 3.3 and 5.1).
@@ -103,7 +103,7 @@ export async function decideAuthorization(
 
   const { family_id, code_challenge } = request;
   const { redirect_uri, redirect_uri_named } = request;
-  const code = await sealCode(
+  const code = await issueCode(
     server,
     {
       code_id: crypto.randomUUID(),
@@ -118,7 +118,7 @@ export async function decideAuthorization(
     now,
   );
   log.fields.decision = "authorized";
-  return { redirect_to: answerTo(server, request, { code }) };
+  return { redirect_to: authorizationResponse(server, request, { code }) };
 }
 
 /** For the client's developer. */

@@ -1,5 +1,5 @@
 import type { Seconds } from "../duration.ts";
-import { openForDecision } from "./interaction.ts";
+import { readInteraction } from "./interaction.ts";
 import type { RequestLog } from "../request-log.ts";
 import type { Server } from "../server.ts";
 
@@ -27,12 +27,12 @@ export interface AuthorizationDescription {
  */
 export async function describeAuthorization(
   server: Server,
-  sealed: string,
+  encrypted: string,
   now: Seconds,
   log: RequestLog,
 ): Promise<AuthorizationDescription> {
-  const pending = await openForDecision(server, sealed, now, log);
-  const { request, client, allowed, expires_at } = pending;
+  const interaction = await readInteraction(server, encrypted, now, log);
+  const { request, client, allowed, expires_at } = interaction;
   const catalogue = await server.scopes.catalogue();
   const { client_name } = client;
   const { client_id, scope, resource } = request.login;

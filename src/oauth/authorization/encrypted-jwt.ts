@@ -12,7 +12,7 @@ import type { TokenKey } from "../keys.ts";
 /**
  * What it is: each kind has its own keys, and says in its header what it is. Sealed ones are about for
  * half an hour: whoever changes what a kind holds gives it another name here, so that what a version
- * before has sealed is refused and not misread.
+ * before has jwt is refused and not misread.
  */
 const kinds = {
   request: "baton-authorization-request+jwt",
@@ -28,13 +28,13 @@ const ENCRYPTION = "A256GCM";
 const PARTS = 5;
 
 /** As much as a form may hold: longer ones are none of ours. */
-export const MOST_SEALED_CHARACTERS = 16 * 1024;
+export const MAX_JWT_CHARACTERS = 16 * 1024;
 
 /**
  * @param claims what it says; has to survive JSON
- * @param expiresAt from then on it can't be opened any more
+ * @param expiresAt from then on it can't be decrypted any more
  */
-export function seal(
+export function encryptJwt(
   { settings, tokenKeys: [key] }: Pick<Server, "settings" | "tokenKeys">,
   kind: Kind,
   claims: object,
@@ -52,21 +52,21 @@ export function seal(
     .encrypt(key[kind]);
 }
 
-/** What `seal` was given, for something that this server has sealed; otherwise why it is not. */
-export async function open(
+/** What `seal` was given, for something that this server has jwt; otherwise why it is not. */
+export async function decryptJwt(
   { settings, tokenKeys }: Pick<Server, "settings" | "tokenKeys">,
   kind: Kind,
-  sealed: string,
+  jwt: string,
   now: Seconds,
 ): Promise<
   { claims: unknown; expires_at: Seconds } | "malformed" | "forged" | "expired"
 > {
-  if (sealed.length > MOST_SEALED_CHARACTERS) return "malformed";
+  if (jwt.length > MAX_JWT_CHARACTERS) return "malformed";
   try {
-    const parts = sealed.split(".");
+    const parts = jwt.split(".");
     if (parts.length !== PARTS || !parts.every(isCanonical)) return "malformed";
     const { payload } = await jwtDecrypt(
-      sealed,
+      jwt,
       ({ kid }) => {
         const key = tokenKeys.find((key) => nameOf(key) === kid);
         if (!key) throw new errors.JWEDecryptionFailed();
@@ -76,7 +76,7 @@ export async function open(
         keyManagementAlgorithms: [MANAGEMENT],
         contentEncryptionAlgorithms: [ENCRYPTION],
         typ: kinds[kind],
-        // Two deployments may share a key: what one of them has sealed is nothing to the other.
+        // Two deployments may share a key: what one of them has jwt is nothing to the other.
         issuer: settings.issuer,
         currentDate: new Date(now * 1000),
       },

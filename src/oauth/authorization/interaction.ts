@@ -1,7 +1,7 @@
 import { z } from "zod";
 import {
   type AuthorizationRequest,
-  openAuthorizationRequest,
+  decryptAuthorizationRequest,
 } from "./request.ts";
 import type { Seconds } from "../duration.ts";
 import type { Client } from "../entities.ts";
@@ -10,21 +10,17 @@ import { identityOf, isSameClient } from "../login-attributes.ts";
 import { allowedFor, type ScopeAndResource } from "../scope-and-resource.ts";
 import { isRegistered } from "../redirect-uri.ts";
 import type { RequestLog } from "../request-log.ts";
-import { MOST_SEALED_CHARACTERS } from "./encrypted-jwt.ts";
+import { MAX_JWT_CHARACTERS } from "./encrypted-jwt.ts";
 import type { Server } from "../server.ts";
 
 /** An authorization request on its way through the login, which has it sealed and brings it back. */
 
-export const sealedRequest = z
-  .string()
-  .min(1)
-  .max(MOST_SEALED_CHARACTERS)
-  .meta({
-    description:
-      "The parameter `request` with which the browser came to LOGIN_URL, as it is.",
-  });
+export const encryptedRequest = z.string().min(1).max(MAX_JWT_CHARACTERS).meta({
+  description:
+    "The parameter `request` with which the browser came to LOGIN_URL, as it is.",
+});
 
-export interface PendingAuthorization {
+export interface Interaction {
   request: AuthorizationRequest;
   client: Client;
   /** What the client may have today. */
@@ -38,15 +34,15 @@ export interface PendingAuthorization {
  *
  * @throws OAuthError `authorization_request_…`, which names the field `request`
  */
-export async function openForDecision(
+export async function readInteraction(
   server: Server,
-  sealed: string,
+  encrypted: string,
   now: Seconds,
   log: RequestLog,
-): Promise<PendingAuthorization> {
-  const opened = await openAuthorizationRequest(server, sealed, now);
-  if (typeof opened === "string") throw notGood(opened);
-  const { request, expires_at } = opened;
+): Promise<Interaction> {
+  const decrypted = await decryptAuthorizationRequest(server, encrypted, now);
+  if (typeof decrypted === "string") throw notGood(decrypted);
+  const { request, expires_at } = decrypted;
   const { clients, scopes } = server;
   const client = await clients.findAgain(request.login.client_id);
   if (!client || !mayStillAsk(client, request)) throw notGood("outdated");

@@ -24,7 +24,7 @@ export function readCodeChallenge(
 }
 
 /** Whether whoever redeems a code is who has asked for it (section 4.6). */
-export async function provesChallenge(
+export async function verifyCodeVerifier(
   verifier: string,
   challenge: string,
 ): Promise<boolean> {

@@ -6,10 +6,10 @@ import { isRegistered } from "../redirect-uri.ts";
 import type { Server } from "../server.ts";
 
 /** The parameters that say who asks, and where the answer goes: no answer goes anywhere before. */
-const recipientParameters = ["client_id", "redirect_uri"] as const;
+const redirectTargetParameters = ["client_id", "redirect_uri"] as const;
 
 /** Who asks, and where the browser goes with the answer: both known and registered. */
-export interface Recipient {
+export interface RedirectTarget {
   client: Client;
   redirect_uri: string;
 }
@@ -20,11 +20,11 @@ export interface Recipient {
  *
  * @throws OAuthError
  */
-export async function findRecipient(
+export async function findRedirectTarget(
   { clients }: Pick<Server, "clients">,
   parameters: Parameters,
-): Promise<Recipient> {
-  parameters.refuseRepeated(recipientParameters);
+): Promise<RedirectTarget> {
+  parameters.refuseRepeated(redirectTargetParameters);
   const clientId = parameters.required("client_id");
   const named = parameters.optional("redirect_uri");
   if (!isClientId(clientId))
@@ -32,15 +32,15 @@ export async function findRecipient(
 
   // A sign-in is rare, and what comes of it lives long: not by a record of a minute ago.
   const client = await clients.findAgain(clientId);
-  const choice = chooseRecipient(client, named);
+  const choice = chooseRedirectTarget(client, named);
   if ("client" in choice) return choice;
   throw new OAuthError(choice.refused, client && { client_id: clientId });
 }
 
-function chooseRecipient(
+function chooseRedirectTarget(
   client: Client | undefined,
   named: string | undefined,
-): Recipient | Refused {
+): RedirectTarget | Refused {
   if (!client) return { refused: "authorization_client_unknown" };
   const { redirect_uris } = client;
   if (redirect_uris.length === 0) return { refused: "redirect_uris_none" };

@@ -1,6 +1,6 @@
 import { base64url } from "jose";
 import type { Seconds } from "../duration.ts";
-import { accepted, OAuthError } from "../errors.ts";
+import { throwIfRefused, OAuthError } from "../errors.ts";
 import { identityOf, type RequestedLogin } from "../login-attributes.ts";
 import {
   allowedFor,
@@ -10,8 +10,8 @@ import {
 } from "../scope-and-resource.ts";
 import type { Parameters } from "../parameters.ts";
 import { readCodeChallenge } from "./pkce.ts";
-import type { Recipient } from "./redirect-target.ts";
-import { open, seal } from "./encrypted-jwt.ts";
+import type { RedirectTarget } from "./redirect-target.ts";
+import { decryptJwt, encryptJwt } from "./encrypted-jwt.ts";
 import type { Server } from "../server.ts";
 
 /**
@@ -64,7 +64,7 @@ export interface AuthorizationRequest {
  */
 export async function checkAuthorizationRequest(
   server: Server,
-  { client, redirect_uri }: Recipient,
+  { client, redirect_uri }: RedirectTarget,
   parameters: Parameters,
 ): Promise<AuthorizationRequest> {
   parameters.refuseRepeated(requestParameters);
@@ -79,8 +79,8 @@ export async function checkAuthorizationRequest(
       subject: "authorization_code",
     });
   }
-  const challenge = accepted(readCodeChallenge(parameters));
-  const granted = accepted(
+  const challenge = throwIfRefused(readCodeChallenge(parameters));
+  const granted = throwIfRefused(
     finalizeScopeAndResource(
       requestedScopeAndResource(parameters),
       registeredFor(client),
@@ -111,22 +111,22 @@ function optional<Name extends string>(
 }
 
 /** The one parameter that the login gets: nobody but this server can read or alter it. */
-export function sealAuthorizationRequest(
+export function encryptAuthorizationRequest(
   server: Server,
   request: AuthorizationRequest,
   now: Seconds,
 ): Promise<string> {
-  return seal(server, "request", request, now + REQUEST_SECONDS);
+  return encryptJwt(server, "request", request, now + REQUEST_SECONDS);
 }
 
 /** A request that this server has sealed and that has not expired; otherwise why it is none. */
-export async function openAuthorizationRequest(
+export async function decryptAuthorizationRequest(
   server: Server,
-  sealed: string,
+  encrypted: string,
   now: Seconds,
 ) {
-  const opened = await open(server, "request", sealed, now);
-  if (typeof opened === "string") return opened;
-  const { claims, expires_at } = opened;
+  const decrypted = await decryptJwt(server, "request", encrypted, now);
+  if (typeof decrypted === "string") return decrypted;
+  const { claims, expires_at } = decrypted;
   return { request: claims as AuthorizationRequest, expires_at };
 }

@@ -4,7 +4,7 @@ import { makeSecret, secretRecord } from "./secret.ts";
 import { after, type Seconds } from "../duration.ts";
 import { type Client, type ClientTombstone, isPublic } from "../entities.ts";
 import { fieldError, OAuthError } from "../errors.ts";
-import { lifetimesOf, windowOutlives } from "../lifetimes.ts";
+import { lifetimesOf, retryWindowExceeds } from "../lifetimes.ts";
 import { registrationProblem } from "../redirect-uri.ts";
 import { parseScope, scopeSet } from "../scope.ts";
 import type { Server } from "../server.ts";
@@ -36,7 +36,7 @@ export type MetadataPatch = {
 };
 
 /** KV keeps nothing for a shorter time. */
-const LEAST_KV_SECONDS = 60;
+const MIN_KV_SECONDS = 60;
 
 /** A client whose record does not say otherwise signs users in and keeps them signed in. */
 const defaultGrantTypes: Client["grant_types"] = [
@@ -125,7 +125,7 @@ export function deleteClient(
       ...server.tokenKinds.flatMap(({ longestLife = [] }) => longestLife),
     ];
     const lastEnd = Math.max(...ages.map((age) => after(age, now)));
-    return { tombstone, seconds: Math.max(lastEnd - now, LEAST_KV_SECONDS) };
+    return { tombstone, seconds: Math.max(lastEnd - now, MIN_KV_SECONDS) };
   });
 }
 
@@ -173,7 +173,7 @@ function completeWith(
   // A configured window that is longer than this client's tokens is no mistake of the client's.
   const windowIsOwn = described.refresh_token_retry_window !== undefined;
   const outlived =
-    windowIsOwn && windowOutlives(lifetimesOf(described, server.settings));
+    windowIsOwn && retryWindowExceeds(lifetimesOf(described, server.settings));
   if (outlived)
     throw fieldError(
       "refresh_token_retry_window",

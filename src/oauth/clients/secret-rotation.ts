@@ -6,7 +6,7 @@ import { OAuthError } from "../errors.ts";
 import type { Server } from "../server.ts";
 
 /** More than one secret is in force only while one replaces another. */
-const MOST_SECRETS = 5;
+const MAX_SECRETS = 5;
 
 interface Rotation {
   /** ISO 8601: how long the secrets so far stay in force. */
@@ -48,9 +48,9 @@ export async function rotateClientSecret(
         expires_at: Math.min(secret.expires_at ?? Infinity, end),
       }))
       .filter(isInForce);
-    if (old.length >= MOST_SECRETS) {
+    if (old.length >= MAX_SECRETS) {
       throw new OAuthError("too_many_client_secrets", {
-        subject: String(MOST_SECRETS),
+        subject: String(MAX_SECRETS),
       });
     }
     return { ...before, secrets: [newest, ...old] };

@@ -1,6 +1,6 @@
 import type { Seconds } from "../duration.ts";
 import type { Client } from "../entities.ts";
-import { accepted, fieldError, OAuthError } from "../errors.ts";
+import { throwIfRefused, fieldError, OAuthError } from "../errors.ts";
 import { identityOf } from "../login-attributes.ts";
 import {
   allowedFor,
@@ -36,7 +36,7 @@ export async function grantTokens(
     throw fieldError("subject", "cannot be the id of the client");
 
   const allowed = allowedFor(client, await server.scopes.read());
-  const granted = accepted(
+  const granted = throwIfRefused(
     finalizeScopeAndResource(requested, registeredFor(client), allowed),
   );
   const login = { ...identityOf(client), subject, ...granted };

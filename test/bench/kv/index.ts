@@ -13,7 +13,7 @@ import { DurableObject } from "cloudflare:workers";
 
 const METADATA = "CF-KV-Metadata";
 /** Of a list that says no limit: as KV's documentation has it for `list()`. */
-const MOST_KEYS = 1000;
+const MAX_KEYS = 1000;
 /** Ends the range of all keys with one prefix: there is no code point behind it. */
 const LAST = "\u{10FFFF}";
 
@@ -102,7 +102,7 @@ export class Store extends DurableObject {
   }
 
   #list(parameters: URLSearchParams): Response {
-    const limit = Number(parameters.get("key_count_limit") ?? MOST_KEYS);
+    const limit = Number(parameters.get("key_count_limit") ?? MAX_KEYS);
     const prefix = parameters.get("prefix") ?? "";
     const after = decodeURIComponent(parameters.get("cursor") ?? "");
     const found = this.#sql

@@ -11,7 +11,7 @@ import {
   revocation,
   signIn,
 } from "./operations.ts";
-import { MOST_LOG_EVENTS_A_DAY } from "./prices.ts";
+import { MAX_LOG_EVENTS_A_DAY } from "./prices.ts";
 import { type Cost, cost, type Usage, usual } from "./usage.ts";
 
 function operationTable(): string {
@@ -97,7 +97,7 @@ function costTable(usages: readonly Usage[]): string {
         dollar(perMillionRefreshes),
       ),
       row("Workers Logs: events a day", ({ logs }) => {
-        const most = logs.eventsADay > MOST_LOG_EVENTS_A_DAY;
+        const most = logs.eventsADay > MAX_LOG_EVENTS_A_DAY;
         return million(logs.eventsADay) + (most ? " (over the limit)" : "");
       }),
       row("Workers Logs, until 30 November 2026", ({ logs }) =>

@@ -84,7 +84,7 @@ export const introspection: Operation = {
 
 /** How many families `DurableFamilies.revokeAll` ends at once, and in one request. */
 const PAGE = 100;
-const MOST_A_REQUEST = 800;
+const MAX_A_REQUEST = 800;
 
 /**
  * Log out everywhere, of a subject with so many families, until it answers 200. A request writes the
@@ -92,7 +92,7 @@ const MOST_A_REQUEST = 800;
  * do. Each family's alarm tells the index by itself as well. In the end the index forgets the logout.
  */
 export function logoutEverywhere(families: number): Operation {
-  const requests = Math.max(1, Math.ceil(families / MOST_A_REQUEST));
+  const requests = Math.max(1, Math.ceil(families / MAX_A_REQUEST));
   const pages = Math.ceil(families / PAGE);
   return {
     workerRequests: requests,

@@ -43,4 +43,4 @@ export const logPrices = {
 /** How long Workers Logs keeps an event: it is stored for so much of a month of 30 days. */
 export const LOG_DAYS = 7;
 /** More than that in a day, and one in a hundred is kept for the rest of it. */
-export const MOST_LOG_EVENTS_A_DAY = 5e9;
+export const MAX_LOG_EVENTS_A_DAY = 5e9;

@@ -7,7 +7,7 @@ import {
   expectedReads,
   KEEP_SECONDS,
   ModelCache,
-  MOST_ENTRIES,
+  MAX_ENTRIES,
   simulatedReads,
   zipf,
 } from "./zipf-cache.ts";
@@ -109,7 +109,7 @@ describe("reads of client records", () => {
   });
 
   it("are of all that do not fit, of clients that come equally often and never twice in their minute", () => {
-    const clients = 4 * MOST_ENTRIES;
+    const clients = 4 * MAX_ENTRIES;
     const shares = Array.from({ length: clients }, () => 1 / clients);
     const load = { refreshesPerSecond: 1_000, shares };
     expect(expectedReads(load)).toBeCloseTo(3 / 4, 6);
@@ -140,7 +140,7 @@ describe("the model of the isolate's cache", () => {
     const random = seeded(1);
     const model = new ModelCache({
       keepFor: KEEP_MS,
-      mostEntries: MOST_ENTRIES,
+      mostEntries: MAX_ENTRIES,
     });
     const cache = new IsolateCache<number>();
     const differences: number[] = [];

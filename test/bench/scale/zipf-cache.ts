@@ -5,7 +5,7 @@
  */
 
 export const KEEP_SECONDS = 60;
-export const MOST_ENTRIES = 1_000;
+export const MAX_ENTRIES = 1_000;
 
 /** One isolate, the refreshes of which come at random moments, each of one of its clients. */
 export interface IsolateLoad {
@@ -22,7 +22,7 @@ export interface CacheLimits {
 
 const asInTheCode: CacheLimits = {
   keepFor: KEEP_SECONDS,
-  mostEntries: MOST_ENTRIES,
+  mostEntries: MAX_ENTRIES,
 };
 
 /** Shares by Zipf's law: the second client has half as many refreshes as the first, and so on. */

@@ -61,8 +61,8 @@ describe("DELETE /admin/clients/{client_id}", () => {
     await env.KV.delete(`client:${client_id}`);
     vi.advanceTimersByTime(180_000);
     await runDurableObjectAlarm(
-      env.RECORD_KEEPER.get(
-        env.RECORD_KEEPER.idFromName(`client:${client_id}`),
+      env.KV_RECORD_WRITER.get(
+        env.KV_RECORD_WRITER.idFromName(`client:${client_id}`),
       ),
     );
     const second = await serverWith({}).makeClient({ client_id });
@@ -139,7 +139,7 @@ describe("changes at the same time", () => {
 
   it("leave nothing behind in the object that orders them, once KV has caught up", async () => {
     const { client_id } = await server.makeClient();
-    const keepers = env.RECORD_KEEPER;
+    const keepers = env.KV_RECORD_WRITER;
     const keeper = keepers.get(keepers.idFromName(`client:${client_id}`));
     await runDurableObjectAlarm(keeper);
     const left = await runInDurableObject(keeper, async (_, { storage }) => [

@@ -10,7 +10,7 @@ const CHAINS = 32;
 /** How many logins are timed, one after another, when the subject has all the others. */
 const TIMED_LOGINS = 20;
 /** How many families of the subject are refreshed, at the most, and how many of others. */
-const MOST_REFRESHED = 500;
+const MAX_REFRESHED = 500;
 
 /** A subject with many logins: a service account, or the test user of a whole company. */
 export const hotSubject: Scenario = {
@@ -65,7 +65,7 @@ async function measure(
     logins.push(login);
   }
 
-  const some = logins.slice(0, MOST_REFRESHED);
+  const some = logins.slice(0, MAX_REFRESHED);
   const others = await makeLogins(server, some.length, [client]);
   const refreshes = await compare(
     rounds,
