@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { decodeBase64 } from "./oauth/bytes.ts";
 import { durationProblem, lifetimeProblem } from "./oauth/duration.ts";
 import { OAuthError } from "./oauth/errors.ts";
 import { type Lifetimes, retryWindowExceeds } from "./oauth/lifetimes.ts";
@@ -202,12 +203,4 @@ function adminTokenProblem(token: string): string | undefined {
 
 function splitList(list: string): string[] {
   return list.split(",").map((item) => item.trim());
-}
-
-function decodeBase64(text: string): Uint8Array | undefined {
-  try {
-    return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
-  } catch {
-    return undefined;
-  }
 }

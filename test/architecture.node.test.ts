@@ -8,10 +8,12 @@ const src = join(import.meta.dirname, "../src");
 
 const files = readdirSync(src, { recursive: true, encoding: "utf8" })
   .filter((file) => /\.tsx?$/.test(file) && !file.endsWith(".d.ts"))
-  .map((file) => ({
+  .map((file) => ({ file, text: readFileSync(join(src, file), "utf8") }))
+  .map(({ file, text }) => ({
     file,
+    text,
     imports: [
-      ...readFileSync(join(src, file), "utf8").matchAll(
+      ...text.matchAll(
         /^\s*(?:import|export)\s(?:[^"';]*?\sfrom\s)?["']([^"']+)["']|\bimport\(\s*["']([^"']+)["']/gm,
       ),
     ].map((match) => String(match[1] ?? match[2])),
@@ -45,6 +47,10 @@ function runsOnPlainNode(file: string): boolean {
   );
 }
 
+function isAtTheTop(file: string): boolean {
+  return !file.includes("/");
+}
+
 /** Which rooms a room may import from, beside itself. */
 const mayImport: Record<string, string[]> = {
   index: ["app", "create-server", "league", "platform", "rpc"],
@@ -62,7 +68,7 @@ const mayImport: Record<string, string[]> = {
   "oauth/clients": ["oauth"],
   oauth: [],
   dev: ["index", "app", "create-server", "endpoints", ...protocol],
-  cli: [],
+  cli: ["oauth"],
 };
 
 const inside = files.map(({ file, imports }) => ({
@@ -75,12 +81,12 @@ const inside = files.map(({ file, imports }) => ({
 }));
 
 describe("the house", () => {
-  it("has only rooms with a place in the order, and the README shows where each is", () => {
+  it("has only rooms with a place in the order, and the architecture page shows where each is", () => {
     const rooms = [...new Set(files.map(({ file }) => room(file)))].toSorted();
     expect(rooms).toEqual(Object.keys(mayImport).toSorted());
-    const readme = readFileSync(join(src, "../README.md"), "utf8");
-    for (const name of rooms.map((one) => one.split("/")[0]))
-      expect(readme).toMatch(new RegExp(`^src/${name}(/|\\.ts) `, "m"));
+    const page = readFileSync(join(src, "../docs/architecture.md"), "utf8");
+    for (const name of rooms)
+      expect(page).toMatch(new RegExp(`^src/${name}(/|\\.ts) `, "m"));
   });
 
   it.each(inside)("imports point down only: $file", ({ file, imports }) => {
@@ -114,10 +120,32 @@ describe("the house", () => {
     expect(foreign).toEqual([]);
   });
 
+  it("uses what exists in workerd alone in platform/ and endpoints/ only", () => {
+    const workerdOnly =
+      /\btimingSafeEqual\b|\bscheduler\.|\bcaches\b|\bHTMLRewriter\b|\bWebSocketPair\b|\b(?:to|from)(?:Hex|Base64)\(/;
+    const users = files
+      .filter(({ file }) => runsOnPlainNode(file) || isAtTheTop(file))
+      .filter(({ text }) => workerdOnly.test(text))
+      .map(({ file }) => file);
+    expect(users).toEqual([]);
+  });
+
+  it("lets the command line know no more of the server than the names in its registries", () => {
+    const known = inside
+      .filter(({ file }) => room(file) === "cli")
+      .flatMap(({ imports }) => imports)
+      .filter((target) => room(target) !== "cli");
+    expect([...new Set(known)].toSorted()).toEqual([
+      "oauth/authentication-methods.ts",
+      "oauth/grant-types.ts",
+      "oauth/settings.ts",
+    ]);
+  });
+
   it("has one registry line for each grant", () => {
     const registry = readFileSync(join(src, "grants/index.ts"), "utf8");
     const grants = readdirSync(join(src, "grants")).filter(
-      (file) => !["index.ts", "grant.ts"].includes(file),
+      (file) => !["index.ts", "grant-type.ts"].includes(file),
     );
     expect(grants.length).toBeGreaterThan(0);
     for (const grant of grants) expect(registry).toContain(`"./${grant}"`);

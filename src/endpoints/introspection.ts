@@ -1,3 +1,4 @@
+import { confidentialMethods } from "../oauth/authentication-methods.ts";
 import { isPublic } from "../oauth/entities.ts";
 import { OAuthError } from "../oauth/errors.ts";
 import { kindOf } from "../oauth/token-kind.ts";
@@ -16,10 +17,7 @@ export const introspectionEndpoint: Endpoint = {
 
   metadata: ({ issuer }) => ({
     introspection_endpoint: `${issuer}/introspect`,
-    introspection_endpoint_auth_methods_supported: [
-      "client_secret_basic",
-      "client_secret_post",
-    ],
+    introspection_endpoint_auth_methods_supported: confidentialMethods,
   }),
 
   async respond(c) {

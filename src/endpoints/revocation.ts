@@ -1,4 +1,4 @@
-import { authenticationMethods } from "../oauth/clients/authentication.ts";
+import { authenticationMethods } from "../oauth/authentication-methods.ts";
 import { kindOf } from "../oauth/token-kind.ts";
 import { authenticate, readClientForm } from "./authentication.ts";
 import { type Endpoint, networkOf, now } from "./endpoint.ts";

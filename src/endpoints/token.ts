@@ -1,6 +1,6 @@
 import type { Context } from "hono";
-import { grants, enabledGrantTypes } from "../grants/index.ts";
-import { authenticationMethods } from "../oauth/clients/authentication.ts";
+import { enabledGrantTypes, grantTypes } from "../grants/index.ts";
+import { authenticationMethods } from "../oauth/authentication-methods.ts";
 import { OAuthError } from "../oauth/errors.ts";
 import { readLenientForm } from "./passport-body.ts";
 import { authenticate, readClientForm } from "./authentication.ts";
@@ -9,7 +9,7 @@ import { type AppEnv, type Endpoint, networkOf, now } from "./endpoint.ts";
 /** The parameters that may be there once; `resource` is the exception (RFC 8707 section 2). */
 const singular = [
   "grant_type",
-  ...new Set(grants.flatMap(({ parameters }) => parameters)),
+  ...new Set(grantTypes.flatMap(({ parameters }) => parameters)),
 ];
 
 /** The token endpoint (RFC 6749 section 3.2). */

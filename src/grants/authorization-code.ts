@@ -22,7 +22,7 @@ import type { GrantType } from "./grant-type.ts";
  * All that the code is bound to is checked here, at the edge: whoever has stolen a code and can't
  * redeem it can't use it up either. Making the family is the one step that changes anything.
  */
-export const authorizationCodeGrant: GrantType = {
+export const authorizationCodeGrant: GrantType<"authorization_code"> = {
   type: "authorization_code",
   isOn: ({ login_url }) => login_url !== undefined,
   parameters: ["code", "redirect_uri", "code_verifier"],

@@ -14,7 +14,7 @@ import type { GrantType } from "./grant-type.ts";
  * An access token for the client itself (RFC 6749 section 4.4). There is no login behind it, and so
  * no refresh token (section 4.4.3) and no family: nothing is stored, and no object is called.
  */
-export const clientCredentialsGrant: GrantType = {
+export const clientCredentialsGrant: GrantType<"client_credentials"> = {
   type: "client_credentials",
   parameters: ["scope"],
 

@@ -1,5 +1,6 @@
 import type { Seconds } from "../oauth/duration.ts";
 import type { Client } from "../oauth/entities.ts";
+import type { GrantTypeName } from "../oauth/grant-types.ts";
 import type { Parameters } from "../oauth/parameters.ts";
 import type { RequestLog } from "../oauth/request-log.ts";
 import type { Server } from "../oauth/server.ts";
@@ -18,9 +19,9 @@ export interface GrantRequest {
 }
 
 /** A grant type: one file, and one line in the registry (`index.ts`). */
-export interface GrantType {
+export interface GrantType<Name extends GrantTypeName = GrantTypeName> {
   /** The value of `grant_type`. */
-  type: Client["grant_types"][number];
+  type: Name;
   /** Whether the configuration has turned it on; left out: it is always there. */
   isOn?: (settings: Settings) => boolean;
   /** The parameters that it reads and that must not be repeated. */

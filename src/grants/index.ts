@@ -1,3 +1,4 @@
+import type { GrantTypeName } from "../oauth/grant-types.ts";
 import type { Settings } from "../oauth/settings.ts";
 import { authorizationCodeGrant } from "./authorization-code.ts";
 import { clientCredentialsGrant } from "./client-credentials.ts";
@@ -5,13 +6,15 @@ import type { GrantType } from "./grant-type.ts";
 import { refreshTokenGrant } from "./refresh-token.ts";
 
 /** The registry: what the token endpoint answers to and the metadata lists. */
-export const grants: readonly GrantType[] = [
-  authorizationCodeGrant,
-  clientCredentialsGrant,
-  refreshTokenGrant,
-];
+const registry: { [Name in GrantTypeName]: GrantType<Name> } = {
+  authorization_code: authorizationCodeGrant,
+  client_credentials: clientCredentialsGrant,
+  refresh_token: refreshTokenGrant,
+};
 
-/** The grants that the configuration has not left out. */
+export const grantTypes: readonly GrantType[] = Object.values(registry);
+
+/** The grant types that the configuration turns on. */
 export function enabledGrantTypes(settings: Settings): GrantType[] {
-  return grants.filter(({ isOn }) => isOn?.(settings) ?? true);
+  return grantTypes.filter(({ isOn }) => isOn?.(settings) ?? true);
 }

@@ -19,7 +19,7 @@ import type { GrantType } from "./grant-type.ts";
  * Validate, prepare, commit, respond: everything that can fail for a reason of ours has been looked
  * at before the exchange, which is the one step that changes anything.
  */
-export const refreshTokenGrant: GrantType = {
+export const refreshTokenGrant: GrantType<"refresh_token"> = {
   type: "refresh_token",
   parameters: ["refresh_token", "scope"],
   needsFreshClient: ({ tokenKinds }, parameters) => {

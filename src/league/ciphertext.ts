@@ -1,3 +1,4 @@
+import { decodeHex } from "../oauth/bytes.ts";
 import type { LeagueKey } from "./key.ts";
 
 /**
@@ -37,7 +38,7 @@ export async function decrypt(
   { derive }: LeagueKey,
   ciphertext: string,
 ): Promise<Uint8Array | undefined> {
-  const bytes = Uint8Array.fromHex(ciphertext);
+  const bytes = decodeHex(ciphertext);
   const macAt = bytes.length - MAC_BYTES;
   const { authentication, encryption } = await derive(
     bytes.subarray(offsets.salt, offsets.counter),

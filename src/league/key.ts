@@ -1,3 +1,4 @@
+import { decodeBase64, decodeHex } from "../oauth/bytes.ts";
 import { equalBytes } from "../oauth/constant-time.ts";
 
 /**
@@ -59,7 +60,7 @@ async function readDefuseKey(text: string): Promise<LeagueKey> {
       "begins like a Defuse key, and is none: those are def00000 and 128 hexadecimal digits",
     );
   }
-  const bytes = Uint8Array.fromHex(text);
+  const bytes = decodeHex(text);
   const checksum = bytes.subarray(CHECKED_BYTES);
   const actual = await sha256(bytes.subarray(0, CHECKED_BYTES));
   if (!equalBytes(actual, checksum)) {
@@ -72,16 +73,11 @@ async function readDefuseKey(text: string): Promise<LeagueKey> {
 }
 
 function laravelBytes(text: string): Uint8Array {
-  const problem = new LeagueKeyError(
+  const bytes = decodeBase64(text.slice(LARAVEL_PREFIX.length));
+  if (bytes && LARAVEL_KEY_BYTES.includes(bytes.length)) return bytes;
+  throw new LeagueKeyError(
     `begins with ${LARAVEL_PREFIX} and is no Laravel APP_KEY: those go on with the base64 of 16 or 32 bytes`,
   );
-  try {
-    const bytes = Uint8Array.fromBase64(text.slice(LARAVEL_PREFIX.length));
-    if (LARAVEL_KEY_BYTES.includes(bytes.length)) return bytes;
-  } catch {
-    // Not base64.
-  }
-  throw problem;
 }
 
 async function passwordKey(password: Uint8Array): Promise<LeagueKey> {

@@ -1,3 +1,4 @@
+import { base64url } from "jose";
 import type { Reason } from "../oauth/errors.ts";
 import { decrypt, isCiphertext } from "./ciphertext.ts";
 import { Forgeries, type RateLimit } from "./forgeries.ts";
@@ -35,7 +36,7 @@ export class LeagueTokenReader {
   async read(token: string, caller: string): Promise<LeagueToken | Reason> {
     if (!isCiphertext(token)) return "refresh_token_malformed";
     const digest = await digestOf(token);
-    const name = digest.toBase64();
+    const name = base64url.encode(digest);
     const known = this.#opened.get(name);
     if (known) {
       this.#remember(name, known);

@@ -1,5 +1,7 @@
 import { z } from "zod";
+import { authenticationMethods } from "./authentication-methods.ts";
 import { durationProblem, lifetimeProblem } from "./duration.ts";
+import { grantTypeNames } from "./grant-types.ts";
 import { accessTokenFormats } from "./settings.ts";
 import { parseScope, scopeToken } from "./scope.ts";
 
@@ -88,12 +90,6 @@ const scopeList = ruled(z.string().max(8192), (value) =>
   example: "read write",
 });
 
-const tokenEndpointAuthMethod = z.enum([
-  "client_secret_basic",
-  "client_secret_post",
-  "none",
-]);
-
 export const resourceUri = uri.meta({
   description: "A resource server, by its URI (RFC 8707 section 2).",
   example: "https://api.example.com",
@@ -104,19 +100,14 @@ export const duration = ruled(z.string(), durationProblem);
 /** The fields that describe a client and may be left out when it is made. */
 export const clientMetadata = {
   client_name: text("A name for people to read.", 255),
-  token_endpoint_auth_method: tokenEndpointAuthMethod.meta({
+  token_endpoint_auth_method: z.enum(authenticationMethods).meta({
     description:
       "How the client authenticates. Left out: a secret, by Basic or in the body. none: a public client.",
   }),
-  grant_types: z
-    .array(
-      z.enum(["authorization_code", "refresh_token", "client_credentials"]),
-    )
-    .max(10)
-    .meta({
-      description:
-        "The grant types that the client may use. Left out: authorization_code and refresh_token. client_credentials is for clients with a secret.",
-    }),
+  grant_types: z.array(z.enum(grantTypeNames)).max(10).meta({
+    description:
+      "The grant types that the client may use. Left out: authorization_code and refresh_token. client_credentials is for clients with a secret.",
+  }),
   scope: scopeList,
   redirect_uris: z
     .array(ruled(z.string().max(2048), redirectUriProblem))

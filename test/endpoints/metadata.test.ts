@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { grants } from "../../src/grants/index.ts";
+import { grantTypes } from "../../src/grants/index.ts";
 import { ISSUER, server, serverWith } from "../support/server.ts";
 
 /** RFC 8414: what the server says of itself. */
@@ -55,7 +55,7 @@ describe("the metadata document", () => {
     const { grant_types_supported } = await response.json<{
       grant_types_supported: string[];
     }>();
-    expect(grant_types_supported).toEqual(grants.map(({ type }) => type));
+    expect(grant_types_supported).toEqual(grantTypes.map(({ type }) => type));
   });
 
   it("says nothing of the authorization endpoint and its grant without a LOGIN_URL", async () => {

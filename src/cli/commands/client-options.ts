@@ -1,4 +1,7 @@
 import type { Command } from "commander";
+import { confidentialMethods } from "../../oauth/authentication-methods.ts";
+import { grantTypeNames } from "../../oauth/grant-types.ts";
+import { accessTokenFormats } from "../../oauth/settings.ts";
 import { UsageError } from "../failure.ts";
 
 /** Collects the values of an option that can be repeated. */
@@ -39,13 +42,13 @@ export function addClientOptions(command: Command): Command {
       command
         .createOption(
           "--auth-method <method>",
-          "allow only this authentication method: client_secret_basic or client_secret_post",
+          `allow only this authentication method: ${confidentialMethods.join(" or ")}`,
         )
         .conflicts("public"),
     )
     .option(
       "--grant-type <type>",
-      "authorization_code, refresh_token or client_credentials; can be repeated",
+      `one of ${grantTypeNames.join(", ")}; can be repeated`,
       collect,
     )
     .option(
@@ -80,7 +83,7 @@ export function addClientOptions(command: Command): Command {
     )
     .option(
       "--access-token-format <format>",
-      "rfc9068, or league for resource servers that expect the claims of league/oauth2-server",
+      `${accessTokenFormats.join(" or ")}: league is for resource servers that expect the claims of league/oauth2-server`,
     );
 }
 

@@ -1,4 +1,8 @@
 import type { Scopes } from "./scopes.ts";
+import {
+  isForConfidentialClients,
+  isGrantTypeName,
+} from "../../oauth/grant-types.ts";
 
 /** Plans which client of this server a row of the old server's table becomes. */
 
@@ -79,18 +83,8 @@ function isForPersonalAccessTokens(old: OldClient): boolean {
   const grants = old.grant_types ?? [];
   return (
     old.personal_access_client ||
-    (grants.includes("personal_access") && !grants.some(isSupported))
+    (grants.includes("personal_access") && !grants.some(isGrantTypeName))
   );
-}
-
-const supportedGrantTypes = [
-  "authorization_code",
-  "refresh_token",
-  "client_credentials",
-];
-
-function isSupported(grant: string): boolean {
-  return supportedGrantTypes.includes(grant);
 }
 
 function grantTypes(
@@ -111,7 +105,8 @@ function grantTypes(
   // RFC 6749 section 4.4: only confidential clients may use the client credentials grant.
   const kept = requested.filter(
     (grant) =>
-      isSupported(grant) && (confidential || grant !== "client_credentials"),
+      isGrantTypeName(grant) &&
+      (confidential || !isForConfidentialClients(grant)),
   );
   const dropped = requested.filter((grant) => !kept.includes(grant));
   if (dropped.length > 0)

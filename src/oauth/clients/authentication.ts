@@ -1,3 +1,4 @@
+import type { AuthenticationMethod } from "../authentication-methods.ts";
 import { isClientId } from "../client-metadata.ts";
 import { matchesSecret } from "./secret.ts";
 import type { Seconds } from "../duration.ts";
@@ -5,13 +6,6 @@ import type { Client } from "../entities.ts";
 import { OAuthError, type Reason } from "../errors.ts";
 import type { Parameters } from "../parameters.ts";
 import type { ClientRepository } from "../repositories.ts";
-
-/** The ways in which a client can authenticate, as RFC 8414 lists them in the metadata. */
-export const authenticationMethods = [
-  "client_secret_basic",
-  "client_secret_post",
-  "none",
-] as const;
 
 /** The parameters that this file reads. */
 export const authenticationParameters = ["client_id", "client_secret"] as const;
@@ -24,7 +18,7 @@ const basicChallenge = {
 interface Credentials {
   clientId: string;
   secret: string | undefined;
-  method: (typeof authenticationMethods)[number];
+  method: AuthenticationMethod;
 }
 
 /**

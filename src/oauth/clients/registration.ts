@@ -4,6 +4,7 @@ import { makeSecret, secretRecord } from "./secret.ts";
 import { after, type Seconds } from "../duration.ts";
 import { type Client, type ClientTombstone, isPublic } from "../entities.ts";
 import { fieldError, OAuthError } from "../errors.ts";
+import { isForConfidentialClients } from "../grant-types.ts";
 import { lifetimesOf, retryWindowExceeds } from "../lifetimes.ts";
 import { registrationProblem } from "../redirect-uri.ts";
 import { parseScope, scopeSet } from "../scope.ts";
@@ -186,11 +187,11 @@ function completeWith(
     ...rest
   } = described;
   const client = { ...rest, grant_types, redirect_uris, resources, scope };
-  // RFC 6749 section 4.4: else anybody who knows the id could have a token.
-  if (isPublic(client) && grant_types.includes("client_credentials"))
+  const confidential = grant_types.find(isForConfidentialClients);
+  if (isPublic(client) && confidential !== undefined)
     throw fieldError(
       "grant_types",
-      "client_credentials is for clients that have a secret",
+      `${confidential} is for clients that have a secret`,
     );
   return client;
 }
