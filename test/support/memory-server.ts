@@ -1,0 +1,171 @@
+import { generateKeyPairSync, randomBytes } from "node:crypto";
+import { base64url } from "jose";
+import { readLeagueKey } from "../../src/league/key.ts";
+import { LeagueTokenReader } from "../../src/league/reader.ts";
+import type { Client } from "../../src/oauth/entities.ts";
+import { judgeExchange } from "../../src/oauth/family/exchange.ts";
+import {
+  type FamilyRecord,
+  isEnded,
+  type Verdict,
+} from "../../src/oauth/family/record.ts";
+import {
+  judgeCreation,
+  judgeRedemption,
+} from "../../src/oauth/family/redemption.ts";
+import { judgeRevocation } from "../../src/oauth/family/revocation.ts";
+import type {
+  ClientRepository,
+  FamilyRepository,
+  ScopeRepository,
+} from "../../src/oauth/repositories.ts";
+import type { Server } from "../../src/oauth/server.ts";
+import {
+  accessTokenKind,
+  refreshTokenKind,
+} from "../../src/oauth/tokens/own-kinds.ts";
+import { deriveTokenKey } from "../../src/oauth/tokens/token-keys.ts";
+import vectors from "../league/refresh-tokens.json" with { type: "json" };
+
+/** A server without a platform: ports that keep everything in memory, for tests on plain Node. */
+
+const ISSUER = "https://auth.example.com";
+
+export async function memoryServer(client: Client): Promise<Server> {
+  const parts = {
+    ...(await signingKeys()),
+    settings: {
+      issuer: ISSUER,
+      audience: ISSUER,
+      access_token_format: "rfc9068" as const,
+      access_token_ttl: "PT1H",
+      refresh_token_ttl: "P1M",
+      refresh_token_max_age: "P1Y",
+      refresh_token_retry_window: "PT0S",
+      cors_origins: undefined,
+      passport_token_endpoint: false,
+      login_url: "https://login.example.com/",
+      admin_token: undefined,
+    },
+    tokenKeys: [await deriveTokenKey(randomBytes(32))] as const,
+    clients: clientsWith(client),
+    scopes: scopesWith("read", "write"),
+    families: new MemoryFamilies(),
+    takeover: {
+      acceptsTokens: false,
+      revoke: notHere,
+      count: notHere,
+      countOf: notHere,
+    },
+  };
+  const refresh = refreshTokenKind(parts);
+  return { ...parts, tokenKinds: [refresh, accessTokenKind(parts, [refresh])] };
+}
+
+/** Reads the league tokens of the test vectors. */
+export async function memoryLeagueReader(): Promise<LeagueTokenReader> {
+  return new LeagueTokenReader(await readLeagueKey(vectors.keys.defuse.value), {
+    limit: async () => ({ success: true }),
+  });
+}
+
+async function signingKeys() {
+  const { privateKey, publicKey } = generateKeyPairSync("ec", {
+    namedCurve: "P-256",
+  });
+  const ecdsa = { name: "ECDSA", namedCurve: "P-256" };
+  const key = await crypto.subtle.importKey(
+    "pkcs8",
+    privateKey.export({ type: "pkcs8", format: "der" }),
+    ecdsa,
+    false,
+    ["sign"],
+  );
+  const verifies = await crypto.subtle.importKey(
+    "spki",
+    publicKey.export({ type: "spki", format: "der" }),
+    ecdsa,
+    true,
+    ["verify"],
+  );
+  const header = { alg: "ES256", typ: "at+jwt", kid: "1" };
+  return {
+    signingKey: {
+      key,
+      parameters: { name: "ECDSA", hash: "SHA-256" },
+      header: base64url.encode(JSON.stringify(header)),
+    },
+    jwks: { keys: [] },
+    verificationKeys: new Map([["1", { alg: "ES256", key: verifies }]]),
+  };
+}
+
+function clientsWith(client: Client): ClientRepository {
+  const find = async (clientId: string) =>
+    clientId === client.client_id ? client : undefined;
+  return {
+    find,
+    findAgain: find,
+    read: find,
+    list: notHere,
+    update: notHere,
+    bury: notHere,
+    problems: async () => [],
+  };
+}
+
+function scopesWith(...scopes: string[]): ScopeRepository {
+  const catalogue = Object.fromEntries(
+    scopes.map((scope) => [scope, { description: scope }]),
+  );
+  return {
+    catalogue: async () => catalogue,
+    catalogueAgain: async () => catalogue,
+    read: async () => catalogue,
+    problems: async () => [],
+    update: notHere,
+  };
+}
+
+class MemoryFamilies implements FamilyRepository {
+  readonly #records = new Map<string, FamilyRecord>();
+
+  create: FamilyRepository["create"] = async (family) => {
+    const id = this.newId();
+    this.#apply(id, judgeCreation(this.#read(id), family));
+    return id;
+  };
+
+  newId: FamilyRepository["newId"] = () => randomBytes(32);
+
+  redeem: FamilyRepository["redeem"] = async (id, family, redemption) =>
+    this.#apply(id, judgeRedemption(this.#read(id), family, redemption));
+
+  exchange: FamilyRepository["exchange"] = async (id, attempt) =>
+    this.#apply(id, judgeExchange(this.#read(id), attempt));
+
+  revoke: FamilyRepository["revoke"] = async (id, key) =>
+    this.#apply(id, judgeRevocation(this.#read(id), key));
+
+  look: FamilyRepository["look"] = async (id) => {
+    const record = this.#read(id);
+    return record && !isEnded(record) ? record : undefined;
+  };
+
+  ofSubject: FamilyRepository["ofSubject"] = notHere;
+  revokeAll: FamilyRepository["revokeAll"] = notHere;
+  parseGrantId: FamilyRepository["parseGrantId"] = () => undefined;
+
+  #read(id: Uint8Array): FamilyRecord | undefined {
+    return this.#records.get(base64url.encode(id));
+  }
+
+  #apply<Result>(id: Uint8Array, { result, record }: Verdict<Result>): Result {
+    if (record) this.#records.set(base64url.encode(id), record);
+    return result;
+  }
+}
+
+function notHere(): never {
+  throw new Error("these tests do not need it");
+}
