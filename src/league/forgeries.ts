@@ -1,8 +1,11 @@
 import { OAuthError } from "../oauth/errors.ts";
 
-/** How many forged tokens a caller may try within the period, as wrangler.toml has it. */
-const MAX_FORGED = 120;
-const PERIOD_MS = 60_000;
+/**
+ * How many forged tokens a caller may try within the period. The rate limit LEAGUE_FORGERIES in wrangler.toml
+ * has the same limit and period; a test compares them.
+ */
+export const MAX_FORGED = 120;
+export const PERIOD_SECONDS = 60;
 /** How many callers an isolate keeps count of. */
 const MAX_CALLERS = 1_000;
 
@@ -68,7 +71,7 @@ export class Forgeries {
     const known = this.#tries.get(caller);
     const now = Date.now();
     if (known && now < known.ends) return known;
-    const fresh = { pending: 0, forged: 0, ends: now + PERIOD_MS };
+    const fresh = { pending: 0, forged: 0, ends: now + PERIOD_SECONDS * 1000 };
     this.#tries.delete(caller);
     this.#tries.set(caller, fresh);
     const [oldest] = this.#tries.keys();
