@@ -2,6 +2,7 @@ import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 import { testKeys } from "./test/support/keys.ts";
+import { reasonsReporter } from "./test/support/reasons-reporter.ts";
 import { totalsReporter } from "./test/support/totals-reporter.ts";
 
 /** Fresh ones for every run: a test can't come to depend on a key. */
@@ -22,7 +23,7 @@ const alone = ["test/crash/**/*.node.test.ts"];
 
 export default defineConfig({
   test: {
-    reporters: ["default", totalsReporter],
+    reporters: ["default", reasonsReporter, totalsReporter],
     // The server writes a log line a request: of interest where a test fails.
     silent: "passed-only",
     projects: [
@@ -41,6 +42,7 @@ export default defineConfig({
         ],
         test: {
           name: "workerd",
+          setupFiles: "./test/support/keep-request-lines.ts",
           provide: { testKeys },
           // The machine may be busy: a test that takes long is not a test that fails.
           testTimeout: 60_000,

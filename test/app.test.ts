@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import type { ExchangeAttempt } from "../src/oauth/repositories.ts";
 import { familiesWith, fault } from "./support/faults.ts";
+import { keepRequestLine, reasonOf } from "./support/request-lines.ts";
 import { refusal, server, serverWith } from "./support/server.ts";
 
 /** What is the same for every path: methods, limits, CORS, faults. */
@@ -29,7 +30,11 @@ describe("a path", () => {
       ]) {
         if (allow.split(", ").includes(method)) continue;
         const response = await server.http(path, { method });
-        expect([method, response.status]).toEqual([method, 405]);
+        expect([method, response.status, reasonOf(response)]).toEqual([
+          method,
+          405,
+          "method_not_allowed",
+        ]);
         expect(response.headers.get("Allow")).toBe(allow);
       }
     },
@@ -49,7 +54,11 @@ describe("a path", () => {
     "/admin%s answers other methods with 405 and Allow: %s",
     async (path, allow) => {
       const response = await server.admin("PROPFIND", path);
-      expect(await refusal(response)).toEqual([405, "invalid_request"]);
+      expect(await refusal(response)).toEqual([
+        405,
+        "invalid_request",
+        "method_not_allowed",
+      ]);
       expect(response.headers.get("Allow")).toBe(allow);
     },
   );
@@ -63,7 +72,7 @@ describe("a path", () => {
     "//access_token",
   ])("that is not there (%s) is a 404 in JSON", async (path) => {
     const response = await server.http(path, { method: "POST" });
-    expect(await refusal(response)).toEqual([404, "not_found"]);
+    expect(await refusal(response)).toEqual([404, "not_found", "path_unknown"]);
   });
 
   it("has a request id in every answer", async () => {
@@ -162,7 +171,11 @@ describe("a fault of ours", () => {
     const response = await failing.refresh(client, refresh_token);
     expect(response.headers.get("Retry-After")).toMatch(/^[1-9]\d*$/);
     expect(response.headers.get("Cache-Control")).toBe("no-store");
-    expect(await refusal(response)).toEqual([503, "temporarily_unavailable"]);
+    expect(await refusal(response)).toEqual([
+      503,
+      "temporarily_unavailable",
+      "storage_unavailable",
+    ]);
     await server.expectRefresh(client, refresh_token);
   });
 
@@ -178,7 +191,11 @@ describe("a fault of ours", () => {
     ];
     for (const response of responses) {
       expect(response.headers.get("Retry-After")).toMatch(/^[1-9]\d*$/);
-      expect(await refusal(response)).toEqual([503, "temporarily_unavailable"]);
+      expect(await refusal(response)).toEqual([
+        503,
+        "temporarily_unavailable",
+        "storage_unavailable",
+      ]);
     }
     const health = await failing.http("/health");
     expect(health.status).toBe(503);
@@ -199,7 +216,11 @@ describe("a fault of ours", () => {
       await failing.admin("DELETE", `/clients/${client.client_id}`),
     ]) {
       expect(response.headers.get("Retry-After")).toMatch(/^[1-9]\d*$/);
-      expect(await refusal(response)).toEqual([503, "temporarily_unavailable"]);
+      expect(await refusal(response)).toEqual([
+        503,
+        "temporarily_unavailable",
+        "storage_unavailable",
+      ]);
     }
     expect(
       (await server.admin("GET", `/clients/${client.client_id}`)).status,
@@ -208,7 +229,11 @@ describe("a fault of ours", () => {
 
   it("of the configuration has no header of the answer that it came instead of", async () => {
     const response = await serverWith({ ISSUER: "" }).http("/access_token");
-    expect(response.status).toBe(500);
+    expect(await refusal(response.clone())).toEqual([
+      500,
+      "server_error",
+      "configuration_malformed",
+    ]);
     expect(response.headers.get("Allow")).toBeNull();
   });
 
@@ -247,7 +272,11 @@ describe("a fault of ours", () => {
       client,
       refresh_token,
     );
-    expect(await refusal(response)).toEqual([503, "temporarily_unavailable"]);
+    expect(await refusal(response)).toEqual([
+      503,
+      "temporarily_unavailable",
+      "storage_unavailable",
+    ]);
     expect(tries).toBe(1);
     await server.expectRefresh(client, refresh_token);
   });
@@ -262,7 +291,11 @@ describe("a fault of ours", () => {
       client,
       refresh_token,
     );
-    expect(await refusal(response)).toEqual([500, "server_error"]);
+    expect(await refusal(response)).toEqual([
+      500,
+      "server_error",
+      "unexpected",
+    ]);
   });
 
   it("in the signing key is 500, found out before the exchange: nothing is consumed", async () => {
@@ -270,12 +303,16 @@ describe("a fault of ours", () => {
     const { refresh_token } = await server.login(client);
     const broken = serverWith({ PRIVATE_KEY: '{"kty":"EC"}' });
     const response = await broken.refresh(client, refresh_token);
-    expect(await refusal(response)).toEqual([500, "server_error"]);
+    expect(await refusal(response)).toEqual([
+      500,
+      "server_error",
+      "configuration_malformed",
+    ]);
     await server.expectRefresh(client, refresh_token);
   });
 
   it("that nobody expected is 500 server_error, logged, without details", async () => {
-    const log = vi.spyOn(console, "error").mockReturnValue();
+    const log = vi.spyOn(console, "error").mockImplementation(keepRequestLine);
     const TOKEN_FAMILY = familiesWith(() => ({
       exchange: () => ({ outcome: "refused", reason: "no such reason" }),
     }));
@@ -285,10 +322,10 @@ describe("a fault of ours", () => {
       client,
       refresh_token,
     );
-    expect(response.status).toBe(500);
+    expect([response.status, reasonOf(response)]).toEqual([500, "unexpected"]);
     expect(await response.json()).toEqual({
       error: "server_error",
-      error_description: "Something went wrong here.",
+      error_description: expect.stringMatching(/^[A-Z][a-z ]+\.$/),
     });
     const line: unknown = JSON.parse(String(log.mock.calls.at(-1)?.[0]));
     expect(line).toMatchObject({

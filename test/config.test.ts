@@ -1,5 +1,6 @@
 import { exportJWK, generateKeyPair } from "jose";
 import { describe, expect, inject, it, vi } from "vitest";
+import { keepRequestLine, reasonOf } from "./support/request-lines.ts";
 import { refusal, server, serverWith } from "./support/server.ts";
 
 /** A value that is missing or malformed names itself in /health and in the log, and nowhere else. */
@@ -178,7 +179,7 @@ const secretNames = [
 
 describe("a configuration that is malformed", () => {
   it.each(malformed)("in %s (%#) says so", async (name, overrides, problem) => {
-    const log = vi.spyOn(console, "error").mockReturnValue();
+    const log = vi.spyOn(console, "error").mockImplementation(keepRequestLine);
     const broken = serverWith(overrides);
 
     const health = await broken.http("/health");
@@ -192,7 +193,10 @@ describe("a configuration that is malformed", () => {
     log.mockClear();
 
     const response = await broken.token({ grant_type: "refresh_token" });
-    expect(response.status).toBe(500);
+    expect([response.status, reasonOf(response)]).toEqual([
+      500,
+      "configuration_malformed",
+    ]);
     expect(await response.json()).toEqual({
       error: "server_error",
       error_description: "Something went wrong here.",
@@ -284,7 +288,11 @@ describe("ADMIN_TOKEN", () => {
     const response = await without.http("/admin/clients", {
       headers: { Authorization: "Bearer " },
     });
-    expect(await refusal(response)).toEqual([404, "not_found"]);
-    expect((await without.http("/admin/openapi.json")).status).toBe(404);
+    expect(await refusal(response)).toEqual([404, "not_found", "path_unknown"]);
+    expect(await refusal(await without.http("/admin/openapi.json"))).toEqual([
+      404,
+      "not_found",
+      "path_unknown",
+    ]);
   });
 });

@@ -9,6 +9,7 @@ import {
   requestAtLogin,
 } from "./support/authorization.ts";
 import { listenToLog } from "./support/log.ts";
+import { answerOf, reasonOf } from "./support/request-lines.ts";
 import { ISSUER, server, type TestClient } from "./support/server.ts";
 
 /** The entrypoint `Login`: what a login needs of the admin API, for a Worker with a service binding. */
@@ -64,21 +65,21 @@ describe("describeAuthorization", () => {
     );
   });
 
-  it.each<[string, unknown]>([
-    ["nothing", undefined],
-    ["null", null],
-    ["a number", 7],
-    ["an object", { request: "x" }],
-    ["an array", ["x"]],
-    ["bytes", new Uint8Array(3)],
-    ["a function", () => "x"],
-    ["an empty string", ""],
-    ["garbage", "x"],
-    ["a huge string", "x".repeat(1024 * 1024)],
-  ])("names the request where it is %s", async (_, request) => {
-    expect(await untyped.describeAuthorization(request)).toEqual(
-      naming("request"),
-    );
+  it.each<[string, unknown, string]>([
+    ["nothing", undefined, "admin_body_invalid"],
+    ["null", null, "admin_body_invalid"],
+    ["a number", 7, "admin_body_invalid"],
+    ["an object", { request: "x" }, "admin_body_invalid"],
+    ["an array", ["x"], "admin_body_invalid"],
+    ["bytes", new Uint8Array(3), "admin_body_invalid"],
+    ["a function", () => "x", "admin_body_invalid"],
+    ["an empty string", "", "admin_body_invalid"],
+    ["garbage", "x", "authorization_request_malformed"],
+    ["a huge string", "x".repeat(1024 * 1024), "admin_body_invalid"],
+  ])("names the request where it is %s", async (_, request, reason) => {
+    expect(
+      await answerOf(() => untyped.describeAuthorization(request)),
+    ).toEqual([naming("request"), reason]);
   });
 });
 
@@ -115,10 +116,10 @@ describe("decideAuthorization", () => {
     });
   });
 
-  it.each<[string, Record<string, unknown>]>([
+  it.each<[string, Record<string, unknown>, string?]>([
     ["request", { request: undefined }],
     ["request", { request: 7 }],
-    ["request", { request: "x" }],
+    ["request", { request: "x" }, "authorization_request_malformed"],
     ["request", { request: "x".repeat(1024 * 1024) }],
     ["subject", { subject: undefined }],
     ["subject", { subject: 7 }],
@@ -133,11 +134,16 @@ describe("decideAuthorization", () => {
     ["error", { error: "access_denied" }],
     ["error", { subject: undefined, error: "nonsense" }],
     ["more", { more: 1 }],
-  ])("names a bad %s (%#)", async (field, change) => {
-    const request = await requestAtLogin(client);
-    const decision = { request, subject: "alice", ...change };
-    expect(await untyped.decideAuthorization(decision)).toEqual(naming(field));
-  });
+  ])(
+    "names a bad %s (%#)",
+    async (field, change, reason = "admin_body_invalid") => {
+      const request = await requestAtLogin(client);
+      const decision = { request, subject: "alice", ...change };
+      expect(
+        await answerOf(() => untyped.decideAuthorization(decision)),
+      ).toEqual([naming(field), reason]);
+    },
+  );
 
   it.each<[string, unknown]>([
     ["nothing", undefined],
@@ -147,22 +153,33 @@ describe("decideAuthorization", () => {
     ["a map", new Map([["subject", "alice"]])],
     ["a function", () => ({})],
   ])("takes no decision that is %s", async (_, decision) => {
-    expect(await untyped.decideAuthorization(decision)).toMatchObject({
-      error: "invalid_request",
-      error_description: expect.any(String),
-      fields: expect.any(Object),
-    });
+    expect(
+      await answerOf(() => untyped.decideAuthorization(decision)),
+    ).toMatchObject([
+      {
+        error: "invalid_request",
+        error_description: expect.any(String),
+        fields: expect.any(Object),
+      },
+      "admin_body_invalid",
+    ]);
   });
 
   it("refuses more than was asked for, as the admin API does", async () => {
     const request = await requestAtLogin(client, { scope: "read" });
     const decision = { request, subject: "alice", scope: "read write" };
-    const refused = await exports.Login.decideAuthorization(decision);
+    const [refused, reason] = await answerOf(() =>
+      exports.Login.decideAuthorization(decision),
+    );
     expect(refused).toEqual({
       error: "invalid_scope",
       error_description: expect.any(String),
     });
     const response = await server.admin("POST", "/authorizations", decision);
+    expect([reason, reasonOf(response)]).toEqual([
+      "scope_not_granted",
+      "scope_not_granted",
+    ]);
     expect(await response.json()).toEqual(refused);
   });
 
@@ -171,9 +188,13 @@ describe("decideAuthorization", () => {
     const request = await requestAtLogin(client);
     vi.advanceTimersByTime(1800_000);
     const decision = { request, subject: "alice" };
-    const refused = naming("request");
-    expect(await exports.Login.decideAuthorization(decision)).toEqual(refused);
-    expect(await exports.Login.describeAuthorization(request)).toEqual(refused);
+    const refused = [naming("request"), "authorization_request_expired"];
+    expect(
+      await answerOf(() => exports.Login.decideAuthorization(decision)),
+    ).toEqual(refused);
+    expect(
+      await answerOf(() => exports.Login.describeAuthorization(request)),
+    ).toEqual(refused);
   });
 });
 
@@ -195,8 +216,13 @@ describe("the entrypoint", () => {
     });
   });
 
-  it.each<[string, Record<string, unknown>, string]>([
-    ["the configuration", { PRIVATE_KEY: "{}" }, "server_error"],
+  it.each<[string, Record<string, unknown>, string, string]>([
+    [
+      "the configuration",
+      { PRIVATE_KEY: "{}" },
+      "server_error",
+      "configuration_malformed",
+    ],
     [
       "storage",
       {
@@ -207,17 +233,21 @@ describe("the entrypoint", () => {
         },
       },
       "temporarily_unavailable",
+      "storage_unavailable",
     ],
   ])(
     "answers with a fault of ours in %s, without details, and does not throw",
-    async (_, bindings, error) => {
+    async (_, bindings, error, reason) => {
       const request = await requestAtLogin(client);
       const admin = loginWith(bindings);
       const decision = { request, subject: "alice" };
-      const refused = { error, error_description: expect.any(String) };
+      const refused = [
+        { error, error_description: expect.any(String) },
+        reason,
+      ];
       const answers = [
-        await admin.describeAuthorization(request),
-        await admin.decideAuthorization(decision),
+        await answerOf(() => admin.describeAuthorization(request)),
+        await answerOf(() => admin.decideAuthorization(decision)),
       ];
       expect(answers).toEqual([refused, refused]);
       expect(JSON.stringify(answers)).not.toMatch(/fire|PRIVATE_KEY/);

@@ -6,7 +6,7 @@ import {
   makeWebClient,
   REDIRECT_URI,
 } from "../support/authorization.ts";
-import { ISSUER, server } from "../support/server.ts";
+import { ISSUER, refusal, server } from "../support/server.ts";
 import { fetchFromServer } from "./support.ts";
 
 /** An independent client library against the server: discovery, refresh, verification. */
@@ -177,7 +177,11 @@ describe("oauth4webapi", () => {
         { client_id, ...(client_secret && { client_secret }) },
         refresh_token,
       );
-      expect(dead.status).toBe(400);
+      expect(await refusal(dead)).toEqual([
+        400,
+        "invalid_grant",
+        "family_ended",
+      ]);
     },
   );
 });

@@ -10,6 +10,8 @@ import {
   redeem,
   REDIRECT_URI,
 } from "../support/authorization.ts";
+import { shown } from "../support/refusals.ts";
+import { reasonOf } from "../support/request-lines.ts";
 import { server, serverWith, TestServer } from "../support/server.ts";
 
 /** The sign-in page of a local server: read and filled in as a browser without JavaScript would. */
@@ -200,9 +202,11 @@ describe("the development sign-in page", () => {
       [...(await fieldsOf(html)), ["scope", "write"]],
       { subject: "bob", answer: "allow" },
     );
-    expect(response.status).toBe(400);
-    expect(response.headers.get("Location")).toBeNull();
-    expect(await response.text()).toContain("invalid_scope");
+    expect(await shown(response)).toEqual([
+      400,
+      "invalid_scope",
+      "scope_not_granted",
+    ]);
   });
 
   it("is a page in plain words for a request that is none, altered, or too old", async () => {
@@ -214,14 +218,24 @@ describe("the development sign-in page", () => {
       `?request=${request.slice(0, -1)}`,
     ]) {
       const response = await dev.http(`/dev/login${bad}`);
-      expect(response.status).toBe(400);
-      expect(await response.text()).toContain("This sign-in cannot go on");
+      const page = await response.clone().text();
+      expect(page).toContain("This sign-in cannot go on");
+      expect(await shown(response)).toEqual([
+        400,
+        "invalid_request",
+        "authorization_request_malformed",
+      ]);
     }
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 30 * 60_000 });
     try {
       const late = await dev.http(`/dev/login?request=${request}`);
-      expect(late.status).toBe(400);
-      expect(await late.text()).toContain("This sign-in took too long");
+      const page = await late.clone().text();
+      expect(page).toContain("This sign-in took too long");
+      expect(await shown(late)).toEqual([
+        400,
+        "invalid_request",
+        "authorization_request_expired",
+      ]);
     } finally {
       vi.useRealTimers();
     }
@@ -244,10 +258,14 @@ describe("the development sign-in page", () => {
       localServer({ LOGIN_URL: "https://login.example.com/" }),
       localServer({ LOGIN_URL: "" }),
     ]) {
-      for (const method of ["GET", "POST"])
-        expect(
-          (await elsewhere.http("/dev/login?request=x", { method })).status,
-        ).toBe(404);
+      for (const method of ["GET", "POST"]) {
+        const path = "/dev/login?request=x";
+        const response = await elsewhere.http(path, { method });
+        expect([response.status, reasonOf(response)]).toEqual([
+          404,
+          "path_unknown",
+        ]);
+      }
     }
   });
 });

@@ -15,12 +15,10 @@ import {
   requestAtLogin,
 } from "../support/authorization.ts";
 import { shown, told } from "../support/refusals.ts";
+import { reasonOf } from "../support/request-lines.ts";
 import { ISSUER, refusal, server, type TestClient } from "../support/server.ts";
 
 /** Attacks on the way through the browser: RFC 9700 section 4, RFC 6819 section 4.4.1. */
-
-const invalidGrant = [400, "invalid_grant"];
-const invalidClient = [401, "invalid_client"];
 
 let client: TestClient;
 
@@ -52,7 +50,7 @@ describe("a stolen code (RFC 9700 section 4.5)", () => {
     const stolen = await obtainCode(client);
     expect(
       await refusal(await redeem(client, stolen, { code_verifier })),
-    ).toEqual(invalidGrant);
+    ).toEqual([400, "invalid_grant", "code_verifier_wrong"]);
     expect((await redeem(client, own, { code_verifier })).status).toBe(200);
     expect((await redeem(client, stolen)).status).toBe(200);
   });
@@ -64,15 +62,28 @@ describe("a stolen code (RFC 9700 section 4.5)", () => {
     });
     const code = await obtainCode(client);
     for (const thief of [other, publicClient])
-      expect(await refusal(await redeem(thief, code))).toEqual(invalidGrant);
+      expect(await refusal(await redeem(thief, code))).toEqual([
+        400,
+        "invalid_grant",
+        "authorization_code_of_another_client",
+      ]);
     expect((await redeem(client, code)).status).toBe(200);
   });
 
   it("is of no use to who knows no secret of a client that has one, and stays good", async () => {
     const code = await obtainCode(client);
     const { client_id } = client;
-    for (const thief of [{ client_id }, { client_id, client_secret: "x" }])
-      expect(await refusal(await redeem(thief, code))).toEqual(invalidClient);
+    expect(await refusal(await redeem({ client_id }, code))).toEqual([
+      401,
+      "invalid_client",
+      "client_authentication_method_wrong",
+    ]);
+    const guess = { client_id, client_secret: "x" };
+    expect(await refusal(await redeem(guess, code))).toEqual([
+      401,
+      "invalid_client",
+      "client_secret_wrong",
+    ]);
     expect((await redeem(client, code)).status).toBe(200);
   });
 });
@@ -105,9 +116,11 @@ describe("a sealed request that is played again", () => {
       (await decide(request)).searchParams.get("code") ?? "";
     const first = await expectTokens(await redeem(client, await code()));
     await server.about("/revoke", client, first.refresh_token);
-    expect(await refusal(await redeem(client, await code()))).toEqual(
-      invalidGrant,
-    );
+    expect(await refusal(await redeem(client, await code()))).toEqual([
+      400,
+      "invalid_grant",
+      "authorization_request_reused",
+    ]);
   });
 
   it("does not let who signs in second have the session of who was first, or the other way round", async () => {
@@ -117,7 +130,11 @@ describe("a sealed request that is played again", () => {
     const [victim, attacker] = [await code("victim"), await code("attacker")];
     const tokens = await expectTokens(await redeem(client, attacker));
     expect(decodeJwt(tokens.access_token).sub).toBe("attacker");
-    expect(await refusal(await redeem(client, victim))).toEqual(invalidGrant);
+    expect(await refusal(await redeem(client, victim))).toEqual([
+      400,
+      "invalid_grant",
+      "authorization_request_reused",
+    ]);
     await server.expectRefresh(client, tokens.refresh_token);
   });
 });
@@ -131,7 +148,9 @@ describe("a mix-up of two servers (RFC 9207)", () => {
     const code = await decide(await requestAtLogin(client));
     const no = { error: "access_denied" };
     const denied = await decide(await requestAtLogin(client), no);
-    const refused = location(await authorize(client, { scope: "admin" }));
+    const answer = await authorize(client, { scope: "admin" });
+    expect(reasonOf(answer)).toBe("scope_not_granted");
+    const refused = location(answer);
     for (const { searchParams } of [code, denied, refused])
       expect(searchParams.getAll("iss")).toEqual([issuer]);
   });
@@ -147,7 +166,10 @@ describe("a mix-up of two servers (RFC 9207)", () => {
         redirect: "manual",
       }),
     );
-    expect(told(response)).toMatchObject({ iss: ISSUER });
+    expect(told(response)).toMatchObject([
+      { iss: ISSUER },
+      "scope_not_granted",
+    ]);
     expect(response.headers.get("Location")).not.toContain("evil");
   });
 });
@@ -155,16 +177,20 @@ describe("a mix-up of two servers (RFC 9207)", () => {
 describe("an open redirector (RFC 9700 section 4.11)", () => {
   const evil = "https://evil.example/";
 
+  const nobody = `client_id=nobody&redirect_uri=${evil}&response_type=code`;
+
   it.each([
-    `/authorize?redirect_uri=${evil}`,
-    `/authorize?redirect_uri=${evil}&error=x&state=x`,
-    `/authorize?client_id=nobody&redirect_uri=${evil}&response_type=code`,
-    `/authorize?client_id=&redirect_uri=${evil}&response_type=code`,
-    `/authorize?request=x&redirect_to=${evil}&LOGIN_URL=${evil}`,
-    `/authorize?request_uri=${evil}`,
-  ])("is not at %s", async (path) => {
-    const response = await server.http(path, { redirect: "manual" });
-    expect(await shown(response)).toEqual([400, "invalid_request"]);
+    [`redirect_uri=${evil}`, "parameter_missing"],
+    [`redirect_uri=${evil}&error=x&state=x`, "parameter_missing"],
+    [nobody, "authorization_client_unknown"],
+    [`client_id=&redirect_uri=${evil}&response_type=code`, "parameter_missing"],
+    [`request=x&redirect_to=${evil}&LOGIN_URL=${evil}`, "parameter_missing"],
+    [`request_uri=${evil}`, "parameter_missing"],
+  ])("is not at /authorize?%s", async (query, reason) => {
+    const response = await server.http(`/authorize?${query}`, {
+      redirect: "manual",
+    });
+    expect(await shown(response)).toEqual([400, "invalid_request", reason]);
   });
 
   it("is not made of a client of one's own: the browser goes to no page that it has not registered", async () => {
@@ -172,6 +198,7 @@ describe("an open redirector (RFC 9700 section 4.11)", () => {
     expect(await shown(await authorize(client, more))).toEqual([
       400,
       "invalid_request",
+      "redirect_uri_unregistered",
     ]);
   });
 
@@ -185,9 +212,12 @@ describe("an open redirector (RFC 9700 section 4.11)", () => {
 });
 
 describe("the page", () => {
-  async function page(more: Record<string, string>) {
+  async function page(
+    more: Record<string, string>,
+    reason = "authorization_client_unknown",
+  ) {
     const response = await authorize(client, more);
-    expect(response.status).toBe(400);
+    expect([response.status, reasonOf(response)]).toEqual([400, reason]);
     return response;
   }
 
@@ -235,8 +265,11 @@ describe("the page", () => {
       code_challenge: hostile,
       [hostile]: hostile,
     };
-    for (const more of [all, { ...all, client_id: hostile }]) {
-      const text = await (await page(more)).text();
+    for (const response of [
+      await page(all, "redirect_uri_unregistered"),
+      await page({ ...all, client_id: hostile }),
+    ]) {
+      const text = await response.text();
       expect(text).not.toContain(hostile);
       expect(text).not.toMatch(/<script|<img|<svg|alert\(1\)|hostile/);
     }
@@ -278,11 +311,14 @@ describe("state", () => {
     const refused = await authorize(client, { state, scope: "admin" });
     expect(refused.headers.get("Location")).toMatch(ascii);
     expect(refused.headers.get("Set-Cookie")).toBeNull();
-    expect(told(refused)).toMatchObject({
-      error: "invalid_scope",
-      state,
-      iss: ISSUER,
-    });
+    expect(told(refused)).toMatchObject([
+      {
+        error: "invalid_scope",
+        state,
+        iss: ISSUER,
+      },
+      "scope_not_granted",
+    ]);
   });
 
   it.each([
@@ -299,6 +335,6 @@ describe("state", () => {
       `/authorize?${query}&scope=admin&state=${raw}`,
       { redirect: "manual" },
     );
-    expect(told(response)).toMatchObject({ state });
+    expect(told(response)).toMatchObject([{ state }, "scope_not_granted"]);
   });
 });

@@ -44,7 +44,9 @@ describe("between the request and the tokens", () => {
     }
     return Promise.all(
       responses.map(async (response) =>
-        Object.keys(await fieldErrors(response)),
+        Object.keys(
+          await fieldErrors(response, "authorization_request_outdated"),
+        ),
       ),
     );
   }
@@ -60,6 +62,7 @@ describe("between the request and the tokens", () => {
     expect(await refusal(await redeem(gone, code))).toEqual([
       401,
       "invalid_client",
+      "client_unknown",
     ]);
   });
 
@@ -88,14 +91,21 @@ describe("between the request and the tokens", () => {
     expect(await refusal(await redeem(poorer, code))).toEqual([
       400,
       "unauthorized_client",
+      "grant_type_not_allowed",
     ]);
   });
 
   it("the login can't give more than was asked for, though the client may have it", async () => {
     const request = await requestAtLogin(client, { scope: "read" });
-    for (const scope of ["read write", "write", "admin", "read  ", " "]) {
+    for (const [scope, reason] of [
+      ["read write", "scope_not_granted"],
+      ["write", "scope_not_granted"],
+      ["admin", "scope_not_granted"],
+      ["read  ", "scope_malformed"],
+      [" ", "scope_malformed"],
+    ]) {
       const response = await post({ request, subject: "alice", scope });
-      expect(await refusal(response)).toEqual([400, "invalid_scope"]);
+      expect(await refusal(response)).toEqual([400, "invalid_scope", reason]);
     }
     expect((await post({ request, subject: "alice" })).status).toBe(200);
   });
@@ -106,7 +116,11 @@ describe("between the request and the tokens", () => {
     const path = `/clients/${poorer.client_id}`;
     await server.expectAdmin("PATCH", path, { scope: "read" });
     const both = { request, subject: "alice", scope: "read write" };
-    expect(await refusal(await post(both))).toEqual([400, "invalid_scope"]);
+    expect(await refusal(await post(both))).toEqual([
+      400,
+      "invalid_scope",
+      "scope_not_granted",
+    ]);
     const code = (await decide(request)).searchParams.get("code") ?? "";
     const { scope } = await expectTokens(await redeem(poorer, code));
     expect(scope).toBe("read");

@@ -199,6 +199,7 @@ describe("an isolate that knows an older record", () => {
     expect(await refusal(await redeem(client, code, {}, behind))).toEqual([
       401,
       "invalid_client",
+      "client_secret_wrong",
     ]);
   });
 });

@@ -14,7 +14,7 @@ import { rewriteClient } from "../support/records.ts";
  * an attacker's tries to have a code sent somewhere else (RFC 9700 section 4.1, RFC 6819 section 4.2.4).
  */
 
-const page = [400, "invalid_request"];
+const page = [400, "invalid_request", "redirect_uri_unregistered"];
 
 const uris = {
   web: REDIRECT_URI,
@@ -207,7 +207,7 @@ describe("of a loopback address with http the port may differ (RFC 8252 section 
     const more = { redirect_uri, scope: "admin" };
     expect(
       told(await authorize(clients.ipv4, more), redirect_uri),
-    ).toMatchObject({ error: "invalid_scope" });
+    ).toMatchObject([{ error: "invalid_scope" }, "scope_not_granted"]);
   });
 });
 

@@ -33,108 +33,198 @@ function ask(query: string): Promise<Response> {
 const sentence = /^[\x20\x21\x23-\x5b\x5d-\x7e]+$/;
 
 describe("the client learns by redirect", () => {
-  const refused: [string, Parameters, string][] = [
-    ["response_type left out", { response_type: undefined }, "invalid_request"],
-    ["response_type empty", { response_type: "" }, "invalid_request"],
+  const refused: [string, Parameters, string, string][] = [
+    [
+      "response_type left out",
+      { response_type: undefined },
+      "invalid_request",
+      "parameter_missing",
+    ],
+    [
+      "response_type empty",
+      { response_type: "" },
+      "invalid_request",
+      "parameter_missing",
+    ],
     [
       "response_type=token",
       { response_type: "token" },
       "unsupported_response_type",
+      "response_type_unsupported",
     ],
     [
       "response_type=code token",
       { response_type: "code token" },
       "unsupported_response_type",
+      "response_type_unsupported",
     ],
     [
       "response_type=CODE",
       { response_type: "CODE" },
       "unsupported_response_type",
+      "response_type_unsupported",
     ],
     [
       "response_mode=fragment",
       { response_mode: "fragment" },
       "invalid_request",
+      "response_mode_unsupported",
     ],
     [
       "response_mode=form_post",
       { response_mode: "form_post" },
       "invalid_request",
+      "response_mode_unsupported",
     ],
     // RFC 7636 sections 4.3 and 4.4.1.
-    ["a missing challenge", { code_challenge: undefined }, "invalid_request"],
+    [
+      "a missing challenge",
+      { code_challenge: undefined },
+      "invalid_request",
+      "parameter_missing",
+    ],
     [
       "no PKCE at all",
       { code_challenge: undefined, code_challenge_method: undefined },
       "invalid_request",
+      "parameter_missing",
     ],
     [
       "a missing method, which would be plain",
       { code_challenge_method: undefined },
       "invalid_request",
+      "code_challenge_method_unsupported",
     ],
     [
       "an empty method, which would be plain",
       { code_challenge_method: "" },
       "invalid_request",
+      "code_challenge_method_unsupported",
     ],
-    ["plain", { code_challenge_method: "plain" }, "invalid_request"],
-    ["s256", { code_challenge_method: "s256" }, "invalid_request"],
-    ["S512", { code_challenge_method: "S512" }, "invalid_request"],
+    [
+      "plain",
+      { code_challenge_method: "plain" },
+      "invalid_request",
+      "code_challenge_method_unsupported",
+    ],
+    [
+      "s256",
+      { code_challenge_method: "s256" },
+      "invalid_request",
+      "code_challenge_method_unsupported",
+    ],
+    [
+      "S512",
+      { code_challenge_method: "S512" },
+      "invalid_request",
+      "code_challenge_method_unsupported",
+    ],
     [
       "a challenge of 42 characters",
       { code_challenge: CHALLENGE.slice(1) },
       "invalid_request",
+      "code_challenge_malformed",
     ],
     [
       "a challenge of 44 characters",
       { code_challenge: `${CHALLENGE}A` },
       "invalid_request",
+      "code_challenge_malformed",
     ],
     [
       "a challenge with padding",
       { code_challenge: `${CHALLENGE}=` },
       "invalid_request",
+      "code_challenge_malformed",
     ],
     [
       "a challenge of the other base64 alphabet",
       { code_challenge: `+/${CHALLENGE.slice(2)}` },
       "invalid_request",
+      "code_challenge_malformed",
     ],
     [
       "a challenge with a line feed behind it",
       { code_challenge: `${CHALLENGE}\n` },
       "invalid_request",
+      "code_challenge_malformed",
     ],
     [
       "a challenge with unreserved characters that no base64url has",
       { code_challenge: `.~${CHALLENGE.slice(2)}` },
       "invalid_request",
+      "code_challenge_malformed",
     ],
-    ["too much scope", { scope: "read write" }, "invalid_scope"],
-    ["an unknown scope", { scope: "nosuchscope" }, "invalid_scope"],
-    ["a scope in another case", { scope: "READ" }, "invalid_scope"],
-    ["a scope from Object", { scope: "constructor" }, "invalid_scope"],
-    ["two spaces in scope", { scope: "read  read" }, "invalid_scope"],
-    ["a space before scope", { scope: " read" }, "invalid_scope"],
-    ["a quote in scope", { scope: 'read"' }, "invalid_scope"],
-    ["scopes with commas", { scope: "read,write" }, "invalid_scope"],
+    [
+      "too much scope",
+      { scope: "read write" },
+      "invalid_scope",
+      "scope_not_granted",
+    ],
+    [
+      "an unknown scope",
+      { scope: "nosuchscope" },
+      "invalid_scope",
+      "scope_not_granted",
+    ],
+    [
+      "a scope in another case",
+      { scope: "READ" },
+      "invalid_scope",
+      "scope_not_granted",
+    ],
+    [
+      "a scope from Object",
+      { scope: "constructor" },
+      "invalid_scope",
+      "scope_not_granted",
+    ],
+    [
+      "two spaces in scope",
+      { scope: "read  read" },
+      "invalid_scope",
+      "scope_malformed",
+    ],
+    [
+      "a space before scope",
+      { scope: " read" },
+      "invalid_scope",
+      "scope_malformed",
+    ],
+    [
+      "a quote in scope",
+      { scope: 'read"' },
+      "invalid_scope",
+      "scope_malformed",
+    ],
+    [
+      "scopes with commas",
+      { scope: "read,write" },
+      "invalid_scope",
+      "scope_not_granted",
+    ],
     [
       "a resource that the client may not ask for",
       { resource: "https://evil.example" },
       "invalid_target",
+      "resource_not_allowed",
     ],
-    ["a resource that is no URI", { resource: "x" }, "invalid_target"],
+    [
+      "a resource that is no URI",
+      { resource: "x" },
+      "invalid_target",
+      "resource_not_allowed",
+    ],
   ];
 
-  it.each(refused)("of %s", async (_, more, error) => {
-    const answer = told(await authorize(client, more));
-    expect(answer).toEqual({
+  it.each(refused)("of %s", async (_, more, error, reason) => {
+    const answer = {
       error,
       error_description: expect.stringMatching(sentence),
       state: "xyz",
       iss: ISSUER,
-    });
+    };
+    expect(told(await authorize(client, more))).toEqual([answer, reason]);
   });
 
   it.each([
@@ -150,21 +240,27 @@ describe("the client learns by redirect", () => {
     const once = authorizationQuery(client, { [name]: value });
     const twice = `${once}&${name}=${value}`;
     expect((await ask(once)).status).toBe(303);
-    expect(told(await ask(twice))).toMatchObject({
-      error: "invalid_request",
-      error_description: expect.stringContaining(name),
-      state: "xyz",
-      iss: ISSUER,
-    });
+    expect(told(await ask(twice))).toMatchObject([
+      {
+        error: "invalid_request",
+        error_description: expect.stringContaining(name),
+        state: "xyz",
+        iss: ISSUER,
+      },
+      "parameter_repeated",
+    ]);
   });
 
   it("of a second state, and gets none of them back", async () => {
-    const answer = told(await authorize(client, [["state", "abc"]]));
-    expect(answer).toEqual({
+    const answer = {
       error: "invalid_request",
       error_description: expect.stringContaining("state"),
       iss: ISSUER,
-    });
+    };
+    expect(told(await authorize(client, [["state", "abc"]]))).toEqual([
+      answer,
+      "parameter_repeated",
+    ]);
   });
 
   it("of one resource too many among several", async () => {
@@ -174,18 +270,24 @@ describe("the client learns by redirect", () => {
       ["resource", allowed],
       ["resource", "https://evil.example"],
     ];
-    expect(told(await authorize({ client_id }, more))).toMatchObject({
-      error: "invalid_target",
-    });
+    expect(told(await authorize({ client_id }, more))).toMatchObject([
+      {
+        error: "invalid_target",
+      },
+      "resource_not_allowed",
+    ]);
   });
 
   it("that it is not registered for the grant", async () => {
     const other = await makeWebClient({ grant_types: ["refresh_token"] });
-    expect(told(await authorize(other))).toMatchObject({
-      error: "unauthorized_client",
-      state: "xyz",
-      iss: ISSUER,
-    });
+    expect(told(await authorize(other))).toMatchObject([
+      {
+        error: "unauthorized_client",
+        state: "xyz",
+        iss: ISSUER,
+      },
+      "grant_type_not_allowed",
+    ]);
   });
 
   it("that none of its scopes is left", async () => {
@@ -193,37 +295,59 @@ describe("the client learns by redirect", () => {
     await server.makeScopes(scope);
     const poor = await makeWebClient({ scope });
     await server.expectAdmin("DELETE", `/scopes/${scope}`);
-    expect(told(await authorize(poor))).toMatchObject({
-      error: "invalid_scope",
-    });
+    expect(told(await authorize(poor))).toMatchObject([
+      {
+        error: "invalid_scope",
+      },
+      "scope_all_lost",
+    ]);
   });
 
   it("without a state where it sent none", async () => {
-    const answer = told(
+    const [answer, reason] = told(
       await authorize(client, { state: undefined, scope: "admin" }),
     );
     expect(Object.keys(answer)).toEqual(["error", "error_description", "iss"]);
+    expect(reason).toBe("scope_not_granted");
   });
 
   it("at its one redirect URI where it has named none", async () => {
-    const answer = told(
-      await authorize(client, { redirect_uri: undefined, scope: "admin" }),
-    );
-    expect(answer).toMatchObject({ error: "invalid_scope" });
+    const more = { redirect_uri: undefined, scope: "admin" };
+    expect(told(await authorize(client, more))).toMatchObject([
+      { error: "invalid_scope" },
+      "scope_not_granted",
+    ]);
   });
 });
 
 describe("the person sees a page, and the browser goes nowhere,", () => {
-  const cases: [string, Parameters][] = [
-    ["client_id is left out", { client_id: undefined }],
-    ["client_id is empty", { client_id: "" }],
-    ["nobody has that client_id", { client_id: "nobody" }],
-    ["no client can have that client_id", { client_id: "ümlaut" }],
-    ["client_id is there twice", [["client_id", "other"]]],
-    ["redirect_uri is there twice", [["redirect_uri", REDIRECT_URI]]],
+  const cases: [string, Parameters, string][] = [
+    ["client_id is left out", { client_id: undefined }, "parameter_missing"],
+    ["client_id is empty", { client_id: "" }, "parameter_missing"],
+    [
+      "nobody has that client_id",
+      { client_id: "nobody" },
+      "authorization_client_unknown",
+    ],
+    [
+      "no client can have that client_id",
+      { client_id: "ümlaut" },
+      "authorization_client_unknown",
+    ],
+    [
+      "client_id is there twice",
+      [["client_id", "other"]],
+      "parameter_repeated",
+    ],
+    [
+      "redirect_uri is there twice",
+      [["redirect_uri", REDIRECT_URI]],
+      "parameter_repeated",
+    ],
     [
       "redirect_uri is not registered",
       { redirect_uri: "https://evil.example/callback" },
+      "redirect_uri_unregistered",
     ],
     [
       "redirect_uri is not registered and the rest is wrong as well",
@@ -233,6 +357,7 @@ describe("the person sees a page, and the browser goes nowhere,", () => {
         scope: "admin",
         code_challenge: undefined,
       },
+      "redirect_uri_unregistered",
     ],
     [
       "client_id is there twice and the rest is wrong as well",
@@ -240,20 +365,30 @@ describe("the person sees a page, and the browser goes nowhere,", () => {
         ["client_id", "other"],
         ["response_type", "token"],
       ],
+      "parameter_repeated",
     ],
-    ["the query is too long", { state: "x".repeat(5000) }],
+    [
+      "the query is too long",
+      { state: "x".repeat(5000) },
+      "authorization_request_too_long",
+    ],
   ];
 
-  it.each(cases)("where %s", async (_, more) => {
+  it.each(cases)("where %s", async (_, more, reason) => {
     expect(await shown(await authorize(client, more))).toEqual([
       400,
       "invalid_request",
+      reason,
     ]);
   });
 
   it("where client_id is there twice with the same value", async () => {
     const response = await authorize(client, [["client_id", client.client_id]]);
-    expect(await shown(response)).toEqual([400, "invalid_request"]);
+    expect(await shown(response)).toEqual([
+      400,
+      "invalid_request",
+      "parameter_repeated",
+    ]);
   });
 
   it("where the client was deleted", async () => {
@@ -263,6 +398,7 @@ describe("the person sees a page, and the browser goes nowhere,", () => {
     expect(await shown(await authorize(gone))).toEqual([
       400,
       "invalid_request",
+      "authorization_client_unknown",
     ]);
   });
 });
@@ -291,14 +427,22 @@ describe("a fault of ours", () => {
     const page = await response.clone().text();
     expect(page).toContain("does not work right now");
     expect(page).not.toContain(details);
-    expect(await shown(response)).toEqual([503, "temporarily_unavailable"]);
+    expect(await shown(response)).toEqual([
+      503,
+      "temporarily_unavailable",
+      "storage_unavailable",
+    ]);
   });
 
   it("in the client's record is a page: 500, without details", async () => {
     const KV = kv(`client:${client.client_id}`, malformed);
     const response = await authorize(client, {}, serverWith({ KV }));
     expect(await response.clone().text()).not.toContain(details);
-    expect(await shown(response)).toEqual([500, "server_error"]);
+    expect(await shown(response)).toEqual([
+      500,
+      "server_error",
+      "record_malformed",
+    ]);
   });
 
   it.each([
@@ -311,34 +455,45 @@ describe("a fault of ours", () => {
     const broken = serverWith({ [name]: value });
     const response = await authorize(client, {}, broken);
     expect(await response.clone().text()).not.toContain(name);
-    expect(await shown(response)).toEqual([500, "server_error"]);
+    expect(await shown(response)).toEqual([
+      500,
+      "server_error",
+      "configuration_malformed",
+    ]);
   });
 
-  it.each<[string, Record<string, unknown>, string]>([
+  it.each<[string, Record<string, unknown>, string, string]>([
     [
       "storage that cannot be reached",
       { KV: kv("scopes", unreachable) },
       "temporarily_unavailable",
+      "storage_unavailable",
     ],
     [
       "a record that cannot be read",
       { KV: kv("scopes", malformed) },
       "server_error",
+      "record_malformed",
     ],
     [
       "what nobody expected",
       { TOKEN_FAMILY: { newUniqueId: unreachable } },
       "server_error",
+      "unexpected",
     ],
-  ])("after it, %s, is told by redirect", async (_, bindings, error) => {
-    const response = await authorize(client, {}, serverWith(bindings));
-    const answer = told(response);
-    expect(answer).toEqual({
-      error,
-      error_description: expect.stringMatching(sentence),
-      state: "xyz",
-      iss: ISSUER,
-    });
-    expect(answer["error_description"]).not.toContain(details);
-  });
+  ])(
+    "after it, %s, is told by redirect",
+    async (_, bindings, error, expected) => {
+      const response = await authorize(client, {}, serverWith(bindings));
+      const [answer, reason] = told(response);
+      expect(answer).toEqual({
+        error,
+        error_description: expect.stringMatching(sentence),
+        state: "xyz",
+        iss: ISSUER,
+      });
+      expect(reason).toBe(expected);
+      expect(answer["error_description"]).not.toContain(details);
+    },
+  );
 });

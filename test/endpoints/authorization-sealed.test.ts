@@ -1,9 +1,11 @@
 import { base64url, decodeProtectedHeader, EncryptJWT } from "jose";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import type { Reason } from "../../src/oauth/errors.ts";
 import { fieldErrors } from "../support/admin.ts";
 import {
   decide,
   expectTokens,
+  faultOf,
   makeWebClient,
   obtainCode,
   redeem,
@@ -24,7 +26,10 @@ import { env } from "cloudflare:workers";
  * own place and for its own time (RFC 6819 sections 4.4.1.3 and 5.1.5.2).
  */
 
-const invalidGrant = [400, "invalid_grant"];
+/** How the token endpoint refuses a code that is not one of this server's. */
+function refusedCode(code: string) {
+  return [400, "invalid_grant", `authorization_code_${faultOf(code)}`];
+}
 
 let client: TestClient;
 
@@ -40,13 +45,17 @@ afterEach(() => {
 async function refusedFields(
   request: string,
   to: TestServer = server,
+  reason: Reason = `authorization_request_${faultOf(request)}`,
 ): Promise<string[][]> {
   const path = `/authorizations?${new URLSearchParams({ request }).toString()}`;
   const decision = { request, subject: "alice" };
   return [
-    Object.keys(await fieldErrors(await to.admin("GET", path))),
+    Object.keys(await fieldErrors(await to.admin("GET", path), reason)),
     Object.keys(
-      await fieldErrors(await to.admin("POST", "/authorizations", decision)),
+      await fieldErrors(
+        await to.admin("POST", "/authorizations", decision),
+        reason,
+      ),
     ),
   ];
 }
@@ -171,7 +180,9 @@ describe("a code is refused, and the good one stays good,", () => {
     const code = await obtainCode(client);
     const altered = await alter(code, await obtainCode(client));
     expect(altered).not.toBe(code);
-    expect(await refusal(await redeem(client, altered))).toEqual(invalidGrant);
+    expect(await refusal(await redeem(client, altered))).toEqual(
+      refusedCode(altered),
+    );
     expect((await redeem(client, code)).status).toBe(200);
   });
 
@@ -182,7 +193,9 @@ describe("a code is refused, and the good one stays good,", () => {
       tokens.refresh_token,
       tokens.access_token,
     ])
-      expect(await refusal(await redeem(client, token))).toEqual(invalidGrant);
+      expect(await refusal(await redeem(client, token))).toEqual(
+        refusedCode(token),
+      );
     expect((await server.refresh(client, tokens.refresh_token)).status).toBe(
       200,
     );
@@ -216,7 +229,11 @@ describe("another spelling of the same is not the same", () => {
 
   it.each(spellings)("where a code has %s", async (_, respell) => {
     const code = await respell(await obtainCode(client), "");
-    expect(await refusal(await redeem(client, code))).toEqual(invalidGrant);
+    expect(await refusal(await redeem(client, code))).toEqual([
+      400,
+      "invalid_grant",
+      "authorization_code_malformed",
+    ]);
   });
 });
 
@@ -250,7 +267,9 @@ describe("who does not have ENCRYPTION_KEY", () => {
       const request = await forge(await requestAtLogin(client), alg);
       expect(await refusedFields(request)).toEqual(bothName);
       const code = await forge(await obtainCode(client), alg);
-      expect(await refusal(await redeem(client, code))).toEqual(invalidGrant);
+      expect(await refusal(await redeem(client, code))).toEqual(
+        refusedCode(code),
+      );
     },
   );
 });
@@ -263,7 +282,11 @@ describe("another deployment with the same ENCRYPTION_KEY and another issuer", (
     expect(await refusedFields(request)).toEqual(bothName);
     const back = await decide(request, { subject: "alice" }, other);
     const code = back.searchParams.get("code") ?? "";
-    expect(await refusal(await redeem(client, code))).toEqual(invalidGrant);
+    expect(await refusal(await redeem(client, code))).toEqual([
+      400,
+      "invalid_grant",
+      "authorization_code_forged",
+    ]);
     expect((await redeem(client, code, {}, other)).status).toBe(200);
   });
 });
@@ -298,9 +321,11 @@ describe("a rotation of ENCRYPTION_KEY", () => {
     const request = await requestAtLogin(client);
     expect(await refusedFields(request, withoutOld)).toEqual(bothName);
     const code = await obtainCode(client);
-    expect(await refusal(await redeem(client, code, {}, withoutOld))).toEqual(
-      invalidGrant,
-    );
+    expect(await refusal(await redeem(client, code, {}, withoutOld))).toEqual([
+      400,
+      "invalid_grant",
+      "authorization_code_forged",
+    ]);
     expect((await redeem(client, code)).status).toBe(200);
   });
 });
@@ -318,10 +343,13 @@ describe("time", () => {
     const back = await decide(request);
     expect(back.searchParams.has("code")).toBe(true);
     vi.setSystemTime((start + 1800) * 1000);
-    expect(await refusedFields(request)).toEqual(bothName);
+    const expired = "authorization_request_expired";
+    expect(await refusedFields(request, server, expired)).toEqual(bothName);
     const no = { request, error: "access_denied" };
     const refused = await server.admin("POST", "/authorizations", no);
-    expect(Object.keys(await fieldErrors(refused))).toEqual(["request"]);
+    expect(
+      Object.keys(await fieldErrors(refused, "authorization_request_expired")),
+    ).toEqual(["request"]);
   });
 
   it("gives a code a minute, and not a second more", async () => {
@@ -330,7 +358,11 @@ describe("time", () => {
     vi.setSystemTime((start + 59) * 1000);
     expect((await redeem(client, inTime)).status).toBe(200);
     vi.setSystemTime((start + 60) * 1000);
-    expect(await refusal(await redeem(client, late))).toEqual(invalidGrant);
+    expect(await refusal(await redeem(client, late))).toEqual([
+      400,
+      "invalid_grant",
+      "authorization_code_expired",
+    ]);
   });
 
   it("gives a code that was made in the last second its whole minute", async () => {

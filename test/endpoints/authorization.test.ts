@@ -15,11 +15,10 @@ import {
   countingBindings,
 } from "../support/counting.ts";
 import { shown, told } from "../support/refusals.ts";
+import { reasonOf } from "../support/request-lines.ts";
 import { server, serverWith, type TestClient } from "../support/server.ts";
 
 /** `GET /authorize`, where it sends the browser to the login (RFC 6749 section 4.1.1). */
-
-const invalidRequest = [400, "invalid_request"];
 
 let client: TestClient;
 
@@ -150,7 +149,11 @@ describe("a good request", () => {
       server.http(`/authorize?${query.padEnd(length, "x")}`, {
         redirect: "manual",
       });
-    expect(await shown(await ask(4097))).toEqual(invalidRequest);
+    expect(await shown(await ask(4097))).toEqual([
+      400,
+      "invalid_request",
+      "authorization_request_too_long",
+    ]);
     expect((await ask(4095)).status).toBe(303);
     expect((await ask(4096)).status).toBe(303);
   });
@@ -176,6 +179,7 @@ describe("a good request", () => {
     expect(back.origin + back.pathname).toBe(REDIRECT_URI);
     expect(back.searchParams.get("error")).toBe("invalid_request");
     expect(back.searchParams.get("error_description")).toContain("8000");
+    expect(reasonOf(response)).toBe("authorization_request_too_long");
     expect(back.href.length).toBeLessThanOrEqual(8000);
   });
 
@@ -194,7 +198,11 @@ describe("what takes more than it seems", () => {
     const response = await server.http(
       `/authorize?${query}${"\\".repeat(1300)}`,
     );
-    expect(await shown(response)).toEqual(invalidRequest);
+    expect(await shown(response)).toEqual([
+      400,
+      "invalid_request",
+      "authorization_request_too_long",
+    ]);
   });
 });
 
@@ -247,10 +255,15 @@ describe("redirect_uri", () => {
     const two = await makeWebClient({
       redirect_uris: [REDIRECT_URI, `${REDIRECT_URI}/other`],
     });
-    for (const unclear of [none, two])
-      expect(await shown(await authorize(unclear, leftOut))).toEqual(
-        invalidRequest,
-      );
+    for (const [unclear, reason] of [
+      [none, "redirect_uris_none"],
+      [two, "redirect_uri_missing"],
+    ] as const)
+      expect(await shown(await authorize(unclear, leftOut))).toEqual([
+        400,
+        "invalid_request",
+        reason,
+      ]);
   });
 
   it("may be any one of those that the client has", async () => {
@@ -296,7 +309,11 @@ describe("a method that is not GET", () => {
       const path = `/authorize?${authorizationQuery(client)}`;
       const response = await server.http(path, { method, redirect: "manual" });
       expect(response.headers.get("Allow")).toBe("GET, HEAD");
-      expect(await shown(response)).toEqual([405, "invalid_request"]);
+      expect(await shown(response)).toEqual([
+        405,
+        "invalid_request",
+        "method_not_allowed",
+      ]);
     },
   );
 });
@@ -309,7 +326,7 @@ describe("without LOGIN_URL", () => {
       const path = `/authorize?${authorizationQuery(client)}`;
       const response = await off.http(path, { method, redirect: "manual" });
       expect(response.headers.get("Allow")).toBeNull();
-      expect(await shown(response)).toEqual([404, "not_found"]);
+      expect(await shown(response)).toEqual([404, "not_found", "path_unknown"]);
     },
   );
 });
@@ -322,13 +339,21 @@ describe("what was registered a moment ago", () => {
     const ask = (redirect_uri: string) =>
       authorize({ client_id }, { redirect_uri }, here);
 
-    expect(await shown(await ask(REDIRECT_URI))).toEqual(invalidRequest);
+    expect(await shown(await ask(REDIRECT_URI))).toEqual([
+      400,
+      "invalid_request",
+      "authorization_client_unknown",
+    ]);
     await makeWebClient({ client_id }, elsewhere);
     vi.advanceTimersByTime(1000);
     expect((await ask(REDIRECT_URI)).status).toBe(303);
 
     const added = `${REDIRECT_URI}/added`;
-    expect(await shown(await ask(added))).toEqual(invalidRequest);
+    expect(await shown(await ask(added))).toEqual([
+      400,
+      "invalid_request",
+      "redirect_uri_unregistered",
+    ]);
     await elsewhere.expectAdmin("PATCH", `/clients/${client_id}`, {
       redirect_uris: [REDIRECT_URI, added],
     });
@@ -373,16 +398,21 @@ describe("what it costs", () => {
   it("to be refused is no more than that", async () => {
     const { counted, calls } = withoutObjects();
     const refused = await authorize(client, { scope: "admin" }, counted);
-    expect(told(refused)).toMatchObject({ error: "invalid_scope" });
+    expect(told(refused)).toMatchObject([
+      { error: "invalid_scope" },
+      "scope_not_granted",
+    ]);
     expect(calls).toEqual({ family: 0, kvRead: 2, kvWrite: 0 });
   });
 
   it("to ask with a client id that no client can have is nothing", async () => {
     const { counted, calls } = withoutObjects();
     for (const client_id of ["x".repeat(256), "ümlaut", "a\nb", ".", ".."])
-      expect(await shown(await authorize({ client_id }, {}, counted))).toEqual(
-        invalidRequest,
-      );
+      expect(await shown(await authorize({ client_id }, {}, counted))).toEqual([
+        400,
+        "invalid_request",
+        "authorization_client_unknown",
+      ]);
     expect(calls).toEqual({ family: 0, kvRead: 0, kvWrite: 0 });
   });
 });

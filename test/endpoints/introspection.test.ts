@@ -214,16 +214,25 @@ describe("POST /introspect", () => {
     });
     const { access_token } = await server.login(client);
     const response = await server.about("/introspect", client, access_token);
-    expect(await refusal(response)).toEqual([401, "invalid_client"]);
+    expect(await refusal(response)).toEqual([
+      401,
+      "invalid_client",
+      "client_authentication_method_wrong",
+    ]);
     const confidential = await server.makeClient();
     const wrong = await ask(
       { ...confidential, client_secret: "x" },
       access_token,
     );
-    expect(await refusal(wrong)).toEqual([401, "invalid_client"]);
+    expect(await refusal(wrong)).toEqual([
+      401,
+      "invalid_client",
+      "client_secret_wrong",
+    ]);
     expect(await refusal(await ask(confidential, ""))).toEqual([
       400,
       "invalid_request",
+      "parameter_missing",
     ]);
   });
 

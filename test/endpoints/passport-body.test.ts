@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
+import { reasonOf } from "../support/request-lines.ts";
 import {
   basic,
   type ErrorBody,
@@ -112,7 +113,10 @@ describe("POST /oauth/token, where it is on", () => {
     ["an object for a resource", '{"resource":{}}'],
   ])("refuses a JSON body that is %s", async (_, body) => {
     const response = await post(body, "application/json");
-    expect(response.status).toBe(400);
+    expect([response.status, reasonOf(response)]).toEqual([
+      400,
+      "body_malformed",
+    ]);
     expect(await response.json<ErrorBody>()).toMatchObject({
       error: "invalid_request",
       error_description: expect.stringContaining("Content-Type") as string,
@@ -122,7 +126,11 @@ describe("POST /oauth/token, where it is on", () => {
   it("refuses a value that is there more than once, and consumes nothing", async () => {
     const body = refresh({ scope: ["read", "write"] });
     const response = await post(JSON.stringify(body), "application/json");
-    expect(await refusal(response)).toEqual([400, "invalid_request"]);
+    expect(await refusal(response)).toEqual([
+      400,
+      "invalid_request",
+      "parameter_repeated",
+    ]);
     await expectTokens(
       await post(JSON.stringify(refresh()), "application/json"),
     );
@@ -142,11 +150,11 @@ describe("POST /oauth/token, where it is on", () => {
   });
 
   it("refuses a file in the place of a text, and what is there twice", async () => {
-    const pairs: [string, string | Blob][] = [
-      ["refresh_token", new Blob([refresh_token])],
-      ["scope", "read"],
+    const pairs: [string, string | Blob, string][] = [
+      ["refresh_token", new Blob([refresh_token]), "body_malformed"],
+      ["scope", "read", "parameter_repeated"],
     ];
-    for (const [name, value] of pairs) {
+    for (const [name, value, reason] of pairs) {
       const form = new FormData();
       for (const [own, text] of Object.entries(refresh({ scope: "write" })))
         if (own !== name || typeof value === "string")
@@ -157,26 +165,36 @@ describe("POST /oauth/token, where it is on", () => {
         method: "POST",
         body: form,
       });
-      expect(await refusal(response)).toEqual([400, "invalid_request"]);
+      expect(await refusal(response)).toEqual([400, "invalid_request", reason]);
     }
   });
 
   it.each([
-    "text/plain",
-    "multipart/form-data; boundary=x",
-    "multipart/form-data",
-    "multipart/mixed; boundary=x",
-    "application/jsonp",
-  ])("refuses a body that is %s", async (type) => {
+    ["text/plain", "content_type_wrong"],
+    ["multipart/form-data; boundary=x", "body_malformed"],
+    ["multipart/form-data", "body_malformed"],
+    ["multipart/mixed; boundary=x", "content_type_wrong"],
+    ["application/jsonp", "content_type_wrong"],
+  ])("refuses a body that is %s", async (type, reason) => {
     const response = await post(JSON.stringify(refresh()), type);
-    expect(await refusal(response)).toEqual([400, "invalid_request"]);
+    expect(await refusal(response)).toEqual([400, "invalid_request", reason]);
   });
 
   it("has the bounds, headers and origins of the token endpoint", async () => {
     const large = JSON.stringify(refresh({ padding: "x".repeat(16 * 1024) }));
-    expect((await post(large, "application/json")).status).toBe(413);
+    const tooLarge = await post(large, "application/json");
+    expect(await refusal(tooLarge)).toEqual([
+      413,
+      "invalid_request",
+      "body_too_large",
+    ]);
     const get = await server.http("/oauth/token");
-    expect([get.status, get.headers.get("Allow")]).toEqual([405, "POST"]);
+    expect(get.headers.get("Allow")).toBe("POST");
+    expect(await refusal(get)).toEqual([
+      405,
+      "invalid_request",
+      "method_not_allowed",
+    ]);
     const preflight = await server.http("/oauth/token", {
       method: "OPTIONS",
       headers: {
@@ -201,7 +219,11 @@ describe("POST /oauth/token, where it is on", () => {
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify(refresh()),
     });
-    expect(await refusal(response)).toEqual([400, "invalid_request"]);
+    expect(await refusal(response)).toEqual([
+      400,
+      "invalid_request",
+      "content_type_wrong",
+    ]);
   });
 });
 
@@ -209,7 +231,11 @@ describe("POST /oauth/token, where it is not on", () => {
   it("is not there", async () => {
     for (const method of ["POST", "GET", "OPTIONS"]) {
       const response = await ordinary.http("/oauth/token", { method });
-      expect(await refusal(response)).toEqual([404, "not_found"]);
+      expect(await refusal(response)).toEqual([
+        404,
+        "not_found",
+        "path_unknown",
+      ]);
     }
   });
 

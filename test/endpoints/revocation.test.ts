@@ -43,7 +43,11 @@ describe("POST /revoke", () => {
       expect(await isActive(client, first.access_token)).toBe(false);
       expect(await isActive(client, newest.access_token)).toBe(false);
       const refreshed = await server.refresh(client, newest.refresh_token);
-      expect(await refusal(refreshed)).toEqual([400, "invalid_grant"]);
+      expect(await refusal(refreshed)).toEqual([
+        400,
+        "invalid_grant",
+        "family_ended",
+      ]);
       await server.expectRefresh(client, sibling.refresh_token);
     },
   );
@@ -58,7 +62,11 @@ describe("POST /revoke", () => {
     expect((await revoke(client, first.refresh_token)).status).toBe(200);
     for (const { refresh_token } of [first, second, third]) {
       const response = await server.refresh(client, refresh_token);
-      expect(await refusal(response)).toEqual([400, "invalid_grant"]);
+      expect(await refusal(response)).toEqual([
+        400,
+        "invalid_grant",
+        "family_ended",
+      ]);
     }
   });
 
@@ -71,7 +79,11 @@ describe("POST /revoke", () => {
     vi.advanceTimersByTime(80_000_000);
     expect((await revoke(client, first.refresh_token)).status).toBe(200);
     const response = await server.refresh(client, second.refresh_token);
-    expect(await refusal(response)).toEqual([400, "invalid_grant"]);
+    expect(await refusal(response)).toEqual([
+      400,
+      "invalid_grant",
+      "family_ended",
+    ]);
   });
 
   it("can be repeated, and answers 200 for what is no token, without asking any family", async () => {
@@ -105,7 +117,11 @@ describe("POST /revoke", () => {
       const other = await server.makeClient();
       const tokens = await server.login(owner);
       const response = await revoke(other, tokens[kind]);
-      expect(await refusal(response)).toEqual([400, "invalid_grant"]);
+      expect(await refusal(response)).toEqual([
+        400,
+        "invalid_grant",
+        "refresh_token_of_another_client",
+      ]);
       await server.expectRefresh(owner, tokens.refresh_token);
     },
   );
@@ -124,7 +140,11 @@ describe("POST /revoke", () => {
         (await revoke(client, refresh_token, { token_type_hint })).status,
       ).toBe(200);
       const response = await server.refresh(client, refresh_token);
-      expect(await refusal(response)).toEqual([400, "invalid_grant"]);
+      expect(await refusal(response)).toEqual([
+        400,
+        "invalid_grant",
+        "family_ended",
+      ]);
     }
   });
 
@@ -135,10 +155,15 @@ describe("POST /revoke", () => {
       { ...client, client_secret: "x" },
       refresh_token,
     );
-    expect(await refusal(wrongSecret)).toEqual([401, "invalid_client"]);
+    expect(await refusal(wrongSecret)).toEqual([
+      401,
+      "invalid_client",
+      "client_secret_wrong",
+    ]);
     expect(await refusal(await revoke(client, ""))).toEqual([
       400,
       "invalid_request",
+      "parameter_missing",
     ]);
     const twice = await server.http("/revoke", {
       method: "POST",
@@ -147,7 +172,11 @@ describe("POST /revoke", () => {
         ["token", refresh_token],
       ]),
     });
-    expect(await refusal(twice)).toEqual([400, "invalid_request"]);
+    expect(await refusal(twice)).toEqual([
+      400,
+      "invalid_request",
+      "parameter_repeated",
+    ]);
     await server.expectRefresh(client, refresh_token);
   });
 
@@ -161,7 +190,11 @@ describe("POST /revoke", () => {
       {},
       serverWith({ TOKEN_FAMILY }),
     );
-    expect(await refusal(response)).toEqual([503, "temporarily_unavailable"]);
+    expect(await refusal(response)).toEqual([
+      503,
+      "temporarily_unavailable",
+      "storage_unavailable",
+    ]);
     await server.expectRefresh(client, refresh_token);
   });
 });
@@ -187,7 +220,11 @@ describe("twenty refreshes that race a revocation", () => {
         access_token: string;
       };
       const next = await server.refresh(client, answer.refresh_token);
-      expect(await refusal(next)).toEqual([400, "invalid_grant"]);
+      expect(await refusal(next)).toEqual([
+        400,
+        "invalid_grant",
+        "family_ended",
+      ]);
       expect(await isActive(client, answer.access_token)).toBe(false);
     }
   });

@@ -37,7 +37,11 @@ function post(contentType: string | undefined, body: BodyInit) {
 describe("grant_type", () => {
   it("left out is invalid_request", async () => {
     const response = await server.token(form().slice(1));
-    expect(await refusal(response)).toEqual([400, "invalid_request"]);
+    expect(await refusal(response)).toEqual([
+      400,
+      "invalid_request",
+      "parameter_missing",
+    ]);
     await expectNothingConsumed();
   });
 
@@ -45,7 +49,11 @@ describe("grant_type", () => {
     "%j is unsupported_grant_type",
     async (grant_type) => {
       const response = await server.token({ grant_type });
-      expect(await refusal(response)).toEqual([400, "unsupported_grant_type"]);
+      expect(await refusal(response)).toEqual([
+        400,
+        "unsupported_grant_type",
+        "grant_type_unknown",
+      ]);
     },
   );
 });
@@ -63,7 +71,11 @@ describe("parameters", () => {
       const value = new URLSearchParams(form()).get(name) ?? "read";
       const more = name === "scope" ? [[name, value]] : [];
       const response = await server.token(form([...more, [name, value]]));
-      expect(await refusal(response)).toEqual([400, "invalid_request"]);
+      expect(await refusal(response)).toEqual([
+        400,
+        "invalid_request",
+        "parameter_repeated",
+      ]);
       await expectNothingConsumed();
     },
   );
@@ -95,15 +107,27 @@ describe("parameters", () => {
         name === "refresh_token" ? "" : value!,
       ]),
     );
-    expect(await refusal(empty)).toEqual([400, "invalid_request"]);
+    expect(await refusal(empty)).toEqual([
+      400,
+      "invalid_request",
+      "parameter_missing",
+    ]);
   });
 
   it("in the query string are not read", async () => {
     const query = `?${new URLSearchParams(form()).toString()}`;
     const empty = await server.token([], {}, query);
-    expect(await refusal(empty)).toEqual([400, "invalid_request"]);
+    expect(await refusal(empty)).toEqual([
+      400,
+      "invalid_request",
+      "parameter_missing",
+    ]);
     const noCredentials = await server.token(form().slice(0, 2), {}, query);
-    expect(await refusal(noCredentials)).toEqual([401, "invalid_client"]);
+    expect(await refusal(noCredentials)).toEqual([
+      401,
+      "invalid_client",
+      "client_id_missing",
+    ]);
     await expectNothingConsumed();
   });
 });
@@ -127,19 +151,31 @@ describe("the body", () => {
   ])("that says it is %s is invalid_request", async (_, contentType) => {
     const body = new URLSearchParams(form()).toString();
     const response = await post(contentType, body);
-    expect(await refusal(response)).toEqual([400, "invalid_request"]);
+    expect(await refusal(response)).toEqual([
+      400,
+      "invalid_request",
+      "content_type_wrong",
+    ]);
     await expectNothingConsumed();
   });
 
   it("that is empty is invalid_request", async () => {
     const response = await server.http("/access_token", { method: "POST" });
-    expect(await refusal(response)).toEqual([400, "invalid_request"]);
+    expect(await refusal(response)).toEqual([
+      400,
+      "invalid_request",
+      "content_type_wrong",
+    ]);
   });
 
   it("of bytes that are no UTF-8 gets an answer like any other garbage", async () => {
     const bytes = new Uint8Array([0xff, 0xfe, 0x3d, 0x00, 0x26, 0x25]);
     const response = await post("application/x-www-form-urlencoded", bytes);
-    expect(await refusal(response)).toEqual([400, "invalid_request"]);
+    expect(await refusal(response)).toEqual([
+      400,
+      "invalid_request",
+      "parameter_missing",
+    ]);
   });
 
   it("over 16 KiB is 413, whether it says its length or not", async () => {
@@ -148,10 +184,18 @@ describe("the body", () => {
     ).toString();
     const type = "application/x-www-form-urlencoded";
     const sized = await post(type, large);
-    expect(await refusal(sized)).toEqual([413, "invalid_request"]);
+    expect(await refusal(sized)).toEqual([
+      413,
+      "invalid_request",
+      "body_too_large",
+    ]);
     expect(sized.headers.get("Access-Control-Allow-Origin")).toBe("*");
     const streamed = await post(type, new Blob([large]).stream());
-    expect(await refusal(streamed)).toEqual([413, "invalid_request"]);
+    expect(await refusal(streamed)).toEqual([
+      413,
+      "invalid_request",
+      "body_too_large",
+    ]);
     await expectNothingConsumed();
   });
 

@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import {
   authorizationQuery,
   expectTokens,
+  faultOf,
   LOGIN_URL,
   makeWebClient,
   obtainCode,
@@ -11,7 +12,13 @@ import {
   requestAtLogin,
 } from "../support/authorization.ts";
 import { countingBindings } from "../support/counting.ts";
-import { server, serverWith, type TestClient } from "../support/server.ts";
+import { reasonOf } from "../support/request-lines.ts";
+import {
+  refusal,
+  server,
+  serverWith,
+  type TestClient,
+} from "../support/server.ts";
 import { apply, changeOf, hostile } from "./arbitraries.ts";
 
 /** Whatever is sent: no 5xx, no redirect to where nobody registered, no code and no request forged. */
@@ -151,7 +158,12 @@ describe("what is sealed", () => {
         const altered = alter(code, alterations);
         fc.pre(altered !== code);
         const response = await redeem(client, altered, {}, counted);
-        expect(response.status).toBe(400);
+        // What is left of an empty code is no parameter.
+        const refused =
+          altered === ""
+            ? ["invalid_request", "parameter_missing"]
+            : ["invalid_grant", `authorization_code_${faultOf(altered)}`];
+        expect(await refusal(response)).toEqual([400, ...refused]);
       }),
       { numRuns: RUNS },
     );
@@ -169,6 +181,11 @@ describe("what is sealed", () => {
           request: altered,
           subject: "mallory",
         });
+        const reason =
+          altered === ""
+            ? "admin_body_invalid"
+            : `authorization_request_${faultOf(altered)}`;
+        expect(reasonOf(response)).toBe(reason);
         expect(response.status).toBe(400);
         expect(await response.json()).toHaveProperty("fields.request");
       }),

@@ -26,7 +26,7 @@ function unreachable(namespace: object) {
   });
 }
 
-const unavailable = [503, "temporarily_unavailable"];
+const unavailable = [503, "temporarily_unavailable", "storage_unavailable"];
 
 describe("a fault of the storage", () => {
   it("uses no code up where nothing can be reached", async () => {
@@ -140,7 +140,11 @@ describe("a fault of the storage", () => {
     expect(tokens).toBeDefined();
     expect(await logOut(subject)).toEqual({ revoked: 1 });
     const after = await server.refresh(client, tokens?.refresh_token ?? "");
-    expect(await refusal(after)).toEqual([400, "invalid_grant"]);
+    expect(await refusal(after)).toEqual([
+      400,
+      "invalid_grant",
+      "family_ended",
+    ]);
   });
 });
 
@@ -149,12 +153,16 @@ describe("what the token endpoint refuses", () => {
     const client = await makeWebClient();
     const code = await obtainCode(client);
     const before = (await listDurableObjectIds(env.TOKEN_FAMILY)).length;
-    for (const response of [
-      await redeem(client, code, { code_verifier: "x".repeat(43) }),
-      await redeem(client, code.replace(/.$/, "")),
-      await redeem(client, "garbage"),
-    ])
-      expect(response.status).toBe(400);
+    const other = { code_verifier: "x".repeat(43) };
+    for (const [response, reason] of [
+      [await redeem(client, code, other), "code_verifier_wrong"],
+      [
+        await redeem(client, code.replace(/.$/, "")),
+        "authorization_code_malformed",
+      ],
+      [await redeem(client, "garbage"), "authorization_code_malformed"],
+    ] as const)
+      expect(await refusal(response)).toEqual([400, "invalid_grant", reason]);
     expect(await listDurableObjectIds(env.TOKEN_FAMILY)).toHaveLength(before);
   });
 });

@@ -32,11 +32,13 @@ describe("logging out everywhere", () => {
     expect(await refusal(await redeem(client, code))).toEqual([
       400,
       "invalid_grant",
+      "authorization_code_revoked",
     ]);
     expect(await loginsOf(subject)).toEqual([]);
     expect(await refusal(await redeem(client, code))).toEqual([
       400,
       "invalid_grant",
+      "authorization_code_revoked",
     ]);
   });
 
@@ -50,6 +52,7 @@ describe("logging out everywhere", () => {
     expect(await refusal(await redeem(client, code))).toEqual([
       400,
       "invalid_grant",
+      "authorization_code_revoked",
     ]);
   });
 
@@ -86,7 +89,7 @@ describe("logging out everywhere", () => {
       const { refresh_token } = await expectTokens(response);
       expect(
         await refusal(await server.refresh(client, refresh_token)),
-      ).toEqual([400, "invalid_grant"]);
+      ).toEqual([400, "invalid_grant", "family_ended"]);
     }
     expect(await loginsOf(subject)).toEqual([]);
   });
@@ -125,6 +128,7 @@ describe("logging out everywhere", () => {
     expect(await refusal(await redeem(client, before))).toEqual([
       400,
       "invalid_grant",
+      "authorization_code_revoked",
     ]);
     const { refresh_token } = await expectTokens(await redeem(client, later));
     await server.expectRefresh(client, refresh_token);
@@ -139,10 +143,15 @@ describe("logging out everywhere", () => {
     const faulty = serverWith({ SUBJECT_INDEX: indexesThatNoteNoLogout() });
     const path = `/subjects/${subject}/grants`;
     const response = await faulty.admin("DELETE", path);
-    expect(await refusal(response)).toEqual([503, "temporarily_unavailable"]);
+    expect(await refusal(response)).toEqual([
+      503,
+      "temporarily_unavailable",
+      "storage_unavailable",
+    ]);
     expect(await refusal(await server.refresh(client, refresh_token))).toEqual([
       400,
       "invalid_grant",
+      "family_ended",
     ]);
   });
 });

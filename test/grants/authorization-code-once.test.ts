@@ -11,6 +11,7 @@ import {
   REDIRECT_URI,
   requestAtLogin,
 } from "../support/authorization.ts";
+import { reasonOf } from "../support/request-lines.ts";
 import { ISSUER, refusal, server } from "../support/server.ts";
 
 /** RFC 6749 section 4.1.2: a code is good once, in its one spelling; and how the answer travels. */
@@ -33,6 +34,7 @@ describe("a second spelling of a code", () => {
         expect(await refusal(await redeem(client, other))).toEqual([
           400,
           "invalid_grant",
+          "authorization_code_malformed",
         ]);
       }
       expect((await redeem(client, code)).status).toBe(200);
@@ -48,10 +50,11 @@ describe("a code is good once", () => {
     expect(await refusal(await redeem(client, code))).toEqual([
       400,
       "invalid_grant",
+      "authorization_code_reused",
     ]);
     expect(
       await refusal(await server.refresh(client, tokens.refresh_token)),
-    ).toEqual([400, "invalid_grant"]);
+    ).toEqual([400, "invalid_grant", "family_ended"]);
     const state = await server.about(
       "/introspect",
       client,
@@ -61,6 +64,7 @@ describe("a code is good once", () => {
     expect(await refusal(await redeem(client, code))).toEqual([
       400,
       "invalid_grant",
+      "authorization_code_reused",
     ]);
   });
 
@@ -76,6 +80,7 @@ describe("a code is good once", () => {
     expect(await refusal(await server.refresh(client, refresh_token))).toEqual([
       400,
       "invalid_grant",
+      "family_ended",
     ]);
   });
 
@@ -87,6 +92,7 @@ describe("a code is good once", () => {
     expect(await refusal(await redeem(client, code))).toEqual([
       400,
       "invalid_grant",
+      "authorization_code_reused",
     ]);
   });
 
@@ -105,6 +111,7 @@ describe("a code is good once", () => {
     expect(await refusal(await redeem(client, second))).toEqual([
       400,
       "invalid_grant",
+      "authorization_request_reused",
     ]);
     const next = await server.expectRefresh(client, refresh_token);
     expect(decodeJwt(next.access_token).sub).toBe("alice");
@@ -154,7 +161,9 @@ describe("the way back to the client", () => {
 
   it("is where /authorize itself sends what it refuses", async () => {
     const client = await makeWebClient();
-    const back = location(await authorize(client, { scope: "admin" }));
+    const refused = await authorize(client, { scope: "admin" });
+    expect(reasonOf(refused)).toBe("scope_not_granted");
+    const back = location(refused);
     expect(back.origin + back.pathname).toBe(REDIRECT_URI);
     expect(Object.fromEntries(back.searchParams)).toEqual({
       error: "invalid_scope",

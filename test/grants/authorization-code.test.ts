@@ -57,7 +57,11 @@ describe("redeeming a code", () => {
     const ended = await server.expectAdmin("DELETE", path);
     expect(ended).toEqual({ revoked: 1 });
     const after = await server.refresh(client, next.refresh_token);
-    expect(await refusal(after)).toEqual([400, "invalid_grant"]);
+    expect(await refusal(after)).toEqual([
+      400,
+      "invalid_grant",
+      "family_ended",
+    ]);
   });
 
   it("costs one call of the family's object, writes nothing to KV, and reads nothing that was known a second ago", async () => {
@@ -127,6 +131,7 @@ describe("redeeming a code", () => {
     expect(await refusal(await request(other))).toEqual([
       400,
       "invalid_target",
+      "resource_not_allowed",
     ]);
   });
 
@@ -145,6 +150,7 @@ describe("redeeming a code", () => {
     expect(await refusal(await redeem(client, second))).toEqual([
       400,
       "invalid_scope",
+      "scope_all_lost",
     ]);
   });
 
@@ -153,29 +159,30 @@ describe("redeeming a code", () => {
     expect(await refusal(await redeem(client, "x"))).toEqual([
       400,
       "unauthorized_client",
+      "grant_type_not_allowed",
     ]);
     const off = serverWith({ LOGIN_URL: "" });
     expect(await refusal(await redeem(client, "x", {}, off))).toEqual([
       400,
       "unsupported_grant_type",
+      "grant_type_unknown",
     ]);
   });
 });
 
 describe("what a code is bound to", () => {
-  it.each([
-    ["code", [400, "invalid_request"]],
-    ["redirect_uri", [400, "invalid_request"]],
-    ["code_verifier", [400, "invalid_request"]],
-  ])("%s has to be there", async (name, expected) => {
-    const client = await makeWebClient();
-    const code = await obtainCode(client);
-    expect(
-      await refusal(await redeem(client, code, { [name]: undefined })),
-    ).toEqual(expected);
-    // Refused, not consumed.
-    expect((await redeem(client, code)).status).toBe(200);
-  });
+  it.each(["code", "redirect_uri", "code_verifier"])(
+    "%s has to be there",
+    async (name) => {
+      const client = await makeWebClient();
+      const code = await obtainCode(client);
+      expect(
+        await refusal(await redeem(client, code, { [name]: undefined })),
+      ).toEqual([400, "invalid_request", "parameter_missing"]);
+      // Refused, not consumed.
+      expect((await redeem(client, code)).status).toBe(200);
+    },
+  );
 
   it.each(["code", "redirect_uri", "code_verifier"])(
     "%s must not be there twice",
@@ -188,7 +195,11 @@ describe("what a code is bound to", () => {
         [name, "x"],
         [name, "x"],
       ]);
-      expect(await refusal(response)).toEqual([400, "invalid_request"]);
+      expect(await refusal(response)).toEqual([
+        400,
+        "invalid_request",
+        "parameter_repeated",
+      ]);
     },
   );
 
@@ -202,7 +213,7 @@ describe("what a code is bound to", () => {
     expect((await redeem(client, await without())).status).toBe(200);
     const other = { redirect_uri: `${REDIRECT_URI}/other` };
     expect(await refusal(await redeem(client, await without(), other))).toEqual(
-      [400, "invalid_grant"],
+      [400, "invalid_grant", "redirect_uri_differs"],
     );
   });
 
@@ -216,6 +227,7 @@ describe("what a code is bound to", () => {
     expect(await refusal(await redeem(client, code, otherPort))).toEqual([
       400,
       "invalid_grant",
+      "redirect_uri_differs",
     ]);
     expect((await redeem(client, code, { redirect_uri })).status).toBe(200);
   });
@@ -233,7 +245,7 @@ describe("what a code is bound to", () => {
       const code = await obtainCode(client);
       expect(
         await refusal(await redeem(client, code, { code_verifier })),
-      ).toEqual([400, "invalid_grant"]);
+      ).toEqual([400, "invalid_grant", "code_verifier_wrong"]);
       expect((await redeem(client, code)).status).toBe(200);
     },
   );
@@ -244,6 +256,7 @@ describe("what a code is bound to", () => {
     expect(await refusal(await redeem(other, code))).toEqual([
       400,
       "invalid_grant",
+      "authorization_code_of_another_client",
     ]);
     expect((await redeem(client, code)).status).toBe(200);
 
@@ -251,6 +264,6 @@ describe("what a code is bound to", () => {
     await rewriteClient(client, { client_id_issued_at: 1 });
     expect(
       await refusal(await redeem(client, old, {}, serverWith({}))),
-    ).toEqual([400, "invalid_grant"]);
+    ).toEqual([400, "invalid_grant", "authorization_code_of_another_client"]);
   });
 });

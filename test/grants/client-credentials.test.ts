@@ -125,16 +125,20 @@ describe("scope", () => {
     expect((await claims(client, scope("write write")))["scope"]).toBe("write");
   });
 
-  it.each(["read write", "write", "nosuchscope", "read  read", "READ"])(
-    "%j is invalid_scope for a client that has read",
-    async (name) => {
-      const client = await makeClient({ scope: "read" });
-      expect(await refusal(await ask(client, scope(name)))).toEqual([
-        400,
-        "invalid_scope",
-      ]);
-    },
-  );
+  it.each([
+    ["read write", "scope_not_granted"],
+    ["write", "scope_not_granted"],
+    ["nosuchscope", "scope_not_granted"],
+    ["read  read", "scope_malformed"],
+    ["READ", "scope_not_granted"],
+  ])("%j is invalid_scope for a client that has read", async (name, reason) => {
+    const client = await makeClient({ scope: "read" });
+    expect(await refusal(await ask(client, scope(name)))).toEqual([
+      400,
+      "invalid_scope",
+      reason,
+    ]);
+  });
 
   it("that the catalogue has no more falls away, or is refused by name and where it was all", async () => {
     const lost = `lost-${crypto.randomUUID()}`;
@@ -143,8 +147,16 @@ describe("scope", () => {
     const poor = await makeClient({ scope: lost });
     await server.expectAdmin("DELETE", `/scopes/${lost}`);
     expect((await claims(client))["scope"]).toBe("read");
-    for (const response of [await ask(client, scope(lost)), await ask(poor)])
-      expect(await refusal(response)).toEqual([400, "invalid_scope"]);
+    expect(await refusal(await ask(client, scope(lost)))).toEqual([
+      400,
+      "invalid_scope",
+      "scope_not_granted",
+    ]);
+    expect(await refusal(await ask(poor))).toEqual([
+      400,
+      "invalid_scope",
+      "scope_all_lost",
+    ]);
   });
 });
 
@@ -169,13 +181,13 @@ describe("resource (RFC 8707)", () => {
       expect(await refusal(await ask(client, asked))).toEqual([
         400,
         "invalid_target",
+        "resource_not_allowed",
       ]);
   });
 });
 
 describe("who may ask", () => {
-  const unauthorized = [400, "unauthorized_client"];
-
+  const unauthorized = [400, "unauthorized_client", "grant_type_not_allowed"];
   it("is who has a secret and shows it, in the body or by Basic", async () => {
     const client = await makeClient();
     const { client_id, client_secret } = client;
@@ -185,14 +197,15 @@ describe("who may ask", () => {
       { Authorization: basic(client_id, client_secret) },
     );
     expect(byBasic.status).toBe(200);
-    for (const impostor of [
-      { client_id },
-      { client_id, client_secret: "x" },
-      { client_id: "nobody", client_secret },
-    ])
+    for (const [impostor, reason] of [
+      [{ client_id }, "client_authentication_method_wrong"],
+      [{ client_id, client_secret: "x" }, "client_secret_wrong"],
+      [{ client_id: "nobody", client_secret }, "client_unknown"],
+    ] as const)
       expect(await refusal(await ask(impostor))).toEqual([
         401,
         "invalid_client",
+        reason,
       ]);
   });
 
@@ -341,7 +354,11 @@ describe("revocation", () => {
     const client = await makeClient();
     const { access_token } = await expectTokens(await ask(client));
     const response = await server.about("/revoke", client, access_token);
-    expect(await refusal(response)).toEqual([400, "unsupported_token_type"]);
+    expect(await refusal(response)).toEqual([
+      400,
+      "unsupported_token_type",
+      "token_not_revocable",
+    ]);
     expect(await introspect(client, access_token)).toMatchObject({
       active: true,
     });
@@ -359,6 +376,10 @@ describe("revocation", () => {
     const [client, other] = [await makeClient(), await makeClient()];
     const { access_token } = await expectTokens(await ask(client));
     const response = await server.about("/revoke", other, access_token);
-    expect(await refusal(response)).toEqual([400, "invalid_grant"]);
+    expect(await refusal(response)).toEqual([
+      400,
+      "invalid_grant",
+      "token_of_another_client",
+    ]);
   });
 });

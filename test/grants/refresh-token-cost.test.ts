@@ -3,7 +3,7 @@ import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { countingBindings } from "../support/counting.ts";
 import { listenToLog } from "../support/log.ts";
-import { server, serverWith } from "../support/server.ts";
+import { refusal, server, serverWith } from "../support/server.ts";
 
 /** What a refresh costs, counted and not timed: this holds on any machine. */
 
@@ -154,7 +154,11 @@ describe("a forged refresh token, once the client is authenticated", () => {
     const { server, client, token, before, calls } = await warmServer();
     const counted = countCrypto();
     const forged = token.slice(0, -1) + (token.endsWith("A") ? "B" : "A");
-    expect((await server.refresh(client, forged)).status).toBe(400);
+    expect(await refusal(await server.refresh(client, forged))).toEqual([
+      400,
+      "invalid_grant",
+      "refresh_token_forged",
+    ]);
     // digest: the client's secret.
     expect(counted()).toEqual({ verify: 1, digest: 1 });
     expect(calls).toEqual(before);
@@ -163,7 +167,9 @@ describe("a forged refresh token, once the client is authenticated", () => {
   it("of another shape costs none", async () => {
     const { server, client, before, calls } = await warmServer();
     const counted = countCrypto();
-    expect((await server.refresh(client, "x".repeat(149))).status).toBe(400);
+    expect(
+      await refusal(await server.refresh(client, "x".repeat(149))),
+    ).toEqual([400, "invalid_grant", "refresh_token_malformed"]);
     expect(counted()).toEqual({ digest: 1 });
     expect(calls).toEqual(before);
   });

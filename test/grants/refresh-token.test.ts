@@ -1,5 +1,6 @@
 import { decodeJwt } from "jose";
 import { beforeAll, describe, expect, it } from "vitest";
+import { reasonOf } from "../support/request-lines.ts";
 import {
   basic,
   type ErrorBody,
@@ -130,26 +131,26 @@ describe("scope", () => {
   });
 
   it.each([
-    ["more than was granted", "read write admin"],
-    ["nothing but what was not granted", "admin"],
-    ["an unknown scope", "read nosuchscope"],
-    ["a scope in another case", "READ"],
-    ["a double quote", 'read"'],
-    ["a backslash", "re\\ad"],
-    ["two spaces", "read  write"],
-    ["a space at the end", "read "],
-    ["only a space", " "],
-    ["a tab", "read\twrite"],
-    ["a line break", "read\n"],
-    ["a null character", "read\0"],
-    ["letters outside ASCII", "lésen"],
-    ["a property that every object has", "constructor"],
+    ["more than was granted", "read write admin", "scope_not_granted"],
+    ["nothing but what was not granted", "admin", "scope_not_granted"],
+    ["an unknown scope", "read nosuchscope", "scope_not_granted"],
+    ["a scope in another case", "READ", "scope_not_granted"],
+    ["a double quote", 'read"', "scope_malformed"],
+    ["a backslash", "re\\ad", "scope_malformed"],
+    ["two spaces", "read  write", "scope_malformed"],
+    ["a space at the end", "read ", "scope_malformed"],
+    ["only a space", " ", "scope_malformed"],
+    ["a tab", "read\twrite", "scope_malformed"],
+    ["a line break", "read\n", "scope_malformed"],
+    ["a null character", "read\0", "scope_malformed"],
+    ["letters outside ASCII", "lésen", "scope_malformed"],
+    ["a property that every object has", "constructor", "scope_not_granted"],
   ])(
     "asking for %s is invalid_scope, and the token is still good",
-    async (_, scope) => {
+    async (_, scope, reason) => {
       const { client, refresh_token } = await family();
       const response = await server.refresh(client, refresh_token, { scope });
-      expect(await refusal(response)).toEqual([400, "invalid_scope"]);
+      expect(await refusal(response)).toEqual([400, "invalid_scope", reason]);
       const answer = await server.expectRefresh(client, refresh_token);
       expect(answer.scope).toBe("read write");
     },
@@ -163,7 +164,11 @@ describe("scope", () => {
     const byName = await server.refresh(client, refresh_token, {
       scope: "read write",
     });
-    expect(await refusal(byName)).toEqual([400, "invalid_scope"]);
+    expect(await refusal(byName)).toEqual([
+      400,
+      "invalid_scope",
+      "scope_not_granted",
+    ]);
     const leftOut = await server.expectRefresh(client, refresh_token);
     expect(leftOut.scope).toBe("read");
   });
@@ -182,7 +187,11 @@ describe("scope", () => {
     const path = `/clients/${client.client_id}`;
     await server.expectAdmin("PATCH", path, { scope: "read" });
     const response = await server.refresh(client, refresh_token);
-    expect(await refusal(response)).toEqual([400, "invalid_scope"]);
+    expect(await refusal(response)).toEqual([
+      400,
+      "invalid_scope",
+      "scope_all_lost",
+    ]);
     await server.expectAdmin("PATCH", path, { scope: "read write" });
     const answer = await server.expectRefresh(client, refresh_token);
     expect(answer.scope).toBe("write");
@@ -235,7 +244,11 @@ describe("resource (RFC 8707)", () => {
         ["resource", a],
         ["resource", resource],
       ]);
-      expect(await refusal(response)).toEqual([400, "invalid_target"]);
+      expect(await refusal(response)).toEqual([
+        400,
+        "invalid_target",
+        "resource_not_allowed",
+      ]);
       await server.expectRefresh(client, refresh_token);
     },
   );
@@ -245,7 +258,11 @@ describe("resource (RFC 8707)", () => {
     const response = await server.refresh(client, refresh_token, {
       resource: b,
     });
-    expect(await refusal(response)).toEqual([400, "invalid_target"]);
+    expect(await refusal(response)).toEqual([
+      400,
+      "invalid_target",
+      "resource_not_allowed",
+    ]);
   });
 });
 
@@ -260,9 +277,17 @@ describe("grant types", () => {
       { ...client, client_secret: "wrong" },
       refresh_token,
     );
-    expect(await refusal(wrongSecret)).toEqual([401, "invalid_client"]);
+    expect(await refusal(wrongSecret)).toEqual([
+      401,
+      "invalid_client",
+      "client_secret_wrong",
+    ]);
     const response = await server.refresh(client, refresh_token);
-    expect(await refusal(response)).toEqual([400, "unauthorized_client"]);
+    expect(await refusal(response)).toEqual([
+      400,
+      "unauthorized_client",
+      "grant_type_not_allowed",
+    ]);
     await server.expectAdmin("PATCH", `/clients/${client.client_id}`, {
       grant_types: ["refresh_token"],
     });
@@ -280,6 +305,13 @@ describe("the sentence of an error", () => {
       server.refresh(client, refresh_token, { resource: "nonsense-resource" }),
       server.token({ grant_type: "nonsense-type" }),
       server.refresh({ client_id: "nonsense-client" }, refresh_token),
+    ]);
+    expect(refused.map(reasonOf)).toEqual([
+      "refresh_token_malformed",
+      "scope_not_granted",
+      "resource_not_allowed",
+      "grant_type_unknown",
+      "client_unknown",
     ]);
     for (const response of refused) {
       const { error_description } = await response.json<ErrorBody>();

@@ -1,6 +1,12 @@
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { countingBindings } from "../support/counting.ts";
-import { refusal, server, serverWith, type Tokens } from "../support/server.ts";
+import {
+  countRefusals,
+  refusal,
+  server,
+  serverWith,
+  type Tokens,
+} from "../support/server.ts";
 
 /** What happens to tokens that are used, old, stolen or somebody else's. */
 
@@ -18,9 +24,17 @@ describe("a used refresh token", () => {
     const first = await server.login(client);
     const second = await server.expectRefresh(client, first.refresh_token);
     const replay = await server.refresh(client, first.refresh_token);
-    expect(await refusal(replay)).toEqual([400, "invalid_grant"]);
+    expect(await refusal(replay)).toEqual([
+      400,
+      "invalid_grant",
+      "refresh_token_reused",
+    ]);
     const newest = await server.refresh(client, second.refresh_token);
-    expect(await refusal(newest)).toEqual([400, "invalid_grant"]);
+    expect(await refusal(newest)).toEqual([
+      400,
+      "invalid_grant",
+      "family_ended",
+    ]);
   });
 
   it("ends no other login, not even of the same user at the same client", async () => {
@@ -42,9 +56,17 @@ describe("a used refresh token", () => {
       const first = await server.login(client);
       const second = await server.expectRefresh(client, first.refresh_token);
       const replay = await server.refresh(client, first.refresh_token, fault);
-      expect(await refusal(replay)).toEqual([400, "invalid_grant"]);
+      expect(await refusal(replay)).toEqual([
+        400,
+        "invalid_grant",
+        "refresh_token_reused",
+      ]);
       const newest = await server.refresh(client, second.refresh_token);
-      expect(await refusal(newest)).toEqual([400, "invalid_grant"]);
+      expect(await refusal(newest)).toEqual([
+        400,
+        "invalid_grant",
+        "family_ended",
+      ]);
     }
   });
 });
@@ -58,13 +80,17 @@ describe("fifty parallel exchanges of one token", () => {
     );
     const won = responses.filter(({ status }) => status === 200);
     expect(won).toHaveLength(1);
-    for (const lost of responses.filter((response) => response !== won[0])) {
-      expect(await refusal(lost)).toEqual([400, "invalid_grant"]);
-    }
+    // The first of them ends the family.
+    const lost = responses.filter((response) => response !== won[0]);
+    expect(await countRefusals(lost)).toEqual({
+      "400 invalid_grant refresh_token_reused": 1,
+      "400 invalid_grant family_ended": 48,
+    });
     const { refresh_token: newest } = await won[0]!.json<Tokens>();
     expect(await refusal(await server.refresh(client, newest))).toEqual([
       400,
       "invalid_grant",
+      "family_ended",
     ]);
   });
 });
@@ -75,10 +101,18 @@ describe("another client's refresh token", () => {
     const thief = await server.makeClient();
     const first = await server.login(owner);
     const theft = await server.refresh(thief, first.refresh_token);
-    expect(await refusal(theft)).toEqual([400, "invalid_grant"]);
+    expect(await refusal(theft)).toEqual([
+      400,
+      "invalid_grant",
+      "refresh_token_of_another_client",
+    ]);
     const second = await server.expectRefresh(owner, first.refresh_token);
     const usedToken = await server.refresh(thief, first.refresh_token);
-    expect(await refusal(usedToken)).toEqual([400, "invalid_grant"]);
+    expect(await refusal(usedToken)).toEqual([
+      400,
+      "invalid_grant",
+      "refresh_token_of_another_client",
+    ]);
     await server.expectRefresh(owner, second.refresh_token);
   });
 });
@@ -93,7 +127,11 @@ describe("an expired refresh token", () => {
     vi.setSystemTime(1_800_000_000_000 + DAY_MS);
     const before = calls.family;
     const response = await counted.refresh(client, refresh_token);
-    expect(await refusal(response)).toEqual([400, "invalid_grant"]);
+    expect(await refusal(response)).toEqual([
+      400,
+      "invalid_grant",
+      "refresh_token_expired",
+    ]);
     expect(calls.family).toBe(before);
   });
 
@@ -106,7 +144,11 @@ describe("an expired refresh token", () => {
     await server.expectRefresh(client, other.refresh_token);
     vi.setSystemTime(1_800_000_000_000 + DAY_MS);
     const response = await server.refresh(client, refresh_token);
-    expect(await refusal(response)).toEqual([400, "invalid_grant"]);
+    expect(await refusal(response)).toEqual([
+      400,
+      "invalid_grant",
+      "refresh_token_expired",
+    ]);
   });
 
   it("lives a calendar month by default: from 31 January to the last of February", async () => {
@@ -118,7 +160,11 @@ describe("an expired refresh token", () => {
     await server.expectRefresh(client, other.refresh_token);
     vi.setSystemTime(Date.UTC(2027, 1, 28, 12));
     const late = await server.refresh(client, refresh_token);
-    expect(await refusal(late)).toEqual([400, "invalid_grant"]);
+    expect(await refusal(late)).toEqual([
+      400,
+      "invalid_grant",
+      "refresh_token_expired",
+    ]);
   });
 
   it("is renewed by each rotation, but not beyond REFRESH_TOKEN_MAX_AGE", async () => {
@@ -134,6 +180,10 @@ describe("an expired refresh token", () => {
     }
     vi.setSystemTime(1_800_000_000_000 + 2 * DAY_MS);
     const response = await server.refresh(client, refresh_token);
-    expect(await refusal(response)).toEqual([400, "invalid_grant"]);
+    expect(await refusal(response)).toEqual([
+      400,
+      "invalid_grant",
+      "refresh_token_expired",
+    ]);
   });
 });

@@ -14,7 +14,6 @@ import {
   takeOver,
 } from "../support/league.ts";
 import {
-  type ErrorBody,
   refusal,
   server as ordinary,
   type TestClient,
@@ -23,7 +22,6 @@ import {
 /** Tokens that a real league server has made (league/oauth2-server 9.4.1) go on here, once. */
 
 const server = leagueServer("defuse");
-const invalidGrant = [400, "invalid_grant"];
 const clients = new Map<string, TestClient>();
 let demo: TestClient;
 
@@ -73,23 +71,35 @@ describe("a refresh token of the old server", () => {
       const before = await objectsThatKeep();
       const keyed = leagueServer(key as KeyName);
       const response = await keyed.refresh(demo, refresh_token);
-      expect(response.status).toBe(400);
-      expect(await response.json<ErrorBody>()).toEqual({
-        error: "invalid_grant",
-        error_description:
-          "The refresh token has expired. The user has to sign in again.",
-      });
+      expect(await refusal(response)).toEqual([
+        400,
+        "invalid_grant",
+        "refresh_token_expired",
+      ]);
       expect(await objectsThatKeep()).toEqual(before);
     },
   );
 
+  const reasonsByName: Record<string, string> = {
+    "one digit changed": "refresh_token_forged",
+    "cut short": "refresh_token_forged",
+    "header changed": "refresh_token_malformed",
+    "made with another key": "refresh_token_forged",
+    "not JSON inside": "league_token_unreadable",
+    "JSON without the fields": "league_token_unreadable",
+  };
+
   it.each(refused)(
     "is refused, and nothing is written: $name",
-    async ({ key, refresh_token }) => {
+    async ({ name, key, refresh_token }) => {
       const before = await objectsThatKeep();
       const keyed = leagueServer(key as KeyName);
       const response = await keyed.refresh(demo, refresh_token);
-      expect(await refusal(response)).toEqual(invalidGrant);
+      expect(await refusal(response)).toEqual([
+        400,
+        "invalid_grant",
+        reasonsByName[name],
+      ]);
       expect(await objectsThatKeep()).toEqual(before);
     },
   );
@@ -101,13 +111,17 @@ describe("a refresh token of the old server", () => {
     // Each part of the format: header, salt, counter, text, MAC.
     const places = [0, 3, 4, 20, 35, 36, 51, 52, 100, bytes.length - 1];
     for (const place of places) {
+      const reason =
+        place < 4 ? "refresh_token_malformed" : "refresh_token_forged";
       for (let bit = 0; bit < 8; bit++) {
         const flipped = bytes.slice();
         flipped[place]! ^= 1 << bit;
         const response = await server.refresh(demo, flipped.toHex());
-        expect(await refusal(response), `byte ${place}, bit ${bit}`).toEqual(
-          invalidGrant,
-        );
+        expect(await refusal(response), `byte ${place}, bit ${bit}`).toEqual([
+          400,
+          "invalid_grant",
+          reason,
+        ]);
       }
     }
     expect(await objectsThatKeep()).toEqual(before);
@@ -115,19 +129,28 @@ describe("a refresh token of the old server", () => {
   });
 
   it.each([
-    ["in upper case", (token: string) => token.toUpperCase()],
+    ["in upper case", "malformed", (token: string) => token.toUpperCase()],
     [
       "with upper-case digits behind the header",
+      "malformed",
       (token: string) => `def50200${token.slice(8).toUpperCase()}`,
     ],
-    ["with white space after it", (token: string) => `${token}\n`],
-    ["with half a byte more", (token: string) => `${token}0`],
-    ["the header alone", () => "def50200"],
-    ["as long as a body may be", () => `def50200${"ab".repeat(8000)}`],
-  ])("has one spelling: not %s", async (_, spell) => {
+    ["with white space after it", "malformed", (token: string) => `${token}\n`],
+    ["with half a byte more", "malformed", (token: string) => `${token}0`],
+    ["the header alone", "malformed", () => "def50200"],
+    [
+      "as long as a body may be",
+      "forged",
+      () => `def50200${"ab".repeat(8000)}`,
+    ],
+  ])("has one spelling: not %s", async (_, fault, spell) => {
     const token = await oldToken({});
     const response = await server.refresh(demo, spell(token));
-    expect(await refusal(response)).toEqual(invalidGrant);
+    expect(await refusal(response)).toEqual([
+      400,
+      "invalid_grant",
+      `refresh_token_${fault}`,
+    ]);
     await server.expectRefresh(demo, token);
   });
 
@@ -150,9 +173,11 @@ describe("a refresh token of the old server", () => {
     ],
   ])("is refused when it holds %s", async (_, text) => {
     const token = await encryptedByDefuse(text);
-    expect(await refusal(await server.refresh(demo, token))).toEqual(
-      invalidGrant,
-    );
+    expect(await refusal(await server.refresh(demo, token))).toEqual([
+      400,
+      "invalid_grant",
+      "league_token_unreadable",
+    ]);
   });
 
   it.each([
@@ -168,9 +193,11 @@ describe("a refresh token of the old server", () => {
     ["scopes that are none, and no other", { scopes: ['a"b', "c d"] }],
   ])("is refused when it has %s", async (_, payload) => {
     const token = await oldToken(payload);
-    expect(await refusal(await server.refresh(demo, token))).toEqual(
-      invalidGrant,
-    );
+    expect(await refusal(await server.refresh(demo, token))).toEqual([
+      400,
+      "invalid_grant",
+      "league_token_unreadable",
+    ]);
   });
 
   it("may have numbers for ids, as those of integer keys have", async () => {
@@ -187,9 +214,11 @@ describe("a refresh token of the old server", () => {
   it("is refused while the old server's key is not set, as any other text is", async () => {
     const token = await oldToken({});
     const before = await objectsThatKeep();
-    expect(await refusal(await ordinary.refresh(demo, token))).toEqual(
-      invalidGrant,
-    );
+    expect(await refusal(await ordinary.refresh(demo, token))).toEqual([
+      400,
+      "invalid_grant",
+      "refresh_token_malformed",
+    ]);
     expect(await objectsThatKeep()).toEqual(before);
   });
 });
@@ -201,12 +230,14 @@ describe("the client of a token of the old server", () => {
     expect(await refusal(await server.refresh(gone, token))).toEqual([
       401,
       "invalid_client",
+      "client_unknown",
     ]);
     const own = await oldToken({});
     const wrong = { ...demo, client_secret: "wrong" };
     expect(await refusal(await server.refresh(wrong, own))).toEqual([
       401,
       "invalid_client",
+      "client_secret_wrong",
     ]);
     await server.expectRefresh(demo, own);
   });
@@ -215,15 +246,19 @@ describe("the client of a token of the old server", () => {
     const token = await oldToken({});
     const other = await takeOver(server, "other");
     const before = await objectsThatKeep();
-    expect(await refusal(await server.refresh(other, token))).toEqual(
-      invalidGrant,
-    );
+    expect(await refusal(await server.refresh(other, token))).toEqual([
+      400,
+      "invalid_grant",
+      "refresh_token_of_another_client",
+    ]);
     expect(await objectsThatKeep()).toEqual(before);
     const { refresh_token } = await server.expectRefresh(demo, token);
     // Also when it has been exchanged.
-    expect(await refusal(await server.refresh(other, token))).toEqual(
-      invalidGrant,
-    );
+    expect(await refusal(await server.refresh(other, token))).toEqual([
+      400,
+      "invalid_grant",
+      "refresh_token_of_another_client",
+    ]);
     await server.expectRefresh(demo, refresh_token);
   });
 
@@ -243,6 +278,7 @@ describe("the client of a token of the old server", () => {
     expect(await refusal(await server.refresh(machine, token))).toEqual([
       400,
       "unauthorized_client",
+      "grant_type_not_allowed",
     ]);
   });
 
@@ -258,6 +294,7 @@ describe("the client of a token of the old server", () => {
     expect(await refusal(await isolate.refresh(client, other))).toEqual([
       401,
       "invalid_client",
+      "client_unknown",
     ]);
   });
 
@@ -282,6 +319,7 @@ describe("the client of a token of the old server", () => {
       expect(await refusal(await server.refresh(client, one))).toEqual([
         401,
         "invalid_client",
+        "client_unknown",
       ]);
     }
   });
@@ -308,17 +346,22 @@ describe("the scopes of a token of the old server", () => {
   });
 
   it.each([
-    ["that the token does not have", { scope: "read admin.users:read" }, {}],
-    ["that is malformed", { scope: "read  write" }, {}],
-    ["when nothing is left", {}, { scopes: ["gone"] }],
+    [
+      "that the token does not have",
+      "scope_not_granted",
+      { scope: "read admin.users:read" },
+      {},
+    ],
+    ["that is malformed", "scope_malformed", { scope: "read  write" }, {}],
+    ["when nothing is left", "scope_all_lost", {}, { scopes: ["gone"] }],
   ])(
     "refuse a scope %s, and the token is still good",
-    async (_, more, payload) => {
+    async (_, reason, more, payload) => {
       const refresh_token_id = newTokenId();
       const user_id = newUser();
       const token = await oldToken({ refresh_token_id, user_id, ...payload });
       const response = await server.refresh(demo, token, more);
-      expect(await refusal(response)).toEqual([400, "invalid_scope"]);
+      expect(await refusal(response)).toEqual([400, "invalid_scope", reason]);
       for (const object of [
         env.TOKEN_FAMILY.getByName(refresh_token_id),
         env.SUBJECT_INDEX.getByName(user_id),

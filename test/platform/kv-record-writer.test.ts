@@ -2,7 +2,8 @@ import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it, vi } from "vitest";
 import { KvRecordWriter } from "../../src/index.ts";
-import { server, serverWith } from "../support/server.ts";
+import { keepRequestLine } from "../support/request-lines.ts";
+import { refusal, server, serverWith } from "../support/server.ts";
 
 /** Changes of records in KV go through one writer each. */
 
@@ -124,7 +125,7 @@ describe("the one writer of a record", () => {
   });
 
   it("has the fault of a write in the log line of its 503", async () => {
-    const log = vi.spyOn(console, "error").mockReturnValue();
+    const log = vi.spyOn(console, "error").mockImplementation(keepRequestLine);
     const keeper = {
       read: () => ({
         outcome: "unavailable",
@@ -132,10 +133,12 @@ describe("the one writer of a record", () => {
       }),
     };
     const KV_RECORD_WRITER = { idFromName: () => "", get: () => keeper };
-    expect(
-      (await serverWith({ KV_RECORD_WRITER }).admin("POST", "/clients", {}))
-        .status,
-    ).toBe(503);
+    const failing = serverWith({ KV_RECORD_WRITER });
+    expect(await refusal(await failing.admin("POST", "/clients", {}))).toEqual([
+      503,
+      "temporarily_unavailable",
+      "storage_unavailable",
+    ]);
     expect(String(log.mock.calls.at(-1)?.[0])).toContain(
       "429 Too Many Requests",
     );

@@ -1,4 +1,6 @@
 import { expect } from "vitest";
+import type { Reason } from "../../src/oauth/errors.ts";
+import { reasonOf } from "./request-lines.ts";
 import type { ErrorBody, TestClient } from "./server.ts";
 
 /** A client as the admin API shows it. */
@@ -10,8 +12,10 @@ export interface ClientRecord extends TestClient {
 /** The fields that a 400 names; each is in its sentence as well. */
 export async function fieldErrors(
   response: Response,
+  reason: Reason = "admin_body_invalid",
 ): Promise<Record<string, string>> {
   expect(response.status).toBe(400);
+  expect(reasonOf(response)).toBe(reason);
   const body = await response.json<ErrorBody>();
   expect(body.error).toBe("invalid_request");
   for (const field of Object.keys(body.fields ?? {})) {

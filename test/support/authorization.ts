@@ -1,3 +1,4 @@
+import { base64url } from "jose";
 import { expect } from "vitest";
 import {
   server,
@@ -123,6 +124,43 @@ export function redeem(
       value === undefined ? [] : [[name, value]],
     ),
   );
+}
+
+/**
+ * What is wrong with an encrypted JWT that this server has not made: it is forged where it has the form
+ * (RFC 7516 section 3.1) in its one spelling, and malformed where it does not.
+ */
+export function faultOf(jwe: string): "malformed" | "forged" {
+  const parts = jwe.split(".").map(bytesOf);
+  const [header, , nonce, , tag] = parts;
+  const hasForm =
+    parts.length === 5 &&
+    !parts.includes(undefined) &&
+    isOurHeader(header) &&
+    nonce?.length === 12 &&
+    tag?.length === 16;
+  return hasForm ? "forged" : "malformed";
+}
+
+function isOurHeader(bytes: Uint8Array | undefined): boolean {
+  try {
+    const { alg, enc, crit } = JSON.parse(
+      new TextDecoder().decode(bytes),
+    ) as Record<string, unknown>;
+    return alg === "A256KW" && enc === "A256GCM" && crit === undefined;
+  } catch {
+    return false;
+  }
+}
+
+/** The bytes of a text that is base64url in its one spelling. */
+function bytesOf(text: string): Uint8Array | undefined {
+  try {
+    const bytes = base64url.decode(text);
+    return base64url.encode(bytes) === text ? bytes : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 export async function expectTokens(response: Response): Promise<Tokens> {

@@ -1,11 +1,12 @@
 import { env } from "cloudflare:workers";
 import { listDurableObjectIds, runInDurableObject } from "cloudflare:test";
 import type { SubjectIndex, TokenFamily } from "../../src/index.ts";
+import type { Reason } from "../../src/oauth/errors.ts";
 import { encryptedByDefuse } from "./defuse.ts";
 import vectors from "../league/refresh-tokens.json" with { type: "json" };
 import { expect } from "vitest";
 import {
-  type ErrorBody,
+  refusal,
   serverWith,
   type TestClient,
   type TestServer,
@@ -71,19 +72,15 @@ export function newTokenId(): string {
   return crypto.getRandomValues(new Uint8Array(40)).toHex();
 }
 
-/** That a token of the old server is refused, for a reason with these words in it. */
+/** That a token of the old server is refused, and for this reason. */
 export async function expectRefused(
   server: TestServer,
   client: TestClient,
   token: string,
-  words: string,
+  reason: Reason,
 ): Promise<void> {
   const response = await server.refresh(client, token);
-  expect(response.status).toBe(400);
-  expect(await response.json<ErrorBody>()).toMatchObject({
-    error: "invalid_grant",
-    error_description: expect.stringContaining(words) as string,
-  });
+  expect(await refusal(response)).toEqual([400, "invalid_grant", reason]);
 }
 
 /** How much an object keeps: its rows, and whether it has an alarm. */

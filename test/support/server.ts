@@ -1,6 +1,7 @@
 import { createExecutionContext } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
 import worker from "../../src/index.ts";
+import { reasonOf } from "./request-lines.ts";
 
 /** The server under test. Everything here goes through its public door, HTTP. */
 
@@ -156,8 +157,22 @@ export function basic(id: string, secret: string): string {
   return `Basic ${btoa(`${encode(id)}:${encode(secret)}`)}`;
 }
 
-/** Status and error code of a refusal, to compare in one go. */
-export async function refusal(response: Response): Promise<[number, string]> {
+/** Status, error code and precise reason of a refusal, to compare in one go. */
+export async function refusal(
+  response: Response,
+): Promise<[status: number, error: string, reason: string | undefined]> {
   const body = await response.json<ErrorBody>();
-  return [response.status, body.error];
+  return [response.status, body.error, reasonOf(response)];
+}
+
+/** How often each refusal is among responses that came in any order. */
+export async function countRefusals(
+  responses: Response[],
+): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const response of responses) {
+    const name = (await refusal(response)).join(" ");
+    counts[name] = (counts[name] ?? 0) + 1;
+  }
+  return counts;
 }

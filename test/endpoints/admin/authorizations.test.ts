@@ -1,6 +1,7 @@
 import { env } from "cloudflare:workers";
 import { decodeJwt } from "jose";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import type { Reason } from "../../../src/oauth/errors.ts";
 import { fieldErrors } from "../../support/admin.ts";
 import {
   decide,
@@ -140,10 +141,10 @@ describe("GET /admin/authorizations", () => {
     expect((await redeem(client, code)).status).toBe(200);
   });
 
-  it.each<[string[], string[][]]>([
+  it.each<[string[], string[][], Reason?]>([
     [["request"], []],
     [["request"], [["request", ""]]],
-    [["request"], [["request", "x"]]],
+    [["request"], [["request", "x"]], "authorization_request_malformed"],
     [["request"], [["request", "x".repeat(16 * 1024 + 1)]]],
     [
       ["request"],
@@ -159,8 +160,8 @@ describe("GET /admin/authorizations", () => {
         ["more", "1"],
       ],
     ],
-  ])("names what is wrong: %j (%#)", async (fields, query) => {
-    const problems = await fieldErrors(await get(query));
+  ])("names what is wrong: %j (%#)", async (fields, query, reason) => {
+    const problems = await fieldErrors(await get(query), reason);
     expect(Object.keys(problems)).toEqual(fields);
   });
 });
@@ -258,13 +259,17 @@ describe("POST /admin/authorizations", () => {
     expect(decodeJwt(access_token).sub).toBe(subject);
   });
 
-  it.each<[string[], Record<string, unknown>]>([
+  it.each<[string[], Record<string, unknown>, Reason?]>([
     [["request"], { request: undefined }],
     [["request"], { request: "" }],
-    [["request"], { request: "x" }],
+    [["request"], { request: "x" }, "authorization_request_malformed"],
     [["request"], { request: 7 }],
     [["request"], { request: null }],
-    [["request"], { request: "x".repeat(16 * 1024 - 100) }],
+    [
+      ["request"],
+      { request: "x".repeat(16 * 1024 - 100) },
+      "authorization_request_malformed",
+    ],
     [["subject"], { subject: undefined }],
     [["subject"], { subject: null }],
     [["subject"], { subject: "" }],
@@ -287,10 +292,10 @@ describe("POST /admin/authorizations", () => {
     [["more"], { more: 1 }],
     [["code"], { code: "x" }],
     [["subject", "more"], { subject: 7, more: 1 }],
-  ])("names what is wrong: %j (%#)", async (fields, change) => {
+  ])("names what is wrong: %j (%#)", async (fields, change, reason) => {
     const request = await requestAtLogin(client, { scope: "read" });
     const body = { request, subject: "alice", ...change };
-    const problems = await fieldErrors(await post(body));
+    const problems = await fieldErrors(await post(body), reason);
     expect(Object.keys(problems)).toEqual(fields);
   });
 
@@ -322,7 +327,11 @@ describe("who may ask and decide", () => {
       });
       for (const response of [asked, decided]) {
         expect(response.headers.get("WWW-Authenticate")).toMatch(/^Bearer /);
-        expect(await refusal(response)).toEqual([401, "invalid_token"]);
+        expect(await refusal(response)).toEqual([
+          401,
+          "invalid_token",
+          "admin_token_wrong",
+        ]);
       }
     }
   });
@@ -333,11 +342,13 @@ describe("who may ask and decide", () => {
     expect(await refusal(await get({ request }, off))).toEqual([
       404,
       "not_found",
+      "path_unknown",
     ]);
     const decision = { request, subject: "alice" };
     expect(await refusal(await post(decision, off))).toEqual([
       404,
       "not_found",
+      "path_unknown",
     ]);
   });
 });

@@ -24,14 +24,22 @@ describe("DELETE /admin/clients/{client_id}", () => {
     const path = `/clients/${client.client_id}`;
     const { refresh_token } = await server.login(client);
     expect((await server.admin("DELETE", path)).status).toBe(204);
-    expect((await server.admin("GET", path)).status).toBe(404);
-    expect((await server.admin("DELETE", path)).status).toBe(404);
+    for (const method of ["GET", "DELETE"])
+      expect(await refusal(await server.admin(method, path))).toEqual([
+        404,
+        "not_found",
+        "admin_target_unknown",
+      ]);
     const response = await server.refresh(client, refresh_token);
-    expect(await refusal(response)).toEqual([401, "invalid_client"]);
+    expect(await refusal(response)).toEqual([
+      401,
+      "invalid_client",
+      "client_unknown",
+    ]);
     const again = await server.admin("POST", "/clients", {
       client_id: client.client_id,
     });
-    expect(await refusal(again)).toEqual([409, "conflict"]);
+    expect(await refusal(again)).toEqual([409, "conflict", "client_id_taken"]);
     const { clients } = await server.expectAdmin<ClientList>("GET", "/clients");
     expect(clients.map(({ client_id }) => client_id)).not.toContain(
       client.client_id,
@@ -70,6 +78,7 @@ describe("DELETE /admin/clients/{client_id}", () => {
     expect(await refusal(await later.refresh(second, refresh_token))).toEqual([
       400,
       "invalid_grant",
+      "refresh_token_of_another_client",
     ]);
     const asked = await later.about("/introspect", second, access_token);
     expect(await asked.json()).toEqual({ active: false });
@@ -88,9 +97,17 @@ describe("changes at the same time", () => {
         serverWith({}).admin("PATCH", path, { client_name: "Other" }),
       ]);
       expect(deleted.status).toBe(204);
-      expect((await server.admin("GET", path)).status).toBe(404);
+      expect(await refusal(await server.admin("GET", path))).toEqual([
+        404,
+        "not_found",
+        "admin_target_unknown",
+      ]);
       const response = await server.refresh(client, refresh_token);
-      expect(await refusal(response)).toEqual([401, "invalid_client"]);
+      expect(await refusal(response)).toEqual([
+        401,
+        "invalid_client",
+        "client_unknown",
+      ]);
     }
   });
 
@@ -106,7 +123,11 @@ describe("changes at the same time", () => {
         server.expectAdmin("PATCH", path, { client_name: "New" }),
       ]);
       const old = await server.refresh(client, refresh_token);
-      expect(await refusal(old)).toEqual([401, "invalid_client"]);
+      expect(await refusal(old)).toEqual([
+        401,
+        "invalid_client",
+        "client_secret_wrong",
+      ]);
       await server.expectRefresh(rotated, refresh_token);
     }
   });

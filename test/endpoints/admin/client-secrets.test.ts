@@ -43,7 +43,11 @@ describe("POST /admin/clients with client_secret", () => {
     const { refresh_token } = await server.login(made);
     for (const nothing of [{ client_id }, { client_id, client_secret: "" }]) {
       const response = await server.refresh(nothing, refresh_token);
-      expect(await refusal(response)).toEqual([401, "invalid_client"]);
+      expect(await refusal(response)).toEqual([
+        401,
+        "invalid_client",
+        "client_authentication_method_wrong",
+      ]);
     }
     const path = `/clients/${client_id}/secrets`;
     const given = await server.expectAdmin<ClientRecord>("POST", path, {});
@@ -62,9 +66,12 @@ describe("POST /admin/clients with client_secret", () => {
       expect(Object.keys(await fieldErrors(response))).toEqual([
         "client_secret",
       ]);
-      expect((await server.admin("GET", `/clients/${client_id}`)).status).toBe(
+      const made = await server.admin("GET", `/clients/${client_id}`);
+      expect(await refusal(made)).toEqual([
         404,
-      );
+        "not_found",
+        "admin_target_unknown",
+      ]);
     },
   );
 
@@ -140,7 +147,11 @@ describe("POST /admin/clients/{client_id}/secrets", () => {
     await server.expectAdmin("POST", path, { old_secret_ttl: "PT0S" });
     const { refresh_token } = await server.login(client);
     const old = await server.refresh({ ...client, ...give }, refresh_token);
-    expect(await refusal(old)).toEqual([401, "invalid_client"]);
+    expect(await refusal(old)).toEqual([
+      401,
+      "invalid_client",
+      "client_secret_wrong",
+    ]);
     await server.expectAdmin("POST", path, give);
     await server.expectRefresh({ ...client, ...give }, refresh_token);
   });
@@ -166,7 +177,11 @@ describe("POST /admin/clients/{client_id}/secrets", () => {
     });
     expect(rotated.credentials).toHaveLength(1);
     const old = await server.refresh(client, refresh_token);
-    expect(await refusal(old)).toEqual([401, "invalid_client"]);
+    expect(await refusal(old)).toEqual([
+      401,
+      "invalid_client",
+      "client_secret_wrong",
+    ]);
     await server.expectRefresh(rotated, refresh_token);
   });
 
@@ -191,6 +206,7 @@ describe("POST /admin/clients/{client_id}/secrets", () => {
     expect(await refusal(await server.admin("POST", path, {}))).toEqual([
       409,
       "conflict",
+      "too_many_client_secrets",
     ]);
     const cleared = await server.expectAdmin<ClientRecord>("POST", path, {
       old_secret_ttl: "PT0S",
@@ -207,16 +223,27 @@ describe("POST /admin/clients/{client_id}/secrets", () => {
       `/clients/${publicClient.client_id}/secrets`,
       {},
     );
-    expect(await refusal(refused)).toEqual([409, "conflict"]);
+    expect(await refusal(refused)).toEqual([
+      409,
+      "conflict",
+      "client_has_no_secret",
+    ]);
     const given = await server.admin(
       "POST",
       `/clients/${publicClient.client_id}/secrets`,
       { client_secret: OWN_SECRET },
     );
-    expect(await refusal(given)).toEqual([409, "conflict"]);
-    expect(
-      (await server.admin("POST", "/clients/nobody/secrets", {})).status,
-    ).toBe(404);
+    expect(await refusal(given)).toEqual([
+      409,
+      "conflict",
+      "client_has_no_secret",
+    ]);
+    const nobody = await server.admin("POST", "/clients/nobody/secrets", {});
+    expect(await refusal(nobody)).toEqual([
+      404,
+      "not_found",
+      "admin_target_unknown",
+    ]);
     const client = await server.makeClient();
     for (const old_secret_ttl of ["-PT1S", "1h", 60]) {
       const response = await server.admin(

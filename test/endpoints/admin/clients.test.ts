@@ -73,7 +73,7 @@ describe("POST /admin/clients", () => {
       client_id: client.client_id,
       client_name: "Second",
     });
-    expect(await refusal(again)).toEqual([409, "conflict"]);
+    expect(await refusal(again)).toEqual([409, "conflict", "client_id_taken"]);
     const kept = await server.expectAdmin(
       "GET",
       `/clients/${client.client_id}`,
@@ -144,7 +144,11 @@ describe("POST /admin/clients", () => {
         },
         body,
       });
-      expect(await refusal(response)).toEqual([400, "invalid_request"]);
+      expect(await refusal(response)).toEqual([
+        400,
+        "invalid_request",
+        "admin_body_invalid",
+      ]);
     },
   );
 
@@ -159,13 +163,20 @@ describe("POST /admin/clients", () => {
         },
         body: JSON.stringify({ client_id }),
       });
+      expect(await refusal(response.clone())).toEqual([
+        400,
+        "invalid_request",
+        "admin_body_invalid",
+      ]);
       const body = await response.json<ErrorBody>();
-      expect([response.status, body.error]).toEqual([400, "invalid_request"]);
       expect(body.error_description).toContain("application/json");
     }
-    expect((await server.admin("GET", `/clients/${client_id}`)).status).toBe(
+    const made = await server.admin("GET", `/clients/${client_id}`);
+    expect(await refusal(made)).toEqual([
       404,
-    );
+      "not_found",
+      "admin_target_unknown",
+    ]);
   });
 });
 
@@ -232,7 +243,11 @@ describe("GET /admin/clients", () => {
     "refuses %s",
     async (query) => {
       const response = await server.admin("GET", `/clients?${query}`);
-      expect(await refusal(response)).toEqual([400, "invalid_request"]);
+      expect(await refusal(response)).toEqual([
+        400,
+        "invalid_request",
+        "admin_body_invalid",
+      ]);
     },
   );
 });
@@ -308,7 +323,11 @@ describe("PATCH /admin/clients/{client_id}", () => {
       token_endpoint_auth_method: null,
     });
     const response = await server.refresh(client, refresh_token);
-    expect(await refusal(response)).toEqual([401, "invalid_client"]);
+    expect(await refusal(response)).toEqual([
+      401,
+      "invalid_client",
+      "client_secret_wrong",
+    ]);
     const fresh = await server.expectAdmin<ClientRecord>(
       "POST",
       `${path}/secrets`,

@@ -1,5 +1,6 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
+import { fieldErrors } from "../../support/admin.ts";
 import { type ErrorBody, refusal, server } from "../../support/server.ts";
 
 /** `/admin/scopes`: the catalogue. */
@@ -26,12 +27,13 @@ describe("the scope catalogue", () => {
         { scope: "notes:write", description: "Write" },
       ],
     });
-    expect((await server.admin("DELETE", "/scopes/notes:write")).status).toBe(
-      204,
-    );
-    expect((await server.admin("DELETE", "/scopes/notes:write")).status).toBe(
+    const remove = () => server.admin("DELETE", "/scopes/notes:write");
+    expect((await remove()).status).toBe(204);
+    expect(await refusal(await remove())).toEqual([
       404,
-    );
+      "not_found",
+      "admin_target_unknown",
+    ]);
     expect(await server.expectAdmin("GET", "/scopes")).toEqual({
       scopes: [{ scope: "notes:read", description: "Read" }],
     });
@@ -65,11 +67,7 @@ describe("the scope catalogue", () => {
   ])("refuses %j", async (scope) => {
     const path = `/scopes/${encodeURIComponent(scope)}`;
     const response = await server.admin("PUT", path, { description: "x" });
-    const body = await response.json<ErrorBody>();
-    expect([response.status, Object.keys(body.fields ?? {})]).toEqual([
-      400,
-      ["scope"],
-    ]);
+    expect(Object.keys(await fieldErrors(response))).toEqual(["scope"]);
   });
 
   it.each([
@@ -80,7 +78,11 @@ describe("the scope catalogue", () => {
     ["more", { description: "x", more: 1 }],
   ])("refuses a bad %s (%#)", async (field, body) => {
     const response = await server.admin("PUT", "/scopes/refused", body);
-    expect(await refusal(response.clone())).toEqual([400, "invalid_request"]);
+    expect(await refusal(response.clone())).toEqual([
+      400,
+      "invalid_request",
+      "admin_body_invalid",
+    ]);
     expect(
       Object.keys((await response.json<ErrorBody>()).fields ?? {}),
     ).toEqual([field]);
@@ -100,9 +102,12 @@ describe("the scope catalogue", () => {
   it.each(["toString", "constructor", "hasOwnProperty"])(
     "is 404 for %s, which nobody added",
     async (name) => {
-      expect((await server.admin("DELETE", `/scopes/${name}`)).status).toBe(
+      const response = await server.admin("DELETE", `/scopes/${name}`);
+      expect(await refusal(response)).toEqual([
         404,
-      );
+        "not_found",
+        "admin_target_unknown",
+      ]);
     },
   );
 });

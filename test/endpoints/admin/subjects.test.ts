@@ -177,7 +177,11 @@ describe("DELETE /admin/grants/{grant_id}", () => {
     "is 404 for %j",
     async (id) => {
       const response = await server.admin("DELETE", `/grants/${id}`);
-      expect(await refusal(response)).toEqual([404, "not_found"]);
+      expect(await refusal(response)).toEqual([
+        404,
+        "not_found",
+        "admin_target_unknown",
+      ]);
     },
   );
 });
@@ -279,7 +283,11 @@ describe("DELETE /admin/subjects/{subject}/grants", () => {
       "DELETE",
       path(subject),
     );
-    expect(await refusal(failing)).toEqual([503, "temporarily_unavailable"]);
+    expect(await refusal(failing)).toEqual([
+      503,
+      "temporarily_unavailable",
+      "storage_unavailable",
+    ]);
     expect((await grantsOf(subject)).map(({ grant_id }) => grant_id)).toEqual([
       unlucky,
     ]);
@@ -296,7 +304,11 @@ describe("DELETE /admin/subjects/{subject}/grants", () => {
         client_id,
         subject,
       });
-      expect(await refusal(response)).toEqual([400, "invalid_request"]);
+      expect(await refusal(response)).toEqual([
+        400,
+        "invalid_request",
+        "admin_body_invalid",
+      ]);
     },
   );
 });
@@ -363,7 +375,11 @@ describe("the subject's index", () => {
       "/grants",
       body,
     );
-    expect(await refusal(response)).toEqual([503, "temporarily_unavailable"]);
+    expect(await refusal(response)).toEqual([
+      503,
+      "temporarily_unavailable",
+      "storage_unavailable",
+    ]);
     expect((await listDurableObjectIds(env.TOKEN_FAMILY)).length).toBe(
       before + 1,
     );

@@ -1,6 +1,7 @@
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { countingBindings } from "../../support/counting.ts";
+import { reasonOf } from "../../support/request-lines.ts";
 import {
   basic,
   refusal,
@@ -26,9 +27,7 @@ function attempt(form: string[][], headers: Record<string, string> = {}) {
   return server.token([...grant, ...form], headers);
 }
 
-const authenticated = [400, "invalid_grant"];
-const invalidClient = [401, "invalid_client"];
-const invalidRequest = [400, "invalid_request"];
+const authenticated = [400, "invalid_grant", "refresh_token_malformed"];
 
 function inBody({ client_id, client_secret }: TestClient): string[][] {
   return [
@@ -47,59 +46,107 @@ describe("every failure of client authentication", () => {
       token_endpoint_auth_method: "none",
     });
     const { client_id, client_secret } = confidential;
-    const failures = await Promise.all([
-      attempt([]),
-      attempt([["client_secret", client_secret]]),
-      attempt([["client_id", "nobody"]]),
-      attempt([
-        ["client_id", "nobody"],
-        ["client_secret", "x"],
-      ]),
-      attempt([
-        ["client_id", client_id],
-        ["client_secret", "wrong"],
-      ]),
-      attempt([
-        ["client_id", client_id],
-        ["client_secret", `${client_secret} `],
-      ]),
-      attempt([
-        ["client_id", client_id],
-        ["client_secret", client_secret.toUpperCase()],
-      ]),
-      attempt([["client_id", client_id]]),
-      attempt([
-        ["client_id", client_id],
-        ["client_secret", ""],
-      ]),
-      attempt([
-        ["client_id", publicClient.client_id],
-        ["client_secret", "x"],
-      ]),
-      attempt([
-        ["client_id", "x".repeat(256)],
-        ["client_secret", "x"],
-      ]),
-      attempt([
-        ["client_id", "clïent"],
-        ["client_secret", "x"],
-      ]),
-      attempt([
-        ["client_id", "a\0b"],
-        ["client_secret", "x"],
-      ]),
-      attempt([], { Authorization: basic("nobody", "x") }),
-      attempt([], { Authorization: basic(client_id, "wrong") }),
-      attempt([], {
-        Authorization: basic(posting.client_id, posting.client_secret),
-      }),
-      attempt([], { Authorization: basic(publicClient.client_id, "") }),
-      attempt([], { Authorization: "Basic" }),
-      attempt([], { Authorization: "Bearer something" }),
-    ]);
+    const failures = [
+      [await attempt([]), "client_id_missing"],
+      [await attempt([["client_secret", client_secret]]), "client_id_missing"],
+      [await attempt([["client_id", "nobody"]]), "client_unknown"],
+      [
+        await attempt([
+          ["client_id", "nobody"],
+          ["client_secret", "x"],
+        ]),
+        "client_unknown",
+      ],
+      [
+        await attempt([
+          ["client_id", client_id],
+          ["client_secret", "wrong"],
+        ]),
+        "client_secret_wrong",
+      ],
+      [
+        await attempt([
+          ["client_id", client_id],
+          ["client_secret", `${client_secret} `],
+        ]),
+        "client_secret_wrong",
+      ],
+      [
+        await attempt([
+          ["client_id", client_id],
+          ["client_secret", client_secret.toUpperCase()],
+        ]),
+        "client_secret_wrong",
+      ],
+      [
+        await attempt([["client_id", client_id]]),
+        "client_authentication_method_wrong",
+      ],
+      [
+        await attempt([
+          ["client_id", client_id],
+          ["client_secret", ""],
+        ]),
+        "client_authentication_method_wrong",
+      ],
+      [
+        await attempt([
+          ["client_id", publicClient.client_id],
+          ["client_secret", "x"],
+        ]),
+        "client_authentication_method_wrong",
+      ],
+      [
+        await attempt([
+          ["client_id", "x".repeat(256)],
+          ["client_secret", "x"],
+        ]),
+        "client_id_malformed",
+      ],
+      [
+        await attempt([
+          ["client_id", "clïent"],
+          ["client_secret", "x"],
+        ]),
+        "client_id_malformed",
+      ],
+      [
+        await attempt([
+          ["client_id", "a\0b"],
+          ["client_secret", "x"],
+        ]),
+        "client_id_malformed",
+      ],
+      [
+        await attempt([], { Authorization: basic("nobody", "x") }),
+        "client_unknown",
+      ],
+      [
+        await attempt([], { Authorization: basic(client_id, "wrong") }),
+        "client_secret_wrong",
+      ],
+      [
+        await attempt([], {
+          Authorization: basic(posting.client_id, posting.client_secret),
+        }),
+        "client_authentication_method_wrong",
+      ],
+      [
+        await attempt([], { Authorization: basic(publicClient.client_id, "") }),
+        "client_authentication_method_wrong",
+      ],
+      [
+        await attempt([], { Authorization: "Basic" }),
+        "basic_credentials_malformed",
+      ],
+      [
+        await attempt([], { Authorization: "Bearer something" }),
+        "client_id_missing",
+      ],
+    ] as const;
     const bodies = new Set<string>();
-    for (const response of failures) {
-      expect(response.status).toBe(401);
+    for (const [response, reason] of failures) {
+      expect([response.status, reasonOf(response)]).toEqual([401, reason]);
       expect(response.headers.get("Cache-Control")).toBe("no-store");
       bodies.add(await response.text());
     }
@@ -119,7 +166,11 @@ describe("every failure of client authentication", () => {
       "Basic /w==",
     ]) {
       const malformed = await attempt([], { Authorization: header });
-      expect(await refusal(malformed)).toEqual(invalidClient);
+      expect(await refusal(malformed)).toEqual([
+        401,
+        "invalid_client",
+        "basic_credentials_malformed",
+      ]);
       expect(malformed.headers.get("WWW-Authenticate")).toMatch(challenge);
     }
     const inForm = await attempt([
@@ -136,7 +187,11 @@ describe("every failure of client authentication", () => {
       grant_type: "refresh_token",
       client_id: "nobody",
     });
-    expect(await refusal(response)).toEqual(invalidClient);
+    expect(await refusal(response)).toEqual([
+      401,
+      "invalid_client",
+      "client_unknown",
+    ]);
   });
 });
 
@@ -162,9 +217,11 @@ describe("a client that names a method", () => {
       Authorization: basic(clientBasic.client_id, clientBasic.client_secret),
     };
     expect(await refusal(await attempt([], byHeader))).toEqual(authenticated);
-    expect(await refusal(await attempt(inBody(clientBasic)))).toEqual(
-      invalidClient,
-    );
+    expect(await refusal(await attempt(inBody(clientBasic)))).toEqual([
+      401,
+      "invalid_client",
+      "client_authentication_method_wrong",
+    ]);
     const clientPost = await server.makeClient({
       token_endpoint_auth_method: "client_secret_post",
     });
@@ -182,7 +239,11 @@ describe("Basic together with the body", () => {
       const response = await attempt([["client_secret", secret]], {
         Authorization,
       });
-      expect(await refusal(response)).toEqual(invalidRequest);
+      expect(await refusal(response)).toEqual([
+        400,
+        "invalid_request",
+        "two_authentication_methods",
+      ]);
     }
   });
 
@@ -194,7 +255,11 @@ describe("Basic together with the body", () => {
     });
     expect(await refusal(same)).toEqual(authenticated);
     const other = await attempt([["client_id", "other"]], { Authorization });
-    expect(await refusal(other)).toEqual(invalidRequest);
+    expect(await refusal(other)).toEqual([
+      400,
+      "invalid_request",
+      "two_client_ids",
+    ]);
   });
 });
 
@@ -227,7 +292,11 @@ describe("a client id", () => {
         client_id,
         client_secret: "x",
       });
-      expect(await refusal(response)).toEqual(invalidClient);
+      expect(await refusal(response)).toEqual([
+        401,
+        "invalid_client",
+        "client_id_malformed",
+      ]);
     }
     expect(calls).toEqual({ family: 0, kvRead: 0, kvWrite: 0 });
   });
@@ -239,7 +308,11 @@ describe("new clients and secrets", () => {
     const client_id = crypto.randomUUID();
     const form = { grant_type: "refresh_token", client_id, client_secret: "x" };
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
-    expect(await refusal(await one.token(form))).toEqual(invalidClient);
+    expect(await refusal(await one.token(form))).toEqual([
+      401,
+      "invalid_client",
+      "client_unknown",
+    ]);
     const { client_secret } = await two.makeClient({ client_id });
     const right = { ...form, client_secret, refresh_token: "none" };
     vi.advanceTimersByTime(1000);
@@ -302,7 +375,11 @@ describe("client secrets", () => {
     await server.expectAdmin("POST", path, { old_secret_ttl: "PT1M" });
     expect(await refusal(await attempt(inBody(client)))).toEqual(authenticated);
     vi.advanceTimersByTime(60_000);
-    expect(await refusal(await attempt(inBody(client)))).toEqual(invalidClient);
+    expect(await refusal(await attempt(inBody(client)))).toEqual([
+      401,
+      "invalid_client",
+      "client_secret_wrong",
+    ]);
   });
 
   it("are kept as hashes only", async () => {
