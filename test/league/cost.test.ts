@@ -148,14 +148,13 @@ describe("the slow derivation of a password's keys", () => {
 describe("forged tokens of the old server", () => {
   const forgedToken = [400, "invalid_grant", "refresh_token_forged"];
   const limited = [429, "temporarily_unavailable", "league_tokens_limited"];
-  const MOST = MAX_FORGED;
 
   async function sendForgeries(
     server: TestServer,
     address: string,
     client = demo,
   ): Promise<number> {
-    for (let sent = 1; sent <= MOST * 2; sent++) {
+    for (let sent = 1; sent <= MAX_FORGED * 2; sent++) {
       const response = await refreshFrom(server, address, client, newForgery());
       if (response.status === 429) return sent;
       expect(await refusal(response)).toEqual(forgedToken);
@@ -187,21 +186,21 @@ describe("forged tokens of the old server", () => {
     const server = leagueServer("password");
     const derivations = countDerivations();
     const answers = await Promise.all(
-      Array.from({ length: MOST * 3 }, () =>
+      Array.from({ length: MAX_FORGED * 3 }, () =>
         refreshFrom(server, "192.0.2.6", demo, newForgery()),
       ),
     );
     expect(await countRefusals(answers)).toEqual({
-      [forgedToken.join(" ")]: MOST,
-      [limited.join(" ")]: MOST * 2,
+      [forgedToken.join(" ")]: MAX_FORGED,
+      [limited.join(" ")]: MAX_FORGED * 2,
     });
-    expect(derivations()).toBe(MOST);
+    expect(derivations()).toBe(MAX_FORGED);
   });
 
   it("do not add up over days", async () => {
     const server = leagueServer("password");
     const start = Date.now();
-    for (let hours = 0; hours < MOST * 2; hours++) {
+    for (let hours = 0; hours < MAX_FORGED * 2; hours++) {
       vi.useFakeTimers({ toFake: ["Date"], now: start + hours * 3_600_000 });
       const response = await refreshFrom(
         server,
@@ -221,7 +220,7 @@ describe("forged tokens of the old server", () => {
     async (_, LEAGUE_FORGERIES) => {
       const server = leagueServer("password", { LEAGUE_FORGERIES });
       const lines = listenToLog();
-      expect(await sendForgeries(server, "192.0.2.7")).toBe(MOST + 1);
+      expect(await sendForgeries(server, "192.0.2.7")).toBe(MAX_FORGED + 1);
       expect(lines.join()).toContain("league_forgeries.unreachable");
     },
   );
@@ -255,7 +254,7 @@ describe("forged tokens of the old server", () => {
 
   it("do not count where they cost nothing, nor do good ones anywhere", async () => {
     const cheap = leagueServer("defuse");
-    for (let sent = 0; sent < MOST * 2; sent++) {
+    for (let sent = 0; sent < MAX_FORGED * 2; sent++) {
       const response = await refreshFrom(
         cheap,
         "192.0.2.4",
@@ -265,7 +264,7 @@ describe("forged tokens of the old server", () => {
       expect(await refusal(response)).toEqual(forgedToken);
     }
     const server = leagueServer("password");
-    for (let sent = 0; sent < MOST * 2; sent++)
+    for (let sent = 0; sent < MAX_FORGED * 2; sent++)
       await refreshFrom(server, "192.0.2.5", demo, plain);
     const response = await refreshFrom(server, "192.0.2.5", demo, newForgery());
     expect(await refusal(response)).toEqual(forgedToken);

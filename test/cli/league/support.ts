@@ -21,6 +21,10 @@ export function file(name: string, content: string | Buffer): string {
   return path;
 }
 
+/** A line of progress. Only a run that takes longer than 10 seconds writes any, such as on a busy machine. */
+const progressLine =
+  /^(?:(?:Checking|Reading) .+: [\d,]+ rows so far|(?:Sent|Checked) [\d,]+ of [\d,]+ (?:revoked )?tokens)\n/gm;
+
 export interface RevokedBody {
   tokens: { refresh_token_id: string; expires_at?: number }[];
   refresh_token_ttl?: string;
@@ -103,9 +107,15 @@ export async function leagueStub(
       return this.runIn({}, ...args);
     },
     /** Runs `baton league` with more environment variables. */
-    runIn(more: NodeJS.Dict<string>, ...args: Args): Promise<Outcome> {
+    async runIn(more: NodeJS.Dict<string>, ...args: Args): Promise<Outcome> {
       const surroundings = { env: { ...env, ...more } };
-      return run("baton", ["league", ...args.flat()], surroundings);
+      const outcome = await run(
+        "baton",
+        ["league", ...args.flat()],
+        surroundings,
+      );
+      const stderr = outcome.stderr.replaceAll(progressLine, "");
+      return { ...outcome, stderr };
     },
   };
 }
