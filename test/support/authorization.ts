@@ -145,7 +145,7 @@ export function faultOf(jwe: string): "malformed" | "forged" {
 function isOurHeader(bytes: Uint8Array | undefined): boolean {
   try {
     const { alg, enc, crit } = JSON.parse(
-      new TextDecoder("utf-8", { fatal: true }).decode(bytes),
+      new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes),
     ) as Record<string, unknown>;
     return alg === "A256KW" && enc === "A256GCM" && crit === undefined;
   } catch {
