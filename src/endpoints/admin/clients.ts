@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import {
   deleteClient,
-  living,
+  existingClient,
   registerClient,
   updateClient,
 } from "../../oauth/clients/registration.ts";
@@ -106,7 +106,9 @@ export function clientRoutes(api: AdminApi): void {
       const server = await c.var.server();
       return c.json(
         shown(
-          living(await server.clients.read(c.req.valid("param").client_id)),
+          existingClient(
+            await server.clients.read(c.req.valid("param").client_id),
+          ),
         ),
         200,
       );

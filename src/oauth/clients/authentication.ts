@@ -7,10 +7,10 @@ import { OAuthError, type Reason } from "../errors.ts";
 import type { Parameters } from "../parameters.ts";
 import type { ClientRepository } from "../repositories.ts";
 
-/** The parameters that this file reads. */
+/** The parameters of client authentication (RFC 6749 section 2.3.1). */
 export const authenticationParameters = ["client_id", "client_secret"] as const;
 
-/** The challenge goes out only where the request tried Basic: it makes browsers open a dialog. */
+/** Sent only if the request tried Basic, because browsers open a dialog for it. */
 const basicChallenge = {
   "WWW-Authenticate": 'Basic realm="baton", charset="UTF-8"',
 };
@@ -24,9 +24,10 @@ interface Credentials {
 /**
  * Authenticates the client of a request (RFC 6749 section 2.3).
  *
- * @param authorization the Authorization header; schemes other than Basic are not for us
- * @param fresh by a record that is a second old at the most, where it may be a minute otherwise
- * @throws OAuthError one of the `invalid_client` reasons, or `two_…` for a contradictory request
+ * @param authorization the header Authorization; schemes other than Basic are ignored
+ * @param fresh true: the client's record is at most a second old; false: at most a minute
+ * @throws OAuthError a reason of `invalid_client`, or `two_authentication_methods` or `two_client_ids` for a
+ *   request that contradicts itself
  */
 export async function authenticateClient(
   authorization: string | undefined,
@@ -53,7 +54,7 @@ export async function authenticateClient(
     now,
   );
   if (verdict.refused) {
-    // A client or a secret that was made a moment ago has to work at once.
+    // A client or secret that was made a moment ago must work at once.
     verdict = await judge(
       await findClient(clients, "findAgain", credentials),
       credentials,
@@ -64,7 +65,7 @@ export async function authenticateClient(
   return verdict.client;
 }
 
-/** RFC 6749 section 2.3.1: id and secret are form-encoded before they are joined by a colon. */
+/** Reads Basic credentials. Id and secret are form-encoded and joined by a colon (RFC 6749 section 2.3.1). */
 function readBasic(
   encoded: string,
   parameters: Parameters,
@@ -81,6 +82,7 @@ function readBasic(
   return { clientId, secret, method: "client_secret_basic" };
 }
 
+/** Decodes the id and secret of Basic. Undefined: they are malformed. */
 function decodeBasic(encoded: string): [string, string] | undefined {
   try {
     const bytes = Uint8Array.from(atob(encoded), (character) =>
@@ -97,7 +99,7 @@ function decodeBasic(encoded: string): [string, string] | undefined {
       formDecode(pair.slice(colon + 1)),
     ];
   } catch {
-    // Not base64, not UTF-8, or a stray percent sign: whichever it is, it is no Basic.
+    // Not base64, not UTF-8, or a stray percent sign.
     return undefined;
   }
 }
@@ -119,17 +121,19 @@ function readBody(parameters: Parameters): Credentials | Reason {
 
 async function findClient(
   clients: ClientRepository,
-  how: "find" | "findAgain",
+  method: "find" | "findAgain",
   { clientId }: Credentials,
 ): Promise<Client | undefined> {
-  return isClientId(clientId) ? clients[how](clientId) : undefined;
+  return isClientId(clientId) ? clients[method](clientId) : undefined;
 }
 
 type Verdict =
   | { refused: Reason; client: Client | undefined }
   | { refused?: never; client: Client };
 
-/** The same work whatever is wrong: one hash, one comparison. */
+/**
+ * Judges credentials by a record. The work is the same for every reason, so that its time reveals nothing.
+ */
 async function judge(
   client: Client | undefined,
   { clientId, secret, method }: Credentials,

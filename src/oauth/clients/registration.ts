@@ -10,45 +10,46 @@ import { registrationProblem } from "../redirect-uri.ts";
 import { parseScope, scopeSet } from "../scope.ts";
 import type { Server } from "../server.ts";
 
-/** What the operations on clients do, whichever door they come in by. */
-
+/** The metadata of a client, each field optional. */
 type Metadata = {
   [Name in keyof typeof clientMetadata]?:
     z.output<(typeof clientMetadata)[Name]> | undefined;
 };
 
-/** A client's record, and its secret where it has a new one. */
+/** A client's record, and its secret if that was made just now. */
 export interface ClientWithSecret {
   client: Client;
   client_secret?: string;
 }
 
-/** What a client is made of. */
+/** The input of `registerClient`. */
 interface NewClient extends Metadata {
-  /** Left out: one is made up. */
+  /** Left out: a random UUID. */
   client_id?: string | undefined;
-  /** One that the client has already; null: none yet; left out: a new one is made. */
+  /**
+   * A secret that the client has already. Null: the client gets no secret yet. Left out: a new one is made.
+   */
   client_secret?: string | null | undefined;
 }
 
-/** Null takes a field away (RFC 7396). */
+/** A change of metadata. Null removes a field (RFC 7396). */
 export type MetadataPatch = {
   [Name in keyof Metadata]?: Metadata[Name] | null;
 };
 
-/** KV keeps nothing for a shorter time. */
+/** The shortest expiry that KV allows, in seconds. */
 const MIN_KV_SECONDS = 60;
 
-/** A client whose record does not say otherwise signs users in and keeps them signed in. */
+/** The grant types of a client that was created without any: it signs users in and keeps them signed in. */
 const defaultGrantTypes: Client["grant_types"] = [
   "authorization_code",
   "refresh_token",
 ];
 
 /**
- * Makes a client (RFC 7591 section 3.2.1).
+ * Creates a client (RFC 7591 section 3.2.1).
  *
- * @returns its record, and its secret this one time if it was made here; none for a public client
+ * @returns its record, and its secret, only this time and only if it was made here
  * @throws OAuthError `client_id_taken`, `admin_body_invalid`
  */
 export async function registerClient(
@@ -64,9 +65,12 @@ export async function registerClient(
   const described = await complete(server, { ...identity, ...metadata });
   checkRedirectUris(described.redirect_uris);
   if (isPublic(described) && given !== undefined)
-    throw fieldError("client_secret", "a public client has none");
-  const makesOne = given === undefined && !isPublic(described);
-  const made = makesOne ? await makeSecret(now) : undefined;
+    throw fieldError(
+      "client_secret",
+      "must be left out, because a public client has no secret",
+    );
+  const needsSecret = given === undefined && !isPublic(described);
+  const made = needsSecret ? await makeSecret(now) : undefined;
   const record = given ? await secretRecord(given, now) : made?.record;
   const client = await server.clients.update(client_id, (current) => {
     if (current()) throw new OAuthError("client_id_taken");
@@ -76,8 +80,8 @@ export async function registerClient(
 }
 
 /**
- * Changes what a client's record says of it. A client that becomes public loses its secrets, and has
- * none when it becomes confidential again: it needs a new one.
+ * Changes the metadata of a client. A client that becomes public loses its secrets. If it becomes
+ * confidential again, it needs a new secret.
  *
  * @throws OAuthError `admin_target_unknown`, `admin_body_invalid`
  */
@@ -88,23 +92,23 @@ export async function updateClient(
 ): Promise<Client> {
   const catalogue = await server.scopes.read();
   return server.clients.update(clientId, (current) => {
-    const before = living(current());
-    const changed: Record<string, unknown> = { ...before };
+    const previous = existingClient(current());
+    const changed: Record<string, unknown> = { ...previous };
     for (const [name, value] of Object.entries(patch)) {
       if (value === null) delete changed[name];
       else changed[name] = value;
     }
-    // A scope that it has kept may have left the catalogue: that is no reason to refuse the rest.
-    const known = [...Object.keys(catalogue), ...scopeSet(before.scope)];
+    // The client keeps a scope that has left the catalogue, so that the other changes are not refused.
+    const known = [...Object.keys(catalogue), ...scopeSet(previous.scope)];
     const client = completeWith(known, server, changed as Identity & Metadata);
-    checkRedirectUris(client.redirect_uris, before.redirect_uris);
+    checkRedirectUris(client.redirect_uris, previous.redirect_uris);
     return isPublic(client) ? { ...client, secrets: [] } : client;
   });
 }
 
 /**
- * Deletes a client, also one whose record can't be read. Its id stays taken for as long as a family
- * could live that was made today: its tokens and those of another client are not to be mixed up.
+ * Deletes a client, even if its record can't be read. Its id stays taken until every token that names it has
+ * expired, so that the tokens of two clients cannot be mixed up.
  *
  * @throws OAuthError `admin_target_unknown`
  */
@@ -114,15 +118,15 @@ export function deleteClient(
   now: Seconds,
 ): Promise<void> {
   const tombstone = { client_id: clientId, deleted_at: now };
-  return server.clients.bury(clientId, (current) => {
-    const client = livingUnlessMalformed(current);
+  return server.clients.replaceWithTombstone(clientId, (current) => {
+    const client = existingClientUnlessMalformed(current);
     const lifetimes = lifetimesOf(client ?? {}, server.settings);
     const ages = [
       lifetimes.refresh_token_max_age,
       server.settings.refresh_token_max_age,
-      // Of a token of the client itself, which no family bounds.
+      // An access token of the client itself is not bounded by a family.
       lifetimes.access_token_ttl,
-      // Such a token names its client by the id alone.
+      // A league token names its client by the id alone, so it would be valid for a later client.
       ...server.tokenKinds.flatMap(({ longestLife = [] }) => longestLife),
     ];
     const lastEnd = Math.max(...ages.map((age) => after(age, now)));
@@ -130,11 +134,11 @@ export function deleteClient(
   });
 }
 
-function livingUnlessMalformed(
+function existingClientUnlessMalformed(
   current: () => Client | ClientTombstone | undefined,
 ) {
   try {
-    return living(current());
+    return existingClient(current());
   } catch (error) {
     if (error instanceof OAuthError && error.reason === "record_malformed")
       return undefined;
@@ -142,15 +146,17 @@ function livingUnlessMalformed(
   }
 }
 
-/** A client that is there. @throws OAuthError `admin_target_unknown` */
-export function living(record: Client | ClientTombstone | undefined): Client {
+/** Returns a client that exists. @throws OAuthError `admin_target_unknown` */
+export function existingClient(
+  record: Client | ClientTombstone | undefined,
+): Client {
   if (record && "secrets" in record) return record;
   throw new OAuthError("admin_target_unknown", { subject: "such client" });
 }
 
 type Identity = Pick<Client, "client_id" | "client_id_issued_at" | "secrets">;
 
-/** Fills in what was left out, and makes sure that the scopes exist. */
+/** Fills in the fields that were left out, and checks the others against each other and the catalogue. */
 async function complete(
   server: Server,
   described: Identity & Metadata,
@@ -171,14 +177,14 @@ function completeWith(
   const unknown = scopeSet(scope).find((name) => !knownScopes.includes(name));
   if (unknown !== undefined)
     throw fieldError("scope", `${unknown} is not in the scope catalogue`);
-  // A configured window that is longer than this client's tokens is no mistake of the client's.
-  const windowIsOwn = described.refresh_token_retry_window !== undefined;
-  const outlived =
-    windowIsOwn && retryWindowExceeds(lifetimesOf(described, server.settings));
-  if (outlived)
+  // A configured retry window that is longer than this client's lifetimes is not an error of the client.
+  const hasOwnWindow = described.refresh_token_retry_window !== undefined;
+  const exceeded =
+    hasOwnWindow && retryWindowExceeds(lifetimesOf(described, server.settings));
+  if (exceeded)
     throw fieldError(
       "refresh_token_retry_window",
-      `is longer than ${outlived}`,
+      `must not be longer than ${exceeded}`,
     );
   const {
     grant_types = defaultGrantTypes,
@@ -191,18 +197,20 @@ function completeWith(
   if (isPublic(client) && confidential !== undefined)
     throw fieldError(
       "grant_types",
-      `${confidential} is for clients that have a secret`,
+      `${confidential} is only for clients with a secret`,
     );
   return client;
 }
 
-/** Those that were there before are let alone, so that they keep nobody from changing something else. */
+/** Checks new redirect URIs. The previous ones are not checked, so that other fields can be changed. */
 function checkRedirectUris(
   uris: readonly string[],
-  before: readonly string[] = [],
+  previous: readonly string[] = [],
 ): void {
   for (const [position, uri] of uris.entries()) {
-    const problem = before.includes(uri) ? undefined : registrationProblem(uri);
+    const problem = previous.includes(uri)
+      ? undefined
+      : registrationProblem(uri);
     if (problem !== undefined)
       throw fieldError(`redirect_uris.${position}`, problem);
   }

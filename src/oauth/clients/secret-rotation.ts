@@ -1,24 +1,24 @@
-import { type ClientWithSecret, living } from "./registration.ts";
+import { type ClientWithSecret, existingClient } from "./registration.ts";
 import { makeSecret, secretRecord } from "./secret.ts";
 import { after, type Seconds } from "../duration.ts";
 import { isPublic } from "../entities.ts";
 import { OAuthError } from "../errors.ts";
 import type { Server } from "../server.ts";
 
-/** More than one secret is in force only while one replaces another. */
+/** The largest number of secrets in force. A client has several only while one replaces another. */
 const MAX_SECRETS = 5;
 
 interface Rotation {
-  /** ISO 8601: how long the secrets so far stay in force. */
+  /** ISO 8601: the time for which the old secrets stay in force. */
   oldSecretTtl: string;
-  /** The secret to set, which the client has already; else one is made. */
+  /** The secret to set. Left out: a new one is made. */
   given?: string | undefined;
 }
 
 /**
- * Gives a client a new secret; the ones it had end after a while.
+ * Gives a client a new secret. Its old secrets end after `oldSecretTtl`.
  *
- * @returns its record, and the secret this one time if it was made here
+ * @returns the client's record, and the secret, only this time and only if it was made here
  * @throws OAuthError `admin_target_unknown`, `client_has_no_secret`, `too_many_client_secrets`
  */
 export async function rotateClientSecret(
@@ -33,15 +33,15 @@ export async function rotateClientSecret(
       ? await makeSecret(now)
       : { record: await secretRecord(given, now), secret: undefined };
   const client = await server.clients.update(clientId, (current) => {
-    const before = living(current());
-    if (isPublic(before)) throw new OAuthError("client_has_no_secret");
+    const client = existingClient(current());
+    if (isPublic(client)) throw new OAuthError("client_has_no_secret");
     const isInForce = ({ expires_at = Infinity }) => now < expires_at;
-    const same = before.secrets.find(
+    const sameSecret = client.secrets.find(
       (old) => old.hash === record.hash && isInForce(old),
     );
-    // One that is in force already goes on as it is, but has no end any more.
-    const { expires_at: _end, ...newest } = same ?? record;
-    const old = before.secrets
+    // A secret that is already in force keeps its record, but no longer expires.
+    const { expires_at: _end, ...newest } = sameSecret ?? record;
+    const old = client.secrets
       .filter(({ hash }) => hash !== record.hash)
       .map((secret) => ({
         ...secret,
@@ -53,7 +53,7 @@ export async function rotateClientSecret(
         subject: String(MAX_SECRETS),
       });
     }
-    return { ...before, secrets: [newest, ...old] };
+    return { ...client, secrets: [newest, ...old] };
   });
   return { client, ...(secret !== undefined && { client_secret: secret }) };
 }

@@ -5,12 +5,12 @@ import type { ClientSecret } from "../entities.ts";
 
 const encoder = new TextEncoder();
 
-/** Lets secret scanners find it. */
+/** A fixed prefix, so that secret scanners find a client secret. */
 const PREFIX = "baton_cs_";
 
 /**
- * A new client secret of 256 random bits, and what is kept of it. That is why a plain SHA-256 is
- * enough: there is nothing to guess, and a slow hash would only slow down every refresh.
+ * Makes a client secret of 256 random bits, and its record. A plain SHA-256 is enough, because such a secret
+ * cannot be guessed, and a slow hash would slow down every refresh.
  */
 export async function makeSecret(
   now: Seconds,
@@ -21,9 +21,8 @@ export async function makeSecret(
 }
 
 /**
- * What is kept of a secret, also of one that was made elsewhere. However easy that one is to guess,
- * it gets no slow hash: whoever knows a client id could have the server work at it, before anybody
- * is authenticated.
+ * Makes the record of a secret: its hash. A secret that was made elsewhere may be easy to guess, but gets no
+ * slow hash either: the server would compute it before authentication, for anybody who knows a client id.
  */
 export async function secretRecord(
   secret: string,
@@ -32,14 +31,14 @@ export async function secretRecord(
   return { hash: base64url.encode(await digest(secret)), created_at: now };
 }
 
-/** Compared when there is nothing to compare with, so that an unknown client costs the same. */
-const nobodysSecret: ClientSecret = {
+/** Compared if a client is unknown or has no secret, so that the cost is the same. It never matches. */
+const dummySecret: ClientSecret = {
   hash: "A".repeat(43),
   created_at: 0,
   expires_at: 0,
 };
 
-/** Whether a presented secret is one of those in force; in constant time for each of them. */
+/** Tells whether a secret is one of a client's secrets in force. Each comparison takes constant time. */
 export async function matchesSecret(
   presented: string,
   secrets: readonly ClientSecret[],
@@ -49,10 +48,10 @@ export async function matchesSecret(
   let matches = false;
   for (const { hash, expires_at } of secrets.length > 0
     ? secrets
-    : [nobodysSecret]) {
-    const same = equalBytes(actual, base64url.decode(hash));
-    const inForce = expires_at === undefined || now < expires_at;
-    matches ||= same && inForce;
+    : [dummySecret]) {
+    const isEqual = equalBytes(actual, base64url.decode(hash));
+    const isInForce = expires_at === undefined || now < expires_at;
+    matches ||= isEqual && isInForce;
   }
   return matches;
 }
