@@ -110,7 +110,7 @@ describe("decideAuthorization", () => {
     expect(origin + pathname).toBe(REDIRECT_URI);
     expect(Object.fromEntries(searchParams)).toEqual({
       error,
-      error_description: "The user has said no.",
+      error_description: "The resource owner denied the request.",
       state: "xyz",
       iss: ISSUER,
     });

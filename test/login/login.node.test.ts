@@ -182,7 +182,7 @@ describe("the example login", () => {
     expect(callback.origin + callback.pathname).toBe(REDIRECT_URI);
     expect(Object.fromEntries(callback.searchParams)).toEqual({
       error: "access_denied",
-      error_description: "The user has said no.",
+      error_description: "The resource owner denied the request.",
       state: "a state",
       iss: workers.baton,
     });

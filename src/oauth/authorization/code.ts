@@ -4,29 +4,32 @@ import { decryptJwt, encryptJwt } from "./encrypted-jwt.ts";
 import type { Server } from "../server.ts";
 
 /**
- * The authorization code: everything that was authorized, sealed, so that nothing has to be stored
- * before it is redeemed. It is single use because it leads to one Durable Object, which it makes a
- * family of.
+ * The lifetime of a code, in seconds. RFC 6749 section 4.1.2 recommends at most ten minutes. A browser needs
+ * a few seconds.
  */
-
-/** RFC 6749 section 4.1.2 recommends ten minutes at the most; a browser needs seconds. */
 export const CODE_SECONDS = 60;
 
+/**
+ * The content of an authorization code: everything that was authorized. It is encrypted, so that nothing is
+ * stored before the code is redeemed. A code is for single use, because it names one family, which begins
+ * only once.
+ */
 export interface AuthorizationCode {
-  /** Which code it is: unique. */
+  /** Unique per code. */
   code_id: string;
   login: LoginAttributes;
   redirect_uri: string;
   redirect_uri_named: boolean;
   code_challenge: string;
-  /** When the user authorized it, in milliseconds since 1970. */
+  /** The time when the user authorized it, in milliseconds since 1970. */
   authorized_at_ms: number;
-  /** The family that it becomes, in base64url. */
+  /** The id of the family that the code makes, in base64url. */
   family_id: string;
-  /** From then on no code for that family can be good any more. */
+  /** From this time on, no code for that family is valid. */
   redeemable_until: Seconds;
 }
 
+/** Makes an authorization code. */
 export function issueCode(
   server: Server,
   code: AuthorizationCode,
@@ -41,7 +44,7 @@ const reasons = {
   expired: "authorization_code_expired",
 } as const;
 
-/** A code that this server made and that has not expired; otherwise why it is none. */
+/** Decrypts an authorization code. @returns the content, or the reason why the code is not valid */
 export async function readCode(
   server: Server,
   code: string,

@@ -10,8 +10,8 @@ import type { Server } from "../server.ts";
 import { subject } from "../subject.ts";
 
 /**
- * What a login may say instead of who has signed in: RFC 6749 section 4.1.2.1, and for a `prompt` that
- * forbids to ask, OpenID Connect Core section 3.1.2.6.
+ * The errors that the sign-in page may report (RFC 6749 section 4.1.2.1), and those for a request whose
+ * `prompt` forbids a page (OpenID Connect Core section 3.1.2.6).
  */
 const decisionError = z.enum([
   "access_denied",
@@ -22,19 +22,19 @@ const decisionError = z.enum([
   "server_error",
 ]);
 
-/** Either who has signed in, and which scopes they allow, or an error. */
+/** The schema of a decision: either the user who signed in, with the scopes that they allow, or an error. */
 export const decision = z
   .strictObject({
     request: encryptedRequest,
     subject: subject.optional(),
     scope: z.string().max(8192).optional().meta({
       description:
-        "What the person allows, of what was asked for. Left out: all of it.",
+        "The scopes that the user allows, out of the requested ones. Left out: all of them.",
       example: "read",
     }),
     error: decisionError.optional().meta({
       description:
-        "Instead of a subject: access_denied if the person has said no.",
+        "The error, instead of a subject. access_denied: the user denied the request.",
     }),
   })
   .meta({ oneOf: [{ required: ["subject"] }, { required: ["error"] }] })
@@ -45,13 +45,13 @@ export const decision = z
     };
     if (error !== undefined) {
       if (subject !== undefined)
-        return problem("error", "cannot be there together with subject");
+        return problem("error", "must not be sent together with subject");
       if (scope !== undefined)
-        return problem("error", "cannot be there together with scope");
+        return problem("error", "must not be sent together with scope");
       return { request, error };
     }
     if (subject === undefined) {
-      const message = "is missing: who has signed in, unless there is an error";
+      const message = "is missing. Send the user who signed in, or an error";
       return problem("subject", message);
     }
     return { request, subject, ...(scope !== undefined && { scope }) };
@@ -60,11 +60,13 @@ export const decision = z
 export type Decision = z.output<typeof decision>;
 
 /**
- * What the person has decided, as a URL to send the browser to: with a code (RFC 6749 section 4.1.2)
- * or an error (section 4.1.2.1), the client's `state` and `iss` (RFC 9207). Nothing is stored.
+ * Carries out the decision of the sign-in page. Nothing is stored.
  *
- * @param nowMs milliseconds since 1970: a logout of the same second is to be told from a login after it
- * @throws OAuthError as `describeAuthorization`; `scope_not_granted` for more than was asked for
+ * @param nowMs milliseconds since 1970, so that a logout can be told from a login later in the same second
+ * @returns the URL to which the browser must be redirected, with a code (RFC 6749 section 4.1.2) or an error
+ *   (section 4.1.2.1), the client's `state`, and `iss` (RFC 9207)
+ * @throws OAuthError as `readInteraction`; `scope_malformed`; `scope_not_granted` for a scope that was not
+ *   requested; `admin_body_invalid` for a subject that equals the client's id
  */
 export async function decideAuthorization(
   server: Server,
@@ -75,19 +77,20 @@ export async function decideAuthorization(
   const now = Math.floor(nowMs / 1000);
   const interaction = await readInteraction(server, decided.request, now, log);
   const { request, allowed, expires_at } = interaction;
-  const leaveWith = (answer: { error: string; error_description: string }) => {
-    log.fields.decision = answer.error;
-    return { redirect_to: authorizationResponse(server, request, answer) };
+  const respondWithError = (error: string, error_description: string) => {
+    const response = { error, error_description };
+    log.fields.decision = error;
+    return { redirect_to: authorizationResponse(server, request, response) };
   };
   if ("error" in decided) {
     const { error } = decided;
-    return leaveWith({ error, error_description: sentences[error] });
+    return respondWithError(error, descriptions[error]);
   }
 
   const { subject } = decided;
-  // RFC 9700 section 4.15: nobody's tokens may look like those of the client itself.
+  // RFC 9700 section 4.15: the tokens of a user must not look like those of the client itself.
   if (subject === request.login.client_id)
-    throw fieldError("subject", "cannot be the id of the client");
+    throw fieldError("subject", "must not be the id of the client");
   const requested = {
     scope: requestedScopeInJson(decided.scope),
     resource: [],
@@ -95,10 +98,12 @@ export async function decideAuthorization(
   const granted = throwIfRefused(
     finalizeScopeAndResource(requested, request.login, allowed),
   );
-  // There is no word for "none of it" in a token response (RFC 6749 sections 3.3 and 5.1).
+  // A token response cannot express an empty scope (RFC 6749 sections 3.3 and 5.1).
   if (granted.scope.length === 0 && request.login.scope.length > 0) {
-    const error_description = "The user has allowed none of the scopes.";
-    return leaveWith({ error: "access_denied", error_description });
+    return respondWithError(
+      "access_denied",
+      "The resource owner allowed none of the requested scopes.",
+    );
   }
 
   const { family_id, code_challenge } = request;
@@ -121,12 +126,13 @@ export async function decideAuthorization(
   return { redirect_to: authorizationResponse(server, request, { code }) };
 }
 
-/** For the client's developer. */
-const sentences: Record<z.output<typeof decisionError>, string> = {
-  access_denied: "The user has said no.",
-  login_required: "The user has to sign in.",
-  interaction_required: "The user has to be asked something.",
-  consent_required: "The user has to be asked for consent.",
-  temporarily_unavailable: "The login cannot do this right now. Try again.",
-  server_error: "Something went wrong at the login.",
+/** The error descriptions, for the client's developer. */
+const descriptions: Record<z.output<typeof decisionError>, string> = {
+  access_denied: "The resource owner denied the request.",
+  login_required: "The user must sign in.",
+  interaction_required: "The user must answer a question on the sign-in page.",
+  consent_required: "The user must give consent on the sign-in page.",
+  temporarily_unavailable:
+    "The sign-in page is temporarily unavailable. Try again later.",
+  server_error: "An internal error occurred on the sign-in page.",
 };

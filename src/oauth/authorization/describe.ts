@@ -3,27 +3,26 @@ import { readInteraction } from "./interaction.ts";
 import type { RequestLog } from "../request-log.ts";
 import type { Server } from "../server.ts";
 
-/** What a login shows to the person. */
+/** The description of an authorization request, for the sign-in page to show to the user. */
 export interface AuthorizationDescription {
   client_id: string;
   client_name?: string;
-  /** Where the browser goes afterwards. */
+  /** The URI to which the browser is redirected after the decision. */
   redirect_uri: string;
-  /** What the client asks for, in the words of the scope catalogue. */
+  /** The requested scopes, with the descriptions of the scope catalogue. */
   scopes: { scope: string; description: string }[];
   resource: string[];
   prompt?: string;
   login_hint?: string;
   ui_locales?: string;
-  /** When the request can no longer be decided. */
+  /** From this time on, the request cannot be decided. */
   expires_at: Seconds;
 }
 
 /**
- * What a client asks for, in words for the person.
+ * Describes an authorization request for the user.
  *
- * @throws OAuthError `authorization_request_…` if the request is none of ours, has expired, or is not
- *   what its client may ask for any more
+ * @throws OAuthError as `readInteraction`
  */
 export async function describeAuthorization(
   server: Server,

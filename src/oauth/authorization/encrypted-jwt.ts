@@ -4,15 +4,15 @@ import type { Server } from "../server.ts";
 import type { TokenKey } from "../keys.ts";
 
 /**
- * What goes through a browser and is nobody's business but this server's: claims in an encrypted JWT
- * (RFC 7516, RFC 7519). Nothing of it is stored. Each is encrypted with a key of its own, which is
- * wrapped (A256KW), so that no nonce is ever used twice, however many are made.
+ * Encrypted JWTs (RFC 7516, RFC 7519): claims that go through a browser and that only this server can read.
+ * Nothing of them is stored. Each JWT is encrypted with a random key of its own, which is wrapped (A256KW),
+ * so that no nonce is used twice with the same key.
  */
 
 /**
- * What it is: each kind has its own keys, and says in its header what it is. Sealed ones are about for
- * half an hour: whoever changes what a kind holds gives it another name here, so that what a version
- * before has jwt is refused and not misread.
+ * The kinds of JWTs, with the `typ` in their headers. Each kind has its own key. A JWT is valid for up to
+ * half an hour. A change of the claims of a kind needs another `typ`, so that a JWT of another version is
+ * refused and not misread.
  */
 const kinds = {
   request: "baton-authorization-request+jwt",
@@ -24,15 +24,17 @@ type Kind = keyof typeof kinds;
 const MANAGEMENT = "A256KW";
 const ENCRYPTION = "A256GCM";
 
-/** RFC 7516 section 3.1. */
+/** The number of parts of a JWE (RFC 7516 section 3.1). */
 const PARTS = 5;
 
-/** As much as a form may hold: longer ones are none of ours. */
+/** The size limit of a request body. This server makes no longer JWT. */
 export const MAX_JWT_CHARACTERS = 16 * 1024;
 
 /**
- * @param claims what it says; has to survive JSON
- * @param expiresAt from then on it can't be decrypted any more
+ * Makes an encrypted JWT.
+ *
+ * @param claims its content, which must survive JSON
+ * @param expiresAt the time from which it cannot be decrypted
  */
 export function encryptJwt(
   { settings, tokenKeys: [key] }: Pick<Server, "settings" | "tokenKeys">,
@@ -47,12 +49,16 @@ export function encryptJwt(
       alg: MANAGEMENT,
       enc: ENCRYPTION,
       typ: kinds[kind],
-      kid: nameOf(key),
+      kid: kidOf(key),
     })
     .encrypt(key[kind]);
 }
 
-/** What `seal` was given, for something that this server has jwt; otherwise why it is not. */
+/**
+ * Decrypts a JWT of `encryptJwt`.
+ *
+ * @returns its claims and expiry, or the reason why it is not valid
+ */
 export async function decryptJwt(
   { settings, tokenKeys }: Pick<Server, "settings" | "tokenKeys">,
   kind: Kind,
@@ -68,7 +74,7 @@ export async function decryptJwt(
     const { payload } = await jwtDecrypt(
       jwt,
       ({ kid }) => {
-        const key = tokenKeys.find((key) => nameOf(key) === kid);
+        const key = tokenKeys.find((candidate) => kidOf(candidate) === kid);
         if (!key) throw new errors.JWEDecryptionFailed();
         return key[kind];
       },
@@ -76,7 +82,7 @@ export async function decryptJwt(
         keyManagementAlgorithms: [MANAGEMENT],
         contentEncryptionAlgorithms: [ENCRYPTION],
         typ: kinds[kind],
-        // Two deployments may share a key: what one of them has jwt is nothing to the other.
+        // Two deployments may share a key. A JWT of one is not valid at the other.
         issuer: settings.issuer,
         currentDate: new Date(now * 1000),
       },
@@ -89,19 +95,19 @@ export async function decryptJwt(
       error instanceof errors.JWEDecryptionFailed ||
       error instanceof errors.JWTClaimValidationFailed;
     if (forged) return "forged";
-    // Not a JWE, or one of another make: jose says so in many ways.
+    // Not a JWE, or one with other algorithms: jose throws many kinds of errors for it.
     if (error instanceof errors.JOSEError || error instanceof TypeError)
       return "malformed";
     throw error;
   }
 }
 
-/** Unused bits, padding and white space would be a second spelling of the same thing. */
+/** Tells whether a part has no unused bits, padding or white space. They would be a second spelling. */
 function isCanonical(part: string): boolean {
   return base64url.encode(base64url.decode(part)) === part;
 }
 
-function nameOf({ id }: TokenKey): string {
+function kidOf({ id }: TokenKey): string {
   const bytes = new Uint8Array(4);
   new DataView(bytes.buffer).setUint32(0, id);
   return base64url.encode(bytes);

@@ -13,26 +13,27 @@ import type { RequestLog } from "../request-log.ts";
 import { MAX_JWT_CHARACTERS } from "./encrypted-jwt.ts";
 import type { Server } from "../server.ts";
 
-/** An authorization request on its way through the login, which has it sealed and brings it back. */
-
+/** The schema of the encrypted authorization request that the sign-in page sends back. */
 export const encryptedRequest = z.string().min(1).max(MAX_JWT_CHARACTERS).meta({
   description:
-    "The parameter `request` with which the browser came to LOGIN_URL, as it is.",
+    "The value of the parameter `request` with which the browser came to LOGIN_URL, unchanged.",
 });
 
+/** An interaction: an authorization request that the sign-in page has not yet decided. */
 export interface Interaction {
   request: AuthorizationRequest;
   client: Client;
-  /** What the client may have today. */
+  /** The scopes and resources that the client may have today. */
   allowed: ScopeAndResource;
-  /** When the request can no longer be decided. */
+  /** From this time on, the request cannot be decided. */
   expires_at: Seconds;
 }
 
 /**
- * Opens a request for the login, if its client may still ask for that.
+ * Decrypts an authorization request for the sign-in page, and checks that its client may still ask for it.
  *
- * @throws OAuthError `authorization_request_…`, which names the field `request`
+ * @throws OAuthError `authorization_request_malformed`, `…_forged`, `…_expired` or `…_outdated`, each for the
+ *   field `request`
  */
 export async function readInteraction(
   server: Server,
@@ -41,32 +42,34 @@ export async function readInteraction(
   log: RequestLog,
 ): Promise<Interaction> {
   const decrypted = await decryptAuthorizationRequest(server, encrypted, now);
-  if (typeof decrypted === "string") throw notGood(decrypted);
+  if (typeof decrypted === "string") throw invalidRequest(decrypted);
   const { request, expires_at } = decrypted;
   const { clients, scopes } = server;
   const client = await clients.findAgain(request.login.client_id);
-  if (!client || !mayStillAsk(client, request)) throw notGood("outdated");
+  if (!client || !mayStillAsk(client, request))
+    throw invalidRequest("outdated");
   const allowed = allowedFor(client, await scopes.catalogueAgain());
-  if (lostAll(request.login.scope, allowed.scope)) throw notGood("outdated");
+  if (lostAll(request.login.scope, allowed.scope))
+    throw invalidRequest("outdated");
   if (lostAll(request.login.resource, allowed.resource))
-    throw notGood("outdated");
+    throw invalidRequest("outdated");
   log.fields.client_id = client.client_id;
   return { request, client, allowed, expires_at };
 }
 
 const problems = {
-  malformed: "is not one that this server has made",
-  forged: "is not one that this server has made",
-  expired: "has expired: the person has to start again at the app",
-  outdated: "is not what its client may ask for any more",
+  malformed: "was not made by this server",
+  forged: "was not made by this server",
+  expired: "has expired. The user must start again at the app",
+  outdated: "is no longer allowed for its client",
 } as const;
 
-function notGood(what: keyof typeof problems): OAuthError {
-  const reason = `authorization_request_${what}` as const;
-  return fieldError("request", problems[what], reason);
+function invalidRequest(problem: keyof typeof problems): OAuthError {
+  const reason = `authorization_request_${problem}` as const;
+  return fieldError("request", problems[problem], reason);
 }
 
-/** Whether it is the same client, and its answer may still go there. */
+/** Tells whether the client is the same, and still has the grant type and the redirect URI. */
 function mayStillAsk(
   client: Client,
   { login, redirect_uri }: AuthorizationRequest,
@@ -79,7 +82,9 @@ function mayStillAsk(
   );
 }
 
-/** Whether something was asked for, and nothing of it is allowed any more. */
-function lostAll(asked: readonly string[], allowed: readonly string[]) {
-  return asked.length > 0 && !asked.some((one) => allowed.includes(one));
+/** Tells whether values were requested and none of them is still allowed. */
+function lostAll(requested: readonly string[], allowed: readonly string[]) {
+  return (
+    requested.length > 0 && !requested.some((value) => allowed.includes(value))
+  );
 }

@@ -2,20 +2,24 @@ import { base64url } from "jose";
 import type { Refused } from "../errors.ts";
 import type { Parameters } from "../parameters.ts";
 
-/** Proof Key for Code Exchange (RFC 7636), S256 only: RFC 9700 section 2.1.1 wants no other. */
+/** Proof Key for Code Exchange (RFC 7636). Only S256, as RFC 9700 section 2.1.1 recommends. */
 export const codeChallengeMethods = ["S256"] as const;
 
-/** Section 4.2: the base64url of a SHA-256. */
+/** RFC 7636 section 4.2: the base64url of a SHA-256 digest. */
 const challengePattern = /^[A-Za-z0-9_-]{43}$/;
-/** Section 4.1: 43*128unreserved. */
+/** RFC 7636 section 4.1: 43*128unreserved. */
 const verifierPattern = /^[A-Za-z0-9._~-]{43,128}$/;
 
-/** The code challenge of an authorization request, which every client has to send. */
+/**
+ * Reads the code challenge of an authorization request. Every client must send one.
+ *
+ * @throws OAuthError `parameter_missing`
+ */
 export function readCodeChallenge(
   parameters: Parameters,
 ): { code_challenge: string } | Refused {
   const code_challenge = parameters.required("code_challenge");
-  // Section 4.3: left out it is "plain".
+  // RFC 7636 section 4.3: if it is left out, the method is "plain".
   if (parameters.optional("code_challenge_method") !== codeChallengeMethods[0])
     return { refused: "code_challenge_method_unsupported" };
   return challengePattern.test(code_challenge)
@@ -23,7 +27,7 @@ export function readCodeChallenge(
     : { refused: "code_challenge_malformed" };
 }
 
-/** Whether whoever redeems a code is who has asked for it (section 4.6). */
+/** Tells whether a code verifier matches the code challenge (RFC 7636 section 4.6). */
 export async function verifyCodeVerifier(
   verifier: string,
   challenge: string,
@@ -31,6 +35,6 @@ export async function verifyCodeVerifier(
   if (!verifierPattern.test(verifier)) return false;
   const bytes = new TextEncoder().encode(verifier);
   const digest = await crypto.subtle.digest("SHA-256", bytes);
-  // The challenge has gone through the browser: there is nothing to keep by constant time.
+  // No constant time, because the challenge has gone through the browser and is not a secret.
   return base64url.encode(new Uint8Array(digest)) === challenge;
 }

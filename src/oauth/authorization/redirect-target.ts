@@ -5,20 +5,21 @@ import type { Parameters } from "../parameters.ts";
 import { isRegistered } from "../redirect-uri.ts";
 import type { Server } from "../server.ts";
 
-/** The parameters that say who asks, and where the answer goes: no answer goes anywhere before. */
+/** The parameters that identify client and redirect URI. An error of theirs is shown as a page. */
 const redirectTargetParameters = ["client_id", "redirect_uri"] as const;
 
-/** Who asks, and where the browser goes with the answer: both known and registered. */
+/** The client of an authorization request, and its registered redirect URI for the response. */
 export interface RedirectTarget {
   client: Client;
   redirect_uri: string;
 }
 
 /**
- * Finds out who asks and where the answer may go. While that is not certain the browser must not be
- * sent anywhere (RFC 6749 section 4.1.2.1).
+ * Finds client and redirect URI of an authorization request. Until both are certain, the browser must not be
+ * redirected (RFC 6749 section 4.1.2.1).
  *
- * @throws OAuthError
+ * @throws OAuthError `parameter_missing`, `parameter_repeated`, `authorization_client_unknown`,
+ *   `redirect_uris_none`, `redirect_uri_missing`, `redirect_uri_unregistered`
  */
 export async function findRedirectTarget(
   { clients }: Pick<Server, "clients">,
@@ -26,32 +27,32 @@ export async function findRedirectTarget(
 ): Promise<RedirectTarget> {
   parameters.refuseRepeated(redirectTargetParameters);
   const clientId = parameters.required("client_id");
-  const named = parameters.optional("redirect_uri");
+  const requestedUri = parameters.optional("redirect_uri");
   if (!isClientId(clientId))
     throw new OAuthError("authorization_client_unknown");
 
-  // A sign-in is rare, and what comes of it lives long: not by a record of a minute ago.
+  // Read again, because the login that starts here lasts long, and a record may be a minute old.
   const client = await clients.findAgain(clientId);
-  const choice = chooseRedirectTarget(client, named);
+  const choice = chooseRedirectTarget(client, requestedUri);
   if ("client" in choice) return choice;
   throw new OAuthError(choice.refused, client && { client_id: clientId });
 }
 
 function chooseRedirectTarget(
   client: Client | undefined,
-  named: string | undefined,
+  requestedUri: string | undefined,
 ): RedirectTarget | Refused {
   if (!client) return { refused: "authorization_client_unknown" };
   const { redirect_uris } = client;
   if (redirect_uris.length === 0) return { refused: "redirect_uris_none" };
-  if (named !== undefined) {
-    return isRegistered(named, redirect_uris)
-      ? { client, redirect_uri: named }
+  if (requestedUri !== undefined) {
+    return isRegistered(requestedUri, redirect_uris)
+      ? { client, redirect_uri: requestedUri }
       : { refused: "redirect_uri_unregistered" };
   }
-  // RFC 6749 section 3.1.2.3: it may be left out where there is but one.
-  const [only] = redirect_uris;
-  return only !== undefined && redirect_uris.length === 1
-    ? { client, redirect_uri: only }
+  // RFC 6749 section 3.1.2.3: it may be left out if exactly one is registered.
+  const [firstUri] = redirect_uris;
+  return firstUri !== undefined && redirect_uris.length === 1
+    ? { client, redirect_uri: firstUri }
     : { refused: "redirect_uri_missing" };
 }

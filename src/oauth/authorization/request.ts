@@ -14,15 +14,12 @@ import type { RedirectTarget } from "./redirect-target.ts";
 import { decryptJwt, encryptJwt } from "./encrypted-jwt.ts";
 import type { Server } from "../server.ts";
 
-/**
- * The authorization request (RFC 6749 section 4.1.1, RFC 7636, RFC 8707): what is checked of it, and
- * what of it goes to the login and back, sealed.
- */
-
-/** How long a person may take to sign in, in seconds: time to find a phone or to reset a password. */
+/** The time that a user has to sign in, in seconds: enough to find a phone or to reset a password. */
 const REQUEST_SECONDS = 30 * 60;
 
-/** The other parameters that may be there once; `resource` may be repeated. */
+/**
+ * The parameters that must not be repeated, beside those of the redirect target. `resource` may be repeated.
+ */
 const requestParameters = [
   "response_type",
   "response_mode",
@@ -35,32 +32,36 @@ const requestParameters = [
   "ui_locales",
 ] as const;
 
+/** The supported values of `response_type` (RFC 6749 section 3.1.1). */
 export const responseTypes = ["code"] as const;
+/**
+ * The supported values of `response_mode` (OAuth 2.0 Multiple Response Type Encoding Practices, section 2.1).
+ */
 export const responseModes = ["query"] as const;
 
-/** What a client asks for, checked; it survives JSON. */
+/** A checked authorization request (RFC 6749 section 4.1.1, RFC 7636, RFC 8707). It survives JSON. */
 export interface AuthorizationRequest {
   login: RequestedLogin;
   redirect_uri: string;
-  /** Whether the request named it: then the token request has to as well (RFC 6749 section 4.1.3). */
+  /** True: the request named it, so the token request must name it as well (RFC 6749 section 4.1.3). */
   redirect_uri_named: boolean;
   state?: string;
   code_challenge: string;
   /**
-   * The family that it leads to, in base64url: one for each request, so that a request can be played
-   * again as often as one likes, and still one login comes of it at the most.
+   * The id of the family that the request leads to, in base64url. Each request has one, so that at most one
+   * login comes from it, even if its encrypted form is used again.
    */
   family_id: string;
-  /** For the login, as the client sent them (OpenID Connect Core section 3.1.2.1). */
+  /** For the sign-in page, as the client sent them (OpenID Connect Core section 3.1.2.1). */
   prompt?: string;
   login_hint?: string;
   ui_locales?: string;
 }
 
 /**
- * Checks what is asked for, in the order of RFC 6749 section 4.1.1.
+ * Checks an authorization request, in the order of RFC 6749 section 4.1.1.
  *
- * @throws OAuthError, which the client learns of by redirect
+ * @throws OAuthError, which goes to the client by redirect (section 4.1.2.1)
  */
 export async function checkAuthorizationRequest(
   server: Server,
@@ -100,6 +101,7 @@ export async function checkAuthorizationRequest(
   };
 }
 
+/** Returns a parameter as an object, which is empty if the parameter is left out. */
 function optional<Name extends string>(
   parameters: Parameters,
   name: Name,
@@ -110,7 +112,7 @@ function optional<Name extends string>(
     : ({ [name]: value } as Partial<Record<Name, string>>);
 }
 
-/** The one parameter that the login gets: nobody but this server can read or alter it. */
+/** Encrypts a request for the sign-in page. Only this server can read or change it. */
 export function encryptAuthorizationRequest(
   server: Server,
   request: AuthorizationRequest,
@@ -119,7 +121,7 @@ export function encryptAuthorizationRequest(
   return encryptJwt(server, "request", request, now + REQUEST_SECONDS);
 }
 
-/** A request that this server has sealed and that has not expired; otherwise why it is none. */
+/** Decrypts a request. @returns the request and its expiry, or the reason why it is not valid */
 export async function decryptAuthorizationRequest(
   server: Server,
   encrypted: string,

@@ -2,14 +2,17 @@ import type { AuthorizationRequest } from "./request.ts";
 import { withParameters } from "../redirect-uri.ts";
 import type { Server } from "../server.ts";
 
-/** The authorization response: what the client asked for, or why not, and who says so (RFC 9207). */
+/**
+ * Makes the URL of the authorization response: a code or an error (RFC 6749 section 4.1.2), with `state` and
+ * `iss` (RFC 9207).
+ */
 export function authorizationResponse(
   { settings }: Pick<Server, "settings">,
   { redirect_uri, state }: Pick<AuthorizationRequest, "redirect_uri" | "state">,
-  answer: Record<string, string | undefined>,
+  codeOrError: Record<string, string | undefined>,
 ): string {
   return withParameters(redirect_uri, {
-    ...answer,
+    ...codeOrError,
     state,
     iss: settings.issuer,
   });
