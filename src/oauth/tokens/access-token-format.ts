@@ -1,10 +1,10 @@
 import type { AccessTokenClaims } from "./access-token.ts";
 
 /**
- * What league's `BearerTokenValidator` reads and RFC 9068 has not: the scopes as an array, the client's id
- * in `aud`, of which it takes only one, and `nbf`, without which league 8.3.2 to 8.3.5 refuse a token. An
- * audience that was granted or asked for by name (RFC 8707) is kept: it says which resource server the
- * token is for.
+ * Makes the claims that league's `BearerTokenValidator` reads and RFC 9068 does not have: the scopes as an
+ * array, the client's id in `aud`, as the only value, and `nbf`, which league 8.3.2 to 8.3.5 require. An
+ * audience that was named as `resource` (RFC 8707) is kept, because it says which resource server the token
+ * is for.
  */
 export function leagueClaims(
   claims: AccessTokenClaims,

@@ -2,6 +2,7 @@ import { base64url, compactVerify, decodeProtectedHeader } from "jose";
 import type { Seconds } from "../duration.ts";
 import type { SigningKey, VerificationKeys } from "../keys.ts";
 
+/** The content of an access token (RFC 9068 section 2.2). */
 export interface AccessTokenClaims {
   iss: string;
   sub: string;
@@ -11,19 +12,19 @@ export interface AccessTokenClaims {
   iat: Seconds;
   exp: Seconds;
   /**
-   * The family that the token belongs to: introspection finds it through `jti`. Left out: a token of
-   * the client itself, which belongs to none.
+   * The id of the token's family. It is a part of `jti`, where introspection finds it. Left out: the token is
+   * of the client itself and has no family.
    */
   family_id?: Uint8Array;
-  /** The scopes once more, as league's resource servers read them. */
+  /** The scopes as an array, for league's resource servers. */
   scopes?: string[];
   nbf?: Seconds;
 }
 
-/** In `jti`, in the place of a family. */
+/** Stands in `jti` if the token has no family. */
 const NO_FAMILY = "client";
 
-/** A JWT access token (RFC 9068 section 2). */
+/** Makes and signs a JWT access token (RFC 9068 section 2). */
 export function signAccessToken(
   signingKey: SigningKey,
   claims: AccessTokenClaims,
@@ -32,7 +33,7 @@ export function signAccessToken(
   const nonce = base64url.encode(crypto.getRandomValues(new Uint8Array(16)));
   const payload = {
     ...registered,
-    // RFC 7519 section 4.1.3: one audience may stand alone.
+    // RFC 7519 section 4.1.3: a single audience may be a string.
     aud: aud.length === 1 ? aud[0]! : aud,
     ...(scope.length > 0 && { scope: scope.join(" ") }),
     jti: `${family_id ? base64url.encode(family_id) : NO_FAMILY}.${nonce}`,
@@ -43,8 +44,8 @@ export function signAccessToken(
 const encoder = new TextEncoder();
 
 /**
- * A JWS in its compact form (RFC 7515 section 7.1). By WebCrypto itself: what jose asks of the key and
- * the header at each signature has been asked once, when the key was read.
+ * Makes a JWS in compact form (RFC 7515 section 7.1). It calls WebCrypto directly, because jose would check
+ * key and header at every signature, and the server has checked them once, when the key was read.
  */
 export async function signJwt(
   { key, parameters, header }: SigningKey,
@@ -59,11 +60,12 @@ export async function signJwt(
   return `${input}.${base64url.encode(new Uint8Array(signature))}`;
 }
 
+/** An access token that this server has signed. It may have expired. */
 export interface VerifiedAccessToken {
-  /** Undefined for a token of the client itself. */
+  /** Undefined: the token is of the client itself. */
   family_id: Uint8Array | undefined;
   expires_at: Seconds;
-  /** The payload, as it was signed. */
+  /** The signed payload. */
   claims: {
     client_id: string;
     aud: string | string[];
@@ -71,10 +73,14 @@ export interface VerifiedAccessToken {
   };
 }
 
-/** What stands before the dot of `jti`: a family's id, as `signAccessToken` writes it, or that there is none. */
+/** The beginning of `jti`, as `signAccessToken` writes it: the id of a family, or that there is none. */
 const familyInJti = new RegExp(`^(?:([\\w-]{43})|${NO_FAMILY})\\.`);
 
-/** An access token that this server has signed, expired or not; undefined if it is none. */
+/**
+ * Verifies signature, type and issuer of an access token, but not its expiry.
+ *
+ * @returns undefined if this server has not signed the token
+ */
 export async function verifyAccessToken(
   keys: VerificationKeys,
   issuer: string,
@@ -82,12 +88,16 @@ export async function verifyAccessToken(
 ): Promise<VerifiedAccessToken | undefined> {
   try {
     const { kid = "" } = decodeProtectedHeader(token);
-    const known = keys.get(kid);
-    if (!known) return undefined;
-    const { payload, protectedHeader } = await compactVerify(token, known.key, {
-      algorithms: [known.alg],
-    });
-    // The same key may sign other things elsewhere: the type and the issuer say that it is ours.
+    const verificationKey = keys.get(kid);
+    if (!verificationKey) return undefined;
+    const { payload, protectedHeader } = await compactVerify(
+      token,
+      verificationKey.key,
+      {
+        algorithms: [verificationKey.alg],
+      },
+    );
+    // The same key may sign other JWTs elsewhere, so type and issuer are checked as well.
     const claims = JSON.parse(
       new TextDecoder().decode(payload),
     ) as AccessTokenPayload;
@@ -101,7 +111,7 @@ export async function verifyAccessToken(
       claims,
     };
   } catch {
-    // Not a JWS, not signed by us, or not JSON: whichever it is, it is no token of ours.
+    // Not a JWS, not signed by this server, or not JSON.
     return undefined;
   }
 }

@@ -13,11 +13,10 @@ import { startFamily } from "./start-family.ts";
 import { type TokenResponse, tokenResponse } from "./token-response.ts";
 
 /**
- * Starts a login for a user whom the caller has authenticated by its own means, and makes the first pair
- * of tokens.
+ * Starts a login for a user whom the caller has authenticated, and makes the first pair of tokens.
  *
- * @param client as the record is right now
- * @throws OAuthError `grant_type_not_allowed`, `admin_body_invalid`, and those of scope and resource
+ * @param client the current record, from no cache
+ * @throws OAuthError `grant_type_not_allowed`, `admin_body_invalid`, or a reason of scope or resource
  */
 export async function grantTokens(
   server: Server,
@@ -31,9 +30,9 @@ export async function grantTokens(
       subject: "refresh_token",
     });
   }
-  // RFC 9700 section 4.15: no user's tokens may look like those of the client itself.
+  // RFC 9700 section 4.15: the tokens of a user must not look like those of the client itself.
   if (subject === client.client_id)
-    throw fieldError("subject", "cannot be the id of the client");
+    throw fieldError("subject", "must not be the id of the client");
 
   const allowed = allowedFor(client, await server.scopes.read());
   const granted = throwIfRefused(

@@ -14,14 +14,13 @@ import {
   verifyRefreshToken,
 } from "./refresh-token.ts";
 
-/** The kinds of tokens that this server makes. A token that is not genuine costs no call of any storage. */
-
+/** The parts of the server that the token kinds need. */
 type Parts = Pick<
   Server,
   "clients" | "families" | "settings" | "tokenKeys" | "verificationKeys"
 >;
 
-/** Refresh tokens. */
+/** Makes the kind of this server's refresh tokens. A forged token costs no storage call. */
 export function refreshTokenKind(server: Parts): TokenKind {
   const { families, settings, tokenKeys } = server;
   return {
@@ -36,7 +35,7 @@ export function refreshTokenKind(server: Parts): TokenKind {
       };
     },
 
-    // Also a token that was used before: a logout that races a refresh has to win.
+    // A used token is revoked as well, because a logout that races a refresh must win.
     async revoke(token, presenter) {
       const claims = await verifyRefreshToken(tokenKeys, token);
       if (typeof claims === "string") return;
@@ -49,7 +48,7 @@ export function refreshTokenKind(server: Parts): TokenKind {
       if (typeof claims === "string" || now >= claims.expires_at)
         return undefined;
       log.begin("family");
-      const family = await livingFamily(server, claims.family_id, now);
+      const family = await findLivingFamily(server, claims.family_id, now);
       if (!family) return undefined;
       const { client_id, scope, subject } = family.login;
       const isNewest = family.generation === claims.generation;
@@ -69,16 +68,19 @@ export function refreshTokenKind(server: Parts): TokenKind {
   };
 }
 
-/** Access tokens, and everything that no other kind recognises: such a token is not valid. */
+/**
+ * Makes the kind of this server's access tokens. It also recognises every token that no other kind
+ * recognises; such a token is not valid. A forged token costs no storage call.
+ */
 export function accessTokenKind(
   server: Parts,
-  others: readonly TokenKind[],
+  otherKinds: readonly TokenKind[],
 ): TokenKind {
   const { settings, verificationKeys } = server;
   const verify = (token: string) =>
     verifyAccessToken(verificationKeys, settings.issuer, token);
   return {
-    recognises: (token) => !others.some((kind) => kind.recognises(token)),
+    recognises: (token) => !otherKinds.some((kind) => kind.recognises(token)),
 
     async revoke(token, presenter, now) {
       const verified = await verify(token);
@@ -98,8 +100,8 @@ export function accessTokenKind(
       if (!mayIntrospect(client, verified)) return undefined;
       log.begin("family");
       const isActive = verified.family_id
-        ? await livingFamily(server, verified.family_id, now)
-        : await findClient(server, verified.claims.client_id, (one) => one);
+        ? await findLivingFamily(server, verified.family_id, now)
+        : await findClient(server, verified.claims.client_id, (owner) => owner);
       if (!isActive) return undefined;
       return {
         ...verified.claims,
@@ -109,7 +111,11 @@ export function accessTokenKind(
   };
 }
 
-/** @throws OAuthError for a token of another client (RFC 7009 section 2.1): its family stays as it is */
+/**
+ * Ends the family of a token.
+ *
+ * @throws OAuthError if the family is another client's (RFC 7009 section 2.1); then it is not changed
+ */
 async function revokeFamily(
   { families }: Parts,
   familyId: Uint8Array,
@@ -122,8 +128,8 @@ async function revokeFamily(
   if (result.outcome === "refused") throw new OAuthError(result.reason);
 }
 
-/** A family that has not ended and whose client still exists. */
-async function livingFamily(
+/** Finds a family that has not ended or expired, and whose client still exists. */
+async function findLivingFamily(
   server: Parts,
   familyId: Uint8Array,
   now: Seconds,
@@ -133,7 +139,7 @@ async function livingFamily(
   return (await hasOwner(server, family.login)) ? family : undefined;
 }
 
-/** A client may introspect its own access tokens, a resource server those with its audience. */
+/** Tells whether a token is the client's own, or has the resource server's audience. */
 function mayIntrospect(
   { client_id, resource_server }: Client,
   { claims }: VerifiedAccessToken,

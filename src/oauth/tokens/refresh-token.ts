@@ -3,29 +3,29 @@ import type { TokenKeys } from "../keys.ts";
 import type { RefreshTokenClaims } from "../token-kind.ts";
 import { KEY_ID_BYTES } from "./token-keys.ts";
 
-/**
- * The refresh token's format: `baton_rt_` and the base64url of
+/*
+ * The format of a refresh token: `baton_rt_` and the base64url of
  *
- * | bytes | what                                                                   |
- * |-------|------------------------------------------------------------------------|
- * | 1     | version of the format, 1                                               |
- * | 4     | id of the key that made the MAC                                        |
- * | 32    | id of the family, which is the id of its Durable Object                |
- * | 4     | generation, from 1                                                     |
- * | 8     | expiry, seconds since 1970                                             |
- * | 24    | the family's secret                                                    |
- * | 32    | HMAC-SHA256 over the prefix and all of the above                       |
+ * | bytes | content                                                 |
+ * |-------|---------------------------------------------------------|
+ * | 1     | version of the format, 1                                |
+ * | 4     | id of the key that made the MAC                         |
+ * | 32    | id of the family, which is the id of its Durable Object |
+ * | 4     | generation, from 1                                      |
+ * | 8     | expiry, seconds since 1970                              |
+ * | 24    | family secret                                           |
+ * | 32    | HMAC-SHA256 over the prefix and all of the above        |
  *
- * 105 bytes are a whole number of base64 quanta: there are no unused bits and no padding, so a token
- * has exactly one spelling. The MAC lets the edge refuse a forged token without asking the family;
- * the secret, of which the family keeps only a hash, makes a leaked key alone worthless. A token is
- * a pure function of its claims: the successor never has to be stored.
+ * 105 bytes are a whole number of base64 quanta, so a token has no unused bits, no padding and exactly one
+ * spelling. The MAC lets the edge refuse a forged token without a call to the family. The token carries the
+ * family secret, of which the family keeps only a hash, so that neither the key nor the storage alone makes a
+ * token. A token is a pure function of its claims and its key, so that no successor is ever stored.
  */
 
 const PREFIX = "baton_rt_";
 const VERSION = 1;
 const FAMILY_ID_BYTES = 32;
-/** 192 bits: above the 160 that RFC 6749 section 10.10 recommends. */
+/** 192 bits, more than the 160 that RFC 6749 section 10.10 recommends. */
 export const FAMILY_SECRET_BYTES = 24;
 const MAC_BYTES = 32;
 
@@ -52,14 +52,16 @@ const pattern = new RegExp(
 );
 const prefixBytes = new TextEncoder().encode(PREFIX);
 
-/** Which key makes tokens today. */
+/** Returns the id of the key that makes new tokens. */
 export function newestKeyId([key]: TokenKeys): number {
   return key.id;
 }
 
 /**
- * @param keyId which key makes it: that of the first answer, so that a retry gets the same string;
- *   the first key where that one is gone
+ * Makes a refresh token.
+ *
+ * @param keyId the id of the key that made this token the first time, so that a retry gets the same string.
+ *   If the key is no longer configured, the first key makes the token
  */
 export async function issueRefreshToken(
   keys: TokenKeys,
@@ -80,12 +82,16 @@ export async function issueRefreshToken(
   return PREFIX + base64url.encode(bytes);
 }
 
-/** Whether a token says that it is one: by its prefix, which no JWT can have. */
+/** Tells by the prefix whether a token is a refresh token. A JWT cannot have this prefix. */
 export function isRefreshToken(token: string): boolean {
   return token.startsWith(PREFIX);
 }
 
-/** The claims of a token that this server made; otherwise why it is none. */
+/**
+ * Verifies form and MAC of a refresh token, but not its expiry.
+ *
+ * @returns its claims, or the reason why it is not valid
+ */
 export async function verifyRefreshToken(
   keys: TokenKeys,
   token: string,
@@ -98,13 +104,13 @@ export async function verifyRefreshToken(
   if (view.getUint8(0) !== VERSION) return "refresh_token_malformed";
   const key = keys.find(({ id }) => id === view.getUint32(offsets.keyId));
   if (!key) return "refresh_token_forged";
-  const genuine = await crypto.subtle.verify(
+  const isGenuine = await crypto.subtle.verify(
     "HMAC",
     key.mac,
     bytes.subarray(offsets.mac),
     authenticated(bytes),
   );
-  if (!genuine) return "refresh_token_forged";
+  if (!isGenuine) return "refresh_token_forged";
   return {
     family_id: bytes.slice(offsets.familyId, offsets.generation),
     generation: view.getUint32(offsets.generation),
@@ -113,7 +119,10 @@ export async function verifyRefreshToken(
   };
 }
 
-/** What the MAC covers: the prefix as well, so that no other kind of token can pass for this one. */
+/**
+ * Returns the bytes that the MAC covers. They include the prefix, so that no other kind of token passes for
+ * this one.
+ */
 function authenticated(bytes: Uint8Array): Uint8Array {
   const covered = new Uint8Array(prefixBytes.length + offsets.mac);
   covered.set(prefixBytes);
@@ -121,7 +130,7 @@ function authenticated(bytes: Uint8Array): Uint8Array {
   return covered;
 }
 
-/** What a family keeps of its secret: SHA-256, because the secret is random and long. */
+/** Hashes a family secret for storage. SHA-256 is enough, because the secret is random and long. */
 export async function hashFamilySecret(
   secret: Uint8Array,
 ): Promise<Uint8Array> {

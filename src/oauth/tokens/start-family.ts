@@ -17,17 +17,18 @@ import {
 } from "./refresh-token.ts";
 import type { NewestToken } from "./token-response.ts";
 
-/** The code that a family is made of. */
+/** The content of an authorization code that its redemption needs. */
 export interface RedeemedCode extends Omit<Redemption, "attempt_id"> {
   family_id: Uint8Array;
 }
 
 /**
- * Starts a family of refresh tokens, once. Its first token is still to be made.
+ * Starts a family of refresh tokens.
  *
- * @param login what was authorized; the caller has checked it
- * @param code the code of the authorization code grant; left out: an administrator has authorized the login
- * @throws OAuthError where the code makes no family: `authorization_code_reused`, `…_revoked`, `…_forged`,
+ * @param login the login attributes, which the caller has checked
+ * @param code the authorization code; left out: an administrator has authorized the login
+ * @returns the claims of the family's first token, which the caller makes
+ * @throws OAuthError `authorization_code_reused`, `authorization_code_revoked`, `authorization_code_forged`,
  *   `authorization_request_reused`
  */
 export async function startFamily(
@@ -49,13 +50,16 @@ export async function startFamily(
     ...lifetime,
     key_id,
   };
-  const family_id = await make(server, family, code);
+  const family_id = await createOrRedeem(server, family, code);
   const { expires_at } = lifetime;
   const refreshToken = { family_id, generation: 1, expires_at, family_secret };
   return { refreshToken, key_id };
 }
 
-/** A login that can't be refreshed lasts as long as its one access token. */
+/**
+ * Returns when the first token expires and the family ends. A login that cannot be refreshed lasts as long as
+ * its access token.
+ */
 function familyLifetime(
   { settings }: Server,
   client: Client,
@@ -68,7 +72,8 @@ function familyLifetime(
     : { expires_at: accessTokenExpiry(lifetimes, now, ends_at), ends_at };
 }
 
-async function make(
+/** Stores the family. @returns its id */
+async function createOrRedeem(
   { families }: Server,
   family: NewFamily,
   code: RedeemedCode | undefined,

@@ -1,11 +1,6 @@
 import type { TokenKey } from "../keys.ts";
 
-/**
- * The keys of the tokens, derived from each ENCRYPTION_KEY by HKDF (RFC 5869) with a label of their
- * own, so that a key is never used for two things.
- */
-
-/** How many bytes of a token name its key. */
+/** The length of a key id in a token. */
 export const KEY_ID_BYTES = 4;
 
 const hmac = {
@@ -17,7 +12,12 @@ const keyWrap = {
   usages: ["wrapKey", "unwrapKey"],
 };
 
-/** @param secret 32 random bytes */
+/**
+ * Derives the keys for tokens from one ENCRYPTION_KEY by HKDF (RFC 5869). Each has a label of its own, so
+ * that no key has two uses.
+ *
+ * @param secret 32 random bytes
+ */
 export async function deriveTokenKey(secret: Uint8Array): Promise<TokenKey> {
   const root = await crypto.subtle.importKey("raw", secret, "HKDF", false, [
     "deriveBits",

@@ -9,37 +9,37 @@ import type { LoginAttributes } from "../login-attributes.ts";
 import type { ScopeAndResource } from "../scope-and-resource.ts";
 import type { Server } from "../server.ts";
 
-/** A successful answer of the token endpoint (RFC 6749 section 5.1). */
+/** A successful response of the token endpoint (RFC 6749 section 5.1). */
 export interface TokenResponse {
   token_type: "Bearer";
-  /** Seconds. */
+  /** The lifetime of the access token, in seconds. */
   expires_in: number;
   access_token: string;
-  /** Left out where there is no login to go on with, or the client may not refresh. */
+  /** Left out if the tokens are of the client itself, or if the client may not refresh. */
   refresh_token?: string;
-  /** Left out where no scope is granted: the grammar has no word for none. */
+  /** Left out if no scope is granted, because the grammar has no empty scope (section 3.3). */
   scope?: string;
 }
 
-/** A family's newest refresh token, still to be made. */
+/** The data from which a family's newest refresh token is made. */
 export interface NewestToken {
   refreshToken: RefreshTokenClaims;
-  /** Which key makes the refresh token. */
+  /** The id of the key that makes the refresh token. */
   key_id: number;
 }
 
-/** What the tokens of one response are made of. */
+/** The data from which the tokens of one response are made. */
 export interface TokenGrant {
   client: Client;
-  /** Whom the tokens are about. */
+  /** The login of the tokens. Its subject is their `sub`. */
   login: LoginAttributes;
-  /** What the access token is for: all of the login, or less. */
+  /** The scopes and resources of the access token: all of the login, or fewer. */
   granted: ScopeAndResource;
-  /** Left out where the tokens are the client's own (RFC 6749 section 4.4). */
+  /** Left out: the tokens are of the client itself (RFC 6749 section 4.4) and there is no refresh token. */
   newest?: NewestToken;
 }
 
-/** Makes the tokens of a grant: a signed access token and, for a login, the next refresh token. */
+/** Makes a token response: a signed access token and, if the client may refresh, the newest refresh token. */
 export async function tokenResponse(
   server: Server,
   { client, login, granted, newest }: TokenGrant,
