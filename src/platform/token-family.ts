@@ -6,7 +6,7 @@ import {
   forgettableAt,
   isAbandoned,
   isEnded,
-  remains,
+  endedRecord,
   type Verdict,
 } from "../oauth/family/record.ts";
 import {
@@ -133,7 +133,7 @@ export class TokenFamily extends DurableObject<Env> {
     if (!family) return;
     const endsAt = isEnded(family) ? 0 : endsByItselfAt(family);
     if (Date.now() < endsAt * 1000) return this.#setAlarm(endsAt);
-    const ended = isEnded(family) ? family : remains(family);
+    const ended = isEnded(family) ? family : endedRecord(family);
     // Before anything is awaited: nobody may exchange a token while the family is on its way out.
     if (!isEnded(family)) this.#write(ended);
     const index = this.env.SUBJECT_INDEX;

@@ -19,12 +19,12 @@ import {
 } from "./record.ts";
 
 /**
- * The verdict on an attempt to exchange a family's newest token for the next one (RFC 6749 section 6,
- * RFC 9700 section 4.14.2).
+ * Judges an attempt to exchange a family's newest token for its successor (RFC 6749 section 6, RFC 9700
+ * section 4.14.2).
  *
- * Two kinds of used tokens get the successor that exists already: that of an attempt whose answer was lost
- * on the way to the edge, and that of a client that retries inside its window. Every other used token ends
- * the family.
+ * A used token gets the successor that exists already in two cases: the same attempt is repeated because its
+ * answer was lost on the way to the edge, or a client retries the same request inside its retry window. In
+ * every other case a used token ends the family.
  */
 export function judgeExchange(
   record: FamilyRecord | undefined,
@@ -41,16 +41,16 @@ export function judgeExchange(
   const request = canonicalRequest(attempt);
   const isUsed = attempt.generation < family.generation;
   if (isUsed) {
-    const again = classifyReuse(family, attempt);
-    if (again === "late") {
+    const reuseKind = classifyReuse(family, attempt);
+    if (reuseKind === "late") {
       const reuse = describeReuse(family, attempt);
       const result = { ...refused("refresh_token_reused" as const), reuse };
       return { result, ...end(family) };
     }
-    if (again === "window" && request !== family.last_request)
+    if (reuseKind === "window" && request !== family.last_request)
       return { result: refused("retry_differs") };
   }
-  // Only now: a used token is a used token whatever else is wrong with the request.
+  // Scope and resource are checked last, because reuse must end the family even if they are wrong.
   const granted = finalizeScopeAndResource(
     attempt.requested,
     family.login,
@@ -72,13 +72,14 @@ export function judgeExchange(
   return {
     result: exchanged(successor, granted, false),
     record: successor,
-    // The client's lifetimes were cut: the family may end before its alarm would look.
+    // The client's lifetimes were cut, so the family may expire before its alarm.
     ...(successor.expires_at < family.expires_at && {
       alarm: successor.expires_at,
     }),
   };
 }
 
+/** Makes the result of an exchange, from the record after it. */
 function exchanged(
   { login, generation, expires_at, key_id }: LivingFamily,
   granted: ScopeAndResource,
@@ -96,8 +97,8 @@ function exchanged(
 }
 
 /**
- * Tells how a used token comes back: by the very same attempt, inside the client's window while nobody has
- * used the successor, or too late for either.
+ * Classifies a used token that comes back. `attempt`: the same attempt is repeated. `window`: the retry
+ * window is open and the successor has not been used. `late`: neither.
  */
 function classifyReuse(
   family: LivingFamily,
@@ -105,9 +106,9 @@ function classifyReuse(
 ): "attempt" | "window" | "late" {
   if (family.generation - generation > 1) return "late";
   if (attempt_id === family.last_attempt) return "attempt";
-  const closes = after(retry_window, family.last_used_at);
-  // A window of zero length stays closed, also where the clocks of two locations differ by a second.
-  const isOpen = closes > family.last_used_at && now < closes;
+  const closesAt = after(retry_window, family.last_used_at);
+  // A window of zero length stays closed, even if the clock of this request is behind that of the exchange.
+  const isOpen = closesAt > family.last_used_at && now < closesAt;
   return isOpen ? "window" : "late";
 }
 
@@ -120,13 +121,16 @@ function describeReuse(
     generation,
     newest_generation: family.generation,
     seconds_since_exchange: now - family.last_used_at,
-    // While the successor is unused, the client may never have got it. Once it was used, two parties hold
+    // If the successor was never used, the client may not have received it. If it was used, two parties have
     // tokens of this family.
     looks_like: family.generation - generation === 1 ? "late_retry" : "theft",
   };
 }
 
-/** The request as far as a retry must repeat it: scopes and resources are sets. */
+/**
+ * Makes a canonical text of the requested scopes and resources, which are sets. A retry must have the same
+ * text.
+ */
 function canonicalRequest({ requested }: ExchangeAttempt): string {
   const { scope, resource } = requested;
   const scopes = Array.isArray(scope) ? asSet(scope) : (scope ?? null);

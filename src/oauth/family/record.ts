@@ -3,75 +3,75 @@ import { equalBytes } from "../constant-time.ts";
 import { isSameClient } from "../login-attributes.ts";
 import type { FamilyKey, NewFamily, Redemption } from "../repositories.ts";
 
-/**
- * The record of a family, and the vocabulary of the verdicts on it. A verdict is a function of record,
- * attempt and time: it says what to answer and what to write. `platform/token-family.ts` does it, in the
- * same atomic step.
+/*
+ * The record of a family, and what all verdicts on it share. A verdict is a function of record, attempt and
+ * time. It has the result, and the record and alarm to set. `platform/token-family.ts` reads the record,
+ * asks for the verdict and writes the change in one atomic step.
  */
 
-/** The one value that a family keeps while it lives. Its size does not depend on its history. */
+/** The record of a family that has not ended. Its size does not depend on how often the family rotates. */
 export interface LivingFamily extends NewFamily {
   /** The version of this shape. */
   version: 1;
-  /** The generation of the newest token, the only one that can be exchanged; 1 is the first. */
+  /** The generation of the newest token, the only one that can be exchanged. The first is 1. */
   generation: number;
-  /** When the newest token was made. */
+  /** The time when the newest token was made. */
   last_used_at: Seconds;
-  /** What the newest token was asked for with: a retry must be the same request. */
+  /** Scopes and resources of the request that made the newest token. A retry must have the same. */
   last_request?: string;
-  /** The attempt that made the newest token: the same attempt may ask again. */
+  /** The id of the attempt that made the newest token. The same attempt may be repeated. */
   last_attempt?: string;
-  /** The key that made the newest token, so that a retry gets the same string. */
+  /** The id of the key that made the newest token, so that a retry gets the same string. */
   key_id: number;
-  /** Families of an authorization code or of an old server's token only: how the family began. */
+  /** Only if a code or a league token made the family: the redemption that made it. */
   redemption?: Redemption;
   /**
-   * Families of an old server's token only: ids of the attempts that share the first exchange. Removing the
-   * last id takes the family back. At most `MAX_ATTEMPTS` ids are kept; beyond that the family can't be
-   * taken back.
+   * Only if a league token made the family: the ids of the attempts that share the first exchange. Removing
+   * the last id takes the redemption back. At most `MAX_ATTEMPTS` ids are kept. Beyond that the redemption
+   * cannot be taken back.
    */
   attempts?: string[];
-  /** The redemption was taken back: nobody has a token, and the code may still make the family. */
+  /** The redemption was taken back: nobody has a token, and the code may make the family again. */
   abandoned?: true;
 }
 
 /**
- * What is kept of a family that has ended, until the subject's index knows it and until no code can make
- * the family again.
+ * The record of a family that has ended. It is kept until the subject index knows of the end, and until no
+ * code and no league token can make the family again.
  */
 export interface EndedFamily {
   version: 1;
   ended: true;
   subject: string;
-  /** Only where a code, or an old server's token, has made the family. */
+  /** Only if a code or a league token made the family. */
   redeemed?: Pick<Redemption, "code_id" | "redeemable_until">;
 }
 
 export type FamilyRecord = LivingFamily | EndedFamily;
 
-/** What an attempt comes to. Whatever is left out stays as it is. */
+/** The outcome of an attempt. A field that is left out changes nothing. */
 export interface Verdict<Result> {
   result: Result;
   /** The record to write. */
   record?: FamilyRecord;
-  /** When the alarm has to go off. */
+  /** The time to which the alarm must be set. */
   alarm?: Seconds | "now";
 }
 
-/** The part of a verdict that changes something. */
+/** The part of a verdict that is stored. */
 type Change = Omit<Verdict<unknown>, "result">;
 
 export function isEnded(record: FamilyRecord): record is EndedFamily {
   return "ended" in record;
 }
 
-/** Tells whether the beginning of a family was taken back, so that it may begin again. */
+/** Tells whether the redemption that made a family was taken back, so that the family may begin again. */
 export function isAbandoned(record: FamilyRecord): boolean {
   return !isEnded(record) && record.abandoned === true;
 }
 
-/** A family before its first exchange. */
-export function newborn(
+/** Makes the record of a family before its first exchange. */
+export function newRecord(
   family: NewFamily,
   redemption?: Redemption,
 ): LivingFamily {
@@ -84,13 +84,13 @@ export function newborn(
   };
 }
 
-/** The change by which a family begins: two rows, the record and its alarm. */
+/** Makes the change that begins a family. It writes two rows: the record and the alarm. */
 export function begin(family: NewFamily, redemption?: Redemption): Change {
-  return { record: newborn(family, redemption), alarm: family.expires_at };
+  return { record: newRecord(family, redemption), alarm: family.expires_at };
 }
 
-/** What is left of a family when it ends. */
-export function remains({ login, redemption }: LivingFamily): EndedFamily {
+/** Makes the record of a family that has ended. */
+export function endedRecord({ login, redemption }: LivingFamily): EndedFamily {
   const { subject } = login;
   const record = { version: 1, ended: true, subject } as const;
   if (!redemption) return record;
@@ -98,19 +98,22 @@ export function remains({ login, redemption }: LivingFamily): EndedFamily {
   return { ...record, redeemed: { code_id, redeemable_until } };
 }
 
-/** The change by which a family ends: from here on none of its tokens can be exchanged. */
+/** Makes the change that ends a family. After it, none of the family's tokens can be exchanged. */
 export function end(family: LivingFamily): Change {
-  return { record: remains(family), alarm: "now" };
+  return { record: endedRecord(family), alarm: "now" };
 }
 
-/** When no code can name a family any more, by the clock of any location. */
+/** Returns the time from which no code can name a family, by the clock of any location. */
 export function forgettableAt({
   redeemable_until,
 }: Pick<Redemption, "redeemable_until">): Seconds {
   return redeemable_until + CLOCK_SKEW_SECONDS;
 }
 
-/** When a family ends by itself: one that was taken back, when no code can make it any more. */
+/**
+ * Returns when a family ends by itself: when its newest token expires, or, if its redemption was taken back,
+ * when no code can make it again.
+ */
 export function endsByItselfAt({
   abandoned,
   redemption,
@@ -119,7 +122,10 @@ export function endsByItselfAt({
   return abandoned && redemption ? forgettableAt(redemption) : expires_at;
 }
 
-/** Finds out whether a token is not of this family, or not of this client: then it may change nothing. */
+/**
+ * Returns why a token is not of this family or not of this client; undefined if it is. Such a token changes
+ * nothing.
+ */
 export function refuseForeign(family: LivingFamily, key: FamilyKey) {
   const { secret_hash } = key;
   if (secret_hash && !equalBytes(secret_hash, family.secret_hash))
@@ -129,6 +135,7 @@ export function refuseForeign(family: LivingFamily, key: FamilyKey) {
     : ("refresh_token_of_another_client" as const);
 }
 
+/** Makes the result of a refusal. */
 export function refused<R>(reason: R): { outcome: "refused"; reason: R } {
   return { outcome: "refused", reason };
 }

@@ -13,18 +13,18 @@ import {
   forgettableAt,
   isAbandoned,
   isEnded,
-  newborn,
+  newRecord,
   refused,
   type Verdict,
 } from "./record.ts";
 
-/**
- * The verdicts on how a family begins: by an administrator, by an authorization code, or by the token of an
- * old server; and on taking the beginning back after a fault. What is left of a family stays until no code
- * can name it any more, so that a family begins only once.
+/*
+ * An administrator, an authorization code or a league token begins a family. If a fault follows, the redemption
+ * of a code or league token is taken back. The record of a family that has ended stays until no code can
+ * name it, so that the family begins only once.
  */
 
-/** Begins a family that an administrator has authorized. A repeated call changes nothing. */
+/** Judges the creation of a family that an administrator has authorized. A repeated call changes nothing. */
 export function judgeCreation(
   record: FamilyRecord | undefined,
   family: NewFamily,
@@ -33,8 +33,9 @@ export function judgeCreation(
 }
 
 /**
- * Begins the family of an authorization code, the first time. The same code again ends the family (RFC 6749
- * section 4.1.2); another code of the same authorization request is refused and does no harm.
+ * Judges the redemption of an authorization code. The first redemption begins the family. The same code again
+ * ends the family (RFC 6749 section 4.1.2). Another code of the same authorization request is refused and
+ * changes nothing.
  */
 export function judgeRedemption(
   record: FamilyRecord | undefined,
@@ -44,11 +45,11 @@ export function judgeRedemption(
   if (!record || isAbandoned(record)) {
     return { result: { outcome: "redeemed" }, ...begin(family, redemption) };
   }
-  const before = isEnded(record) ? record.redeemed : record.redemption;
+  const previous = isEnded(record) ? record.redeemed : record.redemption;
   const isRepeatedAttempt =
     !isEnded(record) && record.redemption?.attempt_id === redemption.attempt_id;
   if (isRepeatedAttempt) return { result: { outcome: "redeemed" } };
-  if (before?.code_id !== redemption.code_id)
+  if (previous?.code_id !== redemption.code_id)
     return { result: refused("authorization_request_reused") };
   return {
     result: refused("authorization_code_reused"),
@@ -56,16 +57,16 @@ export function judgeRedemption(
   };
 }
 
-/** At most as many attempts are noted: the record must stay small. */
+/** The largest number of attempt ids in a record, so that the record stays small. */
 const MAX_ATTEMPTS = 8;
-/** Stands for all attempts beyond that. No attempt has this id, so it is never removed. */
+/** Stands for all attempts beyond `MAX_ATTEMPTS`. No attempt has this id, so it is never removed. */
 const OTHER_ATTEMPTS = "";
 
 /**
- * Exchanges the token of an old server, which is the family's first token. Where there is no family yet, it
- * begins with this exchange, in the same step.
+ * Judges the exchange of a league token, which is the first token of its family. If the family does not
+ * exist, it begins in the same step.
  *
- * @param family as it is before the exchange
+ * @param family the family before the exchange
  */
 export function judgeAdoption(
   record: FamilyRecord | undefined,
@@ -75,49 +76,52 @@ export function judgeAdoption(
 ): Verdict<ExchangeResult> {
   const { attempt_id } = attempt;
   const begins = !record || isAbandoned(record);
-  const before = begins
-    ? { ...newborn(family, redemption), attempts: [attempt_id] }
+  const unexchanged = begins
+    ? { ...newRecord(family, redemption), attempts: [attempt_id] }
     : record;
-  const verdict = judgeExchange(before, attempt);
+  const verdict = judgeExchange(unexchanged, attempt);
   if (verdict.result.outcome === "refused") return verdict;
   if (begins) return { ...verdict, alarm: verdict.result.expires_at };
-  // The attempt that was first may meet a fault: it must not take back what this one is given.
-  const after = verdict.record ?? before;
-  if (isEnded(after)) return verdict;
-  const attempts = withAttempt(after.attempts ?? [], attempt_id);
-  return { ...verdict, ...(attempts && { record: { ...after, attempts } }) };
+  // This attempt is noted, so that a fault of the first attempt does not take back the successor of this one.
+  const exchanged = verdict.record ?? unexchanged;
+  if (isEnded(exchanged)) return verdict;
+  const attempts = withAttempt(exchanged.attempts ?? [], attempt_id);
+  return {
+    ...verdict,
+    ...(attempts && { record: { ...exchanged, attempts } }),
+  };
 }
 
 /**
- * Takes back a redemption whose tokens were not made, so that the code can be redeemed again. The record
- * stays until no code can make the family.
+ * Judges taking back a redemption whose tokens were not made, so that the code can be redeemed again. The
+ * record stays until no code can make the family.
  */
 export function judgeAbandonment(
   record: FamilyRecord | undefined,
   attemptId: string,
 ): Verdict<void> {
-  const nothing = { result: undefined };
-  if (!record || isEnded(record)) return nothing;
+  const unchanged = { result: undefined };
+  if (!record || isEnded(record)) return unchanged;
   const { redemption, abandoned } = record;
-  if (!redemption || abandoned) return nothing;
+  if (!redemption || abandoned) return unchanged;
   const { attempts = [redemption.attempt_id] } = record;
-  if (!attempts.includes(attemptId)) return nothing;
-  const others = attempts.filter((one) => one !== attemptId);
-  if (others.length > 0)
-    return { ...nothing, record: { ...record, attempts: others } };
+  if (!attempts.includes(attemptId)) return unchanged;
+  const remaining = attempts.filter((id) => id !== attemptId);
+  if (remaining.length > 0)
+    return { ...unchanged, record: { ...record, attempts: remaining } };
   return {
-    ...nothing,
+    ...unchanged,
     record: { ...record, abandoned: true, expires_at: 0 },
     alarm: forgettableAt(redemption),
   };
 }
 
-/** The attempts with one more; undefined where that changes nothing. */
+/** Adds an attempt id to a list. Undefined: the list does not change. */
 function withAttempt(
   attempts: readonly string[],
   attemptId: string,
 ): string[] | undefined {
   if (attempts.includes(attemptId)) return undefined;
-  const one = attempts.length < MAX_ATTEMPTS ? attemptId : OTHER_ATTEMPTS;
-  return attempts.includes(one) ? undefined : [...attempts, one];
+  const added = attempts.length < MAX_ATTEMPTS ? attemptId : OTHER_ATTEMPTS;
+  return attempts.includes(added) ? undefined : [...attempts, added];
 }

@@ -9,9 +9,9 @@ import {
 } from "./record.ts";
 
 /**
- * The verdict on ending a family (RFC 7009).
+ * Judges the revocation of a family (RFC 7009).
  *
- * @param key proves that a token of the family is the client's; left out for an administrator
+ * @param key the client's proof; left out for an administrator
  */
 export function judgeRevocation(
   record: FamilyRecord | undefined,
