@@ -82,11 +82,7 @@ export function createApp(
     const refusal = asRefusal(error);
     const endpoint = endpoints.find(({ path }) => path === c.req.path);
     if (endpoint?.renderError) return endpoint.renderError(c, refusal);
-    return c.json(
-      refusal.toJSON(),
-      refusal.status,
-      refusal.circumstances.headers,
-    );
+    return c.json(refusal.toJSON(), refusal.status, refusal.details.headers);
   });
   return app;
 }

@@ -199,7 +199,8 @@ describe("a configuration that is malformed", () => {
     ]);
     expect(await response.json()).toEqual({
       error: "server_error",
-      error_description: "Something went wrong here.",
+      error_description:
+        "An internal error occurred. The log of the server has the cause.",
     });
     const line = String(log.mock.calls[0]?.[0]);
     expect(JSON.parse(line)).toMatchObject({

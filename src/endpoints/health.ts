@@ -50,7 +50,5 @@ async function look(connect: () => Promise<Server>): Promise<Omit<Look, "at">> {
 
 function problemsIn(error: unknown): Problem[] {
   if (!(error instanceof OAuthError)) throw error;
-  return (
-    error.circumstances.problems ?? [{ name: "KV", problem: "does not answer" }]
-  );
+  return error.details.problems ?? [{ name: "KV", problem: "does not answer" }];
 }

@@ -77,9 +77,7 @@ export function refusalPage(
   refusal: OAuthError,
 ): Response | Promise<Response> {
   const { status, person } = refusal;
-  for (const [name, value] of Object.entries(
-    refusal.circumstances.headers ?? {},
-  ))
+  for (const [name, value] of Object.entries(refusal.details.headers ?? {}))
     c.header(name, value);
   const { error, error_description } = refusal.toJSON();
   const { title, words } = person ?? inWords(status);

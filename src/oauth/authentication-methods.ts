@@ -1,6 +1,6 @@
 /**
- * The ways in which a client can authenticate, by the names of RFC 7591 section 2. The client schema, the
- * metadata and the command line derive from this list.
+ * The methods of client authentication, with the names of RFC 7591 section 2. The client schema, the metadata
+ * and the command line derive from this list.
  */
 export const authenticationMethods = [
   "client_secret_basic",

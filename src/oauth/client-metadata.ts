@@ -6,118 +6,119 @@ import { accessTokenFormats } from "./settings.ts";
 import { parseScope, scopeToken } from "./scope.ts";
 
 /**
- * What a client's record holds, field by field, in the names of RFC 7591 section 2 and a few of our
- * own. The admin API's schemas, the OpenAPI document and the check of every record read from KV are
- * all made of these.
+ * The fields of a client's record, with the names of RFC 7591 section 2 and some of Baton's own. The schemas
+ * of the admin API, the OpenAPI document and the check of every record from KV are made of them.
  */
 
-/** RFC 6749 appendix A.1 says *VSCHAR; a bound, and the two that no URL path can carry, are ours. */
+/** RFC 6749 appendix A.1 (*VSCHAR), with a bound of Baton's. */
 const clientIdPattern = /^[\x20-\x7e]{1,255}$/;
 
+/** Tells whether a text can be a client id. A URL path cannot carry "." and "..". */
 export function isClientId(text: string): boolean {
   return clientIdPattern.test(text) && text !== "." && text !== "..";
 }
 
-function text(description: string, most: number) {
-  return z.string().min(1).max(most).meta({ description });
+function text(description: string, maxLength: number) {
+  return z.string().min(1).max(maxLength).meta({ description });
 }
 
-/** A string with a rule whose violation is told in a sentence. */
-function ruled(
+/** Adds a rule to a string schema. `problemOf` returns the message for a value that breaks the rule. */
+function withRule(
   schema: z.ZodString,
-  problem: (value: string) => string | undefined,
+  problemOf: (value: string) => string | undefined,
 ) {
   return schema.superRefine((value, context) => {
-    const message = problem(value);
+    const message = problemOf(value);
     if (message !== undefined) context.addIssue({ code: "custom", message });
   });
 }
 
 function uriProblem(uri: string): string | undefined {
-  if (!URL.canParse(uri)) return "has to be an absolute URI";
+  if (!URL.canParse(uri)) return "must be an absolute URI";
   if (uri.includes("#")) return "must not have a fragment";
-  if (/[^\x21-\x7e]/.test(uri))
-    return "must be of printable ASCII characters without spaces";
+  if (/[^\x21-\x7e]/.test(uri)) return "must be printable ASCII without spaces";
   return undefined;
 }
 
-/** RFC 6749 section 3.1.2, without the schemes that run as script in a browser. */
+/** Checks a redirect URI (RFC 6749 section 3.1.2). Schemes that a browser runs as script are not allowed. */
 function redirectUriProblem(uri: string): string | undefined {
   return /^(javascript|data|vbscript|blob):/i.test(uri)
-    ? "must not have a scheme that runs in the browser"
+    ? "must not have a scheme that a browser runs as script"
     : uriProblem(uri);
 }
 
-const uri = ruled(z.string().max(2048), uriProblem);
+const uri = withRule(z.string().max(2048), uriProblem);
 
 function lifetime(description: string, example: string) {
-  return ruled(z.string(), lifetimeProblem).meta({ description, example });
+  return withRule(z.string(), lifetimeProblem).meta({ description, example });
 }
 
 export const clientId = z
   .string()
   .refine(
     isClientId,
-    "has to be 1 to 255 printable ASCII characters, and neither . nor ..",
+    "must be 1 to 255 printable ASCII characters, and not . or ..",
   )
   .meta({
-    description: "The client identifier, RFC 6749 section 2.2.",
+    description: "The client identifier (RFC 6749 section 2.2).",
     example: "web",
   });
 
-/** RFC 6749 appendix A.2 says *VSCHAR; the bounds are ours. */
+/** RFC 6749 appendix A.2 (*VSCHAR), with bounds of Baton's. */
 export const clientSecret = z
   .string()
-  .regex(
-    /^[\x20-\x7e]{1,255}$/,
-    "has to be 1 to 255 printable ASCII characters",
-  );
+  .regex(/^[\x20-\x7e]{1,255}$/, "must be 1 to 255 printable ASCII characters");
 
 export const scopeName = z
   .string()
   .max(255)
-  .regex(scopeToken, "has to be a scope-token of RFC 6749 section 3.3")
-  // The one name under which JSON and objects keep nothing.
-  .refine((name) => name !== "__proto__", "cannot be __proto__")
-  .meta({ description: "One scope, RFC 6749 section 3.3.", example: "read" });
+  .regex(
+    scopeToken,
+    "must be a scope-token of RFC 6749 section 3.3: printable ASCII without spaces, quotation marks and backslashes",
+  )
+  // An assignment to this name sets the prototype of an object and stores nothing.
+  .refine((name) => name !== "__proto__", "must not be __proto__")
+  .meta({ description: "One scope (RFC 6749 section 3.3).", example: "read" });
 
-const scopeList = ruled(z.string().max(8192), (value) =>
+const scopeList = withRule(z.string().max(8192), (value) =>
   value === "" || parseScope(value)
     ? undefined
-    : "has to be scopes with one space between them",
+    : "must be scopes with one space between them",
 ).meta({
-  description: "Scopes with one space between them; a set.",
+  description:
+    "Scopes with one space between them. Order and repeats have no meaning.",
   example: "read write",
 });
 
 export const resourceUri = uri.meta({
-  description: "A resource server, by its URI (RFC 8707 section 2).",
+  description: "The URI of a resource server (RFC 8707 section 2).",
   example: "https://api.example.com",
 });
 
-export const duration = ruled(z.string(), durationProblem);
+export const duration = withRule(z.string(), durationProblem);
 
-/** The fields that describe a client and may be left out when it is made. */
+/** The fields that describe a client. All may be left out when a client is created. */
 export const clientMetadata = {
-  client_name: text("A name for people to read.", 255),
+  client_name: text("A name for people.", 255),
   token_endpoint_auth_method: z.enum(authenticationMethods).meta({
     description:
-      "How the client authenticates. Left out: a secret, by Basic or in the body. none: a public client.",
+      "The method by which the client authenticates. Left out: a secret, by HTTP Basic or in the body. none: a public client.",
   }),
   grant_types: z.array(z.enum(grantTypeNames)).max(10).meta({
     description:
-      "The grant types that the client may use. Left out: authorization_code and refresh_token. client_credentials is for clients with a secret.",
+      "The grant types that the client may use. Left out: authorization_code and refresh_token. client_credentials is only for clients with a secret.",
   }),
   scope: scopeList,
   redirect_uris: z
-    .array(ruled(z.string().max(2048), redirectUriProblem))
+    .array(withRule(z.string().max(2048), redirectUriProblem))
     .max(100)
     .meta({
       description:
-        "Where the authorization endpoint may send the browser back to, compared character by character. https://, an app's own scheme with a period in it, or http:// for 127.0.0.1, [::1] and localhost, whose port may then be any.",
+        "The URIs to which the authorization endpoint may redirect the browser, compared character by character. Each begins with https://, with an app's own scheme that has a period in it, or with http:// for 127.0.0.1, [::1] or localhost. The port of these three hosts may differ.",
     }),
   resources: z.array(resourceUri).max(100).meta({
-    description: "The audiences that the client may ask for (RFC 8707).",
+    description:
+      "The audiences that the client may ask for as resource (RFC 8707).",
   }),
   resource_server: uri.meta({
     description: "Makes the client a resource server with this audience.",
@@ -135,7 +136,6 @@ export const clientMetadata = {
   }),
 };
 
-/** Seconds since 1970. */
 export const timestamp = z
   .int()
   .min(0)

@@ -1,6 +1,6 @@
 /**
- * Compares two digests in a time that depends on their lengths alone, so that no difference in time tells
- * how much of a guess was right. Plain JavaScript, because WebCrypto has no such comparison.
+ * Compares two digests in a time that depends on their lengths only, so that the time does not reveal how
+ * much of a guess was right. It is plain JavaScript, because WebCrypto has no such comparison.
  */
 export function equalBytes(one: Uint8Array, other: Uint8Array): boolean {
   if (one.length !== other.length) return false;

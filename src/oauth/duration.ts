@@ -1,47 +1,49 @@
 import { add } from "date-fns/add";
 import { parse } from "tinyduration";
 
-/** How far a lifetime may withRetry, in years: dates stay far inside what a Date and a token can hold. */
+/** The longest duration, in years. Every expiry then fits into a Date and into a token. */
 const MAX_YEARS = 100;
 
 /** A point in time: whole seconds since 1970 (NumericDate of RFC 7519 section 2). */
 export type Seconds = number;
 
-/** How far the clocks of two locations may differ: a generous bound, because nothing documents one. */
+/**
+ * The largest difference between the clocks of two locations. The platform documents none, so it is generous.
+ */
 export const CLOCK_SKEW_SECONDS = 60;
 
 /**
- * The moment an ISO 8601 duration after another. Calendar months are calendar months: P1M after
- * 31 January is the last day of February. Workers have no time zone but UTC.
+ * Adds an ISO 8601 duration to a time, in UTC. Months are calendar months: P1M after 31 January is the last
+ * day of February.
  */
 export function after(duration: string, start: Seconds): Seconds {
   return Math.floor(add(start * 1000, parse(duration)).getTime() / 1000);
 }
 
 /**
- * ISO 8601 durations of whole numbers, each part once and in its place: tinyduration reads the
- * beginning of a text and leaves the rest, such as the hours of `P30D12H`.
+ * An ISO 8601 duration of whole numbers, each part once and in its order. It is checked here because
+ * tinyduration ignores the rest of a text that it cannot read, such as the hours of `P30D12H`.
  */
 const durationPattern =
   /^P(?=.)(\d{1,9}Y)?(\d{1,9}M)?(\d{1,9}W)?(\d{1,9}D)?(T(?=.)(\d{1,9}H)?(\d{1,9}M)?(\d{1,9}S)?)?$/;
 
 /**
- * Why a string is no lifetime, or undefined if it is one: an ISO 8601 duration of whole numbers,
- * not negative, at most a hundred years.
+ * Returns what is wrong with a duration; undefined if it is valid: an ISO 8601 duration of whole numbers, not
+ * negative, of at most 100 years.
  */
 export function durationProblem(text: string): string | undefined {
   if (!durationPattern.test(text)) {
-    return "has to be an ISO 8601 duration such as PT1H or P1M";
+    return "must be an ISO 8601 duration such as PT1H or P1M";
   }
-  // What is beyond a Date is NaN, which is no number at most anything.
+  // A time beyond the range of Date is NaN, and NaN <= x is false.
   const fits = after(text, 0) <= after(`P${MAX_YEARS}Y`, 0);
-  return fits ? undefined : `has to be at most P${MAX_YEARS}Y`;
+  return fits ? undefined : `must be at most P${MAX_YEARS}Y`;
 }
 
-/** Like `durationProblem`, for lifetimes that must be longer than nothing. */
+/** Like `durationProblem`, for a lifetime, which must be longer than zero. */
 export function lifetimeProblem(text: string): string | undefined {
   return (
     durationProblem(text) ??
-    (after(text, 0) === 0 ? "has to be longer than zero" : undefined)
+    (after(text, 0) === 0 ? "must be longer than zero" : undefined)
   );
 }

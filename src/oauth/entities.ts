@@ -7,23 +7,23 @@ import {
 } from "./client-metadata.ts";
 
 /**
- * What is kept, in the shape in which it is kept. Unknown fields are dropped, not refused, so that a
- * Worker one version older can still read what a newer one wrote.
+ * The records in KV. Unknown fields are dropped and not refused, so that a Worker one version older can read
+ * what a newer one wrote.
  */
 
 const { grant_types, scope, redirect_uris, resources, ...optionalMetadata } =
   clientMetadata;
 
-/** A hashed client secret; more than one while a secret is being rotated. */
+/** A hashed client secret. A client has several while a secret is being rotated. */
 const clientSecretRecord = z.object({
   /** SHA-256 of the secret, in base64url. */
-  hash: z.string().regex(/^[\w-]{43}$/, "has to be 32 bytes in base64url"),
+  hash: z.string().regex(/^[\w-]{43}$/, "must be 32 bytes in base64url"),
   created_at: timestamp,
-  /** From then on the secret is no longer accepted. Left out: it does not end. */
+  /** From this time on, the secret is not accepted. Left out: it does not expire. */
   expires_at: timestamp.optional(),
 });
 
-/** `client:<client_id>` in KV. */
+/** The record `client:<client_id>` in KV. */
 export const clientRecord = z.object({
   client_id: clientId,
   client_id_issued_at: timestamp,
@@ -35,13 +35,13 @@ export const clientRecord = z.object({
   secrets: z.array(clientSecretRecord).max(10),
 });
 
-/** A client that was deleted: its id cannot be made again while its old families might live. */
+/** The record of a deleted client. Its id stays taken while tokens that name it may be valid. */
 export const clientTombstone = z.object({
   client_id: clientId,
   deleted_at: timestamp,
 });
 
-/** `scopes` in KV: the whole catalogue. */
+/** The record `scopes` in KV: the whole catalogue. */
 export const scopeCatalogueRecord = z.record(
   scopeName,
   z.object({ description: z.string().max(1000) }),
@@ -50,10 +50,10 @@ export const scopeCatalogueRecord = z.record(
 export type Client = z.output<typeof clientRecord>;
 export type ClientTombstone = z.output<typeof clientTombstone>;
 export type ClientSecret = z.output<typeof clientSecretRecord>;
-/** Scope to description. */
+/** Every scope that exists, by its name. */
 export type ScopeCatalogue = z.output<typeof scopeCatalogueRecord>;
 
-/** Whether a client has no secret, and shows none (RFC 6749 section 2.1). */
+/** Tells whether a client is public: it has no secret and does not authenticate (RFC 6749 section 2.1). */
 export function isPublic(client: Client): boolean {
   return client.token_endpoint_auth_method === "none";
 }

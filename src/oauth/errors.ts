@@ -3,88 +3,94 @@ import { type Reason, refusals } from "./refusals.ts";
 
 export type { Reason };
 
-interface Circumstances {
-  /** What the description is about: a parameter, a grant type, the allowed methods. */
+/** What a refusal carries beside its reason. */
+interface RefusalDetails {
+  /** The thing that the description is about: a parameter, a grant type, the allowed methods. */
   subject?: string;
-  /** Response headers that the refusal brings with it. */
+  /** Headers of the response, such as WWW-Authenticate or Retry-After. */
   headers?: Record<string, string>;
-  /** Admin API: the fields that are wrong, and why. */
+  /** Admin API: each field that is wrong, with its problem. */
   fields?: Record<string, string>;
-  /** Variables, secrets and records that are not as they have to be: for the log and /health. */
+  /** For the log and /health: the variables, secrets or records that are wrong. */
   problems?: Problem[];
-  /** For the log: the client that could not authenticate, if there is such a client. */
+  /** For the log: the client that failed to authenticate. Only the id of a client that exists. */
   client_id?: string;
-  /** For the log: how a used token came back. */
+  /** For the log: how a used token came back (`Reuse`). */
   reuse?: object;
-  /** For the log only: the fault behind it. */
+  /** For the log: the fault that caused the refusal. */
   cause?: unknown;
 }
 
-/** A variable, secret or record, by its name, and what is wrong with it; never its value. */
+/** A variable, secret or record that is wrong: its name and the problem, never its value. */
 export interface Problem {
   name: string;
   problem: string;
 }
 
-/** RFC 6749 section 5.2: what error_description may not hold. */
-const notInSentences = /[^\x20\x21\x23-\x5b\x5d-\x7e]/g;
+/** The characters that error_description must not have (RFC 6749 section 5.2). */
+const forbiddenCharacters = /[^\x20\x21\x23-\x5b\x5d-\x7e]/g;
 
-/** A refusal. Thrown anywhere, made into a response in one place (`app.ts`). */
+/** A refusal. It is thrown anywhere and becomes a response in one place (`app.ts`). */
 export class OAuthError extends Error {
   readonly reason: Reason;
-  readonly circumstances: Circumstances;
+  readonly details: RefusalDetails;
 
-  constructor(reason: Reason, circumstances: Circumstances = {}) {
-    super(reason, { cause: circumstances.cause });
+  constructor(reason: Reason, details: RefusalDetails = {}) {
+    super(reason, { cause: details.cause });
     this.name = "OAuthError";
     this.reason = reason;
-    this.circumstances = circumstances;
+    this.details = details;
   }
 
   get status() {
     return refusals[this.reason].status;
   }
 
-  /** What a page says to the person, where the status alone does not say it. */
+  /** The text of the page for the user. Undefined: the page has the text of the status. */
   get person(): { title: string; words: string } | undefined {
     const refusal = refusals[this.reason];
     return "person" in refusal ? refusal.person : undefined;
   }
 
-  /** The body on the wire: RFC 6749 section 5.2. */
+  /** Makes the body of the response (RFC 6749 section 5.2). */
   toJSON() {
     const { error, description } = refusals[this.reason];
-    const { subject = "", fields } = this.circumstances;
+    const { subject = "", fields } = this.details;
     return {
       error,
-      error_description: description(subject).replaceAll(notInSentences, "'"),
+      error_description: description(subject).replaceAll(
+        forbiddenCharacters,
+        "'",
+      ),
       ...(fields && { fields }),
     };
   }
 }
 
-/** A verdict that is a no. */
+/** A negative verdict: the reason, for a caller that throws it or reports it. */
 export interface Refused {
   refused: Reason;
-  /** What it is about. */
+  /** The thing that the description is about. */
   subject?: string;
 }
 
-/** @throws OAuthError for a verdict that is a no */
+/** @throws OAuthError if the verdict is negative */
 export function throwIfRefused<T extends object>(verdict: T | Refused): T {
   if (!("refused" in verdict)) return verdict;
   const { refused, subject } = verdict;
   throw new OAuthError(refused, subject === undefined ? {} : { subject });
 }
 
-/** What a refusal is made of whatever was thrown; the cause is for the log alone. */
+/**
+ * Makes a refusal of anything that was thrown. An unknown error becomes `unexpected`, with itself as cause.
+ */
 export function asOAuthError(error: unknown): OAuthError {
   return error instanceof OAuthError
     ? error
     : new OAuthError("unexpected", { cause: error });
 }
 
-/** The admin API names the field that is wrong. */
+/** Makes the refusal of one field of the admin API. */
 export function fieldError(
   field: string,
   problem: string,
@@ -96,20 +102,21 @@ export function fieldError(
   });
 }
 
-/** The admin API names every field that is wrong. */
+/** Makes the refusal `admin_body_invalid`, which names every field that is wrong. */
 export function invalidFields(issues: readonly core.$ZodIssue[]): OAuthError {
-  const fields = new Map(issues.flatMap(wrongFields));
-  const sentences = [...fields].map(
+  const problems = new Map(issues.flatMap(problemsOf));
+  const sentences = [...problems].map(
     ([field, problem]) => `${field}: ${problem}`,
   );
   return new OAuthError("admin_body_invalid", {
     subject: sentences.join("; "),
-    // By entries, because a field may be called __proto__.
-    fields: Object.fromEntries(fields),
+    // fromEntries and no assignment, because a field may be called __proto__.
+    fields: Object.fromEntries(problems),
   });
 }
 
-function wrongFields(issue: core.$ZodIssue): [string, string][] {
+/** Lists the fields of an issue, each with its problem. */
+function problemsOf(issue: core.$ZodIssue): [string, string][] {
   if (issue.code !== "unrecognized_keys") {
     return [[issue.path.join(".") || "body", issue.message]];
   }

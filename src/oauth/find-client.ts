@@ -7,10 +7,11 @@ import {
 import type { Server } from "./server.ts";
 
 /**
- * Finds a client that passes a check. The isolate's own copy of the record may be a minute old: where it
- * fails the check, the record is read again, at most once per second and client.
+ * Finds a client that passes a check. If the isolate's own copy of the record fails the check, the record is
+ * read again (at most once per second and client), because that copy may be a minute old.
  *
- * @param check returns what the caller wants of the client; undefined if the client fails
+ * @param check returns what the caller needs of the client, or undefined if the client fails
+ * @returns the result of the check; undefined if the client fails it twice
  */
 export async function findClient<T>(
   { clients }: Pick<Server, "clients">,
@@ -24,8 +25,8 @@ export async function findClient<T>(
 }
 
 /**
- * Tells whether the client that a family was made for still exists. Nobody can use the families of a
- * deleted client, so they count as ended; a later client with the same id has no part in them.
+ * Tells whether the client of a login still exists. Otherwise the login counts as ended, because nobody can
+ * use its tokens. A later client with the same id is another client.
  */
 export async function hasOwner(
   server: Pick<Server, "clients">,

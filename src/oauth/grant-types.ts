@@ -1,6 +1,7 @@
 /**
  * The names of the grant types: the values of `grant_type`. The client schema, the metadata and the command
- * line derive from this list; `grants/index.ts` has the file of each name, and the compiler compares the two.
+ * line derive from this list. `grants/index.ts` maps each name to its file, and the compiler compares the
+ * two.
  */
 export const grantTypeNames = [
   "authorization_code",
@@ -10,7 +11,7 @@ export const grantTypeNames = [
 
 export type GrantTypeName = (typeof grantTypeNames)[number];
 
-/** RFC 6749 section 4.4: without a secret, anybody who knows the client id could have a token. */
+/** RFC 6749 section 4.4. Without a secret, anybody who knows the client id could get a token. */
 const confidentialOnly: readonly string[] = [
   "client_credentials",
 ] satisfies GrantTypeName[];

@@ -1,36 +1,36 @@
-/** The keys that the server works with, ready for use. Reading them is the business of the platform. */
+/** The keys of the server, ready for use. `platform/` reads them. */
 
 /** A private key that signs access tokens. */
 export interface SigningKey {
   key: CryptoKey;
-  /** How WebCrypto signs with it. */
+  /** The algorithm for WebCrypto. */
   parameters: SubtleCryptoSignAlgorithm;
-  /** The protected header of its tokens (RFC 9068 section 2.1), encoded as in a JWS. */
+  /** The protected header of an access token (RFC 9068 section 2.1), encoded in base64url. */
   header: string;
 }
 
-/** By kid: the public halves of every key that may have signed a token that has not expired. */
+/** The public keys by `kid`: those of every key that may have signed a token that has not expired. */
 export type VerificationKeys = ReadonlyMap<
   string,
   { alg: string; key: CryptoKey }
 >;
 
-/** Public halves of the signing keys (RFC 7517 section 5). */
+/** The public keys as a JWK set (RFC 7517 section 5). */
 export interface JwkSet {
   keys: Record<string, unknown>[];
 }
 
-/** What one ENCRYPTION_KEY becomes: a key for each use (`tokens/token-keys.ts` derives them). */
+/** The keys that are derived from one ENCRYPTION_KEY, one for each use (`tokens/token-keys.ts`). */
 export interface TokenKey {
-  /** Identifies the key in tokens: a number that says nothing about the key. */
+  /** Identifies the key in tokens: 32 bits that reveal nothing about the key. */
   id: number;
   /** For refresh tokens: HMAC-SHA256. */
   mac: CryptoKey;
-  /** For authorization requests on their way through the login: AES-256 key wrap. */
+  /** For the encrypted authorization request that the sign-in page gets: AES-256 key wrap. */
   request: CryptoKey;
   /** For authorization codes: AES-256 key wrap. */
   code: CryptoKey;
 }
 
-/** The first key makes tokens, all of them are accepted. */
+/** The first key makes tokens. Tokens of all keys are accepted. */
 export type TokenKeys = readonly [TokenKey, ...TokenKey[]];

@@ -1,6 +1,6 @@
 import { after, type Seconds } from "./duration.ts";
 
-/** The lifetimes that the configuration sets and a client's record may override: ISO 8601. */
+/** The lifetimes, in ISO 8601. The configuration sets them, and a client's record may override them. */
 export interface Lifetimes {
   access_token_ttl: string;
   refresh_token_ttl: string;
@@ -8,7 +8,7 @@ export interface Lifetimes {
   refresh_token_retry_window: string;
 }
 
-/** A client's lifetimes: its own, else the configured ones. */
+/** Returns the lifetimes of a client: those of its record, else those of the configuration. */
 export function lifetimesOf(
   client: { [Name in keyof Lifetimes]?: string | undefined },
   defaults: Lifetimes,
@@ -23,7 +23,7 @@ export function lifetimesOf(
   };
 }
 
-/** When a refresh token that is made now expires: never later than its family ends. */
+/** Returns when a refresh token that is made now expires. It is never later than the end of its family. */
 export function refreshTokenExpiry(
   { refresh_token_ttl }: Lifetimes,
   now: Seconds,
@@ -32,7 +32,7 @@ export function refreshTokenExpiry(
   return Math.min(after(refresh_token_ttl, now), familyEnd);
 }
 
-/** When a family that is made now ends, however often it rotates. */
+/** Returns when a family that is made now ends, however often it rotates. */
 export function familyEnd(
   { refresh_token_max_age }: Lifetimes,
   now: Seconds,
@@ -40,7 +40,7 @@ export function familyEnd(
   return after(refresh_token_max_age, now);
 }
 
-/** When an access token that is made now expires: it never outlives its login. */
+/** Returns when an access token that is made now expires. It is never later than the end of its login. */
 export function accessTokenExpiry(
   { access_token_ttl }: Lifetimes,
   now: Seconds,
@@ -50,13 +50,14 @@ export function accessTokenExpiry(
 }
 
 /**
- * What the retry window is longer than, if it is longer than the life of the token that may come
- * back. Other lifetimes need no rule: each is cut off by the one that it is a part of.
+ * Finds a lifetime that is shorter than the retry window; undefined if there is none. A window that is longer
+ * than the life of the token makes no sense. Other lifetimes need no rule, because each is cut to the one
+ * that contains it.
  */
 export function retryWindowExceeds(
   lifetimes: Lifetimes,
 ): keyof Lifetimes | undefined {
   const window = after(lifetimes.refresh_token_retry_window, 0);
-  const lives = ["refresh_token_ttl", "refresh_token_max_age"] as const;
-  return lives.find((life) => window > after(lifetimes[life], 0));
+  const bounds = ["refresh_token_ttl", "refresh_token_max_age"] as const;
+  return bounds.find((bound) => window > after(lifetimes[bound], 0));
 }

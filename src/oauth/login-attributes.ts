@@ -1,10 +1,10 @@
 import type { Seconds } from "./duration.ts";
 import type { ScopeAndResource } from "./scope-and-resource.ts";
 
-/** A client, told apart from a later client with the same id. */
+/** Identifies a client. A later client with the same id has another time. */
 export interface ClientIdentity {
   client_id: string;
-  /** When the client was made. */
+  /** The `client_id_issued_at` of the client. */
   client_issued_at: Seconds;
 }
 
@@ -27,16 +27,16 @@ export function isSameClient(
 }
 
 /**
- * Everything that a login is made of and keeps. It is carried whole from the authorization request over
- * the code, the family's record and the exchange to the token response: a new attribute is added here,
- * set in one place and read in one place.
+ * The attributes of a login, which never change. They are carried whole from the authorization request
+ * through the code, the family's record and the exchange to the token response, so that a new attribute is
+ * added here, set in one place and read in one place.
  *
- * It must survive JSON, and its size must be bounded where it is set: every family stores it.
+ * An attribute must survive JSON. The code that sets it must bound its size, because every family stores it.
  */
 export interface LoginAttributes extends ClientIdentity, ScopeAndResource {
-  /** The user: `sub` of the access tokens. */
+  /** The user, by the name that the sign-in page gives: `sub` of the access tokens. */
   subject: string;
 }
 
-/** A login before anybody has signed in. */
+/** The attributes of a login before a user has signed in. */
 export type RequestedLogin = Omit<LoginAttributes, "subject">;

@@ -2,26 +2,26 @@ import { OAuthError } from "./errors.ts";
 
 const decoder = new TextDecoder();
 
-/** The parameters of one request, read once (RFC 6749 sections 3.1 and 3.2, appendix B). */
+/** The parameters of one request (RFC 6749 sections 3.1 and 3.2, appendix B). */
 export class Parameters {
-  /** Those that have a value: one without counts as left out. */
+  /** The parameters that have a value. A parameter with an empty value counts as left out (section 3.1). */
   readonly #values = new Map<string, string[]>();
 
-  constructor(values: URLSearchParams) {
-    for (const [name, value] of values) {
+  constructor(search: URLSearchParams) {
+    for (const [name, value] of search) {
       if (value === "") continue;
-      const others = this.#values.get(name);
-      if (others) others.push(value);
+      const values = this.#values.get(name);
+      if (values) values.push(value);
       else this.#values.set(name, [value]);
     }
   }
 
-  /** The value of a parameter that may be there once. */
+  /** Returns the value of a parameter that may be sent once. */
   optional(name: string): string | undefined {
     return this.#values.get(name)?.[0];
   }
 
-  /** Like `optional`, but it has to be there. */
+  /** Like `optional`. @throws OAuthError `parameter_missing` */
   required(name: string): string {
     const value = this.optional(name);
     if (value === undefined)
@@ -29,12 +29,12 @@ export class Parameters {
     return value;
   }
 
-  /** Every value of a parameter that may be repeated (RFC 8707 section 2). */
+  /** Returns every value of a parameter that may be repeated (RFC 8707 section 2). */
   all(name: string): string[] {
     return this.#values.get(name) ?? [];
   }
 
-  /** @throws OAuthError `parameter_repeated` if one of these is there more than once */
+  /** @throws OAuthError `parameter_repeated` if one of these parameters was sent more than once */
   refuseRepeated(names: readonly string[]): void {
     for (const [name, values] of this.#values) {
       if (values.length > 1 && names.includes(name))
@@ -47,8 +47,8 @@ export class Parameters {
  * Reads a form body.
  *
  * @param contentType the request's Content-Type
- * @param body the body's bytes, as UTF-8
- * @param singular the parameters that must not be repeated; unknown ones are ignored
+ * @param body the bytes of the body, which are decoded as UTF-8
+ * @param singular the parameters that must not be repeated
  * @throws OAuthError `content_type_wrong` or `parameter_repeated`
  */
 export function readForm(
@@ -63,6 +63,7 @@ export function readForm(
   return parameters;
 }
 
+/** Returns the media type of a Content-Type, without its parameters, in lower case. */
 export function mediaType(contentType: string | undefined): string | undefined {
   return contentType?.split(";", 1)[0]?.trim().toLowerCase();
 }

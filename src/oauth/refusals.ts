@@ -1,29 +1,36 @@
-/**
- * Every way in which Baton says no, in one table: the precise reason for the log, and the standard
- * error code, status and description for the wire (RFC 6749 section 5.2, RFC 8707 section 2).
- */
-
+/** One row of the table `refusals`. */
 interface Refusal {
   status: 400 | 401 | 404 | 405 | 409 | 413 | 429 | 500 | 503;
+  /** The standard code for the wire (RFC 6749 section 5.2). */
   error: string;
-  /** Plain words for the client's developer; `subject` is the parameter or thing it is about. */
+  /**
+   * Makes `error_description`, for the client's developer: what happened, why and what to do.
+   *
+   * @param subject the parameter, field or thing that the refusal is about
+   */
   description: (subject: string) => string;
-  /** For the person who sees a page, where the status alone does not say it. */
+  /** The text of the page that the user sees. Left out: the page has the text of the status. */
   person?: { title: string; words: string };
 }
 
+/**
+ * Every refusal of the server, by its reason. The reason goes to the log only; status, code and description
+ * go to the wire (RFC 6749 sections 4.1.2.1 and 5.2, RFC 8707 section 2, RFC 7009 section 2.2.1). A
+ * description has only characters of RFC 6749 section 5.2: no quotation mark and no backslash.
+ */
 export const refusals = {
   // The request itself (RFC 6749 section 5.2, invalid_request).
   content_type_wrong: {
     status: 400,
     error: "invalid_request",
-    description: () => "The body has to be application/x-www-form-urlencoded.",
+    description: () =>
+      "The Content-Type of the body must be application/x-www-form-urlencoded.",
   },
   body_malformed: {
     status: 400,
     error: "invalid_request",
     description: () =>
-      "The body is not what its Content-Type says, or has something else than texts in it.",
+      "The body does not match its Content-Type, or contains a value that is not a string.",
   },
   parameter_missing: {
     status: 400,
@@ -33,19 +40,20 @@ export const refusals = {
   parameter_repeated: {
     status: 400,
     error: "invalid_request",
-    description: (name) => `The parameter ${name} is there more than once.`,
+    description: (name) =>
+      `The parameter ${name} was sent more than once. Send it once.`,
   },
   two_authentication_methods: {
     status: 400,
     error: "invalid_request",
     description: () =>
-      "The client authenticates by HTTP Basic and by client_secret at once; use one of them.",
+      "The request has both HTTP Basic credentials and client_secret in the body. Use only one of them.",
   },
   two_client_ids: {
     status: 400,
     error: "invalid_request",
     description: () =>
-      "client_id in the body is not the one in the Authorization header.",
+      "client_id in the body must be the same as in the Authorization header.",
   },
   body_too_large: {
     status: 413,
@@ -55,15 +63,16 @@ export const refusals = {
   path_unknown: {
     status: 404,
     error: "not_found",
-    description: () => "There is nothing at this path.",
+    description: () => "There is no endpoint at this path.",
   },
   method_not_allowed: {
     status: 405,
     error: "invalid_request",
-    description: (methods) => `This path answers to ${methods} only.`,
+    description: (methods) =>
+      `This path accepts only these methods: ${methods}.`,
   },
 
-  // Client authentication: one wording for all, so that nobody learns which clients exist.
+  // Client authentication. All reasons have the same text, so that nobody learns which clients exist.
   client_id_missing: invalidClient(),
   client_id_malformed: invalidClient(),
   client_unknown: invalidClient(),
@@ -71,156 +80,167 @@ export const refusals = {
   client_authentication_method_wrong: invalidClient(),
   basic_credentials_malformed: invalidClient(),
 
-  // The authorization endpoint (RFC 6749 section 4.1.2.1): before it is certain who asks and where the
-  // answer goes, the person sees a page; after that, the client learns of it by redirect.
+  // The authorization endpoint (RFC 6749 section 4.1.2.1). Until client and redirect URI are certain, the
+  // user sees a page. Afterwards the browser is redirected to the client with the error.
   authorization_request_too_long: {
     status: 400,
     error: "invalid_request",
-    description: (what) => `The request is too long: ${what}.`,
+    description: (what) => `The authorization request is too long: ${what}.`,
   },
   authorization_client_unknown: {
     status: 400,
     error: "invalid_request",
-    description: () => "There is no client with this client_id.",
+    description: () => "No client is registered with this client_id.",
   },
   redirect_uris_none: {
     status: 400,
     error: "invalid_request",
     description: () =>
-      "This client has no redirect URI: register the one that the app sends.",
+      "This client has no registered redirect URI. Register the one that the app sends.",
   },
   redirect_uri_missing: {
     status: 400,
     error: "invalid_request",
     description: () =>
-      "redirect_uri is missing; it may be left out only where the client has registered exactly one.",
+      "The parameter redirect_uri is missing. It may be left out only if the client has exactly one registered redirect URI.",
   },
   redirect_uri_unregistered: {
     status: 400,
     error: "invalid_request",
     description: () =>
-      "redirect_uri is not one that the client has registered; it is compared character by character.",
+      "redirect_uri is not registered for this client. Every character must be equal, except for the port of a loopback address.",
   },
   response_type_unsupported: {
     status: 400,
     error: "unsupported_response_type",
-    description: () => "response_type has to be code.",
+    description: () => "response_type must be code.",
   },
   response_mode_unsupported: {
     status: 400,
     error: "invalid_request",
-    description: () => "response_mode has to be query, or left out.",
+    description: () => "response_mode must be query or left out.",
   },
   code_challenge_method_unsupported: {
     status: 400,
     error: "invalid_request",
-    description: () => "code_challenge_method has to be S256.",
+    description: () => "code_challenge_method must be S256.",
   },
   code_challenge_malformed: {
     status: 400,
     error: "invalid_request",
     description: () =>
-      "code_challenge has to be the base64url of a SHA-256: 43 characters without padding.",
+      "code_challenge must be the base64url of a SHA-256 digest: 43 characters without padding.",
   },
 
-  // The grant.
+  // The grant type, and the code or token that it takes. Reasons that must not be told apart have the same
+  // text.
   grant_type_unknown: {
     status: 400,
     error: "unsupported_grant_type",
     description: () =>
-      "This server does not know that grant_type; its metadata lists those it knows.",
+      "This server does not support this grant_type. Its metadata lists the supported ones.",
   },
   grant_type_not_allowed: {
     status: 400,
     error: "unauthorized_client",
     description: (type) =>
-      `This client is not registered for the grant type ${type}.`,
+      `The registration of this client does not allow the grant type ${type}.`,
   },
-  authorization_code_malformed: invalidGrant("The code is not valid."),
-  authorization_code_forged: invalidGrant("The code is not valid."),
-  authorization_code_of_another_client: invalidGrant("The code is not valid."),
+  authorization_code_malformed: invalidGrant(
+    "The authorization code is not valid.",
+  ),
+  authorization_code_forged: invalidGrant(
+    "The authorization code is not valid.",
+  ),
+  authorization_code_of_another_client: invalidGrant(
+    "The authorization code is not valid.",
+  ),
   authorization_code_expired: invalidGrant(
-    "The code has expired. The user has to sign in again.",
+    "The authorization code has expired. The user must sign in again.",
   ),
   authorization_code_reused: invalidGrant(
-    "The code was already used, so its login was ended. The user has to sign in again.",
+    "The authorization code was already used, so its login was ended. The user must sign in again.",
   ),
   authorization_code_revoked: invalidGrant(
-    "The user was logged out after this code was made, and has to sign in again.",
+    "The user was logged out after this authorization code was issued, and must sign in again.",
   ),
   authorization_request_reused: invalidGrant(
-    "The authorization request of this code has already led to a login. Start with a new one.",
+    "Another authorization code of the same request was already used. Start a new authorization request.",
   ),
   redirect_uri_differs: invalidGrant(
-    "redirect_uri is not the one of the authorization request.",
+    "redirect_uri must be the same as in the authorization request.",
   ),
   code_verifier_wrong: invalidGrant(
-    "code_verifier does not fit the code_challenge of the authorization request.",
+    "code_verifier does not match the code_challenge of the authorization request.",
   ),
   refresh_token_malformed: invalidGrant("The refresh token is not valid."),
   refresh_token_forged: invalidGrant("The refresh token is not valid."),
   refresh_token_expired: invalidGrant(
-    "The refresh token has expired. The user has to sign in again.",
+    "The refresh token has expired. The user must sign in again.",
   ),
   refresh_token_of_another_client: invalidGrant(
     "The refresh token is not valid.",
   ),
   family_ended: invalidGrant(
-    "The login of this refresh token has ended. The user has to sign in again.",
+    "The login of this refresh token has ended. The user must sign in again.",
   ),
   refresh_token_reused: invalidGrant(
-    "The refresh token was already used, so its login was ended. The user has to sign in again.",
+    "The refresh token was already used, so its login was ended. The user must sign in again.",
   ),
   retry_differs: invalidGrant(
-    "The refresh token was already used, with another scope or resource; repeat that request, or go on with its answer.",
+    "The refresh token was already used for another scope or resource. Repeat that request, or use the refresh token of its response.",
   ),
 
-  // Refresh tokens of the league server that this one takes over from.
+  // Refresh tokens of the old league server (takeover).
   league_token_unreadable: invalidGrant("The refresh token is not valid."),
   league_token_revoked: invalidGrant(
-    "The refresh token was revoked. The user has to sign in again.",
+    "The refresh token was revoked. The user must sign in again.",
   ),
   league_token_logged_out: invalidGrant(
-    "The user was logged out after this refresh token was made, and has to sign in again.",
+    "The user was logged out after this refresh token was issued, and must sign in again.",
   ),
   league_tokens_limited: {
     status: 429,
     error: "temporarily_unavailable",
     description: () =>
-      "Too many refresh tokens that are not valid came from here. Try again after Retry-After seconds.",
+      "Too many refresh tokens were not valid. Try again after the seconds in the header Retry-After.",
   },
 
+  // Scope and resource.
   scope_malformed: {
     status: 400,
     error: "invalid_scope",
     description: () =>
-      "scope is not a list of scopes with one space between them.",
+      "scope must be a list of scopes with one space between them.",
   },
   scope_not_granted: {
     status: 400,
     error: "invalid_scope",
     description: (name) =>
-      `scope asks for ${name || "more"}: it was not granted, or the client may not have it.`,
+      name
+        ? `scope asks for ${name}, which was not granted or which the client may not have.`
+        : "scope asks for more than was granted or than the client may have.",
   },
   scope_all_lost: {
     status: 400,
     error: "invalid_scope",
     description: () =>
-      "The client may not have any of the granted scopes any more.",
+      "The client may no longer have any of the granted scopes. Check the scope of its registration.",
   },
   resource_not_allowed: {
     status: 400,
     error: "invalid_target",
     description: () =>
-      "resource is not one that was granted and that the client may ask for.",
+      "resource must be one that was granted and that the client may ask for.",
   },
 
+  // Revocation (RFC 7009).
   token_of_another_client: invalidGrant("The token is not valid."),
   token_not_revocable: {
     status: 400,
     error: "unsupported_token_type",
     description: () =>
-      "An access token of the client itself cannot be revoked; it ends when it expires.",
+      "This access token was issued to the client itself and cannot be revoked. It is valid until it expires.",
   },
 
   // The admin API.
@@ -228,10 +248,10 @@ export const refusals = {
     status: 401,
     error: "invalid_token",
     description: () =>
-      "Send Authorization: Bearer with the value of the secret ADMIN_TOKEN.",
+      "The admin token is missing or wrong. Send the header Authorization: Bearer with the value of the secret ADMIN_TOKEN.",
   },
   admin_body_invalid: fieldInvalid(),
-  // What the login brings back of the authorization endpoint.
+  // The encrypted authorization request that the sign-in page sends back.
   authorization_request_malformed: fieldInvalid(),
   authorization_request_forged: fieldInvalid(),
   authorization_request_expired: {
@@ -239,7 +259,7 @@ export const refusals = {
     person: {
       title: "This sign-in took too long",
       words:
-        "Go back to the app and sign in once more. Nothing has happened yet.",
+        "Go back to the app and sign in again. Nothing in your account has changed.",
     },
   },
   authorization_request_outdated: fieldInvalid(),
@@ -252,26 +272,27 @@ export const refusals = {
     status: 409,
     error: "conflict",
     description: () =>
-      "client_id: there is, or was, a client with this id; choose another.",
+      "client_id is taken by another client, or by one that was deleted. Choose another client_id.",
   },
   client_has_no_secret: {
     status: 409,
     error: "conflict",
     description: () =>
-      "A client with token_endpoint_auth_method none has no secret.",
+      "This client cannot have a secret, because its token_endpoint_auth_method is none.",
   },
   too_many_client_secrets: {
     status: 409,
     error: "conflict",
-    description: (most) =>
-      `The client already has ${most} secrets in force; end the old ones with old_secret_ttl PT0S.`,
+    description: (max) =>
+      `The client already has ${max} secrets in force. Send old_secret_ttl PT0S to end them.`,
   },
 
-  // Our own faults. None of them consumes a token, and none gives details away.
+  // Faults of the server. They consume no token, and their descriptions reveal no details.
   storage_unavailable: {
     status: 503,
     error: "temporarily_unavailable",
-    description: () => "The server cannot do this right now. Try again.",
+    description: () =>
+      "The server is temporarily unavailable. Try again in a few seconds.",
   },
   configuration_malformed: serverError(),
   record_malformed: serverError(),
@@ -294,7 +315,7 @@ function invalidGrant(sentence: string) {
   } as const;
 }
 
-/** The sentence names the field, and what is wrong with it. */
+/** The subject is the whole sentence: it names each field and what is wrong with it. */
 function fieldInvalid() {
   return {
     status: 400,
@@ -307,9 +328,10 @@ function serverError() {
   return {
     status: 500,
     error: "server_error",
-    description: () => "Something went wrong here.",
+    description: () =>
+      "An internal error occurred. The log of the server has the cause.",
   } as const;
 }
 
-/** Why a request was refused, precisely: for the log, never for the wire. */
+/** The precise reason of a refusal: a row of the table. It goes to the log, never to the wire. */
 export type Reason = keyof typeof refusals;

@@ -8,183 +8,201 @@ import type {
 } from "./scope-and-resource.ts";
 
 /**
- * The ports: what the protocol needs to have kept, and nothing of where. All of them throw
- * OAuthError `storage_unavailable` when the storage can't be reached, and `record_malformed` when
- * what it holds can't be read.
+ * The interfaces to the storage: they say what is stored, and `platform/` decides where. Every method throws
+ * OAuthError `storage_unavailable` if the storage can't be reached, and `record_malformed` if a stored record
+ * can't be read.
  */
 
+/** Stores clients. */
 export interface ClientRepository {
-  /** The client, as this isolate knows it: at most a minute old. */
+  /** Finds a client in the isolate's own copy, which is at most a minute old. */
   find(clientId: string): Promise<Client | undefined>;
-  /** The same, past the isolate's own copy, at most once a second a client. */
+  /** Finds a client without the isolate's own copy, at most once per second and client. */
   findAgain(clientId: string): Promise<Client | undefined>;
-  /** What stands right now, past every cache: also a deleted client's tombstone. */
+  /** Reads the current record without any cache. For a deleted client it is the tombstone. */
   read(clientId: string): Promise<Client | ClientTombstone | undefined>;
+  /** Lists clients, a page at a time. `cursor` is that of the page before. */
   list(limit: number, cursor?: string): Promise<ClientPage>;
   /**
-   * Makes or changes a client in one atomic step, whoever else changes it at the same time.
+   * Makes or changes a client in one atomic step.
    *
-   * @param change makes the new record; may be called again when somebody else was faster. `current`
-   *   throws `record_malformed` when what stands can't be read
+   * @param change makes the new record. It is called again if another change was faster. `current` throws
+   *   `record_malformed` if the current record can't be read
    */
   update(
     clientId: string,
     change: (current: () => Client | ClientTombstone | undefined) => Client,
   ): Promise<Client>;
-  /** Like `update`, and leaves a tombstone for some seconds (at least 60). */
-  bury(
+  /** Like `update`, but the new record is a tombstone, which disappears after `seconds` (at least 60). */
+  replaceWithTombstone(
     clientId: string,
     change: (current: () => Client | ClientTombstone | undefined) => {
       tombstone: ClientTombstone;
       seconds: number;
     },
   ): Promise<void>;
-  /** The records that can't be read, among the first thousand. */
+  /** Lists the client records that can't be read. Only the first 1,000 records are checked. */
   problems(): Promise<Problem[]>;
 }
 
+/** One page of a list of clients. */
 export interface ClientPage {
   clients: Client[];
   /** The records of the page that can't be read. */
   malformed: Problem[];
-  /** There is more. */
+  /** The cursor for the next page. Left out: there is no next page. */
   cursor?: string;
 }
 
+/** Stores the scope catalogue. */
 export interface ScopeRepository {
-  /** The catalogue, as this isolate knows it: at most a minute old. */
+  /** Finds the catalogue in the isolate's own copy, which is at most a minute old. */
   catalogue(): Promise<ScopeCatalogue>;
-  /** The same, past the isolate's own copy, at most once a second. */
+  /** Finds the catalogue without the isolate's own copy, at most once per second. */
   catalogueAgain(): Promise<ScopeCatalogue>;
-  /** What stands right now, past every cache. */
+  /** Reads the current catalogue without any cache. */
   read(): Promise<ScopeCatalogue>;
-  /** What is wrong with the record, if anything. */
+  /** Lists the problem of the record if it can't be read. */
   problems(): Promise<Problem[]>;
-  /** Changes the catalogue in one atomic step; `change` may be called again. */
+  /** Changes the catalogue in one atomic step. `change` is called again if another change was faster. */
   update(
     change: (current: ScopeCatalogue) => ScopeCatalogue,
   ): Promise<ScopeCatalogue>;
 }
 
-/** What a family of refresh tokens is made of: one authorization of one subject for one client. */
+/** A family of refresh tokens before it begins: one authorization of one client by one subject. */
 export interface NewFamily {
-  /** No exchange can widen it. */
+  /** No exchange can widen the scope or resource of the login. */
   login: LoginAttributes;
-  /** SHA-256 of the secret that every token of the family carries. */
+  /** SHA-256 of the family secret. */
   secret_hash: Uint8Array;
   created_at: Seconds;
-  /** When the first token expires. */
+  /** The time when the first token expires. */
   expires_at: Seconds;
-  /** When the family ends, however often it rotates. */
+  /** The time when the family ends, however often it rotates. */
   ends_at: Seconds;
-  /** Which key makes the first token. */
+  /** The id of the key that makes the first token. */
   key_id: number;
 }
 
-/** The redemption of an authorization code, which makes a family. */
+/** One attempt to redeem an authorization code or a league token. It makes a family. */
 export interface Redemption {
-  /** Unique: the same attempt may be made again when its answer was lost. */
+  /** Unique per attempt. A call that is repeated because its answer was lost has the same id. */
   attempt_id: string;
+  /** The id of the code. For a league token it is the `refresh_token_id`. */
   code_id: string;
-  /** When the user authorized it, in milliseconds since 1970. */
+  /** The time when the user authorized the code, in milliseconds since 1970. 0 for a league token. */
   authorized_at_ms: number;
-  /** From then on no code for this family can be good any more. */
+  /** From this time on, no code and no league token can make this family. */
   redeemable_until: Seconds;
 }
 
+/** The result of a redemption: the family has begun, or the reason of the refusal. */
 export type RedemptionResult =
   { outcome: "redeemed" } | { outcome: "refused"; reason: Reason };
 
-/** The proof that a token belongs to a family, and that the family belongs to the client. */
+/** The proof that a token is of the family, and that the family is the client's. */
 export interface FamilyKey extends ClientIdentity {
-  /** Left out where the token was an access token: its signature is the proof. */
+  /** Left out for an access token, because its signature is the proof. */
   secret_hash?: Uint8Array;
 }
 
-/** One attempt to exchange a refresh token, with all that the verdict depends on. */
+/** One attempt to exchange a refresh token, with everything that the verdict depends on. */
 export interface ExchangeAttempt extends FamilyKey {
-  /** Unique: the same attempt may be made again when its answer was lost. */
+  /** Unique per attempt. A call that is repeated because its answer was lost has the same id. */
   attempt_id: string;
+  /** The generation of the presented token. */
   generation: number;
   secret_hash: Uint8Array;
   requested: RequestedScopeAndResource;
-  /** What the client may have today. */
+  /** The scopes and resources that the client may have today. */
   allowed: ScopeAndResource;
   now: Seconds;
-  /** When the successor is to expire; never later than the family's end. */
+  /** The time when the successor expires. The family cuts it to its `ends_at`. */
   successor_expires_at: Seconds;
-  /** Which key would make the successor. */
+  /** The id of the key that makes the successor. */
   key_id: number;
-  /** ISO 8601: for how long the used token may come back. */
+  /** ISO 8601: the client's retry window, which begins when the newest token was made. */
   retry_window: string;
 }
 
-/** How a used token came back: for the log. */
+/** For the log: how a used token came back. */
 export interface Reuse {
+  /** The generation of the used token. */
   generation: number;
   newest_generation: number;
-  /** Since the newest token was made. */
+  /** The time since the newest token was made. */
   seconds_since_exchange: number;
   looks_like: "late_retry" | "theft";
 }
 
+/** The result of an exchange: the data of the successor, or the reason of the refusal. */
 export type ExchangeResult =
   | {
       outcome: "exchanged";
-      /** The successor was there already: the answer to a retry. */
+      /** True: the successor existed already, because this was a retry. */
       retried: boolean;
       login: LoginAttributes;
-      /** What the access token of this exchange is for. */
+      /** The scopes and resources of the access token of this exchange. */
       granted: ScopeAndResource;
+      /** The generation of the successor. */
       generation: number;
+      /** The time when the successor expires. */
       expires_at: Seconds;
-      /** Which key made the successor. */
+      /** The id of the key that makes the successor. */
       key_id: number;
     }
   | { outcome: "refused"; reason: Reason; reuse?: Reuse };
 
+/** The result of ending a family. `ended_before`: it had already ended, or it does not exist. */
 export type RevocationResult =
   | { outcome: "revoked" | "ended_before" }
   | { outcome: "refused"; reason: Reason };
 
-/** A family that has not ended. */
+/** The state of a family that has not ended. */
 export interface FamilyState extends Omit<NewFamily, "ends_at" | "key_id"> {
-  /** When the newest token expires. */
+  /** The time when the newest token expires. */
   expires_at: Seconds;
+  /** The generation of the newest token. */
   generation: number;
+  /** The time when the newest token was made. */
   last_used_at: Seconds;
 }
 
+/** Stores families of refresh tokens. */
 export interface FamilyRepository {
   /**
-   * Makes a family near the caller; its first token has generation 1. When it returns, the subject's
-   * index has it.
+   * Makes a family whose first token has generation 1. The subject index has the family when this returns.
    *
    * @returns the family's id, 32 bytes
    */
   create(family: NewFamily): Promise<Uint8Array>;
-  /** The id of a family that may be made one day: nothing is asked or stored. */
+  /** Makes the id of a family that may begin later. No storage is called. */
   newId(): Uint8Array;
   /**
-   * Makes a family of an id, as `create` does, for the one authorization code that comes first. That
-   * code once more ends the family (RFC 6749 section 4.1.2); another one of the same request is
-   * refused and does no harm. One from before its user was logged out everywhere makes none.
+   * Makes the family of an authorization code, as `create` does. The same code again ends the family (RFC
+   * 6749 section 4.1.2). Another code of the same authorization request is refused and changes nothing. A
+   * code that was authorized before its user was logged out everywhere is refused.
    */
   redeem(
     familyId: Uint8Array,
     family: NewFamily,
     redemption: Redemption,
   ): Promise<RedemptionResult>;
-  /** The one atomic step of a refresh. */
+  /** Exchanges a token for its successor: the one atomic step of a refresh. */
   exchange(
     familyId: Uint8Array,
     attempt: ExchangeAttempt,
   ): Promise<ExchangeResult>;
-  /** Ends a family. When it returns, no token of the family is good anywhere. */
+  /**
+   * Ends a family. When it returns, no refresh token of the family can be exchanged anywhere.
+   *
+   * @param key the client's proof; left out for an administrator
+   */
   revoke(familyId: Uint8Array, key?: FamilyKey): Promise<RevocationResult>;
-  /** A family, or undefined if it has ended; its newest token may have expired. */
+  /** Reads the state of a family. Its newest token may have expired. Undefined: the family has ended. */
   look(familyId: Uint8Array): Promise<FamilyState | undefined>;
-  /** The living families of a subject, a page at a time. */
+  /** Lists the families of a subject that have not ended and not expired, a page at a time. */
   ofSubject(
     subject: string,
     now: Seconds,
@@ -195,12 +213,12 @@ export interface FamilyRepository {
     cursor?: string;
   }>;
   /**
-   * Ends every family of a subject: complete when it returns. When it throws it may have ended some,
+   * Ends every family of a subject. Complete when it returns. If it throws, it may have ended some of them
    * and can be called again.
    *
-   * @returns how many it has ended
+   * @returns the number of families that it ended
    */
   revokeAll(subject: string): Promise<number>;
-  /** The id that the admin API calls `grant_id`, as bytes; undefined if it names no family. */
+  /** Parses a `grant_id` of the admin API into a family's id. Undefined: it is not the id of a family. */
   parseGrantId(grantId: string): Uint8Array | undefined;
 }

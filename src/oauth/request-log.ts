@@ -1,57 +1,59 @@
 import type { OAuthError, Problem } from "./errors.ts";
 
-/** What one log line says of one request. Never a token, a secret or a code: only what is ours. */
+/** The fields of a request's log line that are set while it runs. Never a token, a secret or a code. */
 export interface LogFields {
   grant_type?: string;
-  /** Only of a client that exists: anything else could be a secret in the wrong field. */
+  /** The id of a client that exists. Any other value could be a secret in the wrong field. */
   client_id?: string;
-  /** What the login has said: `authorized`, or an error such as `access_denied`. */
+  /** The decision of the sign-in page: `authorized`, or an error such as `access_denied`. */
   decision?: string;
-  /** What /health has found. */
+  /** The problems that `/health` found. */
   problems?: Problem[];
-  /** A used token came back inside its window, and got the successor that was there. */
+  /** A used token came back inside the retry window and got the successor that exists. */
   retried?: true;
 }
 
-/** How a request ended. */
+/** The end of a request. */
 interface Ending {
   request_id: string;
-  /** The route, never the path: a path may hold a secret. */
+  /** The route. Never the path, because a path may contain a secret. */
   endpoint: string;
   method: string;
   status: number;
   refusal: OAuthError | undefined;
 }
 
-/** Collects what a request's log line will say, and writes it. */
+/** Collects the fields of a request's log line, and writes the line. */
 export class RequestLog {
   readonly fields: LogFields = {};
-  /** What the request has brought about that is worth a line of its own. */
+  /** Events that get a line of their own. */
   readonly #events: { event: string }[] = [];
-  /** Milliseconds by step. */
+  /** The duration of each step, in milliseconds. */
   readonly #durations: Record<string, number> = {};
   readonly #start = performance.now();
   #step: { name: string; start: number } | undefined;
 
-  /** A step of the request begins, and the one before ends: the log says how long each took. */
+  /** Begins a step of the request and ends the step before. The log line has the duration of each. */
   begin(name: string): void {
     this.#endStep();
     this.#step = { name, start: performance.now() };
   }
 
-  /** Something has happened that somebody may count: a line of its own, beside the request's. */
+  /** Adds an event that operators may count. It is written as a line of its own. */
   addEvent(event: string, fields: Record<string, string>): void {
     this.#events.push({ event, ...fields });
   }
 
-  /** One line a request, as JSON: Workers Logs makes every field of it searchable. */
+  /** Writes one line per request, as JSON, because Workers Logs makes its fields searchable. */
   write({ refusal, ...ending }: Ending): void {
     this.#endStep();
     const { request_id } = ending;
-    const { client_id: by } = this.fields;
+    const { client_id: eventClient } = this.fields;
     for (const event of this.#events)
-      console.log(JSON.stringify({ ...event, request_id, client_id: by }));
-    const { problems, cause, client_id, reuse } = refusal?.circumstances ?? {};
+      console.log(
+        JSON.stringify({ ...event, request_id, client_id: eventClient }),
+      );
+    const { problems, cause, client_id, reuse } = refusal?.details ?? {};
     const line = JSON.stringify({
       event: "request",
       ...ending,
@@ -68,7 +70,7 @@ export class RequestLog {
       duration_ms: elapsed(this.#start),
       durations_ms: this.#durations,
     });
-    // A fault of ours may leave by a redirect.
+    // A fault of the server may be answered with a redirect, so the status alone does not show it.
     if ((refusal?.status ?? ending.status) >= 500) console.error(line);
     else console.log(line);
   }
@@ -81,7 +83,7 @@ export class RequestLog {
   }
 }
 
-/** Whole microseconds; a clock in Workers stands still between I/O. */
+/** Milliseconds, rounded to microseconds. The clock of a Worker advances only at I/O. */
 function elapsed(start: number): number {
   return Math.round((performance.now() - start) * 1000) / 1000;
 }

@@ -1,12 +1,12 @@
 import type { Refused } from "./errors.ts";
 
 /**
- * Which resources an access token is for (RFC 8707 section 2.2): the requested ones, else all that
- * were granted. A grant without resources leaves the choice to each request.
+ * Decides the resources of an access token: the requested ones, or all that were granted (RFC 8707 section
+ * 2.2). If the authorization named no resource, each request may choose.
  *
- * @param requested the request's `resource` parameters
- * @param granted the resources of the authorization; empty if it names none
- * @param allowed the client's `resources`
+ * @param requested the values of the request's parameter `resource`
+ * @param granted the resources of the authorization; empty if it named none
+ * @param allowed the `resources` of the client's record
  */
 export function finalizeResources(
   requested: readonly string[],
@@ -20,10 +20,10 @@ export function finalizeResources(
       ? { refused: "resource_not_allowed" }
       : { resource: available };
   }
-  const permitted = (resource: string) =>
+  const isPermitted = (resource: string) =>
     allowed.includes(resource) &&
     (granted.length === 0 || granted.includes(resource));
-  return requested.every(permitted)
+  return requested.every(isPermitted)
     ? { resource: [...new Set(requested)] }
     : { refused: "resource_not_allowed" };
 }

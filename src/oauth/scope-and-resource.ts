@@ -9,19 +9,19 @@ import {
   scopeSet,
 } from "./scope.ts";
 
-/** The scopes and resources that tokens are for. */
+/** The scopes and resources of tokens. */
 export interface ScopeAndResource {
   scope: string[];
   resource: string[];
 }
 
-/** The scopes and resources that a request names. */
+/** The scopes and resources that a request asks for. */
 export interface RequestedScopeAndResource {
   scope: RequestedScope;
   resource: readonly string[];
 }
 
-/** Reads `scope` and `resource` of a request (RFC 6749 section 3.3, RFC 8707 section 2). */
+/** Reads the parameters `scope` and `resource` of a request (RFC 6749 section 3.3, RFC 8707 section 2). */
 export function requestedScopeAndResource(
   parameters: Parameters,
 ): RequestedScopeAndResource {
@@ -31,12 +31,14 @@ export function requestedScopeAndResource(
   };
 }
 
-/** All that a client is registered for, where no login has narrowed it. */
+/** Returns everything that a client is registered for, for a request that no login has narrowed. */
 export function registeredFor({ scope }: Client): ScopeAndResource {
   return { scope: scopeSet(scope), resource: [] };
 }
 
-/** All that a client may have today: those of its scopes that the catalogue still has, and its resources. */
+/**
+ * Returns everything that a client may have today: its scopes that are in the catalogue, and its resources.
+ */
 export function allowedFor(
   { scope, resources }: Client,
   catalogue: ScopeCatalogue,
@@ -48,11 +50,10 @@ export function allowedFor(
 }
 
 /**
- * Decides what tokens are for: the verdict on scopes, then on resources.
+ * Decides the scopes and resources of tokens.
  *
- * @param requested what the request asks for
- * @param granted what was authorized
- * @param allowed what the client may have today
+ * @param granted the scopes and resources of the authorization
+ * @param allowed the scopes and resources that the client may have today
  */
 export function finalizeScopeAndResource(
   requested: RequestedScopeAndResource,

@@ -4,9 +4,9 @@ import type { Refused } from "./errors.ts";
 export const scopeToken = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
 
 /**
- * The set of scopes that a string names, in its order without repeats.
+ * Parses a `scope` string into its set of scopes, in the order of the string.
  *
- * @returns undefined if the string is not what RFC 6749 section 3.3 calls a scope
+ * @returns undefined if the string does not follow RFC 6749 section 3.3
  */
 export function parseScope(scope: string): string[] | undefined {
   const tokens = scope.split(" ");
@@ -15,21 +15,22 @@ export function parseScope(scope: string): string[] | undefined {
     : undefined;
 }
 
-/** Like `parseScope`, for strings that were checked when they were stored; '' is the empty set. */
+/** Like `parseScope`, for a stored string, which is valid. The empty string is the empty set. */
 export function scopeSet(scope: string): string[] {
   return scope === "" ? [] : scope.split(" ");
 }
 
-/** What a request said about scope: nothing, a set, or something that is no scope. */
+/** The scopes that a request asks for. Undefined: it does not name any. */
 export type RequestedScope = readonly string[] | "malformed" | undefined;
 
+/** Reads the parameter `scope` of a form or query. */
 export function requestedScope(parameter: string | undefined): RequestedScope {
   return parameter === undefined
     ? undefined
     : (parseScope(parameter) ?? "malformed");
 }
 
-/** In JSON the empty string is the empty set, and nothing is nothing: who asks for none gets none. */
+/** Reads a field `scope` of a JSON body. There the empty string asks for no scope. */
 export function requestedScopeInJson(
   scope: string | undefined,
 ): RequestedScope {
@@ -37,13 +38,12 @@ export function requestedScopeInJson(
 }
 
 /**
- * Which scopes an access token gets (RFC 6749 section 6): all that were granted, or fewer.
+ * Decides the scopes of an access token: the requested ones, or all that were granted (RFC 6749 section 6). A
+ * granted scope that the client may no longer have is left out without an error, unless it is requested by
+ * name.
  *
- * A scope that the client has lost since falls away silently, unless it is asked for by name.
- *
- * @param requested what the request asks for
- * @param granted what the authorization is for
- * @param allowed what the client may have today
+ * @param granted the scopes of the authorization
+ * @param allowed the scopes that the client may have today
  */
 export function finalizeScopes(
   requested: RequestedScope,
@@ -56,8 +56,8 @@ export function finalizeScopes(
     const lostAll = available.length === 0 && granted.length > 0;
     return lostAll ? { refused: "scope_all_lost" } : { scope: available };
   }
-  const beyond = requested.find((scope) => !available.includes(scope));
-  return beyond === undefined
+  const forbidden = requested.find((scope) => !available.includes(scope));
+  return forbidden === undefined
     ? { scope: [...requested] }
-    : { refused: "scope_not_granted", subject: beyond };
+    : { refused: "scope_not_granted", subject: forbidden };
 }

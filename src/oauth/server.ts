@@ -13,7 +13,7 @@ import type { Settings } from "./settings.ts";
 import type { Takeover } from "./takeover.ts";
 import type { TokenKind } from "./token-kind.ts";
 
-/** Everything that answering a request needs: settings, keys and ports, all of them ready. */
+/** Everything that is needed to answer a request: settings, keys and storage. All of it is ready for use. */
 export interface Server {
   settings: Settings;
   signingKey: SigningKey;
@@ -24,6 +24,6 @@ export interface Server {
   scopes: ScopeRepository;
   families: FamilyRepository;
   takeover: Takeover;
-  /** Every kind of token that somebody may present; exactly one of them recognises a token. */
+  /** Every kind of token that somebody may present. Exactly one of them recognises a token. */
   tokenKinds: readonly TokenKind[];
 }

@@ -1,26 +1,26 @@
 import type { Lifetimes } from "./lifetimes.ts";
 
 /**
- * The formats of an access token: the claims of RFC 9068 section 2.2, or beside them what the resource
- * servers of league/oauth2-server, and so of Laravel Passport, read.
+ * The formats of an access token. `rfc9068`: the claims of RFC 9068 section 2.2. `league`: in addition, the
+ * claims that resource servers of league/oauth2-server and Laravel Passport read.
  */
 export const accessTokenFormats = ["rfc9068", "league"] as const;
 
 export type AccessTokenFormat = (typeof accessTokenFormats)[number];
 
-/** The configuration, parsed. */
+/** The parsed configuration. */
 export interface Settings extends Lifetimes {
   issuer: string;
-  /** `aud` of access tokens that are for no particular resource. */
+  /** `aud` of an access token for which no resource was named. */
   audience: string;
-  /** For clients whose record names none. */
+  /** The format for clients whose record has none. */
   access_token_format: AccessTokenFormat;
-  /** The origins that browsers may call from; undefined: any. */
+  /** The origins that a browser may call from. Undefined: any origin. */
   cors_origins: string[] | undefined;
-  /** Whether the token endpoint answers at Passport's path, too. */
+  /** True: the token endpoint is at Passport's path `/oauth/token` as well. */
   passport_token_endpoint: boolean;
-  /** Where people sign in; undefined: there is no authorization endpoint. */
+  /** The URL of the sign-in page. Undefined: there is no authorization endpoint. */
   login_url: string | undefined;
-  /** Undefined: there is no admin API. */
+  /** The bearer token of the admin API. Undefined: there is no admin API. */
   admin_token: string | undefined;
 }

@@ -1,21 +1,21 @@
 import { z } from "zod";
 
-/** Enough for any identifier that is one (RFC 9068 section 2.2 sets no bound). */
+/** A bound of Baton's, in bytes of UTF-8. RFC 9068 section 2.2 has none. */
 const MAX_BYTES = 255;
 
-/** Who the tokens are about, by the name that the deployer's login has for a user. */
+/** The schema of a subject: the user, by the name that the sign-in page gives. */
 export const subject = z
   .string()
   .min(1)
   .refine((text) => new TextEncoder().encode(text).length <= MAX_BYTES, {
-    error: `has to be at most ${MAX_BYTES} bytes`,
+    error: `must be at most ${MAX_BYTES} bytes`,
   })
-  // A lone surrogate has no UTF-8: two different subjects would become one.
+  // A lone surrogate has no UTF-8, so two different subjects would become the same.
   .refine((text) => text.isWellFormed() && !/\p{Cc}/u.test(text), {
-    error: "has to be text without control characters",
+    error: "must be text without control characters",
   })
   .refine((text) => text !== "." && text !== "..", {
-    error: "cannot be . or .., which no URL can carry",
+    error: "must not be . or .., because a URL path cannot contain them",
   })
   .meta({
     description: "The user: `sub` of the access tokens.",

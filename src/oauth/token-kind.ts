@@ -11,16 +11,16 @@ export interface RefreshTokenClaims {
   family_secret: Uint8Array;
 }
 
-/** A refresh token that a client presents: verified, but not yet exchanged. */
+/** A refresh token that a client presents. It is verified, but not yet exchanged. */
 export interface PresentedToken extends RefreshTokenClaims {
-  /** The one atomic step of a refresh. */
+  /** Exchanges the token for its successor: the one atomic step of a refresh. */
   exchange(attempt: ExchangeAttempt): Promise<ExchangeResult>;
 }
 
 /** The authenticated client that presents a token. */
 export interface Presenter {
   client: Client;
-  /** The network that the request came from. */
+  /** Returns the IP network that the request came from. */
   network: () => string;
   log: RequestLog;
 }
@@ -29,29 +29,30 @@ export interface Presenter {
 export type IntrospectionClaims = Record<string, unknown>;
 
 /**
- * One kind of token that somebody may present: how it is recognised, and what each endpoint does with it.
- * `server.tokenKinds` lists them; nothing else asks which kind a token is.
+ * One kind of token that somebody may present: it recognises its tokens and implements what each endpoint
+ * needs. `server.tokenKinds` lists all kinds. No other code asks which kind a token is.
  */
 export interface TokenKind {
-  /** Tells by the token's form whether it is of this kind; no other kind has the same form. */
+  /** Tells by the form of a token whether it is of this kind. No other kind has the same form. */
   recognises(token: string): boolean;
   /**
-   * Verifies a token for the refresh grant. Left out: tokens of this kind can't be exchanged.
+   * Verifies a refresh token for its exchange. The caller checks the expiry. Left out: tokens of this kind
+   * cannot be exchanged.
    *
-   * @throws OAuthError with the reason why the token is not valid
+   * @throws OAuthError with the reason if the token is not valid
    */
   present?(token: string, presenter: Presenter): Promise<PresentedToken>;
   /**
-   * Revokes a token, and with it its whole family (RFC 7009). A token that is not valid needs no
-   * revocation (section 2.2).
+   * Revokes a token and its family (RFC 7009). A token that is not valid is ignored (section 2.2).
    *
-   * @throws OAuthError where section 2.1 wants a refusal
+   * @throws OAuthError `token_of_another_client`, `token_not_revocable` or a reason of the family (sections
+   *   2.1 and 2.2.1)
    */
   revoke(token: string, presenter: Presenter, now: Seconds): Promise<void>;
   /**
-   * Describes a token to a client that may know of it (RFC 7662).
+   * Describes a token to a client (RFC 7662).
    *
-   * @returns undefined for a token that is not active, for whatever reason
+   * @returns undefined if the token is not active, or if the client may not introspect it
    */
   introspect(
     token: string,
@@ -59,17 +60,17 @@ export interface TokenKind {
     now: Seconds,
   ): Promise<IntrospectionClaims | undefined>;
   /**
-   * The exchange of such a token starts a login: its client must be read again, because an isolate's own
-   * copy may be a minute old.
+   * True: the exchange of such a token starts a login. Then the client is read again, because an isolate's
+   * own copy may be a minute old.
    */
   needsFreshClient?: true;
-  /** ISO 8601: the longest life of such a token, where no family bounds it. */
+  /** ISO 8601: the longest lifetime of such a token, if no family bounds it. */
   longestLife?: string;
 }
 
-/** Finds the kind of a token. Exactly one kind recognises it. */
+/** Finds the one kind that recognises a token. */
 export function kindOf(kinds: readonly TokenKind[], token: string): TokenKind {
-  const kind = kinds.find((one) => one.recognises(token));
-  if (!kind) throw new Error("no kind of token takes everything else");
+  const kind = kinds.find((candidate) => candidate.recognises(token));
+  if (!kind) throw new Error("no token kind recognises the token");
   return kind;
 }

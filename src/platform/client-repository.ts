@@ -47,12 +47,9 @@ export class KvClientRepository implements ClientRepository {
     let cursor = from;
     for (let rounds = 0; rounds < MAX_ROUNDS; rounds++) {
       const next = await this.#records.keys(PREFIX, limit, cursor);
-      const records = await this.#records.readAll(
-        next.keys,
-        ({ circumstances }) => {
-          page.malformed.push(...(circumstances.problems ?? []));
-        },
-      );
+      const records = await this.#records.readAll(next.keys, ({ details }) => {
+        page.malformed.push(...(details.problems ?? []));
+      });
       page.clients.push(...records.flatMap((record) => living(record) ?? []));
       ({ cursor } = next);
       if (
@@ -76,7 +73,7 @@ export class KvClientRepository implements ClientRepository {
     return client!;
   }
 
-  async bury(
+  async replaceWithTombstone(
     clientId: string,
     change: (current: () => Client | ClientTombstone | undefined) => {
       tombstone: ClientTombstone;
@@ -92,8 +89,8 @@ export class KvClientRepository implements ClientRepository {
   async problems(): Promise<Problem[]> {
     const problems: Problem[] = [];
     const { keys } = await this.#records.keys(PREFIX, MAX_CHECKED);
-    await this.#records.readAll(keys, ({ circumstances }) => {
-      problems.push(...(circumstances.problems ?? []));
+    await this.#records.readAll(keys, ({ details }) => {
+      problems.push(...(details.problems ?? []));
     });
     return problems;
   }

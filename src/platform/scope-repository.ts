@@ -37,8 +37,8 @@ export class KvScopeRepository implements ScopeRepository {
       await this.#records.findAgain(KEY);
       return [];
     } catch (error) {
-      if (error instanceof OAuthError && error.circumstances.problems) {
-        return error.circumstances.problems;
+      if (error instanceof OAuthError && error.details.problems) {
+        return error.details.problems;
       }
       throw error;
     }

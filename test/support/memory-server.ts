@@ -109,7 +109,7 @@ function clientsWith(client: Client): ClientRepository {
     read: find,
     list: notHere,
     update: notHere,
-    bury: notHere,
+    replaceWithTombstone: notHere,
     problems: async () => [],
   };
 }

@@ -207,7 +207,8 @@ describe("the error of a real server", () => {
 describe("a server that responds with 503", () => {
   const busy = {
     error: "temporarily_unavailable",
-    error_description: "The server cannot do this right now. Try again.",
+    error_description:
+      "The server is temporarily unavailable. Try again in a few seconds.",
   };
 
   test("gets the request again after Retry-After", async () => {

@@ -143,7 +143,7 @@ ${id},,,Notes,${PLAIN},,"[""https:\\/\\/a.example.com\\/cb""]","[""authorization
       ),
     );
     expect(stdout).toContain(
-      `  ${id}: without the redirect URI http://foo/bar: has to begin with https://`,
+      `  ${id}: without the redirect URI http://foo/bar: must begin with https://`,
     );
     expect(stdout).toContain("The secret of these is shorter than 16");
     expect(await client(id)).toMatchObject({
