@@ -12,13 +12,13 @@ import type { KvRecordWriter } from "./kv-record-writer.ts";
 
 const PREFIX = "client:";
 
-/** How many of KV's pages may hold nothing but tombstones before an empty page is shown. */
-const MAX_ROUNDS = 10;
+/** The most pages of KV that `list` reads while they hold only tombstones. Then it returns an empty page. */
+const MAX_PAGES_READ = 10;
 
-/** How many clients a health check looks at; a server with more learns of a bad one as it is used. */
+/** The most records that `problems` reads. Any other malformed record shows when it is used. */
 const MAX_CHECKED = 1_000;
 
-/** Clients in KV, at `client:<client_id>`. */
+/** Keeps clients in KV, under `client:<client_id>`. */
 export class KvClientRepository implements ClientRepository {
   readonly #records: KvRecords<Client | ClientTombstone>;
 
@@ -34,18 +34,21 @@ export class KvClientRepository implements ClientRepository {
   }
 
   async findAgain(clientId: string): Promise<Client | undefined> {
-    return living(await this.#records.findAgain(PREFIX + clientId));
+    return living(await this.#records.findFresh(PREFIX + clientId));
   }
 
   read(clientId: string): Promise<Client | ClientTombstone | undefined> {
     return this.#records.readCurrent(PREFIX + clientId);
   }
 
-  /** Tombstones take their places in KV's pages: goes on until there is something to show. */
+  /**
+   * Lists a page of clients. Tombstones are left out. Where they fill a whole page of KV, the next page is read,
+   * so that an empty page is rare.
+   */
   async list(limit: number, from?: string): Promise<ClientPage> {
     const page: ClientPage = { clients: [], malformed: [] };
     let cursor = from;
-    for (let rounds = 0; rounds < MAX_ROUNDS; rounds++) {
+    for (let pages = 0; pages < MAX_PAGES_READ; pages++) {
       const next = await this.#records.keys(PREFIX, limit, cursor);
       const records = await this.#records.readAll(next.keys, ({ details }) => {
         page.malformed.push(...(details.problems ?? []));

@@ -6,15 +6,15 @@ import { withRetry, callObject, unavailable } from "./retry.ts";
 import type { SubjectIndex } from "./subject-index.ts";
 import type { TokenFamily } from "./token-family.ts";
 
-/** How many families of a subject are ended at once. */
-const PAGE = 100;
+/** The number of families of a subject that are ended at the same time. */
+const BATCH_SIZE = 100;
 /**
- * How many families one request may end: a Worker may make 1,000 calls a request. Whoever has more
- * is told to come back; what was done is done.
+ * The most families that one request ends, because a Worker may make 1,000 calls per request. If the subject has more, the
+ * answer is 503, and the next request goes on with the rest.
  */
-const MAX_A_REQUEST = 800;
+const MAX_PER_REQUEST = 800;
 
-/** Families as Durable Objects: a family's id is its object's id, and a subject's index has its name. */
+/** Keeps families in Durable Objects. A family's id is the id of its object. A subject index is named by its subject. */
 export class DurableFamilyRepository implements FamilyRepository {
   readonly #families: DurableObjectNamespace<TokenFamily>;
   readonly #indexes: DurableObjectNamespace<SubjectIndex>;
@@ -28,8 +28,8 @@ export class DurableFamilyRepository implements FamilyRepository {
   }
 
   /*
-   * First the family, then the index, then the tokens: a crash in between leaves a family that nobody
-   * has a token of, and never a token that the index does not know.
+   * The order is family, index, tokens: a crash in between leaves a family that nobody has a token of, and never a
+   * token that a logout would miss.
    */
   create: FamilyRepository["create"] = async (family) => {
     const id = this.#families.newUniqueId();
@@ -41,12 +41,12 @@ export class DurableFamilyRepository implements FamilyRepository {
   };
 
   newId: FamilyRepository["newId"] = () =>
-    // Not a named id: this one needs no look-up around the world and is born near the caller.
+    // A unique id, unlike a named one, needs no look-up around the world, and its object is created near the caller.
     Uint8Array.fromHex(this.#families.newUniqueId().toString());
 
-  /* In the order of `create`, and for its reasons. */
+  /* The order is that of `create`, for the same reason. */
   redeem: FamilyRepository["redeem"] = async (familyId, family, redemption) => {
-    const id = this.#idOf(familyId.toHex());
+    const id = this.#objectId(familyId.toHex());
     if (!id) return { outcome: "refused", reason: "authorization_code_forged" };
     const abandon = () =>
       withRetry(() => this.#families.get(id).abandon(redemption.attempt_id));
@@ -60,7 +60,7 @@ export class DurableFamilyRepository implements FamilyRepository {
       );
       if (isAdded) return result;
     } catch (fault) {
-      // A fault of ours must not use up the code. If this meets one too, it is the first that is told.
+      // A fault of ours must not use up the code. If `abandon` fails as well, the first fault is thrown.
       await Promise.allSettled([abandon()]);
       throw fault;
     }
@@ -69,7 +69,7 @@ export class DurableFamilyRepository implements FamilyRepository {
   };
 
   exchange: FamilyRepository["exchange"] = async (familyId, attempt) => {
-    const id = this.#idOf(familyId.toHex());
+    const id = this.#objectId(familyId.toHex());
     if (!id) return { outcome: "refused", reason: "family_ended" };
     const result = await withRetry(
       async () => await this.#families.get(id).exchange(attempt),
@@ -78,20 +78,19 @@ export class DurableFamilyRepository implements FamilyRepository {
   };
 
   revoke: FamilyRepository["revoke"] = async (familyId, key) => {
-    const id = this.#idOf(familyId.toHex());
+    const id = this.#objectId(familyId.toHex());
     if (!id) return { outcome: "ended_before" };
     return withRetry(async () => await this.#families.get(id).revoke(key));
   };
 
   look: FamilyRepository["look"] = async (familyId) => {
-    const id = this.#idOf(familyId.toHex());
+    const id = this.#objectId(familyId.toHex());
     return id && withRetry(async () => await this.#families.get(id).look());
   };
 
   /*
-   * An entry whose family has ended is taken out of the index: the family has done so itself, or a
-   * fault has kept it from it. One that has only expired stays for its alarm: a refresh that is on its
-   * way, by a clock that is slower, may still go on with it.
+   * An entry whose family has ended is removed from the index, because a fault may have kept the family from doing so.
+   * An expired family stays until its alarm, because a refresh with a slower clock may still exchange its token.
    */
   ofSubject: FamilyRepository["ofSubject"] = async (
     subject,
@@ -117,32 +116,35 @@ export class DurableFamilyRepository implements FamilyRepository {
   };
 
   /*
-   * First the index takes no login any more that was authorized before. Where it can't do that, all that
-   * it lists is ended nevertheless; the caller is told to come back.
+   * First the index is told to refuse every login that was authorized before now. If that fails, the families that it
+   * lists are ended nevertheless, and the answer is 503.
    */
   revokeAll: FamilyRepository["revokeAll"] = async (subject) => {
     const now = Date.now();
-    const [barrier] = await Promise.allSettled([
+    const [logout] = await Promise.allSettled([
       this.#index(subject, (index) => index.logOut(now)),
     ]);
     const revoked = await this.#revokeListed(subject);
-    if (barrier.status === "rejected") throw unavailable(barrier.reason);
+    if (logout.status === "rejected") throw unavailable(logout.reason);
     return revoked;
   };
 
   /**
-   * Until the index holds nothing but families that can't be reached: a login that came in between is
-   * in it, and one family's trouble keeps no other from ending. Each family tells the index by itself
-   * as well; doing it here lets the next call begin with what is left.
+   * Ends the listed families, page by page, until the index has only families that cannot be reached. A login that
+   * begins meanwhile is in a later page. A family that cannot be reached does not stop the others. Each family also
+   * removes itself from the index by its alarm; it is removed here so that a repeated call goes on with the rest.
+   *
+   * @returns how many families it has ended
+   * @throws OAuthError `storage_unavailable` if some families are left
    */
   async #revokeListed(subject: string): Promise<number> {
     let revoked = 0;
-    let unreached: string | undefined;
-    for (let asked = 0; asked < MAX_A_REQUEST; asked += PAGE) {
+    let lastUnreached: string | undefined;
+    for (let count = 0; count < MAX_PER_REQUEST; count += BATCH_SIZE) {
       const page = await this.#index(subject, (index) =>
-        index.list(PAGE, unreached),
+        index.list(BATCH_SIZE, lastUnreached),
       );
-      if (page.length === 0 && unreached === undefined) return revoked;
+      if (page.length === 0 && lastUnreached === undefined) return revoked;
       if (page.length === 0) break;
       const results = await Promise.allSettled(
         page.map((grantId) => this.revoke(Uint8Array.fromHex(grantId))),
@@ -155,9 +157,9 @@ export class DurableFamilyRepository implements FamilyRepository {
         if (result.status === "fulfilled" && result.value.outcome === "revoked")
           revoked += 1;
       }
-      // Goes on behind the last one that could not be reached.
-      unreached =
-        page.findLast((grantId) => !done.includes(grantId)) ?? unreached;
+      // The next page begins after the last family that could not be reached.
+      lastUnreached =
+        page.findLast((grantId) => !done.includes(grantId)) ?? lastUnreached;
     }
     const [left] = await this.#index(subject, (index) => index.list(1));
     if (left === undefined) return revoked;
@@ -167,7 +169,7 @@ export class DurableFamilyRepository implements FamilyRepository {
   }
 
   parseGrantId: FamilyRepository["parseGrantId"] = (grantId) =>
-    this.#idOf(grantId) && Uint8Array.fromHex(grantId);
+    this.#objectId(grantId) && Uint8Array.fromHex(grantId);
 
   #index<T>(
     subject: string,
@@ -176,8 +178,11 @@ export class DurableFamilyRepository implements FamilyRepository {
     return callObject(this.#indexes, subject, call);
   }
 
-  /** A token can be genuine and still name no object: its keys may be another deployment's too. */
-  #idOf(hex: string): DurableObjectId | undefined {
+  /**
+   * Parses the id of an object; undefined if it is not one of this namespace. A genuine token may have such an id,
+   * because two deployments may share their keys.
+   */
+  #objectId(hex: string): DurableObjectId | undefined {
     try {
       return this.#families.idFromString(hex);
     } catch {

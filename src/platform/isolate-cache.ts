@@ -1,127 +1,139 @@
 import type { OAuthError } from "../oauth/errors.ts";
 import { KV_LAG_MS } from "./kv-record-writer.ts";
 
-/** How long an isolate trusts what it read. */
-export const KEEP_MS = 60_000;
-/** How soon an isolate looks past its own copy of a key again. */
-export const LOOK_AGAIN_MS = 1_000;
-/** How many records an isolate keeps: bounded, because whoever sends client ids fills it. */
+/** The age up to which a cached record is good for ordinary reads, in milliseconds. */
+export const CACHED_MAX_AGE_MS = 60_000;
+/**
+ * The age up to which a cached record is good for a caller that needs it fresh, in milliseconds. So an isolate
+ * reads a key from KV at most once per second for such callers.
+ */
+export const FRESH_MAX_AGE_MS = 1_000;
+/** The most records that an isolate keeps. The number is bounded because any client id that is sent adds one. */
 const MAX_ENTRIES = 1_000;
 
-/** A record as it was read: a value, or nothing, or something that can't be read. */
-export interface Reading<T> {
+/** The result of reading a record: its value, or undefined if there is no record or it is malformed. */
+export interface ReadResult<T> {
   value: T | undefined;
   malformed?: OAuthError;
 }
 
-interface DatedReading<T> extends Reading<T> {
-  /** Of what KV showed: it grows with each write; 0 for records that were put there by hand. */
+interface RevisedResult<T> extends ReadResult<T> {
+  /** Grows with each write of the record; 0 for a record that was not written by `KvRecordWriter`. */
   revision: number;
-  /** When KV was asked for it. */
-  askedAt: number;
 }
 
-interface Entry<T> extends DatedReading<T> {
-  /** Until then this isolate's own write is newer than what KV may show. */
-  ownUntil: number;
-  /** Until then somebody is asking again: others make do with what there is. */
-  askingUntil: number;
+interface KvRead<T> extends RevisedResult<T> {
+  /** The time at which the read from KV began, in milliseconds since 1970. */
+  readStartedAt: number;
+}
+
+interface Entry<T> extends KvRead<T> {
+  /** Until then this isolate's own write may be newer than what KV shows. Milliseconds since 1970. */
+  ownWriteUntil: number;
+  /** Until then one caller reads the key from KV, and the others get this entry. Milliseconds since 1970. */
+  rereadUntil: number;
 }
 
 /** @throws OAuthError `record_malformed` */
-export function valueOf<T>({ value, malformed }: Reading<T>): T | undefined {
+export function valueOrThrow<T>({
+  value,
+  malformed,
+}: ReadResult<T>): T | undefined {
   if (malformed) throw malformed;
   return value;
 }
 
 /**
- * What an isolate remembers of the records that it has read and written: bounded in number and in
- * age, and never going back in time.
+ * The records that an isolate has read or written. Number and age are bounded. An older record never replaces
+ * a newer one.
  */
 export class IsolateCache<T> {
-  /** In the order of reading, so that the oldest is the first to go. */
+  /** In the order of reading, so that the first one is the oldest. */
   readonly #entries = new Map<string, Entry<T>>();
 
-  /** What is known and younger than some time, else what `read` finds, asked once and not by all. */
+  /**
+   * Returns the cached record if it is younger than `maxAgeMs`, else what `read` finds. While one caller reads,
+   * the others get the cached record, if it is at most a second too old.
+   *
+   * @throws OAuthError `record_malformed`, and what `read` throws
+   */
   async lookUp(
     key: string,
-    milliseconds: number,
+    maxAgeMs: number,
     read: () => Promise<T | undefined>,
   ): Promise<T | undefined> {
     const entry = this.#entries.get(key);
     if (!entry) return read();
     const now = Date.now();
-    const age = now - entry.askedAt;
-    const fresh = age < (entry.malformed ? LOOK_AGAIN_MS : milliseconds);
-    // One asks, and not everybody who comes meanwhile; but nobody makes do for long.
-    const othersAsk =
-      now < entry.askingUntil && age < milliseconds + LOOK_AGAIN_MS;
-    if (fresh || othersAsk) return valueOf(entry);
-    entry.askingUntil = now + LOOK_AGAIN_MS;
+    const age = now - entry.readStartedAt;
+    const isFresh = age < (entry.malformed ? FRESH_MAX_AGE_MS : maxAgeMs);
+    const isBeingReread =
+      now < entry.rereadUntil && age < maxAgeMs + FRESH_MAX_AGE_MS;
+    if (isFresh || isBeingReread) return valueOrThrow(entry);
+    entry.rereadUntil = now + FRESH_MAX_AGE_MS;
     try {
       return await read();
     } finally {
-      entry.askingUntil = 0;
+      entry.rereadUntil = 0;
     }
   }
 
-  /** Takes in what KV showed, unless something newer is known; returns what is to be believed. */
-  takeIn(key: string, reading: DatedReading<T>): Reading<T> {
+  /** Keeps what KV showed, unless something newer is known. Returns the newest that is known. */
+  storeRead(key: string, read: KvRead<T>): ReadResult<T> {
     const entry = this.#entries.get(key);
-    // An own write may have come in while KV was asked, or KV may not show it yet.
-    const own = this.ownNewerThan(key, reading);
-    if (own) return own;
-    if (entry && reading.askedAt < entry.askedAt) return entry;
-    return this.#keep(key, { ...reading, ownUntil: 0, askingUntil: 0 });
+    const ownWrite = this.newerOwnWrite(key, read);
+    if (ownWrite) return ownWrite;
+    if (entry && read.readStartedAt < entry.readStartedAt) return entry;
+    return this.#store(key, { ...read, ownWriteUntil: 0, rereadUntil: 0 });
   }
 
-  /** Takes in what this isolate has written itself. */
-  takeInOwn(key: string, value: T, revision: number): void {
+  /** Keeps a record that this isolate has written. */
+  storeOwnWrite(key: string, value: T, revision: number): void {
     const now = Date.now();
-    const ownUntil = now + KV_LAG_MS;
-    this.#keep(key, {
+    this.#store(key, {
       value,
       revision,
-      askedAt: now,
-      ownUntil,
-      askingUntil: 0,
+      readStartedAt: now,
+      ownWriteUntil: now + KV_LAG_MS,
+      rereadUntil: 0,
     });
   }
 
   /**
-   * What this isolate has written so lately that KV does not show it yet. Of records that were put
-   * there by hand, without a revision, only the isolate's minute holds against them.
+   * Returns this isolate's own write of a record if it is newer than what KV showed. A record without a
+   * revision was written by hand (`wrangler kv key put`). Nothing says whether that was before or after the own
+   * write, so the own write wins for the first minute only.
    */
-  ownNewerThan(
+  newerOwnWrite(
     key: string,
-    reading: Reading<T> & { revision: number },
-  ): Reading<T> | undefined {
+    read: RevisedResult<T>,
+  ): ReadResult<T> | undefined {
     const entry = this.#entries.get(key);
     if (
       !entry ||
-      Date.now() >= entry.ownUntil ||
-      reading.revision >= entry.revision
+      Date.now() >= entry.ownWriteUntil ||
+      read.revision >= entry.revision
     )
       return undefined;
-    const byHand =
-      reading.revision === 0 &&
-      (reading.value !== undefined || reading.malformed);
-    return byHand && Date.now() - entry.askedAt >= KEEP_MS ? undefined : entry;
+    const writtenByHand =
+      read.revision === 0 && (read.value !== undefined || read.malformed);
+    const isOld = Date.now() - entry.readStartedAt >= CACHED_MAX_AGE_MS;
+    return writtenByHand && isOld ? undefined : entry;
   }
 
-  #keep(key: string, entry: Entry<T>): Entry<T> {
+  #store(key: string, entry: Entry<T>): Entry<T> {
     this.#entries.delete(key);
     this.#entries.set(key, entry);
-    if (this.#entries.size > MAX_ENTRIES) this.#forgetOne(entry.askedAt);
+    if (this.#entries.size > MAX_ENTRIES) this.#evictOne(entry.readStartedAt);
     return entry;
   }
 
-  /** The oldest, but rather not one that KV may not show yet. */
-  #forgetOne(now: number): void {
+  /** Removes the oldest entry that is not an own write which KV may not show yet; else the oldest. */
+  #evictOne(now: number): void {
     let oldest: string | undefined;
-    for (const [key, { ownUntil }] of this.#entries) {
+    for (const [key, { ownWriteUntil }] of this.#entries) {
       oldest ??= key;
-      if (ownUntil > now) continue;
+      if (ownWriteUntil > now) continue;
       this.#entries.delete(key);
       return;
     }

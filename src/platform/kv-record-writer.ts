@@ -1,47 +1,46 @@
 import { DurableObject } from "cloudflare:workers";
 
 /**
- * For how long whoever has written a record knows better than KV what it is: KV promises to show a
- * write everywhere after a minute, and may then serve its cache for another half.
+ * The time for which KV may show an older record after a write, in milliseconds. KV shows a write everywhere within 60 s, and
+ * a location may then serve its own cache for another 30 s (`KV_CACHE_TTL` in `kv-records.ts`).
  */
 export const KV_LAG_MS = 120_000;
 
 const RECENT = "recent";
 
-interface Recent {
+interface RecentWrite {
   text: string;
   revision: number;
-  /** What stood before the first of the recent writes: what KV may still show. */
+  /** The record before the first of the recent writes: KV may still show it. */
   before: string | null;
 }
 
-/** A record as it stands: its text, or null where there is none. */
-export interface CurrentRecord {
+/** The current text of a record; null if there is no record. */
+interface CurrentRecord {
   text: string | null;
 }
 
-export type WriteResult =
+type WriteResult =
   | { outcome: "written"; revision: number }
-  /** Somebody else has written in between; this is what stands now. */
+  /** Another write came first; `text` is the current record. */
   | ({ outcome: "conflict" } & CurrentRecord)
   | { outcome: "unavailable"; error: string };
 
 /**
- * The one writer of one record in KV, named by its key.
+ * Serialises the writes of one KV record. The object's name is the record's key.
  *
- * KV knows no transactions, and what it shows may be a minute old: two admin calls at once could undo
- * each other, and a deletion or an ended secret must not be undone. So whoever changes a record says
- * what they have read, and the change is made only if that still stands. Refreshes never come here.
+ * KV has no transactions, and what it shows may be a minute old. Without this object two admin calls at the same
+ * time could undo each other, and a deleted client or an ended secret could come back. So a caller sends the text
+ * that it has read, and the object writes only if that is still the current text. Refreshes never call it.
  *
- * It keeps the record's text only for as long as KV may lag behind, and then nothing.
+ * The object keeps the record's text only while KV may lag behind. Then it deletes everything.
  */
 export class KvRecordWriter extends DurableObject<Env> {
   #queue: Promise<unknown> = Promise.resolve();
 
   /**
-   * The record as it stands. Readers wait for nobody, or one look at KV after another would be all that
-   * the logins of every back end get through: who decides by what it read, and writes, is told when
-   * somebody was faster.
+   * Reads the current record. Reads are not queued, because a queue would serialise all back-end logins on one KV
+   * read. A caller that writes by what it has read gets `conflict` if the record has changed.
    */
   read(
     key: string,
@@ -50,9 +49,9 @@ export class KvRecordWriter extends DurableObject<Env> {
   }
 
   /**
-   * Writes the record if it still is what the caller has read.
+   * Writes the record if `expected` is its current text. It may be repeated when its answer was lost.
    *
-   * @param expirationTtl seconds, at least 60; left out: it stays
+   * @param expirationTtl in seconds, at least 60; left out: the record stays
    */
   write(
     key: string,
@@ -60,50 +59,54 @@ export class KvRecordWriter extends DurableObject<Env> {
     text: string,
     expirationTtl?: number,
   ): Promise<WriteResult> {
-    return this.#inTurn(async () => {
+    return this.#enqueue(async () => {
       const current = await this.#current(key);
       const recent = this.#recent();
-      // The same write again, because its answer was lost on the way: it is done, or KV has it and
-      // this object died before it could note so.
+      // A repeated write, whose first answer was lost, is done already. Where KV has the text and this object
+      // does not, because it died in between, the text is written again below.
       if (recent && current === text && current !== expected) {
         return { outcome: "written", revision: recent.revision };
       }
       if (current !== expected && current !== text) {
         return { outcome: "conflict", text: current };
       }
-      // A number that grows, also where the clock of this place does not.
+      // The revision must grow, also when the clock does not.
       const revision = Math.max(Date.now(), (recent?.revision ?? 0) + 1);
       const ttl = expirationTtl === undefined ? {} : { expirationTtl };
       await this.env.KV.put(key, text, { metadata: { revision }, ...ttl });
       const before = recent ? recent.before : current;
-      this.ctx.storage.kv.put<Recent>(RECENT, { text, revision, before });
+      this.ctx.storage.kv.put<RecentWrite>(RECENT, { text, revision, before });
       await this.ctx.storage.setAlarm(Date.now() + KV_LAG_MS);
       return { outcome: "written", revision };
     });
   }
 
-  /** KV has caught up. */
+  /** Deletes everything, because by now KV shows the last write everywhere. */
   override alarm(): Promise<void> {
     return this.ctx.storage.deleteAll();
   }
 
-  /** What was written last: by this object, or since then by hand, which leaves no revision. */
+  /**
+   * Finds the newest text: KV's, or that of a recent write which KV does not show yet. A record that KV shows
+   * without a revision was written by hand (`wrangler kv key put`); it is newer, unless it was there before.
+   */
   async #current(key: string): Promise<string | null> {
     const { value, metadata } = await this.env.KV.getWithMetadata<{
       revision?: number;
     }>(key);
     const recent = this.#recent();
     if (!recent) return value;
-    const byHand = metadata?.revision === undefined && value !== recent.before;
-    return byHand ? value : recent.text;
+    const writtenByHand =
+      metadata?.revision === undefined && value !== recent.before;
+    return writtenByHand ? value : recent.text;
   }
 
-  #recent(): Recent | undefined {
-    return this.ctx.storage.kv.get<Recent>(RECENT);
+  #recent(): RecentWrite | undefined {
+    return this.ctx.storage.kv.get<RecentWrite>(RECENT);
   }
 
-  /** One after another: waiting for KV would let the next write in between. */
-  #inTurn<T>(
+  /** Runs one piece of work after another, because the next write could start while one waits for KV. */
+  #enqueue<T>(
     work: () => Promise<T>,
   ): Promise<T | { outcome: "unavailable"; error: string }> {
     const result = this.#queue.then(() => orUnavailable(work));
@@ -112,7 +115,7 @@ export class KvRecordWriter extends DurableObject<Env> {
   }
 }
 
-/** Faults come back as results, because exceptions do not survive RPC well. */
+/** Turns a fault into a result, because exceptions do not survive RPC well. */
 async function orUnavailable<T>(
   work: () => Promise<T>,
 ): Promise<T | { outcome: "unavailable"; error: string }> {

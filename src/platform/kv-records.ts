@@ -1,23 +1,25 @@
 import type { z } from "zod";
 import { OAuthError } from "../oauth/errors.ts";
 import {
+  CACHED_MAX_AGE_MS,
+  FRESH_MAX_AGE_MS,
   IsolateCache,
-  KEEP_MS,
-  LOOK_AGAIN_MS,
-  type Reading,
-  valueOf,
+  type ReadResult,
+  valueOrThrow,
 } from "./isolate-cache.ts";
 import { withRetry, callObject, unavailable } from "./retry.ts";
 import type { KvRecordWriter } from "./kv-record-writer.ts";
 
-/** KV's own cache at a location, in seconds: the shortest that it allows. */
+/** KV's own cache at a location, in seconds: the shortest that KV allows. */
 const KV_CACHE_TTL = 30;
-/** How many keys KV reads in one operation. */
-const MAX_KEYS_AT_ONCE = 100;
-/** How often a change is made anew because somebody else was faster: of many at once, one wins a round. */
+/** The most keys that KV reads in one operation. */
+const MAX_KEYS_PER_READ = 100;
+/**
+ * The most tries of one change. Of many changes of a record at the same time one succeeds, and the others try again.
+ */
 const MAX_TRIES = 50;
 
-/** What a record's writer notes beside it. */
+/** The metadata that `KvRecordWriter` stores beside a record. */
 interface KvMetadata {
   revision?: number;
 }
@@ -25,16 +27,16 @@ interface KvMetadata {
 /** A record as a change leaves it. */
 export interface Change<T> {
   record: T;
-  /** Seconds, at least 60, after which it is gone. */
+  /** In seconds, at least 60. KV deletes the record after that time. Left out: it stays. */
   expirationTtl?: number;
 }
 
 /**
- * JSON records of one kind in KV: each is checked against its schema as it is read, and what was
- * read, also that there is nothing, is kept in this isolate for a minute.
+ * JSON records of one kind in KV. Each is checked against its schema when it is read. This isolate caches what it
+ * read, for at most a minute, also that there is no record.
  *
- * Throws OAuthError `storage_unavailable` when KV does not answer, and `record_malformed`, naming
- * the key, when a record is not what the schema says.
+ * Every method throws OAuthError `storage_unavailable` when KV does not answer. A method that returns one record
+ * throws `record_malformed`, with the key, when the record does not fit the schema.
  */
 export class KvRecords<T> {
   readonly #kv: KVNamespace;
@@ -42,7 +44,7 @@ export class KvRecords<T> {
   readonly #schemaOf: (key: string, record: unknown) => z.ZodType<T>;
   readonly #cache = new IsolateCache<T>();
 
-  /** @param schemaOf what the record at a key has to look like */
+  /** @param schemaOf chooses the schema that the record of a key must fit */
   constructor(
     kv: KVNamespace,
     writers: DurableObjectNamespace<KvRecordWriter>,
@@ -53,40 +55,40 @@ export class KvRecords<T> {
     this.#schemaOf = schemaOf;
   }
 
-  /** The record as this isolate knows it, at most a minute old. */
+  /** Finds a record. This isolate's own copy is good while it is younger than a minute. */
   find(key: string): Promise<T | undefined> {
-    return this.#cache.lookUp(key, KEEP_MS, () => this.read(key));
+    return this.#cache.lookUp(key, CACHED_MAX_AGE_MS, () => this.read(key));
   }
 
-  /** The record past the isolate's own copy, but at most once a second. */
-  findAgain(key: string): Promise<T | undefined> {
-    return this.#cache.lookUp(key, LOOK_AGAIN_MS, () => this.read(key));
+  /** Finds a record. This isolate's own copy is good while it is younger than a second. */
+  findFresh(key: string): Promise<T | undefined> {
+    return this.#cache.lookUp(key, FRESH_MAX_AGE_MS, () => this.read(key));
   }
 
-  /** What KV holds now, as far as this location can know. */
+  /** Reads a record from KV, whose cache at this location may be half a minute old. */
   async read(key: string): Promise<T | undefined> {
-    const askedAt = Date.now();
+    const readStartedAt = Date.now();
     const { value: text, metadata } = await withRetry(() =>
       this.#kv.getWithMetadata<KvMetadata>(key, {
         cacheTtl: KV_CACHE_TTL,
       }),
     );
     const revision = metadata?.revision ?? 0;
-    const read = { ...this.#tryParse(key, text), revision, askedAt };
-    return valueOf(this.#cache.takeIn(key, read));
+    const read = { ...this.#tryParse(key, text), revision, readStartedAt };
+    return valueOrThrow(this.#cache.storeRead(key, read));
   }
 
-  /** The record as it stands, past every cache: for those who decide something by it. */
+  /** Reads a record as its writer knows it, past every cache: for a caller that decides by it. */
   async readCurrent(key: string): Promise<T | undefined> {
-    return valueOf(this.#tryParse(key, await this.#currentText(key)));
+    return valueOrThrow(this.#tryParse(key, await this.#currentText(key)));
   }
 
   /**
-   * Changes a record in one atomic step, whoever else changes it at the same time; this isolate sees
-   * it at once, other locations within two minutes or so.
+   * Changes a record in one atomic step, also while others change it. This isolate sees the new record at once,
+   * other locations within two minutes.
    *
-   * @param change makes the new record of what stands (`current` throws if that can't be read); may
-   *   be called again when somebody else was faster
+   * @param change makes the new record from the current one. It is called again when another change came first.
+   *   `current` throws `record_malformed`
    */
   async update(
     key: string,
@@ -94,36 +96,37 @@ export class KvRecords<T> {
   ): Promise<T> {
     let text = await this.#currentText(key);
     for (let tries = 0; tries < MAX_TRIES; tries++) {
-      const stood = text;
+      const expected = text;
       const { record, expirationTtl } = change(() =>
-        valueOf(this.#tryParse(key, stood)),
+        valueOrThrow(this.#tryParse(key, expected)),
       );
       const next = JSON.stringify(record);
       const result = await this.#writer(
         key,
-        async (writer) => await writer.write(key, stood, next, expirationTtl),
+        async (writer) =>
+          await writer.write(key, expected, next, expirationTtl),
       );
       if (result.outcome === "unavailable")
         throw unavailable(new Error(result.error));
       if (result.outcome === "written") {
-        this.#cache.takeInOwn(key, record, result.revision);
+        this.#cache.storeOwnWrite(key, record, result.revision);
         return record;
       }
       text = result.text;
     }
-    throw unavailable(new Error(`${MAX_TRIES} others were faster`));
+    throw unavailable(new Error(`${MAX_TRIES} other changes came first`));
   }
 
-  /** Several records; malformed ones are passed over and told to `onMalformed`. */
+  /** Reads several records. Malformed ones are left out and given to `onMalformed`. */
   async readAll(
     keys: string[],
     onMalformed: (error: OAuthError) => void,
   ): Promise<T[]> {
     const records: T[] = [];
-    for (let start = 0; start < keys.length; start += MAX_KEYS_AT_ONCE) {
-      const some = keys.slice(start, start + MAX_KEYS_AT_ONCE);
+    for (let start = 0; start < keys.length; start += MAX_KEYS_PER_READ) {
+      const batch = keys.slice(start, start + MAX_KEYS_PER_READ);
       const found = await withRetry(() =>
-        this.#kv.getWithMetadata<KvMetadata>(some, { cacheTtl: KV_CACHE_TTL }),
+        this.#kv.getWithMetadata<KvMetadata>(batch, { cacheTtl: KV_CACHE_TTL }),
       );
       for (const [key, { value: text, metadata }] of found) {
         const read = {
@@ -131,7 +134,7 @@ export class KvRecords<T> {
           revision: metadata?.revision ?? 0,
         };
         const { value, malformed } =
-          this.#cache.ownNewerThan(key, read) ?? read;
+          this.#cache.newerOwnWrite(key, read) ?? read;
         if (malformed) onMalformed(malformed);
         else if (value !== undefined) records.push(value);
       }
@@ -139,7 +142,7 @@ export class KvRecords<T> {
     return records;
   }
 
-  /** The keys with a prefix, some at a time. */
+  /** Lists the keys with a prefix, a page at a time. A page without a `cursor` is the last. */
   async keys(prefix: string, limit: number, cursor?: string) {
     const page = await withRetry(() =>
       this.#kv.list({ prefix, limit, cursor: cursor ?? null }),
@@ -177,7 +180,7 @@ export class KvRecords<T> {
     );
   }
 
-  #tryParse(key: string, text: string | null): Reading<T> {
+  #tryParse(key: string, text: string | null): ReadResult<T> {
     if (text === null) return { value: undefined };
     try {
       return { value: this.#parse(key, text) };
@@ -192,7 +195,7 @@ function parseJson(key: string, text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // The parser's own message quotes the text, and the text may hold a secret.
+    // The parser's own message quotes the text, which may hold the hash of a secret.
     throw malformed(key, "is not JSON");
   }
 }

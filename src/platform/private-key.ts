@@ -1,11 +1,11 @@
 import { createPrivateKey } from "node:crypto";
 import type { JWK } from "jose";
 
-/** The keys can't be used; the message says why, and holds nothing of them. */
+/** PRIVATE_KEY cannot be used. The message says why, and quotes nothing of the key. */
 export class KeyError extends Error {}
 
 /**
- * Reads the text of PRIVATE_KEY, in whichever of its forms it is, as JWKs.
+ * Reads the text of PRIVATE_KEY as JWKs: a PEM (RFC 7468), a JWK or a JWK set (RFC 7517).
  *
  * @param passphrase decrypts an encrypted PEM
  * @throws KeyError
@@ -16,24 +16,26 @@ export function readPrivateKey(text: string, passphrase?: string): JWK[] {
     : readJwks(text);
 }
 
-/** RFC 7468 section 2; what stands between the lines is the reader's business. */
+/** A PEM (RFC 7468 section 2). `node:crypto` checks what is between its first and its last line. */
 const pemBlock = /-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----/gs;
 
-/** `node:crypto` reads what WebCrypto does not: PKCS#1, SEC 1 and encrypted keys. */
+/** Reads a PEM with `node:crypto`, because WebCrypto reads no PKCS#1, SEC 1 or encrypted keys. */
 function readPem(text: string, passphrase: string | undefined): JWK {
-  // Secret stores often keep a line break as backslash and n.
+  // Some secret stores keep a line break as a backslash and an n.
   const blocks = [...text.replaceAll("\\n", "\n").matchAll(pemBlock)];
-  // There may be others: `openssl ecparam -genkey` writes the curve's parameters first.
+  // `openssl ecparam -genkey` writes a PEM with the curve's parameters before the key.
   const keys = blocks.filter(([, name]) => name?.endsWith("PRIVATE KEY"));
   if (keys.length > 1)
-    throw new KeyError("holds several PEMs: put several keys into a JWK set");
+    throw new KeyError(
+      "has several PEMs, and must have one: put several keys into a JWK set",
+    );
   const [[pem, label = ""] = []] = keys;
   if (pem === undefined) {
     const [[, name] = []] = blocks;
     throw new KeyError(
       name === undefined
         ? "is not a whole PEM: its first or its last line is missing"
-        : `is a PEM of a ${name}, and has to be of a private key`,
+        : `is a PEM of a ${name}, and must be one of a private key`,
     );
   }
   const encrypted =
@@ -54,7 +56,7 @@ function readPem(text: string, passphrase: string | undefined): JWK {
     throw new KeyError(
       encrypted
         ? "cannot be decrypted: PRIVATE_KEY_PASSPHRASE is wrong, or the key is not encrypted with PBKDF2 and AES"
-        : "is not a PEM that can be read: damaged, or of a kind of key that is not supported",
+        : "is a PEM that cannot be read: it is damaged, or its kind of key is not supported",
     );
   }
 }
@@ -65,7 +67,9 @@ function readJwks(text: string): JWK[] {
     parsed = JSON.parse(text);
   } catch {
     // The parser's own message would quote the key.
-    throw new KeyError("is neither a PEM nor JSON");
+    throw new KeyError(
+      "is neither a PEM nor JSON: it must be a PEM, a JWK or a JWK set",
+    );
   }
   const keys =
     isObject(parsed) && Array.isArray(parsed["keys"])

@@ -1,48 +1,54 @@
 import { OAuthError } from "../oauth/errors.ts";
 
 /**
- * Seconds, at random: KV takes one write a second a key, and a Durable Object restarts in less. Of those
- * who are refused in one moment a third come back in one; a client that backs off does better.
+ * The bounds of Retry-After, in seconds. It is random, so that clients that are refused at the same moment
+ * spread out. A few seconds are enough: KV accepts one write per second and key, and a Durable Object restarts
+ * in less.
  */
-const RETRY_AFTER = { least: 1, most: 3 };
+const MIN_RETRY_AFTER_SECONDS = 1;
+const MAX_RETRY_AFTER_SECONDS = 3;
 
-/** How often a call is made at the most. */
+/** The most tries of one call. */
 const MAX_TRIES = 3;
-/** Before the second try, give or take half; twice as long before the third. */
-const FIRST_PAUSE_MS = 50;
+/**
+ * The delay before the second try, in milliseconds; twice as long before the third. Each delay is multiplied by a
+ * random factor between 0.5 and 1.5.
+ */
+const BASE_DELAY_MS = 50;
 
-/** Storage can't be reached: 503, and the caller may try again. The cause goes to the log. */
+/** Makes the refusal for storage that cannot be reached: 503 with `Retry-After`. The cause is for the log. */
 export function unavailable(cause: unknown): OAuthError {
-  const { least, most } = RETRY_AFTER;
-  const seconds = least + Math.floor(Math.random() * (most - least + 1));
+  const choices = MAX_RETRY_AFTER_SECONDS - MIN_RETRY_AFTER_SECONDS + 1;
+  const seconds = MIN_RETRY_AFTER_SECONDS + Math.floor(Math.random() * choices);
   const headers = { "Retry-After": String(seconds) };
   return new OAuthError("storage_unavailable", { headers, cause });
 }
 
 /**
- * Makes a storage call, and makes it again where that can help: after any fault but too much load and
- * a fault of our own code. The answer may have been lost when the work was done already, so every call
- * has to be one that may be repeated without harm.
+ * Makes a storage call, and repeats it after a fault. It does not repeat a call to an overloaded object, because
+ * that adds load, nor one that failed in our own code, because it would fail again. A fault may lose the answer of
+ * a call that has done its work, so every call must be one that may be repeated without harm.
  *
- * @param call takes a new stub each time: one that has failed stays broken
- * @throws OAuthError `storage_unavailable`; a fault of our own code, in an object, goes through
+ * @param call must get a new stub each time, because a stub that has failed stays broken
+ * @throws OAuthError `storage_unavailable`
+ * @throws the exception of our own code in a Durable Object, as it is
  */
 export async function withRetry<T>(call: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
       return await call();
     } catch (error) {
-      const { retryable, overloaded, remote } = faultOf(error);
+      const { retryable, overloaded, remote } = flagsOf(error);
       if (remote && !retryable && !overloaded) throw error;
       if (overloaded || tries === MAX_TRIES) throw unavailable(error);
       await scheduler.wait(
-        FIRST_PAUSE_MS * 2 ** (tries - 1) * (0.5 + Math.random()),
+        BASE_DELAY_MS * 2 ** (tries - 1) * (0.5 + Math.random()),
       );
     }
   }
 }
 
-/** The same for a call of the object that has a name. */
+/** Calls the Durable Object that has a name, as `withRetry` does. */
 export function callObject<T extends Rpc.DurableObjectBranded, R>(
   namespace: DurableObjectNamespace<T>,
   name: string,
@@ -52,10 +58,13 @@ export function callObject<T extends Rpc.DurableObjectBranded, R>(
   return withRetry(() => call(namespace.get(id)));
 }
 
-/** What the platform says of an exception of a Durable Object; `remote`: its code has thrown it. */
-function faultOf(error: unknown): {
+/** The flags that the platform sets on the exception of a Durable Object call. */
+function flagsOf(error: unknown): {
+  /** The call may succeed when it is repeated. */
   retryable?: boolean;
+  /** The object has too many requests. */
   overloaded?: boolean;
+  /** The code of the object threw the exception. */
   remote?: boolean;
 } {
   return typeof error === "object" && error !== null ? error : {};

@@ -9,7 +9,7 @@ import type { KvRecordWriter } from "./kv-record-writer.ts";
 
 const KEY = "scopes";
 
-/** The scope catalogue in KV: one record, so that a refresh reads one key for it. */
+/** Keeps the scope catalogue in KV, in one record, so that a refresh reads one key for it. */
 export class KvScopeRepository implements ScopeRepository {
   readonly #records: KvRecords<ScopeCatalogue>;
 
@@ -25,7 +25,7 @@ export class KvScopeRepository implements ScopeRepository {
   }
 
   async catalogueAgain(): Promise<ScopeCatalogue> {
-    return (await this.#records.findAgain(KEY)) ?? {};
+    return (await this.#records.findFresh(KEY)) ?? {};
   }
 
   async read(): Promise<ScopeCatalogue> {
@@ -34,7 +34,7 @@ export class KvScopeRepository implements ScopeRepository {
 
   async problems(): Promise<Problem[]> {
     try {
-      await this.#records.findAgain(KEY);
+      await this.#records.findFresh(KEY);
       return [];
     } catch (error) {
       if (error instanceof OAuthError && error.details.problems) {

@@ -9,7 +9,7 @@ import type { JwkSet, SigningKey, VerificationKeys } from "../oauth/keys.ts";
 import { signJwt } from "../oauth/tokens/access-token.ts";
 import { KeyError, readPrivateKey } from "./private-key.ts";
 
-/** Which members of a key are public, by its kind (RFC 7518 section 6, RFC 8037 section 2). */
+/** The public members of a JWK, by `kty` (RFC 7518 section 6, RFC 8037 section 2). */
 const publicMembers = {
   EC: ["kty", "crv", "x", "y"],
   OKP: ["kty", "crv", "x"],
@@ -17,8 +17,8 @@ const publicMembers = {
 } satisfies Record<string, (keyof JWK)[]>;
 
 /**
- * The signing algorithms. An entry holds everything about its algorithm: which keys it is for, and how
- * WebCrypto signs with them (RFC 7518 section 3.1, RFC 8037 section 3.1).
+ * The signing algorithms, by `alg` (RFC 7518 section 3.1, RFC 8037 section 3.1): the keys that an algorithm is for, and
+ * the parameters with which WebCrypto signs.
  */
 const algorithms: Record<
   string,
@@ -40,22 +40,26 @@ const algorithms: Record<
   },
   EdDSA: { kty: "OKP", crv: "Ed25519", parameters: { name: "Ed25519" } },
   RS256: { kty: "RSA", parameters: { name: "RSASSA-PKCS1-v1_5" } },
-  // RFC 7518 section 3.5: a salt as long as the hash.
+  // RFC 7518 section 3.5: the salt is as long as the hash.
   PS256: { kty: "RSA", parameters: { name: "RSA-PSS", saltLength: 32 } },
 };
 
-/** RFC 7518 section 3.3: a key of 2048 bits or larger. */
+/** RFC 7518 section 3.3: "A key of size 2048 bits or larger MUST be used". */
 const MIN_RSA_BITS = 2048;
 
+/** The keys of PRIVATE_KEY, ready for use. */
 export interface SigningKeys {
+  /** Signs access tokens: the first key of PRIVATE_KEY. */
   signingKey: SigningKey;
+  /** The public halves of all keys (RFC 7517 section 5). */
   jwks: JwkSet;
+  /** Verify this server's own access tokens, by `kid`. */
   verificationKeys: VerificationKeys;
 }
 
 /**
- * Reads PRIVATE_KEY: a PEM, a private JWK, or a JWK set whose first key signs and all of whose keys
- * are published.
+ * Reads PRIVATE_KEY: a PEM, a private JWK, or a JWK set. The first key of a set signs; the public halves of all
+ * keys are published.
  *
  * @param passphrase decrypts an encrypted PEM
  * @throws KeyError
@@ -67,7 +71,10 @@ export async function readSigningKeys(
   const keys = readPrivateKey(text, passphrase);
   const named = await Promise.all(keys.map(nameKey));
   const [first] = named;
-  if (!first) throw new KeyError("is a JWK set without a key");
+  if (!first)
+    throw new KeyError(
+      "is a JWK set without a key, and must have at least one",
+    );
   if (new Set(named.map(({ kid }) => kid)).size < named.length) {
     throw new KeyError("has two keys with the same kid");
   }
@@ -87,23 +94,28 @@ interface NamedKey {
   jwk: JWK;
 }
 
-/** Fills in what a JWK may leave out: its algorithm by its kind, its kid by RFC 7638. */
+/** Fills in what a JWK may leave out: `alg` by the kind of key, `kid` by its thumbprint (RFC 7638). */
 async function nameKey(jwk: JWK, index: number): Promise<NamedKey> {
   const where = `key ${index + 1}`;
   if (jwk.use !== undefined && jwk.use !== "sig")
-    throw new KeyError(`${where} is not for signing`);
+    throw new KeyError(
+      `${where} is not for signing: use must be sig, or left out`,
+    );
   if (jwk.kid !== undefined && typeof jwk.kid !== "string") {
     throw new KeyError(`${where} has a kid that is not a string`);
   }
-  const fitting = Object.entries(algorithms).filter(
+  const candidates = Object.entries(algorithms).filter(
     ([, { kty, crv }]) =>
       kty === jwk.kty && (crv === undefined || crv === jwk.crv),
   );
   const [alg] =
-    fitting.find(([name]) => jwk.alg === undefined || jwk.alg === name) ?? [];
+    candidates.find(([name]) => jwk.alg === undefined || jwk.alg === name) ??
+    [];
   if (alg === undefined) {
     const names = Object.keys(algorithms).join(", ");
-    throw new KeyError(`${where} is not for one of ${names}`);
+    throw new KeyError(
+      `${where} is not for a supported algorithm: it must be for one of ${names}`,
+    );
   }
   try {
     return { alg, kid: jwk.kid ?? (await calculateJwkThumbprint(jwk)), jwk };
@@ -123,7 +135,7 @@ async function importPublicKey({ alg, kid, jwk }: NamedKey) {
     algorithm.modulusLength < MIN_RSA_BITS
   ) {
     throw new KeyError(
-      `${kid} is an RSA key of less than ${MIN_RSA_BITS} bits`,
+      `has an RSA key, ${kid}, of less than ${MIN_RSA_BITS} bits`,
     );
   }
   return { key, jwk: { ...members, kid, alg, use: "sig" } };
@@ -134,7 +146,7 @@ async function importSigningKey(
   publicKey: CryptoKey,
 ): Promise<SigningKey> {
   if (jwk.d === undefined)
-    throw new KeyError("has no private half in its first key");
+    throw new KeyError("has no private half in its first key, which signs");
   const {
     kid: _kid,
     alg: _alg,
@@ -147,7 +159,7 @@ async function importSigningKey(
   const { parameters } = algorithms[alg]!;
   const header = base64url.encode(JSON.stringify({ alg, kid, typ: "at+jwt" }));
   const signingKey = { key, parameters, header };
-  // Halves that do not belong together would make tokens that nobody can verify.
+  // With halves that do not belong together nobody could verify the access tokens.
   const belongTogether = await compactVerify(
     await signJwt(signingKey, "{}"),
     publicKey,
@@ -157,7 +169,7 @@ async function importSigningKey(
   );
   if (!belongTogether)
     throw new KeyError(
-      "has halves that do not belong together in its first key",
+      "has a first key whose private and public half do not belong together",
     );
   return signingKey;
 }
@@ -170,6 +182,6 @@ async function importKey(
   try {
     return (await importJWK(jwk, alg)) as CryptoKey;
   } catch {
-    throw new KeyError(`is malformed in the key ${kid}`);
+    throw new KeyError(`has a key, ${kid}, that is malformed`);
   }
 }

@@ -28,29 +28,28 @@ import type {
 
 const RECORD = "family";
 
-/** How long to wait before the index is told again that the family has ended, in milliseconds. */
-const TELL_AGAIN_MS = 60_000;
+/** The delay before the subject index is called again after a fault, in milliseconds. */
+const INDEX_RETRY_MS = 60_000;
 
 /**
- * The latest alarm, in milliseconds since 1970: the year 2150. The platform refuses alarms after 2189; one
- * that goes off too early is set again.
+ * The latest alarm, in milliseconds since 1970: the year 2150. The platform refuses alarms after 2189. An alarm that
+ * goes off too early is set again.
  */
 const LATEST_ALARM_MS = 5_680_281_600_000;
 
 /**
- * One family of refresh tokens: all the tokens that descend from one authorization.
+ * Keeps one family: all the refresh tokens that descend from one authorization.
  *
- * It is the one place where an exchange is decided. The rules are in `oauth/family/`; this class reads the
- * record, asks for the verdict, writes the record and sets the alarm. `ctx.storage.kv` is synchronous: a
- * method without an `await` between reading and writing is one atomic step, and the platform holds its
- * answer back until what it wrote is durable. Methods return results, because exceptions do not survive RPC
- * well.
+ * This object is the one place that decides an exchange. The rules are in `oauth/family/`; this class reads the
+ * record, asks for the verdict, writes the record and sets the alarm. `ctx.storage.kv` is synchronous, so a method
+ * without an `await` between reading and writing is one atomic step. The platform holds the answer back until the
+ * write is durable. Methods return results, because exceptions do not survive RPC well.
  *
- * While a family lives it keeps one record and one alarm. When it has ended, its alarm takes it out of the
- * subject's index and deletes everything; a token whose family keeps nothing is not valid.
+ * A family that has not ended keeps one record and one alarm. When it has ended, the alarm removes it from the
+ * subject index and deletes everything. A token whose family keeps nothing is not valid.
  */
 export class TokenFamily extends DurableObject<Env> {
-  /** Begins the family. It may be repeated when its answer was lost. */
+  /** Begins the family. It may be repeated. */
   async create(family: NewFamily): Promise<void> {
     this.#apply(judgeCreation(this.#read(), family));
   }
@@ -63,25 +62,27 @@ export class TokenFamily extends DurableObject<Env> {
     return this.#apply(judgeRedemption(this.#read(), family, redemption));
   }
 
-  /** Takes back the beginning of a family whose tokens were not made. */
+  /** Takes back the beginning of a family whose tokens were not given out. It may be repeated. */
   async abandon(attemptId: string): Promise<void> {
     this.#apply(judgeAbandonment(this.#read(), attemptId));
   }
 
   /**
-   * Exchanges the family's newest token for the next one, or says why not. Writes one row or none.
+   * Exchanges the family's newest token for its successor, or refuses. It may be repeated with the same attempt.
+   * Writes at most one row.
    *
-   * @returns an ExchangeResult as JSON: an object that is got by RPC comes with a method to dispose of it,
-   *   and that costs the Worker more than the rest of the call
+   * @returns an ExchangeResult as JSON, because RPC adds a disposer to an object, which costs the Worker more than
+   *   the rest of the call
    */
   exchange(attempt: ExchangeAttempt): string {
     return JSON.stringify(this.#apply(judgeExchange(this.#read(), attempt)));
   }
 
   /**
-   * Begins the family of an old server's token and exchanges that token, in the same step.
+   * Begins the family of a league token and exchanges that token, in one atomic step. It may be repeated with the same
+   * attempt.
    *
-   * @param redemption how the family begins: `abandon` takes it back
+   * @param redemption identifies the beginning, so that `abandon` can take it back
    * @returns an ExchangeResult as JSON
    */
   adopt(
@@ -93,7 +94,7 @@ export class TokenFamily extends DurableObject<Env> {
     return JSON.stringify(this.#apply(verdict));
   }
 
-  /** Tells whether the family has begun, and that was not taken back. It writes nothing. */
+  /** Tells whether the family has begun, and its beginning was not taken back. It writes nothing. */
   async hasBegun(): Promise<boolean> {
     const record = this.#read();
     return record !== undefined && !isAbandoned(record);
@@ -104,7 +105,7 @@ export class TokenFamily extends DurableObject<Env> {
     return this.#apply(judgeRevocation(this.#read(), key));
   }
 
-  /** The family as it is right now; undefined if it has ended. An expired family ends by its alarm. */
+  /** Reads the family; undefined if it has ended. A family that has expired is still there until its alarm. */
   async look(): Promise<FamilyState | undefined> {
     const family = this.#read();
     if (!family || isEnded(family)) return undefined;
@@ -121,12 +122,12 @@ export class TokenFamily extends DurableObject<Env> {
   }
 
   /**
-   * Ends the family when its newest token has expired; until then it sleeps again. It is set once when the
-   * family is made, so that a refresh does not pay for it.
+   * Ends the family if its newest token has expired, else sets itself again. The alarm is first set when the family
+   * begins and not by a refresh, because setting it costs a row.
    *
-   * A family that has ended is taken out of the subject's index, and then leaves nothing. Where a code could
-   * still name the family, what is left stays until no code can, and the index is told again then, because
-   * the Worker that made the family may have told it late.
+   * A family that has ended is removed from the subject index, and then deletes everything. If a code could still
+   * begin this family, the remains of the record stay until no code can. Then the index is called again, because the
+   * Worker that made the family may have added it late.
    */
   override async alarm(): Promise<void> {
     const family = this.#read();
@@ -134,7 +135,7 @@ export class TokenFamily extends DurableObject<Env> {
     const endsAt = isEnded(family) ? 0 : endsByItselfAt(family);
     if (Date.now() < endsAt * 1000) return this.#setAlarm(endsAt);
     const ended = isEnded(family) ? family : endedRecord(family);
-    // Before anything is awaited: nobody may exchange a token while the family is on its way out.
+    // Written before the first await, so that no exchange can happen while the family is removed.
     if (!isEnded(family)) this.#write(ended);
     const index = this.env.SUBJECT_INDEX;
     try {
@@ -144,7 +145,7 @@ export class TokenFamily extends DurableObject<Env> {
     } catch (error) {
       const event = "subject_index.unreachable";
       console.error(JSON.stringify({ event, error: String(error) }));
-      return this.ctx.storage.setAlarm(Date.now() + TELL_AGAIN_MS);
+      return this.ctx.storage.setAlarm(Date.now() + INDEX_RETRY_MS);
     }
     const { redeemed } = ended;
     const forgettable = redeemed ? forgettableAt(redeemed) : 0;
@@ -152,10 +153,10 @@ export class TokenFamily extends DurableObject<Env> {
     await this.ctx.storage.deleteAll();
   }
 
-  /** Writes what a verdict wants written, in the step in which the record was read. */
+  /** Writes the record and sets the alarm of a verdict, in the same atomic step in which the record was read. */
   #apply<Result>({ result, record, alarm }: Verdict<Result>): Result {
     if (record) this.#write(record);
-    // Nothing waits for the alarm but the answer: it is part of the same step.
+    // Not awaited, so that the step stays atomic; the platform holds the answer back until the alarm is set.
     if (alarm === "now") void this.ctx.storage.setAlarm(Date.now());
     else if (alarm !== undefined) void this.#setAlarm(alarm);
     return result;

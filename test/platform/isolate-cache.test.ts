@@ -43,7 +43,7 @@ describe("what an isolate keeps", () => {
     for (const seconds of [0, 1, 30, 59, 61, 90, 119]) {
       vi.setSystemTime(written + seconds * 1000);
       expect(await records.find(key)).toBe("new");
-      expect(await records.findAgain(key)).toBe("new");
+      expect(await records.findFresh(key)).toBe("new");
       expect(await records.read(key)).toBe("new");
     }
   });
@@ -77,7 +77,7 @@ describe("what an isolate keeps", () => {
     for (let n = 0; n < 3; n++) {
       vi.advanceTimersByTime(3000);
       await expect(records.find("key")).rejects.toThrow("storage_unavailable");
-      await expect(records.findAgain("key")).rejects.toThrow(
+      await expect(records.findFresh("key")).rejects.toThrow(
         "storage_unavailable",
       );
     }
@@ -102,7 +102,7 @@ describe("what an isolate keeps", () => {
       }));
       await records.find("key").catch(() => "malformed");
       vi.advanceTimersByTime(1000);
-      const many = Array.from({ length: 200 }, () => records.findAgain("key"));
+      const many = Array.from({ length: 200 }, () => records.findFresh("key"));
       await Promise.allSettled(many);
       for (let n = 0; n < 20; n++)
         await Promise.allSettled([records.find("key")]);
