@@ -2,9 +2,9 @@ import { decodeHex } from "../oauth/bytes.ts";
 import type { LeagueKey } from "./key.ts";
 
 /**
- * What defuse/php-encryption makes (version 2 of its format), in hexadecimal:
+ * The ciphertext of defuse/php-encryption (version 2 of its format), in hexadecimal:
  *
- * | bytes | what                                            |
+ * | bytes | content                                         |
  * |-------|-------------------------------------------------|
  * | 4     | header, DEF50200                                |
  * | 32    | salt of the key derivation                      |
@@ -25,15 +25,15 @@ const offsets = {
 };
 const MIN_BYTES = offsets.text + 1 + MAC_BYTES;
 
-/** Lower-case digits, as the format writes them: another spelling is another token. */
+/** Lower-case digits only, as the format writes them, so that a token has one spelling. */
 const pattern = new RegExp(`^def50200(?:[0-9a-f]{2}){${MIN_BYTES - 4},}$`);
 
-/** Whether something has the shape of a ciphertext: what does not costs nothing. */
+/** Tells whether a text has the shape of a ciphertext. A text without it is refused before any cryptography. */
 export function isCiphertext(text: string): boolean {
   return pattern.test(text);
 }
 
-/** The text, or undefined where the key has not made the ciphertext. */
+/** Decrypts a ciphertext, which must have the shape; undefined if it was not made with the key. */
 export async function decrypt(
   { derive }: LeagueKey,
   ciphertext: string,

@@ -2,38 +2,41 @@ import { decodeBase64, decodeHex } from "../oauth/bytes.ts";
 import { equalBytes } from "../oauth/constant-time.ts";
 
 /**
- * The key that a league server encrypts its tokens with, in each of the forms in which its configuration
- * has it, and what defuse/php-encryption (version 2 of its format) makes of it.
+ * The key that a league server encrypts its tokens with: the forms in which its configuration has it, and the keys of
+ * one token that defuse/php-encryption (version 2 of its format) derives from it.
  */
 
-/** The ASCII-safe form of a Defuse key: header, 32 bytes, and the SHA-256 of both, in hexadecimal. */
+/** The ASCII-safe form of a Defuse key, in hexadecimal: header, 32 bytes, and the SHA-256 of both. */
 const DEFUSE_KEY_HEADER = "def00000";
 const defuseKey = new RegExp(`^${DEFUSE_KEY_HEADER}[0-9a-f]{128}$`, "i");
-/** Header and key, without the checksum. */
+/** Header and key: the bytes that the checksum covers. */
 const CHECKED_BYTES = 4 + 32;
 
-/** How Laravel writes its APP_KEY; its ciphers have keys of 128 or 256 bits. */
+/** The form of a Laravel APP_KEY. Laravel's ciphers have keys of 128 or 256 bits. */
 const LARAVEL_PREFIX = "base64:";
 const LARAVEL_KEY_BYTES = [16, 32];
 
-/** Of the format. It is also the most that Workers do. */
+/** The number that the format prescribes. Workers allow no more. */
 const PBKDF2_ITERATIONS = 100_000;
 const KEY_BITS = 256;
 
 const encoder = new TextEncoder();
 
-/** Something that is none of the three kinds of keys; the message says what it looks like. */
+/** LEAGUE_ENCRYPTION_KEY cannot be used. The message says why, and quotes nothing of the key. */
 export class LeagueKeyError extends Error {}
 
+/** The old server's key, ready for use. */
 export interface LeagueKey {
-  /** A password costs a derivation of many iterations for each token. */
+  /** With a password each token costs a key derivation of many iterations. */
   isPassword: boolean;
-  /** The keys of one token: HMAC-SHA256 over it, and AES-256-CTR. */
+  /** Derives the keys of one token from its salt, 32 bytes. */
   derive: (salt: Uint8Array) => Promise<TokenKeyPair>;
 }
 
 interface TokenKeyPair {
+  /** HMAC-SHA256. */
   authentication: CryptoKey;
+  /** AES-256-CTR. */
   encryption: CryptoKey;
 }
 
@@ -48,7 +51,7 @@ export async function readLeagueKey(text: string): Promise<LeagueKey> {
   if (text.startsWith(LARAVEL_PREFIX)) return passwordKey(laravelBytes(text));
   if (/^\s|\s$|\p{Cc}/u.test(text)) {
     throw new LeagueKeyError(
-      "has white space at an end, or control characters: it has to be a password, a Defuse key (def00000…) or a Laravel APP_KEY (base64:…)",
+      "has white space at its beginning or end, or control characters: it must be a password, a Defuse key (def00000…) or a Laravel APP_KEY (base64:…)",
     );
   }
   return passwordKey(encoder.encode(text));
@@ -57,7 +60,7 @@ export async function readLeagueKey(text: string): Promise<LeagueKey> {
 async function readDefuseKey(text: string): Promise<LeagueKey> {
   if (!defuseKey.test(text)) {
     throw new LeagueKeyError(
-      "begins like a Defuse key, and is none: those are def00000 and 128 hexadecimal digits",
+      "begins like a Defuse key and is not one: it must be def00000 and 128 hexadecimal digits",
     );
   }
   const bytes = decodeHex(text);
@@ -65,7 +68,7 @@ async function readDefuseKey(text: string): Promise<LeagueKey> {
   const actual = await sha256(bytes.subarray(0, CHECKED_BYTES));
   if (!equalBytes(actual, checksum)) {
     throw new LeagueKeyError(
-      "is a Defuse key whose checksum does not fit: a digit is wrong",
+      "is a Defuse key whose checksum is wrong: compare its digits with the old server's configuration",
     );
   }
   const key = bytes.subarray(DEFUSE_KEY_HEADER.length / 2, CHECKED_BYTES);
@@ -76,12 +79,12 @@ function laravelBytes(text: string): Uint8Array {
   const bytes = decodeBase64(text.slice(LARAVEL_PREFIX.length));
   if (bytes && LARAVEL_KEY_BYTES.includes(bytes.length)) return bytes;
   throw new LeagueKeyError(
-    `begins with ${LARAVEL_PREFIX} and is no Laravel APP_KEY: those go on with the base64 of 16 or 32 bytes`,
+    `begins with ${LARAVEL_PREFIX} and is not a Laravel APP_KEY: the base64 of 16 or 32 bytes must follow`,
   );
 }
 
 async function passwordKey(password: Uint8Array): Promise<LeagueKey> {
-  // The format hashes a password first, so that a long one does not cost more.
+  // The format hashes a password first, so that a long one costs no more than a short one.
   const prehashed = await crypto.subtle.importKey(
     "raw",
     await sha256(password),
@@ -101,7 +104,7 @@ async function passwordKey(password: Uint8Array): Promise<LeagueKey> {
   return { isPassword: true, derive };
 }
 
-/** HKDF-SHA256 with the format's labels. */
+/** Derives the keys of one token: HKDF-SHA256 (RFC 5869) with the labels of the format. */
 async function keyPair(
   key: Uint8Array,
   salt: Uint8Array,

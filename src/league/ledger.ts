@@ -2,43 +2,44 @@ import { DurableObject } from "cloudflare:workers";
 import type { OldToken } from "../oauth/takeover.ts";
 import { CLOCK_SKEW_SECONDS } from "../oauth/duration.ts";
 
-/** How often entries of expired tokens are looked for. */
-const SWEEP_MS = 24 * 60 * 60 * 1000;
+/** The interval at which rows that are no longer needed are deleted, in milliseconds: a day. */
+const SWEEP_INTERVAL_MS = 24 * 60 * 60 * 1000;
 
 type State = "revoked" | "exchanged";
 
-/** Times in seconds. */
+/** A row of the table `token`. Times in seconds since 1970. */
 interface Row extends Record<string, SqlStorageValue> {
   state: State;
-  /** When the token expires. */
+  /** The expiry of the token. */
   expires_at: number;
-  /** When the row may go: of a token that has become a family, not before that has ended. */
+  /** The row may be deleted from then on: when the token has expired and its family, if it has one, has ended. */
   kept_until: number;
 }
 
 /**
- * What is known of the tokens of the old server: which it had revoked, and which have become a family
- * here. A row a token, many tokens an object (`LeagueLedgers` spreads them): there may be millions of
- * revoked ones, each for as long as it would have lived.
+ * Records which league tokens are revoked, and which were exchanged and so have a family here. One row per token, many
+ * tokens per object (`LeagueLedgers` spreads them), because there may be millions of revoked tokens. A row stays until
+ * the token has expired.
  *
- * Whoever exchanges a token asks before, and notes it after: so a token that is revoked at the same
- * moment is noticed by one of the two.
+ * An exchange asks the ledger before it begins the family and notes itself afterwards. So if a token is revoked at the
+ * same time, either the exchange or the revocation sees the other.
  */
 export class LeagueLedger extends DurableObject<Env> {
-  /** What is known of a token, if anything: reading writes nothing. */
+  /** Returns the state of a token; undefined if the ledger does not have it. It writes nothing. */
   async stateOf(id: string): Promise<State | undefined> {
     return this.#row(id)?.state;
   }
 
-  /** The same for several. */
+  /** Returns the states of several tokens, in the same order. It writes nothing. */
   async statesOf(ids: string[]): Promise<(State | undefined)[]> {
     return ids.map((id) => this.#row(id)?.state);
   }
 
   /**
-   * A token has become a family: `new` the first time, unless it was revoked in between.
+   * Notes that a token was exchanged. It may be repeated.
    *
-   * @param familyEnds seconds: until then somebody may say that the token was revoked all along
+   * @param familyEnds in seconds since 1970: the row stays until then, so that a later revocation finds the family
+   * @returns `new` the first time, `known` afterwards, `revoked` if the token was revoked meanwhile
    */
   async noteExchange(
     { refresh_token_id: id, expires_at }: OldToken,
@@ -47,18 +48,18 @@ export class LeagueLedger extends DurableObject<Env> {
     const row = this.#row(id);
     if (row?.state === "revoked") return "revoked";
     const until = Math.max(expires_at, familyEnds);
-    // A fault may have taken a family back that was noted here; the next one ends later.
-    if (!row || row.kept_until < until - SWEEP_MS / 1000)
+    // A fault may have taken back the family that was noted first; the family of the next attempt ends later.
+    if (!row || row.kept_until < until - SWEEP_INTERVAL_MS / 1000)
       this.#write(id, "exchanged", expires_at, until);
-    await this.#sweepLater();
+    await this.#scheduleSweep();
     return row ? "known" : "new";
   }
 
   /**
-   * Revokes tokens, and says which of them have become a family: those stay as they are, until it is
-   * certain that the family has ended.
+   * Revokes tokens, except those that were exchanged: the caller must end their families first.
    *
-   * @param endedFamilies it is certain for all of them
+   * @param endedFamilies true if the families of all these tokens have ended; then the exchanged ones are revoked too
+   * @returns the ids of the exchanged tokens, which were not revoked
    */
   async revoke(entries: OldToken[], endedFamilies = false): Promise<string[]> {
     const exchanged: string[] = [];
@@ -66,16 +67,16 @@ export class LeagueLedger extends DurableObject<Env> {
       const row = this.#row(id);
       const until = Math.max(expires_at, row?.expires_at ?? 0);
       if (row?.state === "exchanged" && !endedFamilies) exchanged.push(id);
-      // Nobody can exchange what has expired by every clock.
-      else if (until > lastMoment())
+      // A token that has expired by every clock needs no row.
+      else if (until > expiredByEveryClock())
         if (row?.state !== "revoked" || row.expires_at < until)
           this.#write(id, "revoked", until, until);
     }
-    await this.#sweepLater();
+    await this.#scheduleSweep();
     return exchanged;
   }
 
-  /** How many tokens are in either state, and have not expired. */
+  /** Counts the tokens in each state that have not expired. It writes nothing. */
   async count(): Promise<Record<State, number>> {
     const counts = { exchanged: 0, revoked: 0 };
     if (!this.#hasTable()) return counts;
@@ -87,13 +88,13 @@ export class LeagueLedger extends DurableObject<Env> {
     return counts;
   }
 
-  /** Entries end when their tokens and families have, whoever's clock it goes by. */
+  /** Deletes the rows that are no longer needed by any clock, and everything after the last row. */
   override async alarm(): Promise<void> {
     if (!this.#hasTable()) return;
     const { sql } = this.ctx.storage;
-    sql.exec("DELETE FROM token WHERE kept_until <= ?", lastMoment());
+    sql.exec("DELETE FROM token WHERE kept_until <= ?", expiredByEveryClock());
     const [left] = sql.exec("SELECT 1 FROM token LIMIT 1");
-    if (left) await this.ctx.storage.setAlarm(Date.now() + SWEEP_MS);
+    if (left) await this.ctx.storage.setAlarm(Date.now() + SWEEP_INTERVAL_MS);
     else await this.ctx.storage.deleteAll();
   }
 
@@ -102,14 +103,14 @@ export class LeagueLedger extends DurableObject<Env> {
     const [row] = this.ctx.storage.sql.exec<Row>(
       "SELECT state, expires_at, kept_until FROM token WHERE id = ? AND kept_until > ?",
       id,
-      lastMoment(),
+      expiredByEveryClock(),
     );
     return row;
   }
 
   #write(id: string, state: State, expiresAt: number, keptUntil: number): void {
     const { sql } = this.ctx.storage;
-    // Not in the constructor: whoever only asks leaves nothing here.
+    // The table is not made in the constructor, so that an object that is only asked stores nothing.
     sql.exec(
       "CREATE TABLE IF NOT EXISTS token (id TEXT PRIMARY KEY, state TEXT NOT NULL, expires_at INTEGER NOT NULL, kept_until INTEGER NOT NULL) WITHOUT ROWID",
     );
@@ -129,14 +130,14 @@ export class LeagueLedger extends DurableObject<Env> {
     return table !== undefined;
   }
 
-  async #sweepLater(): Promise<void> {
+  async #scheduleSweep(): Promise<void> {
     if (!this.#hasTable()) return;
     if ((await this.ctx.storage.getAlarm()) === null)
-      await this.ctx.storage.setAlarm(Date.now() + SWEEP_MS);
+      await this.ctx.storage.setAlarm(Date.now() + SWEEP_INTERVAL_MS);
   }
 }
 
-/** What ended before that has ended by every clock; in seconds. */
-function lastMoment(): number {
+/** The latest time that has passed by the clock of every location, in seconds since 1970. */
+function expiredByEveryClock(): number {
   return Date.now() / 1000 - CLOCK_SKEW_SECONDS;
 }

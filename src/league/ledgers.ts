@@ -3,12 +3,12 @@ import type { LeagueLedger } from "./ledger.ts";
 import { callObject } from "../platform/retry.ts";
 
 /**
- * Over how many objects the ledger is spread: a move may bring thousands of exchanges a second, of which
- * an object takes some hundreds. It must not change while there are entries.
+ * The number of objects that the ledger is spread over. A move may bring thousands of exchanges per second, and one
+ * object takes some hundreds. It must not change while there are rows, because it decides which object has a token.
  */
-const LEDGERS = 16;
+const LEDGER_COUNT = 16;
 
-/** The ledger as one, of all its objects. */
+/** The ledger as a whole: calls the objects that have the tokens. The methods are those of `LeagueLedger`. */
 export class LeagueLedgers {
   readonly #ledgers: DurableObjectNamespace<LeagueLedger>;
 
@@ -28,46 +28,46 @@ export class LeagueLedgers {
     );
   }
 
-  /** Revokes tokens, but for those that have become a family, which it returns. */
+  /** Revokes tokens, except those that were exchanged; returns those. */
   async revoke(tokens: OldToken[]): Promise<OldToken[]> {
-    const ids = await this.#eachOf(tokens, idOf, (ledger, some) =>
+    const ids = await this.#callEach(tokens, idOf, (ledger, some) =>
       ledger.revoke(some),
     );
     const exchanged = new Set(ids.flat());
     return tokens.filter((token) => exchanged.has(idOf(token)));
   }
 
-  /** The families of these tokens have ended. */
+  /** Notes that the families of these tokens have ended. */
   async noteEnded(tokens: OldToken[]): Promise<void> {
-    await this.#eachOf(tokens, idOf, (ledger, some) =>
+    await this.#callEach(tokens, idOf, (ledger, some) =>
       ledger.revoke(some, true),
     );
   }
 
   async count(): Promise<OldTokenCounts> {
     const counts = await Promise.all(
-      Array.from({ length: LEDGERS }, (_, ledger) =>
+      Array.from({ length: LEDGER_COUNT }, (_, ledger) =>
         this.#call(String(ledger), (object) => object.count()),
       ),
     );
-    return known((state) =>
+    return countsBy((state) =>
       counts.reduce((total, count) => total + count[state], 0),
     );
   }
 
   async countOf(refreshTokenIds: string[]): Promise<OldTokenCounts> {
-    const states = await this.#eachOf(
+    const states = await this.#callEach(
       refreshTokenIds,
       (id) => id,
       async (ledger, ids) => ledger.statesOf(ids),
     );
-    return known(
+    return countsBy(
       (state) => states.flat().filter((one) => one === state).length,
     );
   }
 
-  /** Asks each ledger that has some of the tokens, all at once. */
-  async #eachOf<T, R>(
+  /** Calls every object that has some of the tokens, at the same time, each with its tokens. */
+  async #callEach<T, R>(
     tokens: T[],
     idOf: (token: T) => string,
     call: (ledger: DurableObjectStub<LeagueLedger>, some: T[]) => Promise<R>,
@@ -95,15 +95,16 @@ function idOf({ refresh_token_id }: OldToken): string {
   return refresh_token_id;
 }
 
-function known(
+/** Makes the counts of both states. */
+function countsBy(
   numberOf: (state: keyof OldTokenCounts) => number,
 ): OldTokenCounts {
   return { exchanged: numberOf("exchanged"), revoked: numberOf("revoked") };
 }
 
-/** The name of the ledger that has a token: spread evenly, whatever the ids look like. */
+/** Returns the name of the object that has a token. A digest spreads the tokens evenly, whatever their ids look like. */
 async function ledgerOf(refreshTokenId: string): Promise<string> {
   const bytes = new TextEncoder().encode(refreshTokenId);
   const digest = await crypto.subtle.digest("SHA-256", bytes);
-  return String(new Uint8Array(digest)[0]! % LEDGERS);
+  return String(new Uint8Array(digest)[0]! % LEDGER_COUNT);
 }

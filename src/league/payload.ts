@@ -4,39 +4,39 @@ import { FAMILY_SECRET_BYTES } from "../oauth/tokens/refresh-token.ts";
 import { scopeToken } from "../oauth/scope.ts";
 import { subject } from "../oauth/subject.ts";
 
-/** What a league token says. */
+/** The content of a league token. */
 export interface LeagueToken {
   refresh_token_id: string;
   client_id: string;
-  /** The user, or the client where there was none. */
+  /** The user; the client id if the token has no user. */
   subject: string;
   scope: string[];
   expires_at: Seconds;
-  /** A function of the token, so that a retry leads to the same successor. */
+  /** A function of the token, so that a retry gets the same successor. */
   family_secret: Uint8Array;
 }
 
-/** Ids may be integers in the old server's tables, and then are in its tokens. */
+/** An id in a token is an integer if it is one in the old server's tables. */
 const id = z.union([z.string(), z.int().transform(String)]);
 
 /**
- * What RFC 6749 section 3.3 has no word for is a scope that does not exist any more. A token for nothing
- * else is none: it would become one for no scope at all.
+ * Leaves out names that are not a scope-token (RFC 6749 section 3.3), because no scope here can have such a name. A token
+ * that has only such names is not valid, because its login would have no scope at all.
  */
-function onlyScopes(names: string[], context: z.RefinementCtx): string[] {
+function keepScopeTokens(names: string[], context: z.RefinementCtx): string[] {
   const scopes = names.filter((name) => scopeToken.test(name));
   if (scopes.length === 0 && names.length > 0)
-    context.addIssue({ code: "custom", message: "are no scopes" });
+    context.addIssue({ code: "custom", message: "has no scope" });
   return scopes;
 }
 
-/** What league writes into a refresh token. An authorization code has no `refresh_token_id`. */
+/** The JSON in a league refresh token. An authorization code of league has no `refresh_token_id`. */
 const payload = z
   .object({
     client_id: id,
-    // Also the name of an object.
+    // It becomes the name of a Durable Object, so it is bounded.
     refresh_token_id: id.pipe(z.string().regex(/^[\x21-\x7e]{1,255}$/)),
-    scopes: z.array(z.string()).transform(onlyScopes),
+    scopes: z.array(z.string()).transform(keepScopeTokens),
     user_id: id.nullish(),
     /** Seconds since 1970. */
     expire_time: z.int().min(0),
@@ -45,7 +45,7 @@ const payload = z
     ({ client_id, refresh_token_id, user_id, scopes, expire_time }) => ({
       client_id,
       refresh_token_id,
-      // As the old server's access tokens have it: without a user the client is the subject.
+      // As in the old server's access tokens: without a user the client is the subject.
       subject: user_id || client_id,
       scope: [...new Set(scopes)],
       expires_at: expire_time,
@@ -54,9 +54,10 @@ const payload = z
   .refine((token) => subject.safeParse(token.subject).success);
 
 /**
- * What the text inside a league token says; undefined if it is no refresh token's.
+ * Reads the decrypted text of a league token.
  *
- * @param digest of the whole token, 32 bytes: known to nobody who does not have the token
+ * @param digest of the whole token, 32 bytes: it becomes the family secret, because only a holder of the token knows it
+ * @returns undefined if it is not the text of a refresh token
  */
 export function readRefreshToken(
   text: Uint8Array,
@@ -73,7 +74,7 @@ function parseJson(text: Uint8Array): unknown {
     const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
     return JSON.parse(decoder.decode(text));
   } catch {
-    // Not JSON: no refresh token's.
+    // A text that is not JSON is not a refresh token's.
     return undefined;
   }
 }

@@ -1,69 +1,70 @@
 import { base64url } from "jose";
 import type { Reason } from "../oauth/errors.ts";
 import { decrypt, isCiphertext } from "./ciphertext.ts";
-import { Forgeries, type RateLimit } from "./forgeries.ts";
+import { ForgeryLimit, type RateLimit } from "./forgeries.ts";
 import type { LeagueKey } from "./key.ts";
 import { type LeagueToken, readRefreshToken } from "./payload.ts";
 
-/** How many tokens an isolate remembers: of a few hundred bytes each. */
-const MAX_REMEMBERED = 1_000;
+/** The most decrypted tokens that an isolate keeps, of a few hundred bytes each. */
+const MAX_KEPT = 1_000;
 
 const encoder = new TextEncoder();
 
 /**
- * Opens league tokens with the old server's key. With a password that costs a derivation of many
- * iterations, so nothing that lacks the shape comes so far, nobody may try many forged ones, and a token
- * that was opened once is not opened again: whoever sends it a second time costs a digest.
+ * Decrypts league tokens with the old server's key. With a password each decryption costs a key derivation of many
+ * iterations. So a token without the shape is refused first, the number of forged tokens per caller is limited, and a
+ * token that was decrypted is kept: presented again, it costs one digest.
  */
 export class LeagueTokenReader {
   readonly #key: LeagueKey;
-  readonly #forgeries: Forgeries;
-  /** By the token's digest, the one that was asked for last at the end. */
-  readonly #opened = new Map<string, LeagueToken>();
+  readonly #forgeries: ForgeryLimit;
+  /** By the token's digest. The one that was used last is the last entry. */
+  readonly #decrypted = new Map<string, LeagueToken>();
 
   constructor(key: LeagueKey, forgeries: RateLimit) {
     this.#key = key;
-    this.#forgeries = new Forgeries(forgeries);
+    this.#forgeries = new ForgeryLimit(forgeries);
   }
 
   /**
-   * The payload of a token, or the reason why the old server has not made it. May cost some ten milliseconds
-   * of CPU, so the client must be authenticated before.
+   * Decrypts a token. It may cost some ten milliseconds of CPU time, so the client must be authenticated first.
    *
-   * @param caller may try a limited number of forged tokens
+   * @param caller identifies who presents the token: each caller may present a limited number of forged ones
+   * @returns the content, or the reason why the token is not valid
    * @throws OAuthError `league_tokens_limited`
    */
   async read(token: string, caller: string): Promise<LeagueToken | Reason> {
     if (!isCiphertext(token)) return "refresh_token_malformed";
     const digest = await digestOf(token);
     const name = base64url.encode(digest);
-    const known = this.#opened.get(name);
+    const known = this.#decrypted.get(name);
     if (known) {
-      this.#remember(name, known);
+      this.#keep(name, known);
       return known;
     }
     const text = await this.#decrypt(token, caller);
     if (!text) return "refresh_token_forged";
-    const opened = readRefreshToken(text, digest);
-    if (!opened) return "league_token_unreadable";
-    this.#remember(name, opened);
-    return opened;
+    const content = readRefreshToken(text, digest);
+    if (!content) return "league_token_unreadable";
+    this.#keep(name, content);
+    return content;
   }
 
   #decrypt(token: string, caller: string): Promise<Uint8Array | undefined> {
     const work = () => decrypt(this.#key, token);
-    return this.#key.isPassword ? this.#forgeries.try(caller, work) : work();
+    return this.#key.isPassword ? this.#forgeries.limit(caller, work) : work();
   }
 
-  #remember(name: string, token: LeagueToken): void {
-    this.#opened.delete(name);
-    this.#opened.set(name, token);
-    const [oldest] = this.#opened.keys();
-    if (this.#opened.size > MAX_REMEMBERED && oldest !== undefined)
-      this.#opened.delete(oldest);
+  #keep(name: string, token: LeagueToken): void {
+    this.#decrypted.delete(name);
+    this.#decrypted.set(name, token);
+    const [leastRecent] = this.#decrypted.keys();
+    if (this.#decrypted.size > MAX_KEPT && leastRecent !== undefined)
+      this.#decrypted.delete(leastRecent);
   }
 }
 
+/** Digests a whole token. The prefix keeps the digest apart from every other SHA-256 of the token. */
 async function digestOf(token: string): Promise<Uint8Array> {
   const bytes = encoder.encode(`baton league token ${token}`);
   return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));

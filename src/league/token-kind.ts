@@ -12,15 +12,15 @@ import type { LeagueToken } from "./payload.ts";
 import type { LeagueTokenReader } from "./reader.ts";
 import type { LeagueTokenRepository } from "./token-repository.ts";
 
-/** The header of defuse/php-encryption, in hexadecimal: every league token begins with it. */
+/** The header of defuse/php-encryption in hexadecimal. Every league token begins with it. */
 const PREFIX = "def50200";
 
 /** The generation of a league token in the family that it becomes. */
 const FIRST_GENERATION = 1;
 
 /**
- * Refresh tokens of the league server that this server takes over from. Each can be exchanged once and
- * becomes a family by it: a family like any other, whose first token is the league token.
+ * League tokens: the refresh tokens of the old server. The first exchange of a league token makes a family, like any
+ * other, whose first token is the league token.
  */
 export function leagueTokenKind(
   { settings }: Pick<Server, "settings">,
@@ -39,14 +39,14 @@ export function leagueTokenKind(
       : "refresh_token_of_another_client";
   }
 
-  /** The family that a token becomes, as it is before its first exchange. */
+  /** Makes the family of a token, as it is before its first exchange. */
   function newFamily(
     { subject, scope, expires_at }: LeagueToken,
     client: Client,
     { now, secret_hash, key_id }: ExchangeAttempt,
   ) {
     return {
-      // The league server knew no resources: each refresh may choose.
+      // The old server had no resources, so each refresh may choose one of the client's.
       login: { ...identityOf(client), subject, scope, resource: [] },
       secret_hash,
       created_at: now,

@@ -13,12 +13,15 @@ import { callObject } from "../platform/retry.ts";
 import type { SubjectIndex } from "../platform/subject-index.ts";
 import type { TokenFamily } from "../platform/token-family.ts";
 
-/** By no clock: of a token of the old server nobody knows when its user has signed in. */
-const LONG_AGO = 0;
+/**
+ * The time at which the user of a league token signed in, in milliseconds since 1970. Nobody knows it; 0 is before every
+ * logout, so that a logout ends all league tokens of its user.
+ */
+const UNKNOWN_SIGN_IN_MS = 0;
 
 /**
- * The old server's tokens. A token's family is in the object with the name of the token's id, so that
- * there is one place that decides whether it was used, however long its family has been gone.
+ * Keeps the families of league tokens. The object of such a family has the token's id as its name, so that one place
+ * decides whether the token was used, also after the family has ended.
  */
 export class LeagueTokenRepository implements Takeover {
   readonly #families: DurableObjectNamespace<TokenFamily>;
@@ -38,7 +41,7 @@ export class LeagueTokenRepository implements Takeover {
     this.acceptsTokens = acceptsTokens;
   }
 
-  /** The id of the family that a token becomes. */
+  /** Derives the id of a token's family from the token's id. */
   familyIdOf(refreshTokenId: string): Uint8Array {
     return Uint8Array.fromHex(
       this.#families.idFromName(refreshTokenId).toString(),
@@ -48,9 +51,9 @@ export class LeagueTokenRepository implements Takeover {
   /**
    * Makes a token's family and exchanges the token, in one atomic step.
    *
-   * First it is asked whether the token may become a family, then the family is made, and then index and
-   * ledger are told; they say if the answer would be another one by now. As with a code, no token is given
-   * out that the index does not know, and a fault of ours takes the family back.
+   * The order is: ask ledger and subject index whether the token is good, make the family, add it to the index, note it
+   * in the ledger. Index and ledger refuse if the user was logged out or the token revoked meanwhile; then the family
+   * ends. As with a code, no token is given out that the index does not have, and a fault of ours takes the family back.
    */
   async adopt(
     token: OldToken,
@@ -58,7 +61,7 @@ export class LeagueTokenRepository implements Takeover {
     attempt: ExchangeAttempt,
   ): Promise<ExchangeResult> {
     const { refresh_token_id, expires_at } = token;
-    const { state, loggedOut } = await this.#standing(
+    const { state, loggedOut } = await this.#lookUp(
       token,
       family.login.subject,
     );
@@ -68,7 +71,7 @@ export class LeagueTokenRepository implements Takeover {
     const redemption = {
       attempt_id,
       code_id: refresh_token_id,
-      authorized_at_ms: LONG_AGO,
+      authorized_at_ms: UNKNOWN_SIGN_IN_MS,
       redeemable_until: expires_at,
     };
     try {
@@ -77,20 +80,20 @@ export class LeagueTokenRepository implements Takeover {
       );
       const result = JSON.parse(answer) as ExchangeResult;
       if (result.outcome === "refused") return result;
-      const welcome = await this.#index(family.login.subject, (index) =>
+      const isAdded = await this.#index(family.login.subject, (index) =>
         index.add(
           this.#families.idFromName(refresh_token_id).toString(),
-          LONG_AGO,
+          UNKNOWN_SIGN_IN_MS,
         ),
       );
-      // The last one: what is noted here counts as exchanged, and is not taken back.
+      // The ledger is the last step, because what it has noted counts as exchanged and is not taken back.
       const noted = await this.#ledgers.noteExchange(token, family.ends_at);
-      if (welcome && noted !== "revoked")
-        // The first answer that is given out is no retry, however often it took.
+      if (isAdded && noted !== "revoked")
+        // The first answer that is given out is not a retry, however many attempts it took.
         return { ...result, retried: result.retried && noted === "known" };
       await this.#family(refresh_token_id, async (object) => object.revoke());
       return refused(
-        welcome ? "league_token_revoked" : "league_token_logged_out",
+        isAdded ? "league_token_revoked" : "league_token_logged_out",
       );
     } catch (fault) {
       await Promise.allSettled([
@@ -101,8 +104,8 @@ export class LeagueTokenRepository implements Takeover {
   }
 
   /**
-   * Revokes tokens, and ends every family that one of them has become. The families end before the ledger
-   * says so: called again after a fault, it goes on where it stopped.
+   * Revokes tokens and ends their families. The families end before the ledger notes it, so that a repeated call after
+   * a fault goes on with the rest.
    *
    * @returns how many families it has ended
    */
@@ -117,19 +120,19 @@ export class LeagueTokenRepository implements Takeover {
     return results.filter(({ outcome }) => outcome === "revoked").length;
   }
 
-  /** Revokes one token, for a client that shows that the token is its own. */
+  /** Revokes one token for the client that `key` proves to own it. */
   async revokeOwn(token: OldToken, key: FamilyKey): Promise<RevocationResult> {
-    const end = () =>
+    const endFamily = () =>
       this.#family(token.refresh_token_id, async (object) =>
         object.revoke(key),
       );
-    // First whether it is theirs: an id may be known to others, and a family says whose it is.
-    const before = await end();
-    if (before.outcome === "refused") return before;
+    // The family is asked first whose token it is, because another client may know the token's id.
+    const first = await endFamily();
+    if (first.outcome === "refused") return first;
     const exchanged = await this.#ledgers.revoke([token]);
-    if (exchanged.length === 0) return before;
-    // It has become a family, before or in between.
-    const result = await end();
+    if (exchanged.length === 0) return first;
+    // The token was exchanged, perhaps after the first call: end the family again.
+    const result = await endFamily();
     if (result.outcome !== "refused") await this.#ledgers.noteEnded(exchanged);
     return result;
   }
@@ -139,7 +142,7 @@ export class LeagueTokenRepository implements Takeover {
     token: Pick<LeagueToken, "refresh_token_id" | "subject">,
   ): Promise<boolean> {
     const [{ state, loggedOut }, hasBegun] = await Promise.all([
-      this.#standing(token, token.subject),
+      this.#lookUp(token, token.subject),
       this.#family(token.refresh_token_id, (object) => object.hasBegun()),
     ]);
     return state !== "revoked" && !loggedOut && !hasBegun;
@@ -153,14 +156,14 @@ export class LeagueTokenRepository implements Takeover {
     return this.#ledgers.countOf(refreshTokenIds);
   }
 
-  /** What ledger and index know of a token; asking writes nothing. */
-  async #standing(
+  /** Reads what ledger and subject index know of a token. It writes nothing. */
+  async #lookUp(
     { refresh_token_id }: Pick<OldToken, "refresh_token_id">,
     subject: string,
   ) {
     const [state, loggedOut] = await Promise.all([
       this.#ledgers.stateOf(refresh_token_id),
-      this.#index(subject, (index) => index.isLoggedOut(LONG_AGO)),
+      this.#index(subject, (index) => index.isLoggedOut(UNKNOWN_SIGN_IN_MS)),
     ]);
     return { state, loggedOut };
   }
