@@ -17,10 +17,10 @@ import { tokenResponse } from "../oauth/tokens/token-response.ts";
 import type { GrantType } from "./grant-type.ts";
 
 /**
- * Redeeming an authorization code (RFC 6749 section 4.1.3), with PKCE (RFC 7636 section 4.5).
+ * Redeems an authorization code (RFC 6749 section 4.1.3), with PKCE (RFC 7636 section 4.5).
  *
- * All that the code is bound to is checked here, at the edge: whoever has stolen a code and can't
- * redeem it can't use it up either. Making the family is the one step that changes anything.
+ * Everything that the code is bound to is checked at the edge, so that somebody who has stolen a code without its verifier
+ * cannot use it up. Beginning the family is the one step that changes anything.
  */
 export const authorizationCodeGrant: GrantType<"authorization_code"> = {
   type: "authorization_code",
@@ -57,7 +57,11 @@ export const authorizationCodeGrant: GrantType<"authorization_code"> = {
   },
 };
 
-/** Whether it is this client's code, for this redirect URI, in the hands of who has asked for it. */
+/**
+ * Checks that the code is the client's, for the redirect URI, and presented with the verifier of its request.
+ *
+ * @throws OAuthError
+ */
 async function checkBinding(
   code: AuthorizationCode,
   client: Client,

@@ -11,15 +11,15 @@ import { tokenResponse } from "../oauth/tokens/token-response.ts";
 import type { GrantType } from "./grant-type.ts";
 
 /**
- * An access token for the client itself (RFC 6749 section 4.4). There is no login behind it, and so
- * no refresh token (section 4.4.3) and no family: nothing is stored, and no object is called.
+ * Issues an access token for the client itself (RFC 6749 section 4.4). There is no login, so there is no refresh token
+ * (section 4.4.3) and no family: nothing is stored, and no Durable Object is called.
  */
 export const clientCredentialsGrant: GrantType<"client_credentials"> = {
   type: "client_credentials",
   parameters: ["scope"],
 
   async respond(server, { client, parameters, now, log }) {
-    // Section 4.4: for confidential clients only, whatever the record says.
+    // Section 4.4: "MUST only be used by confidential clients", whatever the client's record says.
     if (isPublic(client)) {
       throw new OAuthError("grant_type_not_allowed", {
         subject: "client_credentials",

@@ -11,25 +11,30 @@ import type { TokenResponse } from "../oauth/tokens/token-response.ts";
 export interface GrantRequest {
   client: Client;
   parameters: Parameters;
-  /** The request's one look at the clock. */
+  /** The time of the request. It is read once, so that all checks agree. */
   now: Seconds;
   log: RequestLog;
-  /** Where the request came from: an address, or the network of one. */
+  /** Returns the network that the request came from (`networkOf`). */
   network: () => string;
 }
 
-/** A grant type: one file, and one line in the registry (`index.ts`). */
+/** A grant type (RFC 6749 section 4): one file, and one line in the registry (`index.ts`). */
 export interface GrantType<Name extends GrantTypeName = GrantTypeName> {
   /** The value of `grant_type`. */
   type: Name;
-  /** Whether the configuration has turned it on; left out: it is always there. */
+  /** Tells whether the configuration turns the grant type on. Left out: it is always on. */
   isOn?: (settings: Settings) => boolean;
-  /** The parameters that it reads and that must not be repeated. */
+  /** The parameters that the grant type reads and that must not be repeated. */
   parameters: readonly string[];
   /**
    * Tells whether the request starts a login. Its client must then be read again, because an isolate's own
-   * copy may be a minute old. Left out: it never does.
+   * copy may be a minute old. Left out: the request never starts one.
    */
   needsFreshClient?: (server: Server, parameters: Parameters) => boolean;
+  /**
+   * Answers a token request.
+   *
+   * @throws OAuthError
+   */
   respond: (server: Server, request: GrantRequest) => Promise<TokenResponse>;
 }
