@@ -9,7 +9,13 @@ import { type Parameters, readForm } from "../oauth/parameters.ts";
 import type { Server } from "../oauth/server.ts";
 import type { AppEnv } from "./endpoint.ts";
 
-/** Reads the form of a request in which a client authenticates; `read` where it may be something else. */
+/**
+ * Reads the form of a request in which a client authenticates.
+ *
+ * @param singular the parameters that must not be repeated, beside those of client authentication
+ * @param read reads the body; `readLenientForm` also accepts other formats than a form
+ * @throws OAuthError `content_type_wrong`, `body_malformed` or `parameter_repeated`
+ */
 export async function readClientForm(
   c: Context<AppEnv>,
   singular: readonly string[],
@@ -21,9 +27,10 @@ export async function readClientForm(
 }
 
 /**
- * Authenticates the client of a request, and notes for the log who it is.
+ * Authenticates the client of a request (RFC 6749 section 2.3), and adds its id to the log line.
  *
- * @param fresh by a record that is a second old at the most
+ * @param fresh true: the client's record must be at most a second old; false: at most a minute
+ * @throws OAuthError `invalid_client` reasons
  */
 export async function authenticate(
   c: Context<AppEnv>,

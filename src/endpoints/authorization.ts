@@ -13,14 +13,14 @@ import { withParameters } from "../oauth/redirect-uri.ts";
 import { type Endpoint, now, redirect } from "./endpoint.ts";
 import { refusalPage } from "./page.ts";
 
-/** How long the query may be, encoded as a browser does it: most of it comes back to the client. */
+/** The longest query, in characters as a browser encodes it. It is bounded because `state` returns to the client in a URL. */
 const MAX_QUERY_CHARACTERS = 4096;
-/** What every server takes in a URL (RFC 9110 section 4.1), the login's as well. */
+/** The URL length that every server should support (RFC 9110 section 4.1), so the sign-in page does too. */
 const MAX_URL_CHARACTERS = 8000;
 
 /**
- * The authorization endpoint (RFC 6749 section 3.1): checks what a client asks for and sends the
- * browser to the login, which decides (`POST /admin/authorizations`). It stores nothing.
+ * The authorization endpoint (RFC 6749 section 3.1). It checks the request and redirects the browser to the sign-in page
+ * (`LOGIN_URL`), which decides by `POST /admin/authorizations` or by RPC. It stores nothing.
  */
 export const authorizationEndpoint: Endpoint = {
   path: "/authorize",
@@ -42,17 +42,19 @@ export const authorizationEndpoint: Endpoint = {
     const server = await c.var.server();
     const query = new URLSearchParams(new URL(c.req.url).search);
     if (query.toString().length > MAX_QUERY_CHARACTERS)
-      throw tooLong(`its parameters take over ${MAX_QUERY_CHARACTERS}`);
+      throw tooLong(
+        `its parameters have more than ${MAX_QUERY_CHARACTERS} characters`,
+      );
     const parameters = new Parameters(query);
     log.begin("client");
     const target = await findRedirectTarget(server, parameters);
     const { client, redirect_uri } = target;
     log.fields.client_id = client.client_id;
-    // From here on it is the client that learns of a refusal, by redirect.
+    // Client and redirect URI are certain now, so every further refusal goes to the client by redirect.
     c.set("errorRedirect", (error) =>
       authorizationResponse(
         server,
-        { redirect_uri, ...theOne(parameters.all("state")) },
+        { redirect_uri, ...singleState(parameters) },
         { ...error },
       ),
     );
@@ -66,7 +68,7 @@ export const authorizationEndpoint: Endpoint = {
     });
     if (login.length > MAX_URL_CHARACTERS)
       throw tooLong(
-        `encrypted, for the login, it takes over ${MAX_URL_CHARACTERS}`,
+        `encrypted for the sign-in page, its URL has more than ${MAX_URL_CHARACTERS} characters`,
       );
     return redirect(c, login);
   },
@@ -78,13 +80,13 @@ export const authorizationEndpoint: Endpoint = {
   },
 };
 
-function tooLong(what: string): OAuthError {
-  const subject = `${what} characters`;
+function tooLong(subject: string): OAuthError {
   return new OAuthError("authorization_request_too_long", { subject });
 }
 
-/** What was sent twice is not sent back at all. */
-function theOne(states: string[]): { state?: string } {
+/** Returns `state` for the redirect. A `state` that was sent more than once is not sent back. */
+function singleState(parameters: Parameters): { state?: string } {
+  const states = parameters.all("state");
   const [state] = states;
   return state !== undefined && states.length === 1 ? { state } : {};
 }

@@ -4,16 +4,16 @@ import type { RequestLog } from "../oauth/request-log.ts";
 import type { Server } from "../oauth/server.ts";
 import type { Settings } from "../oauth/settings.ts";
 
-/** What Hono carries through a request. */
+/** The bindings, and the variables that Hono carries through a request. */
 export interface AppEnv {
   Bindings: Env;
   Variables: {
-    /** The server, or OAuthError `configuration_malformed`. */
+    /** @throws OAuthError `configuration_malformed` */
     server: () => Promise<Server>;
     log: RequestLog;
-    /** Also in the answer's X-Request-Id and in the log. */
+    /** A UUID, which is also in `X-Request-Id` of the response and in the log. */
     requestId: string;
-    /** Where the browser takes an error to, once that is certain (RFC 6749 section 4.1.2.1). */
+    /** Makes the redirect URL of an error. Unset until client and redirect URI are certain (RFC 6749 section 4.1.2.1). */
     errorRedirect?: (error: {
       error: string;
       error_description: string;
@@ -25,32 +25,37 @@ export interface AppEnv {
 export interface Endpoint {
   path: string;
   method: "GET" | "POST";
-  /** Whether pages of other origins may call it. */
+  /** True if pages of other origins may call the endpoint (CORS). */
   cors: boolean;
-  /** Whether the configuration has turned it on; left out: it is always there. */
+  /** Tells whether the configuration turns the endpoint on. Left out: it is always on. */
   isOn?: (settings: Settings) => boolean;
-  /** What the server's metadata says because this endpoint is there (RFC 8414 section 2). */
+  /** Returns the members that the endpoint adds to the server metadata (RFC 8414 section 2). */
   metadata?: (settings: Settings) => Record<string, unknown>;
+  /**
+   * Answers a request.
+   *
+   * @throws OAuthError
+   */
   respond: (c: Context<AppEnv>) => Promise<Response>;
-  /** How a refusal is told where JSON is not for whom it is for; left out: as JSON. */
+  /** Renders a refusal for a person. Left out: refusals are JSON. */
   renderError?: (
     c: Context<AppEnv>,
     refusal: OAuthError,
   ) => Response | Promise<Response>;
 }
 
-/** The request's one look at the clock: whole seconds since 1970. */
+/** The current time in whole seconds since 1970. A request reads it once, so that all checks agree. */
 export function now(): number {
   return Math.floor(Date.now() / 1000);
 }
 
 /**
- * The network that a request came from: its address, or of an IPv6 address the first 64 bits, for one
- * customer has all of the rest. Empty where nothing says so, as in local development.
+ * Returns the network that a request came from: the IPv4 address, or the first 64 bits of the IPv6 address, because one
+ * customer has all addresses with the same 64 bits. Empty if the platform does not tell, as in local development.
  */
 export function networkOf(c: Context<AppEnv>): string {
   const address = c.req.header("CF-Connecting-IP") ?? "";
-  // Of an IPv4 address in an IPv6 one, the former.
+  // An IPv6 address that holds an IPv4 address (::ffff:192.0.2.1) counts as the IPv4 address.
   const last = address.slice(address.lastIndexOf(":") + 1);
   if (!address.includes(":") || last.includes(".")) return last;
   const [before = [], after = []] = address
@@ -62,7 +67,7 @@ export function networkOf(c: Context<AppEnv>): string {
     .join(":");
 }
 
-/** RFC 9700 section 4.12: 303, so that no browser sends a form again. */
+/** Redirects the browser with 303, so that it does not send a form again (RFC 9700 section 4.12). */
 export function redirect(c: Context<AppEnv>, location: string): Response {
   c.header("Referrer-Policy", "no-referrer");
   return c.redirect(location, 303);

@@ -2,21 +2,26 @@ import { OAuthError, type Problem } from "../oauth/errors.ts";
 import type { Server } from "../oauth/server.ts";
 import type { Endpoint } from "./endpoint.ts";
 
-/** How long a look at the records holds: the endpoint is open to anybody. */
-const KEEP_MS = 10_000;
+/**
+ * The time for which the result of a check is used again, in milliseconds. The endpoint is open to everybody, so its requests must
+ * not cost a KV read each.
+ */
+const CACHE_MS = 10_000;
 
-interface Look {
+interface HealthCheck {
+  /** Problems that keep the server from working. */
   failing: Problem[];
+  /** Problems of single clients. */
   degraded: Problem[];
-  at: number;
+  /** In milliseconds since 1970. */
+  checkedAt: number;
 }
 
-const lastLooks = new WeakMap<Server, Look>();
+const lastChecks = new WeakMap<Server, HealthCheck>();
 
 /**
- * Whether the server can work: 200 when configuration, keys and the scope catalogue can be read,
- * else 503 with the names of what can't. A client record that can't be read is named as well, but
- * leaves the answer at 200: it is one client's trouble.
+ * Tells whether the server can work: 200 if configuration, keys and the scope catalogue can be read, else 503 with the
+ * name of each problem. A malformed client record is named too, but the answer stays 200, because it affects one client.
  */
 export const healthEndpoint: Endpoint = {
   path: "/health",
@@ -24,7 +29,7 @@ export const healthEndpoint: Endpoint = {
   cors: false,
 
   async respond(c) {
-    const { failing, degraded } = await look(c.var.server);
+    const { failing, degraded } = await checkHealth(c.var.server);
     const problems = [...failing, ...degraded];
     if (problems.length > 0) c.var.log.fields.problems = problems;
     if (failing.length > 0) return c.json({ status: "failing", problems }, 503);
@@ -33,16 +38,18 @@ export const healthEndpoint: Endpoint = {
   },
 };
 
-async function look(connect: () => Promise<Server>): Promise<Omit<Look, "at">> {
+async function checkHealth(
+  getServer: () => Promise<Server>,
+): Promise<Omit<HealthCheck, "checkedAt">> {
   try {
-    const server = await connect();
-    const last = lastLooks.get(server);
-    if (last && Date.now() - last.at < KEEP_MS) return last;
+    const server = await getServer();
+    const last = lastChecks.get(server);
+    if (last && Date.now() - last.checkedAt < CACHE_MS) return last;
     const failing = await server.scopes.problems();
     const degraded = failing.length > 0 ? [] : await server.clients.problems();
-    const now = { failing, degraded, at: Date.now() };
-    lastLooks.set(server, now);
-    return now;
+    const check = { failing, degraded, checkedAt: Date.now() };
+    lastChecks.set(server, check);
+    return check;
   } catch (error) {
     return { failing: problemsIn(error), degraded: [] };
   }

@@ -7,6 +7,7 @@ import { metadataEndpoint } from "./metadata.ts";
 import { revocationEndpoint } from "./revocation.ts";
 import { passportTokenEndpoint, tokenEndpoint } from "./token.ts";
 
+/** The endpoints that the metadata may describe. */
 const described: Endpoint[] = [
   authorizationEndpoint,
   tokenEndpoint,
@@ -17,7 +18,7 @@ const described: Endpoint[] = [
   healthEndpoint,
 ];
 
-/** The registry: every endpoint but the admin API, whose routes describe themselves. */
+/** The registry: every endpoint except the admin API, which has its own OpenAPI document. */
 export const endpoints: readonly Endpoint[] = [
   ...described,
   metadataEndpoint(described),

@@ -6,9 +6,9 @@ import { authenticate, readClientForm } from "./authentication.ts";
 import { type Endpoint, networkOf, now } from "./endpoint.ts";
 
 /**
- * Token introspection (RFC 7662), for confidential clients: each for its own tokens, and a resource
- * server for every access token with its audience. The family is asked, so that a login that was
- * ended shows at once. Any other token is not active, whatever is wrong with it (section 2.2).
+ * The introspection endpoint (RFC 7662), for confidential clients. A client may introspect its own tokens, a resource
+ * server every access token with its audience. The family is asked, so that a login that has ended shows at once. Any
+ * other token is not active, whatever is wrong with it (section 2.2).
  */
 export const introspectionEndpoint: Endpoint = {
   path: "/introspect",
@@ -25,7 +25,7 @@ export const introspectionEndpoint: Endpoint = {
     const form = await readClientForm(c, ["token", "token_type_hint"]);
     const time = now();
     const client = await authenticate(c, server, form, time);
-    // Section 2.1: or anybody could try tokens here.
+    // Section 2.1: the endpoint must require authorization, or anybody could try tokens here.
     if (isPublic(client)) {
       throw new OAuthError("client_authentication_method_wrong");
     }

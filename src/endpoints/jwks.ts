@@ -1,9 +1,9 @@
 import type { Endpoint } from "./endpoint.ts";
 
-/** How long anyone may keep what changes only when an operator changes it. */
+/** The Cache-Control of a document that changes only when an operator changes it: 300 seconds. */
 export const PUBLIC_FOR_FIVE_MINUTES = "public, max-age=300";
 
-/** The public halves of the signing keys (RFC 7517 section 5, RFC 8414 section 2: `jwks_uri`). */
+/** Publishes the public halves of the signing keys (RFC 7517 section 5; `jwks_uri` of RFC 8414 section 2). */
 export const jwksEndpoint: Endpoint = {
   path: "/.well-known/jwks.json",
   method: "GET",

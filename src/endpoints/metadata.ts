@@ -2,8 +2,8 @@ import type { Endpoint } from "./endpoint.ts";
 import { PUBLIC_FOR_FIVE_MINUTES } from "./jwks.ts";
 
 /**
- * The server's metadata (RFC 8414 section 3), made of what the endpoints say of themselves, so that
- * it lists what is on and nothing else.
+ * Publishes the server metadata (RFC 8414 section 3). Each endpoint adds its own members, so that the document lists
+ * what is turned on and nothing else.
  */
 export function metadataEndpoint(endpoints: readonly Endpoint[]): Endpoint {
   return {
@@ -17,7 +17,7 @@ export function metadataEndpoint(endpoints: readonly Endpoint[]): Endpoint {
       const metadata = {
         issuer: settings.issuer,
         scopes_supported: Object.keys(await scopes.catalogue()),
-        // Required by RFC 8414 section 2, also while there is no authorization endpoint.
+        // RFC 8414 section 2 requires this member, also without an authorization endpoint.
         response_types_supported: [],
         ...Object.assign(
           {},

@@ -4,12 +4,12 @@ import type { HtmlEscapedString } from "hono/utils/html";
 import type { OAuthError } from "../oauth/errors.ts";
 import type { AppEnv } from "./endpoint.ts";
 
-/** Pages for people, without scripts, images or anything from elsewhere. */
+/** Pages for people, without scripts, images or anything from another server. */
 
-/** What `html` and JSX make. */
+/** The result of `html` and of JSX. */
 type Html = HtmlEscapedString | Promise<HtmlEscapedString>;
 
-/** Readable on a phone, in the dark, and by whoever has chosen a larger font. */
+/** Readable on a phone, in dark mode, and with a larger font. */
 const style = `
 :root { color-scheme: light dark; --text: #1c1e21; --muted: #5b6068; --card: #fff; --back: #eef0f3; --line: #d4d8de; --accent: #1d4ed8; --on-accent: #fff }
 @media (prefers-color-scheme: dark) { :root { --text: #eceef1; --muted: #a6acb5; --card: #1d2025; --back: #121417; --line: #3a3f47; --accent: #8fb0ff; --on-accent: #10131a } }
@@ -26,10 +26,10 @@ dd:last-child { margin: 0 }
 `;
 
 /**
- * A page. Nobody may put it into a frame (RFC 9700 section 4.16), and its address, which may hold a
- * sealed request, goes to nobody.
+ * Renders a page. No site may show it in a frame (RFC 9700 section 4.16). The browser tells no site its URL, which may
+ * have an encrypted authorization request in it.
  *
- * @param more styles of this page alone
+ * @param extraStyle CSS for this page alone
  */
 export function page(
   c: Context<AppEnv>,
@@ -37,13 +37,13 @@ export function page(
   content: Html,
   {
     status = 200,
-    more = "",
-  }: { status?: OAuthError["status"] | 200; more?: string } = {},
+    extraStyle = "",
+  }: { status?: OAuthError["status"] | 200; extraStyle?: string } = {},
 ): Response | Promise<Response> {
   const nonce = crypto.randomUUID();
   c.header(
     "Content-Security-Policy",
-    // No form-action: browsers hold also the redirect behind a form to it, and that goes to the app.
+    // No form-action: browsers apply it to the redirect after a form too, and that leads to the app.
     `default-src 'none'; style-src 'nonce-${nonce}'; base-uri 'none'; frame-ancestors 'none'`,
   );
   c.header("X-Frame-Options", "DENY");
@@ -57,7 +57,7 @@ export function page(
           <meta name="robots" content="noindex" />
           <title>${title}</title>
           <style nonce="${nonce}">
-            ${raw(style + more)}
+            ${raw(style + extraStyle)}
           </style>
         </head>
         <body>
@@ -71,7 +71,7 @@ export function page(
   );
 }
 
-/** A refusal: plain words for the person, and the standard code for who makes the app. */
+/** Renders a refusal: plain words for the person, and the standard error code for the app's developer. */
 export function refusalPage(
   c: Context<AppEnv>,
   refusal: OAuthError,
@@ -80,7 +80,7 @@ export function refusalPage(
   for (const [name, value] of Object.entries(refusal.details.headers ?? {}))
     c.header(name, value);
   const { error, error_description } = refusal.toJSON();
-  const { title, words } = person ?? inWords(status);
+  const { title, words } = person ?? textFor(status);
   return page(
     c,
     title,
@@ -88,32 +88,32 @@ export function refusalPage(
       <dl>
         <dt>Error</dt>
         <dd>${error}</dd>
-        <dt>What is wrong</dt>
+        <dt>Description</dt>
         <dd>${error_description}</dd>
-        <dt>Request</dt>
+        <dt>Request ID</dt>
         <dd>${c.var.requestId}</dd>
       </dl>`,
     { status },
   );
 }
 
-function inWords(status: number): { title: string; words: string } {
+function textFor(status: number): { title: string; words: string } {
   if (status >= 500) {
     return {
       title: "Sign-in does not work right now",
       words:
-        "Something went wrong on our side. It is not your fault, and nothing in your account has changed. Wait a moment, then go back to the app and try again.",
+        "The server has a problem. It is not your fault, and nothing in your account has changed. Wait a moment, then go back to the app and try again.",
     };
   }
   if (status === 404) {
     return {
-      title: "There is nothing here",
+      title: "This page does not exist",
       words: "Go back to the app that you came from.",
     };
   }
   return {
     title: "This sign-in cannot go on",
     words:
-      "The app that sent you here has asked in a way that we cannot answer. It is not your fault, and nothing in your account has changed. Go back to the app and try once more. If you see this page again, tell the makers of the app what stands below.",
+      "The app that sent you here made a request that the server cannot accept. It is not your fault, and nothing in your account has changed. Go back to the app and try again. If you see this page again, send the details below to the makers of the app.",
   };
 }

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { OAuthError } from "../oauth/errors.ts";
 import { mediaType, Parameters, readForm } from "../oauth/parameters.ts";
 
-/** The one parameter that may be there more than once (RFC 8707 section 2). */
+/** The only parameter that may be repeated (RFC 8707 section 2). */
 const repeatable = ["resource"];
 
 const object = z.record(z.string(), z.unknown());
@@ -10,9 +10,9 @@ const text = z.union([z.string(), z.number(), z.boolean(), z.null()]);
 const texts = z.union([text.transform((one) => [one]), z.array(text)]);
 
 /**
- * Reads a body in one of the formats that PHP and Laravel take: a form in either encoding, or a JSON
- * object with a text or a number for a value and a list for one that is repeated. What an unknown
- * parameter holds does not matter.
+ * Reads a body in one of the formats that PHP and Laravel accept: a form in either encoding, or a JSON object. A value in
+ * JSON is a string, a number, a boolean or null; a repeated parameter is an array of them. The values of unknown
+ * parameters are not checked.
  *
  * @param singular the parameters that must not be repeated
  * @throws OAuthError `content_type_wrong`, `body_malformed` or `parameter_repeated`
@@ -35,7 +35,7 @@ export async function readLenientForm(
   return parameters;
 }
 
-/** Names and values; undefined for what is neither JSON nor a form of several parts. */
+/** Reads names and values; undefined if the body is neither JSON nor `multipart/form-data`. */
 async function readValues(
   contentType: string | undefined,
   body: ArrayBuffer,
@@ -49,7 +49,7 @@ async function readValues(
     if (type === "multipart/form-data") return [...(await content.formData())];
     return undefined;
   } catch {
-    // Neither parser says more than that it is not what it should be.
+    // The parsers say no more than that the body is malformed.
     throw new OAuthError("body_malformed");
   }
 }

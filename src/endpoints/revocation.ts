@@ -4,8 +4,8 @@ import { authenticate, readClientForm } from "./authentication.ts";
 import { type Endpoint, networkOf, now } from "./endpoint.ts";
 
 /**
- * Token revocation (RFC 7009): a token of either kind ends its whole family, an old one as well as
- * the newest, for a logout that races a refresh has to win.
+ * The revocation endpoint (RFC 7009). A token of any kind ends its whole family. A used token does so too, because a
+ * logout that races a refresh must win.
  */
 export const revocationEndpoint: Endpoint = {
   path: "/revoke",
@@ -23,7 +23,7 @@ export const revocationEndpoint: Endpoint = {
     const time = now();
     const client = await authenticate(c, server, form, time);
 
-    // token_type_hint is only a hint (section 2.1): the form of a token says what it is.
+    // token_type_hint is not needed (section 2.1): a token's form tells its kind.
     const token = form.required("token");
     const presenter = { client, network: () => networkOf(c), log: c.var.log };
     await kindOf(server.tokenKinds, token).revoke(token, presenter, time);

@@ -6,7 +6,7 @@ import { readLenientForm } from "./passport-body.ts";
 import { authenticate, readClientForm } from "./authentication.ts";
 import { type AppEnv, type Endpoint, networkOf, now } from "./endpoint.ts";
 
-/** The parameters that may be there once; `resource` is the exception (RFC 8707 section 2). */
+/** The parameters that must not be repeated. `resource` may be repeated (RFC 8707 section 2). */
 const singular = [
   "grant_type",
   ...new Set(grantTypes.flatMap(({ parameters }) => parameters)),
@@ -28,8 +28,8 @@ export const tokenEndpoint: Endpoint = {
 };
 
 /**
- * The same where apps of Laravel Passport look for it, and in the formats that Laravel takes: an app that
- * is on people's phones can't be changed on the day of a move.
+ * The token endpoint at the path of Laravel Passport, for the body formats that Laravel accepts. Apps on people's phones
+ * cannot be changed on the day on which the server moves.
  */
 export const passportTokenEndpoint: Endpoint = {
   path: "/oauth/token",
@@ -47,7 +47,7 @@ async function answerTokenRequest(
   const { log } = c.var;
   const server = await c.var.server();
   const form = await readClientForm(c, singular, read);
-  // Not before the whole request is here: a body held back must not hold back the clock.
+  // The time is read after the whole body has arrived, because a client may send its body slowly.
   const time = now();
 
   const grantType = form.required("grant_type");

@@ -247,7 +247,7 @@ describe("POST /oauth/token, where it is not on", () => {
       problems: [
         {
           name: "PASSPORT_TOKEN_ENDPOINT",
-          problem: "has to be on, or empty",
+          problem: "must be on, or empty",
         },
       ],
     });

@@ -7,7 +7,7 @@ import {
 import { invalidFields } from "../../oauth/errors.ts";
 import type { AppEnv } from "../endpoint.ts";
 
-/** The admin API: routes whose schemas check the requests and make the OpenAPI document. */
+/** The admin API. The schemas of its routes check the requests and make the OpenAPI document. */
 export type AdminApi = OpenAPIHono<AppEnv>;
 
 export const PREFIX = "/admin";
@@ -19,31 +19,41 @@ const errorBody = z
     fields: z
       .record(z.string(), z.string())
       .optional()
-      .meta({ description: "What is wrong, by field." }),
+      .meta({ description: "The problem of each wrong field, by its name." }),
   })
   .openapi("Error");
 
+/** Describes a JSON body for the OpenAPI document. */
 export function json<S extends z.ZodType>(schema: S, description: string) {
   return { description, content: { "application/json": { schema } } };
 }
 
-/** The refusals that every route can answer with. */
+/** The refusals of every route. */
 const refusals = {
   400: json(
     errorBody,
-    "The request is malformed; `fields` names what is wrong.",
+    "The request is malformed. `fields` names each wrong field and its problem.",
   ),
-  401: json(errorBody, "The admin token is missing or wrong."),
-  404: json(errorBody, "There is no such thing, or the admin API is off."),
+  401: json(
+    errorBody,
+    "The admin token is missing or wrong. Send `Authorization: Bearer` with the value of the secret ADMIN_TOKEN.",
+  ),
+  404: json(
+    errorBody,
+    "The object of the request does not exist. Every path is 404 while the secret ADMIN_TOKEN is not set.",
+  ),
   413: json(errorBody, "The body is larger than 16 KiB."),
-  500: json(errorBody, "Something went wrong here; /health may say what."),
+  500: json(
+    errorBody,
+    "The server has a problem. /health may name it; the log does.",
+  ),
   503: json(
     errorBody,
-    "Storage cannot be reached. Try again after `Retry-After` seconds.",
+    "Storage cannot be reached. Repeat the request after `Retry-After` seconds.",
   ),
 };
 
-/** An admin route: the refusals and the authentication are the same for all. */
+/** Makes an admin route. Refusals and authentication are the same for all routes. */
 export function adminRoute<R extends Omit<RouteConfig, "getRoutingPath">>(
   route: R,
 ) {
@@ -55,19 +65,26 @@ export function adminRoute<R extends Omit<RouteConfig, "getRoutingPath">>(
   return createRoute(described);
 }
 
+/** Adds the refusal 409 to a route. */
 export function conflict(description: string) {
   return { 409: json(errorBody, description) };
 }
 
-/** As many as KV reads in one operation, and objects are asked at once. */
-const MAX_A_PAGE = 100;
+/** The largest page. KV reads up to 100 keys in one operation. */
+const MAX_PAGE_SIZE = 100;
 
-/** What a list may be asked for. */
+/** The query parameters of a list. */
 export const pageQuery = z.strictObject({
-  limit: z.coerce.number().int().min(1).max(MAX_A_PAGE).default(MAX_A_PAGE),
+  limit: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(MAX_PAGE_SIZE)
+    .default(MAX_PAGE_SIZE),
   cursor: z.string().max(1024).optional(),
 });
 
+/** Makes an admin API without routes. A request that fails its schema gets 400 with `fields`. */
 export function newAdminApi(): AdminApi {
   return new OpenAPIHono<AppEnv>({
     defaultHook: (result) => {

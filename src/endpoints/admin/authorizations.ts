@@ -9,9 +9,9 @@ import { encryptedRequest } from "../../oauth/authorization/interaction.ts";
 import { now } from "../endpoint.ts";
 import { type AdminApi, adminRoute, json } from "./api.ts";
 
-/** What the client has said to the login (OpenID Connect Core section 3.1.2.1). */
-function passedOn(what: string) {
-  const description = `As the client has sent it: ${what}.`;
+/** Describes a parameter that the client sent for the sign-in page (OpenID Connect Core section 3.1.2.1). */
+function clientHint(meaning: string) {
+  const description = `As the client sent it: ${meaning}.`;
   return z.string().optional().meta({ description });
 }
 
@@ -19,36 +19,39 @@ const description = z
   .object({
     client_id: clientId,
     client_name: z.string().optional(),
-    redirect_uri: z
-      .string()
-      .meta({ description: "Where the browser goes afterwards." }),
+    redirect_uri: z.string().meta({
+      description:
+        "The client's redirect URI, which the browser goes to after the decision.",
+    }),
     scopes: z
       .array(z.object({ scope: scopeName, description: z.string() }))
       .meta({
-        description: "What is asked for, in the words of the catalogue.",
+        description:
+          "The scopes that the client asks for, with their descriptions in the catalogue.",
       }),
     resource: z.array(z.string()).meta({
-      description: "The resource servers that the tokens are to be for.",
+      description: "The resource servers that the tokens are for (RFC 8707).",
     }),
-    prompt: passedOn("none, login, consent or select_account"),
-    login_hint: passedOn("who it may be"),
-    ui_locales: passedOn("which languages the person prefers"),
+    prompt: clientHint("none, login, consent or select_account"),
+    login_hint: clientHint("a name of the user, for the sign-in form"),
+    ui_locales: clientHint("the languages that the user prefers"),
     expires_at: timestamp.meta({
       description:
-        "When the request can no longer be decided, in seconds since 1970.",
+        "The end of the request, in seconds since 1970: afterwards it cannot be decided.",
     }),
   })
   .openapi("AuthorizationDescription");
 
-/** `/admin/authorizations`: what the login asks and says, between LOGIN_URL and the way back. */
+/** `/admin/authorizations`: the sign-in page describes and decides an authorization request. */
 export function authorizationRoutes(api: AdminApi): void {
   api.openapi(
     adminRoute({
       method: "get",
       path: "/authorizations",
-      summary: "What a client asks a person for, to be shown by the login",
+      summary:
+        "Describe an authorization request, for the sign-in page to show",
       request: { query: z.strictObject({ request: encryptedRequest }) },
-      responses: { 200: json(description, "What is asked for.") },
+      responses: { 200: json(description, "The authorization request.") },
     }),
     async (c) => {
       const server = await c.var.server();
@@ -63,11 +66,12 @@ export function authorizationRoutes(api: AdminApi): void {
     adminRoute({
       method: "post",
       path: "/authorizations",
-      summary: "Say who has signed in and what they allow, or that they do not",
+      summary:
+        "Decide an authorization request: who signed in and what they allow, or an error",
       request: {
         body: {
           required: true,
-          ...json(decision, "Who, and what."),
+          ...json(decision, "The decision."),
         },
       },
       responses: {
@@ -75,9 +79,9 @@ export function authorizationRoutes(api: AdminApi): void {
           z.object({
             redirect_to: z
               .string()
-              .meta({ description: "Where to send the browser now." }),
+              .meta({ description: "The URL to redirect the browser to." }),
           }),
-          "The way back to the client.",
+          "The redirect to the client, with a code or an error.",
         ),
       },
     }),

@@ -8,20 +8,20 @@ import {
 } from "../../oauth/client-metadata.ts";
 import { type Client, clientRecord } from "../../oauth/entities.ts";
 
-/** The JSON of `/admin/clients`: what comes in, and what goes out. */
+/** The JSON of `/admin/clients`: requests and responses. */
 
 const metadata = z.strictObject(clientMetadata).partial();
-/** `POST /admin/clients`. */
+/** The body of `POST /admin/clients`. */
 export const newClient = metadata
   .extend({
     client_id: clientId.optional(),
     client_secret: clientSecret.nullable().optional().meta({
       description:
-        "A secret that the client has already, from the server that it had before; it is not told back. null: none yet, and the client cannot authenticate until it is given one. Left out: a new one is made. Not for a public client.",
+        "The secret that the client already has, from another server. It is not in the response. null: the client has no secret, and cannot authenticate until it gets one. Left out: the server makes a secret. A public client must not have one.",
     }),
   })
   .openapi("NewClient");
-/** `PATCH`: null takes a field away. */
+/** The body of `PATCH /admin/clients/{client_id}`: null removes a field (RFC 7396). */
 export const clientPatch = z
   .strictObject(
     Object.fromEntries(
@@ -39,6 +39,7 @@ export const clientPatch = z
   .openapi("ClientPatch");
 
 const { secrets: _, ...publicFields } = clientRecord.shape;
+/** A client in a response. It never has a secret or the hash of one. */
 export const client = z
   .object({
     ...publicFields,
@@ -47,30 +48,34 @@ export const client = z
         z.object({ created_at: timestamp, expires_at: timestamp.optional() }),
       )
       .meta({
-        description: "When each secret in force was made, and when it ends.",
+        description:
+          "When each valid secret was made, and when it expires. In seconds since 1970; without expires_at it does not expire.",
       }),
   })
   .openapi("Client");
+/** A client in the response that has its new secret. */
 export const clientWithSecret = client
   .extend({
     client_secret: z.string().optional().meta({
-      description: "Told this one time, and only if it was made here.",
+      description:
+        "The secret, if the server has made it. No other response has it: keep it now.",
     }),
     client_secret_expires_at: z
       .literal(0)
       .optional()
-      .meta({ description: "RFC 7591: 0 is never." }),
+      .meta({ description: "0: the secret does not expire (RFC 7591)." }),
   })
   .openapi("ClientWithSecret");
 
-/** `POST /admin/clients/{client_id}/secrets`. */
+/** The body of `POST /admin/clients/{client_id}/secrets`. */
 export const secretRotation = z.strictObject({
   client_secret: clientSecret.optional().meta({
     description:
-      "The secret to set; it is not told back. One that is in force already goes on without an end. Left out: a new one is made.",
+      "The secret to set. It is not in the response. If it is valid already, it no longer expires. Left out: the server makes a secret.",
   }),
   old_secret_ttl: duration.optional().meta({
-    description: "How long the secrets so far stay in force. Left out: PT24H.",
+    description:
+      "How long the older secrets stay valid, as an ISO 8601 duration. Left out: PT24H.",
     example: "PT24H",
   }),
 });
@@ -79,15 +84,16 @@ export const clientParameter = z.object({
   client_id: clientId,
 });
 
-/** A record as it is shown: never a secret or a hash. */
-export function shown({ secrets, ...fields }: Client) {
+/** Makes the JSON of a client, without secrets and hashes. */
+export function clientJson({ secrets, ...fields }: Client) {
   return {
     ...fields,
     credentials: secrets.map(({ hash: _hash, ...times }) => times),
   };
 }
 
-export function shownWithSecret({
+/** Makes the JSON of a client that has a new secret. */
+export function clientWithSecretJson({
   client,
   client_secret,
 }: {
@@ -95,7 +101,7 @@ export function shownWithSecret({
   client_secret?: string;
 }) {
   return {
-    ...shown(client),
+    ...clientJson(client),
     ...(client_secret !== undefined && {
       client_secret,
       client_secret_expires_at: 0 as const,

@@ -15,32 +15,32 @@ import {
   clientWithSecret,
   newClient,
   secretRotation,
-  shown,
-  shownWithSecret,
+  clientJson,
+  clientWithSecretJson,
 } from "./client-schemas.ts";
 
-/** `/admin/clients`: who may ask for tokens. */
+/** `/admin/clients`: the clients and their secrets. */
 export function clientRoutes(api: AdminApi): void {
   api.openapi(
     adminRoute({
       method: "post",
       path: "/clients",
-      summary: "Make a client",
+      summary: "Create a client",
       request: { body: { required: true, ...json(newClient, "The client.") } },
       responses: {
         201: json(
           clientWithSecret,
-          "The client, and its secret this one time if it was made here.",
+          "The client, with its secret if the server has made it.",
         ),
         ...conflict(
-          "The client id is taken, also by a client that was deleted.",
+          "The client id is taken. The id of a deleted client stays taken until its grants have ended.",
         ),
       },
     }),
     async (c) => {
       const server = await c.var.server();
       return c.json(
-        shownWithSecret(
+        clientWithSecretJson(
           await registerClient(server, c.req.valid("json"), now()),
         ),
         201,
@@ -65,12 +65,12 @@ export function clientRoutes(api: AdminApi): void {
               .optional()
               .meta({
                 description:
-                  "Records that cannot be read; they can be deleted.",
+                  "Client records that cannot be read. They can be deleted.",
               }),
-            cursor: z
-              .string()
-              .optional()
-              .meta({ description: "There is more: send it back." }),
+            cursor: z.string().optional().meta({
+              description:
+                "There is another page: send this value as `cursor`.",
+            }),
           }),
           "A page of clients.",
         ),
@@ -85,7 +85,7 @@ export function clientRoutes(api: AdminApi): void {
       );
       return c.json(
         {
-          clients: clients.map(shown),
+          clients: clients.map(clientJson),
           ...(malformed.length > 0 && { malformed }),
           ...next,
         },
@@ -104,14 +104,9 @@ export function clientRoutes(api: AdminApi): void {
     }),
     async (c) => {
       const server = await c.var.server();
-      return c.json(
-        shown(
-          existingClient(
-            await server.clients.read(c.req.valid("param").client_id),
-          ),
-        ),
-        200,
-      );
+      const { client_id } = c.req.valid("param");
+      const found = existingClient(await server.clients.read(client_id));
+      return c.json(clientJson(found), 200);
     },
   );
 
@@ -119,18 +114,18 @@ export function clientRoutes(api: AdminApi): void {
     adminRoute({
       method: "patch",
       path: "/clients/{client_id}",
-      summary: "Change a client; null takes a field away (RFC 7396)",
+      summary: "Change a client; null removes a field (RFC 7396)",
       request: {
         params: clientParameter,
         body: { required: true, ...json(clientPatch, "The fields to change.") },
       },
-      responses: { 200: json(client, "The client as it is now.") },
+      responses: { 200: json(client, "The changed client.") },
     }),
     async (c) => {
       const server = await c.var.server();
       const { client_id } = c.req.valid("param");
       return c.json(
-        shown(await updateClient(server, client_id, c.req.valid("json"))),
+        clientJson(await updateClient(server, client_id, c.req.valid("json"))),
         200,
       );
     },
@@ -140,9 +135,9 @@ export function clientRoutes(api: AdminApi): void {
     adminRoute({
       method: "delete",
       path: "/clients/{client_id}",
-      summary: "Delete a client; its refresh tokens end with it",
+      summary: "Delete a client and end its grants",
       request: { params: clientParameter },
-      responses: { 204: { description: "It is gone." } },
+      responses: { 204: { description: "The client is deleted." } },
     }),
     async (c) => {
       const server = await c.var.server();
@@ -160,15 +155,15 @@ export function clientRoutes(api: AdminApi): void {
         params: clientParameter,
         body: json(
           secretRotation,
-          "The new secret, and how to go on with the old ones.",
+          "The new secret, and how long the older ones stay valid.",
         ),
       },
       responses: {
         201: json(
           clientWithSecret,
-          "The client, and its new secret this one time if it was made here.",
+          "The client, with its new secret if the server has made it.",
         ),
-        ...conflict("The client is public, or has too many secrets in force."),
+        ...conflict("The client is public, or has too many valid secrets."),
       },
     }),
     async (c) => {
@@ -176,7 +171,7 @@ export function clientRoutes(api: AdminApi): void {
       const { old_secret_ttl = "PT24H", client_secret } = c.req.valid("json");
       const { client_id } = c.req.valid("param");
       return c.json(
-        shownWithSecret(
+        clientWithSecretJson(
           await rotateClientSecret(
             server,
             client_id,

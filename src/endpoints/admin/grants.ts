@@ -12,7 +12,8 @@ const newGrant = z
     client_id: clientId,
     subject,
     scope: z.string().max(8192).optional().meta({
-      description: "The scopes to grant. Left out: all of the client.",
+      description:
+        "The scopes to grant, with one space between them. Left out: all of the client's.",
       example: "read",
     }),
     resource: z.union([resourceUri, z.array(resourceUri).max(100)]).optional(),
@@ -22,27 +23,32 @@ const newGrant = z
 const tokens = z
   .object({
     token_type: z.literal("Bearer"),
-    expires_in: z.int().meta({ description: "Seconds." }),
+    expires_in: z
+      .int()
+      .meta({ description: "The access token's life, in seconds." }),
     access_token: z.string(),
     refresh_token: z.string().optional(),
     scope: z.string().optional(),
   })
   .openapi("TokenResponse");
 
-/** `/admin/grants`: how a back end that has authenticated its user starts a family of tokens. */
+/** `/admin/grants`: a back end that has authenticated its user starts a grant, or ends one. */
 export function grantRoutes(api: AdminApi): void {
   api.openapi(
     adminRoute({
       method: "post",
       path: "/grants",
-      summary: "Start a family of refresh tokens for a user",
+      summary: "Start a grant for a user, and get its first tokens",
       request: {
-        body: { required: true, ...json(newGrant, "Whose, for which client.") },
+        body: {
+          required: true,
+          ...json(newGrant, "The user, the client, and what is granted."),
+        },
       },
       responses: {
         200: json(
           tokens,
-          "The first pair of tokens, as the token endpoint answers.",
+          "The first tokens, as the token endpoint returns them.",
         ),
       },
     }),
@@ -72,13 +78,18 @@ export function grantRoutes(api: AdminApi): void {
     adminRoute({
       method: "delete",
       path: "/grants/{grant_id}",
-      summary: "End one family of refresh tokens; may be repeated",
+      summary: "End a grant; may be repeated",
       request: {
         params: z.object({
           grant_id: z.string().max(64),
         }),
       },
-      responses: { 204: { description: "That family is dead." } },
+      responses: {
+        204: {
+          description:
+            "The grant has ended: none of its refresh tokens is valid.",
+        },
+      },
     }),
     async (c) => {
       const { families } = await c.var.server();

@@ -38,7 +38,7 @@ export function adminApi(): AdminApi {
   return api;
 }
 
-/** 404 while ADMIN_TOKEN is unset, so that nobody learns that there could be an API; else RFC 6750. */
+/** Requires the admin token (RFC 6750). Everything is 404 while ADMIN_TOKEN is not set, so that the API does not show. */
 function requireAdminToken(): MiddlewareHandler<AppEnv> {
   return async function requireAdminToken(c, next) {
     const { admin_token } = (await c.var.server()).settings;
@@ -46,7 +46,7 @@ function requireAdminToken(): MiddlewareHandler<AppEnv> {
     const presented = c.req
       .header("Authorization")
       ?.match(/^bearer +(.+)$/i)?.[1];
-    if (!(await same(presented ?? "", admin_token))) {
+    if (!(await isSameToken(presented ?? "", admin_token))) {
       throw new OAuthError("admin_token_wrong", {
         headers: { "WWW-Authenticate": `Bearer realm="baton${PREFIX}"` },
       });
@@ -55,8 +55,11 @@ function requireAdminToken(): MiddlewareHandler<AppEnv> {
   };
 }
 
-/** In constant time: digests have the same length whatever was sent. */
-async function same(presented: string, expected: string): Promise<boolean> {
+/** Compares in constant time. Digests are compared, because they have the same length for every token. */
+async function isSameToken(
+  presented: string,
+  expected: string,
+): Promise<boolean> {
   const digest = (text: string) =>
     crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
   return crypto.subtle.timingSafeEqual(

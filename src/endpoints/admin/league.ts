@@ -5,14 +5,14 @@ import { LONGEST_LIFE } from "../../oauth/takeover.ts";
 import { now } from "../endpoint.ts";
 import { type AdminApi, adminRoute, json } from "./api.ts";
 
-/** As many as fit into a body. */
+/** The number of tokens that fit into a body of 16 KiB, if their ids have 80 characters, as league makes them. */
 const MAX_TOKENS = 100;
 
 const tokenId = z
   .string()
   .regex(
     /^[\x21-\x7e]{1,255}$/,
-    "has to be 1 to 255 printable ASCII characters without spaces",
+    "must be 1 to 255 printable ASCII characters without spaces",
   );
 
 const revokedTokens = z
@@ -27,7 +27,7 @@ const revokedTokens = z
       .min(1)
       .max(MAX_TOKENS),
     refresh_token_ttl: duration.optional().meta({
-      description: `The longest life that the old server gave a refresh token: for how long those without expires_at are kept. Left out: ${LONGEST_LIFE}.`,
+      description: `The longest life that the old server gave a refresh token, as an ISO 8601 duration. A token without expires_at stays revoked that long. Left out: ${LONGEST_LIFE}.`,
       example: LONGEST_LIFE,
     }),
   })
@@ -41,23 +41,26 @@ const tokenIds = z
 
 const count = (description: string) => z.int().meta({ description });
 
-/** `/admin/league`: the refresh tokens of the league server that this one takes over from. */
+/** `/admin/league`: the refresh tokens of the old server that this server takes over from. */
 export function leagueRoutes(api: AdminApi): void {
   api.openapi(
     adminRoute({
       method: "get",
       path: "/league",
-      summary: "How far the move from a league server has come",
+      summary: "Count the old server's tokens that were exchanged or revoked",
       responses: {
         200: json(
           z.object({
             accepts_tokens: z.boolean().meta({
-              description: "Whether LEAGUE_ENCRYPTION_KEY is set.",
+              description:
+                "True if LEAGUE_ENCRYPTION_KEY is set, so that the old server's tokens are accepted.",
             }),
-            exchanged: count("Tokens of the old server exchanged here."),
-            revoked: count("Tokens of the old server that are refused here."),
+            exchanged: count(
+              "Tokens of the old server that were exchanged here.",
+            ),
+            revoked: count("Tokens of the old server that are revoked here."),
           }),
-          "Of the old server's tokens that have not expired.",
+          "The counts of the old server's tokens that have not expired.",
         ),
       },
     }),
@@ -72,18 +75,21 @@ export function leagueRoutes(api: AdminApi): void {
     adminRoute({
       method: "post",
       path: "/league/revoked-tokens",
-      summary: "Revoke refresh tokens of the old server; may be repeated",
+      summary:
+        "Revoke refresh tokens of the old server and end their grants; may be repeated",
       request: {
         body: { required: true, ...json(revokedTokens, "The tokens.") },
       },
       responses: {
         200: json(
           z.object({
-            in_force: count("How many of these are refused from here on."),
-            expired: count("How many need no entry: they have expired."),
-            ended: count("How many logins these had become here, ended now."),
+            in_force: count("Tokens of the request that are revoked now."),
+            expired: count(
+              "Tokens of the request that have expired, and so need no revocation.",
+            ),
+            ended: count("Grants of these tokens that were ended now."),
           }),
-          "None of the tokens is good, nor any login that one has become.",
+          "None of these tokens is valid any more, and every grant that one of them started has ended.",
         ),
       },
     }),
@@ -98,7 +104,7 @@ export function leagueRoutes(api: AdminApi): void {
           expires_at,
         }),
       );
-      // Also those that have expired: what they have become may live on.
+      // Expired tokens too, because the families that they started may not have ended.
       const ended = await takeover.revoke(entries);
       const expired = entries.filter(({ expires_at }) => expires_at <= time);
       const in_force = entries.length - expired.length;
@@ -110,16 +116,19 @@ export function leagueRoutes(api: AdminApi): void {
     adminRoute({
       method: "post",
       path: "/league/tokens",
-      summary: "Count what is known of some refresh tokens of the old server",
-      request: { body: { required: true, ...json(tokenIds, "Which.") } },
+      summary:
+        "Count how many of some old refresh tokens were exchanged or revoked",
+      request: {
+        body: { required: true, ...json(tokenIds, "The ids of the tokens.") },
+      },
       responses: {
         200: json(
           z.object({
-            exchanged: count("How many of these were exchanged here."),
-            revoked: count("How many of these are refused here."),
-            unknown: count("How many of these are neither."),
+            exchanged: count("Tokens of the request that were exchanged here."),
+            revoked: count("Tokens of the request that are revoked here."),
+            unknown: count("Tokens of the request that are neither."),
           }),
-          "How many there are of each.",
+          "The counts.",
         ),
       },
     }),

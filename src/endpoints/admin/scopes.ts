@@ -3,11 +3,11 @@ import { scopeName } from "../../oauth/client-metadata.ts";
 import { fieldError, OAuthError } from "../../oauth/errors.ts";
 import { type AdminApi, adminRoute, json } from "./api.ts";
 
-/** One record holds the whole catalogue, and every refresh reads it: it has to stay small. */
+/** The largest catalogue. It is one record that every refresh reads, so it must stay small. */
 const MAX_SCOPES = 500;
 
 const description = z.string().min(1).max(1000).meta({
-  description: "What the scope allows, in words for a user.",
+  description: "The meaning of the scope, in words for a user.",
   example: "Read your notes",
 });
 
@@ -51,7 +51,7 @@ export function scopeRoutes(api: AdminApi): void {
           ...json(z.strictObject({ description }), "The scope."),
         },
       },
-      responses: { 200: json(scope, "The scope as it is now.") },
+      responses: { 200: json(scope, "The changed scope.") },
     }),
     async (c) => {
       const { scopes } = await c.var.server();
@@ -62,7 +62,7 @@ export function scopeRoutes(api: AdminApi): void {
         if (Object.keys(catalogue).length > MAX_SCOPES) {
           throw fieldError(
             "scope",
-            `the catalogue is full (${MAX_SCOPES} scopes)`,
+            `the catalogue is full: it has ${MAX_SCOPES} scopes; remove one first`,
           );
         }
         return catalogue;
@@ -75,9 +75,9 @@ export function scopeRoutes(api: AdminApi): void {
     adminRoute({
       method: "delete",
       path: "/scopes/{scope}",
-      summary: "Remove a scope; clients and families that have it lose it",
+      summary: "Remove a scope; clients and grants that have it lose it",
       request: { params: scopeParameter },
-      responses: { 204: { description: "It is gone." } },
+      responses: { 204: { description: "The scope is removed." } },
     }),
     async (c) => {
       const { scopes } = await c.var.server();

@@ -22,7 +22,8 @@ const subjectParameter = z.object({
   subject: subject,
 });
 
-function shown({
+/** Makes the JSON of a grant. */
+function grantJson({
   grant_id,
   login,
   created_at,
@@ -34,31 +35,31 @@ function shown({
   return { grant_id, client_id, scope, created_at, last_used_at, expires_at };
 }
 
-/** One client's malformed record must not hide where a user is logged in: its grant is shown. */
-function unlessMalformed(error: unknown): true {
+/** Treats a client with a malformed record as existing, so that its grants are still listed. */
+function trueIfMalformed(error: unknown): true {
   if (error instanceof OAuthError && error.reason === "record_malformed")
     return true;
   throw error;
 }
 
-/** `/admin/subjects/{subject}/grants`: where a user is logged in. */
+/** `/admin/subjects/{subject}/grants`: the grants of a user. */
 export function subjectRoutes(api: AdminApi): void {
   api.openapi(
     adminRoute({
       method: "get",
       path: "/subjects/{subject}/grants",
-      summary: "List where a user is logged in, a page at a time",
+      summary: "List the grants of a user, a page at a time",
       request: { params: subjectParameter, query: pageQuery },
       responses: {
         200: json(
           z.object({
             grants: z.array(grant),
-            cursor: z
-              .string()
-              .optional()
-              .meta({ description: "There is more: send it back." }),
+            cursor: z.string().optional().meta({
+              description:
+                "There is another page: send this value as `cursor`.",
+            }),
           }),
-          "The living families.",
+          "A page of the grants that have not ended.",
         ),
       },
     }),
@@ -69,11 +70,11 @@ export function subjectRoutes(api: AdminApi): void {
       const page = await server.families.ofSubject(name, now(), limit, cursor);
       const owned = await Promise.all(
         page.grants.map(({ login }) =>
-          hasOwner(server, login).catch(unlessMalformed),
+          hasOwner(server, login).catch(trueIfMalformed),
         ),
       );
       const grants = page.grants.filter((_, position) => owned[position]);
-      return c.json({ ...page, grants: grants.map(shown) }, 200);
+      return c.json({ ...page, grants: grants.map(grantJson) }, 200);
     },
   );
 
@@ -81,16 +82,16 @@ export function subjectRoutes(api: AdminApi): void {
     adminRoute({
       method: "delete",
       path: "/subjects/{subject}/grants",
-      summary: "Log a user out everywhere; may be repeated until it answers",
+      summary: "Log a user out everywhere; repeat it after a 503",
       request: { params: subjectParameter },
       responses: {
         200: json(
           z.object({
             revoked: z
               .int()
-              .meta({ description: "How many families it has ended." }),
+              .meta({ description: "How many grants this request has ended." }),
           }),
-          "Every family of the user is dead.",
+          "Every grant of the user has ended.",
         ),
       },
     }),
