@@ -1,16 +1,19 @@
 import type { AuthorizationDescription } from "../oauth/authorization/describe.ts";
 
-/** What a person sees of the development sign-in. Everything that is put in is escaped by JSX. */
+/** The content of the development sign-in page. JSX escapes every value. */
 
-/** Where the form goes. */
+/** The path of the page and of its form. */
 export const PATH = "/dev/login";
 
-export interface View {
+/** The values that the form shows. */
+export interface FormValues {
+  /** The encrypted authorization request. */
   request: string;
-  asked: AuthorizationDescription;
+  description: AuthorizationDescription;
   subject: string;
-  /** The scopes that are ticked; left out: all of them. */
-  chosen?: string[];
+  /** The scopes whose boxes are checked. Left out: all. */
+  checkedScopes?: string[];
+  /** The problem of the name that was typed. */
   problem?: string;
 }
 
@@ -31,12 +34,13 @@ button.allow { background: var(--accent); border-color: var(--accent); color: va
 .back { margin: 1.25rem 0 0; color: var(--muted); font-size: .875rem }
 `;
 
-/** For who opens the page by hand. */
-export function StartElsewhere() {
+/** Shown to a person who opens the page without an authorization request. */
+export function StartAtApp() {
   return (
     <p>
-      Nothing has led you here. An app sends its users to{" "}
-      <code>/authorize</code>, and that sends them to this page.
+      This page needs an authorization request, and there is none in its URL.
+      Open your app and sign in there: it sends you to <code>/authorize</code>,
+      which brings you here.
     </p>
   );
 }
@@ -44,16 +48,16 @@ export function StartElsewhere() {
 export function SignInForm({
   name,
   request,
-  asked,
+  description,
   subject,
-  chosen,
+  checkedScopes,
   problem,
-}: View & { name: string }) {
+}: FormValues & { name: string }) {
   return (
     <>
       <p>
-        <strong>{name}</strong> wants to know who you are. This is the sign-in
-        of a development server: type any name, and that is who you are.
+        <strong>{name}</strong> asks you to sign in. This is a development
+        server without passwords: type any name, and you are signed in with it.
       </p>
       <form method="post" action={PATH}>
         <input type="hidden" name="request" value={request} />
@@ -79,27 +83,27 @@ export function SignInForm({
             {problem}
           </p>
         )}
-        {asked.scopes.length > 0 && (
+        {description.scopes.length > 0 && (
           <fieldset>
             <legend>{name} asks to</legend>
-            {asked.scopes.map(({ scope, description }) => (
+            {description.scopes.map((scope) => (
               <label>
                 <input
                   type="checkbox"
                   name="scope"
-                  value={scope}
-                  checked={chosen?.includes(scope) ?? true}
+                  value={scope.scope}
+                  checked={checkedScopes?.includes(scope.scope) ?? true}
                 />
                 <span>
-                  {description} <code>{scope}</code>
+                  {scope.description} <code>{scope.scope}</code>
                 </span>
               </label>
             ))}
           </fieldset>
         )}
-        {asked.resource.length > 0 && (
+        {description.resource.length > 0 && (
           <p class="back">
-            For the use of <code>{asked.resource.join(", ")}</code>
+            {name} will use it at <code>{description.resource.join(", ")}</code>
           </p>
         )}
         <div class="answers">
@@ -112,14 +116,15 @@ export function SignInForm({
         </div>
       </form>
       <p class="back">
-        Either way you go back to <code>{destination(asked.redirect_uri)}</code>
+        Both buttons take you back to{" "}
+        <code>{displayHost(description.redirect_uri)}</code>
       </p>
     </>
   );
 }
 
-/** The part of a redirect URI that says whose it is; an app's own scheme has nothing else. */
-function destination(redirectUri: string): string {
+/** Returns the part of a redirect URI that shows its owner: the host, or an app's own scheme. */
+function displayHost(redirectUri: string): string {
   const { host, protocol } = new URL(redirectUri);
   return host === "" ? protocol : host;
 }

@@ -14,20 +14,20 @@ import type { Settings } from "../oauth/settings.ts";
 import { subject as subjectSchema } from "../oauth/subject.ts";
 import {
   PATH,
+  type FormValues,
   SignInForm,
-  StartElsewhere,
+  StartAtApp,
   style,
-  type View,
 } from "./sign-in-form.tsx";
 
-/** The development sign-in page: a login (see DESIGN, "Login is delegated") without passwords. */
+/** The development sign-in page: `LOGIN_URL` of a local server, without passwords (docs/login.md). */
 
-/** Belt and braces: should this file ever be deployed, it is still not there. */
+/** On for a loopback issuer only, so that the page is not there even if this file is deployed by accident. */
 function isOn({ issuer, login_url }: Settings): boolean {
   return isLoopback(issuer) && login_url === issuer + PATH;
 }
 
-/** Shows what a client asks for, and asks who the person wants to be. */
+/** Shows an authorization request, and asks for the name to sign in with. */
 export const signInPage: Endpoint = {
   path: PATH,
   method: "GET",
@@ -38,14 +38,20 @@ export const signInPage: Endpoint = {
   async respond(c) {
     const server = await c.var.server();
     const request = c.req.query("request");
-    if (request === undefined) return startElsewhere(c);
+    if (request === undefined) return startAtApp(c);
     const { log } = c.var;
-    const asked = await describeAuthorization(server, request, now(), log);
-    return show(c, { request, asked, subject: asked.login_hint ?? "" });
+    const description = await describeAuthorization(
+      server,
+      request,
+      now(),
+      log,
+    );
+    const subject = description.login_hint ?? "";
+    return showForm(c, { request, description, subject });
   },
 };
 
-/** Takes the person's answer and sends the browser back to the client. */
+/** Decides the request by the person's answer, and redirects the browser to the client. */
 export const signIn: Endpoint = {
   path: PATH,
   method: "POST",
@@ -62,13 +68,19 @@ export const signIn: Endpoint = {
     );
     const request = form.required("request");
     const { log } = c.var;
-    const asked = await describeAuthorization(server, request, now(), log);
+    const description = await describeAuthorization(
+      server,
+      request,
+      now(),
+      log,
+    );
     const decision = readDecision(form);
     if ("problem" in decision) {
       const { problem } = decision;
-      const chosen = form.all("scope");
+      const checkedScopes = form.all("scope");
       const subject = form.optional("subject") ?? "";
-      return show(c, { request, asked, subject, chosen, problem });
+      const values = { request, description, subject, checkedScopes, problem };
+      return showForm(c, values);
     }
     const { redirect_to } = await decideAuthorization(
       server,
@@ -80,11 +92,12 @@ export const signIn: Endpoint = {
   },
 };
 
+/** Reads the decision from the form; `problem` if the name cannot be a subject. */
 function readDecision(form: Parameters) {
   if (form.required("answer") !== "allow")
     return { error: "access_denied" as const };
   const name = form.optional("subject");
-  if (name === undefined) return { problem: "Type a name." };
+  if (name === undefined) return { problem: "Type a name to sign in with." };
   const subject = subjectSchema.safeParse(name);
   if (subject.success)
     return { subject: subject.data, scope: form.all("scope").join(" ") };
@@ -92,14 +105,14 @@ function readDecision(form: Parameters) {
   return { problem: `Your name ${problems.join(", and ")}.` };
 }
 
-/** Who opens the page by hand. */
-function startElsewhere(c: Context<AppEnv>) {
-  return page(c, "Start at an app", <StartElsewhere />, { status: 400 });
+function startAtApp(c: Context<AppEnv>) {
+  return page(c, "Start at an app", <StartAtApp />, { status: 400 });
 }
 
-function show(c: Context<AppEnv>, view: View) {
-  const name = view.asked.client_name ?? view.asked.client_id;
-  const status = view.problem === undefined ? 200 : 400;
-  const content = <SignInForm name={name} {...view} />;
-  return page(c, `Sign in to ${name}`, content, { status, more: style });
+function showForm(c: Context<AppEnv>, values: FormValues) {
+  const { client_name, client_id } = values.description;
+  const name = client_name ?? client_id;
+  const status = values.problem === undefined ? 200 : 400;
+  const content = <SignInForm name={name} {...values} />;
+  return page(c, `Sign in to ${name}`, content, { status, extraStyle: style });
 }
