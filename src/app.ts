@@ -11,25 +11,25 @@ import { asOAuthError, OAuthError } from "./oauth/errors.ts";
 import { RequestLog } from "./oauth/request-log.ts";
 import type { Server } from "./oauth/server.ts";
 
-/** The largest body: many times a refresh request's, and small enough to read without a thought. */
+/** The largest body. It is many times larger than a refresh request, and small enough to hold in memory. */
 const MAX_BODY_BYTES = 16 * 1024;
-/** What a page of another origin may read of an answer, beside its body. */
+/** The response headers that a page of another origin may read. */
 const EXPOSED_HEADERS = "Retry-After,WWW-Authenticate,X-Request-Id";
-/** How long a browser may remember a preflight: two hours, the most that Chromium keeps. */
+/** The time for which a browser may keep a preflight, in seconds: two hours, the most that Chromium allows. */
 const PREFLIGHT_SECONDS = 7_200;
 
 /**
- * Routes and limits, and the one place where an error becomes a response and a request a log line.
+ * Makes the app: routes and limits, and the one place where an error becomes a response and a request a log line.
  *
- * @param createServer turns bindings into a server
- * @param more endpoints beside those of the registry
+ * @param createServer makes the server of a set of bindings
+ * @param extraEndpoints endpoints beside those of the registry
  */
 export function createApp(
   createServer: (env: Env) => Promise<Server>,
-  more: readonly Endpoint[] = [],
+  extraEndpoints: readonly Endpoint[] = [],
 ): Hono<AppEnv> {
   const app = new Hono<AppEnv>();
-  const endpoints = [...registry, ...more];
+  const endpoints = [...registry, ...extraEndpoints];
 
   app.use(async function prepare(c, next) {
     c.set("server", () => createServer(c.env));
@@ -38,11 +38,11 @@ export function createApp(
     const requestId = crypto.randomUUID();
     c.set("requestId", requestId);
     await next();
-    // Not by `c.header`, here and below: that copies the whole response, once for each header.
+    // `c.header` is not used here and below, because it copies the whole response for each header.
     const { headers } = c.res;
     headers.set("X-Request-Id", requestId);
     headers.set("X-Content-Type-Options", "nosniff");
-    // RFC 6749 section 5.1; also for errors, and for everything that does not say otherwise.
+    // RFC 6749 section 5.1. Also for errors, and for every response without a Cache-Control of its own.
     if (!headers.has("Cache-Control")) {
       headers.set("Cache-Control", "no-store");
       headers.set("Pragma", "no-cache");
@@ -58,9 +58,9 @@ export function createApp(
     });
   });
 
-  for (const { path, method, cors: open, isOn } of endpoints) {
-    if (isOn) app.use(path, absentUnless(isOn));
-    if (open) app.use(path, openToOrigins(createServer, method));
+  for (const { path, method, cors: isOpen, isOn } of endpoints) {
+    if (isOn) app.use(path, notFoundUnlessOn(isOn));
+    if (isOpen) app.use(path, openToOrigins(createServer, method));
   }
   app.use(
     bodyLimit({
@@ -87,7 +87,7 @@ export function createApp(
   return app;
 }
 
-/** Any origin, without credentials, unless CORS_ORIGINS narrows it. */
+/** Lets pages of any origin call an endpoint, without credentials. CORS_ORIGINS narrows the origins. */
 function openToOrigins(
   createServer: (env: Env) => Promise<Server>,
   method: string,
@@ -114,18 +114,18 @@ function openToOrigins(
   };
 }
 
-/** What the configuration has not turned on is not there, whatever the method. */
-function absentUnless(
+/** Answers 404 to every method of an endpoint that the configuration has not turned on. */
+function notFoundUnlessOn(
   isOn: NonNullable<Endpoint["isOn"]>,
 ): MiddlewareHandler<AppEnv> {
-  return async function absentUnlessOn(c, next) {
+  return async function notFoundUnlessOn(c, next) {
     const { settings } = await c.var.server();
     if (!isOn(settings)) throw new OAuthError("path_unknown");
     await next();
   };
 }
 
-/** A known path with another method: 405 with Allow (RFC 9110 section 15.5.6). */
+/** Answers 405 with `Allow` to another method on a known path (RFC 9110 section 15.5.6). */
 function refuseOtherMethods(app: Hono<AppEnv>): void {
   const handlers = app.routes.filter(
     ({ method }) => method !== METHOD_NAME_ALL,
@@ -143,12 +143,13 @@ function refuseOtherMethods(app: Hono<AppEnv>): void {
   }
 }
 
+/** Turns an exception into a refusal. */
 function asRefusal(error: Error): OAuthError {
-  // Hono's validator: the body is not JSON (400), or does not say that it is (415).
+  // Hono's validator throws if the body is not JSON (400), or if its Content-Type is not JSON (415).
   if (error instanceof HTTPException && error.status < 500) {
     const subject =
       error.status === 415
-        ? "Send Content-Type: application/json."
+        ? "The Content-Type must be application/json."
         : "The body is not JSON.";
     return new OAuthError("admin_body_invalid", { subject });
   }

@@ -11,29 +11,31 @@ import { type LeagueKey, LeagueKeyError, readLeagueKey } from "./league/key.ts";
 import { KeyError } from "./platform/private-key.ts";
 import { readSigningKeys, type SigningKeys } from "./platform/signing-keys.ts";
 
+/** Variables and secrets, parsed. */
 export interface Configuration extends SigningKeys {
   settings: Settings;
   tokenKeys: TokenKeys;
-  /** Of the league server whose refresh tokens are taken; undefined: of none. */
+  /** The key of the old server whose refresh tokens are accepted. Undefined: none are accepted. */
   leagueKey: LeagueKey | undefined;
 }
 
-/** ADMIN_TOKEN is compared with what anybody may send as often as they like. */
-const MIN_ADMIN_TOKEN = 16;
-/** ENCRYPTION_KEY: 256 bits, the size of the HMAC and HKDF that it feeds. */
+/** The shortest ADMIN_TOKEN, in characters. Anybody may guess it as often as they like, so it must be long. */
+const MIN_ADMIN_TOKEN_LENGTH = 16;
+/** The size of ENCRYPTION_KEY: 256 bits, that of the SHA-256 in the HMAC and HKDF that use it. */
 const ENCRYPTION_KEY_BYTES = 32;
 
 const text = z.string({
   error: ({ input }) =>
-    input === undefined ? "is not set" : "has to be a string",
+    input === undefined ? "is not set" : "must be a string",
 });
 
-/** A variable that is set to nothing counts as left out. */
-function setting<S extends z.ZodType>(schema: S) {
+/** Treats a variable with an empty value as not set. */
+function emptyAsUnset<S extends z.ZodType>(schema: S) {
   return z.preprocess((value) => (value === "" ? undefined : value), schema);
 }
 
-function ruled(problem: (value: string) => string | undefined) {
+/** Makes the schema of a string that must obey a rule. `problem` returns what is wrong, or undefined. */
+function stringWithRule(problem: (value: string) => string | undefined) {
   return text.superRefine((value, context) => {
     const message = problem(value);
     if (message !== undefined) context.addIssue({ code: "custom", message });
@@ -41,36 +43,40 @@ function ruled(problem: (value: string) => string | undefined) {
 }
 
 const variables = z.object({
-  ISSUER: setting(ruled(issuerProblem)),
-  AUDIENCE: setting(text.optional()),
-  ACCESS_TOKEN_FORMAT: setting(
+  ISSUER: emptyAsUnset(stringWithRule(issuerProblem)),
+  AUDIENCE: emptyAsUnset(text.optional()),
+  ACCESS_TOKEN_FORMAT: emptyAsUnset(
     z
       .enum(accessTokenFormats, {
-        error: `has to be ${accessTokenFormats.join(" or ")}`,
+        error: `must be ${accessTokenFormats.join(" or ")}`,
       })
       .default("rfc9068"),
   ),
-  ACCESS_TOKEN_TTL: setting(ruled(lifetimeProblem)),
-  REFRESH_TOKEN_TTL: setting(ruled(lifetimeProblem)),
-  REFRESH_TOKEN_MAX_AGE: setting(ruled(lifetimeProblem)),
-  REFRESH_TOKEN_RETRY_WINDOW: setting(ruled(durationProblem)),
-  LOGIN_URL: setting(ruled(loginUrlProblem).optional()),
-  PASSPORT_TOKEN_ENDPOINT: setting(
-    z.literal("on", { error: "has to be on, or empty" }).optional(),
+  ACCESS_TOKEN_TTL: emptyAsUnset(stringWithRule(lifetimeProblem)),
+  REFRESH_TOKEN_TTL: emptyAsUnset(stringWithRule(lifetimeProblem)),
+  REFRESH_TOKEN_MAX_AGE: emptyAsUnset(stringWithRule(lifetimeProblem)),
+  REFRESH_TOKEN_RETRY_WINDOW: emptyAsUnset(stringWithRule(durationProblem)),
+  LOGIN_URL: emptyAsUnset(stringWithRule(loginUrlProblem).optional()),
+  PASSPORT_TOKEN_ENDPOINT: emptyAsUnset(
+    z.literal("on", { error: "must be on, or empty" }).optional(),
   ),
-  CORS_ORIGINS: setting(ruled(originsProblem).transform(splitList).optional()),
-  PRIVATE_KEY: setting(text),
-  PRIVATE_KEY_PASSPHRASE: setting(text.optional()),
-  ENCRYPTION_KEY: setting(ruled(encryptionKeyProblem).transform(splitList)),
-  ADMIN_TOKEN: setting(ruled(adminTokenProblem).optional()),
-  LEAGUE_ENCRYPTION_KEY: setting(text.optional()),
+  CORS_ORIGINS: emptyAsUnset(
+    stringWithRule(originsProblem).transform(splitList).optional(),
+  ),
+  PRIVATE_KEY: emptyAsUnset(text),
+  PRIVATE_KEY_PASSPHRASE: emptyAsUnset(text.optional()),
+  ENCRYPTION_KEY: emptyAsUnset(
+    stringWithRule(encryptionKeyProblem).transform(splitList),
+  ),
+  ADMIN_TOKEN: emptyAsUnset(stringWithRule(adminTokenProblem).optional()),
+  LEAGUE_ENCRYPTION_KEY: emptyAsUnset(text.optional()),
 });
 
 /**
  * Parses variables and secrets.
  *
  * @param env the Worker's bindings
- * @throws OAuthError `configuration_malformed` with everything that is wrong, not only the first
+ * @throws OAuthError `configuration_malformed` with every problem, not only the first
  */
 export async function loadConfiguration(env: object): Promise<Configuration> {
   const parsed = variables.safeParse(env);
@@ -91,9 +97,9 @@ export async function loadConfiguration(env: object): Promise<Configuration> {
     return undefined;
   });
   const lifetimes = parsed.success ? lifetimesIn(parsed.data) : undefined;
-  const outlived = lifetimes && retryWindowExceeds(lifetimes);
-  if (outlived) {
-    const problem = `is longer than ${outlived.toUpperCase()}`;
+  const shorter = lifetimes && retryWindowExceeds(lifetimes);
+  if (shorter) {
+    const problem = `is longer than ${shorter.toUpperCase()}, and must not be`;
     problems.push({ name: "REFRESH_TOKEN_RETRY_WINDOW", problem });
   }
   if (!parsed.success || !lifetimes || !signingKeys || problems.length > 0) {
@@ -129,7 +135,7 @@ function lifetimesIn(data: z.output<typeof variables>): Lifetimes {
   };
 }
 
-/** Undefined where the variables' own schema already says that it is missing. */
+/** Reads PRIVATE_KEY; undefined if it is not set or not a string, which the schema above reports. */
 async function signingKeysOf(env: object): Promise<SigningKeys | undefined> {
   const keys = variables
     .pick({ PRIVATE_KEY: true, PRIVATE_KEY_PASSPHRASE: true })
@@ -149,10 +155,10 @@ async function leagueKeyOf(env: object): Promise<LeagueKey | undefined> {
   return key === undefined ? undefined : readLeagueKey(key);
 }
 
-/** RFC 8414 section 2, narrowed to an origin: the endpoints have fixed paths below it. */
+/** Checks an issuer (RFC 8414 section 2). It must be an origin, because the endpoints have fixed paths below it. */
 function issuerProblem(issuer: string): string | undefined {
   if (!URL.canParse(issuer) || new URL(issuer).origin !== issuer) {
-    return "has to be an origin without a path or a slash at its end, such as https://auth.example.com";
+    return "must be an origin without a path or a slash at its end, such as https://auth.example.com";
   }
   return transportProblem(issuer);
 }
@@ -161,17 +167,20 @@ function transportProblem(url: string): string | undefined {
   const { protocol } = new URL(url);
   return protocol === "https:" || (protocol === "http:" && isLoopback(url))
     ? undefined
-    : "has to begin with https:// (http:// is for localhost only)";
+    : "must begin with https:// (http:// is for localhost only)";
 }
 
-/** RFC 6749 section 3.1 wants no fragment; the parameter that is added must be the only one. */
+/**
+ * Checks LOGIN_URL. It must not have a fragment, as the endpoints of RFC 6749 section 3.1, nor the parameter that
+ * `/authorize` adds.
+ */
 function loginUrlProblem(url: string): string | undefined {
-  // A browser reads more than RFC 3986 allows in a way of its own.
+  // A browser reads spaces, backslashes and missing slashes, which RFC 3986 forbids, in its own way.
   const isPlain = /^[a-z]+:\/\/[^/]/.test(url) && !/[^!-~]|[#\\]/.test(url);
   if (!isPlain || !URL.canParse(url))
-    return "has to be a URL without a fragment or spaces, such as https://login.example.com/sign-in";
+    return "must be a URL without a fragment or spaces, such as https://login.example.com/sign-in";
   if (new URL(url).searchParams.has("request"))
-    return "must not have a parameter called request: that one is added";
+    return "must not have a parameter named request, because Baton adds it";
   return transportProblem(url);
 }
 
@@ -180,13 +189,13 @@ function originsProblem(list: string): string | undefined {
     (item) => URL.canParse(item) && new URL(item).origin === item,
   )
     ? undefined
-    : "has to be origins such as https://app.example.com, with commas between";
+    : "must be origins such as https://app.example.com, with commas between them";
 }
 
 function encryptionKeyProblem(list: string): string | undefined {
   const keys = splitList(list);
   if (keys.some((key) => decodeBase64(key)?.length !== ENCRYPTION_KEY_BYTES)) {
-    return "has to be the base64 of 32 random bytes (openssl rand -base64 32), or several of them with commas between";
+    return "must be the base64 of 32 random bytes (openssl rand -base64 32), or several of them with commas between them";
   }
   return new Set(keys).size < keys.length
     ? "has the same key twice"
@@ -194,10 +203,10 @@ function encryptionKeyProblem(list: string): string | undefined {
 }
 
 function adminTokenProblem(token: string): string | undefined {
-  if (token.length < MIN_ADMIN_TOKEN)
-    return `has to have at least ${MIN_ADMIN_TOKEN} characters`;
+  if (token.length < MIN_ADMIN_TOKEN_LENGTH)
+    return `must have at least ${MIN_ADMIN_TOKEN_LENGTH} characters`;
   return /[^\x21-\x7e]/.test(token)
-    ? "has to be printable ASCII without spaces"
+    ? "must be printable ASCII without spaces"
     : undefined;
 }
 

@@ -8,12 +8,12 @@ import { KvClientRepository } from "./platform/client-repository.ts";
 import { DurableFamilyRepository } from "./platform/family-repository.ts";
 import { KvScopeRepository } from "./platform/scope-repository.ts";
 
-/** What an isolate needs, made once for each set of bindings. */
+/** The isolate's servers, one for each set of bindings. */
 const servers = new WeakMap<Env, Server>();
 
 /**
- * Turns bindings into a server, whichever door the request came in by. Only the finished server is
- * kept, never a promise of it: a promise that belongs to one request may not be awaited by another.
+ * Makes the server of a set of bindings, for HTTP and for RPC, and keeps it. The finished server is kept and not a promise
+ * of it, because Workers do not let one request await a promise of another.
  *
  * @throws OAuthError `configuration_malformed`
  */
@@ -21,9 +21,9 @@ export async function createServer(env: Env): Promise<Server> {
   const known = servers.get(env);
   if (known) return known;
   const configuration = await loadConfiguration(env);
-  // Somebody else may have been faster: an isolate has one server, or it would have two memories.
-  const raced = servers.get(env);
-  if (raced) return raced;
+  // Another request may have made it meanwhile. An isolate must have one server, because each has caches of its own.
+  const madeMeanwhile = servers.get(env);
+  if (madeMeanwhile) return madeMeanwhile;
   const { leagueKey, ...rest } = configuration;
   const leagueTokens = new LeagueTokenRepository(
     env.TOKEN_FAMILY,

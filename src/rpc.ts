@@ -19,29 +19,29 @@ import { encryptedRequest } from "./oauth/authorization/interaction.ts";
 import { RequestLog } from "./oauth/request-log.ts";
 import type { Server } from "./oauth/server.ts";
 
-/** What a method answers that can't do what it was asked for: as the admin API's body. */
+/** The result of a method that has failed: the JSON of a refusal of the admin API. */
 export type Refusal = ReturnType<OAuthError["toJSON"]>;
 
 /**
- * What a login needs of the admin API, and no more, for a Worker of the same account, by a service
- * binding with the entrypoint `Login`. The binding is the authority: no admin token is needed. Methods
- * answer with what went wrong, they do not throw: custom errors do not survive RPC.
+ * The part of the admin API that a sign-in page needs, for a Worker of the same account with a service binding to the
+ * entrypoint `Login`. The binding is the authority, so no admin token is needed. Methods return a `Refusal` and do not
+ * throw, because custom errors do not survive RPC.
  */
 export class Login extends WorkerEntrypoint<Env> {
-  /** `GET /admin/authorizations`: what a client asks a person for. */
+  /** Describes an authorization request, as `GET /admin/authorizations` does. */
   describeAuthorization(
     request: string,
   ): Promise<AuthorizationDescription | Refusal> {
     return this.#answer("describeAuthorization", async (server, log) => {
-      const asked = parse(z.strictObject({ request: encryptedRequest }), {
+      const parsed = parse(z.strictObject({ request: encryptedRequest }), {
         request,
       });
       const now = Math.floor(Date.now() / 1000);
-      return describeAuthorization(server, asked.request, now, log);
+      return describeAuthorization(server, parsed.request, now, log);
     });
   }
 
-  /** `POST /admin/authorizations`: who has signed in and what they allow, or that they do not. */
+  /** Decides an authorization request, as `POST /admin/authorizations` does. */
   decideAuthorization(
     decided: Decision,
   ): Promise<{ redirect_to: string } | Refusal> {
@@ -73,7 +73,7 @@ export class Login extends WorkerEntrypoint<Env> {
   }
 }
 
-/** @throws OAuthError `admin_body_invalid` with every field that is wrong */
+/** @throws OAuthError `admin_body_invalid` with every wrong field */
 function parse<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
   const parsed = schema.safeParse(value);
   if (!parsed.success) throw invalidFields(parsed.error.issues);

@@ -42,7 +42,7 @@ const malformed: [string, Record<string, unknown>, RegExp][] = [
   [
     "ACCESS_TOKEN_FORMAT",
     { ACCESS_TOKEN_FORMAT: "jwt" },
-    /^has to be rfc9068 or league$/,
+    /^must be rfc9068 or league$/,
   ],
   ["ACCESS_TOKEN_FORMAT", { ACCESS_TOKEN_FORMAT: "League" }, /rfc9068/],
   ["ACCESS_TOKEN_FORMAT", { ACCESS_TOKEN_FORMAT: 7 }, /rfc9068/],

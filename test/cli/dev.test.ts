@@ -133,7 +133,7 @@ describe("npm run dev", () => {
     dev.child.kill("SIGTERM");
     const { stdout } = await dev.outcome();
     expect(stdout).toContain(
-      "Baton cannot work with this configuration:\n  ENCRYPTION_KEY has to be the base64 of 32 random bytes",
+      "Baton cannot work with this configuration:\n  ENCRYPTION_KEY must be the base64 of 32 random bytes",
     );
     expect(stdout).not.toContain("Baton is running at");
     expect(existsSync(devVars)).toBe(false);
