@@ -5,7 +5,7 @@ import { testKeys } from "./test/support/keys.ts";
 import { reasonsReporter } from "./test/support/reasons-reporter.ts";
 import { totalsReporter } from "./test/support/totals-reporter.ts";
 
-/** Fresh ones for every run: a test can't come to depend on a key. */
+/** Fresh secrets for every run, so that no test depends on a key. */
 const secrets = {
   PRIVATE_KEY: JSON.stringify(
     generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey.export({
@@ -16,15 +16,15 @@ const secrets = {
   ADMIN_TOKEN: randomBytes(32).toString("base64url"),
 };
 
-/** What needs a process of its own: the command line, the demo, the repository itself. */
+/** Tests that need Node: the command line, the demo, the repository itself. */
 const onNode = ["test/cli/**/*.test.ts", "test/**/*.node.test.ts"];
-/** What takes the whole machine, and comes last for that. */
+/** Tests that need the whole machine, and so run last. */
 const alone = ["test/crash/**/*.node.test.ts"];
 
 export default defineConfig({
   test: {
     reporters: ["default", reasonsReporter, totalsReporter],
-    // The server writes a log line a request: of interest where a test fails.
+    // The server logs one line per request, which matters only if a test fails.
     silent: "passed-only",
     projects: [
       {
@@ -44,7 +44,7 @@ export default defineConfig({
           name: "workerd",
           setupFiles: "./test/support/keep-request-lines.ts",
           provide: { testKeys },
-          // The machine may be busy: a test that takes long is not a test that fails.
+          // A slow test must not fail, because the machine may be busy.
           testTimeout: 60_000,
           include: ["test/**/*.test.ts"],
           exclude: [...onNode, ...alone],
