@@ -21,7 +21,7 @@ export async function createServer(env: Env): Promise<Server> {
   const known = servers.get(env);
   if (known) return known;
   const configuration = await loadConfiguration(env);
-  // Another request may have made it meanwhile. An isolate must have one server, because each has caches of its own.
+  // Another request may have made it meanwhile. An isolate must have one server, because each keeps its own copy of the records.
   const madeMeanwhile = servers.get(env);
   if (madeMeanwhile) return madeMeanwhile;
   const { leagueKey, ...rest } = configuration;
