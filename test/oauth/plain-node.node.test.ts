@@ -136,8 +136,8 @@ describe("the protocol on plain Node", () => {
     expect(ofDefuse.length).toBeGreaterThan(0);
     for (const { refresh_token, payload } of ofDefuse)
       expect(await reader.read(refresh_token, "web")).toMatchObject({
-        refresh_token_id: String(payload.refresh_token_id),
-        client_id: String(payload.client_id),
+        refresh_token_id: payload.refresh_token_id,
+        client_id: payload.client_id,
       });
     expect(await reader.read("def50200", "web")).toBe(
       "refresh_token_malformed",
