@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { once } from "node:events";
 
-/** Where the Chromium of a distribution is. */
+/** The usual paths of an installed Chromium or Chrome. */
 const usualPlaces = [
   "/usr/bin/chromium",
   "/usr/bin/chromium-browser",
@@ -11,18 +11,18 @@ const usualPlaces = [
   "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 ];
 
-/** The browser to drive: CHROMIUM_PATH, or one that is installed; undefined if there is none. */
+/** The path of the browser to use: CHROMIUM_PATH, or an installed one; undefined if there is none. */
 export const chromiumPath = findChromium();
 
 function findChromium(): string | undefined {
   const named = process.env["CHROMIUM_PATH"];
   if (named === undefined) return usualPlaces.find((path) => existsSync(path));
   if (!existsSync(named))
-    throw new Error(`CHROMIUM_PATH is ${named}, and there is no such file.`);
+    throw new Error(`CHROMIUM_PATH is ${named}, but that file does not exist.`);
   return named;
 }
 
-/** A client's own pages: one where a sign-in ends, and one that frames another site. */
+/** Starts a client's site with two pages: the callback, and one that frames another site. */
 export async function startClientSite() {
   const site = createServer((request, response) => {
     const url = new URL(request.url ?? "/", "http://127.0.0.1");

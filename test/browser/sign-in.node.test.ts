@@ -20,8 +20,8 @@ import { LocalServer } from "../../src/cli/local/local-server.ts";
 import { chromiumPath, startClientSite } from "./browser.ts";
 
 /**
- * The sign-in in a real browser, with an off-the-shelf library as the client. Pictures of what a person
- * sees are left in `screenshots/`.
+ * Tests the sign-in in a real browser, with a published library as the client. Saves pictures of the pages in
+ * `screenshots/`.
  */
 
 const screenshots = join(import.meta.dirname, "screenshots");
@@ -41,7 +41,7 @@ describe("signing in with a browser", () => {
   beforeEach(({ skip }) => {
     skip(
       chromiumPath === undefined,
-      "there is no Chromium: install one, or set CHROMIUM_PATH",
+      "No Chromium was found: install one, or set CHROMIUM_PATH.",
     );
   });
 
@@ -51,7 +51,7 @@ describe("signing in with a browser", () => {
     [server, site, browser] = await Promise.all([
       LocalServer.launch(),
       startClientSite(),
-      // Chromium's own sandbox needs what a container often does not give.
+      // Chromium's own sandbox needs rights that a container often does not have.
       chromium.launch({
         executablePath: chromiumPath,
         args: ["--no-sandbox"],
@@ -67,7 +67,7 @@ describe("signing in with a browser", () => {
       client_name: "Notes",
       scope: "read write",
       token_endpoint_auth_method: "none",
-      // A native app: whatever port is free (RFC 8252 section 7.3).
+      // A native app may use any free port (RFC 8252 section 7.3).
       redirect_uris: ["http://127.0.0.1/callback"],
     });
     configuration = await client.discovery(
@@ -107,7 +107,7 @@ describe("signing in with a browser", () => {
     return page;
   }
 
-  /** What the library asks for, and what it needs to make sense of the answer. */
+  /** Makes an authorization request. @returns its URL, and the values with which the library checks the answer */
   async function newRequest(more: Record<string, string> = {}) {
     const pkceCodeVerifier = client.randomPKCECodeVerifier();
     const expectedState = client.randomState();
@@ -125,7 +125,7 @@ describe("signing in with a browser", () => {
   const picture = (page: Page, name: string) =>
     page.screenshot({ path: join(screenshots, `${name}.png`), fullPage: true });
 
-  it("a person signs in, lands on the client's page, and the client has tokens of that person", async () => {
+  it("a person signs in and returns to the client, which gets tokens of that person", async () => {
     const page = await newPage();
     const complaints: string[] = [];
     page.on("console", (message) => complaints.push(message.text()));
@@ -154,7 +154,7 @@ describe("signing in with a browser", () => {
     expect(complaints).toEqual([]);
   });
 
-  it("a person who says no lands there as well, and the client is told so", async () => {
+  it("a person who denies the request returns to the client, which gets access_denied", async () => {
     const page = await newPage();
     const { url, checks } = await newRequest();
     await page.goto(url);
@@ -168,11 +168,11 @@ describe("signing in with a browser", () => {
     });
   });
 
-  it("works by keyboard alone, from the name to the Enter key", async () => {
+  it("works with the keyboard alone, from the name to the Enter key", async () => {
     const page = await newPage();
     const { url, checks } = await newRequest();
     await page.goto(url);
-    // The browser gives the field the focus when it first draws the page, which may be after the load.
+    // The browser sets the focus when it first draws the page, which may be after the load event.
     await page.locator("#subject:focus").waitFor();
     await page.keyboard.type("bob");
     await page.keyboard.press("Enter");
@@ -185,7 +185,7 @@ describe("signing in with a browser", () => {
     expect(tokens.scope).toBe("read write");
   });
 
-  it("works without JavaScript on a small phone: nothing is cut off, and everything can be hit with a thumb", async () => {
+  it("works without JavaScript on a small phone: nothing is cut off, and all targets are large enough for a thumb", async () => {
     const page = await newPage({ ...phone, javaScriptEnabled: false });
     const { url } = await newRequest();
     await page.goto(url);
@@ -194,7 +194,7 @@ describe("signing in with a browser", () => {
     expect(await ask("document.documentElement.scrollWidth")).toBe(
       await ask("window.innerWidth"),
     );
-    // A smaller one makes phones zoom into the field.
+    // A smaller font makes phones zoom into the field.
     const field = 'document.querySelector("input[type=text]")';
     expect(await ask(`getComputedStyle(${field}).fontSize`)).toBe("16px");
     const targets = await page.locator("button, fieldset label").all();
@@ -207,14 +207,14 @@ describe("signing in with a browser", () => {
     expect(new URL(page.url()).searchParams.has("code")).toBe(true);
   });
 
-  it("is asked again, in place, for a name that is none", async () => {
+  it("asks again on the same page if the name is not valid", async () => {
     const page = await newPage({ colorScheme: "dark" });
     const { url } = await newRequest();
     await page.goto(url);
     const sent: string[] = [];
     page.on("request", (request) => sent.push(request.method()));
     await page.getByRole("button", { name: "Allow" }).click();
-    // The browser itself has stopped it.
+    // The browser itself stopped the form.
     expect(sent).toEqual([]);
     await page.getByLabel("Your name").fill("é".repeat(200));
     await page.getByRole("button", { name: "Allow" }).click();
@@ -224,7 +224,7 @@ describe("signing in with a browser", () => {
     await picture(page, "sign-in-problem-dark");
   });
 
-  it("going back and answering twice brings one login, and does it no harm", async () => {
+  it("going back and answering twice makes one login, which stays valid", async () => {
     const page = await newPage();
     const { url, checks } = await newRequest();
     await page.goto(url);
@@ -262,7 +262,7 @@ describe("signing in with a browser", () => {
     expect(await frame?.locator("form").count()).toBe(0);
   });
 
-  it("a request that can't be answered is told in plain words, and leads nowhere", async () => {
+  it("a request that can't be answered gets an error page without links and forms", async () => {
     const page = await newPage(phone);
     const { url } = await newRequest({ redirect_uri: "https://evil.example/" });
     const response = await page.goto(url);

@@ -5,20 +5,21 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { LocalServer } from "../../src/cli/local/local-server.ts";
 import { processesWith } from "../cli/support.ts";
 import { Evidence, TOKEN_LIFETIME } from "./evidence.ts";
-import { forEach, Load } from "./load.ts";
+import { mapConcurrently, Load } from "./load.ts";
 import { Session } from "./session.ts";
 import { type Answer, TokenClient } from "./token-client.ts";
 
 /**
- * Promise 1 of DESIGN.md where it is hardest to keep: the server, a process with its storage on disk,
- * is killed in the middle of its work and started again, and no login is lost and no token exchanged
- * twice. (A kill leaves what was handed to the operating system; it does not show a power cut.)
+ * Tests the promise that a refresh token is exchanged at most once, where it is hardest to keep. The
+ * server, a process with its storage on disk, is killed in the middle of its work and started again. No login
+ * may be lost, and no token exchanged twice. (A kill is not a power cut: what was handed to the operating system
+ * survives it.)
  */
 
 const CRASHES = 3;
 const MAX_CRASHES = 10;
-/** Many times what a test takes on a small machine. */
-const PATIENCE_MS = 300_000;
+/** Many times the duration of a test on a small machine. */
+const TIMEOUT_MS = 300_000;
 
 let root: string;
 let server: LocalServer;
@@ -28,7 +29,7 @@ beforeAll(async () => {
   vi.stubEnv("TMPDIR", root);
   server = await LocalServer.launch();
   vi.unstubAllEnvs();
-  // For a run that is interrupted; after the server's own, which ends the server.
+  // For an interrupted run. It runs after the server's own handler, which stops the server.
   process.once("exit", removeRoot);
   await server.ready();
 });
@@ -37,7 +38,8 @@ afterAll(async () => {
   try {
     await server.stop();
     const left = readdirSync(root);
-    if (left.length > 0) throw new Error(`Left behind: ${left.join(", ")}`);
+    if (left.length > 0)
+      throw new Error(`The server left files behind: ${left.join(", ")}`);
     await vi.waitUntil(() => processesWith(root).length === 0, 5_000);
   } finally {
     removeRoot();
@@ -54,50 +56,54 @@ function register(metadata: object): Promise<TokenClient> {
   return TokenClient.register(server, { refresh_token_ttl, ...metadata });
 }
 
-/** Logins at a client, each a family of its own. */
+/** Makes logins of a client, each with its own family. */
 function logIn(client: TokenClient, count: number): Promise<Session[]> {
   const subjects = Array.from({ length: count }, (_, index) => `user-${index}`);
-  return forEach(
+  return mapConcurrently(
     subjects,
     async (subject) => new Session(await client.login(subject)),
   );
 }
 
 /**
- * Crash after crash under load: every living session rotates before, between and after them. There
- * are more than `CRASHES` if those have only hit requests that the server had not decided yet.
+ * Crashes the server several times under load. Every live session rotates before, between and after the
+ * crashes. There are more than `CRASHES` of them if the first ones only hit requests that the server had not
+ * decided yet.
  *
- * @param hasHit whether a crash has taken the answer of an exchange that was done
+ * @param hasHit true if a crash lost the answer to a completed exchange
  */
-async function crashAgainAndAgain(
+async function crashRepeatedly(
   load: Load,
   hasHit: () => boolean | Promise<boolean>,
 ): Promise<void> {
-  await load.everybodyHasRotated();
+  await load.allHaveRotated();
   for (
     let crashes = 0;
     crashes < CRASHES || (crashes < MAX_CRASHES && !(await hasHit()));
     crashes++
   ) {
     await load.crash();
-    await load.everybodyHasRotated();
+    await load.allHaveRotated();
   }
   await load.end();
-  // Else there was nothing to lose, and nothing is shown.
+  // Otherwise no answer was at risk, and the test shows nothing.
   expect(await hasHit()).toBe(true);
   expect(Math.min(...load.lostAnswers)).toBeGreaterThan(0);
 }
 
 /** Presents the session's newest token. */
-async function goOn(client: TokenClient, session: Session): Promise<Answer> {
+async function refreshSession(
+  client: TokenClient,
+  session: Session,
+): Promise<Answer> {
   const { token } = session;
   const answer = await client.refresh(token);
-  if (answer.outcome === "given") session.given(token, answer.refreshToken);
+  if (answer.outcome === "issued") session.issued(token, answer.refreshToken);
   return answer;
 }
 
-/** As much of a session as one wants to read in a failure. */
-function brief({ refusal, answers, lost }: Session) {
+/** The part of a session that a failure message shows. */
+function summary({ refusal, answers, lost }: Session) {
   return {
     error: refusal?.error,
     exchanges: answers.size,
@@ -105,7 +111,7 @@ function brief({ refusal, answers, lost }: Session) {
   };
 }
 
-/** One line of figures, for whoever reads the log of a passed run. */
+/** Prints one line of figures into the log of a passed run. */
 function print(figures: Record<string, number>): void {
   const parts = Object.entries(figures).map(
     ([name, figure]) => `${name}: ${figure}`,
@@ -121,27 +127,27 @@ describe("a server that is killed under load and started again", () => {
       const sessions = await logIn(client, 300);
       const load = new Load(server, client, sessions, {
         signal,
-        // Every second session asks again what it was answered before the crash.
+        // Every second session repeats its last request from before the crash.
         whileDown: () => {
           for (const [index, session] of sessions.entries())
-            if (index % 2 === 0) session.doubt();
+            if (index % 2 === 0) session.repeatLastExchange();
         },
       });
       const evidence = new Evidence(server, sessions);
-      await crashAgainAndAgain(
+      await crashRepeatedly(
         load,
         async () => (await evidence.exchangedBeforeCrash()).length > 0,
       );
 
-      // The newest token of each is good, and the one before it leads to the same successor again.
-      const goneOn = await forEach(sessions, (session) =>
-        goOn(client, session),
+      // The newest token of each session is valid, and the one before it gets the same successor again.
+      const refreshed = await mapConcurrently(sessions, (session) =>
+        refreshSession(client, session),
       );
-      const askedAgain = await forEach(sessions, async (session) => {
+      const repeated = await mapConcurrently(sessions, async (session) => {
         const { used = "" } = session;
         const answer = await client.refresh(used);
-        if (answer.outcome === "given")
-          session.given(used, answer.refreshToken);
+        if (answer.outcome === "issued")
+          session.issued(used, answer.refreshToken);
         return answer;
       });
 
@@ -150,8 +156,8 @@ describe("a server that is killed under load and started again", () => {
       const sessionsLost = sessions.filter(
         ({ refusal }, index) =>
           refusal ??
-          [goneOn, askedAgain].some(
-            (answers) => answers[index]?.outcome !== "given",
+          [refreshed, repeated].some(
+            (answers) => answers[index]?.outcome !== "issued",
           ),
       );
       const twice = answers.filter(
@@ -165,36 +171,39 @@ describe("a server that is killed under load and started again", () => {
         "answers lost": lost.length,
         "retried and answered": lostAndAnswered.length,
         "of these exchanged before the crash": exchangedBefore.length,
-        "asked again with the same answer": answers.filter(
+        "repeated with the same answer": answers.filter(
           ({ length }) => length > 1,
         ).length,
         "sessions lost": sessionsLost.length,
         "exchanges done twice": twice.length + miscounted.length,
       });
       expect(lostAndAnswered).toEqual(lost);
-      expect(sessionsLost.map(brief)).toEqual([]);
+      expect(sessionsLost.map(summary)).toEqual([]);
       expect(twice).toEqual([]);
-      expect(miscounted.map(brief)).toEqual([]);
+      expect(miscounted.map(summary)).toEqual([]);
     },
-    PATIENCE_MS,
+    TIMEOUT_MS,
   );
 
   test(
-    "exchanges no token twice for a strict client: one whose answer is lost is either used up or as new",
+    "exchanges no token twice for a strict client: a token whose answer is lost is either used up or unused",
     async ({ signal }) => {
       const client = await register({});
       const sessions = await logIn(client, 200);
       const load = new Load(server, client, sessions, { signal });
-      await crashAgainAndAgain(load, () =>
+      await crashRepeatedly(load, () =>
         sessions.some(({ refusal }) => refusal),
       );
 
-      const over = sessions.filter(({ refusal }) => refusal);
+      const ended = sessions.filter(({ refusal }) => refusal);
       const living = sessions.filter(({ refusal }) => !refusal);
-      const goneOn = await forEach(living, (session) => goOn(client, session));
+      const refreshed = await mapConcurrently(living, (session) =>
+        refreshSession(client, session),
+      );
       const miscounted = await new Evidence(server, living).miscounted();
-      const usedAgain = await forEach(sessions, ({ refusal, used = "" }) =>
-        client.refresh(refusal?.token ?? used),
+      const usedAgain = await mapConcurrently(
+        sessions,
+        ({ refusal, used = "" }) => client.refresh(refusal?.token ?? used),
       );
 
       const evidence = new Evidence(server, sessions);
@@ -206,25 +215,27 @@ describe("a server that is killed under load and started again", () => {
         crashes: load.lostAnswers.length,
         exchanges: answers.length,
         "answers lost": lost.length,
-        "of these used up and refused": over.length,
-        "as new and exchanged": lostAndAnswered.length,
+        "of these used up and refused": ended.length,
+        "unused and exchanged": lostAndAnswered.length,
         "used tokens refused at the end": usedAgain.length,
         "exchanges done twice":
           exchangedBefore.length + twice.length + miscounted.length,
       });
-      expect(over.length + lostAndAnswered.length).toBe(lost.length);
-      // Nobody was refused but for a token that a crash had taken the answer of.
-      expect(over.map(({ refusal }) => refusal?.token)).toEqual(
-        over.map(({ lost }) => [...lost.keys()].at(-1)),
+      expect(ended.length + lostAndAnswered.length).toBe(lost.length);
+      // A session was refused only for a token whose answer was lost in a crash.
+      expect(ended.map(({ refusal }) => refusal?.token)).toEqual(
+        ended.map(({ lost }) => [...lost.keys()].at(-1)),
       );
       expect(exchangedBefore).toEqual([]);
       expect(twice).toEqual([]);
-      expect(miscounted.map(brief)).toEqual([]);
-      expect(goneOn.filter(({ outcome }) => outcome !== "given")).toEqual([]);
+      expect(miscounted.map(summary)).toEqual([]);
+      expect(refreshed.filter(({ outcome }) => outcome !== "issued")).toEqual(
+        [],
+      );
       expect(usedAgain).toEqual(
         sessions.map(() => ({ outcome: "refused", error: "invalid_grant" })),
       );
     },
-    PATIENCE_MS,
+    TIMEOUT_MS,
   );
 });

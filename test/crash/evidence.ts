@@ -3,10 +3,10 @@ import { verifyRefreshToken } from "../../src/oauth/tokens/refresh-token.ts";
 import { deriveTokenKey } from "../../src/oauth/tokens/token-keys.ts";
 import type { Session } from "./session.ts";
 
-/** Of the refresh tokens of these tests, in seconds: so a token's expiry tells when it was made. */
+/** The lifetime of refresh tokens in these tests, in seconds. With it a token's expiry tells when it was made. */
 export const TOKEN_LIFETIME = 86_400;
 
-/** What the sessions have seen, held against what the server has put into the tokens. */
+/** Compares what the sessions have seen with what the server wrote into the tokens. */
 export class Evidence {
   readonly #secrets: Secrets;
   readonly #sessions: Session[];
@@ -16,24 +16,24 @@ export class Evidence {
     this.#sessions = sessions;
   }
 
-  /** For each token presented that was answered, the successors that came. */
+  /** For each presented token that was answered, the successors in the answers. */
   get answers(): string[][] {
     return this.#sessions.flatMap(({ answers }) => [...answers.values()]);
   }
 
-  /** The tokens whose answer a crash has cost. */
+  /** The tokens whose answer was lost in a crash. */
   get lost(): string[] {
     return this.#sessions.flatMap(({ lost }) => [...lost.keys()]);
   }
 
-  /** Those of them that got an answer when they were presented again. */
+  /** Those lost tokens that got an answer when they were presented again. */
   get lostAndAnswered(): string[] {
     return this.#sessions.flatMap(({ lost, answers }) =>
       [...lost.keys()].filter((token) => answers.has(token)),
     );
   }
 
-  /** Those of them whose successor is from before the crash: it was made, and its answer lost. */
+  /** Those lost tokens whose successor was made before the crash, so that only the answer was lost. */
   async exchangedBeforeCrash(): Promise<string[]> {
     const tokens: string[] = [];
     for (const { lost, answers } of this.#sessions) {
@@ -47,7 +47,7 @@ export class Evidence {
     return tokens;
   }
 
-  /** The sessions whose newest token has another generation than the client has counted. */
+  /** The sessions whose newest token has a different generation than the client counted. */
   async miscounted(): Promise<Session[]> {
     const miscounted: Session[] = [];
     for (const session of this.#sessions) {

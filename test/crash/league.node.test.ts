@@ -5,14 +5,14 @@ import vectors from "../league/refresh-tokens.json" with { type: "json" };
 import { encryptedByDefuse } from "../support/defuse.ts";
 import { type Answer, TokenClient } from "./token-client.ts";
 
-/** A token of the old server has one successor, also where the server is killed in the middle of it. */
+/** A token of the old server has one successor, even if the server is killed during the exchange. */
 
 const TOKENS = 300;
 const AT_ONCE = 16;
-/** How many are answered before the server is killed. */
+/** How many exchanges are answered before the server is killed. */
 const ANSWERED = 100;
 
-/** Many times what a test takes on a small machine. */
+/** Many times the duration of a test on a small machine. */
 vi.setConfig({ testTimeout: 300_000 });
 
 let server: LocalServer;
@@ -42,7 +42,7 @@ function oldTokens(client_id: string): Promise<string[]> {
   );
 }
 
-/** Exchanges each token, some at a time; `onAnswer` hears of each answer. */
+/** Exchanges each token, `AT_ONCE` at a time, and calls `onAnswer` after each answer. */
 async function exchangeAll(
   client: TokenClient,
   tokens: readonly string[],
@@ -62,7 +62,7 @@ async function exchangeAll(
   return answers;
 }
 
-/** Exchanges tokens, kills the server in the middle, and starts it again. */
+/** Exchanges tokens, kills the server while it does so, and starts it again. */
 async function crashInTheMiddle(client: TokenClient, tokens: string[]) {
   let crash: Promise<void> | undefined;
   const answers = await exchangeAll(client, tokens, (answered) => {
@@ -77,11 +77,11 @@ async function crashInTheMiddle(client: TokenClient, tokens: string[]) {
 }
 
 function successorOf(answer: Answer | undefined): string | undefined {
-  return answer?.outcome === "given" ? answer.refreshToken : undefined;
+  return answer?.outcome === "issued" ? answer.refreshToken : undefined;
 }
 
 describe("tokens of the old server, with a crash in the middle", () => {
-  it("have the successor that was told, and each has one, for a client that may retry", async () => {
+  it("have one successor each, the one that was answered before the crash, for a client that may retry", async () => {
     const client = await TokenClient.register(server, {
       client_id: "patient",
       refresh_token_retry_window: "PT1H",
@@ -90,30 +90,30 @@ describe("tokens of the old server, with a crash in the middle", () => {
     const before = await crashInTheMiddle(client, tokens);
     const after = await exchangeAll(client, tokens);
     for (const [index, answer] of after.entries()) {
-      const told = successorOf(before[index]);
+      const answeredBefore = successorOf(before[index]);
       const successor = successorOf(answer);
-      expect(answer).toMatchObject({ outcome: "given" });
-      if (told !== undefined) expect(successor).toBe(told);
+      expect(answer).toMatchObject({ outcome: "issued" });
+      if (answeredBefore !== undefined) expect(successor).toBe(answeredBefore);
     }
     const next = await exchangeAll(
       client,
       after.map((answer) => successorOf(answer) ?? ""),
     );
-    for (const answer of next) expect(answer.outcome).toBe("given");
+    for (const answer of next) expect(answer.outcome).toBe("issued");
   });
 
-  it("are exchanged once at the most for a strict client, and none that was not decided is lost", async () => {
+  it("are exchanged at most once for a strict client, and an undecided token is not lost", async () => {
     const client = await TokenClient.register(server, { client_id: "strict" });
     const tokens = await oldTokens("strict");
     const before = await crashInTheMiddle(client, tokens);
-    const told = before.flatMap((answer) => successorOf(answer) ?? []);
-    // What was told goes on: nobody else has been given anything.
-    const next = await exchangeAll(client, told);
-    for (const answer of next) expect(answer.outcome).toBe("given");
+    const successors = before.flatMap((answer) => successorOf(answer) ?? []);
+    // The successors that were answered are valid: no token got a second successor.
+    const next = await exchangeAll(client, successors);
+    for (const answer of next) expect(answer.outcome).toBe("issued");
     const lost = tokens.filter((_, index) => before[index]?.outcome === "lost");
     const again = await exchangeAll(client, lost);
     for (const answer of again)
-      expect(["given", "refused"]).toContain(answer.outcome);
-    expect(again.filter(({ outcome }) => outcome === "given")).not.toEqual([]);
+      expect(["issued", "refused"]).toContain(answer.outcome);
+    expect(again.filter(({ outcome }) => outcome === "issued")).not.toEqual([]);
   });
 });

@@ -3,58 +3,57 @@ import type { LocalServer } from "../../src/cli/local/local-server.ts";
 import type { Session } from "./session.ts";
 import type { TokenClient } from "./token-client.ts";
 
-/** How many requests there are at once. */
+/** How many requests run at once. */
 export const IN_FLIGHT = 32;
 
-/** About as long as one of them takes then, so that a crash finds them in all stages. */
+/** About the duration of a request under this load, so that a crash meets requests in all stages. */
 const LATENCY_MS = 100;
 
-/** Does something for each, that many at once, and keeps the order of the results. */
-export async function forEach<T, R>(
+/** Does the work for each item, `IN_FLIGHT` at a time. @returns the results in the order of the items */
+export async function mapConcurrently<T, R>(
   items: T[],
   work: (item: T) => Promise<R>,
 ): Promise<R[]> {
   const results: R[] = [];
-  const left = items.entries();
-  const lane = async () => {
-    for (const [index, item] of left) results[index] = await work(item);
+  const waiting = items.entries();
+  const worker = async () => {
+    for (const [index, item] of waiting) results[index] = await work(item);
   };
-  await Promise.all(Array.from({ length: IN_FLIGHT }, lane));
+  await Promise.all(Array.from({ length: IN_FLIGHT }, worker));
   return results;
 }
 
 export interface LoadOptions {
-  /** Ends the load when the test has run out of time. */
+  /** Ends the load when the test times out. */
   signal: AbortSignal;
-  /** Called in each crash, when the last answer is in and before the server is up again. */
+  /** Called in each crash, after the last answer and before the server starts again. */
   whileDown?: (living: Session[]) => void;
 }
 
 /**
- * Many sessions that refresh without a pause, a bounded number of them at once, through crashes of
- * the server. Whoever loses an answer to a crash presents the same token again as soon as the server
- * is up.
+ * Refreshes many sessions without a pause, a bounded number of them at once, through crashes of the server. A
+ * session whose answer is lost in a crash presents the same token again as soon as the server is up.
  */
 export class Load {
-  /** How many answers each crash has cost. */
+  /** How many answers were lost in each crash. */
   readonly lostAnswers: number[] = [];
   readonly #server: LocalServer;
   readonly #client: TokenClient;
   readonly #sessions: Session[];
   readonly #idle: Session[];
-  readonly #lanes: Promise<void>;
+  readonly #workers: Promise<void>;
   readonly #inFlight = new Set<Promise<void>>();
   readonly #whileDown: (living: Session[]) => void;
-  /** While the server is down: resolves when it is up again. */
+  /** Set while the server is down. Resolves when it is up again. */
   #down: Promise<void> | undefined;
-  /** When the server was started last, in seconds since 1970. */
+  /** The last start of the server, in seconds since 1970. */
   #upSince = 0;
   #ended = false;
-  /** The living sessions that have not rotated since the last crash. */
+  /** The live sessions that have not rotated since the last crash. */
   #behind: Set<Session>;
   #allRotated = Promise.withResolvers<void>();
 
-  /** Starts it. */
+  /** Starts the load. */
   constructor(
     server: LocalServer,
     client: TokenClient,
@@ -70,26 +69,26 @@ export class Load {
     signal.addEventListener("abort", () => {
       this.#ended = true;
     });
-    this.#lanes = this.#run();
+    this.#workers = this.#run();
   }
 
   /**
-   * Resolves when every living session has been given a new token since the last crash.
+   * Resolves when every live session has got a new token since the last crash.
    *
-   * @throws Error if the load has ended before, or an answer got lost without a crash
+   * @throws Error if the load ends before, or an answer is lost without a crash
    */
-  async everybodyHasRotated(): Promise<void> {
-    const ended = this.#lanes.then(() => {
+  async allHaveRotated(): Promise<void> {
+    const ended = this.#workers.then(() => {
       throw new Error(
-        `The load has ended, and ${this.#behind.size} sessions have not rotated.`,
+        `The load ended before ${this.#behind.size} sessions had rotated.`,
       );
     });
     await Promise.race([this.#allRotated.promise, ended]);
   }
 
-  /** Kills the server under the load and starts it again; the load goes on when it is up. */
+  /** Kills the server under the load and starts it again. The load continues when it is up. */
   async crash(): Promise<void> {
-    // At any moment: now an answer has just come in, and the requests in flight are fresh ones all.
+    // At a random moment, because right now an answer has just arrived and all requests in flight are new.
     await sleep(Math.random() * LATENCY_MS);
     this.lostAnswers.push(0);
     this.#down = this.#crash();
@@ -107,22 +106,22 @@ export class Load {
     this.#upSince = Math.floor(Date.now() / 1000);
   }
 
-  /** Lets the last answers come in. */
+  /** Ends the load and waits for the last answers. */
   async end(): Promise<void> {
     this.#ended = true;
-    await this.#lanes;
+    await this.#workers;
   }
 
   async #run(): Promise<void> {
     try {
-      const lanes = Array.from({ length: IN_FLIGHT }, () => this.#lane());
-      await Promise.all(lanes);
+      const workers = Array.from({ length: IN_FLIGHT }, () => this.#worker());
+      await Promise.all(workers);
     } finally {
       this.#ended = true;
     }
   }
 
-  async #lane(): Promise<void> {
+  async #worker(): Promise<void> {
     while (!this.#ended) {
       const session = this.#idle.shift();
       if (!session) return;
@@ -145,12 +144,13 @@ export class Load {
     if (session.lost.has(token)) session.lost.set(token, this.#upSince);
     const answer = await this.#client.refresh(token);
     switch (answer.outcome) {
-      case "given":
-        if (session.given(token, answer.refreshToken)) this.#isOn(session);
+      case "issued":
+        if (session.issued(token, answer.refreshToken))
+          this.#markRotated(session);
         return;
       case "refused":
         session.refusal = { token, error: answer.error };
-        this.#isOn(session);
+        this.#markRotated(session);
         return;
       case "lost":
         if (crashes === this.lostAnswers.length) throw answer.cause;
@@ -159,8 +159,8 @@ export class Load {
     }
   }
 
-  /** The session has done its part of what `everybodyHasRotated` waits for. */
-  #isOn(session: Session): void {
+  /** Records that `allHaveRotated` need not wait for this session any more. */
+  #markRotated(session: Session): void {
     this.#behind.delete(session);
     if (this.#behind.size === 0) this.#allRotated.resolve();
   }

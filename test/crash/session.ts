@@ -1,21 +1,21 @@
 /**
- * What a client holds and remembers of one login, which is a family of tokens of its own. It presents
- * one token after another, never two at once.
+ * What a client stores about one login, which is one family of tokens. The client presents one token after
+ * another, never two at once.
  */
 export class Session {
-  /** The newest refresh token that it was given. */
+  /** The newest refresh token that the client received. */
   token: string;
-  /** For each token that it presented, the successor in every answer that came. */
+  /** For each presented token, the successor in every answer. */
   readonly answers = new Map<string, string[]>();
   /**
-   * The tokens whose answer a crash has cost, and since when the server was up again when they were
-   * presented once more: seconds since 1970.
+   * The tokens whose answer was lost in a crash. The value is the last start of the server before the token
+   * was presented again, in seconds since 1970.
    */
   readonly lost = new Map<string, number>();
-  /** Why the server refused it; it does not go on then. */
+  /** The refusal that ended the session. */
   refusal: { token: string; error: string } | undefined;
   #used: string | undefined;
-  #inDoubt: string | undefined;
+  #repeating: string | undefined;
 
   constructor(firstToken: string) {
     this.token = firstToken;
@@ -23,31 +23,31 @@ export class Session {
 
   /** The token to present now. */
   get next(): string {
-    return this.#inDoubt ?? this.token;
+    return this.#repeating ?? this.token;
   }
 
-  /** The token that it was given the newest one for. */
+  /** The token whose exchange returned the newest one. */
   get used(): string | undefined {
     return this.#used;
   }
 
   /**
-   * Makes it ask once more what it was answered already, as a client does that has received an answer
-   * and could not store it. Only while the newest token is untouched: else its server would be right
-   * to call that a reuse.
+   * Makes the client present the used token again, as a client does that received an answer and could not
+   * store it. Does nothing if the newest token was already presented, because then the server would be right to
+   * treat this as reuse.
    */
-  doubt(): void {
-    if (!this.lost.has(this.token)) this.#inDoubt = this.#used;
+  repeatLastExchange(): void {
+    if (!this.lost.has(this.token)) this.#repeating = this.#used;
   }
 
-  /** @returns whether this is a new token, not an old answer again */
-  given(presented: string, successor: string): boolean {
+  /** Records an answer. @returns true if its token is new, false if the answer repeats an earlier one */
+  issued(presented: string, successor: string): boolean {
     this.answers.set(presented, [
       ...(this.answers.get(presented) ?? []),
       successor,
     ]);
     if (presented !== this.token) {
-      this.#inDoubt = undefined;
+      this.#repeating = undefined;
       return false;
     }
     this.#used = presented;

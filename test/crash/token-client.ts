@@ -1,18 +1,18 @@
 import { z } from "zod";
 import type { LocalServer } from "../../src/cli/local/local-server.ts";
 
-/** Far beyond what any answer takes, also on a busy machine. */
-const PATIENCE_MS = 20_000;
+/** Far longer than any answer takes, even on a busy machine. */
+const TIMEOUT_MS = 20_000;
 
 const client = z.object({ client_id: z.string(), client_secret: z.string() });
 const tokens = z.object({ refresh_token: z.string() });
 const refusal = z.object({ error: z.string() });
 
-/** What became of a request for tokens. */
+/** The outcome of a request for tokens. */
 export type Answer =
-  | { outcome: "given"; refreshToken: string }
+  | { outcome: "issued"; refreshToken: string }
   | { outcome: "refused"; error: string }
-  /** No whole answer came: nobody can tell what the server has done. */
+  /** No complete answer came, so what the server did is unknown. */
   | { outcome: "lost"; cause: unknown };
 
 /** A confidential client of the server under test. */
@@ -43,7 +43,7 @@ export class TokenClient {
     return tokens.parse(answer).refresh_token;
   }
 
-  /** One request, which is never sent a second time from here. */
+  /** Refreshes with exactly one request. It does not retry. */
   async refresh(refresh_token: string): Promise<Answer> {
     try {
       const response = await fetch(`${this.#server.url}/access_token`, {
@@ -53,14 +53,14 @@ export class TokenClient {
           refresh_token,
           ...this.#credentials,
         }),
-        signal: AbortSignal.timeout(PATIENCE_MS),
+        signal: AbortSignal.timeout(TIMEOUT_MS),
       });
-      // The proxy of `wrangler dev` may outlive the server behind it for a moment.
+      // The proxy of `wrangler dev` may run for a moment longer than the server behind it.
       if (response.status >= 500)
         throw new Error(`${response.status}: ${await response.text()}`);
       const body = await response.json();
       return response.ok
-        ? { outcome: "given", refreshToken: tokens.parse(body).refresh_token }
+        ? { outcome: "issued", refreshToken: tokens.parse(body).refresh_token }
         : { outcome: "refused", error: refusal.parse(body).error };
     } catch (cause) {
       return { outcome: "lost", cause };
@@ -68,7 +68,7 @@ export class TokenClient {
   }
 }
 
-/** A call of the admin API that has to succeed. */
+/** Calls the admin API. The call must succeed. */
 async function admin(
   { url, secrets }: LocalServer,
   path: string,
@@ -81,7 +81,7 @@ async function admin(
       "Content-Type": "application/json",
     },
     body: JSON.stringify(body),
-    signal: AbortSignal.timeout(PATIENCE_MS),
+    signal: AbortSignal.timeout(TIMEOUT_MS),
   });
   if (!response.ok) throw new Error(await response.text());
   return response.json();

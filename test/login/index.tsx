@@ -7,24 +7,24 @@ import {
   secureHeaders,
   type SecureHeadersVariables,
 } from "hono/secure-headers";
-// Types alone: nothing of Baton's code comes along.
+// Only types are imported, so that none of Baton's code becomes part of this Worker.
 import type { Login, Refusal } from "../../src/rpc.ts";
 import { Page, SignInForm, type SignInProps } from "./pages.tsx";
 import { authenticate } from "./users.ts";
 
 /**
- * A login for Baton. `GET /authorize` there sends the browser here, with one parameter that only Baton
- * can open: `request`. This Worker asks Baton what it means, signs the person in, asks whether they
- * allow it, tells Baton, and sends the browser to where Baton says.
+ * A sign-in page for Baton. Baton's `GET /authorize` sends the browser here with one parameter, `request`,
+ * which only Baton can decrypt. This Worker asks Baton to describe the request, signs the person in, asks for
+ * their consent, tells Baton the decision, and sends the browser where Baton says.
  *
- * Whoever has a `request` can answer it, for half an hour: it is never logged.
+ * Anybody who has a `request` can answer it for half an hour, so it is never logged.
  */
 interface App {
   Bindings: { BATON: Service<typeof Login>; ATTEMPTS: RateLimit };
   Variables: SecureHeadersVariables;
 }
 
-/** Room for the longest request (16 KiB), all its scopes, a name and a password. */
+/** Enough for the longest request (16 KiB), all its scopes, a name and a password. */
 const MAX_BYTES = 64 * 1024;
 
 const app = new Hono<App>();
@@ -35,14 +35,14 @@ app.use(
       defaultSrc: ["'none'"],
       styleSrc: [NONCE],
       baseUri: ["'none'"],
-      // Nobody has people click on this page inside of their own (RFC 9700 section 4.16). There is no
-      // form-action: browsers hold the redirect behind a form to it as well, and that goes to the app.
+      // Other sites can't frame this page and trick people into clicks (RFC 9700 section 4.16). form-action
+      // is not set, because browsers also apply it to the redirect after a form, which goes to the app.
       frameAncestors: ["'none'"],
     },
     xFrameOptions: "DENY",
-    // The request is in the page's address.
+    // The page's address contains the request.
     referrerPolicy: "no-referrer",
-    // An app may have opened this page in a pop-up, and waits for it to come back.
+    // An app may have opened this page in a pop-up, and must keep its connection to the pop-up.
     crossOriginOpenerPolicy: false,
   }),
   async function noStore(c, next) {
@@ -53,21 +53,21 @@ app.use(
 
 app.get("/", async (c) => {
   const request = c.req.query("request") ?? "";
-  const asked = await c.env.BATON.describeAuthorization(request);
-  if ("error" in asked) return refused(c, asked);
-  const username = asked.login_hint ?? "";
-  return signIn(c, { request, asked, username });
+  const description = await c.env.BATON.describeAuthorization(request);
+  if ("error" in description) return renderRefusal(c, description);
+  const username = description.login_hint ?? "";
+  return signIn(c, { request, description, username });
 });
 
 /**
- * No CSRF token: nobody stays signed in here. The name and the password come with the decision, so a
- * form that another site makes can only hold that site's own, and the app, which knows its `state`,
- * refuses what comes of it. A login that remembers people, by a cookie, does need a token: else any
- * site can press "Allow" for them.
+ * There is no CSRF token, because nobody stays signed in here. The name and the password come with the
+ * decision, so a form from another site can only contain that site's own, and the app refuses the result because
+ * it knows its `state`. A sign-in page that remembers people with a cookie needs a CSRF token. Without it, any
+ * site could press "Allow" for them.
  */
 app.post(
   "/",
-  bodyLimit({ maxSize: MAX_BYTES, onError: (c) => canNotGoOn(c, 413) }),
+  bodyLimit({ maxSize: MAX_BYTES, onError: (c) => errorPage(c, 413) }),
   async (c) => {
     const { BATON, ATTEMPTS } = c.env;
     const bytes = await c.req.arrayBuffer();
@@ -75,7 +75,10 @@ app.post(
     const request = form.get("request") ?? "";
     if (form.get("answer") !== "allow") {
       const error = "access_denied";
-      return leave(c, await BATON.decideAuthorization({ request, error }));
+      return redirectToApp(
+        c,
+        await BATON.decideAuthorization({ request, error }),
+      );
     }
 
     const username = form.get("username") ?? "";
@@ -85,31 +88,34 @@ app.post(
     const { success: mayTry } = await ATTEMPTS.limit({ key });
     const subject = mayTry && (await authenticate(username, password));
     if (!subject) {
-      const asked = await BATON.describeAuthorization(request);
-      if ("error" in asked) return refused(c, asked);
+      const description = await BATON.describeAuthorization(request);
+      if ("error" in description) return renderRefusal(c, description);
       const problem = mayTry
         ? "The user name or the password is wrong."
         : "Too many attempts. Try again in a minute.";
-      const again = { request, asked, username, ticked, problem };
+      const again = { request, description, username, ticked, problem };
       return signIn(c, again, mayTry ? 403 : 429);
     }
 
     const scope = ticked.join(" ");
     const decision = { request, subject, scope };
-    return leave(c, await BATON.decideAuthorization(decision));
+    return redirectToApp(c, await BATON.decideAuthorization(decision));
   },
 );
 
-app.notFound((c) => canNotGoOn(c, 404));
+app.notFound((c) => errorPage(c, 404));
 
 app.onError((error, c) => {
   console.error(error);
-  return canNotGoOn(c, 500);
+  return errorPage(c, 500);
 });
 
-/** Back to the app. By 303, so that the browser does not send it the form (RFC 9700 section 4.12). */
-function leave(c: Context<App>, decided: { redirect_to: string } | Refusal) {
-  if ("error" in decided) return refused(c, decided);
+/** Redirects to the app. Status 303, so that the browser does not send the form (RFC 9700 section 4.12). */
+function redirectToApp(
+  c: Context<App>,
+  decided: { redirect_to: string } | Refusal,
+) {
+  if ("error" in decided) return renderRefusal(c, decided);
   return c.redirect(decided.redirect_to, 303);
 }
 
@@ -118,7 +124,7 @@ function signIn(
   props: SignInProps,
   status: 200 | 403 | 429 = 200,
 ) {
-  const { client_id, client_name = client_id } = props.asked;
+  const { client_id, client_name = client_id } = props.description;
   return page(
     c,
     `Sign in to ${client_name}`,
@@ -127,30 +133,30 @@ function signIn(
   );
 }
 
-/** A request that has expired or that Baton did not make, or else trouble of Baton's own. */
-function refused(c: Context<App>, { error, error_description }: Refusal) {
-  // For who runs the login; it holds nothing of the request.
+/** The page for a refusal by Baton: a request that expired or was altered, or a fault in Baton. */
+function renderRefusal(c: Context<App>, { error, error_description }: Refusal) {
+  // For the operator of this page. The refusal contains nothing of the request.
   console.error(JSON.stringify({ error, error_description }));
   const isRequest = [
     "invalid_request",
     "invalid_scope",
     "invalid_target",
   ].includes(error);
-  return canNotGoOn(c, isRequest ? 400 : 503);
+  return errorPage(c, isRequest ? 400 : 503);
 }
 
 type StopStatus = 400 | 404 | 413 | 500 | 503;
 
-function canNotGoOn(c: Context<App>, status: StopStatus) {
+function errorPage(c: Context<App>, status: StopStatus) {
   const isRequest = status < 500;
   return page(
     c,
     isRequest ? "This sign-in cannot go on" : "Sign-in does not work right now",
     <p>
       {isRequest
-        ? "It has taken too long, or its address was changed on the way."
-        : "It is not your fault. Wait a moment."}{" "}
-      Go back to the app that you came from and start again there.
+        ? "It has taken too long, or its address was changed."
+        : "This is not your fault. Wait a moment."}{" "}
+      Go back to the app that you came from, and start again there.
     </p>,
     status,
   );

@@ -3,7 +3,7 @@ import { decodeJwt } from "jose";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { SideBySide } from "./side-by-side.ts";
 
-/** The example of a login, beside Baton, by HTTP alone: as a browser, and as the app behind it. */
+/** Tests the example sign-in page with Baton over HTTP only: as a browser, and as the app. */
 
 const REDIRECT_URI = "https://app.example.com/callback";
 const verifier = randomBytes(32).toString("base64url");
@@ -41,8 +41,8 @@ async function admin(method: string, path: string, body: object) {
   return response;
 }
 
-/** The address at the login that Baton sends the browser to. */
-async function comeToLogin(more: Record<string, string> = {}): Promise<URL> {
+/** The address of the sign-in page to which Baton sends the browser. */
+async function signInAddress(more: Record<string, string> = {}): Promise<URL> {
   const query = new URLSearchParams({
     response_type: "code",
     client_id: client.client_id,
@@ -61,7 +61,7 @@ function location(response: Response): URL {
   return new URL(response.headers.get("Location") ?? "");
 }
 
-/** The form of a page as a browser would send it, before anything is typed. */
+/** The form of a page as a browser would send it unchanged. */
 function formOf(page: string): URLSearchParams {
   const form = new URLSearchParams();
   for (const [input] of page.matchAll(/<input [^>]*>/g)) {
@@ -73,12 +73,12 @@ function formOf(page: string): URLSearchParams {
   return form;
 }
 
-/** The form of a fresh page, filled in and with the button "Allow". */
+/** The form of a new page, filled in, with the button "Allow". */
 async function filledForm(
   username: string,
   password: string,
 ): Promise<URLSearchParams> {
-  const response = await fetch(await comeToLogin());
+  const response = await fetch(await signInAddress());
   const form = formOf(await response.text());
   for (const [name, value] of Object.entries({ username, password }))
     form.set(name, value);
@@ -113,7 +113,7 @@ async function token(parameters: Record<string, string>): Promise<Tokens> {
   return (await response.json()) as Tokens;
 }
 
-/** What the app does when the browser is back. */
+/** Exchanges the code of a callback, as the app does. */
 function redeem(callback: URL): Promise<Tokens> {
   return token({
     grant_type: "authorization_code",
@@ -123,9 +123,9 @@ function redeem(callback: URL): Promise<Tokens> {
   });
 }
 
-describe("the example login", () => {
-  it("says in plain words who asks for what", async () => {
-    const login = await comeToLogin({ login_hint: '"alice"' });
+describe("the example sign-in page", () => {
+  it("shows who asks for what", async () => {
+    const login = await signInAddress({ login_hint: '"alice"' });
     expect(login.origin + login.pathname).toBe(`${workers.login}/`);
     const response = await fetch(login);
     expect(response.status).toBe(200);
@@ -163,7 +163,7 @@ describe("the example login", () => {
     expect(decodeJwt(second.access_token)["sub"]).toBe("alice");
   });
 
-  it("gives the app no more than what stays ticked", async () => {
+  it("gives the app only the scopes that stay ticked", async () => {
     const form = await filledForm("bob", "can-we-fix-it");
     form.delete("scope", "write");
     const some = await redeem(location(await send(form)));
@@ -175,7 +175,7 @@ describe("the example login", () => {
     expect(back.searchParams.get("error")).toBe("access_denied");
   });
 
-  it("tells the app when the person says no, without a name or a password", async () => {
+  it("tells the app that the person denied the request, without a name or a password", async () => {
     const form = await filledForm("", "");
     form.set("answer", "deny");
     const callback = location(await send(form));
@@ -188,7 +188,7 @@ describe("the example login", () => {
     });
   });
 
-  it("shows the form again, and not whether the name or the password was wrong", async () => {
+  it("shows the form again, and does not tell whether the name or the password was wrong", async () => {
     const attempts = [
       ["alice", "can-we-fix-it"],
       ["carol", "rabbit-hole"],
@@ -216,7 +216,7 @@ describe("the example login", () => {
     expect(new Set(pages).size).toBe(1);
   });
 
-  it("goes on after a wrong password", async () => {
+  it("accepts the right password after a wrong one", async () => {
     const form = await filledForm("alice", "wrong");
     const again = formOf(await (await send(form)).text());
     again.set("password", "rabbit-hole");
@@ -224,7 +224,7 @@ describe("the example login", () => {
     expect(location(await send(again)).searchParams.has("code")).toBe(true);
   });
 
-  it("stops in plain words at a request that Baton has not made", async () => {
+  it("shows an error page for a request that Baton did not make", async () => {
     const form = await filledForm("alice", "rabbit-hole");
     const request = form.get("request") ?? "";
     const middle = request.length / 2;
@@ -247,25 +247,25 @@ describe("the example login", () => {
     }
   });
 
-  it("cannot be made to give a scope that the app did not ask for", async () => {
+  it("refuses a scope that the app did not ask for", async () => {
     const form = await filledForm("alice", "rabbit-hole");
     form.append("scope", "admin");
     expect((await send(form)).status).toBe(400);
   });
 
-  it("answers 404 to another path and 413 to a form without end", async () => {
+  it("answers 404 to another path and 413 to a form that is too large", async () => {
     const elsewhere = await fetch(`${workers.login}/favicon.ico`);
     expect(elsewhere.status).toBe(404);
     const form = new URLSearchParams({ request: "x".repeat(100_000) });
     expect((await send(form)).status).toBe(413);
   });
 
-  it("cannot be framed or kept, tells nobody its address, and has no script", async () => {
+  it("can't be framed or cached, sends no Referer, and has no script", async () => {
     const form = await filledForm("alice", "rabbit-hole");
     const wrong = new URLSearchParams(form);
     wrong.set("password", "wrong");
     const answers = [
-      await fetch(await comeToLogin()),
+      await fetch(await signInAddress()),
       await send(wrong),
       await send(form),
       await fetch(`${workers.login}/?request=altered`),
@@ -285,9 +285,9 @@ describe("the example login", () => {
       expect(await answer.text()).not.toContain("<script");
   });
 
-  it("slows down whoever guesses passwords", async () => {
+  it("limits attempts to guess a password", async () => {
     const form = await filledForm("alice", "wrong");
-    // Twice the limit and one more: too many even where a minute ends between.
+    // Twice the limit plus one, which is too many even if a minute ends in between.
     const statuses = await Promise.all(
       Array.from({ length: 2 * 20 + 1 }, async () => {
         const response = await send(form, { "CF-Connecting-IP": "192.0.2.1" });
@@ -298,7 +298,7 @@ describe("the example login", () => {
     expect(new Set(statuses)).toEqual(new Set([403, 429]));
   });
 
-  it("writes neither requests nor passwords nor codes to a log", async () => {
+  it("logs neither requests nor passwords nor codes", async () => {
     const form = await filledForm("alice", "rabbit-hole");
     const callback = location(await send(form));
     await redeem(callback);

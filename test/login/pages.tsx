@@ -3,7 +3,7 @@ import { html } from "hono/html";
 import type { PropsWithChildren } from "hono/jsx";
 import type { AuthorizationDescription } from "../../src/oauth/authorization/describe.ts";
 
-/** What people see. No scripts; everything that is put in is escaped by JSX. */
+/** The pages that people see. They have no scripts, and JSX escapes every value in them. */
 
 const style = `
 :root { color-scheme: light dark }
@@ -36,19 +36,24 @@ export function Page({ title, nonce, children }: PageProps) {
 }
 
 export interface SignInProps {
-  /** What the browser came with, for the way back. */
+  /** The `request` parameter that the browser brought. The form sends it back. */
   request: string;
-  /** What Baton says that it means. */
-  asked: AuthorizationDescription;
+  /** Baton's description of the request. */
+  description: AuthorizationDescription;
   username: string;
-  /** The scopes that the person has ticked; at first all are. */
+  /** The scopes that the person ticked. Left out: all. */
   ticked?: string[];
   problem?: string;
 }
 
 export function SignInForm(props: SignInProps) {
-  const { request, asked, username, ticked, problem } = props;
-  const { client_id, client_name = client_id, redirect_uri, scopes } = asked;
+  const { request, description, username, ticked, problem } = props;
+  const {
+    client_id,
+    client_name = client_id,
+    redirect_uri,
+    scopes,
+  } = description;
   return (
     <form method="post" action="/">
       <input type="hidden" name="request" value={request} />
@@ -74,7 +79,7 @@ export function SignInForm(props: SignInProps) {
       </label>
       <fieldset>
         <legend>{client_name} asks to</legend>
-        {scopes.map(({ scope, description }) => (
+        {scopes.map(({ scope, description: text }) => (
           <label>
             <input
               type="checkbox"
@@ -82,7 +87,7 @@ export function SignInForm(props: SignInProps) {
               value={scope}
               checked={ticked?.includes(scope) ?? true}
             />{" "}
-            {description}
+            {text}
           </label>
         ))}
         {scopes.length === 0 && <p>know who you are, and nothing else</p>}
@@ -98,7 +103,7 @@ export function SignInForm(props: SignInProps) {
   );
 }
 
-/** What says whose a redirect URI is: the host; for an app with a scheme of its own, that scheme. */
+/** The part of a redirect URI that names its owner: the host, or the scheme of an app with its own scheme. */
 function destination(redirectUri: string): string {
   const { host, protocol } = new URL(redirectUri);
   return host || protocol;

@@ -12,26 +12,26 @@ import {
   whenListening,
 } from "../../src/cli/local/wrangler.ts";
 
-/** The script itself: a signal then reaches it without a shell between. */
+/** The script itself, so that a signal reaches it without a shell in between. */
 const wranglerScript = join(
   dirname(createRequire(import.meta.url).resolve("wrangler/package.json")),
   "bin/wrangler.js",
 );
 
 /**
- * Baton and the example login, each in a `wrangler dev` of its own, as on a developer's machine: they
- * find each other by wrangler's registry. State, secrets and registry are thrown away at the end.
+ * Baton and the example sign-in page, each in its own `wrangler dev`, as on a developer's machine. They find
+ * each other by wrangler's registry. State, secrets and registry are removed at the end.
  */
 export class SideBySide {
   readonly baton: string;
   readonly login: string;
   readonly secrets = freshSecrets();
-  /** What both have written so far. */
+  /** The output of both so far. */
   output = "";
   readonly #directory = mkdtempSync(join(tmpdir(), "baton-login-"));
   readonly #processes: ChildProcess[] = [];
 
-  /** Only chooses the ports; `start` starts both. */
+  /** Chooses the ports. `start` starts both. */
   static async prepare(): Promise<SideBySide> {
     const port = await freePort();
     return new SideBySide(port, await freePort(port));
@@ -53,7 +53,7 @@ export class SideBySide {
       ["--var", `ISSUER:${this.baton}`, `LOGIN_URL:${this.login}/`],
       ["--env-file", this.#inside("secrets.env")],
     ]);
-    // Second: what is in the registry when a Worker starts is connected when that Worker is up.
+    // Started second, because a Worker connects when it starts to what is in the registry then.
     const entry = "test/login/index.tsx";
     await this.#dev(this.login, "test/login/wrangler.toml", entry);
   }
@@ -79,9 +79,9 @@ export class SideBySide {
     ];
     const wrangler = spawn(process.execPath, command.flat(), {
       stdio: ["ignore", "pipe", "pipe", "ipc"],
-      // Where wrangler puts its build.
+      // Wrangler puts its build here.
       cwd: this.#directory,
-      // A process group of its own, so that all of it can be ended.
+      // A separate process group, so that all its processes can be killed.
       detached: true,
       env: {
         ...process.env,
@@ -104,7 +104,7 @@ export class SideBySide {
     });
   }
 
-  /** Ends both at once: nothing of them is kept. */
+  /** Kills both and removes their files. */
   async stop(): Promise<void> {
     const gone = this.#processes
       .filter(({ exitCode, signalCode }) => (exitCode ?? signalCode) === null)
@@ -114,7 +114,7 @@ export class SideBySide {
     process.off("exit", this.#cleanUp);
   }
 
-  /** Synchronous, because nothing else has a chance when the process ends. */
+  /** Synchronous, because asynchronous work does not run when the process exits. */
   readonly #cleanUp = (): void => {
     for (const { pid } of this.#processes) {
       try {

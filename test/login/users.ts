@@ -1,12 +1,12 @@
-/** Who may sign in. Two people in the code, for the example: put your own user store here. */
+/** The users who may sign in. The example has two of them in its code: put your own user store here. */
 
-/** A password's PBKDF2 hash and the salt that went into it, in base64. */
+/** A password's PBKDF2 hash and its salt, in base64. */
 interface Account {
   salt: string;
   hash: string;
 }
 
-/** Everybody knows their passwords: rabbit-hole and can-we-fix-it. */
+/** Their passwords are public: rabbit-hole and can-we-fix-it. */
 const accounts = new Map<string, Account>([
   [
     "alice",
@@ -24,37 +24,37 @@ const accounts = new Map<string, Account>([
   ],
 ]);
 
-/** Whose password is checked when there is no such user: that takes as long, and none fits. */
-const nobody: Account = {
+/** Checked if the user does not exist, so that the check takes as long. No password matches. */
+const dummyAccount: Account = {
   salt: "AAAAAAAAAAAAAAAAAAAAAA==",
   hash: "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
 };
 
-/** As many as Workers allow. OWASP asks for 600,000 or for Argon2id: hash elsewhere if you can. */
+/** The maximum that Workers allow. OWASP asks for 600,000, or for Argon2id: hash elsewhere if you can. */
 const ITERATIONS = 100_000;
 
 /**
- * The user with this name and this password; undefined if either is wrong. Both take the same time,
- * so that nobody learns which names there are.
+ * Checks a name and a password. A wrong name takes as long as a wrong password, so that nobody learns which
+ * names exist.
  *
- * @returns the `sub` of the tokens to come, which must never become another person's. Here it is the
- *   user name; better is an id that is never given out again.
+ * @returns the `sub` of the tokens, or undefined if the name or the password is wrong. The `sub` must never
+ *   pass to another person. Here it is the user name; an id that is never used again is better.
  */
 export async function authenticate(
   username: string,
   password: string,
 ): Promise<string | undefined> {
   const account = accounts.get(username);
-  const { salt, hash } = account ?? nobody;
+  const { salt, hash } = account ?? dummyAccount;
   const derived = await pbkdf2(password, Uint8Array.fromBase64(salt));
-  const fits = crypto.subtle.timingSafeEqual(
+  const matches = crypto.subtle.timingSafeEqual(
     derived,
     Uint8Array.fromBase64(hash),
   );
-  return account && fits ? username : undefined;
+  return account && matches ? username : undefined;
 }
 
-/** As `pbkdf2Sync(password, salt, ITERATIONS, 32, "sha256")` in Node, if you want to add a user. */
+/** The same as `pbkdf2Sync(password, salt, ITERATIONS, 32, "sha256")` in Node, with which you can add a user. */
 async function pbkdf2(
   password: string,
   salt: Uint8Array<ArrayBuffer>,
