@@ -25,11 +25,11 @@ interface Options {
   smoke?: true;
 }
 
-/** What a run does that is to be believed; with the defaults, in about ten minutes. */
-const thorough = { races: 5, crashes: 5, crashAfter: 1, stored: 2_000 };
+/** The fixed part of a full run, which takes about ten minutes with the default options. */
+const fullPlan = { races: 5, crashes: 5, crashAfter: 1, stored: 2_000 };
 
-/** Everything once, to show that it works and that all answers are right. */
-const smoke: Plan = {
+/** Does everything once, to show that it works and that all answers are right. */
+const smokePlan: Plan = {
   rounds: 1,
   seconds: 0.3,
   cold: 50,
@@ -41,18 +41,21 @@ const smoke: Plan = {
 
 const program = newProgram("bench")
   .description(
-    "Chains of clients that rotate their own token one after another: at Baton, at the floor (the least " +
-      "that any server on this platform does), and at peers from npm.",
+    "Measures token rotations of Baton, of the floor (the least work that a server on this platform can " +
+      "do), and of other servers from npm.",
   )
-  .option("--only <names...>", "these, or parts of their names, and the floor")
-  .option("--rounds <count>", "rounds that count", count, 12)
-  .option("--seconds <seconds>", "of each measurement", positive, 1)
+  .option(
+    "--only <names...>",
+    "only servers whose names contain these, and the floor",
+  )
+  .option("--rounds <count>", "rounds to count", count, 12)
+  .option("--seconds <seconds>", "length of each measurement", positive, 1)
   .option("--cold <count>", "logins in the cold run", count, 5_000)
-  .option("--out <folder>", "where to write results.json and rotations.svg")
-  .option("--smoke", "all once and short: shows that it works, and no more")
+  .option("--out <folder>", "folder for results.json and rotations.svg")
+  .option("--smoke", "do everything once and briefly, to show that it works")
   .addHelpText(
     "after",
-    "\nA run of all with neither --out nor --smoke is written to test/bench/results and test/bench/README.md.",
+    "\nA run of all servers without --out and --smoke is written to test/bench/results and test/bench/README.md.",
   )
   .action(bench);
 
@@ -62,8 +65,12 @@ async function bench(options: Options): Promise<void> {
   const chosen = choose(options.only);
   const { rounds, seconds, cold } = options;
   if (cold < rounds)
-    throw new UsageError("--cold has to be --rounds at least: one a round.");
-  const plan = options.smoke ? smoke : { ...thorough, rounds, seconds, cold };
+    throw new UsageError(
+      "--cold must be at least --rounds, because each round uses at least one login.",
+    );
+  const plan = options.smoke
+    ? smokePlan
+    : { ...fullPlan, rounds, seconds, cold };
   const results = await inTemporaryFolder((folder) =>
     measureIn(folder, chosen, plan),
   );
@@ -76,7 +83,7 @@ async function bench(options: Options): Promise<void> {
     await publish(rendered, options.out);
 }
 
-/** The floor is always among them: it is what the others are held against. */
+/** Always includes the floor, because the others are compared with it. */
 function choose(names: string[] | undefined): Contender[] {
   if (names === undefined) return contenders;
   const chosen = new Set<Contender>([floor]);
@@ -87,7 +94,7 @@ function choose(names: string[] | undefined): Contender[] {
     if (meant.length === 0) {
       const known = contenders.map((contender) => contender.name).join(", ");
       throw new UsageError(
-        `No contender is called ${name}. There are: ${known}`,
+        `No server has ${name} in its name. The servers are: ${known}`,
       );
     }
     for (const contender of meant) chosen.add(contender);
@@ -105,7 +112,7 @@ async function measureIn(
   const machine = await describeMachine(folder);
   const entrants: Entrant[] = [];
   for (const [index, contender] of chosen.entries()) {
-    progress(`${contender.name}: starts`);
+    progress(`${contender.name}: starting`);
     const place = join(folder, String(index));
     entrants.push(await Entrant.start(contender, place, await freePort()));
   }
@@ -113,7 +120,7 @@ async function measureIn(
   return { date, commit: built, machine, plan, entrants: measured };
 }
 
-/** Of what a smoke run has shown; its figures are not worth reading. */
+/** Says what a smoke run has shown. Its figures mean nothing. */
 function summary({ entrants }: Results): string {
   const rotations = entrants.flatMap(({ runs }) =>
     runs.flatMap(({ rounds }) => rounds.map((round) => round.rotations)),
@@ -124,13 +131,13 @@ function summary({ entrants }: Results): string {
 function count(text: string): number {
   const value = positive(text);
   if (!Number.isSafeInteger(value))
-    throw new InvalidArgumentError("A whole number.");
+    throw new InvalidArgumentError("It must be a whole number.");
   return value;
 }
 
 function positive(text: string): number {
   const value = Number(text);
   if (!(value > 0 && value < Infinity))
-    throw new InvalidArgumentError("A number above 0.");
+    throw new InvalidArgumentError("It must be a number above 0.");
   return value;
 }

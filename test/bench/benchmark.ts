@@ -12,11 +12,11 @@ import {
 } from "./results.ts";
 import { bytesPerRotation, storedLogins } from "./storage.ts";
 
-/** Logins that rotate at a time after a cold start. */
+/** How many logins rotate at a time after a cold start. */
 const COLD_CHAINS = 16;
 
-/** All that is measured of one of them, as it comes in. */
-class Sheet {
+/** Collects the results of one entrant. */
+class ResultSheet {
   readonly entrant: Entrant;
   readonly results: EntrantResults;
 
@@ -35,7 +35,7 @@ class Sheet {
     };
   }
 
-  /** Whatever goes wrong says where. @throws Failure */
+  /** Does the work; an error gets the entrant's name and the end of its log. @throws Failure */
   async during<Result>(work: () => Promise<Result>): Promise<Result> {
     try {
       return await work();
@@ -52,60 +52,62 @@ class Sheet {
 }
 
 /**
- * Measures all of them. What has to be right comes first, since the rest takes longer.
+ * Measures all entrants. Guarantees come first, because the rest takes longer.
  *
- * @throws Failure at the first wrong answer of any
+ * @throws Failure at the first wrong answer of any entrant
  */
 export async function measureAll(
   entrants: readonly Entrant[],
   plan: Plan,
 ): Promise<EntrantResults[]> {
-  const sheets = entrants.map((entrant) => new Sheet(entrant));
-  for (const sheet of sheets) await sheet.during(() => guarantees(sheet, plan));
-  for (const chains of [1, 16, 64] as const) await hot(sheets, chains, plan);
-  await storedAndCold(sheets, plan);
+  const sheets = entrants.map((entrant) => new ResultSheet(entrant));
+  for (const sheet of sheets)
+    await sheet.during(() => addGuarantees(sheet, plan));
+  for (const chains of [1, 16, 64] as const)
+    await measureHot(sheets, chains, plan);
+  await measureStorageAndCold(sheets, plan);
   return sheets.map(({ results }) => results);
 }
 
-async function guarantees(
-  { entrant, results }: Sheet,
+async function addGuarantees(
+  { entrant, results }: ResultSheet,
   plan: Plan,
 ): Promise<void> {
   const { name, client, contender } = entrant;
-  progress(`${name}: what it guarantees`);
+  progress(`${name}: guarantees`);
   const measured = await measureGuarantees(entrant, client, plan);
   const farRaces = await measureFarRaces(entrant, plan.races);
   results.guarantees[""] = { ...measured, ...(farRaces && { farRaces }) };
   for (const [variant, prepare] of Object.entries(contender.variants ?? {})) {
-    progress(`${name}, ${variant}: what it guarantees`);
+    progress(`${name}, ${variant}: guarantees`);
     const other = await prepare(entrant.server);
     results.guarantees[variant] = await measureGuarantees(entrant, other, plan);
   }
 }
 
-async function hot(
-  sheets: readonly Sheet[],
+async function measureHot(
+  sheets: readonly ResultSheet[],
   chains: 1 | 16 | 64,
   { rounds, seconds }: Plan,
 ): Promise<void> {
   const label = `${chains} at a time`;
-  await inTurn(sheets, `${label}, warm-up`, 1, ({ entrant }) =>
+  await measureInTurn(sheets, `${label}, warm-up`, 1, ({ entrant }) =>
     measureChains(entrant, chains, seconds),
   );
-  const measured = await inTurn(sheets, label, rounds, ({ entrant }) =>
+  const measured = await measureInTurn(sheets, label, rounds, ({ entrant }) =>
     measureChains(entrant, chains, seconds),
   );
-  keep(measured, chains);
+  addRuns(measured, chains);
 }
 
-async function storedAndCold(
-  sheets: readonly Sheet[],
+async function measureStorageAndCold(
+  sheets: readonly ResultSheet[],
   { rounds, stored, cold }: Plan,
 ): Promise<void> {
-  const waiting = new Map<Sheet, Login[]>();
+  const waiting = new Map<ResultSheet, Login[]>();
   for (const sheet of sheets) {
     const { entrant, results } = sheet;
-    progress(`${entrant.name}: what it stores`);
+    progress(`${entrant.name}: stored bytes`);
     await sheet.during(async () => {
       results.bytes_per_rotation = await bytesPerRotation(entrant, stored);
       const { logins, bytes } = await storedLogins(entrant, cold);
@@ -113,23 +115,34 @@ async function storedAndCold(
       waiting.set(sheet, logins);
     });
   }
-  const measured = await inTurn(sheets, "cold", rounds, (sheet, round) => {
-    const logins = waiting.get(sheet) ?? [];
-    // Each login once: a round has its part of them.
-    const part = logins.splice(0, Math.ceil(logins.length / (rounds - round)));
-    return measureOnce(sheet.entrant, part, COLD_CHAINS);
-  });
-  keep(measured, "cold");
+  const measured = await measureInTurn(
+    sheets,
+    "cold",
+    rounds,
+    (sheet, round) => {
+      const logins = waiting.get(sheet) ?? [];
+      // Each login rotates once, so each round takes its share of them.
+      const part = logins.splice(
+        0,
+        Math.ceil(logins.length / (rounds - round)),
+      );
+      return measureOnce(sheet.entrant, part, COLD_CHAINS);
+    },
+  );
+  addRuns(measured, "cold");
 }
 
-/** Round by round, so that what troubles the machine troubles all; each round starts with another. */
-async function inTurn(
-  sheets: readonly Sheet[],
+/**
+ * Measures round by round, so that a disturbance of the machine affects all entrants. Each round starts with
+ * a different entrant.
+ */
+async function measureInTurn(
+  sheets: readonly ResultSheet[],
   label: string,
   rounds: number,
-  measure: (sheet: Sheet, round: number) => Promise<Measurement>,
-): Promise<Map<Sheet, Measurement[]>> {
-  const measured = new Map<Sheet, Measurement[]>();
+  measure: (sheet: ResultSheet, round: number) => Promise<Measurement>,
+): Promise<Map<ResultSheet, Measurement[]>> {
+  const measured = new Map<ResultSheet, Measurement[]>();
   for (let round = 0; round < rounds; round += 1) {
     const first = round % sheets.length;
     for (const sheet of [...sheets.slice(first), ...sheets.slice(0, first)]) {
@@ -144,7 +157,7 @@ async function inTurn(
   return measured;
 }
 
-function keep(measured: Map<Sheet, Measurement[]>, load: Load): void {
+function addRuns(measured: Map<ResultSheet, Measurement[]>, load: Load): void {
   for (const [{ results }, rounds] of measured)
     results.runs.push({ load, rounds });
 }

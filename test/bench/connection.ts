@@ -3,12 +3,12 @@ import { Failure } from "../../src/cli/failure.ts";
 import type { BenchClient } from "./contender.ts";
 import type { Entrant } from "./entrant.ts";
 
-/** A server that says nothing for so long is stuck. */
-const PATIENCE_MS = 30_000;
-/** As much of an answer as one wants to read. */
-const SHOWN = 500;
+/** A server that does not answer for this long is stuck. */
+const TIMEOUT_MS = 30_000;
+/** How much of a wrong answer an error message shows. */
+const MAX_SHOWN_CHARACTERS = 500;
 
-/** What RFC 6749 section 5.1 has a token endpoint answer, with what a rotation adds to it. */
+/** The tokens in an answer of a token endpoint (RFC 6749 section 5.1) to a rotation. */
 export interface Tokens {
   access_token: string;
   refresh_token: string;
@@ -19,7 +19,7 @@ interface Answer {
   text: string;
 }
 
-/** One keep-alive connection to the token endpoint of a contender. Each answer is checked in full. */
+/** One keep-alive connection to the token endpoint of a contender. It checks each answer in full. */
 export class Connection {
   readonly #entrant: Entrant;
   readonly #path: string;
@@ -34,21 +34,22 @@ export class Connection {
       ...client.credentials,
     }).toString();
     this.#http = new Client(entrant.server.url, {
-      headersTimeout: PATIENCE_MS,
-      bodyTimeout: PATIENCE_MS,
+      headersTimeout: TIMEOUT_MS,
+      bodyTimeout: TIMEOUT_MS,
     });
   }
 
-  /** Connects, so that no exchange has to wait for it. */
+  /** Connects, so that no exchange waits for the connection. */
   async open(): Promise<void> {
     const { body } = await this.#http.request({ method: "GET", path: "/" });
     await body.dump();
   }
 
-  /** Exchanges a refresh token. @throws Failure if that is refused, or the answer is wrong */
+  /** Exchanges a refresh token. @throws Failure if the exchange is refused or the answer is wrong */
   async exchange(token: string): Promise<Tokens> {
     const answer = await this.#post(token);
-    if (answer.status !== 200) throw this.#wrong(token, answer, "it is no 200");
+    if (answer.status !== 200)
+      throw this.#wrong(token, answer, "its status is not 200");
     return this.#tokensIn(answer, token);
   }
 
@@ -56,9 +57,13 @@ export class Connection {
   async tryToExchange(token: string): Promise<Tokens | undefined> {
     const answer = await this.#post(token);
     if (answer.status === 200) return this.#tokensIn(answer, token);
-    // RFC 6749 section 5.2: a 400 with an error, and a 401 where the client is at fault.
+    // RFC 6749 section 5.2: 400 with an error, or 401 if client authentication failed.
     if (answer.status === 400 || answer.status === 401) return undefined;
-    throw this.#wrong(token, answer, "it is no refusal of a token");
+    throw this.#wrong(
+      token,
+      answer,
+      "its status is neither 200 nor a refusal of a token",
+    );
   }
 
   close(): Promise<void> {
@@ -92,25 +97,33 @@ export class Connection {
       throw this.#wrong(presented, answer, "it is not JSON");
     }
     const { token_type, expires_in, access_token, refresh_token } = json ?? {};
-    // RFC 6749 section 5.1: in any case.
+    // RFC 6749 section 5.1: token_type is case-insensitive.
     if (typeof token_type !== "string" || !/^bearer$/i.test(token_type))
       throw this.#wrong(presented, answer, "token_type is not Bearer");
     if (!Number.isSafeInteger(expires_in) || Number(expires_in) <= 0)
-      throw this.#wrong(presented, answer, "expires_in is no positive integer");
+      throw this.#wrong(
+        presented,
+        answer,
+        "expires_in is not a positive integer",
+      );
     if (typeof access_token !== "string" || access_token === "")
-      throw this.#wrong(presented, answer, "there is no access token");
+      throw this.#wrong(presented, answer, "it has no access token");
     if (typeof refresh_token !== "string" || refresh_token === "")
-      throw this.#wrong(presented, answer, "there is no refresh token");
+      throw this.#wrong(presented, answer, "it has no refresh token");
     if (refresh_token === presented)
-      throw this.#wrong(presented, answer, "the refresh token is the same");
+      throw this.#wrong(
+        presented,
+        answer,
+        "its refresh token is the one that was presented",
+      );
     return { access_token, refresh_token };
   }
 
   #wrong(token: string, { status, text }: Answer, reason: string): Failure {
     const { name } = this.#entrant;
-    const sent = `POST ${this.#path}, a refresh token of ${token.length} characters, ${token.slice(0, 6)}…`;
+    const sent = `POST ${this.#path} with a refresh token of ${token.length} characters, ${token.slice(0, 6)}…`;
     return new Failure(
-      `${name} gave a wrong answer: ${reason}\nsent: ${sent}\ncame back: ${status} ${text.slice(0, SHOWN)}`,
+      `${name} gave a wrong answer: ${reason}\nsent: ${sent}\nreceived: ${status} ${text.slice(0, MAX_SHOWN_CHARACTERS)}`,
     );
   }
 }

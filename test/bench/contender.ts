@@ -2,42 +2,42 @@ import type { Guarantees } from "./guarantees/guarantees.ts";
 import type { ServerProcess } from "./server-process.ts";
 
 /**
- * A server whose refreshes are measured. All of them are asked the same way: by a form that is posted
- * to its token endpoint over one keep-alive connection a chain.
+ * A server whose refreshes are measured. All contenders get the same request: a form that is posted to the
+ * token endpoint, over one keep-alive connection per client.
  */
 export interface Contender {
-  /** Its package, or what it is. */
+  /** The name of its package, or a description. */
   name: string;
   version: string;
-  /** The floor is what the others are held against; peers are other people's. */
+  /** The others are compared with the floor; peers are servers of other projects. */
   role: "floor" | "own" | "peer";
-  /** What it runs on and keeps its tokens in, for the table. */
+  /** What it runs on, what it stores tokens in, and the format of its access tokens, for the table. */
   about: { runtime: string; store: string; accessToken: string };
   /**
-   * Starts it, to listen on a port of the loopback address. What it stores goes into a folder; with the
-   * folder and the port of an earlier start it goes on from there, as after a crash.
+   * Starts the server on a port of the loopback address. It stores its data in the folder. With the folder
+   * and the port of an earlier start it continues with the data of that start, as after a crash.
    *
-   * @returns when it can be asked
+   * @returns when the server answers requests
    */
   start(folder: string, port: number): Promise<ServerProcess>;
-  /** The same with its store a millisecond away, if it is in the server's own process otherwise. */
-  startFar?: Contender["start"];
-  /** Makes the one client, and what else logins need: once, after the first start on a folder. */
+  /** Starts it with its store a millisecond away. Only for a server whose store is in its own process. */
+  startWithFarStore?: Contender["start"];
+  /** Makes the client and everything that logins need. Called once, after the first start on a folder. */
   prepare(server: ServerProcess): Promise<BenchClient>;
-  /** Clients with other settings, by what sets them apart: what they are guaranteed is measured too. */
+  /** Clients with other settings, by a description of the setting. Their guarantees are measured too. */
   variants?: Record<string, (server: ServerProcess) => Promise<BenchClient>>;
 }
 
-/** The client of a contender: whose refreshes are measured. */
+/** The client of a contender, whose refreshes are measured. */
 export interface BenchClient {
   /** The path of the token endpoint. */
   tokenPath: string;
-  /** Sent with each refresh, beside `grant_type` and `refresh_token`. */
+  /** Parameters of each refresh, in addition to `grant_type` and `refresh_token`. */
   credentials: Readonly<Record<string, string>>;
-  /** A new login. @returns its first refresh token */
+  /** Makes a new login. @returns its first refresh token */
   login(): Promise<string>;
-  /** @throws Error if that is no access token that the server's resource servers would accept */
+  /** @throws Error if the server's resource servers would refuse the access token */
   verify(accessToken: string): Promise<void>;
-  /** @throws AssertionError if less was measured than the server promises; a peer is only reported on */
+  /** @throws AssertionError if a promise of the server is broken. Peers have no such check. */
   check?(measured: Guarantees): void;
 }

@@ -2,12 +2,12 @@ import { mkdir } from "node:fs/promises";
 import type { BenchClient, Contender } from "./contender.ts";
 import type { ServerProcess } from "./server-process.ts";
 
-/** A contender with its server, which may end and start again, and go on with what it has stored. */
+/** A contender with its running server, which can be stopped and started again with the same data. */
 export class Entrant {
   readonly contender: Contender;
-  /** The one that rotates. */
+  /** The client whose refreshes are measured. */
   readonly client: BenchClient;
-  /** Where it keeps all that it stores. */
+  /** The folder in which the server stores its data. */
   readonly folder: string;
   readonly #port: number;
   #server: ServerProcess;
@@ -44,7 +44,7 @@ export class Entrant {
     return this.#server;
   }
 
-  /** Starts it again, on the same folder and port. */
+  /** Starts the server again, with the same folder and port. */
   async startAgain(): Promise<void> {
     this.#server = await this.contender.start(this.folder, this.#port);
   }

@@ -2,7 +2,7 @@ import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** The secrets of a Worker that is measured: made at its first start, kept beside what it stores. */
+/** The secrets of a measured Worker. They are made at its first start and kept beside its data. */
 export interface Secrets {
   /** A private JWK for ES256. */
   PRIVATE_KEY: string;
@@ -11,6 +11,7 @@ export interface Secrets {
   ADMIN_TOKEN: string;
 }
 
+/** Reads the secrets in a folder, and makes them if there are none. */
 export function secretsIn(folder: string): Secrets {
   const file = join(folder, "secrets.json");
   if (!existsSync(file)) {

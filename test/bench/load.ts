@@ -3,22 +3,22 @@ import type { Entrant } from "./entrant.ts";
 import { type Login, logIn, verifyAll } from "./login.ts";
 import { percentile } from "./statistics.ts";
 
-/** What one run of load has shown. */
+/** The figures of one run under load. */
 export interface Measurement {
   rotations: number;
   seconds: number;
-  /** Of a rotation, as its client sees it. */
+  /** Latency of a rotation, as its client sees it. */
   p50_ms: number;
   p99_ms: number;
-  /** Of the server's process, all threads. */
+  /** CPU time of the server's process with all its threads. */
   cpu_seconds: number;
-  /** That the server's process holds at the end. */
+  /** Resident memory of the server's process at the end. */
   memory_bytes: number;
-  /** The share of one core that making the load took: near 1, it is the limit and not the server. */
+  /** The share of one core that the load generator used. Near 1, the generator is the limit, not the server. */
   generator_share: number;
 }
 
-/** Clients that rotate their own token one after another, for so long. */
+/** Measures clients that each rotate their own token again and again, for a number of seconds. */
 export async function measureChains(
   entrant: Entrant,
   chains: number,
@@ -32,13 +32,13 @@ export async function measureChains(
   });
 }
 
-/** Each login rotates once, so many at a time. */
+/** Measures logins that rotate once each, `atOnce` of them at a time. */
 export function measureOnce(
   entrant: Entrant,
   logins: readonly Login[],
   atOnce: number,
 ): Promise<Measurement> {
-  // All take from the same iterator, so that each login has one taker.
+  // All connections take from the same iterator, so that each login is taken once.
   const waiting = logins.values();
   return measure(entrant, logins, atOnce, async (rotate) => {
     for (const login of waiting) await rotate(login);
@@ -46,9 +46,9 @@ export function measureOnce(
 }
 
 /**
- * Measures while each of several connections is worked on.
+ * Measures while `work` runs on each of several connections.
  *
- * @throws Failure if one answer was wrong, be it only an access token that is not good
+ * @throws Failure if an answer is wrong, or an access token of a login is not valid
  */
 async function measure(
   entrant: Entrant,

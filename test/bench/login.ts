@@ -3,10 +3,10 @@ import type { Connection } from "./connection.ts";
 import type { BenchClient } from "./contender.ts";
 import type { Entrant } from "./entrant.ts";
 
-/** As many as a server is asked for at once, where that is not what is measured. */
+/** How many requests run at once where nothing is measured. */
 const AT_ONCE = 16;
 
-/** One login, with the tokens that it has come to. */
+/** One login with its newest tokens. */
 export class Login {
   refreshToken: string;
   accessToken = "";
@@ -27,7 +27,7 @@ export function logIn(client: BenchClient, count: number): Promise<Login[]> {
   return eachOf(places, async () => new Login(await client.login()));
 }
 
-/** Asks a resource server for its opinion of each login's last access token. @throws Failure */
+/** Verifies the last access token of each login as a resource server does. @throws Failure */
 export async function verifyAll(
   { name, client }: Entrant,
   logins: readonly Login[],
@@ -37,20 +37,23 @@ export async function verifyAll(
       await client.verify(accessToken);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      throw new Failure(`${name} gave a bad access token: ${reason}`, {
-        cause: error,
-      });
+      throw new Failure(
+        `${name} gave an access token that is not valid: ${reason}`,
+        {
+          cause: error,
+        },
+      );
     }
   });
 }
 
-/** Not all at once, and not one after another. @returns what came of each, in order */
+/** Does the work for each item, `AT_ONCE` at a time. @returns the results in the order of the items */
 async function eachOf<Item, Result>(
   items: readonly Item[],
   work: (item: Item) => Promise<Result>,
 ): Promise<Result[]> {
   const results: Result[] = [];
-  // All take from the same iterator, so that each item has one taker.
+  // All workers take from the same iterator, so that each item is taken once.
   const waiting = items.entries();
   const take = async () => {
     for (const [index, item] of waiting) results[index] = await work(item);

@@ -6,15 +6,15 @@ import { promisify } from "node:util";
 import { versionOf } from "./contenders/versions.ts";
 import { median } from "./statistics.ts";
 
-/** What the figures depend on. */
+/** The properties of the machine on which the figures depend. */
 export interface Machine {
   cpu: string;
   cores: number;
   memory_bytes: number;
   kernel: string;
-  /** Of the folder in which the servers store. */
+  /** The file system of the folder in which the servers store. */
   filesystem: string;
-  /** Of 4 KiB that are written and have to be on the disk: what a commit costs at least. */
+  /** The time to write 4 KiB and sync them to the disk, which is the least that a commit takes. */
   fsync_ms: number;
   node: string;
   workerd: string;

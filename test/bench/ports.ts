@@ -1,12 +1,15 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
 
-/** Below those that outgoing connections take (32768 on Linux): a server finds its own free again. */
+/**
+ * Below the ports of outgoing connections (from 32768 on Linux), so that a server finds its port free when it
+ * starts again.
+ */
 const FIRST = 24_000;
 
 let next = FIRST;
 
-/** @returns a port of the loopback address that is free, and not returned again */
+/** @returns a free port of the loopback address, a different one each time */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = next++;

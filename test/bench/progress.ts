@@ -1,4 +1,4 @@
-/** Says what is going on, to whoever waits; the tables alone go to standard output. */
+/** Reports progress on standard error. Standard output gets only the tables. */
 export function progress(text: string): void {
   process.stderr.write(`${text}\n`);
 }

@@ -15,7 +15,7 @@ interface Rendered {
 }
 
 export async function render(results: Results): Promise<Rendered> {
-  // As the formatter would have them: all of it is checked in.
+  // Formatted, because all of it is checked in.
   return {
     json: await format(JSON.stringify(results), { parser: "json" }),
     markdown: await format(report(results), { parser: "markdown" }),
@@ -23,7 +23,11 @@ export async function render(results: Results): Promise<Rendered> {
   };
 }
 
-/** @param folder instead of `results`, which the README beside this file and the project's README show */
+/**
+ * Writes the results and the picture, and the tables into the README beside this file.
+ *
+ * @param folder instead of `results`; the README then stays unchanged
+ */
 export async function publish(
   { json, markdown, svg }: Rendered,
   folder?: string,
@@ -37,7 +41,7 @@ export async function publish(
   await writeBetween("bench", markdown);
 }
 
-/** Puts Markdown into a README, in the place between the comments of that name. */
+/** Puts Markdown into a README, between the comments with that name. */
 export async function writeBetween(
   name: string,
   markdown: string,
@@ -48,7 +52,9 @@ export async function writeBetween(
   const [before, rest] = text.split(begin);
   const after = rest?.split(end)[1];
   if (after === undefined)
-    throw new Error(`${file} has no place for the tables: ${begin} ${end}`);
+    throw new Error(
+      `${file} does not contain the comments ${begin} and ${end}, between which the tables belong`,
+    );
   const written = `${before}${begin}\n\n${markdown}\n\n${end}${after}`;
   await writeFile(file, await format(written, { parser: "markdown" }));
 }

@@ -4,29 +4,29 @@ import type { Measurement } from "./load.ts";
 import type { Machine } from "./machine.ts";
 import { median, type Spread, spread, sum } from "./statistics.ts";
 
-/** How much is measured. */
+/** How much a run measures. */
 export interface Plan {
-  /** Rounds that count; one more goes before them. */
+  /** Rounds that are counted, after one warm-up round. */
   rounds: number;
-  /** Of each measurement. */
+  /** Length of each measurement. */
   seconds: number;
-  /** Logins that rotate once, after a start. */
+  /** Logins that rotate once each after a cold start. */
   cold: number;
-  /** How often one token is raced for. */
+  /** How many races are run for one token. */
   races: number;
-  /** How often a server is killed, */
+  /** How often a server is killed. */
   crashes: number;
-  /** each time after so many seconds of load. */
+  /** Seconds of load before each kill. */
   crashAfter: number;
-  /** Rotations, to see how much they store. */
+  /** Rotations after which the stored bytes are counted. */
   stored: number;
 }
 
-/** All that a run has measured, for `results.json`. */
+/** All results of a run, for `results.json`. */
 export interface Results {
   /** ISO 8601. */
   date: string;
-  /** Of Baton, and of the benchmark itself. */
+  /** The commit of Baton and of the benchmark itself. */
   commit: string;
   machine: Machine;
   plan: Plan;
@@ -37,26 +37,26 @@ export interface EntrantResults extends Pick<
   Contender,
   "name" | "version" | "role" | "about"
 > {
-  /** By what sets the client apart; "" is the one whose rotations are measured. */
+  /** By the client's variant; "" is the client whose rotations are measured. */
   guarantees: Record<string, Guarantees>;
   runs: Run[];
   bytes_per_rotation: number;
   bytes_per_login: number;
 }
 
-/** One kind of load. */
+/** The measurements under one kind of load. */
 export interface Run {
   load: Load;
-  /** Each beside the same round of all others. */
+  /** In the order of the rounds, which are the same for all entrants. */
   rounds: Measurement[];
 }
 
-/** So many chains, or logins after a cold start. */
+/** The number of clients at a time, or logins after a cold start. */
 export type Load = 1 | 16 | 64 | "cold";
 
 export const LOADS: readonly Load[] = [1, 16, 64, "cold"];
 
-/** One figure of a measurement. */
+/** Takes one figure from a measurement. */
 export type Figure = (measurement: Measurement) => number;
 
 export const rotationsPerSecond: Figure = ({ rotations, seconds }) =>
@@ -75,7 +75,10 @@ export function roundsOf(
   return runs.find((run) => run.load === load)?.rounds ?? [];
 }
 
-/** A figure as a multiple of another's in the same round: what troubles the machine troubles both. */
+/**
+ * A figure as a multiple of another's figure of the same round, because a disturbance of the machine affects
+ * both.
+ */
 export function ratio(
   figure: Figure,
   rounds: readonly Measurement[],
@@ -93,7 +96,7 @@ export function typical(
   return median(rounds.map(figure));
 }
 
-/** Over all rounds, since one alone may be too short for the clock that counts it. */
+/** Over all rounds, because one round may be too short for the clock that counts CPU time. */
 export function cpuSecondsPer1000(rounds: readonly Measurement[]): number {
   const cpu = sum(rounds.map(({ cpu_seconds }) => cpu_seconds));
   return (1000 * cpu) / sum(rounds.map(({ rotations }) => rotations));

@@ -6,31 +6,31 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { request } from "undici";
 
-/** How long a server may take until it answers; a busy machine is slow. */
+/** How long a server may take until it answers. Generous, because a busy machine is slow. */
 const START_MS = 30_000;
-/** How long one may take to go when it is asked to. */
+/** How long a server may take to stop after SIGTERM. */
 const STOP_MS = 5_000;
-/** As many as one wants to read. */
+/** How many lines of its log an error message shows. */
 const LOG_LINES = 8;
-/** Of `/proc/PID/stat`: Linux counts a process's time in hundredths of a second (proc(5), USER_HZ). */
-const TICKS_A_SECOND = 100;
+/** The unit of `/proc/PID/stat`: Linux counts CPU time in hundredths of a second (proc(5), USER_HZ). */
+const TICKS_PER_SECOND = 100;
 
 export interface ServerCommand {
   command: string;
   args: string[];
   env?: Record<string, string>;
   port: number;
-  /** A path that is answered, whatever with, as soon as the server is up. */
+  /** A path that the server answers, with any status, as soon as it is up. */
   up: string;
-  /** Where it keeps what it stores, and its log. */
+  /** The folder for the server's data and its log. */
   folder: string;
 }
 
-/** One server, which is one process: what it has used of the machine, and its end. */
+/** One server, which is one process. Measures its CPU time and memory, and stops it. */
 export class ServerProcess {
   static readonly #running = new Set<ServerProcess>();
   readonly url: string;
-  /** Where it keeps what it stores. */
+  /** The folder for the server's data and its log. */
   readonly folder: string;
   readonly #child: ChildProcess;
   readonly #ended: Promise<unknown>;
@@ -40,7 +40,7 @@ export class ServerProcess {
     this.folder = folder;
     this.#child = child;
     this.#ended = once(child, "exit");
-    // Whatever ends the benchmark: nothing of it goes on.
+    // However the benchmark ends, the server ends with it.
     const killed = () => child.kill("SIGKILL");
     process.once("exit", killed);
     ServerProcess.#running.add(this);
@@ -50,10 +50,10 @@ export class ServerProcess {
     });
   }
 
-  /** @throws Error with the end of its log if it does not come up */
+  /** Starts a server and waits until it answers. @throws Error with the end of its log if it does not */
   static async start(command: ServerCommand): Promise<ServerProcess> {
     const url = `http://127.0.0.1:${command.port}`;
-    if (await isUp(url)) throw new Error(`Port ${command.port} is taken`);
+    if (await isUp(url)) throw new Error(`Port ${command.port} is in use`);
     const output = openSync(logIn(command.folder), "a");
     const environment: NodeJS.Dict<string> = {
       PATH: process.env.PATH,
@@ -70,7 +70,7 @@ export class ServerProcess {
       if (server.#hasEnded || performance.now() > deadline) {
         await server.kill();
         throw new Error(
-          `${command.command} does not come up. Its log ends:\n${server.logEnd()}`,
+          `${command.command} did not start. Its log ends:\n${server.logEnd()}`,
         );
       }
       await sleep(20);
@@ -78,42 +78,42 @@ export class ServerProcess {
     return server;
   }
 
-  /** Ends all that are left, whoever has started them. */
+  /** Kills all servers that are still running. */
   static async killAll(): Promise<void> {
     const running = Array.from(ServerProcess.#running);
     await Promise.all(running.map((server) => server.kill()));
   }
 
-  /** CPU time so far, of all its threads, in seconds. */
+  /** CPU time of all its threads so far, in seconds. */
   async cpuSeconds(): Promise<number> {
     const stat = await readFile(`/proc/${this.#child.pid}/stat`, "utf8");
-    // Behind the name, which may hold anything: utime and stime are the 14th and 15th of all fields.
+    // Split after the name, which may contain any character. utime and stime are fields 14 and 15.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return (Number(fields[11]) + Number(fields[12])) / TICKS_A_SECOND;
+    return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
   }
 
-  /** The memory that it holds now, in bytes. */
+  /** Its resident memory now, in bytes. */
   async memory(): Promise<number> {
     const status = await readFile(`/proc/${this.#child.pid}/status`, "utf8");
     return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
   }
 
-  /** The last lines that it has written. */
+  /** The last lines of its log. */
   logEnd(): string {
     const lines = readFileSync(logIn(this.folder), "utf8").split("\n");
     return lines.slice(-LOG_LINES - 1).join("\n");
   }
 
-  /** Ends it as a deployment would. */
+  /** Stops it with SIGTERM, as a deployment does. */
   async stop(): Promise<void> {
     if (this.#hasEnded) return;
     this.#child.kill("SIGTERM");
-    const patience = setTimeout(() => this.#child.kill("SIGKILL"), STOP_MS);
+    const timeout = setTimeout(() => this.#child.kill("SIGKILL"), STOP_MS);
     await this.#ended;
-    clearTimeout(patience);
+    clearTimeout(timeout);
   }
 
-  /** Ends it as a crash would. */
+  /** Kills it with SIGKILL, which acts like a crash. */
   async kill(): Promise<void> {
     if (this.#hasEnded) return;
     this.#child.kill("SIGKILL");
@@ -135,7 +135,7 @@ async function isUp(url: string): Promise<boolean> {
     await body.dump();
     return true;
   } catch {
-    // Not listening yet.
+    // It is not listening yet.
     return false;
   }
 }

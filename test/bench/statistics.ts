@@ -1,4 +1,4 @@
-/** The middle of several figures, and of their lower and their upper half. */
+/** The median of several values, and the bounds of their middle half. */
 export interface Spread {
   median: number;
   lower: number;
@@ -21,7 +21,7 @@ export function median(values: readonly number[]): number {
   return (lower + upper) / 2;
 }
 
-/** The smallest value that is not exceeded by this share of them (nearest rank). */
+/** The smallest value that at least this share of the values does not exceed (nearest rank). */
 export function percentile(values: readonly number[], share: number): number {
   const sorted = Float64Array.from(values).toSorted();
   return sorted[Math.ceil(share * sorted.length) - 1] ?? Number.NaN;

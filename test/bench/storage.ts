@@ -6,17 +6,17 @@ import type { Entrant } from "./entrant.ts";
 import { type Login, logIn } from "./login.ts";
 import { measureOnce } from "./load.ts";
 
-/** Chains that the rotations are spread over. */
+/** How many logins the rotations are spread over. */
 const CHAINS = 16;
 
-/** @returns how many bytes a rotation leaves behind, of so many */
+/** @returns how many stored bytes each of these rotations adds */
 export async function bytesPerRotation(
   entrant: Entrant,
   rotations: number,
 ): Promise<number> {
   const logins = await logIn(entrant.client, CHAINS);
   const rounds = Math.ceil(rotations / CHAINS);
-  // What is made once, at the first rotation, is none of the others'.
+  // The first rotation of a login is not counted, because it stores things that the others do not.
   await measureOnce(entrant, logins, CHAINS);
   const before = await bytesAtRest(entrant);
   for (let round = 0; round < rounds; round += 1)
@@ -25,7 +25,7 @@ export async function bytesPerRotation(
   return (after - before) / (rounds * CHAINS);
 }
 
-/** @returns so many logins, and how many bytes one of them takes; the server has started anew since */
+/** @returns `count` new logins, and how many bytes each stores. The server has been restarted since. */
 export async function storedLogins(
   entrant: Entrant,
   count: number,
@@ -36,7 +36,7 @@ export async function storedLogins(
   return { logins, bytes: (after - before) / count };
 }
 
-/** Ends the server, looks at what it has stored, and starts it again. */
+/** Stops the server, counts its stored bytes, and starts it again. */
 async function bytesAtRest(entrant: Entrant): Promise<number> {
   await entrant.server.stop();
   const bytes = await storedBytes(entrant.folder);
@@ -44,18 +44,21 @@ async function bytesAtRest(entrant: Entrant): Promise<number> {
   return bytes;
 }
 
-/** All of them store in SQLite. Its logs are folded in first: else their ups and downs are measured. */
+/**
+ * Counts the bytes of a server's SQLite files. The write-ahead logs are merged first, because their size
+ * varies.
+ */
 async function storedBytes(folder: string): Promise<number> {
   let bytes = 0;
   for await (const name of glob("**/*.sqlite", { cwd: folder })) {
     const file = join(folder, name);
-    if (existsSync(`${file}-wal`)) foldIn(file);
+    if (existsSync(`${file}-wal`)) mergeLog(file);
     bytes += (await stat(file)).size;
   }
   return bytes;
 }
 
-function foldIn(file: string): void {
+function mergeLog(file: string): void {
   const database = new DatabaseSync(file);
   database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
   database.close();

@@ -3,10 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ServerProcess } from "./server-process.ts";
 
-/** 128 and the number of SIGINT, as shells have it. */
+/** 128 plus the number of SIGINT, as in shells. */
 const INTERRUPTED = 130;
 
-/** A folder for servers to store in. Both are gone in the end, however that comes. */
+/** Makes a folder for servers to store in. At the end, the servers and the folder are removed in any case. */
 export async function inTemporaryFolder<Result>(
   work: (folder: string) => Promise<Result>,
 ): Promise<Result> {
@@ -15,7 +15,7 @@ export async function inTemporaryFolder<Result>(
     rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
     process.once(signal, () => {
-      // After the servers, which are killed at the exit too: they write there.
+      // Runs after the exit handlers that kill the servers, because the servers write there.
       process.once("exit", remove);
       process.exit(INTERRUPTED);
     });

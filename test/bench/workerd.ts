@@ -7,11 +7,11 @@ import { promisify } from "node:util";
 import { ServerProcess } from "./server-process.ts";
 
 /**
- * A Worker as it is deployed, on the bare runtime: no `wrangler dev` and no proxy of Miniflare's before
- * it, whose work would be counted with its own.
+ * Runs a Worker as it is deployed, on the bare runtime. Neither `wrangler dev` nor Miniflare's proxy is
+ * involved, because their work would be counted as the Worker's.
  */
 
-/** What Cloudflare would be sent: the code, and what it is to run with. */
+/** What a deployment uploads to Cloudflare: the code and its configuration. */
 export interface Upload {
   code: string;
   compatibilityDate: string;
@@ -24,13 +24,13 @@ export interface Upload {
 
 export interface WorkerdOptions {
   worker: Upload;
-  /** Instead of the upload's variables, where a name is in both; and the secrets, which no upload has. */
+  /** Secrets, which no upload contains, and variables that replace the upload's. */
   variables?: Record<string, string>;
-  /** The KV bindings: an upload without ids does not say that they are some. */
+  /** The KV bindings, because an upload without ids does not mark them as KV. */
   kv: string[];
 }
 
-/** Of the form that is uploaded, as far as it is needed here. */
+/** The metadata of the uploaded form, as far as it is needed here. */
 interface UploadMetadata {
   main_module: string;
   compatibility_date: string;
@@ -50,17 +50,17 @@ const wranglerScript = join(dirname(wranglerPackage), "bin/wrangler.js");
 /** The Worker behind a KV binding. */
 const kvConfig = join(import.meta.dirname, "kv/wrangler.toml");
 
-/** The runtime itself, and not the script around it: else that one's process would be measured. */
+/** The path of the runtime itself. The script around it would be a separate process, which would be measured. */
 const { default: runtime } = createRequire(wranglerPackage)("workerd") as {
   default: string;
 };
 
 /**
- * Builds a Worker as `wrangler deploy` does, with the options in its wrangler.toml and no others: so
- * what is measured is what is deployed, and runs with the same compatibility date and flags.
+ * Builds a Worker as `wrangler deploy` does, with the options in its wrangler.toml and no others. So the
+ * measured code is the deployed code, with the same compatibility date and flags.
  *
- * @param folder where the upload is put; the one that is there from an earlier start is taken again, so
- *   that a server goes on after a crash as what it was
+ * @param folder takes the upload. An upload from an earlier start is used again, so that a server runs the
+ *   same code after a crash.
  */
 export async function buildUpload(
   wranglerToml: string,
@@ -100,7 +100,10 @@ async function readUpload(form: Buffer<ArrayBuffer>): Promise<Upload> {
   const { main_module: main } = metadata;
   const known = new Set(["metadata", main, `${main}.map`]);
   for (const name of parts.keys())
-    if (!known.has(name)) throw new Error(`A second module: ${name}`);
+    if (!known.has(name))
+      throw new Error(
+        `The Worker has a second module, which is not supported here: ${name}`,
+      );
   const upload: Upload = {
     code: await textOf(main),
     compatibilityDate: metadata.compatibility_date,
@@ -118,9 +121,9 @@ async function readUpload(form: Buffer<ArrayBuffer>): Promise<Upload> {
 }
 
 /**
- * Starts a Worker, as the one process that serves it, its Durable Objects and its KV.
+ * Starts a Worker. One process serves it, its Durable Objects and its KV.
  *
- * @param folder takes its code, its configuration, what it stores and its log
+ * @param folder takes its code, its configuration, its data and its log
  */
 export async function startWorkerd(
   { worker, variables, kv }: WorkerdOptions,
@@ -143,7 +146,7 @@ export async function startWorkerd(
   }
   services.push(await service("worker", worker, bindings, folder));
   const config = join(folder, "config.capnp");
-  // Removed before, since only a file that is made here gets the mode: it holds the keys.
+  // Removed first, because only a new file gets the mode. The file contains the keys.
   await rm(config, { force: true });
   await writeFile(
     config,
@@ -164,7 +167,10 @@ const config :Workerd.Config = (
   });
 }
 
-/** One Worker of the configuration. Its objects are found again by their class and its name. */
+/**
+ * The configuration of one Worker. Its objects are found again after a restart by their class and the
+ * Worker's name.
+ */
 async function service(
   name: string,
   { code, compatibilityDate, compatibilityFlags, durableObjects }: Upload,
@@ -192,7 +198,7 @@ async function service(
   ))`;
 }
 
-/** A string of Cap'n Proto's, which writes them as JSON does, save for control characters. */
+/** A string for Cap'n Proto, whose syntax is JSON's except for control characters. */
 function text(value: string): string {
   return JSON.stringify(value);
 }

@@ -3,15 +3,15 @@ import type { BenchClient, Contender } from "../contender.ts";
 import { secretsIn } from "../keys.ts";
 import type { ServerProcess } from "../server-process.ts";
 import { buildUpload, startWorkerd } from "../workerd.ts";
-import { promisesOfRetryWindow, promisesOfStrict } from "./baton/promises.ts";
+import { checkRetryWindow, checkStrict } from "./baton/promises.ts";
 import { call, login, verifiedBy } from "./client.ts";
 import { commit, versionOf } from "./versions.ts";
 
 const wranglerToml = join(import.meta.dirname, "../../../wrangler.toml");
-// Nothing is asked at this address.
+// No request goes to this address.
 const ISSUER = "https://auth.example";
 
-/** Baton as `wrangler deploy` would send it, strict (its default): a used token ends the family. */
+/** Baton as `wrangler deploy` builds it. It is strict, as by default: reuse of a token ends the family. */
 export const baton: Contender = {
   name: "Baton",
   version: commit(),
@@ -39,13 +39,13 @@ export const baton: Contender = {
         { description },
         asAdmin(server),
       );
-    return { ...(await register(server)), check: promisesOfStrict };
+    return { ...(await register(server)), check: checkStrict };
   },
 
   variants: {
     "retry window PT30S": async (server) => ({
       ...(await register(server, { refresh_token_retry_window: "PT30S" })),
-      check: promisesOfRetryWindow,
+      check: checkRetryWindow,
     }),
   },
 };

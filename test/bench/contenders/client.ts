@@ -7,11 +7,11 @@ import {
 import { request } from "undici";
 import type { BenchClient } from "../contender.ts";
 
-/** What clients of several contenders do alike, outside of what is measured. */
+/** Steps that the clients of several contenders share, outside of the measurements. */
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** A request that has to succeed. @returns the JSON that is answered */
+/** Sends a request that must succeed. @returns the JSON of the answer */
 export async function call(
   method: "GET" | "POST" | "PUT",
   url: string,
@@ -25,11 +25,11 @@ export async function call(
   });
   const text = await body.text();
   if (statusCode >= 300) throw new Error(`${url}: ${statusCode} ${text}`);
-  // The answer of a resource server may be empty.
+  // A resource server may send an empty answer.
   return JSON.parse(text || "{}") as Json;
 }
 
-/** A login at a server that has an endpoint for it, for the benchmark only. */
+/** Makes a login at an endpoint that the server has for the benchmark only. @returns its refresh token */
 export async function login(
   url: string,
   json?: Json,
@@ -41,7 +41,7 @@ export async function login(
   return answer.refresh_token;
 }
 
-/** Access tokens that a resource server verifies by the server's published keys. */
+/** Verifies JWT access tokens with the server's published keys, as a resource server does. */
 export function verifiedBy(
   jwksUrl: string,
   { typ, issuer, audience }: Record<"typ" | "issuer" | "audience", string>,

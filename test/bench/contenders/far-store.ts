@@ -1,28 +1,28 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 /**
- * Puts a store as far away as a database on the network would be: each of its calls waits first.
+ * Makes each call of a store wait first, as if the database were on the network.
  *
  * With the database in the server's process, a library's look-up of a token and its next write happen in
- * one turn of the event loop, whether the library takes care of that or not. No database elsewhere gives
- * it that.
+ * one turn of the event loop, whether or not the library takes care of that. A database on the network does
+ * not guarantee that.
  *
- * @param calls those of its methods that reach the database
+ * @param calls the methods of the store that reach the database
  */
-export function farAway<Store extends object>(
+export function withStoreDelay<Store extends object>(
   store: Store,
   milliseconds: number,
   calls: (keyof Store & string)[],
 ): Store {
-  // What is measured otherwise has no wrapper around it.
+  // The other measurements run without a wrapper.
   if (milliseconds === 0) return store;
   for (const name of calls) {
     const call = store[name] as (...parameters: unknown[]) => unknown;
-    const late = async (...parameters: unknown[]) => {
+    const delayed = async (...parameters: unknown[]) => {
       await sleep(milliseconds);
       return call.apply(store, parameters);
     };
-    Object.defineProperty(store, name, { value: late });
+    Object.defineProperty(store, name, { value: delayed });
   }
   return store;
 }

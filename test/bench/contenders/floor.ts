@@ -8,7 +8,7 @@ import { versionOf } from "./versions.ts";
 
 const wranglerToml = join(import.meta.dirname, "floor/wrangler.toml");
 
-/** What all others are held against: see `floor/index.ts`. */
+/** The server that all others are compared with: see `floor/index.ts`. */
 export const floor: Contender = {
   name: "the floor",
   version: "—",
@@ -33,7 +33,7 @@ export const floor: Contender = {
     const key = await importJWK(jwk, "ES256");
     return {
       tokenPath: "/access_token",
-      // As long as Baton's, which are read; these are not.
+      // As long as Baton's credentials. The floor does not read them.
       credentials: {
         client_id: "00000000-0000-0000-0000-000000000000",
         client_secret: `baton_cs_${"x".repeat(43)}`,

@@ -8,7 +8,7 @@ import { workersOauthProvider } from "./workers-oauth-provider.ts";
 
 export { floor };
 
-/** All that are measured, in the order in which they are shown. */
+/** All servers that are measured, in the order in which they are shown. */
 export const contenders: Contender[] = [
   floor,
   baton,

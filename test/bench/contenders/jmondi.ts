@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Contender } from "../contender.ts";
 import { login, verifiedBy } from "./client.ts";
-import { node, onNode, store } from "./node-server.ts";
+import { node, startedByNode, store } from "./node-server.ts";
 import { common } from "./settings.ts";
 import { versionOf } from "./versions.ts";
 
@@ -14,7 +14,7 @@ export const jmondi: Contender = {
   role: "peer",
   about: { runtime: node, store, accessToken: "JWT (ES256)" },
 
-  ...onNode(join(import.meta.dirname, "jmondi/server.ts"), "/jwks"),
+  ...startedByNode(join(import.meta.dirname, "jmondi/server.ts"), "/jwks"),
 
   async prepare({ url }) {
     return {

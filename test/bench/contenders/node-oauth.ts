@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Contender } from "../contender.ts";
 import { call, login } from "./client.ts";
-import { node, onNode, store } from "./node-server.ts";
+import { node, startedByNode, store } from "./node-server.ts";
 import { common } from "./settings.ts";
 import { versionOf } from "./versions.ts";
 
@@ -14,7 +14,7 @@ export const nodeOauth: Contender = {
   role: "peer",
   about: { runtime: node, store, accessToken: "opaque" },
 
-  ...onNode(join(import.meta.dirname, "node-oauth/server.ts"), "/"),
+  ...startedByNode(join(import.meta.dirname, "node-oauth/server.ts"), "/"),
 
   async prepare({ url }) {
     return {

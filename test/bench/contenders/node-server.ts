@@ -2,25 +2,25 @@ import type { Contender } from "../contender.ts";
 import { ServerProcess } from "../server-process.ts";
 import { common, type Settings } from "./settings.ts";
 
-/** Of a store that is reached over a network, if only the next rack's. */
+/** The delay of a store that is reached over a network, even if it is in the next rack. */
 const NEAREST_NETWORK_MS = 1;
 
-/** What runs a contender on Node, the one that runs the benchmark. */
+/** The runtime of a contender on Node: the Node that runs the benchmark. */
 export const node = `Node ${process.versions.node}`;
 
 /** The store of a contender on Node: see `sqlite.ts`. */
 export const store = "SQLite (node:sqlite, WAL, fsync)";
 
 /**
- * Starts a contender on Node.
+ * The start functions of a contender on Node.
  *
- * @param script its server, which takes its `Settings` as its only argument
- * @param up a path that it answers
+ * @param script the server, which takes its `Settings` as its only argument
+ * @param up a path that the server answers
  */
-export function onNode(
+export function startedByNode(
   script: string,
   up: string,
-): Pick<Contender, "start" | "startFar"> {
+): Pick<Contender, "start" | "startWithFarStore"> {
   const startWith =
     (storeDelay: number): Contender["start"] =>
     (folder, port) => {
@@ -34,5 +34,8 @@ export function onNode(
         folder,
       });
     };
-  return { start: startWith(0), startFar: startWith(NEAREST_NETWORK_MS) };
+  return {
+    start: startWith(0),
+    startWithFarStore: startWith(NEAREST_NETWORK_MS),
+  };
 }

@@ -1,4 +1,4 @@
-/** What a contender on Node is started with: JSON, its only argument. */
+/** The settings of a contender on Node, which gets them as JSON in its only argument. */
 export interface Settings {
   folder: string;
   port: number;
@@ -6,11 +6,11 @@ export interface Settings {
   audience: string;
   client_id: string;
   client_secret: string;
-  /** How many milliseconds away the store is: 0, except where that is what is measured. */
+  /** The delay of the store in milliseconds: 0, except where the delay is what is measured. */
   storeDelay: number;
 }
 
-/** The same for all. Nothing is asked at these addresses; the secret is for the loopback address only. */
+/** Settings that all share. No request goes to these addresses. The secret only works on the loopback address. */
 export const common = {
   issuer: "https://auth.example",
   audience: "https://api.example",
@@ -18,7 +18,7 @@ export const common = {
   client_secret: "ZJmxRzC0gVYk3nHq8tPw5uLd2sFa7eBo9iXv1yKc4Nw",
 };
 
-/** For the server's own process. */
-export function givenSettings(): Settings {
+/** Reads the settings in the server's own process. */
+export function settingsFromArguments(): Settings {
   return JSON.parse(process.argv[2] ?? "") as Settings;
 }

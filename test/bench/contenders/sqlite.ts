@@ -3,11 +3,12 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
 /**
- * The one database of a contender, with its tables, of which a later start on the same folder finds all
- * that was committed. As durable as Baton's store: a commit is on the disk before anyone hears of it.
+ * Opens the database of a contender and creates its tables. A later start with the same folder finds
+ * everything that was committed. It is as durable as Baton's store: a commit is on the disk before it is
+ * acknowledged.
  *
- * Its calls are synchronous. In one process, that makes a library's look-up of a token and the write which
- * follows it one step, whether the library asks for that or not; a database over the network would not.
+ * Its calls are synchronous. So in one process a library's look-up of a token and the write that follows are
+ * one step, whether or not the library asks for that. With a database on the network they would not be.
  */
 export function openDatabase(folder: string, schema: string): DatabaseSync {
   const database = new DatabaseSync(join(folder, "store.sqlite"));
@@ -16,7 +17,7 @@ export function openDatabase(folder: string, schema: string): DatabaseSync {
   return database;
 }
 
-/** The ES256 key that signs access tokens: made when it is first asked for, the same one ever after. */
+/** The ES256 key that signs access tokens. It is made at the first call and stored. */
 export function signingKey(
   database: DatabaseSync,
 ): JsonWebKey & { kid: string } {

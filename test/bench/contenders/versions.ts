@@ -4,9 +4,9 @@ import { join } from "node:path";
 
 const root = join(import.meta.dirname, "../../..");
 
-/** The version of a package that is installed here. */
+/** The installed version of a package. */
 export function versionOf(name: string): string {
-  // Not by `require`: not every package exports its package.json.
+  // Not by `require`, because some packages do not export their package.json.
   const file = join(root, "node_modules", name, "package.json");
   return (JSON.parse(readFileSync(file, "utf8")) as { version: string })
     .version;
@@ -23,7 +23,7 @@ export function commit(): string {
     });
     return found.trim();
   } catch {
-    // No git, or no repository: an archive of the sources.
+    // There is no git or no repository, as in an archive of the sources.
     return "unknown";
   }
 }

@@ -10,11 +10,11 @@ const wranglerToml = join(
 );
 
 /**
- * Cloudflare's own. Of rotation its documentation says: "The immediately previous token remains valid
- * until its replacement is first used, allowing a client to retry after losing a refresh response"
- * (docs/authorization-server.md, "PKCE and token lifecycle"). So two are good at any time: the newest,
- * and the one before, which gets another successor however often it comes, and whose last one counts.
- * An older one is refused, and ends nothing.
+ * Cloudflare's own library. Its documentation says about rotation: "The immediately previous token remains
+ * valid until its replacement is first used, allowing a client to retry after losing a refresh response"
+ * (docs/authorization-server.md, "PKCE and token lifecycle"). So two tokens are valid at any time: the
+ * newest one and the one before it. Each time the previous token is presented, it gets a new successor, and
+ * only the last successor is valid. An older token is refused, but its reuse ends nothing.
  */
 export const workersOauthProvider: Contender = {
   name: "@cloudflare/workers-oauth-provider",
@@ -47,7 +47,7 @@ export const workersOauthProvider: Contender = {
       async verify(accessToken) {
         await call("GET", `${url}/api`, undefined, {
           authorization: `Bearer ${accessToken}`,
-          // The resource that its tokens are for is on the host of this name, whatever the port.
+          // Its tokens are for a resource on the host of this name, with any port.
           host: "localhost",
         });
       },

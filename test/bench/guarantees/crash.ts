@@ -5,8 +5,8 @@ import type { Entrant } from "../entrant.ts";
 import type { Crash } from "./guarantees.ts";
 
 /**
- * What the chains of a crash are for. A token that is tried may end its family: what is asked of one
- * chain can't be asked of another.
+ * Which token of each login is checked after a crash. Presenting a token may end its family, so one login
+ * can answer only one question.
  */
 const ROLES = [
   ...Array<"newest">(5).fill("newest"),
@@ -14,14 +14,14 @@ const ROLES = [
   ...Array<"unanswered">(6).fill("unanswered"),
 ];
 
-/** A client that rotates its own token until it rests, or until the server is gone. */
+/** A client that rotates its own token until it is told to stop, or until the server is killed. */
 class Runner {
   readonly role: (typeof ROLES)[number];
   /** The last token whose exchange was acknowledged. */
   used = "";
-  /** The last one that came. */
+  /** The newest token that the client received. */
   newest: string;
-  resting = false;
+  stopping = false;
   readonly #connection: Connection;
 
   constructor(role: Runner["role"], connection: Connection, token: string) {
@@ -32,7 +32,7 @@ class Runner {
 
   async run(): Promise<void> {
     try {
-      while (!this.resting || this.used === "") {
+      while (!this.stopping || this.used === "") {
         const presented = this.newest;
         const { refresh_token } = await this.#connection.exchange(presented);
         this.used = presented;
@@ -45,7 +45,7 @@ class Runner {
 }
 
 /** Kills the server under load and starts it again, several times. */
-export async function crashAgain(
+export async function crashRepeatedly(
   entrant: Entrant,
   client: BenchClient,
   times: number,
@@ -64,12 +64,12 @@ export async function crashAgain(
       );
     await killUnderLoad(entrant, runners, secondsOfLoad);
     await entrant.startAgain();
-    await lookAfter(runners, new Connection(entrant, client), found);
+    await checkTokens(runners, new Connection(entrant, client), found);
   }
   return found;
 }
 
-/** Kills it as soon as those that are to rest have heard the answer to all that they have asked. */
+/** Kills the server as soon as every runner that was told to stop has received all its answers. */
 async function killUnderLoad(
   entrant: Entrant,
   runners: readonly Runner[],
@@ -83,18 +83,19 @@ async function killUnderLoad(
       if (!killed) throw error;
     }
   });
-  const rest = async () => {
+  const stopAndKill = async () => {
     await sleep(seconds * 1000);
-    for (const runner of runners) runner.resting = runner.role !== "unanswered";
-    await Promise.all(runs.filter((_, index) => runners[index]?.resting));
+    for (const runner of runners)
+      runner.stopping = runner.role !== "unanswered";
+    await Promise.all(runs.filter((_, index) => runners[index]?.stopping));
     killed = true;
     await entrant.server.kill();
   };
-  await Promise.all([rest(), ...runs]);
+  await Promise.all([stopAndKill(), ...runs]);
 }
 
-/** Adds to what was found how the tokens of these have come through. */
-async function lookAfter(
+/** Presents a token of each runner after the crash, and counts the outcomes in `found`. */
+async function checkTokens(
   runners: readonly Runner[],
   connection: Connection,
   found: Crash,
@@ -105,12 +106,12 @@ async function lookAfter(
       found[role].tried += 1;
       if (role === "used") {
         const answer = await ask(used);
-        // The same answer once more is no second exchange.
+        // The same answer again is not a second exchange.
         if (answer && answer.refresh_token !== newest)
           found.used.exchangedAgain += 1;
       } else {
         const answer = await ask(newest);
-        // It has to be of use, too.
+        // The new token must be valid too.
         const next = answer && (await ask(answer.refresh_token));
         if (next && role === "newest") found.newest.good += 1;
         if (next && role === "unanswered") found.unanswered.goneOn += 1;

@@ -1,47 +1,47 @@
-/** What was measured of what a server guarantees to one client. Nothing here is taken from its docs. */
+/** The measured guarantees of a server to one client. Nothing here is taken from its documentation. */
 export interface Guarantees {
-  /** One token, many times at once: a try each. */
+  /** Races for one token, one entry per try. */
   races: Race[];
-  /** The same with the store a millisecond away, where it is in the server's own process otherwise. */
+  /** Races with the store a millisecond away. Only for a server whose store is in its own process. */
   farRaces?: Race[];
   replay: Replay;
   crash: Crash;
 }
 
-/** One token that is exchanged over as many connections at the same moment. */
+/** One token that is presented over many connections at the same moment. */
 export interface Race {
   attempts: number;
-  /** How many of them were answered with tokens, */
+  /** How many attempts were answered with tokens. */
   successes: number;
-  /** with how many different refresh tokens, */
+  /** How many different refresh tokens those answers had. */
   successors: number;
-  /** of which so many can be exchanged afterwards. */
+  /** How many of those refresh tokens can be exchanged afterwards. */
   living: number;
 }
 
-/** A used token that comes back, as from a thief or from a client that lost an answer. */
+/** A used token that is presented again, as by a thief or by a client that lost an answer. */
 export interface Replay {
-  /** The one before the previous: its successor has been used. */
+  /** The token before the previous one. Its successor has been used. */
   old: "refused" | "answered";
-  /** Whether the newest can still be exchanged then. If not, the reuse was noticed. */
+  /** True if the newest token can still be exchanged afterwards. If not, the reuse was noticed. */
   newestLivesAfterOld: boolean;
-  /** The previous one, whose successor has not been used. */
+  /** The previous token. Its successor has not been used. */
   previous: "refused" | "same successor" | "another successor";
-  /** Whether the newest that was known before can still be exchanged then. */
+  /** True if the token that was the newest before can still be exchanged afterwards. */
   newestLivesAfterPrevious: boolean;
 }
 
-/** `kill -9` under load, and a start on what was stored: the sum of several. */
+/** The outcome of `kill -9` under load and a restart with the stored data, summed over several crashes. */
 export interface Crash {
-  /** Newest tokens, each acknowledged to a client that asked no more. How many are still good? */
+  /** Newest tokens that were acknowledged to clients which then stopped. How many are still valid? */
   newest: { tried: number; good: number };
-  /** Tokens whose exchange was acknowledged. How many are exchanged a second time, for other tokens? */
+  /** Tokens whose exchange was acknowledged. How many are exchanged a second time, for different tokens? */
   used: { tried: number; exchangedAgain: number };
-  /** Tokens whose exchange was not answered any more. How many clients go on when they ask again? */
+  /** Tokens whose exchange was not answered. How many clients succeed when they present them again? */
   unanswered: { tried: number; goneOn: number };
 }
 
-/** One exchange a token, whatever happens at the same time, and however far away the store is. */
+/** True if each token was exchanged once, with concurrent attempts and with any distance to the store. */
 export function isAtomic({ races, farRaces = [] }: Guarantees): boolean {
   return [...races, ...farRaces].every(({ successors }) => successors === 1);
 }
@@ -51,8 +51,9 @@ export function noticesReuse({ replay }: Guarantees): boolean {
 }
 
 /**
- * What was acknowledged holds: the newest token is good, and the one before it as used up as it was. (Who
- * exchanges used tokens anyhow does so after a crash, too; `isAtomic` is where that counts.)
+ * True if acknowledged exchanges survive a kill: the newest token is valid, and the one before it is used up
+ * as before. (A server that always exchanges the previous token again also does so after a crash. `isAtomic`
+ * counts that, not this function.)
  */
 export function survivesKill({ crash, replay }: Guarantees): boolean {
   const { newest, used } = crash;

@@ -3,7 +3,7 @@ import type { BenchClient } from "../contender.ts";
 import { Entrant } from "../entrant.ts";
 import { freePort } from "../ports.ts";
 import type { Plan } from "../results.ts";
-import { crashAgain } from "./crash.ts";
+import { crashRepeatedly } from "./crash.ts";
 import type { Guarantees, Race } from "./guarantees.ts";
 import { race } from "./race.ts";
 import { replay } from "./replay.ts";
@@ -11,7 +11,7 @@ import { replay } from "./replay.ts";
 /**
  * Measures what a server guarantees to one client.
  *
- * @throws Failure if it is less than the server is known to promise
+ * @throws Failure if the server breaks a promise that its client checks
  */
 export async function measureGuarantees(
   entrant: Entrant,
@@ -21,7 +21,7 @@ export async function measureGuarantees(
   const measured: Guarantees = {
     races: await raceFor(entrant, client, races),
     replay: await replay(entrant, client),
-    crash: await crashAgain(entrant, client, crashes, crashAfter),
+    crash: await crashRepeatedly(entrant, client, crashes, crashAfter),
   };
   try {
     client.check?.(measured);
@@ -34,15 +34,15 @@ export async function measureGuarantees(
   return measured;
 }
 
-/** The races once more, for a server whose store is a millisecond away. */
+/** Repeats the races with the store a millisecond away, for a server that can be started so. */
 export async function measureFarRaces(
   { contender, folder }: Entrant,
   races: number,
 ): Promise<Race[] | undefined> {
-  const { startFar } = contender;
-  if (!startFar) return undefined;
+  const { startWithFarStore } = contender;
+  if (!startWithFarStore) return undefined;
   const far = await Entrant.start(
-    { ...contender, start: startFar },
+    { ...contender, start: startWithFarStore },
     `${folder}-far`,
     await freePort(),
   );

@@ -5,7 +5,7 @@ import type { Race } from "./guarantees.ts";
 
 const ATTEMPTS = 50;
 
-/** Exchanges one token over many connections at once, then each of the tokens that came of it. */
+/** Presents one token over many connections at once, then each of the tokens that were answered. */
 export async function race(
   entrant: Entrant,
   client: BenchClient,

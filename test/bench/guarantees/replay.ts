@@ -3,7 +3,7 @@ import type { BenchClient } from "../contender.ts";
 import type { Entrant } from "../entrant.ts";
 import type { Replay } from "./guarantees.ts";
 
-/** Lets used tokens come back, each in a login of its own. */
+/** Presents used tokens again, each in a separate login. */
 export async function replay(
   entrant: Entrant,
   client: BenchClient,

@@ -1,21 +1,21 @@
 import { DurableObject } from "cloudflare:workers";
 
 /**
- * Workers KV for bare workerd, which has the binding but nothing behind it: a Worker that is asked, over
- * HTTP, for what the binding's methods are called for.
+ * Workers KV for bare workerd, which has the binding but no store behind it. workerd turns the calls of the
+ * binding's methods into HTTP requests to this Worker.
  *
- * It is kinder to its user than Cloudflare's: it is one SQLite database on the local disk, so what was
- * written is on the disk before it is acknowledged, and everybody reads it from then on. In Cloudflare's,
- * a read may be a minute old, one key takes one write a second (429 beyond that), and the way to either
- * is longer. Nor does it know KV's other limits: who breaks one is not told here. One thing is unkind:
- * what it does is counted as work of the server, in whose process it is.
+ * It is better than Cloudflare's KV in several ways. It is one SQLite database on the local disk, so a write is
+ * on the disk before it is acknowledged, and every later read sees it. In Cloudflare's KV, a read may be a
+ * minute old, one key takes one write per second (429 beyond that), and both take longer. This Worker does not
+ * enforce KV's other limits either. In one way it is worse: it runs in the server's process, so its work is
+ * counted as the server's.
  */
 
 const METADATA = "CF-KV-Metadata";
-/** Of a list that says no limit: as KV's documentation has it for `list()`. */
-const MAX_KEYS = 1000;
-/** Ends the range of all keys with one prefix: there is no code point behind it. */
-const LAST = "\u{10FFFF}";
+/** The limit of a list without one, as in KV's documentation of `list()`. */
+const DEFAULT_KEY_LIMIT = 1000;
+/** Ends the range of all keys with one prefix, because it is the last code point. */
+const LAST_CODE_POINT = "\u{10FFFF}";
 
 interface BulkGet {
   keys: string[];
@@ -23,7 +23,7 @@ interface BulkGet {
   withMetadata?: boolean;
 }
 
-// Types, not interfaces: a row of SQLite is a record of any names.
+// Types, not interfaces, because `exec` wants rows that are records with any names.
 type Entry = { value: ArrayBuffer; metadata: string | null };
 type Listed = {
   name: string;
@@ -31,7 +31,7 @@ type Listed = {
   expiration: number | null;
 };
 
-/** All keys of one namespace. What has expired is not removed: a benchmark is over before. */
+/** All keys of one namespace. Expired keys are not removed, because a benchmark ends before that matters. */
 export class Store extends DurableObject {
   readonly #sql: SqlStorage;
 
@@ -102,7 +102,9 @@ export class Store extends DurableObject {
   }
 
   #list(parameters: URLSearchParams): Response {
-    const limit = Number(parameters.get("key_count_limit") ?? MAX_KEYS);
+    const limit = Number(
+      parameters.get("key_count_limit") ?? DEFAULT_KEY_LIMIT,
+    );
     const prefix = parameters.get("prefix") ?? "";
     const after = decodeURIComponent(parameters.get("cursor") ?? "");
     const found = this.#sql
@@ -111,7 +113,7 @@ export class Store extends DurableObject {
           WHERE key BETWEEN ? AND ? AND key > ? AND (expiration IS NULL OR expiration > ?)
           ORDER BY key LIMIT ?`,
         prefix,
-        prefix + LAST,
+        prefix + LAST_CODE_POINT,
         after,
         seconds(),
         limit + 1,
@@ -137,7 +139,7 @@ export class Store extends DurableObject {
   }
 }
 
-/** In a list of the real KV a key has neither a null for its metadata nor for its expiration. */
+/** A key as the real KV lists it: without metadata or expiration where there is none, and not with null. */
 function shown({ name, metadata, expiration }: Listed): object {
   return {
     name,
@@ -146,7 +148,7 @@ function shown({ name, metadata, expiration }: Listed): object {
   };
 }
 
-/** @returns seconds since 1970, as KV counts */
+/** @returns seconds since 1970, as KV counts time */
 function seconds(): number {
   return Math.floor(Date.now() / 1000);
 }

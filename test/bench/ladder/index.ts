@@ -3,8 +3,8 @@ import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 
 /**
- * The floor, and what Baton owes beyond it, each in as few lines as it takes: so it can be seen what each
- * of these costs, and what is left for Baton's own code. `STEPS` says which of them are done.
+ * The floor plus Baton's duties, each in as few lines as possible. It shows what each duty costs, and what is
+ * left for Baton's own code. `STEPS` says which duties are done.
  */
 
 interface Bindings {
@@ -13,7 +13,7 @@ interface Bindings {
   PRIVATE_KEY: string;
   /** base64 */
   MAC_KEY: string;
-  /** With commas between. */
+  /** The duties to do, separated by commas. */
   STEPS: string;
 }
 
@@ -22,7 +22,7 @@ const base64url = { alphabet: "base64url", omitPadding: true } as const;
 const header = encode({ alg: "ES256", typ: "at+jwt" });
 const nothing = new Uint8Array(32);
 
-/** As large as a family's record. */
+/** A record of the size of a family's. */
 const record = {
   version: 1,
   client_id: "00000000-0000-0000-0000-000000000000",
@@ -40,7 +40,7 @@ const record = {
   key_id: 1_000_000_000,
 };
 
-/** As large as what the family has to know of an attempt. */
+/** An argument of the size of what a family must know about an attempt. */
 const attempt = {
   attempt_id: "00000000-0000-0000-0000-000000000000",
   client_id: "00000000-0000-0000-0000-000000000000",
@@ -57,7 +57,7 @@ const attempt = {
 };
 
 export class Family extends DurableObject<Bindings> {
-  /** What a login stores: else the first exchange would have to make the database. */
+  /** Stores what a login stores. Otherwise the first exchange would create the database. */
   begin(): void {
     const { kv } = this.ctx.storage;
     if (this.env.STEPS.includes("record"))
@@ -95,7 +95,7 @@ export class Family extends DurableObject<Bindings> {
 
 let keys: { mac: CryptoKey; signing: CryptoKey } | undefined;
 
-/** The tokens of an answer; undefined if the token is not good. */
+/** @returns the tokens of an answer, or undefined if the token is not valid */
 async function exchange(request: Request, env: Bindings) {
   keys ??= await importKeys(env);
   const steps = env.STEPS;
@@ -147,7 +147,7 @@ async function exchange(request: Request, env: Bindings) {
   };
 }
 
-/** The headers that an answer has, beside its type and length. */
+/** Sets the headers of an answer, except its type and length. */
 function addHeaders({ headers }: Response): void {
   headers.set("X-Request-Id", crypto.randomUUID());
   headers.set("X-Content-Type-Options", "nosniff");
@@ -158,7 +158,7 @@ function addHeaders({ headers }: Response): void {
   headers.set("Vary", "Origin");
 }
 
-/** As long as Baton's line. */
+/** Writes a log line as long as Baton's. */
 function log(): void {
   const line = {
     event: "request",
@@ -180,7 +180,7 @@ async function answer(request: Request, env: Bindings): Promise<Response> {
   return tokens ? Response.json(tokens) : new Response(null, { status: 400 });
 }
 
-/** As many layers as Baton's routes have. */
+/** An app with as many layers as Baton's routes have. */
 const app = new Hono<{ Bindings: Bindings }>();
 app.use((_, next) => next());
 app.use("/access_token", (_, next) => next());
@@ -233,7 +233,7 @@ function generationIn(text: string): number | undefined {
   return (JSON.parse(text) as { generation?: number }).generation;
 }
 
-/** With some secret that was not sent. */
+/** Compares a digest with a fixed one. Only the time of the comparison matters. */
 function compare(digest: ArrayBuffer): boolean {
   return crypto.subtle.timingSafeEqual(new Uint8Array(digest), nothing);
 }

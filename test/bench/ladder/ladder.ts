@@ -8,10 +8,10 @@ import { freePort } from "../ports.ts";
 import { progress } from "../progress.ts";
 import { writeBetween } from "../publish.ts";
 import { inTemporaryFolder } from "../temporary-folder.ts";
-import { describe } from "./describe.ts";
+import { ladderTable } from "./table.ts";
 import { rungs } from "./rungs.ts";
 
-/** As many as the goal is set for: 0.90 of the floor's rotations, 1.15 of its CPU. */
+/** The number of clients that the goal applies to: 0.90 of the floor's rotations at 1.15 of its CPU. */
 const CHAINS = 16;
 
 interface Options {
@@ -22,16 +22,16 @@ interface Options {
 
 const program = newProgram("bench:ladder")
   .description(
-    "What each of Baton's duties costs beyond the floor: each alone, all together, and Baton.",
+    "Measures the floor, the floor with each of Baton's duties, the floor with all of them, and Baton.",
   )
-  .option("--rounds <count>", "rounds that count", positive, 15)
-  .option("--seconds <seconds>", "of each measurement", positive, 1.5)
+  .option("--rounds <count>", "rounds to count", positive, 15)
+  .option("--seconds <seconds>", "length of each measurement", positive, 1.5)
   .option("--write", "write the table into test/bench/README.md")
-  .action(climb);
+  .action(runLadder);
 
 await run(program);
 
-async function climb({ rounds, seconds, write }: Options): Promise<void> {
+async function runLadder({ rounds, seconds, write }: Options): Promise<void> {
   const measured = await inTemporaryFolder(async (folder) => {
     const entrants: Entrant[] = [];
     for (const [index, contender] of rungs().entries()) {
@@ -40,12 +40,12 @@ async function climb({ rounds, seconds, write }: Options): Promise<void> {
     }
     return measure(entrants, rounds, seconds);
   });
-  const markdown = describe(measured, rounds, seconds);
+  const markdown = ladderTable(measured, rounds, seconds);
   say(markdown);
   if (write) await writeBetween("ladder", markdown);
 }
 
-/** Round by round, so that what troubles the machine troubles all. @returns by name */
+/** Measures round by round, so that a disturbance of the machine affects all. @returns results by name */
 async function measure(
   entrants: readonly Entrant[],
   rounds: number,
@@ -72,6 +72,6 @@ async function measure(
 function positive(text: string): number {
   const value = Number(text);
   if (!(value > 0 && value < Infinity))
-    throw new InvalidArgumentError("A number above 0.");
+    throw new InvalidArgumentError("It must be a number above 0.");
   return value;
 }

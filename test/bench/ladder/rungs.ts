@@ -7,19 +7,20 @@ import { buildUpload, startWorkerd } from "../workerd.ts";
 
 const wranglerToml = join(import.meta.dirname, "wrangler.toml");
 
-/** What Baton owes beyond the floor, by the names of the steps: for the table. */
+/** Baton's duties beyond the floor, by the names of the steps: descriptions for the table. */
 export const duties: Record<string, string> = {
   client: "the client's secret: one SHA-256, compared in constant time",
   secret:
-    "the family's secret: one SHA-256, so that leaked keys alone forge nothing",
-  successor: "the next token's own MAC, so that a forged one costs no object",
+    "the family's secret: one SHA-256, so that leaked keys alone can't forge a token",
+  successor:
+    "the next token's own MAC, so that a forged token costs no call of an object",
   record: "a record of 14 fields instead of a number",
   attempt:
-    "a call with 13 fields: verdict, scopes, window and lifetimes in one atomic step",
+    "a call with 13 fields, so that one atomic step decides on scopes, window and lifetimes",
   claims: "the claims of RFC 9068",
   headers: "seven headers: no-store, CORS, a request id",
-  hono: "a router, and what is the same for all routes",
-  log: "one line of JSON to the log",
+  hono: "a router, and the middleware that all routes share",
+  log: "one line of JSON in the log",
 };
 
 /** The floor, each duty alone, all of them together, and Baton. */
@@ -27,9 +28,9 @@ export function rungs(): Contender[] {
   const all = Object.keys(duties);
   return [
     floor,
-    rung("none of these, as a control", []),
+    rung("no duty, as a control", []),
     ...all.map((step) => rung(step, [step])),
-    rung("all of these", all),
+    rung("all duties", all),
     baton,
   ];
 }

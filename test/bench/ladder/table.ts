@@ -10,23 +10,23 @@ import {
 import { duties } from "./rungs.ts";
 
 /** The table of the ladder, in Markdown. @param measured by name, the floor first */
-export function describe(
+export function ladderTable(
   measured: ReadonlyMap<string, readonly Measurement[]>,
   rounds: number,
   seconds: number,
 ): string {
   const floor = measured.get("the floor")!;
   const rows = [...measured].map(([name, found]) => {
-    const against = (ofWhat: Figure) =>
+    const ratioToFloor = (ofWhat: Figure) =>
       figure(ratio(ofWhat, found, floor).median);
     return [
       duties[name] ?? name,
-      against(rotationsPerSecond),
-      against(cpuPerRotation),
+      ratioToFloor(rotationsPerSecond),
+      ratioToFloor(cpuPerRotation),
       figure(1e6 * typical(cpuPerRotation, found)),
     ];
   });
-  return `Measured on ${new Date().toISOString().slice(0, 10)}: ${rounds} rounds of ${seconds} s each, 16 at a time; medians of the rounds' ratios to the floor.
+  return `Measured on ${new Date().toISOString().slice(0, 10)}: ${rounds} rounds of ${seconds} s each, 16 clients at a time. Each ratio is the median of the rounds' ratios to the floor.
 
-${table(["", "rotations/s, of the floor's", "CPU a rotation, of the floor's", "CPU a rotation, µs"], rows)}`;
+${table(["", "rotations/s, relative to the floor", "CPU per rotation, relative to the floor", "CPU per rotation, µs"], rows)}`;
 }

@@ -8,7 +8,7 @@ import {
 import type { EntrantResults } from "../results.ts";
 import { table } from "./markdown.ts";
 
-/** What was measured of what each guarantees, in three tables. */
+/** The measured guarantees of each server, in three tables. */
 export function guaranteeTables(entrants: readonly EntrantResults[]): string {
   const all = entrants.flatMap(({ name, guarantees }) =>
     Object.entries(guarantees).map(([variant, measured]) => ({
@@ -16,17 +16,17 @@ export function guaranteeTables(entrants: readonly EntrantResults[]): string {
       ...measured,
     })),
   );
-  return `#### One token, exchanged ${all[0]?.races[0]?.attempts} times at the same moment
+  return `#### One token, presented ${all[0]?.races[0]?.attempts} times at the same moment
 
 ${table(
   [
     "",
-    "succeed",
+    "attempts that succeed",
     "different successors",
-    "of them good afterwards",
-    "store 1 ms away: succeed",
+    "successors valid afterwards",
+    "store 1 ms away: attempts that succeed",
     "different successors",
-    "of them good afterwards",
+    "successors valid afterwards",
   ],
   all.map(({ name, races, farRaces }) => [
     name,
@@ -35,22 +35,22 @@ ${table(
   ]),
 )}
 
-#### Used tokens that come back
+#### Used tokens that are presented again
 
 ${table(
   [
     "",
-    "the one before the previous",
-    "the newest then",
-    "the previous",
-    "the newest then",
+    "token before the previous one",
+    "newest token afterwards",
+    "previous token",
+    "newest token afterwards",
   ],
   all.map(({ name, replay }) => [
     name,
     replay.old,
-    replay.newestLivesAfterOld ? "is good" : "is dead",
+    replay.newestLivesAfterOld ? "valid" : "invalid",
     replay.previous === "refused" ? "refused" : replay.previous,
-    replay.newestLivesAfterPrevious ? "is good" : "is dead",
+    replay.newestLivesAfterPrevious ? "valid" : "invalid",
   ]),
 )}
 
@@ -59,9 +59,9 @@ ${table(
 ${table(
   [
     "",
-    "newest tokens that are good",
+    "newest tokens still valid",
     "used tokens exchanged again",
-    "unanswered, go on when they ask again",
+    "clients without an answer whose retry succeeds",
   ],
   all.map(({ name, crash: { newest, used, unanswered } }) => [
     name,
@@ -72,7 +72,7 @@ ${table(
 )}`;
 }
 
-/** Beside a server's figures: atomic? reuse noticed? survives `kill -9`? */
+/** The three columns beside a server's figures: one exchange per token, reuse noticed, survives `kill -9`. */
 export function verdicts(measured: Guarantees): string[] {
   return [isAtomic, noticesReuse, survivesKill].map((holds) =>
     holds(measured) ? "yes" : "no",

@@ -1,4 +1,4 @@
-/** A table of Markdown's, numbers to the right. The formatter makes its columns even. */
+/** A Markdown table with numbers aligned to the right. The formatter pads its columns. */
 export function table(head: string[], rows: string[][]): string {
   const rule = head.map((_, column) =>
     rows.every((cells) => /^[\d—]/.test(cells[column] ?? "")) ? "--:" : "---",
@@ -9,7 +9,7 @@ export function table(head: string[], rows: string[][]): string {
   return lines.join("\n");
 }
 
-/** With as many digits as are of interest: three. */
+/** A number with three significant digits. */
 export function figure(value: number): string {
   const decimals = Math.max(
     0,

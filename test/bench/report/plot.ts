@@ -9,9 +9,9 @@ import {
 } from "../results.ts";
 import { verdicts } from "./guarantees.ts";
 import { figure } from "./markdown.ts";
-import { against } from "./report.ts";
+import { ratioToFloor } from "./report.ts";
 
-/** The load that is shown. */
+/** The load that the picture shows. */
 const CHAINS = 16;
 
 const BAR_COLORS = { floor: "#b8bfc7", own: "#d9730d", peer: "#4c78a8" };
@@ -21,20 +21,20 @@ const TEXT = "#24292f";
 type Panel = Extract<TopLevelSpec, { hconcat: unknown }>["hconcat"][number];
 
 const ROWS = { step: 28 };
-/** A row a server, in their order. */
+/** One row per server, in their order. */
 const row = {
   field: "name",
   type: "nominal",
   sort: null,
   axis: null,
 } as const;
-/** As wide as the longest name: Vega can only guess, where there is no screen. */
+/** As wide as the longest name, because Vega can't measure text without a screen. */
 const NAMES_WIDTH = 205;
 
 /** @returns an SVG: bars for throughput and CPU, and beside them what each server guarantees */
 export function plot({ entrants }: Results): Promise<string> {
   const spec: TopLevelSpec = {
-    // Not transparent: it is shown on pages of any colour.
+    // Not transparent, because pages of any colour show the picture.
     background: "white",
     title: {
       text: `${CHAINS} clients at a time, each rotating its own token`,
@@ -46,8 +46,8 @@ export function plot({ entrants }: Results): Promise<string> {
     bounds: "flush",
     hconcat: [
       names(entrants),
-      bars("rotations a second", entrants, rotationsPerSecond),
-      bars("CPU time a rotation", entrants, cpuPerRotation),
+      bars("rotations per second", entrants, rotationsPerSecond),
+      bars("CPU time per rotation", entrants, cpuPerRotation),
       guarantees(entrants),
     ],
     config: {
@@ -77,14 +77,19 @@ function names(entrants: readonly EntrantResults[]): Panel {
   };
 }
 
-/** The median of the rounds as a bar, with a line over the middle half of them. */
+/** The median of the rounds as a bar, with a line over their middle half. */
 function bars(
   title: string,
   entrants: readonly EntrantResults[],
   ofWhat: Figure,
 ): Panel {
   const values = entrants.map((entrant) => {
-    const { median, lower, upper } = against(entrants, ofWhat, entrant, CHAINS);
+    const { median, lower, upper } = ratioToFloor(
+      entrants,
+      ofWhat,
+      entrant,
+      CHAINS,
+    );
     const color = BAR_COLORS[entrant.role];
     return {
       name: entrant.name,
@@ -95,12 +100,12 @@ function bars(
       label: figure(median),
     };
   });
-  const most = Math.max(...values.map(({ upper }) => upper));
-  // Room for the label behind the longest.
-  const scale = { domain: [0, most * 1.25], nice: false };
+  const max = Math.max(...values.map(({ upper }) => upper));
+  // Leaves room for the label behind the longest bar.
+  const scale = { domain: [0, max * 1.25], nice: false };
   const x = { type: "quantitative", axis: null, scale } as const;
   return {
-    title: [title, "(1 is the floor's)"],
+    title: [title, "(the floor is 1)"],
     width: 150,
     height: ROWS,
     data: { values },

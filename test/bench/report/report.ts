@@ -17,44 +17,44 @@ import type { Spread } from "../statistics.ts";
 import { guaranteeTables, verdicts } from "./guarantees.ts";
 import { figure, table } from "./markdown.ts";
 
-/** A load generator that is so busy may be what is measured. */
-const BUSY = 0.85;
+/** A load generator that uses more than this share of a core may be the limit. */
+const MAX_GENERATOR_SHARE = 0.85;
 
-/** All figures for people to read, in Markdown: ratios first. */
+/** All figures in Markdown, ratios first. */
 export function report(results: Results): string {
   const { date, commit, machine, plan, entrants } = results;
   return `Measured on ${date.slice(0, 10)}, Baton at commit ${commit}, on ${machineText(machine)}
-Rounds: ${plan.rounds} of ${plan.seconds} s for each figure, after one that does not count; ${plan.cold.toLocaleString("en")} logins in the cold run. ${generatorText(entrants)}
+Rounds: ${plan.rounds} of ${plan.seconds} s for each figure, after one warm-up round that is not counted; ${plan.cold.toLocaleString("en")} logins in the cold run. ${generatorText(entrants)}
 
-### At a glance
+### Summary
 
-16 clients at a time. A ratio is the median of those of the rounds, with the middle half of them in brackets.
+16 clients at a time. Each ratio is the median of the rounds' ratios; the brackets hold their middle half.
 
-${glance(entrants)}
+${summaryTable(entrants)}
 
-### Held against the floor
+### Relative to the floor
 
-Rotations a second, as a multiple of the floor's (more is better):
+Rotations per second, as a multiple of the floor's (more is better):
 
-${ratios(rotationsPerSecond, entrants)}
+${ratioTable(rotationsPerSecond, entrants)}
 
-CPU time a rotation, as a multiple of the floor's (less is better):
+CPU time per rotation, as a multiple of the floor's (less is better):
 
-${ratios(cpuPerRotation, entrants)}
+${ratioTable(cpuPerRotation, entrants)}
 
-### What each guarantees
+### Guarantees
 
 ${guaranteeTables(entrants)}
 
 ### Absolute figures
 
-${absolute(entrants)}
+${absoluteTable(entrants)}
 
 ### Memory and storage
 
-${stored(entrants)}
+${storageTable(entrants)}
 
-### What was measured
+### Servers
 
 ${table(
   ["", "version", "runs on", "stores in", "access token"],
@@ -68,39 +68,42 @@ ${table(
 )}`;
 }
 
-function glance(entrants: readonly EntrantResults[]): string {
+function summaryTable(entrants: readonly EntrantResults[]): string {
   return table(
     [
       "",
-      "rotations/s, of the floor's",
-      "CPU a rotation, of the floor's",
-      "one exchange a token",
+      "rotations/s, relative to the floor",
+      "CPU per rotation, relative to the floor",
+      "one exchange per token",
       "reuse noticed",
       "survives `kill -9`",
     ],
     entrants.map((entrant) => [
       entrant.name,
-      spreadText(against(entrants, rotationsPerSecond, entrant, 16)),
-      spreadText(against(entrants, cpuPerRotation, entrant, 16)),
+      spreadText(ratioToFloor(entrants, rotationsPerSecond, entrant, 16)),
+      spreadText(ratioToFloor(entrants, cpuPerRotation, entrant, 16)),
       ...verdicts(entrant.guarantees[""]!),
     ]),
   );
 }
 
-function ratios(ofWhat: Figure, entrants: readonly EntrantResults[]): string {
+function ratioTable(
+  ofWhat: Figure,
+  entrants: readonly EntrantResults[],
+): string {
   return table(
     ["", ...LOADS.map(loadText)],
     entrants.map((entrant) => [
       entrant.name,
       ...LOADS.map((load) =>
-        spreadText(against(entrants, ofWhat, entrant, load)),
+        spreadText(ratioToFloor(entrants, ofWhat, entrant, load)),
       ),
     ]),
   );
 }
 
-/** The floor comes first. */
-export function against(
+/** A figure of an entrant as a multiple of the floor's. The floor is the first of the entrants. */
+export function ratioToFloor(
   [floor]: readonly EntrantResults[],
   ofWhat: Figure,
   entrant: EntrantResults,
@@ -109,7 +112,7 @@ export function against(
   return ratio(ofWhat, roundsOf(entrant, load), roundsOf(floor!, load));
 }
 
-function absolute(entrants: readonly EntrantResults[]): string {
+function absoluteTable(entrants: readonly EntrantResults[]): string {
   return table(
     ["", "load", "rotations/s", "p50, ms", "p99, ms", "CPU s per 1,000"],
     LOADS.flatMap((load) =>
@@ -128,12 +131,12 @@ function absolute(entrants: readonly EntrantResults[]): string {
   );
 }
 
-function stored(entrants: readonly EntrantResults[]): string {
+function storageTable(entrants: readonly EntrantResults[]): string {
   return table(
     [
       "",
-      "memory after 64 at a time, MB",
-      "after the cold run, MB",
+      "memory after 64 clients, MB",
+      "memory after the cold run, MB",
       "bytes stored per rotation",
       "bytes stored per login",
     ],
@@ -152,20 +155,21 @@ export function machineText(machine: Machine): string {
   return `${machine.cores} cores of ${machine.cpu}, ${gib} GiB of memory, ${machine.kernel}, ${machine.filesystem} (4 KiB written and synced in ${figure(machine.fsync_ms)} ms), Node ${machine.node}, workerd ${machine.workerd}.`;
 }
 
-/** Who makes the load must not be what is measured. */
+/** Says how busy the load generator was, because it must not be the limit. */
 function generatorText(entrants: readonly EntrantResults[]): string {
   const shares = entrants.flatMap(({ runs }) =>
     runs.flatMap(({ rounds }) => rounds.map((round) => round.generator_share)),
   );
-  const most = Math.max(...shares);
-  const text = `Making the load took at most ${Math.round(100 * most)}% of a core of its own`;
-  return most > BUSY
-    ? `**${text}: it, and not the server, may have been the limit.**`
+  const max = Math.max(...shares);
+  const text = `The load generator used at most ${Math.round(100 * max)}% of a core`;
+  return max > MAX_GENERATOR_SHARE
+    ? `**${text}. It may have been the limit, and not the server.**`
     : `${text}.`;
 }
 
 function loadText(load: Load): string {
-  return load === "cold" ? "cold" : `${load} at a time`;
+  if (load === "cold") return "cold";
+  return load === 1 ? "1 client" : `${load} clients`;
 }
 
 export function spreadText({ median, lower, upper }: Spread): string {

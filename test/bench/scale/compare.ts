@@ -9,8 +9,8 @@ export interface Comparison {
 }
 
 /**
- * Measures two sides in turn, and every other round the other way about, so that what else the machine
- * does meets both. A first round, in which all objects are woken up, is not counted.
+ * Measures two sides in turn, in the opposite order in every other round, so that other load on the machine
+ * affects both. The first round loads all objects into memory and is not counted.
  */
 export async function compare(
   rounds: number,
@@ -28,19 +28,19 @@ export async function compare(
   return sides;
 }
 
-/** The hot side's rate to the other's: the median of the rounds, and between what they are. */
+/** The hot side's rate divided by the other's: the median of the rounds' ratios, and their range. */
 export function ratio({ hot, spread }: Comparison): string {
   const ratios = hot.map(
     ({ perSecond }, round) => perSecond / spread[round]!.perSecond,
   );
-  const [least, most] = [Math.min(...ratios), Math.max(...ratios)];
-  return `${median(ratios).toFixed(2)} (${least.toFixed(2)}–${most.toFixed(2)})`;
+  const [min, max] = [Math.min(...ratios), Math.max(...ratios)];
+  return `${median(ratios).toFixed(2)} (${min.toFixed(2)}–${max.toFixed(2)})`;
 }
 
-/** Something of both sides, the hot one first. */
+/** The median of a figure for both sides, the hot one first. */
 export function both(sides: Comparison, of: (rate: Rate) => number): string {
   const [hot, spread] = [sides.hot, sides.spread].map((rates) =>
     figure(median(rates.map(of))),
   );
-  return `${hot} to ${spread}`;
+  return `${hot} vs. ${spread}`;
 }

@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError } from "commander";
 import { figure, table, writePart } from "./markdown.ts";
 import {
-  expiry,
+  familyExpiry,
   introspection,
   login,
   logoutEverywhere,
@@ -11,8 +11,8 @@ import {
   revocation,
   signIn,
 } from "./operations.ts";
-import { MAX_LOG_EVENTS_A_DAY } from "./prices.ts";
-import { type Cost, cost, type Usage, usual } from "./usage.ts";
+import { MAX_LOG_EVENTS_PER_DAY } from "./prices.ts";
+import { type Cost, cost, type Usage, usageWithDefaults } from "./usage.ts";
 
 function operationTable(): string {
   const rows: [string, Operation][] = [
@@ -20,20 +20,17 @@ function operationTable(): string {
     ["a sign-in by authorization code, from `/authorize` on", signIn],
     ["a login that a back end starts (`POST /admin/grants`)", login],
     ["an introspection", introspection],
-    ["a revocation (`POST /revoke`), and what follows", revocation],
+    ["a revocation (`POST /revoke`) with its later steps", revocation],
     ["log out everywhere, 10 families", logoutEverywhere(10)],
     ["log out everywhere, 1,000 families", logoutEverywhere(1_000)],
-    [
-      "a family's alarm, while it lives, once in a `refresh_token_ttl`",
-      renewedAlarm,
-    ],
-    ["a family that expires", expiry],
+    ["the alarm of a live family, once per `refresh_token_ttl`", renewedAlarm],
+    ["the expiry of a family", familyExpiry],
   ];
   return table(
     [
       "",
-      "requests of the Worker",
-      "requests of objects",
+      "Worker requests",
+      "object requests",
       "rows written",
       "rows read",
       "KV reads, cold",
@@ -51,7 +48,7 @@ function operationTable(): string {
   );
 }
 
-/** What each number of live families costs, side by side. */
+/** The cost of each number of live families, side by side. */
 function costTable(usages: readonly Usage[]): string {
   const costs = usages.map((usage) => cost(usage));
   const million = (amount: number) => `${figure(amount / 1e6)} M`;
@@ -73,32 +70,35 @@ function costTable(usages: readonly Usage[]): string {
       ...usages.map(({ families }) => `${figure(families / 1e6)} M families`),
     ],
     [
-      row("refreshes a second, on average", ({ refreshesPerSecond }) =>
+      row("refreshes per second, on average", ({ refreshesPerSecond }) =>
         figure(refreshesPerSecond.average),
       ),
-      row("refreshes a second, in the busiest hour", ({ refreshesPerSecond }) =>
-        figure(refreshesPerSecond.peak),
+      row(
+        "refreshes per second, in the busiest hour",
+        ({ refreshesPerSecond }) => figure(refreshesPerSecond.peak),
       ),
-      row("logins a second", ({ loginsPerSecond }) => figure(loginsPerSecond)),
+      row("logins per second", ({ loginsPerSecond }) =>
+        figure(loginsPerSecond),
+      ),
       row("isolates", (_, { isolates }) => figure(isolates)),
-      row("KV reads a refresh", ({ kvReadsPerRefresh }) =>
+      row("KV reads per refresh", ({ kvReadsPerRefresh }) =>
         figure(kvReadsPerRefresh),
       ),
       units("rows written", "rowsWritten"),
-      units("requests of the Worker", "workerRequests"),
-      units("requests of objects", "objectRequests"),
+      units("Worker requests", "workerRequests"),
+      units("object requests", "objectRequests"),
       units("KV reads", "kvReads"),
-      units("CPU of the Worker, ms", "workerCpuMs"),
-      units("objects at work, GB-s", "objectGbSeconds"),
+      units("Worker CPU, ms", "workerCpuMs"),
+      units("object duration, GB-s", "objectGbSeconds"),
       units("rows read", "rowsRead"),
       units("stored, GB", "objectStorageGbMonths", figure),
-      row("**a month, without logs**", ({ total }) => `**${dollar(total)}**`),
-      row("of a million refreshes", ({ perMillionRefreshes }) =>
+      row("**per month, without logs**", ({ total }) => `**${dollar(total)}**`),
+      row("per million refreshes", ({ perMillionRefreshes }) =>
         dollar(perMillionRefreshes),
       ),
-      row("Workers Logs: events a day", ({ logs }) => {
-        const most = logs.eventsADay > MAX_LOG_EVENTS_A_DAY;
-        return million(logs.eventsADay) + (most ? " (over the limit)" : "");
+      row("Workers Logs: events per day", ({ logs }) => {
+        const isOver = logs.eventsPerDay > MAX_LOG_EVENTS_PER_DAY;
+        return million(logs.eventsPerDay) + (isOver ? " (over the limit)" : "");
       }),
       row("Workers Logs, until 30 November 2026", ({ logs }) =>
         dollar(logs.dollarsByEvent),
@@ -114,28 +114,44 @@ function dollar(amount: number): string {
   return `$${amount < 10 ? amount.toFixed(2) : figure(amount)}`;
 }
 
-/** What the usage is that the table is for, in words. */
+/** The usage that the table is for, in words. */
 function assumptions(usage: Usage): string {
-  return `Usage: ${figure(usage.refreshesPerFamilyDay)} refreshes and ${figure(usage.introspectionsPerFamilyDay)} introspections a family and day, in the busiest hour ${figure(usage.peakToAverage)} times the average; a family lives ${figure(usage.familyLifeDays)} days, a refresh token ${figure(usage.refreshTokenDays)}; ${figure(usage.familiesPerSubject)} families a subject; ${figure(usage.clients)} clients; ${figure(usage.cpuMsPerRequest)} ms of CPU a request, ${figure(usage.objectMsPerCall)} ms of an object a call; ${figure(usage.bytesPerFamily)} bytes a family, ${figure(usage.bytesPerSubject)} a subject; ${figure(usage.logSampling * 100)} % of the requests logged, ${figure(usage.bytesPerLogEvent)} bytes an event.`;
+  return `Usage: ${figure(usage.refreshesPerFamilyDay)} refreshes and ${figure(usage.introspectionsPerFamilyDay)} introspections per family per day, ${figure(usage.peakToAverage)} times the average in the busiest hour; a family lives for ${figure(usage.familyLifeDays)} days, a refresh token for ${figure(usage.refreshTokenDays)}; ${figure(usage.familiesPerSubject)} families per subject; ${figure(usage.clients)} clients; ${figure(usage.cpuMsPerRequest)} ms of CPU per request, ${figure(usage.objectMsPerCall)} ms of object time per call; ${figure(usage.bytesPerFamily)} bytes per family, ${figure(usage.bytesPerSubject)} per subject; ${figure(usage.logSampling * 100)} % of the requests logged, ${figure(usage.bytesPerLogEvent)} bytes per event.`;
 }
 
 const program = new Command("cost")
-  .description("What a month of Baton costs on Cloudflare.")
+  .description("Calculates what a month of Baton costs on Cloudflare.")
   .option(
     "--families <numbers...>",
-    "that live at a time (default: 1e6 1e8 1e9)",
+    "live families (default: 1e6 1e8 1e9)",
     (text, before?: number[]) => [...(before ?? []), number(text)],
   )
-  .option("--refreshes-per-day <number>", "of each family", number)
-  .option("--introspections-per-day <number>", "of each family", number)
-  .option("--peak <number>", "the busiest hour, to an average one", number)
-  .option("--family-days <number>", "how long a family lives", number)
+  .option(
+    "--refreshes-per-day <number>",
+    "refreshes of each family per day",
+    number,
+  )
+  .option(
+    "--introspections-per-day <number>",
+    "introspections of each family per day",
+    number,
+  )
+  .option(
+    "--peak <number>",
+    "refreshes of the busiest hour, divided by the average",
+    number,
+  )
+  .option("--family-days <number>", "lifetime of a family, in days", number)
   .option("--families-per-subject <number>", "logins of one user", number)
-  .option("--clients <number>", "in use", number)
-  .option("--isolates <number>", "that serve at a time", number)
-  .option("--cpu-ms <number>", "of the Worker, for a request", number)
+  .option("--clients <number>", "clients in use", number)
+  .option("--isolates <number>", "isolates that serve at a time", number)
+  .option(
+    "--cpu-ms <number>",
+    "CPU time of the Worker per request, in ms",
+    number,
+  )
   .option("--log-sampling <number>", "head_sampling_rate, 0 to 1", number)
-  .option("--write", "put the table into the page")
+  .option("--write", "write the tables into test/bench/scale/README.md")
   .action(async (options: { families?: number[]; write?: true }) => {
     const { families = [1e6, 1e8, 1e9], write } = options;
     const usages = families.map((count) => usageOf(count));
@@ -164,12 +180,13 @@ function usageOf(families: number): Usage {
     const value = options[option];
     if (value !== undefined) chosen[name] = value;
   }
-  return usual(families, chosen);
+  return usageWithDefaults(families, chosen);
 }
 
 function number(text: string): number {
   const value = Number(text);
-  if (!(value >= 0)) throw new InvalidArgumentError("Not a number.");
+  if (!(value >= 0))
+    throw new InvalidArgumentError("It must be a number that is not negative.");
   return value;
 }
 

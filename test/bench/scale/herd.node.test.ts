@@ -4,56 +4,56 @@ import { seeded } from "./random.ts";
 import { retryStorm, waits } from "./retry-storm.ts";
 
 describe("a herd", () => {
-  const herd = { families: 20_000, lives: 50, bins: 100 };
+  const herd = { families: 20_000, lifetimes: 50, bins: 100 };
 
-  it("stays one where nobody comes before the end, however long it goes on", () => {
+  it("never disperses without jitter", () => {
     const all = peaks({ ...herd, jitter: 0, random: seeded(1) });
     expect(new Set(all)).toEqual(new Set([herd.bins]));
   });
 
-  it("comes first in as wide a part of the life as its jitter", () => {
+  it("comes at first within a part of the lifetime that is as wide as its jitter", () => {
     const random = seeded(1);
-    const first = arrivals({ ...herd, lives: 1, jitter: 0.2, random });
+    const first = arrivals({ ...herd, lifetimes: 1, jitter: 0.2, random });
     expect(first.slice(0, 80).every((count) => count === 0)).toBe(true);
     const last = first.slice(80);
     expect(Math.min(...last)).toBeGreaterThan(4);
     expect(Math.max(...last)).toBeLessThan(6);
   });
 
-  it("has dispersed when its refreshes have drifted a life apart", () => {
+  it("has dispersed when its refreshes are a lifetime apart", () => {
     const all = peaks({ ...herd, jitter: 0.5, random: seeded(1) });
-    // As many as come in the long run, and what chance adds to 267 in a bin.
+    // The long-run number of refreshes, and a margin for chance with 267 in a bin.
     expect(all.at(-1)).toBeLessThan((1 + moreRefreshes(0.5)) * 1.3);
   });
 
-  it("refreshes more often by what it comes earlier", () => {
-    const lives = 400;
-    const few = { families: 200, lives, bins: 10, random: seeded(1) };
+  it("refreshes more often by as much as it comes earlier", () => {
+    const lifetimes = 400;
+    const few = { families: 200, lifetimes, bins: 10, random: seeded(1) };
     const total = arrivals({ ...few, jitter: 0.2 }).reduce((a, b) => a + b, 0);
-    const perLife = total / few.bins / lives;
-    expect(perLife).toBeCloseTo(1 + moreRefreshes(0.2), 2);
+    const perLifetime = total / few.bins / lifetimes;
+    expect(perLifetime).toBeCloseTo(1 + moreRefreshes(0.2), 2);
   });
 });
 
-describe("clients that were told to come back", () => {
+describe("clients that were told to retry", () => {
   const storm = (wait: keyof typeof waits) =>
     retryStorm(10_000, 1_000, waits[wait], seeded(1));
 
-  it("use a tenth of each second where all come back to the second", () => {
-    // 100 of them get through in each, so the last in the hundredth.
+  it("use a tenth of each second if all retry at the same moment", () => {
+    // 100 clients get through in each second, so the last ones in the hundredth.
     const { requestsEach, seconds } = storm("exactly");
     expect(seconds).toBeCloseTo(99.1, 9);
     expect(requestsEach).toBeCloseTo(50.5, 9);
   });
 
-  it("are served almost as fast as can be where they come back at random", () => {
+  it("are served almost as fast as possible if they retry at random moments", () => {
     const { requestsEach, seconds } = storm("atRandom");
     expect(seconds).toBeGreaterThanOrEqual(10);
     expect(seconds).toBeLessThan(15);
     expect(requestsEach).toBeLessThan(6);
   });
 
-  it("ask the least where they back off", () => {
+  it("send the fewest requests if they back off", () => {
     const backingOff = storm("backingOff").requestsEach;
     expect(backingOff).toBeLessThan(storm("atRandom").requestsEach);
   });

@@ -11,7 +11,7 @@ import { quantile } from "./statistics.ts";
 /** How many logins are made at once where nothing is measured. */
 const LOGINS_AT_ONCE = 16;
 
-/** Makes logins, the clients taking turns. @param subjectOf left out: each has a subject of its own */
+/** Makes logins of the clients in turn. @param subjectOf left out: each login has a new subject */
 export async function makeLogins(
   server: BatonServer,
   count: number,
@@ -20,7 +20,7 @@ export async function makeLogins(
 ): Promise<Login[]> {
   const logins: Login[] = [];
   let started = 0;
-  await together(LOGINS_AT_ONCE, async () => {
+  await concurrently(LOGINS_AT_ONCE, async () => {
     while (started < count) {
       const login = started++;
       const client = clients[login % clients.length]!;
@@ -34,14 +34,14 @@ export interface Rate {
   perSecond: number;
   /** Milliseconds. */
   median: number;
-  /** CPU time of the whole server for one, in milliseconds. */
+  /** CPU time of the whole server per step, in milliseconds. */
   cpuMs: number;
 }
 
 /**
- * A closed loop: chains, each of which does the next when the last is answered.
+ * A closed loop: each chain does its next step when the last one is answered.
  *
- * @param step does one, the so-manieth of its chain
+ * @param step does one step, given the number of its chain and of the step in that chain
  */
 export async function closedLoop(
   server: BatonServer,
@@ -53,7 +53,7 @@ export async function closedLoop(
   const cpu = await server.process.cpuSeconds();
   const start = performance.now();
   const end = start + seconds * 1000;
-  await together(chains, async (chain) => {
+  await concurrently(chains, async (chain) => {
     for (let turn = 0; performance.now() < end; turn++) {
       const asked = performance.now();
       await step(chain, turn);
@@ -69,7 +69,7 @@ export async function closedLoop(
   };
 }
 
-/** Refreshes logins in a closed loop: each chain has its own ones, and takes them in turn. */
+/** Refreshes logins in a closed loop: each chain has its own logins, and refreshes them in turn. */
 export function refreshLoop(
   server: BatonServer,
   logins: readonly Login[],
@@ -81,51 +81,52 @@ export function refreshLoop(
     (_, chain) => logins.filter((_, index) => index % chains === chain),
   );
   return closedLoop(server, own.length, seconds, (chain, turn) =>
-    exchange(server, own[chain]![turn % own[chain]!.length]!),
+    refreshOnce(server, own[chain]![turn % own[chain]!.length]!),
   );
 }
 
-/** A refresh that has to succeed at once. */
-export async function exchange(
+/** Refreshes a login. @throws WrongAnswer if that does not succeed at the first try */
+export async function refreshOnce(
   server: BatonServer,
   login: Login,
 ): Promise<void> {
   const outcome = await server.refresh(login);
-  if (outcome !== "exchanged") throw new WrongAnswer(`A refresh: ${outcome}`);
+  if (outcome !== "exchanged")
+    throw new WrongAnswer(`The refresh failed: ${outcome}`);
 }
 
 export interface Arrival {
-  /** When it was to be asked, in milliseconds from the start, whatever became of the others. */
+  /** The time of the request, in milliseconds from the start. It does not depend on other answers. */
   at: number;
   login: Login;
 }
 
 export interface Outcome {
-  /** From when each was to be asked until it was answered, in milliseconds. */
+  /** From the planned time of each request until its answer, in milliseconds. */
   latencies: number[];
-  /** The most that were asked and not yet answered. */
-  mostInFlight: number;
-  /** Answers of 503. Whoever got one comes again after a second and a random part of one. */
+  /** The largest number of unanswered requests. */
+  maxInFlight: number;
+  /** Answers of 503. The client retries after one second plus a random part of a second. */
   refusals: number;
-  /** How much later than it should the generator was at the worst, in milliseconds. */
+  /** The largest delay of the generator behind its plan, in milliseconds. */
   lag: number;
 }
 
-/** An open loop: everyone comes when it is their time, whether the server keeps up or not. */
+/** An open loop: each request is sent at its time, whether or not the server keeps up. */
 export async function openLoop(
   server: BatonServer,
   arrivals: readonly Arrival[],
 ): Promise<Outcome> {
   const outcome: Outcome = {
     latencies: [],
-    mostInFlight: 0,
+    maxInFlight: 0,
     refusals: 0,
     lag: 0,
   };
   const start = performance.now();
   let inFlight = 0;
   const ask = async ({ at, login }: Arrival): Promise<void> => {
-    outcome.mostInFlight = Math.max(outcome.mostInFlight, ++inFlight);
+    outcome.maxInFlight = Math.max(outcome.maxInFlight, ++inFlight);
     while ((await server.refresh(login)) === "unavailable") {
       outcome.refusals += 1;
       await sleep(1000 * (1 + Math.random()));
@@ -133,22 +134,24 @@ export async function openLoop(
     inFlight -= 1;
     outcome.latencies.push(performance.now() - start - at);
   };
-  // Kept until all are asked: nobody waits for an answer before.
-  let fault: unknown;
+  // The first error is kept until all requests are sent, because no request waits for another's answer.
+  let firstError: unknown;
   const asked: Promise<void>[] = [];
   for (const arrival of arrivals.toSorted((one, other) => one.at - other.at)) {
     const early = arrival.at - (performance.now() - start);
     if (early > 0) await sleep(early);
     else outcome.lag = Math.max(outcome.lag, -early);
-    asked.push(ask(arrival).catch((error: unknown) => void (fault ??= error)));
+    asked.push(
+      ask(arrival).catch((error: unknown) => void (firstError ??= error)),
+    );
   }
   await Promise.all(asked);
-  if (fault !== undefined) throw fault;
+  if (firstError !== undefined) throw firstError;
   return outcome;
 }
 
-/** Does something so many times at once; the first fault is everybody's. */
-async function together(
+/** Does the work `times` times concurrently. Throws the first error. */
+async function concurrently(
   times: number,
   work: (which: number) => Promise<void>,
 ): Promise<void> {

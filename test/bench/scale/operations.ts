@@ -1,6 +1,6 @@
 /**
- * What each thing that Baton does uses of the platform, counted in the code: `test/grants/
- * refresh-token-cost.test.ts` holds a refresh to it.
+ * What each operation of Baton uses of the platform, counted in the code.
+ * `test/grants/refresh-token-cost.test.ts` checks the numbers of a refresh.
  */
 export interface Operation {
   workerRequests: number;
@@ -8,11 +8,11 @@ export interface Operation {
   objectRequests: number;
   rowsRead: number;
   rowsWritten: number;
-  /** Where no isolate remembers anything; those of a refresh are reckoned by `kvReadsOfRefreshes`. */
+  /** KV reads of an isolate with nothing in memory. `kvReadsOf` in usage.ts calculates those of a refresh. */
   kvReadsCold: number;
 }
 
-/** The one call of the family, which reads its record and writes the next. */
+/** A refresh: one call of the family, which reads its record and writes the next. */
 export const refresh: Operation = {
   workerRequests: 1,
   objectRequests: 1,
@@ -22,9 +22,9 @@ export const refresh: Operation = {
 };
 
 /**
- * A sign-in by authorization code: `/authorize`, the login's two calls of the admin API, the code. The
- * family: reads nothing, writes record and alarm; the index: looks for a logout, writes an entry. The
- * client and the scopes are looked up in each of the four requests.
+ * A sign-in by authorization code: `/authorize`, the sign-in page's two calls of the admin API, and the
+ * exchange of the code. The family reads nothing and writes its record and its alarm. The index checks for a
+ * logout and writes an entry. Each of the four requests looks up the client and the scopes.
  */
 export const signIn: Operation = {
   workerRequests: 4,
@@ -35,8 +35,8 @@ export const signIn: Operation = {
 };
 
 /**
- * A login that a back end starts (`POST /admin/grants`): beside the family and the index, the keepers of
- * the client's record and of the scopes, each of which reads KV.
+ * A login that a back end starts (`POST /admin/grants`). Besides the family and the index it calls the
+ * `KvRecordWriter` objects of the client's record and of the scopes, each of which reads KV.
  */
 export const login: Operation = {
   workerRequests: 1,
@@ -46,7 +46,7 @@ export const login: Operation = {
   kvReadsCold: 2,
 };
 
-/** The alarm of a family that lives on, once in a life of a refresh token: it is set anew. */
+/** The alarm of a live family, once per lifetime of a refresh token. It sets the next alarm. */
 export const renewedAlarm: Operation = {
   workerRequests: 0,
   objectRequests: 1,
@@ -55,8 +55,8 @@ export const renewedAlarm: Operation = {
   kvReadsCold: 0,
 };
 
-/** A family that expires: its alarm, and the index's call. Ended, out of the index, and deleted. */
-export const expiry: Operation = {
+/** The expiry of a family: its alarm and the index's call. It is ended, removed from the index, and deleted. */
+export const familyExpiry: Operation = {
   workerRequests: 0,
   objectRequests: 2,
   rowsRead: 3,
@@ -64,7 +64,7 @@ export const expiry: Operation = {
   kvReadsCold: 0,
 };
 
-/** A logout of one login: the family's call (ended, alarm at once), its alarm, the index's call. */
+/** A logout of one login: the call that ends the family and sets its alarm, the alarm, and the index's call. */
 export const revocation: Operation = {
   workerRequests: 1,
   objectRequests: 3,
@@ -73,7 +73,7 @@ export const revocation: Operation = {
   kvReadsCold: 1,
 };
 
-/** `POST /introspect`: the family is looked at. The resource server's client and the token's. */
+/** `POST /introspect`: reads the family, the resource server's client and the token's client. */
 export const introspection: Operation = {
   workerRequests: 1,
   objectRequests: 1,
@@ -82,17 +82,18 @@ export const introspection: Operation = {
   kvReadsCold: 2,
 };
 
-/** How many families `DurableFamilies.revokeAll` ends at once, and in one request. */
+/** How many families `DurableFamilies.revokeAll` ends at once. */
 const PAGE = 100;
-const MAX_A_REQUEST = 800;
+/** How many families it ends in one request. */
+const MAX_PER_REQUEST = 800;
 
 /**
- * Log out everywhere, of a subject with so many families, until it answers 200. A request writes the
- * logout and its alarm, then takes pages out of the index, and looks once more: all over, or more to
- * do. Each family's alarm tells the index by itself as well. In the end the index forgets the logout.
+ * Log out everywhere, for a subject with a number of families, until the answer is 200. A request writes the
+ * logout and its alarm, removes pages from the index, and checks once more whether families are left. Each
+ * family's alarm also notifies the index. At the end the index deletes the logout.
  */
 export function logoutEverywhere(families: number): Operation {
-  const requests = Math.max(1, Math.ceil(families / MAX_A_REQUEST));
+  const requests = Math.max(1, Math.ceil(families / MAX_PER_REQUEST));
   const pages = Math.ceil(families / PAGE);
   return {
     workerRequests: requests,

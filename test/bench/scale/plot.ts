@@ -6,10 +6,10 @@ import { arrivals } from "./dispersion.ts";
 import { seeded } from "./random.ts";
 
 const HOURS = 12;
-/** By the minute. */
+/** One bin per minute. */
 const BINS = 60;
-/** A logarithm has no place for none. */
-const LEAST = 0.1;
+/** The smallest value in the picture, because a logarithmic axis can't show 0. */
+const MIN_SHOWN = 0.1;
 const FAMILIES = 500_000;
 const TEXT = "#24292f";
 const jitters = [
@@ -19,19 +19,19 @@ const jitters = [
   { jitter: 0.5, name: "in the last 50 %", color: "#1a7f37" },
 ];
 
-/** The picture of the page: how a herd disperses, by the jitter of its clients. Writes `herd.svg`. */
+/** The data of the picture, which shows how a herd disperses by the jitter of its clients. */
 const values = jitters.flatMap(({ jitter, name }) => {
-  const herd = { families: FAMILIES, lives: HOURS, bins: BINS };
+  const herd = { families: FAMILIES, lifetimes: HOURS, bins: BINS };
   return arrivals({ ...herd, jitter, random: seeded(1) }).flatMap(
     (refreshes, bin) => {
-      const shown = Math.max(refreshes, LEAST);
-      return { hour: bin / BINS, refreshes: shown, least: LEAST, name };
+      const shown = Math.max(refreshes, MIN_SHOWN);
+      return { hour: bin / BINS, refreshes: shown, least: MIN_SHOWN, name };
     },
   );
 });
 
 const spec: TopLevelSpec = {
-  // Not transparent: it is shown on pages of any colour.
+  // Not transparent, because pages of any colour show the picture.
   background: "white",
   padding: 12,
   spacing: 10,
@@ -59,8 +59,8 @@ const spec: TopLevelSpec = {
         field: "refreshes",
         type: "quantitative",
         title: "times the average",
-        scale: { type: "log", domain: [LEAST, 100] },
-        axis: { values: [LEAST, 1, 10, 100], format: "~g" },
+        scale: { type: "log", domain: [MIN_SHOWN, 100] },
+        axis: { values: [MIN_SHOWN, 1, 10, 100], format: "~g" },
       },
       y2: { field: "least" },
       color: {
@@ -85,7 +85,7 @@ const spec: TopLevelSpec = {
 const svg = await new View(parse(compile(spec).spec), {
   renderer: "none",
 }).toSVG();
-// A tenth of a pixel is enough for everybody's eyes.
+// Rounded to a tenth of a pixel, which is precise enough.
 const short = svg.replaceAll(/\d+\.\d{2,}/g, (length) =>
   String(Number(Number(length).toFixed(1))),
 );

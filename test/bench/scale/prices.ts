@@ -1,22 +1,22 @@
-/** What Cloudflare meters, and a deployment of Baton uses. */
+/** What Cloudflare meters and a deployment of Baton uses. */
 export interface Metered {
   workerRequests: number;
-  /** Milliseconds of the Worker's. What runs in an object is not charged by its CPU time. */
+  /** Milliseconds of the Worker. Objects are not charged for CPU time. */
   workerCpuMs: number;
   /** RPC calls and alarms. */
   objectRequests: number;
-  /** The time that objects are at work, each as if it had the 128 MB that it may have. */
+  /** The time that objects are active, each charged for 128 MB of memory. */
   objectGbSeconds: number;
   rowsRead: number;
   rowsWritten: number;
-  /** 1,000,000,000 bytes, for a month. */
+  /** 1,000,000,000 bytes for a month. */
   objectStorageGbMonths: number;
   kvReads: number;
 }
 
 /**
- * Dollars for one, on the Workers Paid plan, beyond what the plan includes. From Cloudflare's price
- * lists as of 22 November 2026 (developers.cloudflare.com: workers/platform/pricing,
+ * Dollars per unit on the Workers Paid plan, beyond what the plan includes. From Cloudflare's price lists of
+ * 22 November 2026 (developers.cloudflare.com: workers/platform/pricing,
  * durable-objects/platform/pricing, kv/platform/pricing).
  */
 export const prices: Readonly<Metered> = {
@@ -31,8 +31,9 @@ export const prices: Readonly<Metered> = {
 };
 
 /**
- * Workers Logs, which `wrangler.toml` turns on. Its price list changes on 1 December 2026: by the event
- * before (workers/observability/logs/workers-logs), by the byte from then on (observability/pricing).
+ * The prices of Workers Logs, which `wrangler.toml` turns on. They are per event
+ * (workers/observability/logs/workers-logs) before 1 December 2026, and per byte from then on
+ * (observability/pricing).
  */
 export const logPrices = {
   event: 0.6 / 1e6,
@@ -40,7 +41,7 @@ export const logPrices = {
   storedGbMonth: 0.1,
 } as const;
 
-/** How long Workers Logs keeps an event: it is stored for so much of a month of 30 days. */
+/** How many days of a month Workers Logs stores an event. */
 export const LOG_DAYS = 7;
-/** More than that in a day, and one in a hundred is kept for the rest of it. */
-export const MAX_LOG_EVENTS_A_DAY = 5e9;
+/** Beyond this number, Workers Logs keeps one in a hundred events for the rest of the day. */
+export const MAX_LOG_EVENTS_PER_DAY = 5e9;

@@ -1,4 +1,4 @@
-/** Numbers of a simulation that can be made again: uniform in [0, 1), from a seed (Mulberry32). */
+/** Reproducible random numbers for simulations: uniform in [0, 1), from a seed (Mulberry32). */
 export function seeded(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

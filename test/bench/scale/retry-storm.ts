@@ -1,42 +1,42 @@
 /**
- * Clients that were all told to come back: a limiter lets so many requests through in each tenth of a
- * second, and answers 503 with `Retry-After` to all others. No server is asked.
+ * Simulates clients that were all told to retry. A limiter lets a fixed number of requests through in each
+ * tenth of a second, and answers all others with 503 and `Retry-After`. It involves no server.
  */
 
-const SLOTS_A_SECOND = 10;
+const SLOTS_PER_SECOND = 10;
 const RETRY_AFTER = 1;
 
-/** How long a client waits after its so-manieth 503, in seconds. */
+/** How long a client waits after a 503, in seconds. `refusals` counts its 503s. */
 export type Wait = (refusals: number, random: () => number) => number;
 
 export const waits = {
-  /** What the header says, to the second. */
+  /** Exactly the time in the header. */
   exactly: () => RETRY_AFTER,
-  /** The same, where the header says one of three numbers, as Baton's does. */
+  /** Exactly the time in the header, which is one of three numbers, as Baton sends it. */
   oneOfThree: (_, random) => RETRY_AFTER + Math.floor(3 * random()),
-  /** And up to as long again. */
+  /** The time in the header, plus a random time up to as long again. */
   atRandom: (_, random) => RETRY_AFTER * (1 + random()),
-  /** And a random part of a time that doubles, up to a minute. */
+  /** The time in the header, plus a random part of a time that doubles, up to a minute. */
   backingOff: (refusals, random) =>
     RETRY_AFTER + random() * Math.min(60, 2 ** refusals),
 } satisfies Record<string, Wait>;
 
 export interface Storm {
-  /** Requests by client, first one included. */
+  /** Requests per client, including the first one. */
   requestsEach: number;
-  /** When the last client has its answer, in seconds. */
+  /** The time at which the last client is served, in seconds. */
   seconds: number;
 }
 
-/** A herd of clients that come in one moment, at a limiter of so many a second. */
+/** Simulates clients that come at the same moment to a limiter of `perSecond` requests per second. */
 export function retryStorm(
   clients: number,
   perSecond: number,
   wait: Wait,
   random: () => number,
 ): Storm {
-  const perSlot = perSecond / SLOTS_A_SECOND;
-  /** Who comes in which slot: how often each was refused. */
+  const perSlot = perSecond / SLOTS_PER_SECOND;
+  /** The clients of each slot. A client is the number of its refusals. */
   const slots: number[][] = [Array.from({ length: clients }, () => 0)];
   const requests: number[] = [];
   let last = 0;
@@ -47,18 +47,18 @@ export function retryStorm(
     shuffle(coming, random);
     for (const refusals of coming.slice(perSlot)) {
       const seconds = wait(refusals + 1, random);
-      const next = slot + Math.max(1, Math.round(seconds * SLOTS_A_SECOND));
+      const next = slot + Math.max(1, Math.round(seconds * SLOTS_PER_SECOND));
       for (let empty = slots.length; empty <= next; empty++) slots[empty] = [];
       slots[next]!.push(refusals + 1);
     }
   }
   return {
     requestsEach: requests.reduce((sum, count) => sum + count, 0) / clients,
-    seconds: (last + 1) / SLOTS_A_SECOND,
+    seconds: (last + 1) / SLOTS_PER_SECOND,
   };
 }
 
-/** Who is let through is not who came first: there is no such order in one moment. */
+/** Shuffles a list in place. Requests of the same moment have no order, so a random part gets through. */
 function shuffle(list: number[], random: () => number): void {
   for (let end = list.length - 1; end > 0; end--) {
     const other = Math.floor(random() * (end + 1));

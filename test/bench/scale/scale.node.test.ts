@@ -5,7 +5,7 @@ import {
 } from "../../../src/platform/isolate-cache.ts";
 import { logoutEverywhere } from "./operations.ts";
 import { seeded } from "./random.ts";
-import { cost, type Usage, usual } from "./usage.ts";
+import { cost, type Usage, usageWithDefaults } from "./usage.ts";
 import {
   expectedReads,
   KEEP_SECONDS,
@@ -15,10 +15,10 @@ import {
   zipf,
 } from "./zipf-cache.ts";
 
-// The cache needs nothing of it, but a file that it takes a number from does.
+// The cache needs nothing of this module, but a file from which it imports a number does.
 vi.mock("cloudflare:workers", () => ({ DurableObject: Object }));
 
-/** Round numbers, to be reckoned with by hand. */
+/** Round numbers for calculations by hand. */
 const usage: Usage = {
   families: 1e6,
   refreshesPerFamilyDay: 10,
@@ -38,9 +38,9 @@ const usage: Usage = {
 };
 
 describe("the cost of a month", () => {
-  it("is what its parts are by hand", () => {
+  it("is what a calculation by hand gives", () => {
     const { units, dollars, refreshesPerSecond } = cost(usage);
-    // 300 M refreshes; 0.3 M logins of 3 rows and 4 calls, as many ends of 3 rows and 2; 1 M alarms.
+    // 300 M refreshes; 0.3 M logins of 3 rows and 4 calls; 0.3 M expiries of 3 rows and 2 calls; 1 M alarms.
     expect(units.workerRequests).toBeCloseTo(300.3e6, 0);
     expect(units.rowsWritten).toBeCloseTo(302.8e6, 0);
     expect(units.objectRequests).toBeCloseTo(302.8e6, 0);
@@ -56,39 +56,41 @@ describe("the cost of a month", () => {
     expect(refreshesPerSecond.peak).toBeCloseTo(347.22, 2);
   });
 
-  it("is the sum of its parts, and by the refresh their share", () => {
+  it("is the sum of its parts, and divides by the number of refreshes", () => {
     const { dollars, total, perMillionRefreshes } = cost(usage);
     const sum = Object.values(dollars).reduce((one, other) => one + other, 0);
     expect(total).toBeCloseTo(sum, 9);
     expect(perMillionRefreshes).toBeCloseTo(total / 300, 9);
   });
 
-  it("has two log events of each request, one of each call of an object, and a sampled part of them", () => {
+  it("has two log events per request and one per call of an object, of which sampling keeps a part", () => {
     const { logs } = cost(usage);
     const events = (2 * 300.3e6 + 302.8e6) / 2;
-    expect(logs.eventsADay).toBeCloseTo(events / 30, 0);
+    expect(logs.eventsPerDay).toBeCloseTo(events / 30, 0);
     expect(logs.dollarsByEvent).toBeCloseTo((events / 1e6) * 0.6, 6);
     const gigabytes = events / 1e6;
     const stored = (gigabytes * 7) / 30;
     expect(logs.dollarsByByte).toBeCloseTo(gigabytes * 0.25 + stored * 0.1, 6);
   });
 
-  it("reads two records a refresh where each isolate sees one, and none where it sees no end of them", () => {
+  it("reads two records per refresh if each isolate sees one refresh, and none if it sees very many", () => {
     expect(cost(usage).kvReadsPerRefresh).toBeCloseTo(2, 4);
     expect(cost({ ...usage, isolates: 1e-6 }).kvReadsPerRefresh).toBeCloseTo(0);
   });
 
-  it("doubles with the families where the isolates double too", () => {
-    const [one, two] = [1e8, 2e8].map((families) => cost(usual(families)));
+  it("doubles with the families if the isolates double too", () => {
+    const [one, two] = [1e8, 2e8].map((families) =>
+      cost(usageWithDefaults(families)),
+    );
     expect(two!.total / one!.total).toBeCloseTo(2, 3);
   });
 });
 
-describe("to log out everywhere", () => {
+describe("logging out everywhere", () => {
   it.each([
-    // One call to bar the index, one that finds nothing, and the index's alarm.
+    // One call that writes the logout into the index, one that finds nothing, and the index's alarm.
     [0, 1, 3],
-    // And a page: listed, 1 revoked, removed; 1 alarm, which tells the index.
+    // Plus one page: the list, 1 revocation, the removal; and 1 alarm, which notifies the index.
     [1, 1, 8],
     [100, 1, 305],
     [800, 1, 2 + 16 + 2_400 + 1],
@@ -104,14 +106,14 @@ describe("to log out everywhere", () => {
 });
 
 describe("reads of client records", () => {
-  it("are one a minute and the time to the next refresh, of one client", () => {
+  it("of one client happen once per minute plus the time to the next refresh", () => {
     const load = { refreshesPerSecond: 2, shares: [1] };
     expect(expectedReads(load)).toBeCloseTo(1 / 121, 9);
     const played = simulatedReads(load, 300_000, seeded(1));
     expect(played).toBeCloseTo(1 / 121, 3);
   });
 
-  it("are of all that do not fit, of clients that come equally often and never twice in their minute", () => {
+  it("happen for all records that do not fit, if all clients come equally often and never twice in a minute", () => {
     const clients = 4 * MAX_ENTRIES;
     const shares = Array.from({ length: clients }, () => 1 / clients);
     const load = { refreshesPerSecond: 1_000, shares };
@@ -123,11 +125,14 @@ describe("reads of client records", () => {
     [100, 10],
     [1_000, 50],
     [10_000, 200],
-  ])("of %i clients by Zipf's law come out as reckoned", (clients, rate) => {
-    const load = { refreshesPerSecond: rate, shares: zipf(clients) };
-    const played = simulatedReads(load, 100_000, seeded(1));
-    expect(played / expectedReads(load)).toBeCloseTo(1, 1);
-  });
+  ])(
+    "of %i clients by Zipf's law are as many in the simulation as in the calculation",
+    (clients, rate) => {
+      const load = { refreshesPerSecond: rate, shares: zipf(clients) };
+      const played = simulatedReads(load, 100_000, seeded(1));
+      expect(played / expectedReads(load)).toBeCloseTo(1, 1);
+    },
+  );
 });
 
 describe("the model of the isolate's cache", () => {
@@ -138,18 +143,18 @@ describe("the model of the isolate's cache", () => {
     vi.useRealTimers();
   });
 
-  it("reads when the cache of the code does, refresh for refresh", async () => {
+  it("reads in the same refreshes as the cache in the code", async () => {
     expect(CACHED_MAX_AGE_MS).toBe(KEEP_SECONDS * 1000);
     const random = seeded(1);
     const model = new ModelCache({
-      keepFor: CACHED_MAX_AGE_MS,
-      mostEntries: MAX_ENTRIES,
+      keepTime: CACHED_MAX_AGE_MS,
+      maxEntries: MAX_ENTRIES,
     });
     const cache = new IsolateCache<number>();
     const differences: number[] = [];
     let reads = 0;
     for (let refresh = 0; refresh < 20_000; refresh++) {
-      // Some 1,500 different clients in a minute, of 3,000: both the minute and the bound matter.
+      // About 1,500 of 3,000 clients come in a minute, so that both the minute and the bound matter.
       vi.setSystemTime(refresh * 40);
       const client = Math.floor(3_000 * random() ** 2);
       let read = false;

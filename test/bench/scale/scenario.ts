@@ -1,14 +1,14 @@
-/** A part of the page that is measured, or reckoned. */
+/** A part of the page that is measured or calculated. */
 export interface Scenario {
-  /** Of its command, and of its place in the page. */
+  /** The name of its command and of its place in the page. */
   name: string;
   about: string;
-  /** No server has a part in it: it comes out the same on any machine. */
-  onPaper?: true;
+  /** Set if no server takes part, so that the results are the same on any machine. */
+  withoutServer?: true;
   /**
-   * Does it, and checks all that it is answered.
+   * Runs the scenario and checks all answers.
    *
-   * @param smoke small: whether it works, not what comes out
+   * @param smoke small, to check that the scenario works; the results mean nothing
    * @returns Markdown
    */
   run(options: { port: number; smoke: boolean }): Promise<string>;

@@ -11,15 +11,15 @@ const wranglerToml = join(import.meta.dirname, "../../../wrangler.toml");
 const slowKv = join(import.meta.dirname, "slow-kv/wrangler.toml");
 
 /**
- * Where the server stores: in memory, if there is such a place. A disk makes the one thread wait for
- * each write; Cloudflare's storage does not, and a disk that others use too has its moods.
+ * The folder in memory where the server stores its data, if the machine has it. A disk would make workerd's
+ * one thread wait for each write, which Cloudflare's storage does not, and a shared disk varies in speed.
  */
-const memory = "/dev/shm";
+const memoryFolder = "/dev/shm";
 
-/** How many connections the generator holds: its requests beyond that wait their turn with it. */
+/** How many connections the generator opens. Further requests wait in the generator. */
 const CONNECTIONS = 256;
 
-/** A confidential client, as it authenticates. */
+/** The credentials of a confidential client. */
 export interface Client {
   client_id: string;
   client_secret: string;
@@ -33,12 +33,12 @@ export interface Login {
   refresh_token: string;
 }
 
-/** The server has answered what it must not: the run is worth nothing. */
+/** The server gave an answer that it must not give, so the run is invalid. */
 export class WrongAnswer extends Error {}
 
 /**
- * Baton as `wrangler deploy` would send it, on bare workerd, with storage of its own. Each method checks
- * what it is answered, and throws WrongAnswer.
+ * Baton as `wrangler deploy` builds it, on bare workerd, with its own storage. Each method checks the answer
+ * and throws WrongAnswer.
  */
 export class BatonServer {
   readonly process: ServerProcess;
@@ -51,12 +51,12 @@ export class BatonServer {
     this.#pool = new Pool(process.url, { connections: CONNECTIONS });
   }
 
-  /** @param withSlowKv each call of KV takes its time, as it does at Cloudflare's */
+  /** @param withSlowKv each call of KV takes some time, as at Cloudflare */
   static async start(port: number, withSlowKv = false): Promise<BatonServer> {
-    const root = existsSync(memory) ? memory : tmpdir();
+    const root = existsSync(memoryFolder) ? memoryFolder : tmpdir();
     const folder = await mkdtemp(join(root, "baton-scale-"));
     const worker = await buildUpload(wranglerToml, folder);
-    // What is built under the name of the usual one is taken instead of it.
+    // An upload with the name of the usual KV replaces it.
     if (withSlowKv) await buildUpload(slowKv, folder, "kv");
     const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
     const adminToken = randomBytes(32).toString("base64url");
@@ -76,13 +76,13 @@ export class BatonServer {
     return server;
   }
 
-  /** Ends it, and leaves what it has stored for whoever looks into it. */
+  /** Stops the server and keeps its data, so that a scenario can read it. */
   async end(): Promise<void> {
     await this.#pool.destroy();
     await this.process.stop();
   }
 
-  /** Ends it, and nothing is left of it. */
+  /** Stops the server and removes its data. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.end();
     await rm(this.process.folder, { recursive: true, force: true });
@@ -101,32 +101,35 @@ export class BatonServer {
     return { client, subject, ...tokensIn(json) };
   }
 
-  /** Refreshes a login and puts the new tokens in the place of the used ones. */
+  /** Refreshes a login and replaces its used tokens. */
   async refresh(login: Login): Promise<"exchanged" | "unavailable"> {
     const { client, refresh_token, access_token } = login;
     const form = { grant_type: "refresh_token", refresh_token, ...client };
     const { status, text } = await this.#post("/access_token", form);
     if (status === 503) return "unavailable";
-    if (status !== 200) throw new WrongAnswer(`A refresh: ${status} ${text}`);
+    if (status !== 200)
+      throw new WrongAnswer(`A refresh failed: ${status} ${text}`);
     const next = tokensIn(JSON.parse(text));
     if (
       next.refresh_token === refresh_token ||
       next.access_token === access_token
     )
-      throw new WrongAnswer("A refresh gave a token that was there before");
+      throw new WrongAnswer("A refresh returned a token that is not new");
     Object.assign(login, next);
     return "exchanged";
   }
 
-  /** Refreshes a login whose family has ended: it must not work. */
-  async refreshInVain({ client, refresh_token }: Login): Promise<void> {
+  /** Refreshes a login whose family has ended. The refresh must be refused. */
+  async expectRefreshRefused({ client, refresh_token }: Login): Promise<void> {
     const form = { grant_type: "refresh_token", refresh_token, ...client };
     const { status, text } = await this.#post("/access_token", form);
     if (status !== 400 || !text.includes('"invalid_grant"'))
-      throw new WrongAnswer(`A refresh after the logout: ${status} ${text}`);
+      throw new WrongAnswer(
+        `A refresh after the logout was not refused: ${status} ${text}`,
+      );
   }
 
-  /** Asks about the access token of a login that lives. */
+  /** Introspects the access token of a live login. */
   async introspect({ client, subject, access_token }: Login): Promise<void> {
     const form = { token: access_token, ...client };
     const { status, text } = await this.#post("/introspect", form);
@@ -135,10 +138,10 @@ export class BatonServer {
       sub?: string;
     };
     if (answer.active !== true || answer.sub !== subject)
-      throw new WrongAnswer(`An introspection: ${status} ${text}`);
+      throw new WrongAnswer(`An introspection failed: ${status} ${text}`);
   }
 
-  /** How many logins a subject has, asked for page by page. */
+  /** Lists the logins of a subject, page by page. @returns their number */
   async list(subject: string): Promise<number> {
     let [logins, cursor] = [0, ""];
     do {
@@ -152,7 +155,7 @@ export class BatonServer {
     return logins;
   }
 
-  /** Logs a subject out everywhere, as far as one request goes. @returns whether that was all */
+  /** Logs a subject out everywhere with one request. @returns true if no login is left */
   async logOut(subject: string): Promise<boolean> {
     const path = `/subjects/${subject}/grants`;
     return (await this.#admin("DELETE", path)).status === 200;
@@ -168,7 +171,7 @@ export class BatonServer {
     return { status: statusCode, text: await body.text() };
   }
 
-  /** An admin call that has to succeed; to log out may take several. */
+  /** An admin call that must succeed. A logout may answer 503, because it may take several requests. */
   async #admin(
     method: "GET" | "POST" | "PUT" | "DELETE",
     path: string,
@@ -184,8 +187,9 @@ export class BatonServer {
       body: record ? JSON.stringify(record) : null,
     });
     const text = await body.text();
-    const isOver = status < 300 || (method === "DELETE" && status === 503);
-    if (!isOver) throw new WrongAnswer(`${method} ${path}: ${status} ${text}`);
+    const isExpected = status < 300 || (method === "DELETE" && status === 503);
+    if (!isExpected)
+      throw new WrongAnswer(`${method} ${path}: ${status} ${text}`);
     return { status, json: JSON.parse(text) };
   }
 }
@@ -193,6 +197,6 @@ export class BatonServer {
 function tokensIn(answer: unknown) {
   const { access_token, refresh_token } = answer as Partial<Login>;
   if (!access_token || !refresh_token?.startsWith("baton_rt_"))
-    throw new WrongAnswer("An answer without tokens");
+    throw new WrongAnswer("The answer has no tokens");
   return { access_token, refresh_token };
 }

@@ -4,11 +4,11 @@ import { herd } from "./scenarios/herd.ts";
 import { hotClient } from "./scenarios/hot-client.ts";
 import { hotSubject } from "./scenarios/hot-subject.ts";
 import { loginQueue } from "./scenarios/login-queue.ts";
-import { dispersion, kvReads, retries } from "./scenarios/on-paper.ts";
+import { dispersion, kvReads, retries } from "./scenarios/without-server.ts";
 import { storage } from "./scenarios/storage.ts";
 import type { Scenario } from "./scenario.ts";
 
-/** In the order of the page. */
+/** All scenarios, in the order of the page. */
 const scenarios: Scenario[] = [
   storage,
   kvReads,
@@ -33,19 +33,24 @@ const program = new Command("simulate")
   .option("--port <number>", "a free port of the loopback address", "25000")
   .option(
     "--smoke",
-    "small, and soon over: whether it works, not what comes out",
+    "a small, short run that only checks that everything works",
   )
-  .option("--write", "put the results into the page");
+  .option("--write", "write the results into test/bench/scale/README.md");
 
 async function run(chosen: readonly Scenario[]): Promise<void> {
   const { port, smoke = false, write = false } = program.opts<Options>();
-  if (smoke && write) program.error("A smoke run measures nothing to write.");
+  if (smoke && write)
+    program.error(
+      "--smoke can't be combined with --write, because the results of a smoke run mean nothing.",
+    );
   for (const scenario of chosen) {
-    const { name, onPaper } = scenario;
+    const { name, withoutServer } = scenario;
     const start = performance.now();
     const results = await scenario.run({ port: Number(port), smoke });
     const seconds = Math.round((performance.now() - start) / 1000);
-    const where = onPaper ? "" : `\n\n(${circumstances()}; took ${seconds} s.)`;
+    const where = withoutServer
+      ? ""
+      : `\n\n(${circumstances()}; took ${seconds} s.)`;
     const markdown = results + where;
     console.log(`## ${name}\n\n${markdown}\n`);
     if (write) await writePart(name, markdown);
@@ -54,7 +59,7 @@ async function run(chosen: readonly Scenario[]): Promise<void> {
 
 program
   .command("all", { isDefault: true })
-  .description("all of them, one after another")
+  .description("all scenarios, one after another")
   .action(() => run(scenarios));
 for (const scenario of scenarios) {
   program

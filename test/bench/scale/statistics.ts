@@ -1,4 +1,4 @@
-/** @param part 0.5 is the median; of no values it is NaN */
+/** @param part 0.5 for the median @returns NaN if there are no values */
 export function quantile(values: readonly number[], part: number): number {
   const sorted = values.toSorted((one, other) => one - other);
   const position = Math.min(

@@ -1,5 +1,5 @@
 import {
-  expiry,
+  familyExpiry,
   introspection,
   login,
   type Operation,
@@ -9,46 +9,49 @@ import {
 import { LOG_DAYS, logPrices, type Metered, prices } from "./prices.ts";
 import { expectedReads, KEEP_SECONDS, zipf } from "./zipf-cache.ts";
 
-/** A month of 30 days, as storage is charged by. */
+/** A month of 30 days, the unit in which storage is charged. */
 const DAYS = 30;
 const DAY_SECONDS = 86_400;
-/** What an object is charged to have, in GB. */
+/** The memory that each object is charged for, in GB. */
 const OBJECT_GB = 0.128;
 
-/** How a deployment is used. All that is not Cloudflare's price or Baton's code is said here. */
+/** How a deployment is used: everything that comes neither from Cloudflare's prices nor from Baton's code. */
 export interface Usage {
-  /** That live at a time. */
+  /** Live families at a time. */
   families: number;
   refreshesPerFamilyDay: number;
   introspectionsPerFamilyDay: number;
-  /** The refreshes of the busiest hour, of those of an average one. */
+  /** The refreshes of the busiest hour, divided by those of an average hour. */
   peakToAverage: number;
-  /** How long a family lives: so often it is replaced by another login. */
+  /** The lifetime of a family, after which a new login replaces it. */
   familyLifeDays: number;
-  /** How long a refresh token lives: so often a family's alarm comes and is set anew. */
+  /** The lifetime of a refresh token, after which a family's alarm comes and is set again. */
   refreshTokenDays: number;
   familiesPerSubject: number;
-  /** Their refreshes are distributed by Zipf's law. */
+  /** Clients in use. Their refreshes are distributed by Zipf's law. */
   clients: number;
-  /** How many isolates serve at a time, over all locations. Cloudflare decides it, and does not say. */
+  /** Isolates that serve at a time, over all locations. Cloudflare decides the number and does not publish it. */
   isolates: number;
   cpuMsPerRequest: number;
-  /** How long an object is at work for one call. */
+  /** How long an object is active for one call. */
   objectMsPerCall: number;
   bytesPerFamily: number;
   bytesPerSubject: number;
-  /** Of each 1 request, how many are logged (`head_sampling_rate`). */
+  /** The share of requests that are logged, 0 to 1 (`head_sampling_rate`). */
   logSampling: number;
   bytesPerLogEvent: number;
 }
 
-/** An isolate serves so many requests a second in the busiest hour: no more than a guess. */
-const REQUESTS_AN_ISOLATE = 20;
-/** And there is one in each of Cloudflare's cities at least. */
+/** Requests per second that one isolate serves in the busiest hour. A guess. */
+const REQUESTS_PER_ISOLATE = 20;
+/** At least one isolate runs in each of Cloudflare's cities. */
 const CITIES = 330;
 
-/** A usage that is easy to reckon with: each family is in use for 8 hours a day, by the hour. */
-export function usual(families: number, chosen: Partial<Usage> = {}): Usage {
+/** A simple usage: each family is used for 8 hours a day, with one refresh per hour. */
+export function usageWithDefaults(
+  families: number,
+  chosen: Partial<Usage> = {},
+): Usage {
   const usage = {
     families,
     refreshesPerFamilyDay: 8,
@@ -70,7 +73,7 @@ export function usual(families: number, chosen: Partial<Usage> = {}): Usage {
   const perDay =
     families * (refreshesPerFamilyDay + introspectionsPerFamilyDay);
   const peak = (perDay / DAY_SECONDS) * usage.peakToAverage;
-  const isolates = Math.max(CITIES, Math.ceil(peak / REQUESTS_AN_ISOLATE));
+  const isolates = Math.max(CITIES, Math.ceil(peak / REQUESTS_PER_ISOLATE));
   return { isolates, ...usage };
 }
 
@@ -78,18 +81,18 @@ export interface Cost {
   refreshesPerSecond: { average: number; peak: number };
   loginsPerSecond: number;
   kvReadsPerRefresh: number;
-  /** A month's. */
+  /** Per month. */
   units: Metered;
   dollars: Metered;
   /** Without the logs. */
   total: number;
   perMillionRefreshes: number;
-  logs: { eventsADay: number; dollarsByEvent: number; dollarsByByte: number };
+  logs: { eventsPerDay: number; dollarsByEvent: number; dollarsByByte: number };
 }
 
 /**
- * What a month costs, without what the plan includes: for the large it does not matter, and the small
- * pay less than this says.
+ * The cost of a month, without what the plan includes. That makes little difference for large deployments,
+ * and small ones pay less than this result.
  */
 export function cost(usage: Usage): Cost {
   const { families, refreshesPerFamilyDay } = usage;
@@ -100,8 +103,8 @@ export function cost(usage: Usage): Cost {
     [refresh, refreshes],
     [introspection, introspections],
     [login, logins],
-    // As many end as begin, or their number would not stay.
-    [expiry, logins],
+    // As many families end as begin, because their number stays the same.
+    [familyExpiry, logins],
     [renewedAlarm, (families / usage.refreshTokenDays) * DAYS],
   ];
   const used = (meter: keyof Operation) =>
@@ -156,8 +159,8 @@ function storedBytes(usage: Usage): number {
 }
 
 /**
- * Of a refresh: of the client's record and of the scopes, both of which are looked for in the isolate
- * first. An introspection reads no scopes and may read two clients; it is taken for a refresh.
+ * KV reads per refresh: of the client's record and of the scopes, if they are not in the isolate's memory. An
+ * introspection reads no scopes and may read two clients. It is counted as a refresh.
  */
 function kvReadsOf(
   { clients, isolates }: Usage,
@@ -169,7 +172,10 @@ function kvReadsOf(
   return expectedReads(load) + 1 / (1 + rate * KEEP_SECONDS);
 }
 
-/** Two events of a request of the Worker, Cloudflare's and Baton's line; one of an object's. */
+/**
+ * The cost of the logs. A Worker request makes two events: Cloudflare's and Baton's line. An object request
+ * makes one.
+ */
 function costOfLogs(
   { logSampling, bytesPerLogEvent }: Usage,
   workerRequests: number,
@@ -179,7 +185,7 @@ function costOfLogs(
   const gb = (events * bytesPerLogEvent) / 1e9;
   const { event, ingestedGb, storedGbMonth } = logPrices;
   return {
-    eventsADay: events / DAYS,
+    eventsPerDay: events / DAYS,
     dollarsByEvent: events * event,
     dollarsByByte: gb * (ingestedGb + (storedGbMonth * LOG_DAYS) / DAYS),
   };

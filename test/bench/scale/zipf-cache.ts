@@ -1,28 +1,28 @@
 /**
- * How often a refresh reads its client's record from KV. An isolate keeps a record for a minute, and
- * 1,000 of them at the most (`src/platform/isolate-cache.ts`): the one that was read longest ago goes
- * first, however often it was asked for since.
+ * Calculates and simulates how often a refresh reads its client's record from KV. An isolate keeps a record
+ * for a minute, and at most 1,000 records (`src/platform/isolate-cache.ts`). When it is full, it drops the
+ * record that was read longest ago, however often that record was used since.
  */
 
 export const KEEP_SECONDS = 60;
 export const MAX_ENTRIES = 1_000;
 
-/** One isolate, the refreshes of which come at random moments, each of one of its clients. */
+/** The load of one isolate. Refreshes come at random moments, each of one of the clients. */
 export interface IsolateLoad {
   refreshesPerSecond: number;
-  /** Which part of the refreshes is each client's: they add up to 1. */
+  /** Each client's share of the refreshes. The shares add up to 1. */
   shares: readonly number[];
 }
 
 export interface CacheLimits {
-  /** In seconds, or whatever its clock counts in. */
-  keepFor: number;
-  mostEntries: number;
+  /** In seconds, or in the unit of the clock that the caller uses. */
+  keepTime: number;
+  maxEntries: number;
 }
 
-const asInTheCode: CacheLimits = {
-  keepFor: KEEP_SECONDS,
-  mostEntries: MAX_ENTRIES,
+const batonLimits: CacheLimits = {
+  keepTime: KEEP_SECONDS,
+  maxEntries: MAX_ENTRIES,
 };
 
 /** Shares by Zipf's law: the second client has half as many refreshes as the first, and so on. */
@@ -33,27 +33,27 @@ export function zipf(clients: number): number[] {
 }
 
 /**
- * Reads of client records for each refresh, in the long run. A record that is kept for T seconds is read
- * anew with the first refresh after that: once in T + 1/rate seconds. T is the minute, or less where
- * the cache is full before: as long as it takes until so many others have been read.
+ * Calculates the long-run number of reads of client records per refresh. A record that is kept for T seconds
+ * is read again by the first refresh after that, so once per T + 1/rate seconds. T is the minute, or less if
+ * the cache is full before: the time in which as many other records are read as the cache holds.
  */
 export function expectedReads(
   { refreshesPerSecond, shares }: IsolateLoad,
-  { keepFor, mostEntries } = asInTheCode,
+  { keepTime, maxEntries } = batonLimits,
 ): number {
   const rates = shares.map((share) => share * refreshesPerSecond);
-  /** How many records are there on average, if each is kept for so long. */
+  /** The average number of records in the cache if each is kept for this time. */
   const entries = (seconds: number) =>
     rates.reduce(
       (sum, rate) => sum + (rate * seconds) / (1 + rate * seconds),
       0,
     );
-  let kept = keepFor;
-  if (entries(keepFor) > mostEntries) {
-    let [tooShort, tooLong] = [0, keepFor];
+  let kept = keepTime;
+  if (entries(keepTime) > maxEntries) {
+    let [tooShort, tooLong] = [0, keepTime];
     for (let step = 0; step < 50; step++) {
       kept = (tooShort + tooLong) / 2;
-      if (entries(kept) > mostEntries) tooLong = kept;
+      if (entries(kept) > maxEntries) tooLong = kept;
       else tooShort = kept;
     }
   }
@@ -61,19 +61,19 @@ export function expectedReads(
   return reads / refreshesPerSecond;
 }
 
-/** The same by doing it: the cache as the code keeps it, asked at random. */
+/** Simulates the same number with the model of the cache and random refreshes. */
 export function simulatedReads(
   { refreshesPerSecond, shares }: IsolateLoad,
   refreshes: number,
   random: () => number,
-  limits = asInTheCode,
+  limits = batonLimits,
 ): number {
   const cache = new ModelCache(limits);
   const pick = picker(shares);
   let now = 0;
   let reads = 0;
-  // The first minutes fill the cache: they are not counted.
-  const warm = now + 3 * limits.keepFor;
+  // The first minutes fill the cache, and are not counted.
+  const warm = now + 3 * limits.keepTime;
   for (let counted = 0; counted < refreshes;) {
     now -= Math.log(1 - random()) / refreshesPerSecond;
     const read = cache.ask(pick(random()), now);
@@ -84,24 +84,24 @@ export function simulatedReads(
   return reads / refreshes;
 }
 
-/** What `IsolateCache` does, of which a test makes sure; without a server, and by any clock. */
+/** A model of `IsolateCache` for any clock. A test compares the two. */
 export class ModelCache {
-  /** When each was read, in that order. */
+  /** When each record was read, oldest first. */
   readonly #readAt = new Map<number, number>();
   readonly #limits: CacheLimits;
 
-  constructor(limits = asInTheCode) {
+  constructor(limits = batonLimits) {
     this.#limits = limits;
   }
 
-  /** @returns whether KV has to be read for it */
+  /** Looks a client's record up. @returns true if that takes a read of KV */
   ask(client: number, now: number): boolean {
     const readAt = this.#readAt.get(client);
-    if (readAt !== undefined && now - readAt < this.#limits.keepFor)
+    if (readAt !== undefined && now - readAt < this.#limits.keepTime)
       return false;
     this.#readAt.delete(client);
     this.#readAt.set(client, now);
-    if (this.#readAt.size > this.#limits.mostEntries) {
+    if (this.#readAt.size > this.#limits.maxEntries) {
       const [oldest] = this.#readAt.keys();
       this.#readAt.delete(oldest!);
     }
@@ -109,7 +109,7 @@ export class ModelCache {
   }
 }
 
-/** Picks a client by a number in [0, 1). */
+/** @returns a function that picks a client by a number in [0, 1) */
 function picker(shares: readonly number[]): (position: number) => number {
   let sum = 0;
   const ends = shares.map((share) => (sum += share));

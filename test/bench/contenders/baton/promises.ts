@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { type Guarantees, survivesKill } from "../../guarantees/guarantees.ts";
 
-/** What Baton's README promises, without which no figure of it is of interest. */
+/** The promises of Baton's README. Baton's figures only count if it keeps them. */
 
-/** One exchange; whoever comes after it is taken for a thief, and the family has ended. */
-export function promisesOfStrict(measured: Guarantees): void {
+/** A strict client: one attempt succeeds, and any other counts as theft and ends the family. */
+export function checkStrict(measured: Guarantees): void {
   for (const { attempts: _, ...race } of measured.races)
     assert.deepEqual(race, { successes: 1, successors: 1, living: 0 });
   assert.deepEqual(measured.replay, {
@@ -16,8 +16,8 @@ export function promisesOfStrict(measured: Guarantees): void {
   assert.ok(survivesKill(measured));
 }
 
-/** One exchange too, but all who ask inside the window hear of it: an answer can't get lost. */
-export function promisesOfRetryWindow(measured: Guarantees): void {
+/** A client with a retry window: one exchange, but every attempt inside the window gets its answer. */
+export function checkRetryWindow(measured: Guarantees): void {
   for (const { attempts, ...race } of measured.races)
     assert.deepEqual(race, { successes: attempts, successors: 1, living: 1 });
   assert.deepEqual(measured.replay, {

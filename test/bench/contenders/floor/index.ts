@@ -1,10 +1,10 @@
 import { DurableObject } from "cloudflare:workers";
 
 /**
- * The floor: the least that any correct server on this platform does to exchange a token, with nothing
- * of OAuth in it. It parses the form, checks one MAC, makes one call of a Durable Object that writes one
- * row, signs one JWT, and answers in JSON. No client is authenticated, the next token has no MAC of its
- * own (the number is not covered by it), no header, no log line, no check of what came.
+ * The floor: the least work that a correct server on this platform does to exchange a token, with nothing
+ * of OAuth. It parses the form, checks one MAC, makes one call of a Durable Object that writes one row,
+ * signs one JWT, and answers in JSON. It authenticates no client, gives the next token no separate MAC (the
+ * MAC does not cover the number), sets no header, writes no log line, and does not validate its input.
  */
 
 interface Bindings {
@@ -24,7 +24,7 @@ export class Counter extends DurableObject {
     this.ctx.storage.kv.put("count", 0);
   }
 
-  /** @returns the next number, or undefined if this is not the one that comes next */
+  /** @returns the next number, or undefined if `number` is not the current one */
   next(number: number): number | undefined {
     const count = this.ctx.storage.kv.get<number>("count");
     if (count === undefined || number !== count) return undefined;
@@ -40,7 +40,7 @@ export default {
     keys ??= await importKeys(env);
     if (request.url.endsWith("/bench/login")) {
       const unique = env.COUNTER.newUniqueId();
-      // Stored at the login, as all others do: else the first exchange would have to make it.
+      // Stored at the login, as in all other servers. Otherwise the first exchange would create it.
       await env.COUNTER.get(unique).start();
       const id = unique.toString();
       const mac = await crypto.subtle.sign("HMAC", keys.mac, bytes(id));

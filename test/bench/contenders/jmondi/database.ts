@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
-import { givenSettings } from "../settings.ts";
+import { settingsFromArguments } from "../settings.ts";
 import { openDatabase } from "../sqlite.ts";
 
-export const settings = givenSettings();
+export const settings = settingsFromArguments();
 
-// The library's "simplified schema", where scopes are a list in a column (docs, Database Schema).
+// The library's "simplified schema", which keeps scopes as a list in a column (docs, Database Schema).
 export const database = openDatabase(
   settings.folder,
   `CREATE TABLE IF NOT EXISTS oauth_clients (
@@ -30,8 +30,8 @@ export const database = openDatabase(
 );
 
 /**
- * The docs ask that secrets are kept as hashes, and consider the same for refresh tokens. These are all
- * random and long: a plain hash does, where bcrypt would cost each refresh a tenth of a second.
+ * The library's documentation asks for hashed secrets, and suggests the same for refresh tokens. All of them
+ * are random and long, so a plain hash is enough. bcrypt would cost each refresh a tenth of a second.
  */
 export function hash(secret: string): string {
   return createHash("sha256").update(secret).digest("base64url");

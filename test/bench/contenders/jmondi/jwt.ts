@@ -9,7 +9,7 @@ const { d: _private, ...publicJwk } = jwk;
 export { publicJwk };
 const publicKey = await importJWK(publicJwk, "ES256");
 
-/** ES256, for which the library's own JwtService has no option: it signs as HS256, whatever the key. */
+/** Signs with ES256, because the library's own JwtService signs with HS256 whatever the key. */
 export const jwt: JwtInterface = {
   async sign(payload) {
     const bytes =

@@ -50,7 +50,7 @@ export class ClientRepository implements OAuthClientRepository {
   }
 }
 
-/** Scopes are configuration here, as they are with the other contenders. */
+/** Scopes are configuration here, as in the other contenders. */
 export class ScopeRepository implements OAuthScopeRepository {
   async getAllByIdentifiers(names: string[]): Promise<OAuthScope[]> {
     return SCOPES.filter((scope) => names.includes(scope.name));
@@ -61,15 +61,15 @@ export class ScopeRepository implements OAuthScopeRepository {
   }
 }
 
-/** A token as it was read from the store, which `isRefreshTokenRevoked` then judges. */
+/** A token as read from the store, with what `isRefreshTokenRevoked` needs. */
 interface StoredToken extends OAuthToken {
   revokedAt?: number | null;
 }
 
 /**
- * The library's token repository (docs, Repository Interfaces; example/src/repositories). One refresh is
- * three commits, because the library asks three things: `revoke` the old token, `persist` the new one,
- * then add its refresh token to what is stored. Revoked tokens stay, as in the docs.
+ * The library's token repository (docs, Repository Interfaces; example/src/repositories). One refresh makes
+ * three commits, because the library makes three calls: `revoke` the old token, `persist` the new one, and
+ * add its refresh token to the stored one. Revoked tokens stay in the table, as in the documentation.
  */
 export class TokenRepository implements OAuthTokenRepository {
   readonly #clients: OAuthClientRepository;

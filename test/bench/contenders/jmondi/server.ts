@@ -11,7 +11,7 @@ import {
   type ResponseInterface,
 } from "@jmondi/oauth2-server";
 import { handleVanillaError } from "@jmondi/oauth2-server/vanilla";
-import { farAway } from "../far-store.ts";
+import { withStoreDelay } from "../far-store.ts";
 import { database, hash, settings } from "./database.ts";
 import { jwt, publicJwk } from "./jwt.ts";
 import {
@@ -36,15 +36,14 @@ database
     JSON.stringify(SCOPES.map((scope) => scope.name)),
   );
 
-const clients = farAway(new ClientRepository(), settings.storeDelay, [
+const clients = withStoreDelay(new ClientRepository(), settings.storeDelay, [
   "getByIdentifier",
 ]);
-const tokens = farAway(new TokenRepository(clients), settings.storeDelay, [
-  "persist",
-  "issueRefreshToken",
-  "getByRefreshToken",
-  "revoke",
-]);
+const tokens = withStoreDelay(
+  new TokenRepository(clients),
+  settings.storeDelay,
+  ["persist", "issueRefreshToken", "getByRefreshToken", "revoke"],
+);
 const authorizationServer = new AuthorizationServer(
   clients,
   tokens,
@@ -52,14 +51,14 @@ const authorizationServer = new AuthorizationServer(
   jwt,
   {
     issuer: settings.issuer,
-    // The default wraps the random refresh token in a JWT: here that would be one more ES256 signature
-    // to make and one to check, which none of the other contenders has.
+    // The default wraps the random refresh token in a JWT. That would add one ES256 signature and one
+    // verification, which no other contender has.
     useOpaqueRefreshTokens: true,
   },
 );
 authorizationServer.enableGrantType("refresh_token", ACCESS_TOKEN_TTL);
 
-/** What the authorization code grant stores for a login. */
+/** Stores what the authorization code grant stores for a login. */
 async function login(): Promise<string> {
   const client = await clients.getByIdentifier(settings.client_id);
   const token = await tokens.issueToken(client, SCOPES, { id: randomUUID() });
@@ -80,7 +79,7 @@ function send(
 
 const json = { "content-type": "application/json" };
 
-// The library's adapters are for web frameworks: this is their like for plain node:http.
+// The library's adapters are for web frameworks. This one is for plain node:http.
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,

@@ -1,11 +1,11 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type OAuth2Server from "@node-oauth/oauth2-server";
 import { openDatabase } from "../sqlite.ts";
-import { givenSettings } from "../settings.ts";
+import { settingsFromArguments } from "../settings.ts";
 
-export const settings = givenSettings();
+export const settings = settingsFromArguments();
 
-// Two tables for tokens, as in the docs of saveToken (docs/api/model.md), which keep them as they are.
+// Two tables with unhashed tokens, as in the documentation of saveToken (docs/api/model.md).
 const database = openDatabase(
   settings.folder,
   `CREATE TABLE IF NOT EXISTS oauth_clients (
@@ -49,8 +49,8 @@ const insertRefreshToken = database.prepare(
 );
 
 /**
- * The library's model for refreshes and for requests with their access tokens. Users are the
- * application's: none of the contenders looks them up.
+ * The library's model for refreshes and for requests with access tokens. Users belong to the application,
+ * so no contender looks them up.
  */
 export const model: OAuth2Server.RefreshTokenModel = {
   async getClient(id, secret) {
@@ -71,12 +71,12 @@ export const model: OAuth2Server.RefreshTokenModel = {
     );
   },
 
-  // As in the docs: the row goes, and whether there was one says who came first.
+  // As in the documentation: deletes the row. Only the first call finds one, which tells who was first.
   async revokeToken(token) {
     return deleteRefreshToken.run(token.refreshToken).changes > 0;
   },
 
-  // The docs' two inserts, in one transaction: one commit, and never one token without the other.
+  // The two inserts of the documentation in one transaction, so that there is one commit and both tokens or none.
   async saveToken(token, client, user) {
     const scope = token.scope?.join(" ") ?? null;
     const grant = [scope, client.id, String(user.id)];
@@ -124,11 +124,11 @@ function granted(row: Row) {
 }
 
 function expiry(date: Date | undefined): number {
-  if (!date) throw new Error("the library gave a token no expiry");
+  if (!date) throw new Error("The library gave a token without an expiry.");
   return date.getTime();
 }
 
-/** The secret is random and long: a plain hash does. */
+/** A plain hash is enough, because the secret is random and long. */
 function hash(secret: string): Uint8Array {
   return createHash("sha256").update(secret).digest();
 }

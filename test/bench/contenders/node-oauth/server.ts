@@ -6,13 +6,13 @@ import {
 } from "node:http";
 import { text } from "node:stream/consumers";
 import OAuth2Server from "@node-oauth/oauth2-server";
-import { farAway } from "../far-store.ts";
+import { withStoreDelay } from "../far-store.ts";
 import { model, settings } from "./model.ts";
 
 const HOUR_SECONDS = 60 * 60;
 const MONTH_SECONDS = 30 * 24 * HOUR_SECONDS;
 
-farAway(model, settings.storeDelay, [
+withStoreDelay(model, settings.storeDelay, [
   "getClient",
   "getRefreshToken",
   "revokeToken",
@@ -26,13 +26,13 @@ const oauth = new OAuth2Server({
   refreshTokenLifetime: MONTH_SECONDS,
 });
 
-/** What the authorization code grant stores for a login. */
+/** Stores what the authorization code grant stores for a login. */
 async function login(): Promise<string> {
   const client = await model.getClient(
     settings.client_id,
     settings.client_secret,
   );
-  if (!client) throw new Error("the client is not known");
+  if (!client) throw new Error("The client is not known.");
   const refreshToken = randomToken();
   await model.saveToken(
     {
@@ -50,12 +50,12 @@ async function login(): Promise<string> {
   return refreshToken;
 }
 
-/** As the library makes them, whose function it does not export. */
+/** A token as the library makes it. The library does not export its function. */
 function randomToken(): string {
   return randomBytes(32).toString("hex");
 }
 
-// An adapter for plain node:http, by the library's docs/guide/adapters.md.
+// An adapter for plain node:http, after the library's docs/guide/adapters.md.
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,
@@ -87,7 +87,7 @@ async function oauthRequest(
   request: IncomingMessage,
 ): Promise<OAuth2Server.Request> {
   return new OAuth2Server.Request({
-    // Only Set-Cookie, which no request has, would be an array.
+    // Only Set-Cookie could be an array, and no request has it.
     headers: request.headers as Record<string, string>,
     method: request.method ?? "",
     query: {},

@@ -1,12 +1,12 @@
 import type { Adapter, AdapterPayload } from "oidc-provider";
-import { givenSettings } from "../settings.ts";
+import { settingsFromArguments } from "../settings.ts";
 import { openDatabase } from "../sqlite.ts";
 
-export const settings = givenSettings();
+export const settings = settingsFromArguments();
 
-// As in the library's example for SQL (example/adapters/contributed/knex.js): one table for all models,
-// the payload whole, and columns of its own for what is looked up. The key begins with the id: were it
-// the type, SQLite would walk through all tokens to revoke those of one grant.
+// As in the library's example for SQL (example/adapters/contributed/knex.js): one table for all models, with
+// the whole payload, and extra columns for the look-ups. The key begins with the id, because with the type
+// first, SQLite would read all tokens to revoke those of one grant.
 export const database = openDatabase(
   settings.folder,
   `CREATE TABLE IF NOT EXISTS oidc_payloads (
@@ -48,9 +48,9 @@ const revokeByGrantId = database.prepare(
 );
 
 /**
- * The library's Adapter (example/my_adapter.js). `consume` marks and says nothing of who came first, for
- * the library does not ask: it has looked whether the token was consumed before it calls. Consumed ones
- * stay, by which the library knows a replay.
+ * The library's Adapter (example/my_adapter.js). `consume` marks a token and does not report who was first,
+ * because the library does not ask: it checks that the token is unconsumed before it calls. Consumed tokens
+ * stay in the table, so that the library can detect a replay.
  */
 export class SqliteAdapter implements Adapter {
   readonly #type: string;

@@ -5,20 +5,20 @@ import {
   type ServerResponse,
 } from "node:http";
 import { Provider } from "oidc-provider";
-import { farAway } from "../far-store.ts";
+import { withStoreDelay } from "../far-store.ts";
 import { signingKey } from "../sqlite.ts";
 import { database, settings, SqliteAdapter } from "./adapter.ts";
 
 const MONTH_SECONDS = 30 * 24 * 60 * 60;
 const HOUR_SECONDS = 60 * 60;
-/** What a login grants. Without `openid`, else each refresh would sign an ID token besides. */
+/** The scope of a login. It lacks `openid`, because with it each refresh would also sign an ID token. */
 const SCOPE = "read write";
 
 const { issuer, audience, client_id, client_secret } = settings;
 
 const provider = new Provider(issuer, {
   adapter: (type) =>
-    farAway(new SqliteAdapter(type), settings.storeDelay, [
+    withStoreDelay(new SqliteAdapter(type), settings.storeDelay, [
       "upsert",
       "find",
       "findByUserCode",
@@ -35,18 +35,18 @@ const provider = new Provider(issuer, {
       redirect_uris: ["https://client.example/callback"],
       grant_types: ["authorization_code", "refresh_token"],
       token_endpoint_auth_method: "client_secret_post",
-      // The default is RS256, for which there is no key here.
+      // The default is RS256, but there is no RSA key here.
       id_token_signed_response_alg: "ES256",
     },
   ],
   rotateRefreshToken: true,
-  // As the default, but for refresh tokens of a month; a grant has to live as long as they do.
+  // The defaults, except that refresh tokens live for a month. A grant must live as long as they do.
   ttl: {
     AccessToken: HOUR_SECONDS,
     RefreshToken: MONTH_SECONDS,
     Grant: MONTH_SECONDS,
   },
-  // Users are the application's: none of the contenders looks them up.
+  // Users belong to the application, so no contender looks them up.
   findAccount: (_ctx, accountId) => ({
     accountId,
     claims: () => ({ sub: accountId }),
@@ -68,10 +68,10 @@ const provider = new Provider(issuer, {
 });
 provider.on("server_error", (_ctx, error) => console.error(error));
 
-/** What the authorization code grant stores for a login, by the library's own models. */
+/** Stores what the authorization code grant stores for a login, with the library's own models. */
 async function login(): Promise<string> {
   const client = await provider.Client.find(client_id);
-  if (!client) throw new Error("the client is not known");
+  if (!client) throw new Error("The client is not known.");
   const accountId = randomUUID();
 
   const grant = new provider.Grant({ accountId, clientId: client_id });
@@ -86,7 +86,7 @@ async function login(): Promise<string> {
     scope: `offline_access ${SCOPE}`,
     resource: audience,
     authTime: Math.floor(Date.now() / 1000),
-    // By default, tokens with `offline_access` outlive the session: no refresh looks for it.
+    // As by default, tokens with `offline_access` outlive the session, so no refresh looks the session up.
     expiresWithSession: false,
     rotations: 0,
   }).save();

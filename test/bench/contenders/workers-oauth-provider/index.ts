@@ -4,8 +4,8 @@ import {
 } from "@cloudflare/workers-oauth-provider";
 
 /**
- * A Worker with @cloudflare/workers-oauth-provider, by its README ("One Worker: OAuthProvider"). All is
- * left at its defaults: access tokens live for an hour, refresh tokens for 30 days.
+ * A Worker with @cloudflare/workers-oauth-provider, after its README ("One Worker: OAuthProvider"). All
+ * settings keep their defaults: access tokens live for an hour, refresh tokens for 30 days.
  */
 
 interface Bindings {
@@ -13,7 +13,7 @@ interface Bindings {
   OAUTH_PROVIDER: OAuthHelpers;
 }
 
-/** Where it would be reached: the port is another one in each run, but tokens are made for one resource. */
+/** The address without its port. The port differs in each run, but tokens are made for one resource. */
 const ORIGIN = "http://localhost";
 const REDIRECT_URI = "https://client.example/callback";
 const SCOPE = "read";
@@ -31,7 +31,7 @@ const provider = new OAuthProvider<Bindings>({
 
 export default provider;
 
-/** For the benchmark only: whoever reaches these two may do as they like. */
+/** Two endpoints for the benchmark only, because they authenticate nobody. */
 async function serve(
   request: Request,
   env: Bindings,
@@ -58,7 +58,7 @@ async function serve(
   }
 }
 
-/** What a browser and a client do together: an authorization, and the exchange of its code. */
+/** Does what a browser and a client do together: an authorization, and the exchange of its code. */
 async function login(
   credentials: Record<string, string>,
   env: Bindings,
@@ -73,7 +73,7 @@ async function login(
   });
   const asked = new Request(`${ORIGIN}/authorize?${query.toString()}`);
   const authorization = await env.OAUTH_PROVIDER.parseAuthRequest(asked);
-  // Another user each time: a login of the same one would end the grants before it.
+  // A new user each time, because a second login of a user would end that user's earlier grants.
   const userId = crypto.randomUUID();
   const { redirectTo } = await env.OAUTH_PROVIDER.completeAuthorization({
     request: authorization,

@@ -13,13 +13,13 @@ import { quantile } from "../statistics.ts";
 
 const HOUR = 3_600;
 const CHAINS = 64;
-/** An object that is in memory holds three files open, of which a process may have so many. */
+/** Few subjects, because each object in memory holds three files open, and a process may not open many. */
 const SUBJECTS = 50;
 
 /**
  * A thundering herd: families that were all made in one second, so that all their access tokens expire
- * in one second as well. The hour of an access token is compressed, so that refreshes that come evenly
- * are a chosen part of what the server can do; the second is compressed with it.
+ * in one second as well. The hour of an access token is compressed so that evenly spread refreshes use a
+ * chosen part of the server's capacity. The second is compressed with it.
  */
 export const herd: Scenario = {
   name: "herd",
@@ -31,17 +31,17 @@ export const herd: Scenario = {
     const client = await server.makeClient();
     const subjectOf = (login: number) => `subject-${login % SUBJECTS}`;
     const logins = await makeLogins(server, families, [client], subjectOf);
-    // Twice: the server is slow at first.
+    // Measured twice, because the server is slow at first.
     await refreshLoop(server, logins, CHAINS, seconds);
     const capacity = await refreshLoop(server, logins, CHAINS, seconds);
     const parts = [
-      `${figure(families)} families, and a server that does ${figure(capacity.perSecond)} refreshes a second at the most (${CHAINS} at a time).`,
+      `${figure(families)} families. The server handles at most ${figure(capacity.perSecond)} refreshes per second (${CHAINS} at a time).`,
     ];
     for (const utilisation of smoke ? [0.2] : [0.1, 0.3]) {
-      const lifeMs = (1000 * families) / (capacity.perSecond * utilisation);
-      const outcomes = await measure(server, logins, lifeMs, rounds);
+      const lifetimeMs = (1000 * families) / (capacity.perSecond * utilisation);
+      const outcomes = await measure(server, logins, lifetimeMs, rounds);
       parts.push(
-        `Spread evenly, they are **${percent(utilisation)}** of that: the hour takes ${figure(lifeMs / 1000)} s.`,
+        `Spread evenly, they use **${percent(utilisation)}** of that: the hour takes ${figure(lifetimeMs / 1000)} s.`,
         show(outcomes, utilisation),
       );
     }
@@ -49,14 +49,14 @@ export const herd: Scenario = {
   },
 };
 
-/** In which part of an access token's life the refreshes come: the second of an hour, and so on. */
+/** The parts of an access token's lifetime in which the refreshes come. The first is a second of an hour. */
 const widths = [1 / HOUR, 0.01, 0.05, 0.1, 0.2, 0.5, 1];
 
-/** @returns for each width what came out, round by round */
+/** @returns for each width the outcomes of the rounds */
 async function measure(
   server: BatonServer,
   logins: Login[],
-  lifeMs: number,
+  lifetimeMs: number,
   rounds: number,
 ): Promise<Outcome[][]> {
   const random = seeded(logins.length);
@@ -64,7 +64,7 @@ async function measure(
   for (let round = 0; round < rounds; round++) {
     for (const [row, width] of widths.entries()) {
       const arrivals = logins.map((login): Arrival => {
-        return { at: random() * width * lifeMs, login };
+        return { at: random() * width * lifetimeMs, login };
       });
       outcomes[row]!.push(await openLoop(server, arrivals));
     }
@@ -73,8 +73,8 @@ async function measure(
 }
 
 /**
- * The best of the rounds: in every second or third one V8 stops the server for a full collection, which
- * says nothing of the herd.
+ * A table of the best of the rounds. In every second or third round, V8 stops the server for a full
+ * collection, which has nothing to do with the herd.
  */
 function show(outcomes: readonly Outcome[][], utilisation: number): string {
   const latency = (rounds: Outcome[], part: number) =>
@@ -84,25 +84,25 @@ function show(outcomes: readonly Outcome[][], utilisation: number): string {
     [
       "refreshes come within",
       "load",
-      "p99, to an even spread's",
+      "p99, relative to an even spread",
       "p50, ms",
       "p95, ms",
       "p99, ms",
       "last, ms",
-      "most in flight",
+      "max in flight",
       "503",
-      "generator late by, ms",
+      "generator lag, ms",
     ],
     outcomes.map((rounds, row) => {
       const width = widths[row]!;
       return [
         width === 1 / HOUR
           ? "the same second"
-          : `${percent(width)} of the life`,
+          : `${percent(width)} of the lifetime`,
         figure(utilisation / width),
         figure(latency(rounds, 0.99) / even),
         ...[0.5, 0.95, 0.99, 1].map((part) => figure(latency(rounds, part))),
-        figure(Math.min(...rounds.map(({ mostInFlight }) => mostInFlight))),
+        figure(Math.min(...rounds.map(({ maxInFlight }) => maxInFlight))),
         figure(rounds.reduce((sum, { refusals }) => sum + refusals, 0)),
         figure(Math.max(...rounds.map(({ lag }) => lag))),
       ];

@@ -5,14 +5,14 @@ import type { Scenario } from "../scenario.ts";
 import { BatonServer, type Client, type Login } from "../server.ts";
 
 const CHAINS = 32;
-/** Of how many families the introspections are that are held against those of one. */
+/** The number of families whose introspections are compared with those of one family. */
 const INTROSPECTED = 200;
 
-/** Whether it matters that many share something: families a client, or resource servers a family. */
+/** Shows whether sharing slows requests: many families share a client, or many requests share a family. */
 export const hotClient: Scenario = {
   name: "hot-client",
   about:
-    "the families of one client, against as many of many; one family, asked about by all",
+    "refreshes of one client vs. many clients; introspections of one family vs. many",
 
   async run({ port, smoke }) {
     const [families, clients, seconds, rounds] = smoke
@@ -43,17 +43,17 @@ export const hotClient: Scenario = {
       [
         "",
         "ratio of the rates",
-        "a second",
+        "per second",
         "median, ms",
         "CPU of the server, ms",
       ],
       [
         [
-          `Refreshes of ${figure(families)} families of one client, to those of as many of ${clients} clients`,
+          `Refreshes: ${figure(families)} families of one client vs. as many of ${clients} clients`,
           ...columns(refreshes),
         ],
         [
-          `Introspections of one family, to those of ${INTROSPECTED} families`,
+          `Introspections: one family vs. ${INTROSPECTED} families`,
           ...columns(introspections),
         ],
       ],

@@ -7,23 +7,23 @@ import { BatonServer, type Client, WrongAnswer } from "../server.ts";
 import { median } from "../statistics.ts";
 
 const CHAINS = 32;
-/** How many logins are timed, one after another, when the subject has all the others. */
+/** How many logins are timed, one after another, after the subject has all its other logins. */
 const TIMED_LOGINS = 20;
-/** How many families of the subject are refreshed, at the most, and how many of others. */
+/** The maximum number of refreshed families of the subject, and of other subjects. */
 const MAX_REFRESHED = 500;
 
 /** A subject with many logins: a service account, or the test user of a whole company. */
 export const hotSubject: Scenario = {
   name: "hot-subject",
   about:
-    "a subject with up to thousands of logins: refresh, one login more, list, log out",
+    "a subject with up to thousands of logins: refresh, log in again, list, log out",
 
   async run({ port, smoke }) {
     const sizes = smoke ? [30, 120] : [10, 100, 1_000, 3_000];
     const [seconds, rounds] = smoke ? [0.2, 1] : [0.8, 5];
     await using server = await BatonServer.start(port);
     const client = await server.makeClient();
-    // A server is slow at first.
+    // These are not measured, because the server is slow at first.
     await makeLogins(server, smoke ? 20 : 300, [client]);
     const rows = [];
     for (const size of sizes)
@@ -31,12 +31,12 @@ export const hotSubject: Scenario = {
     return table(
       [
         "logins of the subject",
-        "rate of their refreshes, to others'",
-        "one login more, ms",
-        "list of all, ms",
+        "refresh rate, relative to other subjects",
+        "one more login, ms",
+        "list all, ms",
         "log out everywhere, ms",
-        "in requests",
-        "in calls of objects",
+        "requests of the logout",
+        "object calls of the logout",
       ],
       rows,
     );
@@ -74,14 +74,18 @@ async function measure(
   );
 
   const [list, found] = await timing(() => server.list(subject));
-  if (found !== size) throw new WrongAnswer(`${found} of ${size} are listed`);
+  if (found !== size)
+    throw new WrongAnswer(`The list has ${found} of ${size} logins`);
   const [logout, requests] = await timing(() => logOut(server, subject));
-  for (const login of logins.slice(-50)) await server.refreshInVain(login);
+  for (const login of logins.slice(-50))
+    await server.expectRefreshRefused(login);
   for (const login of others.slice(-5)) await server.refresh(login);
 
   const expected = logoutEverywhere(size);
   if (requests !== expected.workerRequests)
-    throw new WrongAnswer(`A logout of ${size} took ${requests} requests`);
+    throw new WrongAnswer(
+      `A logout of ${size} families took ${requests} requests`,
+    );
   return [
     figure(size),
     ratio(refreshes),
@@ -93,7 +97,7 @@ async function measure(
   ];
 }
 
-/** @returns in how many requests */
+/** Logs a subject out everywhere. @returns the number of requests */
 async function logOut(server: BatonServer, subject: string): Promise<number> {
   for (let requests = 1; ; requests++)
     if (await server.logOut(subject)) return requests;

@@ -5,12 +5,12 @@ import type { Scenario } from "../scenario.ts";
 import { BatonServer, type Client } from "../server.ts";
 
 /**
- * Logins by `POST /admin/grants` with a KV that takes its time. Each goes by the client's record and the
- * scopes as they stand: it asks the keepers of both, objects that are there once in the world.
+ * Logins by `POST /admin/grants` with a slow KV. Each needs the current client record and the current scopes.
+ * It asks the `KvRecordWriter` object of each, which exists once in the world.
  */
 export const loginQueue: Scenario = {
   name: "login-queue",
-  about: "logins that a back end starts, where each read of KV takes 10 ms",
+  about: "logins that a back end starts, with a KV whose reads take 10 ms",
 
   async run({ port, smoke }) {
     const seconds = smoke ? 0.5 : 3;
@@ -39,6 +39,6 @@ export const loginQueue: Scenario = {
       figure(refreshes.perSecond),
       figure(refreshes.median),
     ]);
-    return table(["", "a second", "median, ms"], rows);
+    return table(["", "per second", "median, ms"], rows);
   },
 };

@@ -1,15 +1,16 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { exchange, makeLogins } from "../load.ts";
+import { makeLogins, refreshOnce } from "../load.ts";
 import { figure, table } from "../markdown.ts";
 import type { Scenario } from "../scenario.ts";
 import { BatonServer, WrongAnswer } from "../server.ts";
 
-/** What objects store, as their databases say: that size, in whole pages, is what is charged. */
+/** The sizes of the objects' databases. Cloudflare charges for them in whole pages. */
 export const storage: Scenario = {
   name: "storage",
-  about: "what a family stores, new and used, and the index of a subject",
+  about:
+    "the database size of a new and a used family, and of a subject's index",
 
   async run({ port, smoke }) {
     const refreshes = smoke ? 5 : 200;
@@ -25,13 +26,13 @@ export const storage: Scenario = {
       );
       if (size > 1) continue;
       for (let done = 0; done < refreshes; done++)
-        await exchange(server, logins[0]!);
+        await refreshOnce(server, logins[0]!);
     }
     await server.end();
 
     const ofFamilies = await databases(server, "TokenFamily");
     const indexes = await databases(server, "SubjectIndex");
-    // The one that was refreshed has the larger record: it says which request made its newest token.
+    // The refreshed family has the larger record, because it names the request that made its newest token.
     const [newest, used] = [ofFamilies.at(0)!, ofFamilies.at(-1)!];
     if (indexes.map(({ rows }) => rows).join() !== sizes.join())
       throw new WrongAnswer("The indexes do not hold what they should");
@@ -41,7 +42,7 @@ export const storage: Scenario = {
       figure(content),
     ];
     return table(
-      ["", "bytes of the database", "of them keys and values"],
+      ["", "bytes of the database", "of which keys and values"],
       [
         row("A family, new", newest),
         row(`A family, refreshed ${refreshes} times`, used),
@@ -64,7 +65,7 @@ interface Stored {
   content: number;
 }
 
-/** The databases of a class of objects, by what is in them. */
+/** The databases of a class of objects, sorted by the size of their content. */
 async function databases(
   { process }: BatonServer,
   className: string,

@@ -1,11 +1,11 @@
 import kv, { Store } from "../../kv/index.ts";
 
 /**
- * KV that takes its time: the one on this machine answers sooner than any that is far from its data. It
- * waits outside of its object, so that calls do not wait for one another.
+ * A slow KV, because the KV on this machine answers faster than one that is far from its data. It waits
+ * outside of its object, so that calls do not wait for one another.
  */
 
-/** Of a read that finds its key in a cache of its location, a cautious guess. */
+/** The time of a read that finds its key in a cache of its location. A cautious guess. */
 const KV_MS = 10;
 
 export { Store };
