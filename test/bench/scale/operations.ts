@@ -82,7 +82,7 @@ export const introspection: Operation = {
   kvReadsCold: 2,
 };
 
-/** How many families `DurableFamilies.revokeAll` ends at once. */
+/** How many families `revokeAll` (`src/platform/family-repository.ts`) ends at once. */
 const PAGE = 100;
 /** How many families it ends in one request. */
 const MAX_PER_REQUEST = 800;
