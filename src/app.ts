@@ -15,11 +15,14 @@ import type { Server } from "./oauth/server.ts";
 const MAX_BODY_BYTES = 16 * 1024;
 /** The response headers that a page of another origin may read. */
 const EXPOSED_HEADERS = "Retry-After,WWW-Authenticate,X-Request-Id";
-/** The time for which a browser may keep a preflight, in seconds: two hours, the most that Chromium allows. */
+/**
+ * The time for which a browser may keep a preflight, in seconds: two hours, the most that Chromium allows.
+ */
 const PREFLIGHT_SECONDS = 7_200;
 
 /**
- * Makes the app: routes and limits, and the one place where an error becomes a response and a request a log line.
+ * Makes the app: routes and limits, and the one place where an error becomes a response and a request a log
+ * line.
  *
  * @param createServer makes the server of a set of bindings
  * @param extraEndpoints endpoints beside those of the registry

@@ -19,7 +19,9 @@ export interface Configuration extends SigningKeys {
   leagueKey: LeagueKey | undefined;
 }
 
-/** The shortest ADMIN_TOKEN, in characters. Anybody may guess it as often as they like, so it must be long. */
+/**
+ * The shortest ADMIN_TOKEN, in characters. Anybody may guess it as often as they like, so it must be long.
+ */
 const MIN_ADMIN_TOKEN_LENGTH = 16;
 /** The size of ENCRYPTION_KEY: 256 bits, that of the SHA-256 in the HMAC and HKDF that use it. */
 const ENCRYPTION_KEY_BYTES = 32;
@@ -155,7 +157,10 @@ async function leagueKeyOf(env: object): Promise<LeagueKey | undefined> {
   return key === undefined ? undefined : readLeagueKey(key);
 }
 
-/** Checks an issuer (RFC 8414 section 2). It must be an origin, because the endpoints have fixed paths below it. */
+/**
+ * Checks an issuer (RFC 8414 section 2). It must be an origin, because the endpoints have fixed paths below
+ * it.
+ */
 function issuerProblem(issuer: string): string | undefined {
   if (!URL.canParse(issuer) || new URL(issuer).origin !== issuer) {
     return "must be an origin without a path or a slash at its end, such as https://auth.example.com";
@@ -171,8 +176,8 @@ function transportProblem(url: string): string | undefined {
 }
 
 /**
- * Checks LOGIN_URL. It must not have a fragment, as the endpoints of RFC 6749 section 3.1, nor the parameter that
- * `/authorize` adds.
+ * Checks LOGIN_URL. It must not have a fragment, as the endpoints of RFC 6749 section 3.1, nor the parameter
+ * that `/authorize` adds.
  */
 function loginUrlProblem(url: string): string | undefined {
   // A browser reads spaces, backslashes and missing slashes, which RFC 3986 forbids, in its own way.

@@ -12,8 +12,8 @@ import { KvScopeRepository } from "./platform/scope-repository.ts";
 const servers = new WeakMap<Env, Server>();
 
 /**
- * Makes the server of a set of bindings, for HTTP and for RPC, and keeps it. The finished server is kept and not a promise
- * of it, because Workers do not let one request await a promise of another.
+ * Makes the server of a set of bindings, for HTTP and for RPC, and keeps it. The finished server is kept and
+ * not a promise of it, because Workers do not let one request await a promise of another.
  *
  * @throws OAuthError `configuration_malformed`
  */
@@ -21,7 +21,8 @@ export async function createServer(env: Env): Promise<Server> {
   const known = servers.get(env);
   if (known) return known;
   const configuration = await loadConfiguration(env);
-  // Another request may have made it meanwhile. An isolate must have one server, because each keeps its own copy of the records.
+  // Another request may have made it meanwhile. An isolate must have one server, because each keeps its own
+  // copies of the records.
   const madeMeanwhile = servers.get(env);
   if (madeMeanwhile) return madeMeanwhile;
   const { leagueKey, ...rest } = configuration;

@@ -23,9 +23,9 @@ import type { Server } from "./oauth/server.ts";
 export type Refusal = ReturnType<OAuthError["toJSON"]>;
 
 /**
- * The part of the admin API that a sign-in page needs, for a Worker of the same account with a service binding to the
- * entrypoint `Login`. The binding is the authority, so no admin token is needed. Methods return a `Refusal` and do not
- * throw, because custom errors do not survive RPC.
+ * The part of the admin API that a sign-in page needs, for a Worker of the same account with a service
+ * binding to the entrypoint `Login`. The binding is the authority, so no admin token is needed. Methods
+ * return a `Refusal` and do not throw, because custom errors do not survive RPC.
  */
 export class Login extends WorkerEntrypoint<Env> {
   /** Describes an authorization request, as `GET /admin/authorizations` does. */

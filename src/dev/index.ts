@@ -3,8 +3,8 @@ import { createServer } from "../create-server.ts";
 import { signIn, signInPage } from "./sign-in.tsx";
 
 /**
- * The entry of a local server: the same Worker with a sign-in page on which anybody can sign in as anybody. `npm run dev`
- * serves it. The deployed entry is `src/index.ts`, which does not import this folder.
+ * The entry of a local server: the same Worker with a sign-in page on which anybody can sign in as anybody.
+ * `npm run dev` serves it. The deployed entry is `src/index.ts`, which does not import this folder.
  */
 
 export * from "../index.ts";

@@ -56,8 +56,8 @@ export function SignInForm({
   return (
     <>
       <p>
-        <strong>{name}</strong> asks you to sign in. This is a development
-        server without passwords: type any name, and you are signed in with it.
+        <strong>{name}</strong> asks you to sign in. This development server has
+        no passwords: sign in with any name.
       </p>
       <form method="post" action={PATH}>
         <input type="hidden" name="request" value={request} />
@@ -103,7 +103,7 @@ export function SignInForm({
         )}
         {description.resource.length > 0 && (
           <p class="back">
-            {name} will use it at <code>{description.resource.join(", ")}</code>
+            This access is for <code>{description.resource.join(", ")}</code>
           </p>
         )}
         <div class="answers">

@@ -13,14 +13,17 @@ import { withParameters } from "../oauth/redirect-uri.ts";
 import { type Endpoint, now, redirect } from "./endpoint.ts";
 import { refusalPage } from "./page.ts";
 
-/** The longest query, in characters as a browser encodes it. It is bounded because `state` returns to the client in a URL. */
+/**
+ * The longest query, in characters as a browser encodes it. It is bounded because `state` returns to the
+ * client in a URL.
+ */
 const MAX_QUERY_CHARACTERS = 4096;
 /** The URL length that every server should support (RFC 9110 section 4.1), so the sign-in page does too. */
 const MAX_URL_CHARACTERS = 8000;
 
 /**
- * The authorization endpoint (RFC 6749 section 3.1). It checks the request and redirects the browser to the sign-in page
- * (`LOGIN_URL`), which decides by `POST /admin/authorizations` or by RPC. It stores nothing.
+ * The authorization endpoint (RFC 6749 section 3.1). It checks the request and redirects the browser to the
+ * sign-in page (`LOGIN_URL`), which decides by `POST /admin/authorizations` or by RPC. It stores nothing.
  */
 export const authorizationEndpoint: Endpoint = {
   path: "/authorize",

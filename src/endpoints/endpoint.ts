@@ -13,7 +13,10 @@ export interface AppEnv {
     log: RequestLog;
     /** A UUID, which is also in `X-Request-Id` of the response and in the log. */
     requestId: string;
-    /** Makes the redirect URL of an error. Unset until client and redirect URI are certain (RFC 6749 section 4.1.2.1). */
+    /**
+     * Makes the redirect URL of an error. Unset until client and redirect URI are certain (RFC 6749 section
+     * 4.1.2.1).
+     */
     errorRedirect?: (error: {
       error: string;
       error_description: string;
@@ -50,8 +53,9 @@ export function now(): number {
 }
 
 /**
- * Returns the network that a request came from: the IPv4 address, or the first 64 bits of the IPv6 address, because one
- * customer has all addresses with the same 64 bits. Empty if the platform does not tell, as in local development.
+ * Returns the network that a request came from: the IPv4 address, or the first 64 bits of the IPv6 address,
+ * because one customer has all addresses with the same 64 bits. Empty if the platform does not tell, as in
+ * local development.
  */
 export function networkOf(c: Context<AppEnv>): string {
   const address = c.req.header("CF-Connecting-IP") ?? "";

@@ -3,8 +3,8 @@ import type { Server } from "../oauth/server.ts";
 import type { Endpoint } from "./endpoint.ts";
 
 /**
- * The time for which the result of a check is used again, in milliseconds. The endpoint is open to everybody, so its requests must
- * not cost a KV read each.
+ * The time for which the result of a check is used again, in milliseconds. The endpoint is open to everybody,
+ * so its requests must not cost a KV read each.
  */
 const CACHE_MS = 10_000;
 
@@ -20,8 +20,9 @@ interface HealthCheck {
 const lastChecks = new WeakMap<Server, HealthCheck>();
 
 /**
- * Tells whether the server can work: 200 if configuration, keys and the scope catalogue can be read, else 503 with the
- * name of each problem. A malformed client record is named too, but the answer stays 200, because it affects one client.
+ * Tells whether the server can work: 200 if configuration, keys and the scope catalogue can be read, else 503
+ * with the name of each problem. A malformed client record is named too, but the answer stays 200, because it
+ * affects one client.
  */
 export const healthEndpoint: Endpoint = {
   path: "/health",

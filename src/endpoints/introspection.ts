@@ -6,9 +6,9 @@ import { authenticate, readClientForm } from "./authentication.ts";
 import { type Endpoint, networkOf, now } from "./endpoint.ts";
 
 /**
- * The introspection endpoint (RFC 7662), for confidential clients. A client may introspect its own tokens, a resource
- * server every access token with its audience. The family is asked, so that a login that has ended shows at once. Any
- * other token is not active, whatever is wrong with it (section 2.2).
+ * The introspection endpoint (RFC 7662), for confidential clients. A client may introspect its own tokens, a
+ * resource server every access token with its audience. The family is asked, so that a login that has ended
+ * shows at once. Any other token is not active, whatever is wrong with it (section 2.2).
  */
 export const introspectionEndpoint: Endpoint = {
   path: "/introspect",

@@ -2,8 +2,8 @@ import type { Endpoint } from "./endpoint.ts";
 import { PUBLIC_FOR_FIVE_MINUTES } from "./jwks.ts";
 
 /**
- * Publishes the server metadata (RFC 8414 section 3). Each endpoint adds its own members, so that the document lists
- * what is turned on and nothing else.
+ * Publishes the server metadata (RFC 8414 section 3). Each endpoint adds its own members, so that the
+ * document lists what is turned on and nothing else.
  */
 export function metadataEndpoint(endpoints: readonly Endpoint[]): Endpoint {
   return {

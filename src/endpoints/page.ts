@@ -26,8 +26,8 @@ dd:last-child { margin: 0 }
 `;
 
 /**
- * Renders a page. No site may show it in a frame (RFC 9700 section 4.16). The browser tells no site its URL, which may
- * have an encrypted authorization request in it.
+ * Renders a page. No site may show it in a frame (RFC 9700 section 4.16). The browser tells no site its URL,
+ * which may have an encrypted authorization request in it.
  *
  * @param extraStyle CSS for this page alone
  */

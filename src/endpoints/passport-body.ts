@@ -10,9 +10,9 @@ const text = z.union([z.string(), z.number(), z.boolean(), z.null()]);
 const texts = z.union([text.transform((one) => [one]), z.array(text)]);
 
 /**
- * Reads a body in one of the formats that PHP and Laravel accept: a form in either encoding, or a JSON object. A value in
- * JSON is a string, a number, a boolean or null; a repeated parameter is an array of them. The values of unknown
- * parameters are not checked.
+ * Reads a body in one of the formats that PHP and Laravel accept: a form in either encoding, or a JSON
+ * object. A value in JSON is a string, a number, a boolean or null; a repeated parameter is an array of them.
+ * The values of unknown parameters are not checked.
  *
  * @param singular the parameters that must not be repeated
  * @throws OAuthError `content_type_wrong`, `body_malformed` or `parameter_repeated`

@@ -4,8 +4,8 @@ import { authenticate, readClientForm } from "./authentication.ts";
 import { type Endpoint, networkOf, now } from "./endpoint.ts";
 
 /**
- * The revocation endpoint (RFC 7009). A token of any kind ends its whole family. A used token does so too, because a
- * logout that races a refresh must win.
+ * The revocation endpoint (RFC 7009). A token of any kind ends its whole family. A used token does so too,
+ * because a logout that races a refresh must win.
  */
 export const revocationEndpoint: Endpoint = {
   path: "/revoke",

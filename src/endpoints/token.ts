@@ -28,8 +28,8 @@ export const tokenEndpoint: Endpoint = {
 };
 
 /**
- * The token endpoint at the path of Laravel Passport, for the body formats that Laravel accepts. Apps on people's phones
- * cannot be changed on the day on which the server moves.
+ * The token endpoint at the path of Laravel Passport, for the body formats that Laravel accepts. Apps on
+ * people's phones cannot be changed on the day on which the server moves.
  */
 export const passportTokenEndpoint: Endpoint = {
   path: "/oauth/token",

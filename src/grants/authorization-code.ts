@@ -19,8 +19,8 @@ import type { GrantType } from "./grant-type.ts";
 /**
  * Redeems an authorization code (RFC 6749 section 4.1.3), with PKCE (RFC 7636 section 4.5).
  *
- * Everything that the code is bound to is checked at the edge, so that somebody who has stolen a code without its verifier
- * cannot use it up. Beginning the family is the one step that changes anything.
+ * Everything that the code is bound to is checked at the edge, so that somebody who has stolen a code without
+ * its verifier cannot use it up. Beginning the family is the one step that changes anything.
  */
 export const authorizationCodeGrant: GrantType<"authorization_code"> = {
   type: "authorization_code",

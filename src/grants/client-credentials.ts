@@ -11,8 +11,8 @@ import { tokenResponse } from "../oauth/tokens/token-response.ts";
 import type { GrantType } from "./grant-type.ts";
 
 /**
- * Issues an access token for the client itself (RFC 6749 section 4.4). There is no login, so there is no refresh token
- * (section 4.4.3) and no family: nothing is stored, and no Durable Object is called.
+ * Issues an access token for the client itself (RFC 6749 section 4.4). There is no login, so there is no
+ * refresh token (section 4.4.3) and no family: nothing is stored, and no Durable Object is called.
  */
 export const clientCredentialsGrant: GrantType<"client_credentials"> = {
   type: "client_credentials",

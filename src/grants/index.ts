@@ -5,7 +5,10 @@ import { clientCredentialsGrant } from "./client-credentials.ts";
 import type { GrantType } from "./grant-type.ts";
 import { refreshTokenGrant } from "./refresh-token.ts";
 
-/** The registry: one entry for each name in `oauth/grant-types.ts`. The token endpoint and the metadata derive from it. */
+/**
+ * The registry: one entry for each name in `oauth/grant-types.ts`. The token endpoint and the metadata derive
+ * from it.
+ */
 const registry: { [Name in GrantTypeName]: GrantType<Name> } = {
   authorization_code: authorizationCodeGrant,
   client_credentials: clientCredentialsGrant,

@@ -16,8 +16,8 @@ import type { GrantType } from "./grant-type.ts";
 /**
  * Refreshes an access token (RFC 6749 section 6), with refresh token rotation (RFC 9700 section 4.14.2).
  *
- * Validate, prepare, commit, respond: everything that can fail for a reason of ours comes before the exchange, which is
- * the one step that changes anything.
+ * Validate, prepare, commit, respond: everything that can fail for a reason of ours comes before the
+ * exchange, which is the one step that changes anything.
  */
 export const refreshTokenGrant: GrantType<"refresh_token"> = {
   type: "refresh_token",

@@ -28,7 +28,9 @@ const MIN_BYTES = offsets.text + 1 + MAC_BYTES;
 /** Lower-case digits only, as the format writes them, so that a token has one spelling. */
 const pattern = new RegExp(`^def50200(?:[0-9a-f]{2}){${MIN_BYTES - 4},}$`);
 
-/** Tells whether a text has the shape of a ciphertext. A text without it is refused before any cryptography. */
+/**
+ * Tells whether a text has the shape of a ciphertext. A text without it is refused before any cryptography.
+ */
 export function isCiphertext(text: string): boolean {
   return pattern.test(text);
 }

@@ -1,8 +1,8 @@
 import { OAuthError } from "../oauth/errors.ts";
 
 /**
- * The most forged tokens that a caller may present per period. The rate limit LEAGUE_FORGERIES in wrangler.toml has the
- * same limit and period; a test compares them.
+ * The most forged tokens that a caller may present per period. The rate limit LEAGUE_FORGERIES in
+ * wrangler.toml has the same limit and period; a test compares them.
  */
 export const MAX_FORGED = 120;
 export const PERIOD_SECONDS = 60;
@@ -24,9 +24,10 @@ interface CallerCount {
 }
 
 /**
- * Limits how many forged tokens a caller may present. Only forged ones count, so that a back end may present any number
- * of good ones. The platform's rate limit counts over all isolates of a location, but only after a token was found to be
- * forged. So this class also bounds how many tokens of a caller are decrypted at the same time.
+ * Limits how many forged tokens a caller may present. Only forged ones count, so that a back end may present
+ * any number of good ones. The platform's rate limit counts over all isolates of a location, but only after a
+ * token was found to be forged. So this class also bounds how many tokens of a caller are decrypted at the
+ * same time.
  */
 export class ForgeryLimit {
   readonly #platformLimit: RateLimit;
@@ -87,8 +88,8 @@ export class ForgeryLimit {
 }
 
 /**
- * Makes the refusal: 429 with `Retry-After`. It is not `invalid_grant`, because the token may be good and the client would
- * drop it.
+ * Makes the refusal: 429 with `Retry-After`. It is not `invalid_grant`, because the token may be good and the
+ * client would drop it.
  */
 function tooMany(milliseconds: number): OAuthError {
   const seconds = Math.max(1, Math.ceil(milliseconds / 1000));

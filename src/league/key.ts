@@ -2,8 +2,8 @@ import { decodeBase64, decodeHex } from "../oauth/bytes.ts";
 import { equalBytes } from "../oauth/constant-time.ts";
 
 /**
- * The key that a league server encrypts its tokens with: the forms in which its configuration has it, and the keys of
- * one token that defuse/php-encryption (version 2 of its format) derives from it.
+ * The key that a league server encrypts its tokens with: the forms in which its configuration has it, and the
+ * keys of one token that defuse/php-encryption (version 2 of its format) derives from it.
  */
 
 /** The ASCII-safe form of a Defuse key, in hexadecimal: header, 32 bytes, and the SHA-256 of both. */

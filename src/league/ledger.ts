@@ -12,17 +12,19 @@ interface Row extends Record<string, SqlStorageValue> {
   state: State;
   /** The expiry of the token. */
   expires_at: number;
-  /** The row may be deleted from then on: when the token has expired and its family, if it has one, has ended. */
+  /**
+   * The row may be deleted from then on: when the token has expired and its family, if it has one, has ended.
+   */
   kept_until: number;
 }
 
 /**
- * Records which league tokens are revoked, and which were exchanged and so have a family here. One row per token, many
- * tokens per object (`LeagueLedgers` spreads them), because there may be millions of revoked tokens. A row stays until
- * the token has expired.
+ * Records which league tokens are revoked, and which were exchanged and so have a family here. One row per
+ * token, many tokens per object (`LeagueLedgers` spreads them), because there may be millions of revoked
+ * tokens. A row stays until the token has expired.
  *
- * An exchange asks the ledger before it begins the family and notes itself afterwards. So if a token is revoked at the
- * same time, either the exchange or the revocation sees the other.
+ * An exchange asks the ledger before it begins the family and notes itself afterwards. So if a token is
+ * revoked at the same time, either the exchange or the revocation sees the other.
  */
 export class LeagueLedger extends DurableObject<Env> {
   /** Returns the state of a token; undefined if the ledger does not have it. It writes nothing. */
@@ -38,7 +40,8 @@ export class LeagueLedger extends DurableObject<Env> {
   /**
    * Notes that a token was exchanged. It may be repeated.
    *
-   * @param familyEnds in seconds since 1970: the row stays until then, so that a later revocation finds the family
+   * @param familyEnds in seconds since 1970: the row stays until then, so that a later revocation finds the
+   *   family
    * @returns `new` the first time, `known` afterwards, `revoked` if the token was revoked meanwhile
    */
   async noteExchange(
@@ -58,7 +61,8 @@ export class LeagueLedger extends DurableObject<Env> {
   /**
    * Revokes tokens, except those that were exchanged: the caller must end their families first.
    *
-   * @param endedFamilies true if the families of all these tokens have ended; then the exchanged ones are revoked too
+   * @param endedFamilies true if the families of all these tokens have ended; then the exchanged ones are
+   *   revoked too
    * @returns the ids of the exchanged tokens, which were not revoked
    */
   async revoke(entries: OldToken[], endedFamilies = false): Promise<string[]> {

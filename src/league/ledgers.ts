@@ -3,8 +3,9 @@ import type { LeagueLedger } from "./ledger.ts";
 import { callObject } from "../platform/retry.ts";
 
 /**
- * The number of objects that the ledger is spread over. A move may bring thousands of exchanges per second, and one
- * object takes some hundreds. It must not change while there are rows, because it decides which object has a token.
+ * The number of objects that the ledger is spread over. A move may bring thousands of exchanges per second,
+ * and one object takes some hundreds. It must not change while there are rows, because it decides which
+ * object has a token.
  */
 const LEDGER_COUNT = 16;
 
@@ -102,7 +103,10 @@ function countsBy(
   return { exchanged: numberOf("exchanged"), revoked: numberOf("revoked") };
 }
 
-/** Returns the name of the object that has a token. A digest spreads the tokens evenly, whatever their ids look like. */
+/**
+ * Returns the name of the object that has a token. A digest spreads the tokens evenly, whatever their ids
+ * look like.
+ */
 async function ledgerOf(refreshTokenId: string): Promise<string> {
   const bytes = new TextEncoder().encode(refreshTokenId);
   const digest = await crypto.subtle.digest("SHA-256", bytes);

@@ -20,8 +20,8 @@ export interface LeagueToken {
 const id = z.union([z.string(), z.int().transform(String)]);
 
 /**
- * Leaves out names that are not a scope-token (RFC 6749 section 3.3), because no scope here can have such a name. A token
- * that has only such names is not valid, because its login would have no scope at all.
+ * Leaves out names that are not a scope-token (RFC 6749 section 3.3), because no scope here can have such a
+ * name. A token that has only such names is not valid, because its login would have no scope at all.
  */
 function keepScopeTokens(names: string[], context: z.RefinementCtx): string[] {
   const scopes = names.filter((name) => scopeToken.test(name));
@@ -56,7 +56,8 @@ const payload = z
 /**
  * Reads the decrypted text of a league token.
  *
- * @param digest of the whole token, 32 bytes: it becomes the family secret, because only a holder of the token knows it
+ * @param digest of the whole token, 32 bytes: it becomes the family secret, because only a holder of the
+ *   token knows it
  * @returns undefined if it is not the text of a refresh token
  */
 export function readRefreshToken(

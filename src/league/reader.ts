@@ -11,9 +11,9 @@ const MAX_KEPT = 1_000;
 const encoder = new TextEncoder();
 
 /**
- * Decrypts league tokens with the old server's key. With a password each decryption costs a key derivation of many
- * iterations. So a token without the shape is refused first, the number of forged tokens per caller is limited, and a
- * token that was decrypted is kept: presented again, it costs one digest.
+ * Decrypts league tokens with the old server's key. With a password each decryption costs a key derivation of
+ * many iterations. So a token without the shape is refused first, the number of forged tokens per caller is
+ * limited, and a token that was decrypted is kept: presented again, it costs one digest.
  */
 export class LeagueTokenReader {
   readonly #key: LeagueKey;
@@ -27,7 +27,8 @@ export class LeagueTokenReader {
   }
 
   /**
-   * Decrypts a token. It may cost some ten milliseconds of CPU time, so the client must be authenticated first.
+   * Decrypts a token. It may cost some ten milliseconds of CPU time, so the client must be authenticated
+   * first.
    *
    * @param caller identifies who presents the token: each caller may present a limited number of forged ones
    * @returns the content, or the reason why the token is not valid

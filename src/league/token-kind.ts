@@ -19,8 +19,8 @@ const PREFIX = "def50200";
 const FIRST_GENERATION = 1;
 
 /**
- * League tokens: the refresh tokens of the old server. The first exchange of a league token makes a family, like any
- * other, whose first token is the league token.
+ * League tokens: the refresh tokens of the old server. The first exchange of a league token makes a family,
+ * like any other, whose first token is the league token.
  */
 export function leagueTokenKind(
   { settings }: Pick<Server, "settings">,

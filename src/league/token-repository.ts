@@ -14,14 +14,14 @@ import type { SubjectIndex } from "../platform/subject-index.ts";
 import type { TokenFamily } from "../platform/token-family.ts";
 
 /**
- * The time at which the user of a league token signed in, in milliseconds since 1970. Nobody knows it; 0 is before every
- * logout, so that a logout ends all league tokens of its user.
+ * The time at which the user of a league token signed in, in milliseconds since 1970. Nobody knows it; 0 is
+ * before every logout, so that a logout ends all league tokens of its user.
  */
 const UNKNOWN_SIGN_IN_MS = 0;
 
 /**
- * Keeps the families of league tokens. The object of such a family has the token's id as its name, so that one place
- * decides whether the token was used, also after the family has ended.
+ * Keeps the families of league tokens. The object of such a family has the token's id as its name, so that
+ * one place decides whether the token was used, also after the family has ended.
  */
 export class LeagueTokenRepository implements Takeover {
   readonly #families: DurableObjectNamespace<TokenFamily>;
@@ -51,9 +51,10 @@ export class LeagueTokenRepository implements Takeover {
   /**
    * Makes a token's family and exchanges the token, in one atomic step.
    *
-   * The order is: ask ledger and subject index whether the token is good, make the family, add it to the index, note it
-   * in the ledger. Index and ledger refuse if the user was logged out or the token revoked meanwhile; then the family
-   * ends. As with a code, no token is given out that the index does not have, and a fault of ours takes the family back.
+   * The order is: ask ledger and subject index whether the token is good, make the family, add it to the
+   * index, note it in the ledger. Index and ledger refuse if the user was logged out or the token revoked
+   * meanwhile; then the family ends. As with a code, no token is given out that the index does not have, and
+   * a fault of ours takes the family back.
    */
   async adopt(
     token: OldToken,
@@ -104,8 +105,8 @@ export class LeagueTokenRepository implements Takeover {
   }
 
   /**
-   * Revokes tokens and ends their families. The families end before the ledger notes it, so that a repeated call after
-   * a fault goes on with the rest.
+   * Revokes tokens and ends their families. The families end before the ledger notes it, so that a repeated
+   * call after a fault goes on with the rest.
    *
    * @returns how many families it has ended
    */

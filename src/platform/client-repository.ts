@@ -42,8 +42,8 @@ export class KvClientRepository implements ClientRepository {
   }
 
   /**
-   * Lists a page of clients. Tombstones are left out. Where they fill a whole page of KV, the next page is read,
-   * so that an empty page is rare.
+   * Lists a page of clients. Tombstones are left out. Where they fill a whole page of KV, the next page is
+   * read, so that an empty page is rare.
    */
   async list(limit: number, from?: string): Promise<ClientPage> {
     const page: ClientPage = { clients: [], malformed: [] };

@@ -9,12 +9,15 @@ import type { TokenFamily } from "./token-family.ts";
 /** The number of families of a subject that are ended at the same time. */
 const BATCH_SIZE = 100;
 /**
- * The most families that one request ends, because a Worker may make 1,000 calls per request. If the subject has more, the
- * answer is 503, and the next request goes on with the rest.
+ * The most families that one request ends, because a Worker may make 1,000 calls per request. If the subject
+ * has more, the answer is 503, and the next request goes on with the rest.
  */
 const MAX_PER_REQUEST = 800;
 
-/** Keeps families in Durable Objects. A family's id is the id of its object. A subject index is named by its subject. */
+/**
+ * Keeps families in Durable Objects. A family's id is the id of its object. A subject index is named by its
+ * subject.
+ */
 export class DurableFamilyRepository implements FamilyRepository {
   readonly #families: DurableObjectNamespace<TokenFamily>;
   readonly #indexes: DurableObjectNamespace<SubjectIndex>;
@@ -28,8 +31,8 @@ export class DurableFamilyRepository implements FamilyRepository {
   }
 
   /*
-   * The order is family, index, tokens: a crash in between leaves a family that nobody has a token of, and never a
-   * token that a logout would miss.
+   * The order is family, index, tokens: a crash in between leaves a family that nobody has a token of, and
+   * never a token that a logout would miss.
    */
   create: FamilyRepository["create"] = async (family) => {
     const id = this.#families.newUniqueId();
@@ -41,7 +44,8 @@ export class DurableFamilyRepository implements FamilyRepository {
   };
 
   newId: FamilyRepository["newId"] = () =>
-    // A unique id, unlike a named one, needs no look-up around the world, and its object is created near the caller.
+    // A unique id, unlike a named one, needs no look-up around the world, and its object is created near the
+    // caller.
     Uint8Array.fromHex(this.#families.newUniqueId().toString());
 
   /* The order is that of `create`, for the same reason. */
@@ -89,8 +93,9 @@ export class DurableFamilyRepository implements FamilyRepository {
   };
 
   /*
-   * An entry whose family has ended is removed from the index, because a fault may have kept the family from doing so.
-   * An expired family stays until its alarm, because a refresh with a slower clock may still exchange its token.
+   * An entry whose family has ended is removed from the index, because a fault may have kept the family from
+   * doing so. An expired family stays until its alarm, because a refresh with a slower clock may still
+   * exchange its token.
    */
   ofSubject: FamilyRepository["ofSubject"] = async (
     subject,
@@ -116,8 +121,8 @@ export class DurableFamilyRepository implements FamilyRepository {
   };
 
   /*
-   * First the index is told to refuse every login that was authorized before now. If that fails, the families that it
-   * lists are ended nevertheless, and the answer is 503.
+   * First the index is told to refuse every login that was authorized before now. If that fails, the families
+   * that it lists are ended nevertheless, and the answer is 503.
    */
   revokeAll: FamilyRepository["revokeAll"] = async (subject) => {
     const now = Date.now();
@@ -130,9 +135,10 @@ export class DurableFamilyRepository implements FamilyRepository {
   };
 
   /**
-   * Ends the listed families, page by page, until the index has only families that cannot be reached. A login that
-   * begins meanwhile is in a later page. A family that cannot be reached does not stop the others. Each family also
-   * removes itself from the index by its alarm; it is removed here so that a repeated call goes on with the rest.
+   * Ends the listed families, page by page, until the index has only families that cannot be reached. A login
+   * that begins meanwhile is in a later page. A family that cannot be reached does not stop the others. Each
+   * family also removes itself from the index by its alarm; it is removed here so that a repeated call goes
+   * on with the rest.
    *
    * @returns how many families it has ended
    * @throws OAuthError `storage_unavailable` if some families are left
@@ -179,8 +185,8 @@ export class DurableFamilyRepository implements FamilyRepository {
   }
 
   /**
-   * Parses the id of an object; undefined if it is not one of this namespace. A genuine token may have such an id,
-   * because two deployments may share their keys.
+   * Parses the id of an object; undefined if it is not one of this namespace. A genuine token may have such
+   * an id, because two deployments may share their keys.
    */
   #objectId(hex: string): DurableObjectId | undefined {
     try {

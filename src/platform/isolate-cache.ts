@@ -4,11 +4,13 @@ import { KV_LAG_MS } from "./kv-record-writer.ts";
 /** The age up to which a cached record is good for ordinary reads, in milliseconds. */
 export const CACHED_MAX_AGE_MS = 60_000;
 /**
- * The age up to which a cached record is good for a caller that needs it fresh, in milliseconds. So an isolate
- * reads a key from KV at most once per second for such callers.
+ * The age up to which a cached record is good for a caller that needs it fresh, in milliseconds. So an
+ * isolate reads a key from KV at most once per second for such callers.
  */
 export const FRESH_MAX_AGE_MS = 1_000;
-/** The most records that an isolate keeps. The number is bounded because any client id that is sent adds one. */
+/**
+ * The most records that an isolate keeps. The number is bounded because any client id that is sent adds one.
+ */
 const MAX_ENTRIES = 1_000;
 
 /** The result of reading a record: its value, or undefined if there is no record or it is malformed. */
@@ -52,8 +54,8 @@ export class IsolateCache<T> {
   readonly #entries = new Map<string, Entry<T>>();
 
   /**
-   * Returns the cached record if it is younger than `maxAgeMs`, else what `read` finds. While one caller reads,
-   * the others get the cached record, if it is at most a second too old.
+   * Returns the cached record if it is younger than `maxAgeMs`, else what `read` finds. While one caller
+   * reads, the others get the cached record, if it is at most a second too old.
    *
    * @throws OAuthError `record_malformed`, and what `read` throws
    */
@@ -101,8 +103,8 @@ export class IsolateCache<T> {
 
   /**
    * Returns this isolate's own write of a record if it is newer than what KV showed. A record without a
-   * revision was written by hand (`wrangler kv key put`). Nothing says whether that was before or after the own
-   * write, so the own write wins for the first minute only.
+   * revision was written by hand (`wrangler kv key put`). Nothing says whether that was before or after the
+   * own write, so the own write wins for the first minute only.
    */
   newerOwnWrite(
     key: string,

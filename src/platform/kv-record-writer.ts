@@ -1,8 +1,9 @@
 import { DurableObject } from "cloudflare:workers";
 
 /**
- * The time for which KV may show an older record after a write, in milliseconds. KV shows a write everywhere within 60 s, and
- * a location may then serve its own cache for another 30 s (`KV_CACHE_TTL` in `kv-records.ts`).
+ * The time for which KV may show an older record after a write, in milliseconds. KV shows a write everywhere
+ * within 60 s, and a location may then serve its own cache for another 30 s (`KV_CACHE_TTL` in
+ * `kv-records.ts`).
  */
 export const KV_LAG_MS = 120_000;
 
@@ -29,9 +30,10 @@ type WriteResult =
 /**
  * Serialises the writes of one KV record. The object's name is the record's key.
  *
- * KV has no transactions, and what it shows may be a minute old. Without this object two admin calls at the same
- * time could undo each other, and a deleted client or an ended secret could come back. So a caller sends the text
- * that it has read, and the object writes only if that is still the current text. Refreshes never call it.
+ * KV has no transactions, and what it shows may be a minute old. Without this object two admin calls at the
+ * same time could undo each other, and a deleted client or an ended secret could come back. So a caller sends
+ * the text that it has read, and the object writes only if that is still the current text. Refreshes never
+ * call it.
  *
  * The object keeps the record's text only while KV may lag behind. Then it deletes everything.
  */
@@ -39,8 +41,8 @@ export class KvRecordWriter extends DurableObject<Env> {
   #queue: Promise<unknown> = Promise.resolve();
 
   /**
-   * Reads the current record. Reads are not queued, because a queue would serialise all back-end logins on one KV
-   * read. A caller that writes by what it has read gets `conflict` if the record has changed.
+   * Reads the current record. Reads are not queued, because a queue would serialise all back-end logins on
+   * one KV read. A caller that writes by what it has read gets `conflict` if the record has changed.
    */
   read(
     key: string,

@@ -15,7 +15,8 @@ const KV_CACHE_TTL = 30;
 /** The most keys that KV reads in one operation. */
 const MAX_KEYS_PER_READ = 100;
 /**
- * The most tries of one change. Of many changes of a record at the same time one succeeds, and the others try again.
+ * The most tries of one change. Of many changes of a record at the same time one succeeds, and the others try
+ * again.
  */
 const MAX_TRIES = 50;
 
@@ -32,11 +33,11 @@ export interface Change<T> {
 }
 
 /**
- * JSON records of one kind in KV. Each is checked against its schema when it is read. This isolate caches what it
- * read, for at most a minute, also that there is no record.
+ * JSON records of one kind in KV. Each is checked against its schema when it is read. This isolate caches
+ * what it read, for at most a minute, also that there is no record.
  *
- * Every method throws OAuthError `storage_unavailable` when KV does not answer. A method that returns one record
- * throws `record_malformed`, with the key, when the record does not fit the schema.
+ * Every method throws OAuthError `storage_unavailable` when KV does not answer. A method that returns one
+ * record throws `record_malformed`, with the key, when the record does not fit the schema.
  */
 export class KvRecords<T> {
   readonly #kv: KVNamespace;
@@ -84,11 +85,11 @@ export class KvRecords<T> {
   }
 
   /**
-   * Changes a record in one atomic step, also while others change it. This isolate sees the new record at once,
-   * other locations within two minutes.
+   * Changes a record in one atomic step, also while others change it. This isolate sees the new record at
+   * once, other locations within two minutes.
    *
-   * @param change makes the new record from the current one. It is called again when another change came first.
-   *   `current` throws `record_malformed`
+   * @param change makes the new record from the current one. It is called again when another change came
+   *   first. `current` throws `record_malformed`
    */
   async update(
     key: string,

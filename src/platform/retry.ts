@@ -2,8 +2,8 @@ import { OAuthError } from "../oauth/errors.ts";
 
 /**
  * The bounds of Retry-After, in seconds. It is random, so that clients that are refused at the same moment
- * spread out. A few seconds are enough: KV accepts one write per second and key, and a Durable Object restarts
- * in less.
+ * spread out. A few seconds are enough: KV accepts one write per second and key, and a Durable Object
+ * restarts in less.
  */
 const MIN_RETRY_AFTER_SECONDS = 1;
 const MAX_RETRY_AFTER_SECONDS = 3;
@@ -11,8 +11,8 @@ const MAX_RETRY_AFTER_SECONDS = 3;
 /** The most tries of one call. */
 const MAX_TRIES = 3;
 /**
- * The delay before the second try, in milliseconds; twice as long before the third. Each delay is multiplied by a
- * random factor between 0.5 and 1.5.
+ * The delay before the second try, in milliseconds; twice as long before the third. Each delay is multiplied
+ * by a random factor between 0.5 and 1.5.
  */
 const BASE_DELAY_MS = 50;
 
@@ -25,9 +25,9 @@ export function unavailable(cause: unknown): OAuthError {
 }
 
 /**
- * Makes a storage call, and repeats it after a fault. It does not repeat a call to an overloaded object, because
- * that adds load, nor one that failed in our own code, because it would fail again. A fault may lose the answer of
- * a call that has done its work, so every call must be one that may be repeated without harm.
+ * Makes a storage call, and repeats it after a fault. It does not repeat a call to an overloaded object,
+ * because that adds load, nor one that failed in our own code, because it would fail again. A fault may lose
+ * the answer of a call that has done its work, so every call must be one that may be repeated without harm.
  *
  * @param call must get a new stub each time, because a stub that has failed stays broken
  * @throws OAuthError `storage_unavailable`

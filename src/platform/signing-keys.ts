@@ -17,8 +17,8 @@ const publicMembers = {
 } satisfies Record<string, (keyof JWK)[]>;
 
 /**
- * The signing algorithms, by `alg` (RFC 7518 section 3.1, RFC 8037 section 3.1): the keys that an algorithm is for, and
- * the parameters with which WebCrypto signs.
+ * The signing algorithms, by `alg` (RFC 7518 section 3.1, RFC 8037 section 3.1): the keys that an algorithm
+ * is for, and the parameters with which WebCrypto signs.
  */
 const algorithms: Record<
   string,
@@ -58,8 +58,8 @@ export interface SigningKeys {
 }
 
 /**
- * Reads PRIVATE_KEY: a PEM, a private JWK, or a JWK set. The first key of a set signs; the public halves of all
- * keys are published.
+ * Reads PRIVATE_KEY: a PEM, a private JWK, or a JWK set. The first key of a set signs; the public halves of
+ * all keys are published.
  *
  * @param passphrase decrypts an encrypted PEM
  * @throws KeyError

@@ -5,14 +5,19 @@ import { CLOCK_SKEW_SECONDS } from "../oauth/duration.ts";
 /** Each family of the subject is a key of the object's storage: this prefix and the family's id. */
 const PREFIX = "family:";
 const LOGOUT = "logout";
-/** The time that a logout is kept, in milliseconds: until every code from before it has expired by every clock. */
+/**
+ * The time that a logout is kept, in milliseconds: until every code from before it has expired by every
+ * clock.
+ */
 const LOGOUT_KEPT_MS = (CODE_SECONDS + CLOCK_SKEW_SECONDS) * 1000;
 
-/** The interval at which the alarm checks whether league tokens are still accepted, in milliseconds: a week. */
+/**
+ * The interval at which the alarm checks whether league tokens are still accepted, in milliseconds: a week.
+ */
 const LEAGUE_RECHECK_MS = 7 * 24 * 60 * 60 * 1000;
 /**
- * The least time that a logout is kept if league tokens were accepted at the time, in milliseconds: a year, also if the
- * key is not set for a while. A league token may live that long (`LONGEST_LIFE`).
+ * The least time that a logout is kept if league tokens were accepted at the time, in milliseconds: a year,
+ * also if the key is not set for a while. A league token may live that long (`LONGEST_LIFE`).
  */
 const LEAGUE_LOGOUT_KEPT_MS = 366 * 24 * 60 * 60 * 1000;
 
@@ -25,19 +30,19 @@ interface Logout {
 }
 
 /**
- * Lists the families of one subject. The object's name is the subject. It is called when a family begins or ends,
- * and to list or end all of them; never by a refresh.
+ * Lists the families of one subject. The object's name is the subject. It is called when a family begins or
+ * ends, and to list or end all of them; never by a refresh.
  *
- * The index has every family whose tokens were given out. It may also have a family that has ended, for a moment
- * or after a fault, so a reader must ask the families themselves.
+ * The index has every family whose tokens were given out. It may also have a family that has ended, for a
+ * moment or after a fault, so a reader must ask the families themselves.
  */
 export class SubjectIndex extends DurableObject<Env> {
   /**
    * Adds a family. It may be repeated.
    *
-   * @param authorizedAtMs when the user authorized the family, in milliseconds since 1970; left out: now. It is
-   *   compared with the time of the logout without a tolerance for clock skew, because with one nobody could sign in
-   *   again right after a logout
+   * @param authorizedAtMs when the user authorized the family, in milliseconds since 1970; left out: now. It
+   *   is compared with the time of the logout without a tolerance for clock skew, because with one nobody
+   *   could sign in again right after a logout
    * @returns false if the user was logged out everywhere since then: the family must not begin
    */
   async add(familyId: string, authorizedAtMs = Infinity): Promise<boolean> {

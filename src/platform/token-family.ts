@@ -32,21 +32,21 @@ const RECORD = "family";
 const INDEX_RETRY_MS = 60_000;
 
 /**
- * The latest alarm, in milliseconds since 1970: the year 2150. The platform refuses alarms after 2189. An alarm that
- * goes off too early is set again.
+ * The latest alarm, in milliseconds since 1970: the year 2150. The platform refuses alarms after 2189. An
+ * alarm that goes off too early is set again.
  */
 const LATEST_ALARM_MS = 5_680_281_600_000;
 
 /**
  * Keeps one family: all the refresh tokens that descend from one authorization.
  *
- * This object is the one place that decides an exchange. The rules are in `oauth/family/`; this class reads the
- * record, asks for the verdict, writes the record and sets the alarm. `ctx.storage.kv` is synchronous, so a method
- * without an `await` between reading and writing is one atomic step. The platform holds the answer back until the
- * write is durable. Methods return results, because exceptions do not survive RPC well.
+ * This object is the one place that decides an exchange. The rules are in `oauth/family/`; this class reads
+ * the record, asks for the verdict, writes the record and sets the alarm. `ctx.storage.kv` is synchronous, so
+ * a method without an `await` between reading and writing is one atomic step. The platform holds the answer
+ * back until the write is durable. Methods return results, because exceptions do not survive RPC well.
  *
- * A family that has not ended keeps one record and one alarm. When it has ended, the alarm removes it from the
- * subject index and deletes everything. A token whose family keeps nothing is not valid.
+ * A family that has not ended keeps one record and one alarm. When it has ended, the alarm removes it from
+ * the subject index and deletes everything. A token whose family keeps nothing is not valid.
  */
 export class TokenFamily extends DurableObject<Env> {
   /** Begins the family. It may be repeated. */
@@ -68,19 +68,19 @@ export class TokenFamily extends DurableObject<Env> {
   }
 
   /**
-   * Exchanges the family's newest token for its successor, or refuses. It may be repeated with the same attempt.
-   * Writes at most one row.
+   * Exchanges the family's newest token for its successor, or refuses. It may be repeated with the same
+   * attempt. Writes at most one row.
    *
-   * @returns an ExchangeResult as JSON, because RPC adds a disposer to an object, which costs the Worker more than
-   *   the rest of the call
+   * @returns an ExchangeResult as JSON, because RPC adds a disposer to an object, which costs the Worker more
+   *   than the rest of the call
    */
   exchange(attempt: ExchangeAttempt): string {
     return JSON.stringify(this.#apply(judgeExchange(this.#read(), attempt)));
   }
 
   /**
-   * Begins the family of a league token and exchanges that token, in one atomic step. It may be repeated with the same
-   * attempt.
+   * Begins the family of a league token and exchanges that token, in one atomic step. It may be repeated with
+   * the same attempt.
    *
    * @param redemption identifies the beginning, so that `abandon` can take it back
    * @returns an ExchangeResult as JSON
@@ -105,7 +105,9 @@ export class TokenFamily extends DurableObject<Env> {
     return this.#apply(judgeRevocation(this.#read(), key));
   }
 
-  /** Reads the family; undefined if it has ended. A family that has expired is still there until its alarm. */
+  /**
+   * Reads the family; undefined if it has ended. A family that has expired is still there until its alarm.
+   */
   async look(): Promise<FamilyState | undefined> {
     const family = this.#read();
     if (!family || isEnded(family)) return undefined;
@@ -122,12 +124,12 @@ export class TokenFamily extends DurableObject<Env> {
   }
 
   /**
-   * Ends the family if its newest token has expired, else sets itself again. The alarm is first set when the family
-   * begins and not by a refresh, because setting it costs a row.
+   * Ends the family if its newest token has expired, else sets itself again. The alarm is first set when the
+   * family begins and not by a refresh, because setting it costs a row.
    *
-   * A family that has ended is removed from the subject index, and then deletes everything. If a code could still
-   * begin this family, the remains of the record stay until no code can. Then the index is called again, because the
-   * Worker that made the family may have added it late.
+   * A family that has ended is removed from the subject index, and then deletes everything. If a code could
+   * still begin this family, the remains of the record stay until no code can. Then the index is called
+   * again, because the Worker that made the family may have added it late.
    */
   override async alarm(): Promise<void> {
     const family = this.#read();
@@ -153,7 +155,9 @@ export class TokenFamily extends DurableObject<Env> {
     await this.ctx.storage.deleteAll();
   }
 
-  /** Writes the record and sets the alarm of a verdict, in the same atomic step in which the record was read. */
+  /**
+   * Writes the record and sets the alarm of a verdict, in the same atomic step in which the record was read.
+   */
   #apply<Result>({ result, record, alarm }: Verdict<Result>): Result {
     if (record) this.#write(record);
     // Not awaited, so that the step stays atomic; the platform holds the answer back until the alarm is set.

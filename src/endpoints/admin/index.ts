@@ -38,7 +38,10 @@ export function adminApi(): AdminApi {
   return api;
 }
 
-/** Requires the admin token (RFC 6750). Everything is 404 while ADMIN_TOKEN is not set, so that the API does not show. */
+/**
+ * Requires the admin token (RFC 6750). Everything is 404 while ADMIN_TOKEN is not set, so that the API does
+ * not show.
+ */
 function requireAdminToken(): MiddlewareHandler<AppEnv> {
   return async function requireAdminToken(c, next) {
     const { admin_token } = (await c.var.server()).settings;

@@ -5,7 +5,9 @@ import { LONGEST_LIFE } from "../../oauth/takeover.ts";
 import { now } from "../endpoint.ts";
 import { type AdminApi, adminRoute, json } from "./api.ts";
 
-/** The number of tokens that fit into a body of 16 KiB, if their ids have 80 characters, as league makes them. */
+/**
+ * The number of tokens that fit into a body of 16 KiB, if their ids have 80 characters, as league makes them.
+ */
 const MAX_TOKENS = 100;
 
 const tokenId = z

@@ -51,7 +51,7 @@ export function scopeRoutes(api: AdminApi): void {
           ...json(z.strictObject({ description }), "The scope."),
         },
       },
-      responses: { 200: json(scope, "The changed scope.") },
+      responses: { 200: json(scope, "The scope as it is now.") },
     }),
     async (c) => {
       const { scopes } = await c.var.server();
