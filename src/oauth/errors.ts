@@ -3,7 +3,7 @@ import { type Reason, refusals } from "./refusals.ts";
 
 export type { Reason };
 
-/** What a refusal carries beside its reason. */
+/** The details of a refusal, beside its reason. */
 interface RefusalDetails {
   /** The thing that the description is about: a parameter, a grant type, the allowed methods. */
   subject?: string;
