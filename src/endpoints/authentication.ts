@@ -30,7 +30,7 @@ export async function readClientForm(
  * Authenticates the client of a request (RFC 6749 section 2.3), and adds its id to the log line.
  *
  * @param fresh true: the client's record must be at most a second old; false: at most a minute
- * @throws OAuthError `invalid_client` reasons
+ * @throws OAuthError 401 `invalid_client`; 400 `invalid_request` for two methods or two client ids at once
  */
 export async function authenticate(
   c: Context<AppEnv>,

@@ -35,7 +35,7 @@ export function isCiphertext(text: string): boolean {
   return pattern.test(text);
 }
 
-/** Decrypts a ciphertext, which must have the shape; undefined if it was not made with the key. */
+/** Decrypts a text that has passed `isCiphertext`; undefined if it was not made with the key. */
 export async function decrypt(
   { derive }: LeagueKey,
   ciphertext: string,

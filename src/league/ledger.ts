@@ -21,7 +21,7 @@ interface Row extends Record<string, SqlStorageValue> {
 /**
  * Records which league tokens are revoked, and which were exchanged and so have a family here. One row per
  * token, many tokens per object (`LeagueLedgers` spreads them), because there may be millions of revoked
- * tokens. A row stays until the token has expired.
+ * tokens. A row stays until the token has expired and its family, if it has one, has ended.
  *
  * An exchange asks the ledger before it begins the family and notes itself afterwards. So if a token is
  * revoked at the same time, either the exchange or the revocation sees the other.

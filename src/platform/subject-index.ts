@@ -56,7 +56,7 @@ export class SubjectIndex extends DurableObject<Env> {
     return this.#isLoggedOut(authorizedAtMs);
   }
 
-  /** Refuses from now on to add a family that was authorized before `atMs`, in milliseconds since 1970. */
+  /** Refuses from now on to add a family that was authorized at `atMs` or before, in milliseconds since 1970. */
   async logOut(atMs: number): Promise<void> {
     const before = this.#logout() ?? { at_ms: 0, forget_at_ms: 0 };
     const at_ms = Math.max(atMs, before.at_ms);
