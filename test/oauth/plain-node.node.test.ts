@@ -22,7 +22,7 @@ import { grantTokens } from "../../src/oauth/tokens/grant-tokens.ts";
 import vectors from "../league/refresh-tokens.json" with { type: "json" };
 import { memoryLeagueReader, memoryServer } from "../support/memory-server.ts";
 
-/** oauth/, grants/ and the format of league's tokens need no Cloudflare: all of this runs on plain Node. */
+/** oauth/, grants/ and the files that read league tokens do not need Cloudflare: they run on plain Node. */
 
 const NOW = 1_800_000_000;
 const { secret, record } = await makeSecret(NOW);
@@ -82,7 +82,7 @@ describe("the protocol on plain Node", () => {
     expect(await introspect(server, second.access_token)).toBeUndefined();
   });
 
-  it("leads from an authorization request over a login to tokens, once", async () => {
+  it("turns an authorization request into a code, and the code into tokens once", async () => {
     const server = await memoryServer(client);
     const verifier = "v".repeat(43);
     const digest = await crypto.subtle.digest(
@@ -121,7 +121,7 @@ describe("the protocol on plain Node", () => {
     ).rejects.toMatchObject({ reason: "authorization_code_reused" });
   });
 
-  it("gives a client tokens of its own", async () => {
+  it("issues a token for client credentials", async () => {
     const server = await memoryServer(client);
     const { access_token } = await ask(server, clientCredentialsGrant, {});
     expect(await introspect(server, access_token)).toMatchObject({
@@ -130,7 +130,7 @@ describe("the protocol on plain Node", () => {
     });
   });
 
-  it("reads the tokens of a league server", async () => {
+  it("reads league tokens", async () => {
     const reader = await memoryLeagueReader();
     const ofDefuse = vectors.vectors.filter(({ key }) => key === "defuse");
     expect(ofDefuse.length).toBeGreaterThan(0);

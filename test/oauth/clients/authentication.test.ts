@@ -10,7 +10,7 @@ import {
   type TestClient,
 } from "../../support/server.ts";
 
-/** RFC 6749 section 2.3, and DESIGN's rows on client authentication. */
+/** RFC 6749 section 2.3, and the decisions on client authentication in docs/architecture.md. */
 
 afterEach(() => {
   vi.useRealTimers();
@@ -18,7 +18,7 @@ afterEach(() => {
 
 const challenge = /^Basic realm="baton"/;
 
-/** A refresh with a token that is refused after authentication: 400 says "authenticated". */
+/** Sends a refresh with a malformed token. The answer 400 shows that the client was authenticated. */
 function attempt(form: string[][], headers: Record<string, string> = {}) {
   const grant = [
     ["grant_type", "refresh_token"],
@@ -155,7 +155,7 @@ describe("every failure of client authentication", () => {
     ]);
   });
 
-  it("challenges with Basic where the request tried Basic, and only there", async () => {
+  it("has a challenge for Basic if the request tried Basic, and only then", async () => {
     const tried = await attempt([], { Authorization: basic("nobody", "x") });
     expect(tried.headers.get("WWW-Authenticate")).toMatch(challenge);
     for (const header of [
@@ -182,7 +182,7 @@ describe("every failure of client authentication", () => {
     expect(other.headers.get("WWW-Authenticate")).toBeNull();
   });
 
-  it("comes before anything about the token or the grant", async () => {
+  it("comes before any problem with the token or the grant type", async () => {
     const response = await server.token({
       grant_type: "refresh_token",
       client_id: "nobody",
@@ -195,8 +195,8 @@ describe("every failure of client authentication", () => {
   });
 });
 
-describe("a client without a method of its own", () => {
-  it("may send its secret in the body or by Basic, in any case of the scheme", async () => {
+describe("a client without token_endpoint_auth_method", () => {
+  it("may send its secret in the body or with Basic, whose name may be in any case", async () => {
     const client = await server.makeClient();
     expect(await refusal(await attempt(inBody(client)))).toEqual(authenticated);
     const header = basic(client.client_id, client.client_secret);
@@ -208,8 +208,8 @@ describe("a client without a method of its own", () => {
   });
 });
 
-describe("a client that names a method", () => {
-  it("is held to it", async () => {
+describe("a client with token_endpoint_auth_method", () => {
+  it("must use that method", async () => {
     const clientBasic = await server.makeClient({
       token_endpoint_auth_method: "client_secret_basic",
     });
@@ -247,7 +247,7 @@ describe("Basic together with the body", () => {
     }
   });
 
-  it("is fine with the same client_id, and invalid_request with another one", async () => {
+  it("is accepted with the same client_id, and is invalid_request with another one", async () => {
     const client = await server.makeClient();
     const Authorization = basic(client.client_id, client.client_secret);
     const same = await attempt([["client_id", client.client_id]], {
@@ -272,18 +272,25 @@ describe("a client id", () => {
     "a/b?c=d&e#f",
     "~!@$^*()[]{}|;',.<>",
     "x".repeat(255),
-  ])("%j is form-encoded in Basic and works everywhere", async (client_id) => {
-    const client = await server.makeClient({ client_id });
-    const Authorization = basic(client_id, client.client_secret);
-    expect(await refusal(await attempt([], { Authorization }))).toEqual(
-      authenticated,
-    );
-    expect(await refusal(await attempt(inBody(client)))).toEqual(authenticated);
-    const path = `/clients/${encodeURIComponent(client_id)}`;
-    expect(await server.expectAdmin("GET", path)).toMatchObject({ client_id });
-  });
+  ])(
+    "%j is form-encoded in Basic, and works in the body and in a path of the admin API",
+    async (client_id) => {
+      const client = await server.makeClient({ client_id });
+      const Authorization = basic(client_id, client.client_secret);
+      expect(await refusal(await attempt([], { Authorization }))).toEqual(
+        authenticated,
+      );
+      expect(await refusal(await attempt(inBody(client)))).toEqual(
+        authenticated,
+      );
+      const path = `/clients/${encodeURIComponent(client_id)}`;
+      expect(await server.expectAdmin("GET", path)).toMatchObject({
+        client_id,
+      });
+    },
+  );
 
-  it("that no client can have is refused without asking KV", async () => {
+  it("that no client can have is refused without a read of KV", async () => {
     const { calls, bindings } = countingBindings();
     const counted = serverWith(bindings);
     for (const client_id of ["x".repeat(256), "ümlaut", "a\nb", "\u007f"]) {
@@ -302,8 +309,8 @@ describe("a client id", () => {
   });
 });
 
-describe("new clients and secrets", () => {
-  it("work within a second where the isolate has just been asked for them in vain", async () => {
+describe("a client record", () => {
+  it("is read again after a second if authentication failed, so that new clients and secrets work", async () => {
     const [one, two] = [serverWith({}), serverWith({})];
     const client_id = crypto.randomUUID();
     const form = { grant_type: "refresh_token", client_id, client_secret: "x" };
@@ -326,7 +333,7 @@ describe("new clients and secrets", () => {
     expect(await refusal(await one.token(newest))).toEqual(authenticated);
   });
 
-  it("cost at most one look at KV a second, however often a wrong secret is tried", async () => {
+  it("is read at most once per second, however often a wrong secret is tried", async () => {
     const client = await server.makeClient();
     const { calls, bindings } = countingBindings();
     const counted = serverWith(bindings);
@@ -343,7 +350,7 @@ describe("new clients and secrets", () => {
     expect(calls.kvRead).toBe(2);
   });
 
-  it("are kept for a minute where they are good", async () => {
+  it("is kept for a minute while authentication succeeds", async () => {
     const client = await server.makeClient();
     const { calls, bindings } = countingBindings();
     const counted = serverWith(bindings);
@@ -382,7 +389,7 @@ describe("client secrets", () => {
     ]);
   });
 
-  it("are kept as hashes only", async () => {
+  it("are stored as hashes only", async () => {
     const client = await server.makeClient();
     const record = await env.KV.get(`client:${client.client_id}`);
     expect(record).toContain(client.client_id);

@@ -19,11 +19,11 @@ import {
   play,
 } from "../../support/family-model.ts";
 
-/** The rules of a family are functions: they run on plain Node, without a platform. */
+/** The family's rules are pure functions, so they run on plain Node, without a platform. */
 
 const HISTORIES = 200_000;
 
-/** A family that is nothing but its record. */
+/** Makes a family that consists of its record only. */
 function recordedFamily(): Family {
   let record: FamilyRecord | undefined;
   const apply = <Result>(verdict: Verdict<Result>): Result => {
@@ -41,7 +41,7 @@ function recordedFamily(): Family {
   };
 }
 
-it(`agree with a small model over ${HISTORIES} random histories`, async () => {
+it(`the family's rules agree with a small model over ${HISTORIES} random histories`, async () => {
   const tally = newTally();
   await fc.assert(
     fc.asyncProperty(histories, (history) =>
@@ -49,7 +49,7 @@ it(`agree with a small model over ${HISTORIES} random histories`, async () => {
     ),
     { numRuns: HISTORIES },
   );
-  // The histories have to lead somewhere.
+  // The histories must contain enough exchanges, so that the test shows something.
   expect(tally.exchanged).toBeGreaterThan(HISTORIES);
   expect(tally.steps).toBeGreaterThan(5 * HISTORIES);
 

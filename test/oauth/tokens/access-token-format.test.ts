@@ -22,8 +22,8 @@ import {
 
 const keys = inject("testKeys");
 const rsa = { PRIVATE_KEY: keys.plain[0]![1] };
-const forAll = serverWith({ ...rsa, ACCESS_TOKEN_FORMAT: "league" });
-const forSome = serverWith(rsa);
+const leagueByDefault = serverWith({ ...rsa, ACCESS_TOKEN_FORMAT: "league" });
+const rfc9068ByDefault = serverWith(rsa);
 
 const api = "https://api.example.com";
 const files = "https://files.example.com";
@@ -32,13 +32,13 @@ const league = { access_token_format: "league" };
 
 beforeAll(() => server.makeScopes("read", "write"));
 
-/** What a resource server of league's says of a token, now or at another time. */
+/** Validates a token as a league resource server does. @param now milliseconds since 1970 */
 function accept(token: string, now = Date.now()): Promise<LeagueAttributes> {
   const headers = new Headers({ Authorization: `Bearer ${token}` });
   return new LeagueResourceServer(keys.publicRsaPem).validate(headers, now);
 }
 
-/** The access token of a refresh. */
+/** Makes a client with a login and refreshes it. */
 async function refreshed(
   at: TestServer,
   metadata: Record<string, unknown> = {},
@@ -50,16 +50,19 @@ async function refreshed(
 }
 
 function clientCredentials(client: TestClient): Promise<Response> {
-  return forAll.token({ grant_type: "client_credentials", ...pair(client) });
+  return leagueByDefault.token({
+    grant_type: "client_credentials",
+    ...credentialsOf(client),
+  });
 }
 
-function pair({ client_id, client_secret }: TestClient) {
+function credentialsOf({ client_id, client_secret }: TestClient) {
   return { client_id, client_secret };
 }
 
 describe("an access token in the format league", () => {
-  it("has what league reads beside the claims of RFC 9068, and its header as it was", async () => {
-    const { access_token, client } = await refreshed(forAll);
+  it("has the claims that league reads beside those of RFC 9068, and the usual header", async () => {
+    const { access_token, client } = await refreshed(leagueByDefault);
     expect(decodeProtectedHeader(access_token)).toEqual({
       alg: "RS256",
       kid: expect.any(String),
@@ -83,7 +86,7 @@ describe("an access token in the format league", () => {
     ["a PKCS#8 PEM", 0],
     ["a PKCS#1 PEM", 4],
   ])(
-    "passes a resource server that has the public half of %s and nothing else",
+    "is accepted by a resource server that has the public part of %s and nothing else",
     async (_, index) => {
       const { access_token, client } = await refreshed(
         serverWith({
@@ -100,24 +103,24 @@ describe("an access token in the format league", () => {
     },
   );
 
-  it("has the scopes of this one token, and an empty array where there are none", async () => {
-    const narrowed = await refreshed(forAll, {}, { scope: "write" });
+  it("has the scopes of this token only, and an empty array if there are none", async () => {
+    const narrowed = await refreshed(leagueByDefault, {}, { scope: "write" });
     expect(await accept(narrowed.access_token)).toMatchObject({
       oauth_scopes: ["write"],
     });
-    const { access_token } = await refreshed(forAll, { scope: "" });
+    const { access_token } = await refreshed(leagueByDefault, { scope: "" });
     expect(await accept(access_token)).toMatchObject({ oauth_scopes: [] });
     expect(decodeJwt(access_token)).not.toHaveProperty("scope");
   });
 
-  it("keeps the audience that was asked for (RFC 8707), and has the rest of the format", async () => {
+  it("has the requested resource as its audience (RFC 8707), and all other claims of the format", async () => {
     const metadata = { resources: [api, files] };
-    const one = await refreshed(forAll, metadata, { resource: api });
+    const one = await refreshed(leagueByDefault, metadata, { resource: api });
     expect(decodeJwt(one.access_token)).toMatchObject({
       aud: api,
       scopes: ["read", "write"],
     });
-    const both = await refreshed(forAll, metadata, [
+    const both = await refreshed(leagueByDefault, metadata, [
       ["resource", api],
       ["resource", files],
     ]);
@@ -127,31 +130,41 @@ describe("an access token in the format league", () => {
     });
   });
 
-  it("keeps the audience of a login that was granted for one", async () => {
-    const client = await forAll.makeClient({ resources: [api] });
-    const login = await forAll.login(client, { resource: api });
+  it("has the resource of the login as its audience if the login was granted for one", async () => {
+    const client = await leagueByDefault.makeClient({ resources: [api] });
+    const login = await leagueByDefault.login(client, { resource: api });
     expect(decodeJwt(login.access_token).aud).toBe(api);
-    const next = await forAll.expectRefresh(client, login.refresh_token);
+    const next = await leagueByDefault.expectRefresh(
+      client,
+      login.refresh_token,
+    );
     expect(decodeJwt(next.access_token).aud).toBe(api);
   });
 
-  it("has the client as its audience where AUDIENCE names another", async () => {
+  it("has the client as its audience also if AUDIENCE names another one", async () => {
     const { access_token, client } = await refreshed(
       serverWith({ ...rsa, ACCESS_TOKEN_FORMAT: "league", AUDIENCE: api }),
     );
     expect(decodeJwt(access_token).aud).toBe(client.client_id);
   });
 
-  it("comes from every grant: a code, a client's own, and POST /admin/grants", async () => {
-    const web = await makeWebClient({ scope: "read" }, forAll);
-    const code = await obtainCode(web, {}, { subject: "alice" }, forAll);
-    const signedIn = await expectTokens(await redeem(web, code, {}, forAll));
-    const robot = await forAll.makeClient({
+  it("is issued for a code, for client credentials and by POST /admin/grants", async () => {
+    const web = await makeWebClient({ scope: "read" }, leagueByDefault);
+    const code = await obtainCode(
+      web,
+      {},
+      { subject: "alice" },
+      leagueByDefault,
+    );
+    const signedIn = await expectTokens(
+      await redeem(web, code, {}, leagueByDefault),
+    );
+    const robot = await leagueByDefault.makeClient({
       scope: "read",
       grant_types: ["client_credentials"],
     });
     const own = await expectTokens(await clientCredentials(robot));
-    const granted = await forAll.login(web);
+    const granted = await leagueByDefault.login(web);
     for (const [{ access_token }, client, subject] of [
       [signedIn, web, "alice"],
       [own, robot, robot.client_id],
@@ -167,9 +180,9 @@ describe("an access token in the format league", () => {
   });
 });
 
-describe("a resource server of league's", () => {
-  it("takes the token from the second in which it was made until it expires, without leeway", async () => {
-    const { access_token } = await refreshed(forAll, {
+describe("a league resource server", () => {
+  it("accepts the token from the second of its issue until its expiry, without leeway", async () => {
+    const { access_token } = await refreshed(leagueByDefault, {
       access_token_ttl: "PT10M",
     });
     const iat = Number(decodeJwt(access_token).iat) * 1000;
@@ -180,8 +193,8 @@ describe("a resource server of league's", () => {
     await expect(accept(access_token, end)).rejects.toThrow(/expired/);
   });
 
-  it("refuses a token that was altered, that is none, or that comes without its header", async () => {
-    const { access_token } = await refreshed(forAll);
+  it("refuses an altered token, a malformed token, and a request without the header Authorization", async () => {
+    const { access_token } = await refreshed(leagueByDefault);
     const [header, payload, signature] = access_token.split(".");
     const forged = btoa(
       JSON.stringify({ ...decodeJwt(access_token), scopes: ["admin"] }),
@@ -196,9 +209,10 @@ describe("a resource server of league's", () => {
     );
   });
 
-  it("asks for the id of the token, which tells each from the others", async () => {
-    const { access_token, client, refresh_token } = await refreshed(forAll);
-    const next = await forAll.expectRefresh(client, refresh_token);
+  it("can refuse a revoked token by its id, which no other token has", async () => {
+    const { access_token, client, refresh_token } =
+      await refreshed(leagueByDefault);
+    const next = await leagueByDefault.expectRefresh(client, refresh_token);
     const { jti } = decodeJwt(access_token);
     const knowing = new LeagueResourceServer(
       keys.publicRsaPem,
@@ -217,15 +231,15 @@ describe("a resource server of league's", () => {
   it.each([
     ["ES256", keys.plain[1]![1]],
     ["PS256", keys.plain.find(([, , alg]) => alg === "PS256")![1]],
-  ])("refuses %s: it takes RS256 only", async (_, PRIVATE_KEY) => {
+  ])("refuses %s, because it accepts RS256 only", async (_, PRIVATE_KEY) => {
     const { access_token } = await refreshed(
       serverWith({ PRIVATE_KEY, ACCESS_TOKEN_FORMAT: "league" }),
     );
     await expect(accept(access_token)).rejects.toThrow(/algorithm/);
   });
 
-  it("learns neither client nor scopes from a token in the default format", async () => {
-    const { access_token, client } = await refreshed(forSome);
+  it("finds neither client nor scopes in a token in the default format", async () => {
+    const { access_token, client } = await refreshed(rfc9068ByDefault);
     const { oauth_client_id, oauth_scopes } = await accept(access_token);
     expect(oauth_client_id).toBe(ISSUER);
     expect(oauth_client_id).not.toBe(client.client_id);
@@ -233,7 +247,7 @@ describe("a resource server of league's", () => {
   });
 });
 
-describe("the format", () => {
+describe("the format of an access token", () => {
   const claimsOfLeague = ["nbf", "scopes"];
 
   async function formatOf(at: TestServer, metadata: Record<string, unknown>) {
@@ -245,27 +259,32 @@ describe("the format", () => {
     return "league";
   }
 
-  it("is that of RFC 9068 where nothing is set", async () => {
-    expect(await formatOf(forSome, {})).toBe("rfc9068");
+  it("is that of RFC 9068 if nothing is set", async () => {
+    expect(await formatOf(rfc9068ByDefault, {})).toBe("rfc9068");
     const empty = serverWith({ ...rsa, ACCESS_TOKEN_FORMAT: "" });
     expect(await formatOf(empty, {})).toBe("rfc9068");
   });
 
-  it("is a client's own where its record names one, whatever holds for the others", async () => {
-    expect(await formatOf(forSome, league)).toBe("league");
-    expect(await formatOf(forAll, {})).toBe("league");
+  it("is the one in the client's record, whatever the server's default is", async () => {
+    expect(await formatOf(rfc9068ByDefault, league)).toBe("league");
+    expect(await formatOf(leagueByDefault, {})).toBe("league");
     const rfc9068 = { access_token_format: "rfc9068" };
-    expect(await formatOf(forAll, rfc9068)).toBe("rfc9068");
+    expect(await formatOf(leagueByDefault, rfc9068)).toBe("rfc9068");
   });
 
-  it("changes with the client's record, from its next token on", async () => {
-    const { client, refresh_token } = await refreshed(forSome);
+  it("changes with the client's record, for the next token", async () => {
+    const { client, refresh_token } = await refreshed(rfc9068ByDefault);
     const path = `/clients/${client.client_id}`;
-    await forSome.expectAdmin("PATCH", path, league);
-    const next = await forSome.expectRefresh(client, refresh_token);
+    await rfc9068ByDefault.expectAdmin("PATCH", path, league);
+    const next = await rfc9068ByDefault.expectRefresh(client, refresh_token);
     expect(decodeJwt(next.access_token).aud).toBe(client.client_id);
-    await forSome.expectAdmin("PATCH", path, { access_token_format: null });
-    const last = await forSome.expectRefresh(client, next.refresh_token);
+    await rfc9068ByDefault.expectAdmin("PATCH", path, {
+      access_token_format: null,
+    });
+    const last = await rfc9068ByDefault.expectRefresh(
+      client,
+      next.refresh_token,
+    );
     expect(decodeJwt(last.access_token).aud).toBe(ISSUER);
   });
 });
@@ -274,13 +293,13 @@ describe("POST /introspect of a token in the format league", () => {
   const inactive = { active: false };
 
   async function introspect(client: TestClient, token: string) {
-    const response = await forAll.about("/introspect", client, token);
+    const response = await leagueByDefault.about("/introspect", client, token);
     expect(response.status).toBe(200);
     return response.json<Record<string, unknown>>();
   }
 
-  it("tells its client all that is in it", async () => {
-    const { client, access_token } = await refreshed(forAll);
+  it("shows its client all claims", async () => {
+    const { client, access_token } = await refreshed(leagueByDefault);
     expect(await introspect(client, access_token)).toEqual({
       active: true,
       token_type: "Bearer",
@@ -288,16 +307,16 @@ describe("POST /introspect of a token in the format league", () => {
     });
   });
 
-  it("tells a resource server nothing: without a resource it is for no audience but its client", async () => {
+  it("shows a resource server the claims only if the token names its resource", async () => {
     const [byDefault, byResource] = await Promise.all(
       [ISSUER, api].map((resource_server) =>
-        forAll.makeClient({ resource_server }),
+        leagueByDefault.makeClient({ resource_server }),
       ),
     );
-    const plain = await refreshed(forAll);
+    const plain = await refreshed(leagueByDefault);
     expect(await introspect(byDefault!, plain.access_token)).toEqual(inactive);
     const named = await refreshed(
-      forAll,
+      leagueByDefault,
       { resources: [api] },
       { resource: api },
     );
@@ -308,9 +327,10 @@ describe("POST /introspect of a token in the format league", () => {
     });
   });
 
-  it("shows at once that the login was ended", async () => {
-    const { client, access_token, refresh_token } = await refreshed(forAll);
-    await forAll.about("/revoke", client, refresh_token);
+  it("shows immediately that the login has ended", async () => {
+    const { client, access_token, refresh_token } =
+      await refreshed(leagueByDefault);
+    await leagueByDefault.about("/revoke", client, refresh_token);
     expect(await introspect(client, access_token)).toEqual(inactive);
   });
 });

@@ -49,7 +49,7 @@ describe("an access token", () => {
     });
   });
 
-  it("has a jti of its own that leads to its family", async () => {
+  it("has a unique jti that names its family", async () => {
     const client = await server.makeClient();
     const first = await server.login(client);
     const second = await server.expectRefresh(client, first.refresh_token);
@@ -63,7 +63,7 @@ describe("an access token", () => {
     expect(family(a)).not.toBe(family(c));
   });
 
-  it("is refused by a resource server once it is altered", async () => {
+  it("is refused by a resource server if it was altered", async () => {
     const { access_token } = await refreshed();
     const [header, payload, signature] = access_token.split(".");
     const claims = { ...decodeJwt(access_token), scope: "read write admin" };

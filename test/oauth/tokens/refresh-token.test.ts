@@ -9,7 +9,7 @@ import {
   type TestClient,
 } from "../../support/server.ts";
 
-/** The refresh token's format: promise 3, and the keys that make and accept it. */
+/** The format of refresh tokens: what a forged one costs, and the keys that make and accept them. */
 
 const PREFIX = "baton_rt_";
 
@@ -26,7 +26,7 @@ function newKey(): string {
 }
 
 describe("a forged refresh token", () => {
-  it("with any one of its bits flipped is invalid_grant and costs no call, no read, no write", async () => {
+  it("with any bit flipped gets invalid_grant, and costs no object call, no read and no write", async () => {
     const { calls, bindings } = countingBindings();
     const counted = serverWith(bindings);
     const { refresh_token } = await counted.login(client);
@@ -54,7 +54,7 @@ describe("a forged refresh token", () => {
     await counted.expectRefresh(client, refresh_token);
   });
 
-  it("made of nothing but the right shape is invalid_grant and costs nothing", async () => {
+  it("with random bytes in the right format gets invalid_grant, and costs no object call, no read and no write", async () => {
     const { calls, bindings } = countingBindings();
     const counted = serverWith(bindings);
     await counted.refresh(client, "x");
@@ -94,12 +94,12 @@ describe("a forged refresh token", () => {
     ["one character less", (token: string) => token.slice(0, -1)],
     ["one character more", (token: string) => `${token}A`],
     ["a null character at its end", (token: string) => `${token}\0`],
-    ["itself twice", (token: string) => token + token],
+    ["the whole token twice", (token: string) => token + token],
     [
       "a letter that only looks the same",
       (token: string) => token.replace("a", "а"),
     ],
-  ])("with %s is not the token", async (_, spell) => {
+  ])("with %s is refused, and the real token stays good", async (_, spell) => {
     const { refresh_token } = await server.login(client);
     const response = await server.refresh(client, spell(refresh_token));
     expect(await refusal(response)).toEqual([
@@ -110,9 +110,9 @@ describe("a forged refresh token", () => {
     await server.expectRefresh(client, refresh_token);
   });
 
-  it("with its case changed is not the token", async () => {
+  it("in upper case is refused, and the real token stays good", async () => {
     const { refresh_token } = await server.login(client);
-    // But for the characters that hold the version: with another one it is malformed.
+    // The characters that hold the version stay, because with another version the token is malformed.
     const start = refresh_token.slice(0, PREFIX.length + 4);
     const upper = refresh_token.slice(start.length).toUpperCase();
     const response = await server.refresh(client, start + upper);
@@ -124,7 +124,7 @@ describe("a forged refresh token", () => {
     await server.expectRefresh(client, refresh_token);
   });
 
-  it("in the other base64 alphabet is not the token", async () => {
+  it("in the other base64 alphabet is refused, and the real token stays good", async () => {
     for (;;) {
       const { refresh_token } = await server.login(client);
       const body = refresh_token.slice(PREFIX.length);
@@ -141,7 +141,7 @@ describe("a forged refresh token", () => {
     }
   });
 
-  it("of another deployment with other keys is invalid_grant", async () => {
+  it("of another deployment with other keys gets invalid_grant", async () => {
     const elsewhere = serverWith({ ENCRYPTION_KEY: newKey() });
     const { refresh_token } = await elsewhere.login(client);
     const response = await server.refresh(client, refresh_token);
@@ -152,7 +152,7 @@ describe("a forged refresh token", () => {
     ]);
   });
 
-  it("by whoever has the keys, but not the family's secret, is invalid_grant and harms nobody", async () => {
+  it("made with the real keys but without the family secret gets invalid_grant, and does not harm the family", async () => {
     const { verifyRefreshToken, issueRefreshToken } =
       await import("../../../src/oauth/tokens/refresh-token.ts");
     const { deriveTokenKey } =
@@ -194,7 +194,7 @@ describe("a forged refresh token", () => {
     await server.expectRefresh(client, second.refresh_token);
   });
 
-  it("with genuine keys for an object of another namespace is invalid_grant, not a fault", async () => {
+  it("made with the real keys for an object of another namespace gets invalid_grant, and is not a server error", async () => {
     const { issueRefreshToken } =
       await import("../../../src/oauth/tokens/refresh-token.ts");
     const { deriveTokenKey } =
