@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
 
-/** What an isolate remembers of the records in KV: bounded in number and age, never going back. */
+/** The isolate's copies of KV records: limited in number and age, and never replaced by older ones. */
 
 afterEach(() => {
   vi.useRealTimers();
@@ -12,7 +12,7 @@ interface KvAnswer {
   metadata: unknown;
 }
 
-/** Records over a KV of our own making. */
+/** Makes records over a KV that gives the test's answers. */
 async function recordsOf(
   answer: () => { value: string | null; metadata: unknown },
 ) {
@@ -26,8 +26,8 @@ async function recordsOf(
   };
 }
 
-describe("what an isolate keeps", () => {
-  it("never goes back in time: its own write stays, though KV may still show what stood before", async () => {
+describe("the isolate's copy of a record", () => {
+  it("stays the isolate's own write, although KV may still show the record before it", async () => {
     const key = `test:${crypto.randomUUID()}`;
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
     const old = { value: '"old"', metadata: { revision: 1 } };
@@ -48,7 +48,7 @@ describe("what an isolate keeps", () => {
     }
   });
 
-  it("is not older than what was asked for later: a slow answer does not replace a newer one", async () => {
+  it("is not replaced by the slow answer to an earlier read", async () => {
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
     const slow = Promise.withResolvers<KvAnswer>();
     const { records, get } = await recordsOf(() => ({
@@ -64,7 +64,7 @@ describe("what an isolate keeps", () => {
     expect(await records.find("key")).toBe("new");
   });
 
-  it("is no answer once it is old and KV does not answer: 503, for everybody who asks", async () => {
+  it("is not used when it is old and KV does not answer: every read fails", async () => {
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
     const { records, get } = await recordsOf(() => ({
       value: '"good"',
@@ -83,7 +83,7 @@ describe("what an isolate keeps", () => {
     }
   });
 
-  it("gives way to what another location has written since", async () => {
+  it("is replaced by what another location has written since", async () => {
     const key = `test:${crypto.randomUUID()}`;
     const { records } = await recordsOf(() => ({
       value: '"newer"',
@@ -93,7 +93,7 @@ describe("what an isolate keeps", () => {
     expect(await records.read(key)).toBe("newer");
   });
 
-  it("is looked past once a second, also by two hundred at once, also where it is malformed", async () => {
+  it("is bypassed at most once per second, also by 200 reads at the same time and if it is malformed", async () => {
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
     for (const value of ['"good"', "malformed"]) {
       const { records, get } = await recordsOf(() => ({
@@ -110,7 +110,7 @@ describe("what an isolate keeps", () => {
     }
   });
 
-  it("is bounded: a flood of client ids does not grow it for ever", async () => {
+  it("is one of a limited number, so that a flood of client ids does not fill the memory", async () => {
     const { records, get } = await recordsOf(() => ({
       value: null,
       metadata: null,

@@ -5,10 +5,10 @@ import { KvRecordWriter } from "../../src/index.ts";
 import { keepRequestLine } from "../support/request-lines.ts";
 import { refusal, server, serverWith } from "../support/server.ts";
 
-/** Changes of records in KV go through one writer each. */
+/** All changes of one KV record go through one writer. */
 
-describe("an admin call whose answer is lost inside", () => {
-  it("is done once, and its caller learns the secret that works", async () => {
+describe("an admin call that loses the answer of the writer", () => {
+  it("is done once, and its response has the secret that works", async () => {
     let lost = 0;
     const KV_RECORD_WRITER = {
       idFromName: (name: string) => env.KV_RECORD_WRITER.idFromName(name),
@@ -42,27 +42,27 @@ describe("an admin call whose answer is lost inside", () => {
 });
 
 describe("the one writer of a record", () => {
-  it("knows what it has written, also when it died before it could note so", async () => {
+  it("recognises its own write, also if it stopped before it could note the write", async () => {
     const key = `test:${crypto.randomUUID()}`;
-    const keeper = env.KV_RECORD_WRITER.get(
+    const writer = env.KV_RECORD_WRITER.get(
       env.KV_RECORD_WRITER.idFromName(key),
     );
-    expect(await keeper.write(key, null, '"first"')).toMatchObject({
+    expect(await writer.write(key, null, '"first"')).toMatchObject({
       outcome: "written",
     });
-    await runInDurableObject(keeper, (_, { storage }) =>
+    await runInDurableObject(writer, (_, { storage }) =>
       storage.kv.delete("recent"),
     );
-    expect(await keeper.write(key, null, '"first"')).toMatchObject({
+    expect(await writer.write(key, null, '"first"')).toMatchObject({
       outcome: "written",
     });
-    expect(await keeper.write(key, null, '"second"')).toEqual({
+    expect(await writer.write(key, null, '"second"')).toEqual({
       outcome: "conflict",
       text: '"first"',
     });
   });
 
-  it("is asked by those who decide something, so that a KV that lags misleads nobody", async () => {
+  it("is read before every decision, so that the lag of KV does no harm", async () => {
     const { client_id } = await server.makeClient();
     await server.makeScopes("fresh");
     const KV = new Proxy(env.KV, {
@@ -80,12 +80,12 @@ describe("the one writer of a record", () => {
     expect((await lagging.login({ client_id })).scope).toBe("fresh");
   });
 
-  it("lets no reader wait for another: the logins of every back end come by", async () => {
-    const keeper = env.KV_RECORD_WRITER.get(env.KV_RECORD_WRITER.newUniqueId());
+  it("does not queue reads, because the logins of all back ends read from it", async () => {
+    const writer = env.KV_RECORD_WRITER.get(env.KV_RECORD_WRITER.newUniqueId());
     const readers = 50;
     let asking = 0;
-    await runInDurableObject(keeper, async (_, state) => {
-      // Answers when all of them ask.
+    await runInDurableObject(writer, async (_, state) => {
+      // Answers only when all readers ask.
       const all = Promise.withResolvers<void>();
       const getWithMetadata = async () => {
         asking += 1;
@@ -104,7 +104,7 @@ describe("the one writer of a record", () => {
     expect(asking).toBe(readers);
   }, 5_000);
 
-  it("gives way to what somebody has put there by hand since", async () => {
+  it("accepts what somebody has written to KV by hand since its last write", async () => {
     const client = await server.makeClient();
     const path = `/clients/${client.client_id}`;
     const key = `client:${client.client_id}`;
@@ -124,15 +124,15 @@ describe("the one writer of a record", () => {
     });
   });
 
-  it("has the fault of a write in the log line of its 503", async () => {
+  it("leads to a 503 with the error of KV in its log line if the write fails", async () => {
     const log = vi.spyOn(console, "error").mockImplementation(keepRequestLine);
-    const keeper = {
+    const writer = {
       read: () => ({
         outcome: "unavailable",
         error: "Error: 429 Too Many Requests",
       }),
     };
-    const KV_RECORD_WRITER = { idFromName: () => "", get: () => keeper };
+    const KV_RECORD_WRITER = { idFromName: () => "", get: () => writer };
     const failing = serverWith({ KV_RECORD_WRITER });
     expect(await refusal(await failing.admin("POST", "/clients", {}))).toEqual([
       503,

@@ -4,7 +4,7 @@ import { countingBindings } from "../support/counting.ts";
 import { keepRequestLine } from "../support/request-lines.ts";
 import { refusal, server, serverWith } from "../support/server.ts";
 
-/** Records in KV are checked as they are read; one that is malformed names itself. */
+/** Records in KV are checked when they are read. A malformed one is named. */
 
 interface Health {
   status: string;
@@ -13,7 +13,7 @@ interface Health {
 
 const malformed = [500, "server_error", "record_malformed"];
 
-/** A server of its own: it has read nothing yet. */
+/** Makes a server that has not read any record yet. */
 function freshServer() {
   return serverWith({});
 }
@@ -43,7 +43,7 @@ async function goodRecord(client_id: string) {
   return { ...record, client_id };
 }
 
-describe("a client record that is malformed", () => {
+describe("a client record", () => {
   it.each<[string, (record: object) => string]>([
     ["is not JSON", () => "{secret-text"],
     ["is not an object", () => '"secret-text"'],
@@ -54,7 +54,7 @@ describe("a client record that is malformed", () => {
       (record) => JSON.stringify({ ...record, secrets: undefined }),
     ],
     [
-      "has a plain secret",
+      "has a secret that is not hashed",
       (record) =>
         JSON.stringify({
           ...record,
@@ -62,7 +62,7 @@ describe("a client record that is malformed", () => {
         }),
     ],
     [
-      "has the id of another",
+      "has the id of another client",
       (record) => JSON.stringify({ ...record, client_id: "secret-text" }),
     ],
     [
@@ -78,7 +78,7 @@ describe("a client record that is malformed", () => {
       (record) => JSON.stringify({ ...record, grant_types: "refresh_token" }),
     ],
   ])(
-    "because it %s gets 500, and is named in the log and in /health",
+    "that is malformed because it %s gets 500, and is named in the log and in /health",
     async (_, spoil) => {
       const client_id = crypto.randomUUID();
       const record = await goodRecord(client_id);
@@ -112,7 +112,7 @@ describe("a client record that is malformed", () => {
     },
   );
 
-  it("leaves the other clients alone", async () => {
+  it("that is malformed does not affect other clients", async () => {
     await env.KV.put("client:broken", "{}");
     const client = await server.makeClient();
     const fresh = freshServer();
@@ -141,7 +141,7 @@ describe("a client record that is malformed", () => {
 });
 
 describe("a client record that can't be read", () => {
-  it("can be deleted, keeps its id taken, and can't be changed or made anew", async () => {
+  it("can be deleted, keeps its id taken, and can't be changed or made again", async () => {
     const client_id = crypto.randomUUID();
     await env.KV.put(`client:${client_id}`, "not json");
     const fresh = freshServer();
@@ -177,7 +177,7 @@ describe("a scope record that is malformed", () => {
     '{"read":"Read"}',
     '{"two words":{"description":"x"}}',
   ])(
-    "(%s) gets 500, nothing is consumed, and it is named in the log and in /health",
+    "(%s) gets 500, uses up no token, and is named in the log and in /health",
     async (text) => {
       const client = await server.makeClient();
       const { refresh_token } = await server.login(client);
@@ -202,7 +202,7 @@ describe("a scope record that is malformed", () => {
 });
 
 describe("/health", () => {
-  it("says in its log line what it has found", async () => {
+  it("names the problems that it finds in its log line", async () => {
     await env.KV.put("scopes", "{");
     await freshServer().http("/health");
     expect(JSON.parse(errors.at(-1) ?? "")).toMatchObject({
@@ -212,7 +212,7 @@ describe("/health", () => {
     });
   });
 
-  it("costs one look in ten seconds, however often it is asked", async () => {
+  it("reads KV once in ten seconds, however often it is called", async () => {
     const { calls, bindings } = countingBindings();
     const counted = serverWith(bindings);
     await counted.http("/health");
@@ -221,7 +221,7 @@ describe("/health", () => {
     expect(calls.kvRead).toBe(first);
   });
 
-  it("sees within ten seconds that a client record was mended", async () => {
+  it("sees within ten seconds that a malformed client record is gone", async () => {
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
     const fresh = freshServer();
     await env.KV.put("client:broken", "{}");

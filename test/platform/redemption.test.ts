@@ -10,7 +10,7 @@ import {
   CLOCK_SKEW,
   DAY,
   exchange,
-  familyOf,
+  familyBuilders,
   secret_hash,
 } from "../support/family.ts";
 import type {
@@ -19,11 +19,11 @@ import type {
   Redemption,
 } from "../../src/oauth/repositories.ts";
 
-/** How an authorization code makes a family, once: by the door that a family has, its RPC methods. */
+/** An authorization code makes a family once. Tested through the RPC methods of the family's object. */
 
-/** Later than any clock that runs these tests: what is set for then does not happen by itself. */
+/** Later than the clock of any machine that runs these tests, so that no alarm fires by itself. */
 const T0 = 4_000_000_000;
-const build = familyOf(T0);
+const build = familyBuilders(T0);
 const { redeemable_until: REDEEMABLE_UNTIL, redemption } = build;
 
 type Family = DurableObjectStub<TokenFamily>;
@@ -47,16 +47,16 @@ function newFamily(fields: Partial<NewFamily> = {}): NewFamily {
   return { ...build.newFamily({ login: { subject } }), ...fields };
 }
 
-function unmade(): Family {
+function newObject(): Family {
   return env.TOKEN_FAMILY.get(env.TOKEN_FAMILY.newUniqueId());
 }
 
-/** A family that was made by a code and is in its subject's index, as the server leaves it. */
+/** Makes a family with a code and adds it to its subject's index, as the server does. */
 async function redeemed(
   fields: Partial<NewFamily> = {},
   by: Partial<Redemption> = {},
 ): Promise<Family> {
-  const family = unmade();
+  const family = newObject();
   await family.redeem(newFamily(fields), redemption(by));
   await index().add(family.id.toString());
   return family;
@@ -80,21 +80,21 @@ function footprint(family: Family) {
   }));
 }
 
-const reused = { outcome: "refused", reason: "authorization_code_reused" };
-const otherCode = {
+const codeReused = { outcome: "refused", reason: "authorization_code_reused" };
+const requestReused = {
   outcome: "refused",
   reason: "authorization_request_reused",
 };
 const ended = { outcome: "refused", reason: "family_ended" };
 
-/** What is kept of a family that has ended while a code could still name it. */
-function tombstone() {
+/** The record that is kept of an ended family while a code could still name it. */
+function endedRecord() {
   const redeemed = { code_id: "first", redeemable_until: REDEEMABLE_UNTIL };
   return [["family", { version: 1, ended: true, subject, redeemed }]];
 }
 
 async function expectNothingLeft(family: Family): Promise<void> {
-  const { tables, bytes, alarm } = await footprint(unmade());
+  const { tables, bytes, alarm } = await footprint(newObject());
   expect(tables).toBe(0);
   expect(await footprint(family)).toMatchObject({
     tables,
@@ -105,8 +105,8 @@ async function expectNothingLeft(family: Family): Promise<void> {
 }
 
 describe("the first redemption", () => {
-  it("makes the family, as an administrator's grant does: it exchanges and is shown the same", async () => {
-    const [byCode, byAdmin] = [unmade(), unmade()];
+  it("makes the same family as POST /admin/grants does", async () => {
+    const [byCode, byAdmin] = [newObject(), newObject()];
     const result = await byCode.redeem(newFamily(), redemption());
     expect(result).toEqual({ outcome: "redeemed" });
     await byAdmin.create(newFamily());
@@ -128,7 +128,7 @@ describe("the first redemption", () => {
   });
 
   it("writes two rows: the record, and the alarm for the first token's expiry", async () => {
-    const family = unmade();
+    const family = newObject();
     await family.redeem(newFamily(), redemption());
     const made = await footprint(family);
     expect(made.rowsWritten).toBe(2);
@@ -136,8 +136,8 @@ describe("the first redemption", () => {
     expect(made.alarm).toBe((T0 + DAY) * 1000);
   });
 
-  it("is one of fifty at once with fifty codes of one request, and that login lives", async () => {
-    const family = unmade();
+  it("succeeds for one of fifty codes of one request at the same time, and that login stays good", async () => {
+    const family = newObject();
     const results = await Promise.all(
       Array.from({ length: 50 }, (_, which) =>
         family.redeem(newFamily(), redemption({ code_id: String(which) })),
@@ -148,14 +148,14 @@ describe("the first redemption", () => {
     );
     expect(first).toEqual({ outcome: "redeemed" });
     expect(others).toHaveLength(49);
-    for (const other of others) expect(other).toEqual(otherCode);
+    for (const other of others) expect(other).toEqual(requestReused);
     expect(await exchange(family, attempt())).toMatchObject({
       outcome: "exchanged",
     });
   });
 
-  it("is one of fifty at once with the same code, and that login ends", async () => {
-    const family = unmade();
+  it("succeeds once if the same code arrives fifty times at the same time, and that login ends", async () => {
+    const family = newObject();
     const results = await Promise.all(
       Array.from({ length: 50 }, () =>
         family.redeem(newFamily(), redemption()),
@@ -168,9 +168,9 @@ describe("the first redemption", () => {
   });
 });
 
-describe("the same attempt again, because its answer was lost", () => {
-  it("is answered the same and changes nothing, also after the object has left memory", async () => {
-    const family = unmade();
+describe("the same attempt again, after its answer was lost", () => {
+  it("gets the same answer and changes nothing, also after the object was evicted from memory", async () => {
+    const family = newObject();
     const same = redemption();
     await family.redeem(newFamily(), same);
     const before = await footprint(family);
@@ -186,12 +186,12 @@ describe("the same attempt again, because its answer was lost", () => {
     });
   });
 
-  it("is refused once the family has ended", async () => {
-    const family = unmade();
+  it("is refused after the family has ended", async () => {
+    const family = newObject();
     const same = redemption();
     await family.redeem(newFamily(), same);
     await family.revoke();
-    expect(await family.redeem(newFamily(), same)).toEqual(reused);
+    expect(await family.redeem(newFamily(), same)).toEqual(codeReused);
   });
 });
 
@@ -199,20 +199,20 @@ describe("the same code again", () => {
   it("is refused and ends the family (RFC 6749 section 4.1.2), also after rotations", async () => {
     const family = await redeemed();
     await exchange(family, attempt());
-    expect(await family.redeem(newFamily(), redemption())).toEqual(reused);
+    expect(await family.redeem(newFamily(), redemption())).toEqual(codeReused);
     expect(await exchange(family, attempt(2))).toEqual(ended);
     expect(await family.look()).toBeUndefined();
-    expect((await footprint(family)).records).toEqual(tombstone());
+    expect((await footprint(family)).records).toEqual(endedRecord());
   });
 });
 
 describe("another code of the same request", () => {
-  it("is refused, writes nothing and does the login no harm", async () => {
+  it("is refused, writes nothing and does not harm the login", async () => {
     const family = await redeemed();
     const before = await footprint(family);
     for (const code_id of ["second", "third"])
       expect(await family.redeem(newFamily(), redemption({ code_id }))).toEqual(
-        otherCode,
+        requestReused,
       );
     expect(await footprint(family)).toEqual(before);
     expect(await exchange(family, attempt())).toMatchObject({
@@ -225,11 +225,11 @@ describe("a family that has ended", () => {
   const endings: [string, (family: Family) => Promise<unknown>][] = [
     ["was revoked", (family) => family.revoke()],
     [
-      "saw its code again",
+      "got its code again",
       (family) => family.redeem(newFamily(), redemption()),
     ],
     [
-      "saw a used token again",
+      "got a used token again",
       async (family) => {
         await exchange(family, attempt());
         await exchange(family, attempt());
@@ -238,20 +238,20 @@ describe("a family that has ended", () => {
   ];
 
   it.each(endings)(
-    "because it %s makes no second one, until no code can name it any more; then it leaves nothing",
+    "because it %s can't be made again while a code can name it, and then leaves nothing",
     async (_, end) => {
       const family = await redeemed();
       await end(family);
       for (const code_id of ["first", "second"])
         expect(
           await family.redeem(newFamily(), redemption({ code_id })),
-        ).toEqual(code_id === "first" ? reused : otherCode);
+        ).toEqual(code_id === "first" ? codeReused : requestReused);
 
       expect(await runDurableObjectAlarm(family)).toBe(true);
       expect(await index().list(10)).toEqual([]);
       const forgetAt = (REDEEMABLE_UNTIL + CLOCK_SKEW) * 1000;
       expect(await footprint(family)).toMatchObject({
-        records: tombstone(),
+        records: endedRecord(),
         alarm: forgetAt,
       });
 
@@ -259,11 +259,11 @@ describe("a family that has ended", () => {
       for (const code_id of ["first", "second"])
         expect(
           await family.redeem(newFamily(), redemption({ code_id })),
-        ).toEqual(code_id === "first" ? reused : otherCode);
+        ).toEqual(code_id === "first" ? codeReused : requestReused);
       expect(await exchange(family, attempt())).toEqual(ended);
       await runDurableObjectAlarm(family);
       expect(await footprint(family)).toMatchObject({
-        records: tombstone(),
+        records: endedRecord(),
         alarm: forgetAt,
       });
 
@@ -273,7 +273,7 @@ describe("a family that has ended", () => {
     },
   );
 
-  it("is taken out of the index once more at the end: who made it may have told the index late", async () => {
+  it("is removed from the index again at the end, because the index may have been told late", async () => {
     const family = await redeemed();
     await family.revoke();
     await runDurableObjectAlarm(family);
@@ -284,22 +284,22 @@ describe("a family that has ended", () => {
     await expectNothingLeft(family);
   });
 
-  it("by itself, before its code has expired, stays as well until it has", async () => {
+  it("by expiry, before its code has expired, is kept until the code has expired", async () => {
     const family = await redeemed({ expires_at: T0 + 10 });
     setClock(T0 + 10);
     expect(await runDurableObjectAlarm(family)).toBe(true);
     expect(await index().list(10)).toEqual([]);
     expect(await footprint(family)).toMatchObject({
-      records: tombstone(),
+      records: endedRecord(),
       alarm: (REDEEMABLE_UNTIL + CLOCK_SKEW) * 1000,
     });
-    expect(await family.redeem(newFamily(), redemption())).toEqual(reused);
+    expect(await family.redeem(newFamily(), redemption())).toEqual(codeReused);
     setClock(REDEEMABLE_UNTIL + CLOCK_SKEW);
     await runDurableObjectAlarm(family);
     await expectNothingLeft(family);
   });
 
-  it("by itself, long after its code has expired, leaves nothing at once", async () => {
+  it("by expiry, long after its code has expired, is deleted completely by its first alarm", async () => {
     const family = await redeemed();
     setClock(T0 + DAY);
     expect(await runDurableObjectAlarm(family)).toBe(true);
@@ -307,7 +307,7 @@ describe("a family that has ended", () => {
     await expectNothingLeft(family);
   });
 
-  it("long after its code has expired, because it was revoked, leaves nothing at once", async () => {
+  it("by revocation, long after its code has expired, is deleted completely by its first alarm", async () => {
     const family = await redeemed();
     setClock(REDEEMABLE_UNTIL + CLOCK_SKEW);
     await family.revoke();
@@ -316,7 +316,7 @@ describe("a family that has ended", () => {
     await expectNothingLeft(family);
   });
 
-  it("whose index cannot be reached tells it later, and is not forgotten before", async () => {
+  it("and can't reach its index tells the index later, and is kept until then", async () => {
     const family = await redeemed();
     setClock(REDEEMABLE_UNTIL + CLOCK_SKEW);
     await family.revoke();
@@ -331,10 +331,10 @@ describe("a family that has ended", () => {
       Object.assign(object, { env });
     });
     expect(await footprint(family)).toMatchObject({
-      records: tombstone(),
+      records: endedRecord(),
       alarm: (REDEEMABLE_UNTIL + CLOCK_SKEW + 60) * 1000,
     });
-    expect(await family.redeem(newFamily(), redemption())).toEqual(reused);
+    expect(await family.redeem(newFamily(), redemption())).toEqual(codeReused);
     await runDurableObjectAlarm(family);
     expect(await index().list(10)).toEqual([]);
     await expectNothingLeft(family);
@@ -342,8 +342,8 @@ describe("a family that has ended", () => {
 });
 
 describe("a redemption that is taken back, because its tokens were not made", () => {
-  it("leaves the code good once more, and no token good until it comes", async () => {
-    const family = unmade();
+  it("leaves the code good, and no token is good until the code is redeemed again", async () => {
+    const family = newObject();
     const first = redemption();
     await family.redeem(newFamily(), first);
     await family.abandon(first.attempt_id);
@@ -356,10 +356,10 @@ describe("a redemption that is taken back, because its tokens were not made", ()
     });
   });
 
-  it("leaves nothing when no code can come any more, also where the index had heard of it", async () => {
+  it("leaves nothing after its code has expired, also if the index was told of it", async () => {
     const family = await redeemed({}, { attempt_id: "attempt" });
     await family.abandon("attempt");
-    // An alarm that is too early changes nothing.
+    // An alarm that fires too early changes nothing.
     expect(await runDurableObjectAlarm(family)).toBe(true);
     const { alarm } = await footprint(family);
     expect(alarm).toBe((REDEEMABLE_UNTIL + CLOCK_SKEW) * 1000);
@@ -369,15 +369,15 @@ describe("a redemption that is taken back, because its tokens were not made", ()
     await expectNothingLeft(family);
   });
 
-  it("is ended by a revocation, which counts no login for it, and then the code is used", async () => {
+  it("can be ended by a revocation, which ends no login and uses up the code", async () => {
     const family = await redeemed({}, { attempt_id: "attempt" });
     await family.abandon("attempt");
     expect(await family.revoke()).toEqual({ outcome: "ended_before" });
-    expect(await family.redeem(newFamily(), redemption())).toEqual(reused);
+    expect(await family.redeem(newFamily(), redemption())).toEqual(codeReused);
   });
 
-  it("is not that of somebody else, and no family comes back by it that has ended", async () => {
-    const family = unmade();
+  it("affects no other attempt, and does not make an ended family good again", async () => {
+    const family = newObject();
     const first = redemption();
     await family.redeem(newFamily(), first);
     const before = await footprint(family);
@@ -385,7 +385,7 @@ describe("a redemption that is taken back, because its tokens were not made", ()
     expect(await footprint(family)).toEqual(before);
     await family.redeem(newFamily(), redemption());
     await family.abandon(first.attempt_id);
-    expect((await footprint(family)).records).toEqual(tombstone());
-    expect(await family.redeem(newFamily(), redemption())).toEqual(reused);
+    expect((await footprint(family)).records).toEqual(endedRecord());
+    expect(await family.redeem(newFamily(), redemption())).toEqual(codeReused);
   });
 });

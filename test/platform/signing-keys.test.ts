@@ -9,7 +9,7 @@ import type { JSONWebKeySet, JWK } from "jose";
 import { describe, expect, inject, it } from "vitest";
 import { ISSUER, serverWith, type TestServer } from "../support/server.ts";
 
-/** PRIVATE_KEY in all the forms that it may have, and the JWKS that it gives. */
+/** PRIVATE_KEY in every form that it may have, and the JWKS that is made from it. */
 
 const keys = inject("testKeys");
 
@@ -17,7 +17,7 @@ async function jwks(server: TestServer): Promise<JSONWebKeySet> {
   return (await server.http("/.well-known/jwks.json")).json<JSONWebKeySet>();
 }
 
-/** A token of this server, verified by what its JWKS says; its protected header. */
+/** Verifies an access token of the server with its JWKS. @returns the token's protected header */
 async function signedWith(server: TestServer) {
   const client = await server.makeClient();
   const { refresh_token } = await server.login(client);
@@ -79,7 +79,7 @@ describe("PRIVATE_KEY", () => {
     expect(new Set(published.map(({ kid }) => kid)).size).toBe(3);
   });
 
-  it("can be rotated without a token losing its key", async () => {
+  it("can be rotated: the tokens of the old key and of the new one can be verified", async () => {
     const [oldKey, newerKey] = await Promise.all(
       ["ES256", "ES256"].map(async (alg) =>
         exportJWK(
@@ -106,7 +106,7 @@ describe("PRIVATE_KEY", () => {
 
 describe("the JWKS", () => {
   it.each(keys.plain)(
-    "holds the public half and nothing else of %s",
+    "has the public part of %s and nothing else",
     async (_, PRIVATE_KEY, alg) => {
       const server = serverWith({ PRIVATE_KEY });
       const response = await server.http("/.well-known/jwks.json");

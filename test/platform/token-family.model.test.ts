@@ -10,7 +10,7 @@ import {
 } from "../support/family-model.ts";
 import type { ExchangeResult } from "../../src/oauth/repositories.ts";
 
-/** The Durable Object does what the rules say: the model that the rules agree with, against the object. */
+/** Compares the Durable Object with the same model as the family's rules. */
 
 const HISTORIES = 300;
 
@@ -27,7 +27,7 @@ function realFamily(): Family {
   };
 }
 
-it(`agrees with a small model over ${HISTORIES} random histories`, async () => {
+it(`a family's Durable Object agrees with a small model over ${HISTORIES} random histories`, async () => {
   const tally = newTally();
   await fc.assert(
     fc.asyncProperty(histories, (history) =>
@@ -35,7 +35,7 @@ it(`agrees with a small model over ${HISTORIES} random histories`, async () => {
     ),
     { numRuns: HISTORIES },
   );
-  // The histories have to lead somewhere.
+  // The histories must contain enough exchanges, so that the test shows something.
   expect(tally.exchanged).toBeGreaterThan(HISTORIES);
   expect(tally.steps).toBeGreaterThan(5 * HISTORIES);
 });

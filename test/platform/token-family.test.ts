@@ -7,12 +7,12 @@ import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { TokenFamily } from "../../src/index.ts";
 import type { ExchangeAttempt } from "../../src/oauth/repositories.ts";
-import { DAY, exchange, familyOf } from "../support/family.ts";
+import { DAY, exchange, familyBuilders } from "../support/family.ts";
 
-/** The rules of one family, by the door that it has: its RPC methods. */
+/** The rules of one family, tested through the RPC methods of its Durable Object. */
 
 const T0 = 1_800_000_000;
-const { attempt, newFamily } = familyOf(T0);
+const { attempt, newFamily } = familyBuilders(T0);
 
 type Family = DurableObjectStub<TokenFamily>;
 
@@ -41,20 +41,20 @@ function footprint(family: Family): Promise<Footprint> {
   }));
 }
 
-/** For what happens by itself, on a machine that may be busy. */
-const PATIENCE = { timeout: 20_000 };
+/** Time for an alarm that fires by itself, on a machine that may be busy. */
+const ALARM_TIMEOUT = { timeout: 20_000 };
 
-/** An ended family's alarm is due at once: it goes off by itself, or here. */
+/** Waits until an ended family is deleted. Its alarm is due immediately: it fires by itself, or here. */
 async function expectNothingLeft(family: Family): Promise<void> {
   await runDurableObjectAlarm(family);
   await vi.waitFor(
     async () =>
       expect(await footprint(family)).toMatchObject({ keys: [], alarm: null }),
-    PATIENCE,
+    ALARM_TIMEOUT,
   );
 }
 
-/** Moves the clock that the object's alarm looks at. */
+/** Sets the clock that the object's alarm reads. */
 function setClock(seconds: number) {
   vi.useFakeTimers({ toFake: ["Date"], now: seconds * 1000 });
 }
@@ -63,15 +63,15 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** An attempt that asks for something by name. */
-function asking(
+/** Fields of an attempt that names a scope or a resource. */
+function requesting(
   requested: Partial<ExchangeAttempt["requested"]>,
 ): Partial<ExchangeAttempt> {
   return { requested: { scope: undefined, resource: [], ...requested } };
 }
 
 describe("an exchange", () => {
-  it("answers with the grant, the next generation and its expiry", async () => {
+  it("returns the login, what is granted, the next generation and its expiry", async () => {
     const family = await makeFamily();
     const result = await exchange(family, attempt());
     expect(result).toEqual({
@@ -85,7 +85,7 @@ describe("an exchange", () => {
     });
   });
 
-  it("writes one row, and leaves the alarm as it is", async () => {
+  it("writes one row, and does not change the alarm", async () => {
     const family = await makeFamily();
     const before = await footprint(family);
     await exchange(family, attempt());
@@ -95,14 +95,14 @@ describe("an exchange", () => {
     expect(after.keys).toEqual(["family"]);
   });
 
-  it("never lets a token live beyond the family's end", async () => {
+  it("never makes a token that expires after the family's end", async () => {
     const family = await makeFamily();
     const successor_expires_at = T0 + 4 * DAY;
     const result = await exchange(family, attempt({ successor_expires_at }));
     expect(result).toMatchObject({ expires_at: T0 + 3 * DAY });
   });
 
-  it("is remembered when the object has been evicted from memory", async () => {
+  it("is remembered after the object was evicted from memory", async () => {
     const family = await makeFamily();
     await exchange(family, attempt());
     await evictDurableObject(family);
@@ -110,7 +110,7 @@ describe("an exchange", () => {
     expect(result).toMatchObject({ outcome: "exchanged", generation: 3 });
   });
 
-  it("succeeds once among fifty at once", async () => {
+  it("succeeds once if fifty arrive at the same time", async () => {
     const family = await makeFamily();
     const results = await Promise.all(
       Array.from({ length: 50 }, () => exchange(family, attempt())),
@@ -120,11 +120,11 @@ describe("an exchange", () => {
     ).toHaveLength(1);
   });
 
-  it("takes no more storage after 10,000 rotations than after one", async () => {
+  it("needs no more storage after 10,000 rotations than after one", async () => {
     const family = await makeFamily();
     await exchange(family, attempt());
     const { bytes, keys } = await footprint(family);
-    // Inside the object, because the way to it is not what is tested.
+    // Inside the object, because the calls to it are not tested here.
     await runInDurableObject<TokenFamily, void>(family, (object) => {
       for (let generation = 2; generation <= 10_000; generation++)
         expect(object.exchange(attempt({ generation }))).toContain(
@@ -152,9 +152,21 @@ describe("a refused exchange", () => {
       { client_issued_at: T0 - 1 },
       "refresh_token_of_another_client",
     ],
-    ["a generation that is not yet", { generation: 2 }, "refresh_token_forged"],
-    ["too much scope", asking({ scope: ["admin"] }), "scope_not_granted"],
-    ["a malformed scope", asking({ scope: "malformed" }), "scope_malformed"],
+    [
+      "a generation that does not exist yet",
+      { generation: 2 },
+      "refresh_token_forged",
+    ],
+    [
+      "a scope that was not granted",
+      requesting({ scope: ["admin"] }),
+      "scope_not_granted",
+    ],
+    [
+      "a malformed scope",
+      requesting({ scope: "malformed" }),
+      "scope_malformed",
+    ],
     [
       "no scope left",
       { allowed: { scope: [], resource: [] } },
@@ -162,27 +174,30 @@ describe("a refused exchange", () => {
     ],
     [
       "a wrong resource",
-      asking({ resource: ["https://x"] }),
+      requesting({ resource: ["https://x"] }),
       "resource_not_allowed",
     ],
     ["a clock past the expiry", { now: T0 + DAY }, "family_ended"],
-  ])("for %s writes nothing and harms nothing", async (_, fields, reason) => {
-    const family = await makeFamily();
-    const before = await footprint(family);
-    const result = await exchange(family, attempt(fields));
-    expect(result).toEqual({ outcome: "refused", reason });
-    expect(await footprint(family)).toEqual(before);
-    expect(await exchange(family, attempt())).toMatchObject({
-      outcome: "exchanged",
-    });
-  });
+  ])(
+    "for %s writes nothing and does not harm the family",
+    async (_, fields, reason) => {
+      const family = await makeFamily();
+      const before = await footprint(family);
+      const result = await exchange(family, attempt(fields));
+      expect(result).toEqual({ outcome: "refused", reason });
+      expect(await footprint(family)).toEqual(before);
+      expect(await exchange(family, attempt())).toMatchObject({
+        outcome: "exchanged",
+      });
+    },
+  );
 
-  it("for a used token ends the family, and says how the token came back", async () => {
+  it("for a used token ends the family, and describes the reuse", async () => {
     const family = await makeFamily();
     await exchange(family, attempt());
     const result = await exchange(
       family,
-      attempt({ ...asking({ scope: "malformed" }), now: T0 + 90 }),
+      attempt({ ...requesting({ scope: "malformed" }), now: T0 + 90 }),
     );
     expect(result).toEqual({
       outcome: "refused",
@@ -203,7 +218,7 @@ describe("a refused exchange", () => {
     await expectNothingLeft(family);
   });
 
-  it("of a family that never was leaves no storage behind", async () => {
+  it("of a family that was never made leaves no storage", async () => {
     const family = env.TOKEN_FAMILY.get(env.TOKEN_FAMILY.newUniqueId());
     const untouched = await footprint(family);
     const result = await exchange(family, attempt());
@@ -212,8 +227,8 @@ describe("a refused exchange", () => {
   });
 });
 
-describe("the same attempt again, because its answer was lost on the way to the edge", () => {
-  it("gets the same successor, also without a window, and writes nothing", async () => {
+describe("the same attempt again, after its answer was lost", () => {
+  it("gets the same successor, also without a retry window, and writes nothing", async () => {
     const family = await makeFamily();
     const same = attempt();
     const first = await exchange(family, same);
@@ -223,7 +238,7 @@ describe("the same attempt again, because its answer was lost on the way to the 
     expect(await footprint(family)).toEqual(before);
   });
 
-  it("is a used token once somebody has gone on", async () => {
+  it("counts as reuse after the successor was exchanged", async () => {
     const family = await makeFamily();
     const same = attempt();
     await exchange(family, same);
@@ -234,7 +249,7 @@ describe("the same attempt again, because its answer was lost on the way to the 
   });
 });
 
-describe("making a family once more, because the answer was lost", () => {
+describe("making a family again, after the answer was lost", () => {
   it("changes nothing", async () => {
     const family = await makeFamily();
     await exchange(family, attempt());
@@ -246,7 +261,7 @@ describe("making a family once more, because the answer was lost", () => {
   });
 });
 
-describe("a retry inside the window", () => {
+describe("a retry inside the retry window", () => {
   it("writes nothing", async () => {
     const family = await makeFamily();
     const retry_window = "PT30S";
@@ -266,13 +281,13 @@ describe("a retry inside the window", () => {
 });
 
 describe("an ended family", () => {
-  it("leaves no more than an object that nobody has touched, once its alarm has told the index", async () => {
-    const left = (family: Family) =>
+  it("leaves no more than an object that was never called, after its alarm has told the index", async () => {
+    const storageLeft = (family: Family) =>
       runInDurableObject(family, (_, { storage }) => ({
         tables: [...storage.sql.exec("SELECT name FROM sqlite_master")].length,
         bytes: storage.sql.databaseSize,
       }));
-    const untouched = await left(
+    const untouched = await storageLeft(
       env.TOKEN_FAMILY.get(env.TOKEN_FAMILY.newUniqueId()),
     );
     expect(untouched.tables).toBe(0);
@@ -288,17 +303,17 @@ describe("an ended family", () => {
     ];
     for (const end of endings) {
       const family = await makeFamily();
-      expect(await left(family)).not.toEqual(untouched);
+      expect(await storageLeft(family)).not.toEqual(untouched);
       await end(family);
       await runDurableObjectAlarm(family);
       await vi.waitFor(
-        async () => expect(await left(family)).toEqual(untouched),
-        PATIENCE,
+        async () => expect(await storageLeft(family)).toEqual(untouched),
+        ALARM_TIMEOUT,
       );
     }
   });
 
-  it("tells the index again where it could not be reached, and goes only then", async () => {
+  it("tells the index again if it could not be reached, and is deleted only then", async () => {
     const family = await makeFamily();
     await family.revoke();
     await runInDurableObject<TokenFamily, void>(family, async (object) => {
@@ -334,7 +349,7 @@ describe("the alarm", () => {
     expect(await footprint(family)).toMatchObject({ keys: [], alarm: null });
   });
 
-  it("is moved nearer when the client's lifetimes were cut", async () => {
+  it("is moved to an earlier time if the client's lifetimes were shortened", async () => {
     const family = await makeFamily();
     await exchange(family, attempt({ successor_expires_at: T0 + 120 }));
     expect((await footprint(family)).alarm).toBe((T0 + 120) * 1000);
@@ -343,7 +358,7 @@ describe("the alarm", () => {
     expect(await footprint(family)).toMatchObject({ keys: [], alarm: null });
   });
 
-  it("sleeps on until the newest token expires, if there was a rotation", async () => {
+  it("is set again for the newest token's expiry if there was a rotation", async () => {
     const family = await makeFamily();
     await exchange(family, attempt());
     setClock(T0 + DAY);

@@ -8,20 +8,20 @@ import type {
   RedemptionResult,
   RevocationResult,
 } from "../../src/oauth/repositories.ts";
-import { DAY, familyOf } from "./family.ts";
+import { DAY, familyBuilders } from "./family.ts";
 
 /**
- * A small model of a family, to play random histories beside the real rules: whatever the one answers, the
- * other must answer. The model keeps a list of the tokens that were handed out, where a family keeps one
- * number; fast-check prints the seed and the shortest history of a disagreement.
+ * A small model of a family. Random histories are played on the model and on the real rules, and the answers
+ * must be the same. The model keeps a list of all issued tokens, where a family keeps one number. fast-check
+ * prints the seed and the shortest history of a disagreement.
  */
 
-/** Later than any clock that runs these tests: no alarm goes off in the middle of a history. */
+/** Later than the clock of any machine that runs these tests, so that no alarm fires during a history. */
 const T0 = 4_000_000_000;
-const { attempt, newFamily, redemption } = familyOf(T0);
+const { attempt, newFamily, redemption } = familyBuilders(T0);
 const granted = newFamily().login.scope;
 
-/** What is played: the rules alone, or the Durable Object that goes by them. */
+/** The family under test: the rules alone, or the Durable Object that uses them. */
 export interface Family {
   create(family: NewFamily): Promise<void> | void;
   redeem(
@@ -40,7 +40,7 @@ export interface Family {
 
 interface ExchangeStep {
   do: "exchange";
-  /** Which of the tokens handed out so far, counted from the newest. */
+  /** The position of the presented token among those issued so far, counted from the newest. */
   back: number;
   scope: ExchangeAttempt["requested"]["scope"];
   allowed: string[];
@@ -52,15 +52,15 @@ interface ExchangeStep {
 
 type Step =
   | ExchangeStep
-  /** The very same exchange again, because its answer was lost on the way to the edge. */
+  /** The same attempt again, because its answer was lost on the way to the edge. */
   | { do: "repeat" }
   | { do: "wait"; seconds: number }
   | { do: "revoke"; client: string }
-  /** `same`: the attempt before again, because its answer was lost. */
+  /** `same`: the previous attempt again, because its answer was lost. */
   | { do: "redeem"; code: string; same: boolean }
-  /** The token of an old server, which is the first of its family. */
+  /** A league token is exchanged: it is the first token of its family. */
   | { do: "adopt"; scope: ExchangeStep["scope"]; window: number; same: boolean }
-  /** A fault takes back the beginning: of which attempt, counted from the newest. */
+  /** A fault takes back an attempt's beginning of the family. `back` counts attempts from the newest. */
   | { do: "abandon"; back: number };
 
 export interface History {
@@ -78,7 +78,7 @@ const scope = fc.constantFrom<ExchangeStep["scope"]>(
   "malformed",
 );
 
-/** Mostly the first, now and then one of the others. */
+/** Mostly `usual`, sometimes one of the others. */
 function mostly<T>(weight: number, usual: T, ...others: T[]) {
   return fc.oneof(
     { weight, arbitrary: fc.constant(usual) },
@@ -138,8 +138,8 @@ const abandon = fc.record({
   back: fc.nat({ max: 2 }),
 });
 
-/** How a family may go on, by how it began. */
-const goesOn = {
+/** The steps after the first one, by how the family begins. */
+const laterSteps = {
   create: fc.oneof(...common),
   redeem: fc.oneof(
     ...common,
@@ -165,70 +165,74 @@ export const histories: fc.Arbitrary<History> = fc
     fc.record({
       begins: fc.constant(begins),
       steps: fc
-        .array<Step>(goesOn[begins], { minLength: 1, maxLength: 25 })
+        .array<Step>(laterSteps[begins], { minLength: 1, maxLength: 25 })
         .map((steps) => [...firstStep[begins], ...steps]),
     }),
   );
 
-/** A token that was handed out, as its holder knows it. */
-interface Handed {
+/** An issued token, as its holder knows it. */
+interface IssuedToken {
   expires_at: number;
-  /** The request that was answered with its successor, when, and in which attempt. */
-  spent?: { request: string; at: number; attempt: string };
+  /** The request that got its successor, the time, and the attempt. */
+  used?: { request: string; at: number; attempt: string };
 }
 
-/** The model: what RFC 6749, RFC 9700 and the decisions table say, in the plainest words. */
+/** The model: what RFC 6749, RFC 9700 and the decisions in docs/architecture.md say, in simple code. */
 class Model {
   state: "unmade" | "living" | "taken back" | "ended" = "unmade";
-  handed: Handed[] = [];
-  /** The code that made the family, and the attempts that have a part in its beginning. */
+  issued: IssuedToken[] = [];
+  /** The code that made the family, and the attempts that share its beginning. */
   code: string | undefined;
-  beganBy: string | undefined;
-  sharers: string[] = [];
-  tooManySharers = false;
+  firstAttempt: string | undefined;
+  sharingAttempts: string[] = [];
+  tooManyAttempts = false;
 
   begin(code?: string, attempt?: string) {
     this.state = "living";
-    this.handed = [{ expires_at: T0 + DAY }];
+    this.issued = [{ expires_at: T0 + DAY }];
     this.code = code;
-    this.beganBy = attempt;
-    this.sharers = attempt === undefined ? [] : [attempt];
-    this.tooManySharers = false;
+    this.firstAttempt = attempt;
+    this.sharingAttempts = attempt === undefined ? [] : [attempt];
+    this.tooManyAttempts = false;
   }
 
-  get mayBegin() {
+  get canBegin() {
     return this.state === "unmade" || this.state === "taken back";
   }
 
   redeem(code: string, attempt: string): string {
-    if (this.mayBegin) {
+    if (this.canBegin) {
       this.begin(code, attempt);
       return "redeemed";
     }
-    if (this.state === "living" && attempt === this.beganBy) return "redeemed";
+    if (this.state === "living" && attempt === this.firstAttempt)
+      return "redeemed";
     if (code !== this.code) return "authorization_request_reused";
     this.state = "ended";
     return "authorization_code_reused";
   }
 
   abandon(attempt: string): void {
-    if (this.state !== "living" || !this.sharers.includes(attempt)) return;
-    this.sharers = this.sharers.filter((one) => one !== attempt);
-    if (this.sharers.length === 0 && !this.tooManySharers)
+    if (this.state !== "living" || !this.sharingAttempts.includes(attempt))
+      return;
+    this.sharingAttempts = this.sharingAttempts.filter(
+      (one) => one !== attempt,
+    );
+    if (this.sharingAttempts.length === 0 && !this.tooManyAttempts)
       this.state = "taken back";
   }
 
   adopt(code: string, attempt: ExchangeAttempt, window: number) {
     const before = this.state;
-    if (this.mayBegin) this.begin(code, attempt.attempt_id);
+    if (this.canBegin) this.begin(code, attempt.attempt_id);
     const answer = this.exchange(attempt, window);
     if (typeof answer !== "string") {
-      const isNew = !this.sharers.includes(attempt.attempt_id);
-      if (isNew && this.sharers.length < 8 && !this.tooManySharers)
-        this.sharers.push(attempt.attempt_id);
-      else if (isNew) this.tooManySharers = true;
+      const isNew = !this.sharingAttempts.includes(attempt.attempt_id);
+      if (isNew && this.sharingAttempts.length < 8 && !this.tooManyAttempts)
+        this.sharingAttempts.push(attempt.attempt_id);
+      else if (isNew) this.tooManyAttempts = true;
     } else if (before === "unmade" || before === "taken back") {
-      // What was refused has begun nothing.
+      // A refused exchange does not begin a family.
       this.state = before;
     }
     return answer;
@@ -236,33 +240,33 @@ class Model {
 
   exchange(attempt: ExchangeAttempt, window: number) {
     const { generation, now, requested } = attempt;
-    const newest = this.handed.at(-1);
+    const newest = this.issued.at(-1);
     if (this.state !== "living" || !newest || now >= newest.expires_at)
       return "family_ended";
     if (attempt.secret_hash[0] !== 7) return "refresh_token_forged";
     if (attempt.client_id !== "web") return "refresh_token_of_another_client";
-    const token = this.handed[generation - 1];
+    const token = this.issued[generation - 1];
     if (!token) return "refresh_token_forged";
 
     const request = requestOf(requested);
-    if (token.spent) {
-      const isSuccessorUnused = this.handed.length === generation + 1;
-      const isSameAttempt = token.spent.attempt === attempt.attempt_id;
-      const isInWindow = now < token.spent.at + window;
+    if (token.used) {
+      const isSuccessorUnused = this.issued.length === generation + 1;
+      const isSameAttempt = token.used.attempt === attempt.attempt_id;
+      const isInWindow = now < token.used.at + window;
       if (!isSuccessorUnused || (!isSameAttempt && !isInWindow)) {
         this.state = "ended";
         return "refresh_token_reused";
       }
-      const isSameRequest = isSameAttempt || request === token.spent.request;
+      const isSameRequest = isSameAttempt || request === token.used.request;
       return isSameRequest && fault(attempt) === undefined
         ? this.answer(attempt, true)
         : "retry_differs";
     }
     const wrong = fault(attempt);
     if (wrong !== undefined) return wrong;
-    token.spent = { request, at: now, attempt: attempt.attempt_id };
+    token.used = { request, at: now, attempt: attempt.attempt_id };
     const end = T0 + 3 * DAY;
-    this.handed.push({
+    this.issued.push({
       expires_at: Math.min(attempt.successor_expires_at, end),
     });
     return this.answer(attempt, false);
@@ -275,8 +279,8 @@ class Model {
         ? requested.scope
         : granted.filter((one) => allowed.scope.includes(one)),
       resource: requested.resource,
-      generation: this.handed.length,
-      expires_at: this.handed.at(-1)!.expires_at,
+      generation: this.issued.length,
+      expires_at: this.issued.at(-1)!.expires_at,
     };
   }
 
@@ -309,7 +313,7 @@ function fault({ requested, allowed }: ExchangeAttempt): string | undefined {
   return resource.includes("https://b") ? "resource_not_allowed" : undefined;
 }
 
-/** What the histories led to: a model of refusals alone would prove little. */
+/** Counts what happened in the histories, because histories of refusals only would show little. */
 export interface Tally {
   steps: number;
   exchanged: number;
@@ -319,9 +323,9 @@ export interface Tally {
 }
 
 /**
- * Plays a history against a family and the model.
+ * Plays a history on a family and on the model.
  *
- * @throws Error where they disagree
+ * @throws Error if they disagree
  */
 export async function play(
   { begins, steps }: History,
@@ -332,7 +336,7 @@ export async function play(
   const attempts = ["none"];
   let now = T0;
   let last: { attempt: ExchangeAttempt; adopted: boolean } | undefined;
-  const at = (position: number) => attempts.at(-1 - position) ?? "none";
+  const attemptAt = (position: number) => attempts.at(-1 - position) ?? "none";
 
   const answer = async (
     step: ExchangeStep | Extract<Step, { do: "adopt" }>,
@@ -343,9 +347,9 @@ export async function play(
       ? model.adopt("old", presented, step.window)
       : model.exchange(presented, step.window);
     const result = adopted
-      ? await family.adopt(newFamily(), ofOldToken(presented), presented)
+      ? await family.adopt(newFamily(), leagueRedemption(presented), presented)
       : await family.exchange(presented);
-    agree(brief(result), expected);
+    assertSame(comparable(result), expected);
     if (result.outcome === "refused") {
       if (result.reason === "refresh_token_reused") tally.reused += 1;
       return;
@@ -367,40 +371,40 @@ export async function play(
       const key = { ...attempt(), client_id: step.client };
       const result = await family.revoke(key);
       const said = "reason" in result ? result.reason : result.outcome;
-      agree(said, model.revoke(step.client));
+      assertSame(said, model.revoke(step.client));
     } else if (step.do === "redeem") {
       if (!step.same) attempts.push(crypto.randomUUID());
-      const by = redemption({ attempt_id: at(0), code_id: step.code });
+      const by = redemption({ attempt_id: attemptAt(0), code_id: step.code });
       const result = await family.redeem(newFamily(), by);
       const said = "reason" in result ? result.reason : result.outcome;
-      agree(said, model.redeem(step.code, at(0)));
+      assertSame(said, model.redeem(step.code, attemptAt(0)));
     } else if (step.do === "abandon") {
-      await family.abandon(at(step.back));
-      model.abandon(at(step.back));
+      await family.abandon(attemptAt(step.back));
+      model.abandon(attemptAt(step.back));
       if (model.state === "taken back") tally.takenBack += 1;
     } else if (step.do === "adopt") {
       if (!step.same) attempts.push(crypto.randomUUID());
       await answer(
         step,
         attempt({
-          attempt_id: at(0),
+          attempt_id: attemptAt(0),
           requested: { scope: step.scope, resource: [] },
           retry_window: `PT${step.window}S`,
           now,
         }),
       );
     } else if (step.do === "repeat") {
-      // Only while nothing else happened to the newest token: else it is a used token like any other.
+      // Only an exchange is repeated; `redeem` and `adopt` have their own repetition.
       if (!last || last.adopted) continue;
       const repeated = { ...last.attempt, now };
       const expected = model.exchange(repeated, windowOf(repeated));
-      agree(brief(await family.exchange(repeated)), expected);
+      assertSame(comparable(await family.exchange(repeated)), expected);
     } else {
       await answer(
         step,
         attempt({
           client_id: step.client,
-          generation: Math.max(1, model.handed.length - step.back),
+          generation: Math.max(1, model.issued.length - step.back),
           secret_hash: new Uint8Array(32).fill(step.forged ? 0 : 7),
           requested: { scope: step.scope, resource: step.resource },
           allowed: { scope: step.allowed, resource: ["https://a"] },
@@ -412,7 +416,7 @@ export async function play(
   }
 }
 
-function ofOldToken({ attempt_id }: ExchangeAttempt): Redemption {
+function leagueRedemption({ attempt_id }: ExchangeAttempt): Redemption {
   return redemption({ attempt_id, code_id: "old", authorized_at_ms: 0 });
 }
 
@@ -420,15 +424,15 @@ function windowOf({ retry_window }: ExchangeAttempt): number {
   return Number(/\d+/.exec(retry_window)?.[0]);
 }
 
-/** What the model has an opinion of. */
-function brief(result: ExchangeResult) {
+/** The part of an answer that the model has too. */
+function comparable(result: ExchangeResult) {
   if (result.outcome === "refused") return result.reason;
   const { retried, granted, generation, expires_at } = result;
   return { retried, ...granted, generation, expires_at };
 }
 
-/** Not by `expect`: it would take most of the time. */
-function agree(actual: unknown, expected: unknown): void {
+/** Compares without `expect`, which would take most of the time. */
+function assertSame(actual: unknown, expected: unknown): void {
   const [said, wanted] = [JSON.stringify(actual), JSON.stringify(expected)];
   if (said !== wanted)
     throw new Error(`the family answers ${said}, the model ${wanted}`);

@@ -6,7 +6,7 @@ import type {
   Redemption,
 } from "../../src/oauth/repositories.ts";
 
-/** A family and what is done with it, for the tests of a family's rules. Every time hangs on one moment. */
+/** Arguments for the calls of a family, for the tests of its rules. All times are relative to one moment. */
 
 export const DAY = 86_400;
 export const secret_hash = new Uint8Array(32).fill(7);
@@ -14,7 +14,7 @@ export const secret_hash = new Uint8Array(32).fill(7);
 /** How far the clocks of two locations may differ, in seconds. */
 export const CLOCK_SKEW = 60;
 
-/** An exchange as the Worker asks for it, and as it reads the answer. */
+/** Calls an exchange and reads its answer, as the Worker does. */
 export async function exchange(
   family: { exchange(attempt: ExchangeAttempt): Promise<string> },
   attempt: ExchangeAttempt,
@@ -26,10 +26,10 @@ type Fields<T> = Partial<Omit<T, "login">> & {
   login?: Partial<LoginAttributes>;
 };
 
-/** @param t0 when everything begins, in seconds */
-export function familyOf(t0: number) {
+/** @param t0 the time of the login, in seconds since 1970 */
+export function familyBuilders(t0: number) {
   const client = { client_id: "web", client_issued_at: t0 - DAY };
-  /** A request is good for half an hour, and a code of it for a minute more. */
+  /** A request is good for half an hour, and its code for another minute. */
   const redeemable_until = t0 + 1860;
   return {
     redeemable_until,
