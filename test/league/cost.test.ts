@@ -5,7 +5,7 @@ import { countingBindings } from "../support/counting.ts";
 import {
   leagueServer,
   oldToken,
-  refused,
+  refusedVectors,
   takeOver,
   vector,
 } from "../support/league.ts";
@@ -19,11 +19,14 @@ import {
   type TestServer,
 } from "../support/server.ts";
 
-/** With a password each token of the old server costs a slow derivation: who has to pay it, and when. */
+/** The cost of league tokens: with a password as the key, each token needs a slow key derivation. */
 
 const invalidGrant = [400, "invalid_grant", "refresh_token_malformed"];
-const plain = vector("plain, as in the documents", "password").refresh_token;
-const forged = refused.find(({ name }) => name === "one digit changed")!;
+const goodToken = vector(
+  "plain, as in the documents",
+  "password",
+).refresh_token;
+const forged = refusedVectors.find(({ name }) => name === "one digit changed")!;
 let demo: TestClient;
 
 beforeAll(async () => {
@@ -35,7 +38,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** How many derivations by PBKDF2 there are from here on. */
+/** Counts derivations by PBKDF2 from now on. @returns a function that reads the count */
 function countDerivations(): () => number {
   const { mock } = vi.spyOn(crypto.subtle, "deriveBits");
   return () =>
@@ -45,7 +48,7 @@ function countDerivations(): () => number {
     ).length;
 }
 
-/** A token that is as good as none and like no other. */
+/** Makes a forged league token, different each time. */
 function newForgery(): string {
   const noise = crypto.getRandomValues(new Uint8Array(200)).toHex();
   return `def50200${noise}`;
@@ -69,8 +72,8 @@ function refreshFrom(
   );
 }
 
-describe("the slow derivation of a password's keys", () => {
-  it("comes after the client is authenticated", async () => {
+describe("the slow key derivation for a password", () => {
+  it("runs only after the client is authenticated", async () => {
     const server = leagueServer("password");
     const derivations = countDerivations();
     for (const [client, reason] of [
@@ -78,9 +81,9 @@ describe("the slow derivation of a password's keys", () => {
       [{ client_id: "nobody", client_secret: "any" }, "client_unknown"],
     ] as const) {
       for (const response of [
-        await server.refresh(client, plain),
-        await server.about("/revoke", client, plain),
-        await server.about("/introspect", client, plain),
+        await server.refresh(client, goodToken),
+        await server.about("/revoke", client, goodToken),
+        await server.about("/introspect", client, goodToken),
       ])
         expect(await refusal(response)).toEqual([
           401,
@@ -92,13 +95,13 @@ describe("the slow derivation of a password's keys", () => {
   });
 
   it.each([
-    ["too short", "def50200"],
-    ["shorter than an empty text's", `def50200${"ab".repeat(80)}`],
-    ["with an odd digit", `${plain}0`],
-    ["in upper case", plain.toUpperCase()],
-    ["with another header", `def50201${plain.slice(8)}`],
-    ["that is no hexadecimal", `${plain.slice(0, -1)}g`],
-  ])("is not for a token %s", async (_, token) => {
+    ["that is too short", "def50200"],
+    ["shorter than the token of an empty text", `def50200${"ab".repeat(80)}`],
+    ["with an odd number of digits", `${goodToken}0`],
+    ["in upper case", goodToken.toUpperCase()],
+    ["with another header", `def50201${goodToken.slice(8)}`],
+    ["that is not hexadecimal", `${goodToken.slice(0, -1)}g`],
+  ])("does not run for a token %s", async (_, token) => {
     const server = leagueServer("password");
     const derivations = countDerivations();
     expect(await refusal(await server.refresh(demo, token))).toEqual(
@@ -107,30 +110,30 @@ describe("the slow derivation of a password's keys", () => {
     expect(derivations()).toBe(0);
   });
 
-  it("is one for a token, and none when the token comes back to the same isolate", async () => {
+  it("runs once for a token, and not again if the token comes back to the same isolate", async () => {
     const server = leagueServer("password");
     const derivations = countDerivations();
-    await server.expectRefresh(demo, plain);
+    await server.expectRefresh(demo, goodToken);
     expect(derivations()).toBe(1);
     for (const reason of ["refresh_token_reused", "family_ended"])
-      expect(await refusal(await server.refresh(demo, plain))).toEqual([
+      expect(await refusal(await server.refresh(demo, goodToken))).toEqual([
         400,
         "invalid_grant",
         reason,
       ]);
-    await server.about("/introspect", demo, plain);
-    await server.about("/revoke", demo, plain);
+    await server.about("/introspect", demo, goodToken);
+    await server.about("/revoke", demo, goodToken);
     expect(derivations()).toBe(1);
   });
 
-  it("is none with a Defuse key", async () => {
+  it("does not run with a Defuse key", async () => {
     const derivations = countDerivations();
     await leagueServer("defuse").expectRefresh(demo, await oldToken({}));
     expect(derivations()).toBe(0);
   });
 
-  it("forgets the oldest of many tokens, and no other", async () => {
-    // Counted with a key that costs little: the memory is the same.
+  it("runs again for the oldest of more tokens than the isolate remembers", async () => {
+    // Counted with a Defuse key, which is cheap: the isolate remembers its tokens in the same way.
     const server = leagueServer("defuse");
     const first = await oldToken({ client_id: "another" });
     await server.refresh(demo, first);
@@ -145,7 +148,7 @@ describe("the slow derivation of a password's keys", () => {
   });
 });
 
-describe("forged tokens of the old server", () => {
+describe("forged league tokens", () => {
   const forgedToken = [400, "invalid_grant", "refresh_token_forged"];
   const limited = [429, "temporarily_unavailable", "league_tokens_limited"];
 
@@ -162,13 +165,13 @@ describe("forged tokens of the old server", () => {
     throw new Error("there is no limit");
   }
 
-  it("are limited: then nothing more is derived, and the client learns when to come back", async () => {
+  it("are limited: beyond the limit nothing is derived, and Retry-After says when to try again", async () => {
     const server = leagueServer("password");
     await sendForgeries(server, "192.0.2.1");
     const derivations = countDerivations();
-    for (const token of [newForgery(), plain, forged.refresh_token]) {
+    for (const token of [newForgery(), goodToken, forged.refresh_token]) {
       const response = await refreshFrom(server, "192.0.2.1", demo, token);
-      // No `invalid_grant`: the client would throw a good token away.
+      // Not `invalid_grant`: the client would discard a good token.
       expect(await refusal(response)).toEqual(limited);
       const wait = Number(response.headers.get("Retry-After"));
       expect(wait).toBeGreaterThan(0);
@@ -182,7 +185,7 @@ describe("forged tokens of the old server", () => {
     expect(response.status).toBe(200);
   });
 
-  it("are limited also when they come all at once", async () => {
+  it("are limited also if all of them arrive at the same time", async () => {
     const server = leagueServer("password");
     const derivations = countDerivations();
     const answers = await Promise.all(
@@ -197,7 +200,7 @@ describe("forged tokens of the old server", () => {
     expect(derivations()).toBe(MAX_FORGED);
   });
 
-  it("do not add up over days", async () => {
+  it("are counted for each period separately", async () => {
     const server = leagueServer("password");
     const start = Date.now();
     for (let hours = 0; hours < MAX_FORGED * 2; hours++) {
@@ -214,9 +217,9 @@ describe("forged tokens of the old server", () => {
 
   it.each([
     ["fails", { limit: () => Promise.reject(new Error("no answer")) }],
-    ["is not there", undefined],
+    ["does not exist", undefined],
   ])(
-    "are limited by the isolate's own count where the rate limit %s",
+    "are limited by the isolate's own count if the rate limit %s",
     async (_, LEAGUE_FORGERIES) => {
       const server = leagueServer("password", { LEAGUE_FORGERIES });
       const lines = listenToLog();
@@ -225,7 +228,7 @@ describe("forged tokens of the old server", () => {
     },
   );
 
-  it("keep nobody else out: not the same client elsewhere, not another client there", async () => {
+  it("limit neither the same client at another address nor another client at the same address", async () => {
     const server = leagueServer("password");
     await sendForgeries(server, "192.0.2.2");
     const token = vector("no scope", "password").refresh_token;
@@ -236,7 +239,7 @@ describe("forged tokens of the old server", () => {
     expect(await refusal(there)).toEqual(forgedToken);
   });
 
-  it("keep the same client out of the same IPv6 network, and of no other", async () => {
+  it("limit the same client in its whole IPv6 network, and in no other network", async () => {
     const server = leagueServer("password");
     await sendForgeries(server, "2001:db8:0:1::1");
     const tries = [
@@ -252,7 +255,7 @@ describe("forged tokens of the old server", () => {
     }
   });
 
-  it("do not count where they cost nothing, nor do good ones anywhere", async () => {
+  it("are not counted with a Defuse key, and good tokens are never counted", async () => {
     const cheap = leagueServer("defuse");
     for (let sent = 0; sent < MAX_FORGED * 2; sent++) {
       const response = await refreshFrom(
@@ -265,14 +268,14 @@ describe("forged tokens of the old server", () => {
     }
     const server = leagueServer("password");
     for (let sent = 0; sent < MAX_FORGED * 2; sent++)
-      await refreshFrom(server, "192.0.2.5", demo, plain);
+      await refreshFrom(server, "192.0.2.5", demo, goodToken);
     const response = await refreshFrom(server, "192.0.2.5", demo, newForgery());
     expect(await refusal(response)).toEqual(forgedToken);
   });
 });
 
-describe("a server that takes no tokens of an old one", () => {
-  it("does nothing for one that it does not do for any other text", async () => {
+describe("a server without the old server's key", () => {
+  it("does no more for a league token than for any other text", async () => {
     const { calls, bindings } = countingBindings();
     const server = serverWith({
       ...bindings,
@@ -285,7 +288,7 @@ describe("a server that takes no tokens of an old one", () => {
     const spies = (
       ["verify", "deriveBits", "deriveKey", "decrypt"] as const
     ).map((method) => vi.spyOn(crypto.subtle, method));
-    expect(await refusal(await server.refresh(client, plain))).toEqual(
+    expect(await refusal(await server.refresh(client, goodToken))).toEqual(
       invalidGrant,
     );
     expect(calls).toEqual(before);
@@ -293,8 +296,8 @@ describe("a server that takes no tokens of an old one", () => {
   });
 });
 
-describe("an ordinary refresh on a server that takes tokens of an old one", () => {
-  it("is one call of the family's object, and nothing of what the old ones need", async () => {
+describe("an ordinary refresh on a server that accepts league tokens", () => {
+  it("calls the family's object once, and uses nothing that only league tokens need", async () => {
     const { calls, bindings } = countingBindings();
     const server = leagueServer("password", {
       ...bindings,
@@ -313,7 +316,7 @@ describe("an ordinary refresh on a server that takes tokens of an old one", () =
 });
 
 describe("the log", () => {
-  it("has a line of its own for each exchange of an old token, and nothing secret", async () => {
+  it("has one more line for each exchange of a league token, and no secrets", async () => {
     const server = leagueServer("defuse");
     const refresh_token_id = "4ff37b1ecb7c";
     const token = await oldToken({ refresh_token_id });
@@ -338,7 +341,7 @@ describe("the log", () => {
       expect(lines.join()).not.toContain(secret);
   });
 
-  it("says why a token of the old server was refused", async () => {
+  it("has the reason why a league token was refused", async () => {
     const server = leagueServer("defuse");
     const refresh_token_id = "c58d8ba2e3a0";
     await server.expectAdmin("POST", "/league/revoked-tokens", {

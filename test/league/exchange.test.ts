@@ -3,14 +3,14 @@ import { decodeJwt } from "jose";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { encryptedByDefuse } from "../support/defuse.ts";
 import {
-  good,
-  kept,
+  goodVectors,
+  storageOf,
   type KeyName,
   leagueServer,
   newTokenId,
-  objectsThatKeep,
+  objectIds,
   oldToken,
-  refused,
+  refusedVectors,
   takeOver,
 } from "../support/league.ts";
 import {
@@ -19,14 +19,14 @@ import {
   type TestClient,
 } from "../support/server.ts";
 
-/** Tokens that a real league server has made (league/oauth2-server 9.4.1) go on here, once. */
+/** The exchange of tokens that a real league server made (league/oauth2-server 9.4.1). */
 
 const server = leagueServer("defuse");
 const clients = new Map<string, TestClient>();
 let demo: TestClient;
 
 beforeAll(async () => {
-  for (const { payload } of good) {
+  for (const { payload } of goodVectors) {
     const { client_id } = payload;
     if (!clients.has(client_id))
       clients.set(client_id, await takeOver(server, client_id));
@@ -38,13 +38,13 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** A user of a test's own. */
+/** Makes the name of a user that no other test has. */
 function newUser(): string {
   return `user-${crypto.randomUUID()}`;
 }
 
-describe("a refresh token of the old server", () => {
-  it.each(good.filter(({ name }) => name !== "expired"))(
+describe("a league token", () => {
+  it.each(goodVectors.filter(({ name }) => name !== "expired"))(
     "becomes a login with its client, user and scopes: $name, $key",
     async ({ key, refresh_token, payload }) => {
       const { client_id, user_id, scopes } = payload;
@@ -54,21 +54,21 @@ describe("a refresh token of the old server", () => {
       expect(tokens).toMatchObject({ token_type: "Bearer", expires_in: 3600 });
       expect(tokens.refresh_token).toMatch(/^baton_rt_/);
       expect(tokens.scope).toBe(scopes.join(" ") || undefined);
-      // Without a user the old server's JWT is about the client.
+      // Without a user, the client is the subject of the old server's JWT.
       const sub = user_id ?? client_id;
       expect(decodeJwt(tokens.access_token)).toMatchObject({ sub, client_id });
 
-      // What comes then needs no key of the old server.
+      // The next refresh does not need the old server's key.
       const next = await ordinary.expectRefresh(client, tokens.refresh_token);
       expect(next.scope).toBe(tokens.scope);
       expect(decodeJwt(next.access_token)).toMatchObject({ sub, client_id });
     },
   );
 
-  it.each(good.filter(({ name }) => name === "expired"))(
-    "is refused once it has expired: $key",
+  it.each(goodVectors.filter(({ name }) => name === "expired"))(
+    "is refused after it has expired: $key",
     async ({ key, refresh_token }) => {
-      const before = await objectsThatKeep();
+      const before = await objectIds();
       const keyed = leagueServer(key as KeyName);
       const response = await keyed.refresh(demo, refresh_token);
       expect(await refusal(response)).toEqual([
@@ -76,7 +76,7 @@ describe("a refresh token of the old server", () => {
         "invalid_grant",
         "refresh_token_expired",
       ]);
-      expect(await objectsThatKeep()).toEqual(before);
+      expect(await objectIds()).toEqual(before);
     },
   );
 
@@ -89,10 +89,10 @@ describe("a refresh token of the old server", () => {
     "JSON without the fields": "league_token_unreadable",
   };
 
-  it.each(refused)(
+  it.each(refusedVectors)(
     "is refused, and nothing is written: $name",
     async ({ name, key, refresh_token }) => {
-      const before = await objectsThatKeep();
+      const before = await objectIds();
       const keyed = leagueServer(key as KeyName);
       const response = await keyed.refresh(demo, refresh_token);
       expect(await refusal(response)).toEqual([
@@ -100,13 +100,13 @@ describe("a refresh token of the old server", () => {
         "invalid_grant",
         reasonsByName[name],
       ]);
-      expect(await objectsThatKeep()).toEqual(before);
+      expect(await objectIds()).toEqual(before);
     },
   );
 
-  it("is refused with any one bit flipped, and nothing is written", async () => {
+  it("is refused if one bit of any part is flipped, and nothing is written", async () => {
     const token = await oldToken({});
-    const before = await objectsThatKeep();
+    const before = await objectIds();
     const bytes = Uint8Array.fromHex(token);
     // Each part of the format: header, salt, counter, text, MAC.
     const places = [0, 3, 4, 20, 35, 36, 51, 52, 100, bytes.length - 1];
@@ -124,26 +124,26 @@ describe("a refresh token of the old server", () => {
         ]);
       }
     }
-    expect(await objectsThatKeep()).toEqual(before);
+    expect(await objectIds()).toEqual(before);
     await server.expectRefresh(demo, token);
   });
 
   it.each([
     ["in upper case", "malformed", (token: string) => token.toUpperCase()],
     [
-      "with upper-case digits behind the header",
+      "with upper-case digits after the header",
       "malformed",
       (token: string) => `def50200${token.slice(8).toUpperCase()}`,
     ],
     ["with white space after it", "malformed", (token: string) => `${token}\n`],
-    ["with half a byte more", "malformed", (token: string) => `${token}0`],
-    ["the header alone", "malformed", () => "def50200"],
+    ["with one digit more", "malformed", (token: string) => `${token}0`],
+    ["as the header alone", "malformed", () => "def50200"],
     [
-      "as long as a body may be",
+      "as almost the longest text that fits a body",
       "forged",
       () => `def50200${"ab".repeat(8000)}`,
     ],
-  ])("has one spelling: not %s", async (_, fault, spell) => {
+  ])("is not accepted %s", async (_, fault, spell) => {
     const token = await oldToken({});
     const response = await server.refresh(demo, spell(token));
     expect(await refusal(response)).toEqual([
@@ -155,8 +155,8 @@ describe("a refresh token of the old server", () => {
   });
 
   it.each([
-    ["no JSON", "hello"],
-    ["JSON that is no object", "[]"],
+    ["a text that is not JSON", "hello"],
+    ["JSON that is not an object", "[]"],
     ["null", "null"],
     [
       "an authorization code of the same server",
@@ -171,7 +171,7 @@ describe("a refresh token of the old server", () => {
         code_challenge_method: "",
       }),
     ],
-  ])("is refused when it holds %s", async (_, text) => {
+  ])("is refused if it contains %s", async (_, text) => {
     const token = await encryptedByDefuse(text);
     expect(await refusal(await server.refresh(demo, token))).toEqual([
       400,
@@ -181,17 +181,17 @@ describe("a refresh token of the old server", () => {
   });
 
   it.each([
-    ["an id of nothing", { refresh_token_id: "" }],
+    ["an empty id", { refresh_token_id: "" }],
     ["an id that is too long", { refresh_token_id: "a".repeat(256) }],
     ["an id with a space", { refresh_token_id: "a b" }],
-    ["no end", { expire_time: null }],
-    ["an end in words", { expire_time: "tomorrow" }],
+    ["no expiry", { expire_time: null }],
+    ["an expiry in words", { expire_time: "tomorrow" }],
     ["scopes in one string", { scopes: "read write" }],
     ["a user with control characters", { user_id: "a\nb" }],
     ["a user that is too long", { user_id: "a".repeat(256) }],
     ["a user that is a list", { user_id: ["42"] }],
-    ["scopes that are none, and no other", { scopes: ['a"b', "c d"] }],
-  ])("is refused when it has %s", async (_, payload) => {
+    ["malformed scopes only", { scopes: ['a"b', "c d"] }],
+  ])("is refused if it has %s", async (_, payload) => {
     const token = await oldToken(payload);
     expect(await refusal(await server.refresh(demo, token))).toEqual([
       400,
@@ -200,7 +200,7 @@ describe("a refresh token of the old server", () => {
     ]);
   });
 
-  it("may have numbers for ids, as those of integer keys have", async () => {
+  it("may have numbers as ids, because the old server's database may have integer keys", async () => {
     const client = await takeOver(server, "7");
     const user_id = Math.floor(Math.random() * 1e15);
     const token = await oldToken({ client_id: 7, user_id });
@@ -211,20 +211,20 @@ describe("a refresh token of the old server", () => {
     });
   });
 
-  it("is refused while the old server's key is not set, as any other text is", async () => {
+  it("is refused like any other text while the old server's key is not set", async () => {
     const token = await oldToken({});
-    const before = await objectsThatKeep();
+    const before = await objectIds();
     expect(await refusal(await ordinary.refresh(demo, token))).toEqual([
       400,
       "invalid_grant",
       "refresh_token_malformed",
     ]);
-    expect(await objectsThatKeep()).toEqual(before);
+    expect(await objectIds()).toEqual(before);
   });
 });
 
-describe("the client of a token of the old server", () => {
-  it("has to exist, and to authenticate", async () => {
+describe("the client of a league token", () => {
+  it("must exist and authenticate", async () => {
     const token = await oldToken({ client_id: "gone" });
     const gone = { client_id: "gone", client_secret: "secret" };
     expect(await refusal(await server.refresh(gone, token))).toEqual([
@@ -242,18 +242,18 @@ describe("the client of a token of the old server", () => {
     await server.expectRefresh(demo, own);
   });
 
-  it("has to be the token's: another one's attempt does no harm", async () => {
+  it("must be the client in the token: an attempt of another client is refused and does no harm", async () => {
     const token = await oldToken({});
     const other = await takeOver(server, "other");
-    const before = await objectsThatKeep();
+    const before = await objectIds();
     expect(await refusal(await server.refresh(other, token))).toEqual([
       400,
       "invalid_grant",
       "refresh_token_of_another_client",
     ]);
-    expect(await objectsThatKeep()).toEqual(before);
+    expect(await objectIds()).toEqual(before);
     const { refresh_token } = await server.expectRefresh(demo, token);
-    // Also when it has been exchanged.
+    // Also after the exchange.
     expect(await refusal(await server.refresh(other, token))).toEqual([
       400,
       "invalid_grant",
@@ -262,7 +262,7 @@ describe("the client of a token of the old server", () => {
     await server.expectRefresh(demo, refresh_token);
   });
 
-  it("may be public", async () => {
+  it("may be a public client", async () => {
     const app = await takeOver(server, "app", {
       token_endpoint_auth_method: "none",
     });
@@ -270,7 +270,7 @@ describe("the client of a token of the old server", () => {
     await server.expectRefresh(app, token);
   });
 
-  it("has to have the refresh token grant", async () => {
+  it("must have the grant type refresh_token", async () => {
     const machine = await takeOver(server, "machine", {
       grant_types: ["client_credentials"],
     });
@@ -282,7 +282,7 @@ describe("the client of a token of the old server", () => {
     ]);
   });
 
-  it("has to be there now, not a minute ago, for a login begins", async () => {
+  it("must exist now and not only in the isolate's copy, because a login begins", async () => {
     const elsewhere = leagueServer("defuse");
     const client = await takeOver(elsewhere, "leaving");
     const isolate = leagueServer("defuse");
@@ -298,7 +298,7 @@ describe("the client of a token of the old server", () => {
     ]);
   });
 
-  it("can't be made again for as long as its old tokens may live, whatever the logins' age", async () => {
+  it("can't be made again while its league tokens may be valid, also if REFRESH_TOKEN_MAX_AGE is shorter", async () => {
     const short = { REFRESH_TOKEN_MAX_AGE: "P1M" };
     const here = leagueServer("defuse", short);
     await takeOver(here, "short-lived");
@@ -309,7 +309,7 @@ describe("the client of a token of the old server", () => {
     expect(expiration).toBeGreaterThan(Date.now() / 1000 + 364 * 86_400);
   });
 
-  it("takes its logins with it when it is deleted, used tokens and unused ones", async () => {
+  it("can't use any of its tokens after it is deleted: successors, used league tokens and unused ones", async () => {
     const client = await takeOver(server, "deleted");
     const token = await oldToken({ client_id: "deleted" });
     const unused = await oldToken({ client_id: "deleted" });
@@ -325,8 +325,8 @@ describe("the client of a token of the old server", () => {
   });
 });
 
-describe("the scopes of a token of the old server", () => {
-  it("fall away where they do not exist here, or the client may not have them", async () => {
+describe("the scopes of a league token", () => {
+  it("are left out if they do not exist here or the client may not have them", async () => {
     const token = await oldToken({
       scopes: ["read", "gone", "write", "read", "not a scope", ""],
     });
@@ -337,7 +337,7 @@ describe("the scopes of a token of the old server", () => {
     expect((await server.expectRefresh(reader, other)).scope).toBe("read");
   });
 
-  it("may be narrowed, and are all there again the next time", async () => {
+  it("may be narrowed, and the next refresh has all of them again", async () => {
     const token = await oldToken({});
     const narrowed = await server.expectRefresh(demo, token, { scope: "read" });
     expect(narrowed.scope).toBe("read");
@@ -347,15 +347,20 @@ describe("the scopes of a token of the old server", () => {
 
   it.each([
     [
-      "that the token does not have",
+      "asks for a scope that they do not include",
       "scope_not_granted",
       { scope: "read admin.users:read" },
       {},
     ],
-    ["that is malformed", "scope_malformed", { scope: "read  write" }, {}],
-    ["when nothing is left", "scope_all_lost", {}, { scopes: ["gone"] }],
+    [
+      "asks for a malformed scope",
+      "scope_malformed",
+      { scope: "read  write" },
+      {},
+    ],
+    ["would leave none of them", "scope_all_lost", {}, { scopes: ["gone"] }],
   ])(
-    "refuse a scope %s, and the token is still good",
+    "get invalid_scope if the request %s, and the token stays good",
     async (_, reason, more, payload) => {
       const refresh_token_id = newTokenId();
       const user_id = newUser();
@@ -366,7 +371,7 @@ describe("the scopes of a token of the old server", () => {
         env.TOKEN_FAMILY.getByName(refresh_token_id),
         env.SUBJECT_INDEX.getByName(user_id),
       ])
-        expect(await kept(object)).toEqual({ rows: 0, alarm: null });
+        expect(await storageOf(object)).toEqual({ rows: 0, alarm: null });
       await server.makeScopes("gone");
       await server.expectAdmin("PATCH", "/clients/demo", {
         scope: "read write admin.users:read gone",

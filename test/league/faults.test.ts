@@ -4,7 +4,7 @@ import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import type { LeagueLedger, TokenFamily } from "../../src/index.ts";
 import { familiesWith, fault } from "../support/faults.ts";
 import {
-  kept,
+  storageOf,
   leagueServer,
   newTokenId,
   oldToken,
@@ -14,18 +14,18 @@ import { listenToLog, parsedLog } from "../support/log.ts";
 import { refusal, type TestClient } from "../support/server.ts";
 import { loginsOf } from "../support/subjects.ts";
 
-/** A fault of ours uses no token of the old server up, whichever call it meets. */
+/** A fault of the server does not use up a league token, whichever call fails. */
 
 const server = leagueServer("defuse");
-/** Later than any clock that runs these tests: what is set for then does not happen by itself. */
+/** Later than the clock of any machine that runs these tests, so that no alarm fires by itself. */
 const T0 = 4_000_000_000;
 const unavailable = [503, "temporarily_unavailable", "storage_unavailable"];
 let demo: TestClient;
-let patient: TestClient;
+let clientWithWindow: TestClient;
 
 beforeAll(async () => {
   demo = await takeOver(server, "demo");
-  patient = await takeOver(server, "patient", {
+  clientWithWindow = await takeOver(server, "patient", {
     refresh_token_retry_window: "PT1M",
   });
 });
@@ -35,7 +35,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** A namespace some of whose methods fail: `when` says which call. */
+/** Makes a namespace with stubs that fail. @param when true for the methods that fail */
 function failing(namespace: object, when: (method: string) => boolean) {
   return new Proxy(namespace, {
     get(target, name) {
@@ -50,7 +50,7 @@ function failing(namespace: object, when: (method: string) => boolean) {
               return () => fault("gone", { overloaded: true });
             const own: unknown = Reflect.get(real, called);
             if (typeof own !== "function") return own;
-            // Not `own.apply`: that would be a method of the object's.
+            // Not `own.apply`: the stub would call a method `apply` of the object.
             return (...args: unknown[]): unknown =>
               Reflect.apply(own, real, args);
           },
@@ -60,7 +60,7 @@ function failing(namespace: object, when: (method: string) => boolean) {
   });
 }
 
-/** Lets an object's alarm go off at a time. */
+/** Sets the clock and lets the object's alarm fire. */
 async function alarmAt(
   object: DurableObjectStub<TokenFamily>,
   milliseconds: number,
@@ -70,36 +70,39 @@ async function alarmAt(
 }
 
 const places = [
-  ["the ledger is asked", "LEAGUE_LEDGER", "stateOf"],
-  ["the index is asked", "SUBJECT_INDEX", "isLoggedOut"],
+  ["the ledger is read", "LEAGUE_LEDGER", "stateOf"],
+  ["the subject index is read", "SUBJECT_INDEX", "isLoggedOut"],
   ["the family is made", "TOKEN_FAMILY", "adopt"],
-  ["the index is told", "SUBJECT_INDEX", "add"],
-  ["the ledger is told", "LEAGUE_LEDGER", "noteExchange"],
+  ["the subject index is written", "SUBJECT_INDEX", "add"],
+  ["the ledger is written", "LEAGUE_LEDGER", "noteExchange"],
 ] as const;
 
 describe("a fault of the storage", () => {
-  it.each(places)("uses no token up when %s", async (_, binding, method) => {
-    const user_id = crypto.randomUUID();
-    const token = await oldToken({ user_id });
-    const broken = leagueServer("defuse", {
-      [binding]: failing(env[binding], (called) => called === method),
-    });
-    for (let times = 0; times < 2; times++) {
-      const response = await broken.refresh(demo, token);
-      expect(response.headers.get("Retry-After")).toMatch(/^[1-3]$/);
-      expect(await refusal(response)).toEqual(unavailable);
-    }
-    const lines = listenToLog();
-    const { refresh_token } = await server.expectRefresh(demo, token);
-    expect(parsedLog(lines)).toMatchObject([
-      { event: "league_token.exchanged" },
-      { event: "request", outcome: "ok" },
-    ]);
-    await server.expectRefresh(demo, refresh_token);
-    expect(await loginsOf(user_id)).toHaveLength(1);
-  });
+  it.each(places)(
+    "does not use up a token when %s",
+    async (_, binding, method) => {
+      const user_id = crypto.randomUUID();
+      const token = await oldToken({ user_id });
+      const broken = leagueServer("defuse", {
+        [binding]: failing(env[binding], (called) => called === method),
+      });
+      for (let times = 0; times < 2; times++) {
+        const response = await broken.refresh(demo, token);
+        expect(response.headers.get("Retry-After")).toMatch(/^[1-3]$/);
+        expect(await refusal(response)).toEqual(unavailable);
+      }
+      const lines = listenToLog();
+      const { refresh_token } = await server.expectRefresh(demo, token);
+      expect(parsedLog(lines)).toMatchObject([
+        { event: "league_token.exchanged" },
+        { event: "request", outcome: "ok" },
+      ]);
+      await server.expectRefresh(demo, refresh_token);
+      expect(await loginsOf(user_id)).toHaveLength(1);
+    },
+  );
 
-  it("leaves a family that was taken back no longer than the token lives, and the token once", async () => {
+  it("leaves the family that was taken back until the token expires, and the token good for one exchange", async () => {
     const refresh_token_id = newTokenId();
     const token = await oldToken({ refresh_token_id });
     const broken = leagueServer("defuse", {
@@ -107,7 +110,7 @@ describe("a fault of the storage", () => {
     });
     await broken.refresh(demo, token);
     const family = env.TOKEN_FAMILY.getByName(refresh_token_id);
-    expect(await kept(family)).toEqual({
+    expect(await storageOf(family)).toEqual({
       rows: 1,
       alarm: (2_111_002_082 + 60) * 1000,
     });
@@ -121,18 +124,18 @@ describe("a fault of the storage", () => {
     expect(await refusal(next)).toEqual([400, "invalid_grant", "family_ended"]);
   });
 
-  it("is not noticed where a second try helps: one login, one line in the log", async () => {
+  it("does not show if a second try succeeds: there is one login, and one line in the log", async () => {
     const user_id = crypto.randomUUID();
     const token = await oldToken({ user_id });
     let tries = 0;
-    const losesOne = familiesWith((_, real) => ({
+    const losingFamilies = familiesWith((_, real) => ({
       async adopt(...args: Parameters<TokenFamily["adopt"]>) {
         const result = await real().adopt(...args);
         if (tries++ === 0) fault("the answer was lost", { retryable: true });
         return result;
       },
     }));
-    const losing = leagueServer("defuse", { TOKEN_FAMILY: losesOne });
+    const losing = leagueServer("defuse", { TOKEN_FAMILY: losingFamilies });
     const lines = listenToLog();
     const { refresh_token } = await losing.expectRefresh(demo, token);
     const events = parsedLog(lines).map(({ event }) => event);
@@ -142,44 +145,44 @@ describe("a fault of the storage", () => {
     expect(await loginsOf(user_id)).toHaveLength(1);
   });
 
-  it("takes nothing back from a retry that got its answer meanwhile", async () => {
+  it("does not take back the login if a retry got its answer meanwhile", async () => {
     const user_id = crypto.randomUUID();
     const token = await oldToken({ client_id: "patient", user_id });
     let successor = "";
     const slow = leagueServer("defuse", {
       SUBJECT_INDEX: failing(env.SUBJECT_INDEX, (called) => called === "add"),
-      // Between the family that the first has made and its fault, the retry gets through.
+      // The retry succeeds after the first request has made the family and before that request fails.
       TOKEN_FAMILY: familiesWith((_, real) => ({
         async adopt(...args: Parameters<TokenFamily["adopt"]>) {
           const result = await real().adopt(...args);
-          const retry = await server.expectRefresh(patient, token);
+          const retry = await server.expectRefresh(clientWithWindow, token);
           successor = retry.refresh_token;
           return result;
         },
         abandon: (attempt: string) => real().abandon(attempt),
       })),
     });
-    expect(await refusal(await slow.refresh(patient, token))).toEqual(
+    expect(await refusal(await slow.refresh(clientWithWindow, token))).toEqual(
       unavailable,
     );
     expect(successor).not.toBe("");
-    await server.expectRefresh(patient, successor);
+    await server.expectRefresh(clientWithWindow, successor);
     expect(await loginsOf(user_id)).toHaveLength(1);
   });
 });
 
 describe("an exchange that was taken back", () => {
-  const lame = () =>
+  const withoutIndexWrites = () =>
     leagueServer("defuse", {
       SUBJECT_INDEX: failing(env.SUBJECT_INDEX, (called) => called === "add"),
     });
 
-  it("does not count as one: the token is outstanding still", async () => {
+  it("does not count as an exchange: the token still counts as unknown", async () => {
     const refresh_token_id = newTokenId();
     const token = await oldToken({ refresh_token_id });
-    expect(await refusal(await lame().refresh(demo, token))).toEqual(
-      unavailable,
-    );
+    expect(
+      await refusal(await withoutIndexWrites().refresh(demo, token)),
+    ).toEqual(unavailable);
     const ask = () =>
       server.expectAdmin("POST", "/league/tokens", {
         refresh_token_ids: [refresh_token_id],
@@ -189,7 +192,7 @@ describe("an exchange that was taken back", () => {
     expect(await ask()).toMatchObject({ exchanged: 1, unknown: 0 });
   });
 
-  it("leaves the login that comes later as long within reach as any other", async () => {
+  it("does not shorten the time in which a revocation of the token ends the later login", async () => {
     const refresh_token_id = newTokenId();
     const day = 86_400;
     const expire_time = T0 + 300 * day;
@@ -198,15 +201,15 @@ describe("an exchange that was taken back", () => {
       refresh_token_id,
       expire_time,
     });
-    const at = (days: number) => {
+    const setDay = (days: number) => {
       vi.useFakeTimers({ toFake: ["Date"], now: (T0 + days * day) * 1000 });
     };
-    at(0);
+    setDay(0);
     const client = await takeOver(server, "long-lived", {
       refresh_token_ttl: "P400D",
       refresh_token_max_age: "P400D",
     });
-    // Its note arrives, and then there is a fault.
+    // The ledger stores the note, and then the call fails.
     const broken = leagueServer("defuse", {
       LEAGUE_LEDGER: new Proxy(env.LEAGUE_LEDGER, {
         get(namespace, name) {
@@ -231,9 +234,9 @@ describe("an exchange that was taken back", () => {
     expect(await refusal(await broken.refresh(client, token))).toEqual(
       unavailable,
     );
-    at(290);
+    setDay(290);
     const { refresh_token } = await server.expectRefresh(client, token);
-    at(450);
+    setDay(450);
     expect(
       await server.expectAdmin("POST", "/league/revoked-tokens", {
         tokens: [{ refresh_token_id, expires_at: expire_time }],
@@ -247,58 +250,67 @@ describe("an exchange that was taken back", () => {
   });
 });
 
-describe("two tabs with one token of the old server", () => {
-  it("use it up by no fault that both meet", async () => {
+describe("several tabs with one league token", () => {
+  it("do not use it up if each of them meets a fault", async () => {
     const token = await oldToken({ client_id: "patient" });
     let waiting = 0;
-    let bothAreIn = () => {};
-    const both = new Promise<void>((resolve) => (bothAreIn = resolve));
+    let releaseBoth = () => {};
+    const bothExchanged = new Promise<void>(
+      (resolve) => (releaseBoth = resolve),
+    );
     const broken = leagueServer("defuse", {
       SUBJECT_INDEX: failing(env.SUBJECT_INDEX, (called) => called === "add"),
-      // Neither meets its fault before the other one has been exchanged.
+      // Neither request fails before both have been exchanged.
       TOKEN_FAMILY: familiesWith((_, real) => ({
         async adopt(...args: Parameters<TokenFamily["adopt"]>) {
           const result = await real().adopt(...args);
           waiting += 1;
-          if (waiting === 2) bothAreIn();
-          await both;
+          if (waiting === 2) releaseBoth();
+          await bothExchanged;
           return result;
         },
         abandon: (attempt: string) => real().abandon(attempt),
       })),
     });
     const answers = await Promise.all([
-      broken.refresh(patient, token),
-      broken.refresh(patient, token),
+      broken.refresh(clientWithWindow, token),
+      broken.refresh(clientWithWindow, token),
     ]);
     for (const answer of answers)
       expect(await refusal(answer)).toEqual(unavailable);
-    // Long after the window.
+    // Long after the retry window.
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 3_600_000 });
-    const introspection = await server.about("/introspect", patient, token);
+    const introspection = await server.about(
+      "/introspect",
+      clientWithWindow,
+      token,
+    );
     expect(await introspection.json()).toMatchObject({ active: true });
-    const { refresh_token } = await server.expectRefresh(patient, token);
-    await server.expectRefresh(patient, refresh_token);
+    const { refresh_token } = await server.expectRefresh(
+      clientWithWindow,
+      token,
+    );
+    await server.expectRefresh(clientWithWindow, refresh_token);
   });
 
-  it("keep what one of them got, however many of the others meet a fault", async () => {
+  it("keep the login that one of them got, however many of the others meet a fault", async () => {
     const token = await oldToken({ client_id: "patient" });
-    const answered = await server.expectRefresh(patient, token);
+    const answered = await server.expectRefresh(clientWithWindow, token);
     const broken = leagueServer("defuse", {
       SUBJECT_INDEX: failing(env.SUBJECT_INDEX, (called) => called === "add"),
     });
     for (let tabs = 0; tabs < 20; tabs++)
-      expect(await refusal(await broken.refresh(patient, token))).toEqual(
-        unavailable,
-      );
-    const again = await server.expectRefresh(patient, token);
+      expect(
+        await refusal(await broken.refresh(clientWithWindow, token)),
+      ).toEqual(unavailable);
+    const again = await server.expectRefresh(clientWithWindow, token);
     expect(again.refresh_token).toBe(answered.refresh_token);
-    await server.expectRefresh(patient, answered.refresh_token);
+    await server.expectRefresh(clientWithWindow, answered.refresh_token);
   });
 });
 
-describe("what is left of a login that began with a token of the old server", () => {
-  it("stays until the token has expired, so that there is no second beginning", async () => {
+describe("the record of a login that began with a league token", () => {
+  it("stays until the token has expired, so that the token can't begin a second login", async () => {
     const refresh_token_id = newTokenId();
     const expire_time = T0 + 7 * 86_400;
     const token = await oldToken({ refresh_token_id, expire_time });
@@ -307,7 +319,7 @@ describe("what is left of a login that began with a token of the old server", ()
     await server.about("/revoke", demo, refresh_token);
     const family = env.TOKEN_FAMILY.getByName(refresh_token_id);
     await alarmAt(family, T0 * 1000);
-    expect(await kept(family)).toEqual({
+    expect(await storageOf(family)).toEqual({
       rows: 1,
       alarm: (expire_time + 60) * 1000,
     });
@@ -317,18 +329,18 @@ describe("what is left of a login that began with a token of the old server", ()
       "family_ended",
     ]);
     await alarmAt(family, (expire_time + 60) * 1000);
-    expect(await kept(family)).toEqual({ rows: 0, alarm: null });
+    expect(await storageOf(family)).toEqual({ rows: 0, alarm: null });
   });
 
-  it("is nothing once the login has outlived the token", async () => {
+  it("is deleted with the login if the token has expired before", async () => {
     const refresh_token_id = newTokenId();
     const expire_time = T0 + 60;
     const token = await oldToken({ refresh_token_id, expire_time });
     vi.useFakeTimers({ toFake: ["Date"], now: T0 * 1000 });
     await server.expectRefresh(demo, token);
     const family = env.TOKEN_FAMILY.getByName(refresh_token_id);
-    // The month of the successor is over.
+    // The successor, which is good for a month, has expired.
     await alarmAt(family, (T0 + 32 * 86_400) * 1000);
-    expect(await kept(family)).toEqual({ rows: 0, alarm: null });
+    expect(await storageOf(family)).toEqual({ rows: 0, alarm: null });
   });
 });

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { keys, leagueServer } from "../support/league.ts";
 import { serverWith } from "../support/server.ts";
 
-/** LEAGUE_ENCRYPTION_KEY: what it may be, and who says so when it is something else. */
+/** LEAGUE_ENCRYPTION_KEY: which values are valid, and how /health names one that is not. */
 
 const { password, defuse, laravel } = keys;
 
@@ -14,14 +14,17 @@ describe("LEAGUE_ENCRYPTION_KEY", () => {
   it.each([
     ["a password", password.value],
     ["a short password", "secret"],
-    ["a password beyond ASCII, with spaces inside", "pässword of the сервер"],
+    [
+      "a password with spaces and characters outside ASCII",
+      "pässword of the сервер",
+    ],
     ["a Defuse key", defuse.value],
     ["a Defuse key in upper case", defuse.value.toUpperCase()],
-    ["a Defuse key with a line's end", `${defuse.value}\n`],
+    ["a Defuse key with a line break at its end", `${defuse.value}\n`],
     ["a Laravel APP_KEY", laravel.value],
     ["a Laravel APP_KEY of 128 bits", "base64:AAAAAAAAAAAAAAAAAAAAAA=="],
     ["a password that is hexadecimal", "def0".repeat(16)],
-    ["nothing", ""],
+    ["empty", ""],
     ["left out", undefined],
   ])("may be %s", async (_, key) => {
     const response = await health(key);
@@ -30,7 +33,7 @@ describe("LEAGUE_ENCRYPTION_KEY", () => {
 
   it.each([
     ["a Defuse key that lacks a digit", defuse.value.slice(0, -1), /128/],
-    ["a Defuse key with a digit too many", `${defuse.value}0`, /128/],
+    ["a Defuse key with one digit too many", `${defuse.value}0`, /128/],
     [
       "a Defuse key with a wrong digit",
       defuse.value.replace("def000000", "def000001"),
@@ -41,14 +44,18 @@ describe("LEAGUE_ENCRYPTION_KEY", () => {
       defuse.value.replace(/.$/, (digit) => (digit === "0" ? "1" : "0")),
       /checksum/,
     ],
-    ["a token in the place of the key", `def50200${"ab".repeat(90)}`, /Defuse/],
+    ["a token instead of the key", `def50200${"ab".repeat(90)}`, /Defuse/],
     ["an APP_KEY that is not base64", "base64:***", /APP_KEY/],
-    ["an APP_KEY of nothing", "base64:", /APP_KEY/],
+    ["an empty APP_KEY", "base64:", /APP_KEY/],
     ["an APP_KEY of 31 bytes", `base64:${btoa("x".repeat(31))}`, /APP_KEY/],
     ["two lines", "tobeornot\ntobe", /control/],
-    ["white space before it", ` ${password.value}`, /white space/],
-    ["no string", 7, /string/],
-  ])("is named when it is %s", async (_, key, problem) => {
+    [
+      "a password with white space before it",
+      ` ${password.value}`,
+      /white space/,
+    ],
+    ["not a string", 7, /string/],
+  ])("is named as a problem if it is %s", async (_, key, problem) => {
     const response = await health(key);
     expect(response.status).toBe(503);
     const body = await response.json<{
@@ -63,13 +70,13 @@ describe("LEAGUE_ENCRYPTION_KEY", () => {
         },
       ],
     });
-    // Nothing of the value, which is nearly a secret.
+    // No part of the value, because the value may be almost the real secret.
     const text = JSON.stringify(body);
     for (const part of [defuse.value.slice(8, 40), password.value, "tobe"])
       expect(text).not.toContain(part);
   });
 
-  it("is named beside everything else that is wrong", async () => {
+  it("is named together with all other problems", async () => {
     const response = await serverWith({
       LEAGUE_ENCRYPTION_KEY: "base64:",
       ENCRYPTION_KEY: "x",
@@ -83,7 +90,7 @@ describe("LEAGUE_ENCRYPTION_KEY", () => {
     ]);
   });
 
-  it("leaves the health of a server that has it alone", async () => {
+  it("is not reported by /health if it is valid", async () => {
     for (const key of ["password", "defuse", "laravel"] as const) {
       const response = await leagueServer(key).http("/health");
       expect(await response.json()).toEqual({ status: "ok" });

@@ -2,7 +2,7 @@ import { env } from "cloudflare:workers";
 import { decodeJwt } from "jose";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import {
-  kept,
+  storageOf,
   leagueServer,
   newTokenId,
   oldToken,
@@ -12,7 +12,7 @@ import {
 import { countRefusals, refusal, type TestClient } from "../support/server.ts";
 import { loginsOf, logOut } from "../support/subjects.ts";
 
-/** What a token of the old server becomes is a login like any other. */
+/** A league token becomes a login like any other. */
 
 const server = leagueServer("defuse");
 let demo: TestClient;
@@ -21,13 +21,13 @@ beforeAll(async () => {
   demo = await takeOver(server, "demo");
 });
 
-/** A user of a test's own. */
+/** Makes the name of a user that no other test has. */
 function newUser(): string {
   return `user-${crypto.randomUUID()}`;
 }
 
-describe("the login that a token of the old server becomes", () => {
-  it("is one however many come at once", async () => {
+describe("the login that a league token becomes", () => {
+  it("is made once, however many exchanges of the token arrive at the same time", async () => {
     const token = await oldToken({});
     const answers = await Promise.all(
       Array.from({ length: 50 }, () => server.refresh(demo, token)),
@@ -40,7 +40,7 @@ describe("the login that a token of the old server becomes", () => {
     });
   });
 
-  it("ends when the old token comes back: it is a used one like any other", async () => {
+  it("ends when the league token comes back, because it is a used token", async () => {
     const token = await oldToken({});
     const { refresh_token } = await server.expectRefresh(demo, token);
     expect(await refusal(await server.refresh(demo, token))).toEqual([
@@ -57,7 +57,7 @@ describe("the login that a token of the old server becomes", () => {
     }
   });
 
-  it("goes on where the old token lives for ever", async () => {
+  it("can be used and ended also if the league token practically never expires", async () => {
     const refresh_token_id = newTokenId();
     const user_id = newUser();
     const expire_time = 253_402_300_799;
@@ -67,7 +67,7 @@ describe("the login that a token of the old server becomes", () => {
     expect(await logOut(user_id)).toEqual({ revoked: 1 });
     const family = env.TOKEN_FAMILY.getByName(refresh_token_id);
     await vi.waitFor(async () => {
-      const { rows, alarm } = await kept(family);
+      const { rows, alarm } = await storageOf(family);
       expect(rows).toBe(1);
       expect(new Date(alarm ?? 0).getUTCFullYear()).toBe(2150);
     });
@@ -78,7 +78,7 @@ describe("the login that a token of the old server becomes", () => {
     ]);
   });
 
-  it("ends when the old token comes back after many rotations", async () => {
+  it("ends when the league token comes back after several rotations", async () => {
     const token = await oldToken({});
     let { refresh_token } = await server.expectRefresh(demo, token);
     for (let rotations = 0; rotations < 3; rotations++)
@@ -95,7 +95,7 @@ describe("the login that a token of the old server becomes", () => {
     ]);
   });
 
-  it("has the same successor for every retry inside the window, also in a race", async () => {
+  it("gives the same successor to every retry inside the window, also in a race", async () => {
     const patient = await takeOver(server, "patient", {
       refresh_token_retry_window: "PT1M",
     });
@@ -117,7 +117,7 @@ describe("the login that a token of the old server becomes", () => {
     await server.expectRefresh(patient, [...successors][0]!);
   });
 
-  it("is listed, introspected and revoked as any other", async () => {
+  it("is listed, introspected and revoked like any other", async () => {
     const user_id = newUser();
     const token = await oldToken({ user_id });
     const tokens = await server.expectRefresh(demo, token);
@@ -142,7 +142,7 @@ describe("the login that a token of the old server becomes", () => {
     ]);
   });
 
-  it("is logged out everywhere with the rest of the user's", async () => {
+  it("ends with the user's other logins when the user is logged out everywhere", async () => {
     const user_id = newUser();
     const token = await oldToken({ user_id });
     const tokens = await server.expectRefresh(demo, token);
@@ -158,7 +158,7 @@ describe("the login that a token of the old server becomes", () => {
       ]);
   });
 
-  it("lets a client choose a resource, as a login that named none does", async () => {
+  it("lets the client choose a resource, like a login that was granted without one", async () => {
     const client = await takeOver(server, "chooser", {
       resources: ["https://api.example.com"],
     });
@@ -169,7 +169,7 @@ describe("the login that a token of the old server becomes", () => {
     expect(decodeJwt(access_token).aud).toBe("https://api.example.com");
   });
 
-  it("is for the user whose name is in it, whatever alphabet that is of", async () => {
+  it("belongs to the user that the token names, in any alphabet", async () => {
     const { refresh_token, payload } = vector("subject beyond ASCII", "defuse");
     const subject = encodeURIComponent(payload.user_id ?? "");
     await server.expectRefresh(demo, refresh_token);

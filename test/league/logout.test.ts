@@ -3,11 +3,11 @@ import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import {
   expectRefused,
-  kept,
+  storageOf,
   keys,
   leagueServer,
   newTokenId,
-  objectsThatKeep,
+  objectIds,
   oldToken,
   takeOver,
 } from "../support/league.ts";
@@ -18,7 +18,7 @@ import {
 } from "../support/server.ts";
 import { loginsOf, logOut } from "../support/subjects.ts";
 
-/** Who has logged out is so on every device, also where that holds a token of the old server. */
+/** A logout holds on every device, also on one that has a league token. */
 
 const server = leagueServer("defuse");
 const YEAR = 365 * 86_400;
@@ -36,8 +36,8 @@ function now(): number {
   return Math.floor(Date.now() / 1000);
 }
 
-describe("a client that logs out with a token of the old server", () => {
-  it("can't use it any more, exchanged or not", async () => {
+describe("a client that revokes a league token", () => {
+  it("can't use it any more, whether it was exchanged or not", async () => {
     const unused = await oldToken({});
     expect((await server.about("/revoke", demo, unused)).status).toBe(200);
     await expectRefused(server, demo, unused, "league_token_revoked");
@@ -50,14 +50,14 @@ describe("a client that logs out with a token of the old server", () => {
       "invalid_grant",
       "family_ended",
     ]);
-    // Again, and the successor.
+    // The token can be revoked again, and so can its successor.
     expect((await server.about("/revoke", demo, used)).status).toBe(200);
     expect((await server.about("/revoke", demo, refresh_token)).status).toBe(
       200,
     );
   });
 
-  it("ends the login that it has become, also when it has expired since", async () => {
+  it("ends the login that the token became, also if the token has expired since", async () => {
     const expire_time = now() + 60;
     const token = await oldToken({ expire_time });
     const { refresh_token } = await server.expectRefresh(demo, token);
@@ -70,7 +70,7 @@ describe("a client that logs out with a token of the old server", () => {
     ]);
   });
 
-  it("has to be its own: another one's is refused and stays good", async () => {
+  it("must be the client in the token: otherwise it is refused, and the token stays good", async () => {
     const other = await takeOver(server, "other");
     const token = await oldToken({});
     expect(await refusal(await server.about("/revoke", other, token))).toEqual([
@@ -81,7 +81,7 @@ describe("a client that logs out with a token of the old server", () => {
     await server.expectRefresh(demo, token);
   });
 
-  it("ends no login of another token with the same id", async () => {
+  it("does not end the login of another token with the same id", async () => {
     const refresh_token_id = newTokenId();
     const token = await oldToken({ refresh_token_id });
     const { refresh_token } = await server.expectRefresh(demo, token);
@@ -107,30 +107,30 @@ describe("a client that logs out with a token of the old server", () => {
     await server.expectRefresh(demo, refresh_token);
   });
 
-  it("hears nothing of a token that is none, and nothing is written", async () => {
+  it("gets 200 for a text that is not a token, and nothing is written", async () => {
     const token = await oldToken({});
     const forged = token.slice(0, -2) + (token.endsWith("00") ? "01" : "00");
-    const before = await objectsThatKeep();
-    for (const none of [forged, "def50200", token.toUpperCase()])
-      expect((await server.about("/revoke", demo, none)).status).toBe(200);
-    // Nor of a good one while the key of the old server is not set.
+    const before = await objectIds();
+    for (const invalid of [forged, "def50200", token.toUpperCase()])
+      expect((await server.about("/revoke", demo, invalid)).status).toBe(200);
+    // A good token gets 200 too while the old server's key is not set.
     expect((await ordinary.about("/revoke", demo, token)).status).toBe(200);
-    expect(await objectsThatKeep()).toEqual(before);
+    expect(await objectIds()).toEqual(before);
     await server.expectRefresh(demo, token);
   });
 });
 
-describe("introspection of a token of the old server", () => {
-  async function isActive(client: TestClient, token: string) {
+describe("introspection of a league token", () => {
+  async function introspect(client: TestClient, token: string) {
     const response = await server.about("/introspect", client, token);
     expect(response.status).toBe(200);
     return response.json<{ active: boolean }>();
   }
 
-  it("says that it is good until it is exchanged, to its client", async () => {
+  it("tells its client that it is active until it is exchanged", async () => {
     const user_id = crypto.randomUUID();
     const token = await oldToken({ user_id });
-    expect(await isActive(demo, token)).toEqual({
+    expect(await introspect(demo, token)).toEqual({
       active: true,
       client_id: "demo",
       sub: user_id,
@@ -138,12 +138,12 @@ describe("introspection of a token of the old server", () => {
       exp: 2_111_002_082,
     });
     const other = await takeOver(server, "curious");
-    expect(await isActive(other, token)).toEqual({ active: false });
+    expect(await introspect(other, token)).toEqual({ active: false });
     await server.expectRefresh(demo, token);
-    expect(await isActive(demo, token)).toEqual({ active: false });
+    expect(await introspect(demo, token)).toEqual({ active: false });
   });
 
-  it("says that it is not where it was revoked, logged out, expired or forged", async () => {
+  it("tells its client that it is not active if it is revoked, logged out, expired or forged", async () => {
     const revoked = await oldToken({});
     await server.about("/revoke", demo, revoked);
     const user_id = crypto.randomUUID();
@@ -152,12 +152,12 @@ describe("introspection of a token of the old server", () => {
     const expired = await oldToken({ expire_time: now() - 1 });
     const forged = `${await oldToken({})}00`;
     for (const token of [revoked, loggedOut, expired, forged])
-      expect(await isActive(demo, token)).toEqual({ active: false });
+      expect(await introspect(demo, token)).toEqual({ active: false });
   });
 });
 
 describe("a user who is logged out everywhere", () => {
-  it("is so on devices too that hold a token of the old server", async () => {
+  it("is logged out also on devices that have a league token", async () => {
     const user_id = crypto.randomUUID();
     const [first, second] = [
       await oldToken({ user_id }),
@@ -167,13 +167,13 @@ describe("a user who is logged out everywhere", () => {
     expect(await logOut(user_id)).toEqual({ revoked: 1 });
     await expectRefused(server, demo, second, "league_token_logged_out");
     expect(await loginsOf(user_id)).toEqual([]);
-    // And may sign in again.
+    // The user may sign in again.
     const { refresh_token } = await server.login(demo, { subject: user_id });
     await server.expectRefresh(demo, refresh_token);
     await expectRefused(server, demo, second, "league_token_logged_out");
   });
 
-  it("is so also where the token is exchanged in the same moment", async () => {
+  it("is logged out also if a league token is exchanged at the same time", async () => {
     const rounds = Array.from({ length: 20 }, async () => {
       const user_id = crypto.randomUUID();
       const token = await oldToken({ user_id });
@@ -204,7 +204,7 @@ describe("a user who is logged out everywhere", () => {
     expect(rounds).toHaveLength(20);
   });
 
-  it("stays so for as long as tokens of the old server are taken, and then leaves nothing", async () => {
+  it("stays logged out while league tokens are accepted, and leaves no record afterwards", async () => {
     const user_id = crypto.randomUUID();
     await logOut(user_id);
     const index = env.SUBJECT_INDEX.getByName(user_id);
@@ -215,7 +215,7 @@ describe("a user who is logged out everywhere", () => {
       });
     await setKey(keys.defuse.value);
     await logOut(user_id);
-    // The key may be away for a while, and the user be logged out once more.
+    // The key may be unset for a while, and the user may be logged out again meanwhile.
     await setKey("");
     await logOut(user_id);
     vi.useFakeTimers({
@@ -243,6 +243,6 @@ describe("a user who is logged out everywhere", () => {
     await setKey("");
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + YEAR * 10_000 });
     expect(await runDurableObjectAlarm(index)).toBe(true);
-    expect(await kept(index)).toEqual({ rows: 0, alarm: null });
+    expect(await storageOf(index)).toEqual({ rows: 0, alarm: null });
   });
 });

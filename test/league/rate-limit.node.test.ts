@@ -3,9 +3,9 @@ import { expect, it } from "vitest";
 import { unstable_readConfig as readConfig } from "wrangler";
 import { MAX_FORGED, PERIOD_SECONDS } from "../../src/league/forgeries.ts";
 
-/** The rate limit on forged tokens of the old server stands in wrangler.toml too, which can't import it. */
+/** The rate limit on forged league tokens stands in wrangler.toml too, because that file can't import it. */
 
-it("the rate limit LEAGUE_FORGERIES of wrangler.toml is the one of the code", () => {
+it("the rate limit LEAGUE_FORGERIES in wrangler.toml is the one in src/league/forgeries.ts", () => {
   const config = join(import.meta.dirname, "../../wrangler.toml");
   const limits: { name: string; simple?: object }[] = readConfig({
     config,

@@ -6,10 +6,10 @@ import { fieldErrors } from "../support/admin.ts";
 import { familiesWith } from "../support/faults.ts";
 import {
   expectRefused,
-  kept,
+  storageOf,
   leagueServer,
   newTokenId,
-  objectsThatKeep,
+  objectIds,
   oldToken,
   takeOver,
 } from "../support/league.ts";
@@ -20,7 +20,7 @@ import {
 } from "../support/server.ts";
 import { loginsOf, logOut } from "../support/subjects.ts";
 
-/** What was revoked stays dead, by whichever door it was revoked, and whenever. */
+/** A revoked league token stays revoked, however and whenever it was revoked. */
 
 const server = leagueServer("defuse");
 const YEAR = 365 * 86_400;
@@ -60,9 +60,9 @@ function now(): number {
   return Math.floor(Date.now() / 1000);
 }
 
-/** A ledger's object that has a token; there are few, so that it is looked for. */
-async function ledgersThatKeep(): Promise<DurableObjectId[]> {
-  const { ledgers } = await objectsThatKeep();
+/** Finds the ledgers that store anything. There are few ledgers, so all of them are read. */
+async function ledgersInUse(): Promise<DurableObjectId[]> {
+  const { ledgers } = await objectIds();
   const ids = (ledgers ?? []).map((id) => env.LEAGUE_LEDGER.idFromString(id));
   const full = await Promise.all(
     ids.map((id) =>
@@ -77,7 +77,7 @@ async function ledgersThatKeep(): Promise<DurableObjectId[]> {
   return ids.filter((_, position) => full[position]);
 }
 
-describe("a token that the old server had revoked", () => {
+describe("a league token that the old server revoked", () => {
   it("is refused, and makes no family", async () => {
     const refresh_token_id = newTokenId();
     const token = await oldToken({ refresh_token_id });
@@ -89,17 +89,17 @@ describe("a token that the old server had revoked", () => {
     await expectRefused(server, demo, token, "league_token_revoked");
     await expectRefused(server, demo, token, "league_token_revoked");
     const family = env.TOKEN_FAMILY.getByName(refresh_token_id);
-    expect(await kept(family)).toEqual({ rows: 0, alarm: null });
+    expect(await storageOf(family)).toEqual({ rows: 0, alarm: null });
   });
 
-  it("does not touch its neighbours", async () => {
+  it("does not affect other tokens", async () => {
     const [dead, alive] = [newTokenId(), newTokenId()];
     await revoke([{ refresh_token_id: dead }]);
     const token = await oldToken({ refresh_token_id: alive });
     await server.expectRefresh(demo, token);
   });
 
-  it("may be told of before the key of the old server is set", async () => {
+  it("may be reported before the old server's key is set", async () => {
     const refresh_token_id = newTokenId();
     const tokens = [{ refresh_token_id }];
     const answer = await ordinary.expectAdmin(
@@ -119,7 +119,7 @@ describe("a token that the old server had revoked", () => {
     );
   });
 
-  it("may be told of again: it is counted once, and one that has expired not at all", async () => {
+  it("may be reported again: it is counted once, and an expired one is not counted", async () => {
     const tokens = Array.from({ length: 40 }, () => ({
       refresh_token_id: newTokenId(),
       expires_at: now() + YEAR,
@@ -139,7 +139,7 @@ describe("a token that the old server had revoked", () => {
     });
   });
 
-  it("ends the login that it has become here, when it is told of late", async () => {
+  it("ends the login that it became if it is reported after its exchange", async () => {
     const refresh_token_id = newTokenId();
     const user_id = crypto.randomUUID();
     const token = await oldToken({ refresh_token_id, user_id });
@@ -158,7 +158,7 @@ describe("a token that the old server had revoked", () => {
     await expectRefused(server, demo, token, "league_token_revoked");
     expect(await loginsOf(user_id)).toHaveLength(1);
     await server.expectRefresh(demo, sibling.refresh_token);
-    // Again: it has ended.
+    // Reported again: the login has already ended.
     expect(await revoke([{ refresh_token_id }])).toMatchObject({
       in_force: 1,
       ended: 0,
@@ -166,10 +166,10 @@ describe("a token that the old server had revoked", () => {
   });
 
   it.each([
-    ["with its end", true],
-    ["without", false],
+    ["with its expiry", true],
+    ["without its expiry", false],
   ])(
-    "ends that login also when the token itself has expired since, told %s",
+    "ends that login also if the token has expired since and is reported %s",
     async (_, withEnd) => {
       const refresh_token_id = newTokenId();
       const expires_at = now() + 100;
@@ -180,7 +180,7 @@ describe("a token that the old server had revoked", () => {
       const { refresh_token } = await server.expectRefresh(demo, token);
       const days = 86_400_000 * 20;
       vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + days });
-      for (const id of await ledgersThatKeep())
+      for (const id of await ledgersInUse())
         await runDurableObjectAlarm(env.LEAGUE_LEDGER.get(id));
       const told = withEnd
         ? { refresh_token_id, expires_at }
@@ -194,7 +194,7 @@ describe("a token that the old server had revoked", () => {
     },
   );
 
-  it("is refused also where the clock that it is exchanged by is behind", async () => {
+  it("is refused also if the clock at its exchange is behind", async () => {
     const refresh_token_id = newTokenId();
     const expire_time = now() + 1_000;
     const token = await oldToken({ refresh_token_id, expire_time });
@@ -206,7 +206,7 @@ describe("a token that the old server had revoked", () => {
     await expectRefused(server, demo, token, "league_token_revoked");
   });
 
-  it("makes no login where it is revoked in the same moment", async () => {
+  it("makes no lasting login if it is exchanged and revoked at the same time", async () => {
     const rounds = Array.from({ length: 20 }, async () => {
       const refresh_token_id = newTokenId();
       const token = await oldToken({ refresh_token_id });
@@ -236,41 +236,41 @@ describe("a token that the old server had revoked", () => {
   });
 });
 
-describe("a token that is revoked, or its user logged out, after it was asked for that", () => {
+describe("a league token that is revoked, or whose user is logged out, during its exchange", () => {
   it.each(["before", "after"])(
-    "is no good, just %s its family is made",
+    "is refused if that happens just %s its family is made",
     async (when) => {
       for (const kind of ["revoked", "logged_out"]) {
-        const refusedSo = [400, "invalid_grant", `league_token_${kind}`];
+        const expectedRefusal = [400, "invalid_grant", `league_token_${kind}`];
         const refresh_token_id = newTokenId();
         const user_id = crypto.randomUUID();
         const token = await oldToken({ refresh_token_id, user_id });
-        const meanwhile = () =>
+        const revokeOrLogOut = () =>
           kind === "revoked" ? revoke([{ refresh_token_id }]) : logOut(user_id);
         const slow = leagueServer("defuse", {
           TOKEN_FAMILY: familiesWith((_, real) => ({
             async adopt(...args: Parameters<TokenFamily["adopt"]>) {
-              if (when === "before") await meanwhile();
+              if (when === "before") await revokeOrLogOut();
               const result = await real().adopt(...args);
-              if (when === "after") await meanwhile();
+              if (when === "after") await revokeOrLogOut();
               return result;
             },
             revoke: () => real().revoke(),
           })),
         });
         const response = await slow.refresh(demo, token);
-        expect(await refusal(response)).toEqual(refusedSo);
+        expect(await refusal(response)).toEqual(expectedRefusal);
         expect(await loginsOf(user_id)).toEqual([]);
         expect(await refusal(await server.refresh(demo, token))).toEqual(
-          refusedSo,
+          expectedRefusal,
         );
       }
     },
   );
 });
 
-describe("what is known of the old server's tokens", () => {
-  it("says how many were exchanged, each once", async () => {
+describe("the ledger of league tokens", () => {
+  it("counts each exchanged token once", async () => {
     const before = await counts();
     const token = await oldToken({});
     const { refresh_token } = await server.expectRefresh(demo, token);
@@ -283,7 +283,7 @@ describe("what is known of the old server's tokens", () => {
     });
   });
 
-  it("says of each of many which it is, and asking writes nothing", async () => {
+  it("counts the tokens of a request by their state, and counting writes nothing", async () => {
     const used = newTokenId();
     const token = await oldToken({ refresh_token_id: used });
     await server.expectRefresh(demo, token);
@@ -312,8 +312,8 @@ describe("what is known of the old server's tokens", () => {
       ]);
   });
 
-  it("ends when the tokens would have, and leaves nothing", async () => {
-    for (const id of await ledgersThatKeep()) {
+  it("keeps a revocation until the token has expired, and then leaves nothing", async () => {
+    for (const id of await ledgersInUse()) {
       vi.useFakeTimers({ toFake: ["Date"], now: 3_000_000_000_000 });
       await runDurableObjectAlarm(env.LEAGUE_LEDGER.get(id));
     }
@@ -330,26 +330,26 @@ describe("what is known of the old server's tokens", () => {
     vi.useFakeTimers({ toFake: ["Date"], now: (soon + 1) * 1000 });
     expect(await counts()).toMatchObject({ revoked: 0 });
     await expectRefused(server, demo, token, "refresh_token_expired");
-    // Clocks differ: it stays for a minute more.
+    // It stays for another minute, because clocks differ.
     vi.setSystemTime((soon + 30) * 1000);
-    const full = await ledgersThatKeep();
+    const full = await ledgersInUse();
     for (const id of full)
       await runDurableObjectAlarm(env.LEAGUE_LEDGER.get(id));
     expect(full).not.toEqual([]);
-    expect(await ledgersThatKeep()).toEqual(full);
+    expect(await ledgersInUse()).toEqual(full);
     vi.setSystemTime((soon + 61) * 1000);
-    for (const id of await ledgersThatKeep())
+    for (const id of await ledgersInUse())
       expect(await runDurableObjectAlarm(env.LEAGUE_LEDGER.get(id))).toBe(true);
-    expect(await ledgersThatKeep()).toEqual([]);
+    expect(await ledgersInUse()).toEqual([]);
   });
 
-  it("keeps what has not expired when it sweeps, and sweeps again", async () => {
+  it("keeps what has not expired when its alarm fires, and sets the alarm again", async () => {
     const refresh_token_id = newTokenId();
     await revoke([{ refresh_token_id, expires_at: now() + YEAR }]);
-    const ids = await ledgersThatKeep();
+    const ids = await ledgersInUse();
     for (const id of ids)
       expect(await runDurableObjectAlarm(env.LEAGUE_LEDGER.get(id))).toBe(true);
-    expect(await ledgersThatKeep()).toEqual(ids);
+    expect(await ledgersInUse()).toEqual(ids);
     await expectRefused(
       server,
       demo,
@@ -358,7 +358,7 @@ describe("what is known of the old server's tokens", () => {
     );
   });
 
-  it("is kept for the longest life of a token where nobody says when it ends", async () => {
+  it("keeps a revocation for the longest life of a token if it is reported without an expiry", async () => {
     vi.useFakeTimers({ toFake: ["Date"] });
     const [month, year] = [newTokenId(), newTokenId()];
     await revoke([{ refresh_token_id: month }], { refresh_token_ttl: "P1M" });
@@ -379,7 +379,7 @@ describe("what is known of the old server's tokens", () => {
   it.each([
     ["no tokens", { tokens: [] }, "tokens"],
     [
-      "more tokens than a hundred",
+      "more than a hundred tokens",
       {
         tokens: Array.from({ length: 101 }, () => ({ refresh_token_id: "a" })),
       },
@@ -396,11 +396,11 @@ describe("what is known of the old server's tokens", () => {
       "tokens.0.expires_at",
     ],
     [
-      "a life that is none",
+      "a malformed lifetime",
       { tokens: [{ refresh_token_id: "a" }], refresh_token_ttl: "1 year" },
       "refresh_token_ttl",
     ],
-  ])("is not told by a request with %s", async (_, body, field) => {
+  ])("refuses a request with %s", async (_, body, field) => {
     const response = await server.admin("POST", "/league/revoked-tokens", body);
     expect(Object.keys(await fieldErrors(response))).toEqual([field]);
   });

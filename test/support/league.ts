@@ -12,12 +12,12 @@ import {
   type TestServer,
 } from "./server.ts";
 
-/** What a league server has made, and what stands in for one. */
+/** Tokens that a league server made, and helpers that make more of them. */
 
-export const { keys, vectors: good, refused } = vectors;
+export const { keys, vectors: goodVectors, refused: refusedVectors } = vectors;
 export type KeyName = keyof typeof keys;
 
-/** A server that knows the key of the old one. */
+/** Makes a server that has the old server's key. */
 export function leagueServer(
   key: KeyName,
   overrides: Record<string, unknown> = {},
@@ -29,12 +29,12 @@ export function leagueServer(
 }
 
 export function vector(name: string, key: KeyName) {
-  const found = good.find((one) => one.name === name && one.key === key);
+  const found = goodVectors.find((one) => one.name === name && one.key === key);
   if (!found) throw new Error(`there is no vector "${name}" of ${key}`);
   return found;
 }
 
-/** A client with the id that the old server's tokens name. */
+/** Makes a client with an id that league tokens name. */
 export async function takeOver(
   server: TestServer,
   client_id: string,
@@ -53,7 +53,7 @@ interface Payload {
   expire_time: unknown;
 }
 
-/** A token as the old server would make it with its Defuse key. */
+/** Makes a league token as the old server does with its Defuse key. */
 export async function oldToken(payload: Partial<Payload>): Promise<string> {
   const complete = {
     client_id: "demo",
@@ -67,12 +67,12 @@ export async function oldToken(payload: Partial<Payload>): Promise<string> {
   return encryptedByDefuse(JSON.stringify(complete));
 }
 
-/** As league makes ids: 40 random bytes in hexadecimal. */
+/** Makes an id as league does: 40 random bytes in hexadecimal. */
 export function newTokenId(): string {
   return crypto.getRandomValues(new Uint8Array(40)).toHex();
 }
 
-/** That a token of the old server is refused, and for this reason. */
+/** Expects that the exchange of a league token is refused for this reason. */
 export async function expectRefused(
   server: TestServer,
   client: TestClient,
@@ -83,24 +83,26 @@ export async function expectRefused(
   expect(await refusal(response)).toEqual([400, "invalid_grant", reason]);
 }
 
-/** How much an object keeps: its rows, and whether it has an alarm. */
-export function kept(object: DurableObjectStub<TokenFamily | SubjectIndex>) {
+/** Reads what an object stores: the number of its rows, and the time of its alarm. */
+export function storageOf(
+  object: DurableObjectStub<TokenFamily | SubjectIndex>,
+) {
   return runInDurableObject(object, async (_, { storage }) => ({
     rows: [...storage.kv.list()].length,
     alarm: await storage.getAlarm(),
   }));
 }
 
-/** The objects that there are; the same before and after something that writes nothing. */
-export async function objectsThatKeep(): Promise<Record<string, string[]>> {
+/** Lists the ids of all objects. They are the same before and after a call that writes nothing. */
+export async function objectIds(): Promise<Record<string, string[]>> {
   const { TOKEN_FAMILY, SUBJECT_INDEX, LEAGUE_LEDGER } = env;
   return {
-    families: named(await listDurableObjectIds(TOKEN_FAMILY)),
-    indexes: named(await listDurableObjectIds(SUBJECT_INDEX)),
-    ledgers: named(await listDurableObjectIds(LEAGUE_LEDGER)),
+    families: sortedIds(await listDurableObjectIds(TOKEN_FAMILY)),
+    indexes: sortedIds(await listDurableObjectIds(SUBJECT_INDEX)),
+    ledgers: sortedIds(await listDurableObjectIds(LEAGUE_LEDGER)),
   };
 }
 
-function named(ids: DurableObjectId[]): string[] {
+function sortedIds(ids: DurableObjectId[]): string[] {
   return ids.map(String).toSorted();
 }
