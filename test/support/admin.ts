@@ -9,7 +9,7 @@ export interface ClientRecord extends TestClient {
   [field: string]: unknown;
 }
 
-/** The fields that a 400 names; each is in its sentence as well. */
+/** Reads which fields a 400 names, and why. The error description must name each of them too. */
 export async function fieldErrors(
   response: Response,
   reason: Reason = "admin_body_invalid",

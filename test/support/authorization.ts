@@ -7,7 +7,7 @@ import {
   type Tokens,
 } from "./server.ts";
 
-/** A person, a browser and a login, for the tests of the authorization code grant. */
+/** Acts as the client, the browser and the sign-in page in the tests of the authorization code grant. */
 
 export const REDIRECT_URI = "https://app.example.com/callback";
 export const LOGIN_URL = "https://login.example.com/sign-in";
@@ -18,7 +18,7 @@ export const CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 export type Parameters = Record<string, string | undefined> | string[][];
 
-/** A client that may sign users in, with one redirect URI. */
+/** Makes a client that may use the authorization code grant, with one redirect URI. */
 export function makeWebClient(
   metadata: Record<string, unknown> = {},
   to: TestServer = server,
@@ -26,7 +26,7 @@ export function makeWebClient(
   return to.makeClient({ redirect_uris: [REDIRECT_URI], ...metadata });
 }
 
-/** The query of a good authorization request; `more` changes it, undefined leaves a parameter out. */
+/** The query of a valid authorization request. `more` changes it; undefined leaves a parameter out. */
 export function authorizationQuery(
   { client_id }: { client_id: string },
   more: Parameters = {},
@@ -58,13 +58,13 @@ export function authorize(
   return to.http(`/authorize?${query}`, { redirect: "manual" });
 }
 
-/** Where a redirect leads. */
+/** Reads the target of a redirect. */
 export function location(response: Response): URL {
   expect(response.status).toBe(303);
   return new URL(response.headers.get("Location") ?? "");
 }
 
-/** The sealed request with which the browser comes to the login. */
+/** Makes an authorization request. @returns the encrypted request that the sign-in page gets */
 export async function requestAtLogin(
   client: { client_id: string },
   more: Parameters = {},
@@ -76,7 +76,7 @@ export async function requestAtLogin(
   return login.searchParams.get("request") ?? "";
 }
 
-/** What the login says, and where it is told to send the browser. */
+/** Sends the sign-in page's decision. @returns the URL that the browser goes back to */
 export async function decide(
   request: string,
   decision: Record<string, unknown> = { subject: "alice" },
@@ -90,7 +90,7 @@ export async function decide(
   return new URL(redirect_to);
 }
 
-/** A code for a person who has signed in and allowed everything. */
+/** Makes a code for a user who has signed in and allowed everything. */
 export async function obtainCode(
   client: { client_id: string },
   more: Parameters = {},
@@ -103,7 +103,7 @@ export async function obtainCode(
   return code ?? "";
 }
 
-/** A token request with a code, as most libraries send it. */
+/** Sends a token request with a code, as most libraries do. */
 export function redeem(
   client: { client_id: string; client_secret?: string },
   code: string,
@@ -127,8 +127,8 @@ export function redeem(
 }
 
 /**
- * What is wrong with an encrypted JWT that this server has not made: it is forged where it has the form
- * (RFC 7516 section 3.1) in its one spelling, and malformed where it does not.
+ * Finds what is wrong with an encrypted JWT that this server did not make. It is forged if it has the form of
+ * RFC 7516 section 3.1 in its only spelling, and malformed if not.
  */
 export function faultOf(jwe: string): "malformed" | "forged" {
   const parts = jwe.split(".").map(bytesOf);
@@ -153,7 +153,7 @@ function isOurHeader(bytes: Uint8Array | undefined): boolean {
   }
 }
 
-/** The bytes of a text that is base64url in its one spelling. */
+/** Decodes base64url. Undefined if the text is not the only spelling of its bytes. */
 function bytesOf(text: string): Uint8Array | undefined {
   try {
     const bytes = base64url.decode(text);

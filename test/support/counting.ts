@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
 
-/** Bindings that count how often they are asked. */
+/** Makes bindings that count their calls. */
 export function countingBindings() {
   const calls = { family: 0, kvRead: 0, kvWrite: 0 };
   const KV = new Proxy(env.KV, {
@@ -28,7 +28,7 @@ export function countingBindings() {
   return { calls, bindings: { KV, TOKEN_FAMILY } };
 }
 
-/** The same, where no object may be called: whoever calls one fails. */
+/** Makes such bindings in which a call of a record writer or a subject index throws. */
 export function bindingsWithoutObjects() {
   const { calls, bindings } = countingBindings();
   const forbidden = {

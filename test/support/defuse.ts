@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import vectors from "../league/refresh-tokens.json" with { type: "json" };
 
-/** What the old server does with its Defuse key; both in workerd and in Node. */
+/** Encrypts as the old server does with its Defuse key. Runs in workerd and on Node. */
 
 const ascii = new TextEncoder();
 
@@ -9,7 +9,7 @@ export function encryptedByDefuse(text: string): Promise<string> {
   return encryptedBy(vectors.keys.defuse.value, text);
 }
 
-/** The format of defuse/php-encryption 2, from its documentation; the vectors show that it is right. */
+/** Encrypts in the format of defuse/php-encryption 2, written from its documentation. */
 async function encryptedBy(defuseKey: string, text: string): Promise<string> {
   const key = Buffer.from(defuseKey, "hex").subarray(4, 36);
   const salt = crypto.getRandomValues(new Uint8Array(32));

@@ -1,9 +1,9 @@
 import { env } from "cloudflare:workers";
 
-/** What stands in for the stub of a family: the methods that a test is about. */
+/** Replaces the stub of a family, with the methods that a test needs. */
 type Stub = Record<string, (...args: never[]) => unknown>;
 
-/** The namespace of families, with stubs of a test's making; `real` gives the true one. */
+/** The namespace of families with the test's own stubs. `real` returns the real stub. */
 export function familiesWith(
   stub: (
     id: DurableObjectId,
@@ -20,7 +20,7 @@ export function familiesWith(
   });
 }
 
-/** A fault as the platform describes it. */
+/** Throws an error with the properties that the platform gives it. */
 export function fault(
   message: string,
   says: { retryable?: true; overloaded?: true; remote?: true } = {},

@@ -1,6 +1,6 @@
 import { keepRequestLine } from "./request-lines.ts";
 
-/** A setup file: the request lines of a test file are kept from its first request on. */
+/** Setup file: keeps the log lines of all requests of a test file, from the first request on. */
 
 for (const method of ["log", "error"] as const) {
   const write = console[method].bind(console);

@@ -5,8 +5,8 @@ import {
 } from "node:crypto";
 
 /**
- * Private keys of every kind, for the tests: made by Node, because WebCrypto writes neither PKCS#1
- * nor encrypted PEMs. `vitest.config.ts` hands them over.
+ * Private keys of every kind, for the tests. Node makes them, because WebCrypto writes neither PKCS#1 nor
+ * encrypted PEMs. `vitest.config.ts` provides them to the tests.
  */
 
 export const PASSPHRASE = "correct horse battery staple";
@@ -34,7 +34,7 @@ function jwk(key: KeyObject, more: object = {}) {
 
 export const testKeys = {
   passphrase: PASSPHRASE,
-  /** `[what it is, PRIVATE_KEY, the algorithm it signs with]` */
+  /** `[description, PRIVATE_KEY, the algorithm that it signs with]` */
   plain: [
     ["a PKCS#8 PEM for RS256", pkcs8(keys.RS256), "RS256"],
     ["a PKCS#8 PEM for ES256", pkcs8(keys.ES256), "ES256"],
@@ -88,7 +88,7 @@ export const testKeys = {
       }).toString(),
     ],
   ] as [string, string][],
-  /** The public half of the keys for RS256: what is deployed beside a resource server. */
+  /** The public key of the RS256 keys, which a league resource server has. */
   publicRsaPem: createPublicKey(keys.RS256)
     .export({ format: "pem", type: "spki" })
     .toString(),

@@ -1,25 +1,25 @@
 import { importSPKI } from "jose";
 
 /**
- * A resource server by the rules of league/oauth2-server 8 and 9 (`BearerTokenValidator`, with lcobucci/jwt's
- * `Parser`, `LooseValidAt` and `SignedWith`), written anew from a reading of them. It knows the public key
- * and nothing else: neither the issuer nor the JWKS.
+ * A resource server that validates tokens by the rules of league/oauth2-server 8 and 9
+ * (`BearerTokenValidator`, with lcobucci/jwt's `Parser`, `LooseValidAt` and `SignedWith`), written from a
+ * reading of their source. It has the public key only: it knows neither the issuer nor the JWKS.
  */
 
-/** What it hands on about a request that it lets through: PSR-7 attributes there. */
+/** What a resource server learns about an accepted request. In league these are PSR-7 attributes. */
 export interface LeagueAttributes {
   oauth_access_token_id: string;
-  /** An array where the token has several audiences: league takes one out of its array, and no more. */
+  /** An array if the token has several audiences: league unpacks an array only if it has one element. */
   oauth_client_id: string | string[];
   oauth_user_id: string;
-  /** Null without the claim: Passport 13 fails at the first `tokenCan` then. */
+  /** Null without the claim. Then Passport 13 fails at the first `tokenCan`. */
   oauth_scopes: string[] | null;
 }
 
-/** @param publicKey a PEM, as `oauth-public.key` is one */
+/** @param publicKey a PEM, such as `oauth-public.key` */
 export class LeagueResourceServer {
   readonly #publicKey: string;
-  /** league asks its repository for each `jti`; what that knows is the application's. */
+  /** league asks the application's repository whether a `jti` is revoked. */
   readonly #isRevoked: (jti: string) => boolean;
 
   constructor(publicKey: string, isRevoked = (_jti: string) => false) {
@@ -29,7 +29,7 @@ export class LeagueResourceServer {
 
   /**
    * @param now milliseconds since 1970
-   * @throws Error that says why access is denied
+   * @throws Error with the reason why access is denied
    */
   async validate(headers: Headers, now: number): Promise<LeagueAttributes> {
     const header = headers.get("Authorization");
@@ -37,7 +37,7 @@ export class LeagueResourceServer {
     const jwt = header.replace(/^\s*Bearer\s/, "").trim();
     const { alg, claims, input, signature } = parse(jwt);
 
-    // No leeway. A claim that is not there holds, except in 8.3.2 to 8.3.5 (`StrictValidAt`).
+    // There is no leeway. A missing claim is valid, except in 8.3.2 to 8.3.5 (`StrictValidAt`).
     const { iat = 0, nbf = 0, exp = Infinity } = claims;
     const seconds = now / 1000;
     if (seconds < iat) throw new Error("issued in the future");

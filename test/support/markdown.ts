@@ -1,10 +1,10 @@
-/** Reads Markdown as far as the tests of the pages need it. */
+/** Reads as much of Markdown as the tests of the pages need. */
 
 /** A fenced code block. */
 export interface Block {
-  /** The heading that it stands below. */
+  /** The heading above the block. */
   heading: string;
-  /** What stands behind the opening fence; empty if nothing does. */
+  /** The word after the opening fence; empty if there is none. */
   language: string;
   /** The lines between the fences. */
   text: string;
@@ -25,7 +25,7 @@ export interface Page {
   links: string[];
 }
 
-/** Reads a page. A fence may be indented, as it is inside of a list. */
+/** Reads a page. A fence may be indented, as in a list. */
 export function parse(markdown: string): Page {
   const blocks: Block[] = [];
   const titles: string[] = [];
@@ -55,7 +55,7 @@ export function parse(markdown: string): Page {
   };
 }
 
-/** The code blocks of a language below a heading of a Markdown text. */
+/** Finds the code blocks of a language below a heading. */
 export function blocks(
   markdown: string,
   heading: string,
@@ -68,7 +68,7 @@ export function blocks(
     .map(({ text }) => text);
 }
 
-/** GitHub numbers headings with the same text from the second on. */
+/** Adds the anchors. GitHub numbers headings with the same text, from the second on. */
 function withAnchors(titles: readonly string[]): Heading[] {
   const seen = new Map<string, number>();
   return titles.map((text) => {

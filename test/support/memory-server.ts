@@ -27,7 +27,7 @@ import {
 import { deriveTokenKey } from "../../src/oauth/tokens/token-keys.ts";
 import vectors from "../league/refresh-tokens.json" with { type: "json" };
 
-/** A server without a platform: ports that keep everything in memory, for tests on plain Node. */
+/** A server without Cloudflare, for tests on plain Node. Its repositories keep everything in memory. */
 
 const ISSUER = "https://auth.example.com";
 
@@ -53,16 +53,16 @@ export async function memoryServer(client: Client): Promise<Server> {
     families: new MemoryFamilies(),
     takeover: {
       acceptsTokens: false,
-      revoke: notHere,
-      count: notHere,
-      countOf: notHere,
+      revoke: notNeeded,
+      count: notNeeded,
+      countOf: notNeeded,
     },
   };
   const refresh = refreshTokenKind(parts);
   return { ...parts, tokenKinds: [refresh, accessTokenKind(parts, [refresh])] };
 }
 
-/** Reads the league tokens of the test vectors. */
+/** Makes a reader for the league tokens of the test vectors. */
 export async function memoryLeagueReader(): Promise<LeagueTokenReader> {
   return new LeagueTokenReader(await readLeagueKey(vectors.keys.defuse.value), {
     limit: async () => ({ success: true }),
@@ -107,9 +107,9 @@ function clientsWith(client: Client): ClientRepository {
     find,
     findAgain: find,
     read: find,
-    list: notHere,
-    update: notHere,
-    replaceWithTombstone: notHere,
+    list: notNeeded,
+    update: notNeeded,
+    replaceWithTombstone: notNeeded,
     problems: async () => [],
   };
 }
@@ -123,7 +123,7 @@ function scopesWith(...scopes: string[]): ScopeRepository {
     catalogueAgain: async () => catalogue,
     read: async () => catalogue,
     problems: async () => [],
-    update: notHere,
+    update: notNeeded,
   };
 }
 
@@ -152,8 +152,8 @@ class MemoryFamilies implements FamilyRepository {
     return record && !isEnded(record) ? record : undefined;
   };
 
-  ofSubject: FamilyRepository["ofSubject"] = notHere;
-  revokeAll: FamilyRepository["revokeAll"] = notHere;
+  ofSubject: FamilyRepository["ofSubject"] = notNeeded;
+  revokeAll: FamilyRepository["revokeAll"] = notNeeded;
   parseGrantId: FamilyRepository["parseGrantId"] = () => undefined;
 
   #read(id: Uint8Array): FamilyRecord | undefined {
@@ -166,6 +166,6 @@ class MemoryFamilies implements FamilyRepository {
   }
 }
 
-function notHere(): never {
+function notNeeded(): never {
   throw new Error("these tests do not need it");
 }

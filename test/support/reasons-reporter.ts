@@ -1,7 +1,7 @@
 import type { Reporter, TestModule, Vitest } from "vitest/node";
 import { refusals } from "../../src/oauth/refusals.ts";
 
-/** Fails a complete run in which a reason of the table of refusals was asserted by no test. */
+/** Fails a complete run if a reason in the table of refusals was not asserted by any test. */
 class ReasonsReporter implements Reporter {
   #vitest: Vitest | undefined;
   #isComplete = false;

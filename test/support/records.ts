@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
 
-/** Changes a client's record in KV by hand: what no operation of the server would let it have. */
+/** Changes a client's record in KV directly, to values that no operation of the server would write. */
 export async function rewriteClient(
   { client_id }: { client_id: string },
   fields: Record<string, unknown>,

@@ -2,9 +2,9 @@ import { expect } from "vitest";
 import { REDIRECT_URI } from "./authorization.ts";
 import { reasonOf } from "./request-lines.ts";
 
-/** The two ways in which the authorization endpoint says no (RFC 6749 section 4.1.2.1). */
+/** Reads the two kinds of refusal of the authorization endpoint (RFC 6749 section 4.1.2.1). */
 
-/** A page for the person, which leads nowhere: its status, the standard code in it, and the precise reason. */
+/** Reads an error page, which must not redirect: its status, the error code in it, and the precise reason. */
 export async function shown(
   response: Response,
 ): Promise<
@@ -19,8 +19,8 @@ export async function shown(
 }
 
 /**
- * What the client is told by a redirect to its own redirect URI, as it is in the header, and the precise
- * reason, which the client is not told.
+ * Reads a redirect to the client's redirect URI: the parameters in the header Location, and the precise
+ * reason, which the client does not get.
  */
 export function told(
   response: Response,

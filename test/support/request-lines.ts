@@ -1,11 +1,11 @@
 import { TestRunner } from "vitest";
 
 /**
- * The log line of every request of the running test file, so that a test can see the precise reason of
- * a refusal, which the wire does not have.
+ * Keeps the log line of every request of the running test file, so that a test can read the precise reason of
+ * a refusal, which the response does not have.
  */
 
-/** What the tests read of a request's line (`src/oauth/request-log.ts`). */
+/** The fields that the tests read of a request's log line (`src/oauth/request-log.ts`). */
 interface RequestLine {
   request_id: string;
   method: string;
@@ -14,7 +14,7 @@ interface RequestLine {
 
 declare module "vitest" {
   interface TaskMeta {
-    /** The reasons that the test has seen, for `reasons-reporter.ts`. */
+    /** The reasons that the test has read, for `reasons-reporter.ts`. */
     reasons?: string[];
   }
 }
@@ -22,7 +22,7 @@ declare module "vitest" {
 const lines = new Map<string, RequestLine>();
 let newestCall: RequestLine | undefined;
 
-/** Keeps what was written to the console, if it is the line of a request. */
+/** Keeps what was written to the console, if it is the log line of a request. */
 export function keepRequestLine(written: unknown): void {
   if (typeof written !== "string" || !written.startsWith('{"event":"request"'))
     return;
@@ -31,26 +31,26 @@ export function keepRequestLine(written: unknown): void {
   if (line.method === "RPC") newestCall = line;
 }
 
-/** The precise reason of a response's refusal; undefined where the response is not a refusal. */
+/** Reads the precise reason of a refusal. Undefined if the response is not a refusal. */
 export function reasonOf({ headers }: Response): string | undefined {
   const id = headers.get("X-Request-Id") ?? "none";
   const line = lines.get(id);
   if (!line) throw new Error(`The log has no line of request ${id}.`);
-  return seen(line);
+  return noteReason(line);
 }
 
-/** The answer of a method of an RPC entrypoint, and the precise reason of its refusal. */
+/** Calls a method of an RPC entrypoint. @returns its answer, and the precise reason if it is a refusal */
 export async function answerOf(
   call: () => PromiseLike<unknown>,
 ): Promise<[answer: unknown, reason: string | undefined]> {
   newestCall = undefined;
   const answer = await call();
   if (!newestCall) throw new Error("The log has no line of this call.");
-  return [answer, seen(newestCall)];
+  return [answer, noteReason(newestCall)];
 }
 
-/** Notes the reason on the running test, which is how it reaches `reasons-reporter.ts`. */
-function seen({ reason }: RequestLine): string | undefined {
+/** Notes the reason on the running test, where `reasons-reporter.ts` reads it. */
+function noteReason({ reason }: RequestLine): string | undefined {
   const meta = TestRunner.getCurrentTest()?.meta;
   if (meta && reason !== undefined)
     meta.reasons = [...new Set(meta.reasons).add(reason)];

@@ -3,7 +3,7 @@ import { env, exports } from "cloudflare:workers";
 import worker from "../../src/index.ts";
 import { reasonOf } from "./request-lines.ts";
 
-/** The server under test. Everything here goes through its public door, HTTP. */
+/** The server under test. Everything here uses its public interface, HTTP. */
 
 export const ISSUER = "https://auth.example.com";
 
@@ -12,7 +12,7 @@ export interface TestClient {
   client_secret: string;
 }
 
-/** A successful answer of the token endpoint. */
+/** A successful response of the token endpoint. */
 export interface Tokens {
   token_type: string;
   expires_in: number;
@@ -40,7 +40,7 @@ export class TestServer {
     return this.#fetch(new Request(ISSUER + path, init));
   }
 
-  /** A call of the admin API, with a JSON body. */
+  /** Calls the admin API with a JSON body. */
   admin(method: string, path: string, body?: unknown): Promise<Response> {
     return this.http(`/admin${path}`, {
       method,
@@ -52,7 +52,7 @@ export class TestServer {
     });
   }
 
-  /** An admin call that has to succeed. */
+  /** Calls the admin API and expects success. */
   async expectAdmin<T>(
     method: string,
     path: string,
@@ -70,12 +70,12 @@ export class TestServer {
     }
   }
 
-  /** A client with a fresh id that may refresh. */
+  /** Makes a client with a new id that may refresh. */
   makeClient(metadata: Record<string, unknown> = {}): Promise<TestClient> {
     return this.expectAdmin("POST", "/clients", metadata);
   }
 
-  /** The first pair of tokens of a new family. */
+  /** Makes a family. @returns its first tokens */
   login(
     { client_id }: { client_id: string },
     grant: Record<string, unknown> = {},
@@ -84,7 +84,7 @@ export class TestServer {
     return this.expectAdmin("POST", "/grants", body);
   }
 
-  /** A request to the token endpoint. */
+  /** Sends a request to the token endpoint. */
   token(
     form: Form,
     headers: Record<string, string> = {},
@@ -97,7 +97,7 @@ export class TestServer {
     });
   }
 
-  /** A request of a client about a token: `/revoke`, `/introspect`. */
+  /** Sends a client's request about a token: `/revoke`, `/introspect`. */
   about(
     path: "/revoke" | "/introspect",
     { client_id, client_secret }: { client_id: string; client_secret?: string },
@@ -109,7 +109,7 @@ export class TestServer {
     return this.http(path, { method: "POST", body: new URLSearchParams(form) });
   }
 
-  /** A refresh as most libraries send it, with more parameters if wanted. */
+  /** Sends a refresh as most libraries do. `more` adds parameters. */
   refresh(
     client: { client_id: string; client_secret?: string },
     refresh_token: string,
@@ -126,7 +126,7 @@ export class TestServer {
     ]);
   }
 
-  /** A refresh that has to succeed. */
+  /** Sends a refresh and expects success. */
   async expectRefresh(
     client: { client_id: string; client_secret?: string },
     refresh_token: string,
@@ -143,7 +143,7 @@ export const server = new TestServer((request) =>
   exports.default.fetch(request),
 );
 
-/** The same server, with some of its bindings replaced. */
+/** Makes the same server with some of its bindings replaced. */
 export function serverWith(overrides: Record<string, unknown>): TestServer {
   const bindings = { ...env, ...overrides };
   return new TestServer(async (request) =>
@@ -157,7 +157,7 @@ export function basic(id: string, secret: string): string {
   return `Basic ${btoa(`${encode(id)}:${encode(secret)}`)}`;
 }
 
-/** Status, error code and precise reason of a refusal, to compare in one go. */
+/** Reads status, error code and precise reason of a refusal, to compare them in one step. */
 export async function refusal(
   response: Response,
 ): Promise<[status: number, error: string, reason: string | undefined]> {
@@ -165,7 +165,7 @@ export async function refusal(
   return [response.status, body.error, reasonOf(response)];
 }
 
-/** How often each refusal is among responses that came in any order. */
+/** Counts each kind of refusal among responses in any order. */
 export async function countRefusals(
   responses: Response[],
 ): Promise<Record<string, number>> {

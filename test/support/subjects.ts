@@ -1,6 +1,6 @@
 import { server } from "./server.ts";
 
-/** Where a user is logged in, and nowhere any more. */
+/** Lists and ends a user's logins. */
 
 export async function loginsOf(subject: string): Promise<object[]> {
   const path = `/subjects/${subject}/grants`;

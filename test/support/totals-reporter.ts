@@ -1,12 +1,12 @@
 import type { Reporter, TestModule } from "vitest/node";
 
-/** Ends a run with its totals on a line of their own, for whoever reads logs by machine. */
+/** Prints the totals of a run on a line of their own at its end, so that a program can read them. */
 export const totalsReporter: Reporter = {
   onTestRunEnd(testModules, unhandledErrors) {
     const totals = { passed: 0, failed: unhandledErrors.length, skipped: 0 };
     const notes = new Map<string, number>();
     for (const testModule of testModules) {
-      totals.failed += brokenParts(testModule);
+      totals.failed += countBrokenParts(testModule);
       for (const test of testModule.children.allTests()) {
         const result = test.result();
         const { state } = result;
@@ -17,7 +17,7 @@ export const totalsReporter: Reporter = {
         notes.set(name, (notes.get(name) ?? 0) + 1);
       }
     }
-    // Loudly: who skips a test should know that it was not run.
+    // Skipped tests stand out, because they were not run.
     for (const [name, tests] of notes)
       process.stdout.write(`\n*** SKIPPED ${tests} tests of ${name} ***\n`);
     const { passed, failed, skipped } = totals;
@@ -27,8 +27,8 @@ export const totalsReporter: Reporter = {
   },
 };
 
-/** A module or suite that failed outside of its tests, such as in its imports or hooks. */
-function brokenParts(testModule: TestModule): number {
+/** Counts the modules and suites that failed outside of their tests, such as in imports or hooks. */
+function countBrokenParts(testModule: TestModule): number {
   const suites = [...testModule.children.allSuites()];
   return [testModule, ...suites].filter((part) => part.errors().length > 0)
     .length;
