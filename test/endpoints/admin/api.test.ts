@@ -2,7 +2,7 @@ import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { refusal, server } from "../../support/server.ts";
 
-/** What all of the admin API has in common: its token and its document. */
+/** Tests what the whole admin API has in common: its token and its OpenAPI document. */
 
 interface Document {
   openapi: string;
@@ -26,14 +26,14 @@ interface Schema {
 
 describe("the admin token", () => {
   it.each([
-    ["none", undefined],
-    ["an empty one", "Bearer "],
-    ["a wrong one", "Bearer wrong"],
-    ["part of it", `Bearer ${env.ADMIN_TOKEN.slice(0, -1)}`],
-    ["more than it", `Bearer ${env.ADMIN_TOKEN}x`],
-    ["the right one by Basic", `Basic ${btoa(`admin:${env.ADMIN_TOKEN}`)}`],
-    ["the right one bare", env.ADMIN_TOKEN],
-  ])("is asked for: %s is 401", async (_, header) => {
+    ["no token", undefined],
+    ["an empty token", "Bearer "],
+    ["a wrong token", "Bearer wrong"],
+    ["a part of the token", `Bearer ${env.ADMIN_TOKEN.slice(0, -1)}`],
+    ["the token with another character", `Bearer ${env.ADMIN_TOKEN}x`],
+    ["the token by HTTP Basic", `Basic ${btoa(`admin:${env.ADMIN_TOKEN}`)}`],
+    ["the token without a scheme", env.ADMIN_TOKEN],
+  ])("is required: %s is answered with 401", async (_, header) => {
     const headers: Record<string, string> =
       header === undefined ? {} : { Authorization: header };
     for (const path of [
@@ -66,14 +66,14 @@ describe("the admin token", () => {
     ]);
   });
 
-  it("may have its scheme in any case", async () => {
+  it("may have its scheme in lower case", async () => {
     const headers = { Authorization: `bearer ${env.ADMIN_TOKEN}` };
     expect((await server.http("/admin/scopes", { headers })).status).toBe(200);
   });
 });
 
 describe("/admin/openapi.json", () => {
-  it("is an OpenAPI 3.1 document of every route, with its server and its security", async () => {
+  it("describes every route in OpenAPI 3.1, with its server and its security", async () => {
     const document = await server.expectAdmin<Document>("GET", "/openapi.json");
     expect(document.openapi).toBe("3.1.0");
     expect(document.servers).toEqual([{ url: "https://auth.example.com" }]);
@@ -114,7 +114,7 @@ describe("/admin/openapi.json", () => {
     });
   });
 
-  it("describes the bodies that the routes take: what it lists is accepted, what it does not is refused", async () => {
+  it("lists all fields that a route accepts, and says that it accepts no others", async () => {
     const { paths, components } = await server.expectAdmin<Document>(
       "GET",
       "/openapi.json",

@@ -22,7 +22,7 @@ import {
   type TestServer,
 } from "../../support/server.ts";
 
-/** `/admin/authorizations`: what the login is told, and what it says. */
+/** Tests `/admin/authorizations`, by which the sign-in page describes and decides an authorization request. */
 
 let client: TestClient;
 
@@ -49,15 +49,17 @@ function post(decision: unknown, to: TestServer = server): Promise<Response> {
 
 async function described(
   more: Parameters = {},
-  of: { client_id: string } = client,
+  requester: { client_id: string } = client,
 ): Promise<Record<string, unknown>> {
-  const response = await get({ request: await requestAtLogin(of, more) });
+  const response = await get({
+    request: await requestAtLogin(requester, more),
+  });
   expect(response.status).toBe(200);
   return response.json<Record<string, unknown>>();
 }
 
 describe("GET /admin/authorizations", () => {
-  it("says all that a login needs to ask the person", async () => {
+  it("returns everything that a sign-in page needs to ask the user", async () => {
     const resource = "https://api.example.com";
     const full = await makeWebClient({
       client_name: "Ünïcode & <b>Co</b>",
@@ -91,7 +93,7 @@ describe("GET /admin/authorizations", () => {
     });
   });
 
-  it("says no more of a request that asks for nothing", async () => {
+  it("returns no other fields for a request without optional parameters", async () => {
     const plain = await makeWebClient();
     expect(await described({}, plain)).toEqual({
       client_id: plain.client_id,
@@ -102,15 +104,15 @@ describe("GET /admin/authorizations", () => {
     });
   });
 
-  it("says the scopes in the words that the catalogue has now, and none that the client has lost since", async () => {
+  it("returns the descriptions that the catalogue has now, and no scope that the client has lost since", async () => {
     const [kept, lost] = [crypto.randomUUID(), crypto.randomUUID()];
     await server.makeScopes(kept, lost);
     const scope = `${kept} ${lost}`;
-    const other = await makeWebClient({ scope });
-    const request = await requestAtLogin(other, { scope });
+    const otherClient = await makeWebClient({ scope });
+    const request = await requestAtLogin(otherClient, { scope });
     const description = "Other words";
     await server.expectAdmin("PUT", `/scopes/${kept}`, { description });
-    await server.expectAdmin("PATCH", `/clients/${other.client_id}`, {
+    await server.expectAdmin("PATCH", `/clients/${otherClient.client_id}`, {
       scope: kept,
     });
     expect(await (await get({ request })).json()).toMatchObject({
@@ -118,7 +120,7 @@ describe("GET /admin/authorizations", () => {
     });
   });
 
-  it("says the redirect URI that was asked with, also where it was left out", async () => {
+  it("returns the redirect URI of the request, or the registered one if the request left it out", async () => {
     const native = await makeWebClient({
       redirect_uris: ["http://127.0.0.1/callback"],
     });
@@ -131,13 +133,13 @@ describe("GET /admin/authorizations", () => {
     });
   });
 
-  it("may be asked as often as one likes, and changes nothing", async () => {
+  it("can be repeated, and changes nothing", async () => {
     const request = await requestAtLogin(client);
     const first = await (await get({ request })).json();
     expect(await (await get({ request })).json()).toEqual(first);
-    const back = await decide(request);
+    const redirect = await decide(request);
     expect(await (await get({ request })).json()).toEqual(first);
-    const code = back.searchParams.get("code") ?? "";
+    const code = redirect.searchParams.get("code") ?? "";
     expect((await redeem(client, code)).status).toBe(200);
   });
 
@@ -160,14 +162,14 @@ describe("GET /admin/authorizations", () => {
         ["more", "1"],
       ],
     ],
-  ])("names what is wrong: %j (%#)", async (fields, query, reason) => {
+  ])("names the invalid parameter: %j (%#)", async (fields, query, reason) => {
     const problems = await fieldErrors(await get(query), reason);
     expect(Object.keys(problems)).toEqual(fields);
   });
 });
 
 describe("POST /admin/authorizations", () => {
-  /** What becomes of a decision: the scope of the tokens. */
+  /** The scope of the tokens to which a decision leads. */
   async function granted(decision: Record<string, unknown>) {
     const more = { scope: "read write" };
     const code = await obtainCode(client, more, {
@@ -178,7 +180,7 @@ describe("POST /admin/authorizations", () => {
     return scope;
   }
 
-  it("answers 200 with where to send the browser, and nothing else", async () => {
+  it("answers 200 with the URL for the browser, and nothing else", async () => {
     const request = await requestAtLogin(client);
     const response = await post({ request, subject: "alice" });
     expect(response.status).toBe(200);
@@ -190,22 +192,22 @@ describe("POST /admin/authorizations", () => {
     );
   });
 
-  it("allows all that was asked for where scope is left out, and fewer by name", async () => {
+  it("allows all requested scopes if scope is left out, and otherwise the named ones", async () => {
     expect(await granted({})).toBe("read write");
     expect(await granted({ scope: "write" })).toBe("write");
     expect(await granted({ scope: "write write" })).toBe("write");
   });
 
-  it("sends the browser back without a code where none of the scopes is allowed (RFC 6749 section 5.1 has no word for it)", async () => {
-    const none = await decide(await requestAtLogin(client), {
+  it("answers with a redirect with access_denied if no scope is allowed, because a token response can't express that (RFC 6749 section 5.1)", async () => {
+    const denied = await decide(await requestAtLogin(client), {
       subject: "alice",
       scope: "",
     });
-    expect(none.searchParams.get("error")).toBe("access_denied");
-    expect(none.searchParams.has("code")).toBe(false);
+    expect(denied.searchParams.get("error")).toBe("access_denied");
+    expect(denied.searchParams.has("code")).toBe(false);
   });
 
-  it("allows nothing in particular where nothing was asked for", async () => {
+  it("leads to tokens without a scope if no scope was requested", async () => {
     const plain = await makeWebClient();
     for (const more of [{}, { scope: "" }]) {
       const decision = { subject: "alice", ...more };
@@ -215,17 +217,17 @@ describe("POST /admin/authorizations", () => {
     }
   });
 
-  it("takes nobody who has the client's own name: the tokens would look like the client's own (RFC 9700 section 4.15)", async () => {
+  it("refuses a subject that equals the client's id, because the tokens would look like the client's own (RFC 9700 section 4.15)", async () => {
     const request = await requestAtLogin(client);
     const body = { request, subject: client.client_id };
     const response = await server.admin("POST", "/authorizations", body);
     expect(Object.keys(await fieldErrors(response))).toEqual(["subject"]);
   });
 
-  it("takes the word of the last decision: none is final before its code is redeemed", async () => {
+  it("can be repeated with another decision until a code is redeemed", async () => {
     const request = await requestAtLogin(client);
-    const no = await decide(request, { error: "access_denied" });
-    expect(no.searchParams.get("error")).toBe("access_denied");
+    const denied = await decide(request, { error: "access_denied" });
+    expect(denied.searchParams.get("error")).toBe("access_denied");
     const code = (await decide(request)).searchParams.get("code") ?? "";
     expect((await redeem(client, code)).status).toBe(200);
   });
@@ -237,9 +239,9 @@ describe("POST /admin/authorizations", () => {
     "consent_required",
     "temporarily_unavailable",
     "server_error",
-  ])("sends the browser back with %s", async (error) => {
-    const back = await decide(await requestAtLogin(client), { error });
-    expect(Object.fromEntries(back.searchParams)).toEqual({
+  ])("answers with a redirect with %s", async (error) => {
+    const redirect = await decide(await requestAtLogin(client), { error });
+    expect(Object.fromEntries(redirect.searchParams)).toEqual({
       error,
       error_description: expect.any(String),
       state: "xyz",
@@ -253,7 +255,7 @@ describe("POST /admin/authorizations", () => {
     '"quoted"\\',
     "constructor",
     "...",
-  ])("takes %j as a subject", async (subject) => {
+  ])("accepts %j as a subject", async (subject) => {
     const code = await obtainCode(client, {}, { subject });
     const { access_token } = await expectTokens(await redeem(client, code));
     expect(decodeJwt(access_token).sub).toBe(subject);
@@ -292,14 +294,14 @@ describe("POST /admin/authorizations", () => {
     [["more"], { more: 1 }],
     [["code"], { code: "x" }],
     [["subject", "more"], { subject: 7, more: 1 }],
-  ])("names what is wrong: %j (%#)", async (fields, change, reason) => {
+  ])("names the invalid fields: %j (%#)", async (fields, change, reason) => {
     const request = await requestAtLogin(client, { scope: "read" });
     const body = { request, subject: "alice", ...change };
     const problems = await fieldErrors(await post(body), reason);
     expect(Object.keys(problems)).toEqual(fields);
   });
 
-  it("refuses what is no JSON object", async () => {
+  it("refuses a body that is not a JSON object", async () => {
     for (const body of [[], "x", 7, null]) {
       const problems = await fieldErrors(await post(body));
       expect(Object.keys(problems)).toEqual(["body"]);
@@ -307,8 +309,8 @@ describe("POST /admin/authorizations", () => {
   });
 });
 
-describe("who may ask and decide", () => {
-  it("is nobody without the admin token", async () => {
+describe("/admin/authorizations", () => {
+  it("answers 401 without the admin token", async () => {
     const request = await requestAtLogin(client);
     const query = new URLSearchParams({ request }).toString();
     for (const headers of [
@@ -336,16 +338,16 @@ describe("who may ask and decide", () => {
     }
   });
 
-  it("is nobody where there is no ADMIN_TOKEN: then there is nothing at the path", async () => {
-    const off = serverWith({ ADMIN_TOKEN: "" });
+  it("answers 404 if ADMIN_TOKEN is not set", async () => {
+    const withoutAdminToken = serverWith({ ADMIN_TOKEN: "" });
     const request = await requestAtLogin(client);
-    expect(await refusal(await get({ request }, off))).toEqual([
+    expect(await refusal(await get({ request }, withoutAdminToken))).toEqual([
       404,
       "not_found",
       "path_unknown",
     ]);
     const decision = { request, subject: "alice" };
-    expect(await refusal(await post(decision, off))).toEqual([
+    expect(await refusal(await post(decision, withoutAdminToken))).toEqual([
       404,
       "not_found",
       "path_unknown",

@@ -8,7 +8,7 @@ import {
   type TestClient,
 } from "../../support/server.ts";
 
-/** Deleting a client, and admin calls that come at the same time. */
+/** Tests deleting a client, and simultaneous admin calls. */
 
 afterEach(() => {
   vi.useRealTimers();
@@ -19,7 +19,7 @@ interface ClientList {
 }
 
 describe("DELETE /admin/clients/{client_id}", () => {
-  it("answers 204; the client, its tokens and its id are gone for good", async () => {
+  it("answers 204; the client and its tokens are gone, and its id stays taken", async () => {
     const client = await server.makeClient();
     const path = `/clients/${client.client_id}`;
     const { refresh_token } = await server.login(client);
@@ -46,25 +46,27 @@ describe("DELETE /admin/clients/{client_id}", () => {
     );
   });
 
-  it("keeps the id taken for as long as one of its families could live", async () => {
+  it("keeps the id taken while a family of the client could be alive", async () => {
     const shortLived = serverWith({ REFRESH_TOKEN_MAX_AGE: "P10D" });
-    const byDefault = await server.makeClient();
-    const byItself = await server.makeClient({ refresh_token_max_age: "P20D" });
+    const withDefault = await server.makeClient();
+    const withOwnMaxAge = await server.makeClient({
+      refresh_token_max_age: "P20D",
+    });
     const days = async ({ client_id }: TestClient) => {
       await shortLived.expectAdmin("DELETE", `/clients/${client_id}`);
       const { keys } = await env.KV.list({ prefix: `client:${client_id}` });
       return ((keys[0]?.expiration ?? 0) - Date.now() / 1000) / 86_400;
     };
-    expect(await days(byDefault)).toBeCloseTo(10, 2);
-    expect(await days(byItself)).toBeCloseTo(20, 2);
+    expect(await days(withDefault)).toBeCloseTo(10, 2);
+    expect(await days(withOwnMaxAge)).toBeCloseTo(20, 2);
   });
 
-  it("does not let an old family live on under a later client with the same id", async () => {
+  it("does not let a later client with the same id use an old family", async () => {
     const client_id = crypto.randomUUID();
     const first = await server.makeClient({ client_id });
     const { refresh_token, access_token } = await server.login(first);
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 10_000 });
-    // What stands after the tombstone is gone: nothing.
+    // As after the expiry of the tombstone, nothing is stored.
     await server.expectAdmin("DELETE", `/clients/${client_id}`);
     await env.KV.delete(`client:${client_id}`);
     vi.advanceTimersByTime(180_000);
@@ -85,7 +87,7 @@ describe("DELETE /admin/clients/{client_id}", () => {
   });
 });
 
-describe("changes at the same time", () => {
+describe("simultaneous changes", () => {
   it("of a client never undo its deletion", async () => {
     for (let round = 0; round < 10; round++) {
       const client = await server.makeClient();
@@ -111,7 +113,7 @@ describe("changes at the same time", () => {
     }
   });
 
-  it("of a client never bring back a secret that was ended, or lose the new one", async () => {
+  it("of a client never bring back a secret that has ended, or lose the new one", async () => {
     for (let round = 0; round < 10; round++) {
       const client = await server.makeClient();
       const { refresh_token } = await server.login(client);
@@ -144,7 +146,7 @@ describe("changes at the same time", () => {
     }
   });
 
-  it("make one client of one id", async () => {
+  it("make only one client with the same id", async () => {
     const client_id = crypto.randomUUID();
     const responses = await Promise.all(
       Array.from({ length: 10 }, () =>
@@ -158,12 +160,12 @@ describe("changes at the same time", () => {
     ).toEqual([201, ...Array<number>(9).fill(409)]);
   });
 
-  it("leave nothing behind in the object that orders them, once KV has caught up", async () => {
+  it("leave nothing in the KvRecordWriter object once its alarm has fired", async () => {
     const { client_id } = await server.makeClient();
-    const keepers = env.KV_RECORD_WRITER;
-    const keeper = keepers.get(keepers.idFromName(`client:${client_id}`));
-    await runDurableObjectAlarm(keeper);
-    const left = await runInDurableObject(keeper, async (_, { storage }) => [
+    const writers = env.KV_RECORD_WRITER;
+    const writer = writers.get(writers.idFromName(`client:${client_id}`));
+    await runDurableObjectAlarm(writer);
+    const left = await runInDurableObject(writer, async (_, { storage }) => [
       ...storage.kv.list(),
       ...[await storage.getAlarm()].filter((alarm) => alarm !== null),
     ]);

@@ -3,21 +3,21 @@ import { describe, expect, it } from "vitest";
 import { type ClientRecord, fieldErrors } from "../../support/admin.ts";
 import { refusal, server } from "../../support/server.ts";
 
-/** Secrets of clients: those that they bring with them, and rotating one. */
+/** Tests client secrets: those that the caller gives, and rotation. */
 
-/** One that another server made, with what HTTP Basic has to encode. */
-const OWN_SECRET = "s3cret of ~the~ old:server+100%";
+/** A secret that another server made, with characters that HTTP Basic must encode. */
+const GIVEN_SECRET = "s3cret of ~the~ old:server+100%";
 
 describe("POST /admin/clients with client_secret", () => {
-  it("hashes the secret that the client has already, and does not tell it back", async () => {
+  it("stores only a hash of the given secret, and does not return the secret", async () => {
     const client_id = crypto.randomUUID();
     const response = await server.admin("POST", "/clients", {
       client_id,
-      client_secret: OWN_SECRET,
+      client_secret: GIVEN_SECRET,
     });
     expect(response.status).toBe(201);
     const text = await response.text();
-    expect(text).not.toContain(OWN_SECRET);
+    expect(text).not.toContain(GIVEN_SECRET);
     const made = JSON.parse(text) as ClientRecord;
     expect(made).not.toHaveProperty("client_secret");
     expect(made).not.toHaveProperty("client_secret_expires_at");
@@ -25,14 +25,14 @@ describe("POST /admin/clients with client_secret", () => {
       { created_at: made.client_id_issued_at },
     ]);
     const stored = await env.KV.get(`client:${client_id}`);
-    expect(stored).not.toContain(OWN_SECRET);
+    expect(stored).not.toContain(GIVEN_SECRET);
 
-    const client = { client_id, client_secret: OWN_SECRET };
+    const client = { client_id, client_secret: GIVEN_SECRET };
     const { refresh_token } = await server.login(client);
     await server.expectRefresh(client, refresh_token);
   });
 
-  it("null makes a confidential client that cannot authenticate until it is given one", async () => {
+  it("of null makes a confidential client that can't authenticate until it is given a secret", async () => {
     const made = await server.expectAdmin<ClientRecord>("POST", "/clients", {
       client_secret: null,
     });
@@ -54,7 +54,7 @@ describe("POST /admin/clients with client_secret", () => {
     await server.expectRefresh(given, refresh_token);
   });
 
-  it.each([OWN_SECRET, null])(
+  it.each([GIVEN_SECRET, null])(
     "is refused for a public client (%#)",
     async (client_secret) => {
       const client_id = crypto.randomUUID();
@@ -83,7 +83,7 @@ describe("POST /admin/clients with client_secret", () => {
 });
 
 describe("POST /admin/clients/{client_id}/secrets", () => {
-  it("answers 201 with a new secret; the old one ends after a day", async () => {
+  it("answers 201 with a new secret, and the old one ends after a day", async () => {
     const client = await server.makeClient();
     const path = `/clients/${client.client_id}/secrets`;
     const response = await server.admin("POST", path);
@@ -98,15 +98,15 @@ describe("POST /admin/clients/{client_id}/secrets", () => {
     await server.expectRefresh(rotated, refresh_token);
   });
 
-  it("sets the secret that the client has already, and does not tell it back", async () => {
+  it("adds the given secret, and does not return it", async () => {
     const client = await server.makeClient();
     const path = `/clients/${client.client_id}/secrets`;
     const response = await server.admin("POST", path, {
-      client_secret: OWN_SECRET,
+      client_secret: GIVEN_SECRET,
     });
     expect(response.status).toBe(201);
     const text = await response.text();
-    expect(text).not.toContain(OWN_SECRET);
+    expect(text).not.toContain(GIVEN_SECRET);
     const { credentials } = JSON.parse(text) as ClientRecord;
     expect(credentials).toHaveLength(2);
     expect(credentials[1]?.expires_at).toBe(
@@ -114,50 +114,57 @@ describe("POST /admin/clients/{client_id}/secrets", () => {
     );
     let { refresh_token } = await server.login(client);
     ({ refresh_token } = await server.expectRefresh(client, refresh_token));
-    const renewed = { ...client, client_secret: OWN_SECRET };
+    const renewed = { ...client, client_secret: GIVEN_SECRET };
     await server.expectRefresh(renewed, refresh_token);
   });
 
-  it("keeps one entry of a secret that is in force already, without an end", async () => {
-    const client = await server.makeClient({ client_secret: OWN_SECRET });
+  it("keeps one entry, without an end, for a given secret that is already in force", async () => {
+    const client = await server.makeClient({ client_secret: GIVEN_SECRET });
     const path = `/clients/${client.client_id}/secrets`;
-    const give = { client_secret: OWN_SECRET };
+    const secretBody = { client_secret: GIVEN_SECRET };
     for (let n = 0; n < 7; n++) {
       const { credentials } = await server.expectAdmin<ClientRecord>(
         "POST",
         path,
-        give,
+        secretBody,
       );
       expect(credentials).toEqual([{ created_at: expect.any(Number) }]);
     }
     await server.expectAdmin("POST", path, {});
-    const back = await server.expectAdmin<ClientRecord>("POST", path, give);
-    expect(back.credentials).toEqual([
+    const again = await server.expectAdmin<ClientRecord>(
+      "POST",
+      path,
+      secretBody,
+    );
+    expect(again.credentials).toEqual([
       { created_at: expect.any(Number) },
       { created_at: expect.any(Number), expires_at: expect.any(Number) },
     ]);
     const { refresh_token } = await server.login(client);
-    await server.expectRefresh({ ...client, ...give }, refresh_token);
+    await server.expectRefresh({ ...client, ...secretBody }, refresh_token);
   });
 
-  it("brings back a given secret that had ended", async () => {
-    const client = await server.makeClient({ client_secret: OWN_SECRET });
+  it("puts a given secret that has ended in force again", async () => {
+    const client = await server.makeClient({ client_secret: GIVEN_SECRET });
     const path = `/clients/${client.client_id}/secrets`;
-    const give = { client_secret: OWN_SECRET };
+    const secretBody = { client_secret: GIVEN_SECRET };
     await server.expectAdmin("POST", path, { old_secret_ttl: "PT0S" });
     const { refresh_token } = await server.login(client);
-    const old = await server.refresh({ ...client, ...give }, refresh_token);
+    const old = await server.refresh(
+      { ...client, ...secretBody },
+      refresh_token,
+    );
     expect(await refusal(old)).toEqual([
       401,
       "invalid_client",
       "client_secret_wrong",
     ]);
-    await server.expectAdmin("POST", path, give);
-    await server.expectRefresh({ ...client, ...give }, refresh_token);
+    await server.expectAdmin("POST", path, secretBody);
+    await server.expectRefresh({ ...client, ...secretBody }, refresh_token);
   });
 
   it.each(["", "x".repeat(256), "geheim\u00fc", null, 7])(
-    "refuses a bad client_secret (%#) and names it",
+    "refuses an invalid client_secret (%#) and names the field",
     async (client_secret) => {
       const { client_id } = await server.makeClient();
       const path = `/clients/${client_id}/secrets`;
@@ -168,7 +175,7 @@ describe("POST /admin/clients/{client_id}/secrets", () => {
     },
   );
 
-  it("ends the old ones at once with PT0S", async () => {
+  it("ends the old secrets at once with PT0S", async () => {
     const client = await server.makeClient();
     const path = `/clients/${client.client_id}/secrets`;
     const { refresh_token } = await server.login(client);
@@ -185,7 +192,7 @@ describe("POST /admin/clients/{client_id}/secrets", () => {
     await server.expectRefresh(rotated, refresh_token);
   });
 
-  it("never lengthens the life of a secret that is already ending", async () => {
+  it("never postpones the end of a secret that is already ending", async () => {
     const client = await server.makeClient();
     const path = `/clients/${client.client_id}/secrets`;
     const first = await server.expectAdmin<ClientRecord>("POST", path, {
@@ -199,7 +206,7 @@ describe("POST /admin/clients/{client_id}/secrets", () => {
     );
   });
 
-  it("keeps at most five others in force", async () => {
+  it("keeps at most five secrets in force, the newest included", async () => {
     const client = await server.makeClient();
     const path = `/clients/${client.client_id}/secrets`;
     for (let n = 0; n < 4; n++) await server.expectAdmin("POST", path, {});
@@ -214,7 +221,7 @@ describe("POST /admin/clients/{client_id}/secrets", () => {
     expect(cleared.credentials).toHaveLength(1);
   });
 
-  it("refuses a public client, an unknown client and a bad duration", async () => {
+  it("refuses a public client, an unknown client and an invalid duration", async () => {
     const publicClient = await server.makeClient({
       token_endpoint_auth_method: "none",
     });
@@ -231,7 +238,7 @@ describe("POST /admin/clients/{client_id}/secrets", () => {
     const given = await server.admin(
       "POST",
       `/clients/${publicClient.client_id}/secrets`,
-      { client_secret: OWN_SECRET },
+      { client_secret: GIVEN_SECRET },
     );
     expect(await refusal(given)).toEqual([
       409,

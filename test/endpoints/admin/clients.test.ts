@@ -3,12 +3,12 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { type ClientRecord, fieldErrors } from "../../support/admin.ts";
 import { type ErrorBody, refusal, server } from "../../support/server.ts";
 
-/** `/admin/clients`: making, listing and changing clients. */
+/** Tests making, listing and changing clients by `/admin/clients`. */
 
 beforeAll(() => server.makeScopes("read", "write"));
 
 describe("POST /admin/clients", () => {
-  it("answers 201 with the record and the secret this one time", async () => {
+  it("answers 201 with the record and, only this once, the secret", async () => {
     const response = await server.admin("POST", "/clients", {
       client_id: "notes-web",
       client_name: "Notes",
@@ -46,7 +46,7 @@ describe("POST /admin/clients", () => {
     expect(shown).not.toContain(hash);
   });
 
-  it("makes up an id, and gives neither scopes nor a public client that nobody asked for", async () => {
+  it("makes, by default, a confidential client with a random id and without scopes", async () => {
     const made = await server.expectAdmin<ClientRecord>("POST", "/clients", {});
     expect(made.client_id).toMatch(/^[0-9a-f-]{36}$/);
     expect(made).toMatchObject({ scope: "", redirect_uris: [], resources: [] });
@@ -61,13 +61,13 @@ describe("POST /admin/clients", () => {
     expect(made.credentials).toEqual([]);
   });
 
-  it("works at once at the isolate that served it", async () => {
+  it("makes a client that works at once in the same isolate", async () => {
     const client = await server.makeClient();
     const { refresh_token } = await server.login(client);
     await server.expectRefresh(client, refresh_token);
   });
 
-  it("is 409 for an id that is taken, and changes nothing", async () => {
+  it("answers 409 for an id that is taken, and changes nothing", async () => {
     const client = await server.makeClient({ client_name: "First" });
     const again = await server.admin("POST", "/clients", {
       client_id: client.client_id,
@@ -128,7 +128,7 @@ describe("POST /admin/clients", () => {
     ["client_secret", { client_secret: 7 }],
     ["nonsense", { nonsense: 1 }],
     ["__proto__", JSON.parse('{"__proto__": 1}') as object],
-  ])("refuses a bad %s (%#) and names it", async (field, body) => {
+  ])("refuses an invalid %s (%#) and names the field", async (field, body) => {
     const response = await server.admin("POST", "/clients", body);
     expect(Object.keys(await fieldErrors(response))).toEqual([field]);
   });
@@ -152,7 +152,7 @@ describe("POST /admin/clients", () => {
     },
   );
 
-  it("refuses a body that does not say that it is JSON, and makes nothing of it", async () => {
+  it("refuses a body whose Content-Type is not JSON, and makes no client", async () => {
     const client_id = crypto.randomUUID();
     for (const type of ["text/plain", "application/x-www-form-urlencoded"]) {
       const response = await server.http("/admin/clients", {
@@ -182,7 +182,7 @@ describe("POST /admin/clients", () => {
 
 describe("an id that no client can have", () => {
   it.each(["%E2%82%AC".repeat(255), "%C3%BC", "x".repeat(256), "a%00b"])(
-    "is 400 in a path (%#)",
+    "is answered with 400 in a path (%#)",
     async (id) => {
       for (const method of ["GET", "DELETE"]) {
         const response = await server.admin(method, `/clients/${id}`);
@@ -193,7 +193,7 @@ describe("an id that no client can have", () => {
 });
 
 describe("GET /admin/clients", () => {
-  it("does not show empty pages for deleted clients", async () => {
+  it("does not return an empty page because of deleted clients", async () => {
     for (let n = 0; n < 5; n++) {
       const { client_id } = await server.makeClient({
         client_id: `!deleted-${crypto.randomUUID()}`,
@@ -211,7 +211,7 @@ describe("GET /admin/clients", () => {
     expect(page.clients.length).toBeGreaterThan(0);
   });
 
-  it("lists every client once, a page at a time, and never a secret or a hash", async () => {
+  it("lists every client once, page by page, without secrets and hashes", async () => {
     const made = new Set<string>();
     for (let n = 0; n < 7; n++) made.add((await server.makeClient()).client_id);
     const listed: string[] = [];
@@ -240,7 +240,7 @@ describe("GET /admin/clients", () => {
   });
 
   it.each(["limit=0", "limit=101", "limit=x", "limit=1&nonsense=1"])(
-    "refuses %s",
+    "refuses the query %s",
     async (query) => {
       const response = await server.admin("GET", `/clients?${query}`);
       expect(await refusal(response)).toEqual([
@@ -253,7 +253,7 @@ describe("GET /admin/clients", () => {
 });
 
 describe("PATCH /admin/clients/{client_id}", () => {
-  it("changes what it names, and takes away what is null (RFC 7396)", async () => {
+  it("changes the fields that it names, and removes those that are null (RFC 7396)", async () => {
     const client = await server.makeClient({
       scope: "read",
       client_name: "Old",
@@ -280,7 +280,7 @@ describe("PATCH /admin/clients/{client_id}", () => {
     ["client_id", { client_id: "other" }],
     ["secrets", { secrets: [] }],
     ["scope", { scope: "nosuchscope" }],
-  ])("refuses %s and changes nothing", async (field, patch) => {
+  ])("refuses an invalid %s and changes nothing", async (field, patch) => {
     const client = await server.makeClient();
     const path = `/clients/${client.client_id}`;
     const before = await server.expectAdmin("GET", path);
@@ -292,7 +292,7 @@ describe("PATCH /admin/clients/{client_id}", () => {
     expect(await server.expectAdmin("GET", path)).toEqual(before);
   });
 
-  it("goes on with a scope that has left the catalogue, but takes no new one", async () => {
+  it("lets a client keep a scope that has left the catalogue, and accepts it for no other client", async () => {
     await server.makeScopes("leaving");
     const client = await server.makeClient({ scope: "read leaving" });
     const path = `/clients/${client.client_id}`;
@@ -301,10 +301,10 @@ describe("PATCH /admin/clients/{client_id}", () => {
       grant_types: ["authorization_code"],
     });
     await server.expectAdmin("PATCH", path, { scope: "leaving" });
-    const other = await server.makeClient({ scope: "read" });
+    const otherClient = await server.makeClient({ scope: "read" });
     const response = await server.admin(
       "PATCH",
-      `/clients/${other.client_id}`,
+      `/clients/${otherClient.client_id}`,
       {
         scope: "read leaving",
       },
@@ -312,7 +312,7 @@ describe("PATCH /admin/clients/{client_id}", () => {
     expect(Object.keys(await fieldErrors(response))).toEqual(["scope"]);
   });
 
-  it("takes the secrets of a client that becomes public", async () => {
+  it("removes the secrets of a client that becomes public", async () => {
     const client = await server.makeClient();
     const path = `/clients/${client.client_id}`;
     const { refresh_token } = await server.login(client);

@@ -3,12 +3,12 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { fieldErrors } from "../../support/admin.ts";
 import { refusal, server, serverWith } from "../../support/server.ts";
 
-/** `POST /admin/grants`: how a back end that has authenticated its user starts a family. */
+/** Tests `POST /admin/grants`, by which a back end that has authenticated its user starts a login. */
 
 beforeAll(() => server.makeScopes("read", "write"));
 
 describe("POST /admin/grants", () => {
-  it("answers 200 as the token endpoint does", async () => {
+  it("answers 200 with a token response, as the token endpoint does", async () => {
     const { client_id } = await server.makeClient({ scope: "read write" });
     const body = { client_id, subject: "alice@example.com", scope: "read" };
     const response = await server.admin("POST", "/grants", body);
@@ -28,7 +28,7 @@ describe("POST /admin/grants", () => {
     });
   });
 
-  it("grants all of the client's scopes where scope is left out, and none where it is empty", async () => {
+  it("grants all scopes of the client if scope is left out, and none if it is empty", async () => {
     const client = await server.makeClient({ scope: "read write" });
     expect((await server.login(client)).scope).toBe("read write");
     expect(await server.login(client, { scope: "" })).not.toHaveProperty(
@@ -39,7 +39,7 @@ describe("POST /admin/grants", () => {
     );
   });
 
-  it("takes one resource or several", async () => {
+  it("accepts one resource or several", async () => {
     const [a, b] = ["https://a.example.com", "https://b.example.com"];
     const client = await server.makeClient({ resources: [a, b] });
     for (const resource of [a, [a, b]]) {
@@ -49,7 +49,7 @@ describe("POST /admin/grants", () => {
   });
 
   it.each(["ü".repeat(127), "👩‍🚀 with spaces", '"quoted"\\', "constructor"])(
-    "takes %j as a subject",
+    "accepts %j as a subject",
     async (subject) => {
       const { access_token } = await server.login(await server.makeClient(), {
         subject,
@@ -69,15 +69,18 @@ describe("POST /admin/grants", () => {
     ["client_id", { client_id: undefined }],
     ["resource", { resource: "not a uri" }],
     ["more", { more: 1 }],
-  ])("refuses a bad %s (%#) and names it", async (field, fields) => {
-    const { client_id } = await server.makeClient();
-    const response = await server.admin("POST", "/grants", {
-      client_id,
-      subject: "alice",
-      ...fields,
-    });
-    expect(Object.keys(await fieldErrors(response))).toEqual([field]);
-  });
+  ])(
+    "refuses an invalid %s (%#) and names the field",
+    async (field, fields) => {
+      const { client_id } = await server.makeClient();
+      const response = await server.admin("POST", "/grants", {
+        client_id,
+        subject: "alice",
+        ...fields,
+      });
+      expect(Object.keys(await fieldErrors(response))).toEqual([field]);
+    },
+  );
 
   it.each([
     ["invalid_scope", "scope_not_granted", { scope: "read write" }],
@@ -89,7 +92,7 @@ describe("POST /admin/grants", () => {
       { resource: "https://evil.example.com" },
     ],
   ])(
-    "is %s for more than the client may have (%#)",
+    "answers %s for more than the client may have (%#)",
     async (error, reason, fields) => {
       const { client_id } = await server.makeClient({ scope: "read" });
       const response = await server.admin("POST", "/grants", {
@@ -101,7 +104,7 @@ describe("POST /admin/grants", () => {
     },
   );
 
-  it("is unauthorized_client for a client without the refresh token grant", async () => {
+  it("answers unauthorized_client for a client without the refresh token grant", async () => {
     const { client_id } = await server.makeClient({
       grant_types: ["client_credentials"],
     });
@@ -116,14 +119,14 @@ describe("POST /admin/grants", () => {
     ]);
   });
 
-  it("takes nobody who has the client's own name: the tokens would look like the client's own", async () => {
+  it("refuses a subject that equals the client's id, because the tokens would look like the client's own", async () => {
     const { client_id } = await server.makeClient();
     const body = { client_id, subject: client_id };
     const response = await server.admin("POST", "/grants", body);
     expect(Object.keys(await fieldErrors(response))).toEqual(["subject"]);
   });
 
-  it("makes nothing where the signing key is broken", async () => {
+  it("answers 500 if the signing key is malformed", async () => {
     const { client_id } = await server.makeClient();
     const broken = serverWith({ PRIVATE_KEY: "{}" });
     const response = await broken.admin("POST", "/grants", {

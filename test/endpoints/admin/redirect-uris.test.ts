@@ -3,7 +3,7 @@ import { type ClientRecord, fieldErrors } from "../../support/admin.ts";
 import { server, serverWith } from "../../support/server.ts";
 import { rewriteClient } from "../../support/records.ts";
 
-/** Which redirect URIs a client may be registered with (RFC 6749 section 3.1.2, RFC 9700 section 2.1). */
+/** Tests which redirect URIs can be registered (RFC 6749 section 3.1.2, RFC 9700 section 2.1). */
 
 const good = "https://app.example.com/callback";
 
@@ -41,7 +41,7 @@ describe("a redirect URI may be", () => {
 });
 
 const refused = [
-  // RFC 9700 section 2.6: no code in the clear.
+  // RFC 9700 section 2.6: a code must not be sent without encryption.
   "http://app.example.com/callback",
   "HTTP://app.example.com/callback",
   "http://127.0.0.2/callback",
@@ -53,7 +53,7 @@ const refused = [
   "http://127.0.0.1.evil.example/callback",
   "http://127.0.0.1:99999/callback",
   "http://127.0.0.1:0/callback",
-  // A user or a password.
+  // With a user name or a password.
   "https://user@app.example.com/callback",
   "https://user:password@app.example.com/callback",
   "https://:password@app.example.com/callback",
@@ -62,38 +62,38 @@ const refused = [
   "http://127.0.0.1:80@evil.example/callback",
   "com.example.app://user@host/callback",
   "https://@app.example.com/callback",
-  // No absolute URI (RFC 3986 section 4.3, RFC 9110 section 4.2.2): a browser, given it by a page of
-  // ours, goes elsewhere than the parser that has checked it.
+  // Not an absolute URI (RFC 3986 section 4.3, RFC 9110 section 4.2.2): a browser may go to another host than
+  // the one that the parser has checked.
   "https:app.example.com/callback",
   "https:/app.example.com/callback",
   "https:\\\\app.example.com\\callback",
   "https://app.example.com\\@evil.example/callback",
   'https://app.example.com/"onload="',
   "https://app.example.com/<callback>",
-  // The scheme was forgotten: it reads as one of an app's own.
+  // Without a scheme, the host is read as an app's private scheme.
   "localhost:3000/callback",
   "app.example.com:8080/callback",
-  // RFC 8252 section 8.4: an own scheme without a period may be anybody's.
+  // RFC 8252 section 8.4: any app may use a private scheme without a period.
   "myapp:/callback",
   "tel:123",
   "intent://x/y",
   "chrome-extension://abc/callback",
-  // Of no app, and of no web page.
+  // Neither the URI of an app nor of a web page.
   "about:blank",
   "file:///etc/passwd",
   "mailto:alice@example.com",
   "wss://app.example.com/callback",
   "https://app.example.com/%zz",
-  // Parameters that the answer brings.
+  // Parameters of the authorization response.
   "https://app.example.com/callback?code=1",
   "https://app.example.com/callback?a=1&state=2",
   "https://app.example.com/callback?i%73s=x",
-  // No patterns.
+  // Patterns.
   "https://*.example.com/callback",
   "https://app.example.com/*",
   "https://app.example.com/callback?next=*",
   "com.example.app:/*",
-  // RFC 6749 section 3.1.2: absolute, and without a fragment.
+  // RFC 6749 section 3.1.2: the URI must be absolute and have no fragment.
   "https://app.example.com/callback#",
   "https://app.example.com/callback#fragment",
   "com.example.app:/callback#fragment",
@@ -103,7 +103,7 @@ const refused = [
   "callback",
   "",
   "https://",
-  // What a browser would run.
+  // URIs that a browser would run as a script.
   "javascript:alert(1)",
   "JavaScript:alert(1)",
   "javascript://app.example.com/%0aalert(1)",
@@ -113,7 +113,7 @@ const refused = [
   "DATA:text/html,x",
   "vbscript:msgbox(1)",
   "blob:https://app.example.com/x",
-  // Nothing but printable ASCII.
+  // Not printable ASCII, too long, or not a string.
   "https://app.example.com/call back",
   "https://app.example.com/callback\r\nSet-Cookie: x",
   "https://app.example.com/c\u00e4llback",
@@ -124,12 +124,12 @@ const refused = [
 ];
 
 describe("a redirect URI may not be", () => {
-  it.each(refused)("%j: the answer names which one", async (uri) => {
+  it.each(refused)("%j: the response names it", async (uri) => {
     const fields = await fieldErrors(await register(good, uri));
     expect(Object.keys(fields)).toEqual(["redirect_uris.1"]);
   });
 
-  it.each(refused)("%j, in a change either", async (uri) => {
+  it.each(refused)("%j in a change of the client either", async (uri) => {
     const { client_id } = await server.makeClient({ redirect_uris: [good] });
     const path = `/clients/${client_id}`;
     const patch = { redirect_uris: [good, uri] };
@@ -141,17 +141,17 @@ describe("a redirect URI may not be", () => {
   });
 });
 
-describe("a client that an older version has let have a redirect URI with http", () => {
+describe("a client with an http redirect URI from an older version", () => {
   const old = "http://app.example.com/callback";
 
-  /** Its record is put into KV by hand; the server has not seen it before. */
+  /** Writes the record of such a client to KV. `fresh` is a server that has not read it before. */
   async function makeOld() {
     const { client_id } = await server.makeClient();
     await rewriteClient({ client_id }, { redirect_uris: [old, good] });
     return { path: `/clients/${client_id}`, fresh: serverWith({}) };
   }
 
-  it("may be changed in everything else, keeps it, and may give it up", async () => {
+  it("keeps it when other fields change, and can't have it back once it was removed", async () => {
     const { path, fresh } = await makeOld();
     const renamed = await fresh.expectAdmin("PATCH", path, {
       client_name: "New",
@@ -164,12 +164,14 @@ describe("a client that an older version has let have a redirect URI with http",
     expect(await fresh.expectAdmin("PATCH", path, more)).toMatchObject(more);
     const fewer = { redirect_uris: [good] };
     expect(await fresh.expectAdmin("PATCH", path, fewer)).toMatchObject(fewer);
-    const back = { redirect_uris: [good, old] };
-    const fields = await fieldErrors(await fresh.admin("PATCH", path, back));
+    const withOldAgain = { redirect_uris: [good, old] };
+    const fields = await fieldErrors(
+      await fresh.admin("PATCH", path, withOldAgain),
+    );
     expect(Object.keys(fields)).toEqual(["redirect_uris.1"]);
   });
 
-  it("may have no other one like it", async () => {
+  it("can't have another http redirect URI", async () => {
     const { path, fresh } = await makeOld();
     const patch = { redirect_uris: [old, "http://app.example.com/other"] };
     const fields = await fieldErrors(await fresh.admin("PATCH", path, patch));

@@ -3,10 +3,10 @@ import { describe, expect, it } from "vitest";
 import { fieldErrors } from "../../support/admin.ts";
 import { type ErrorBody, refusal, server } from "../../support/server.ts";
 
-/** `/admin/scopes`: the catalogue. */
+/** Tests the scope catalogue, `/admin/scopes`. */
 
 describe("the scope catalogue", () => {
-  it("is listed, added to, changed and taken from", async () => {
+  it("can be listed, and its scopes can be added, changed and deleted", async () => {
     const description = "Read your notes";
     const put = await server.admin("PUT", "/scopes/notes:read", {
       description,
@@ -47,7 +47,7 @@ describe("the scope catalogue", () => {
     "a/b?c#d%",
     "!#$'()*+,-.:;<=>?@[]^_`{|}~",
     "constructor",
-  ])("takes %s, which RFC 6749 allows", async (scope) => {
+  ])("accepts %s, which RFC 6749 allows", async (scope) => {
     await server.makeScopes(scope);
     const client = await server.makeClient({ scope });
     const { refresh_token } = await server.login(client);
@@ -64,7 +64,7 @@ describe("the scope catalogue", () => {
     "new\nline",
     "x".repeat(256),
     "__proto__",
-  ])("refuses %j", async (scope) => {
+  ])("refuses the scope %j", async (scope) => {
     const path = `/scopes/${encodeURIComponent(scope)}`;
     const response = await server.admin("PUT", path, { description: "x" });
     expect(Object.keys(await fieldErrors(response))).toEqual(["scope"]);
@@ -76,7 +76,7 @@ describe("the scope catalogue", () => {
     ["description", { description: "x".repeat(1001) }],
     ["description", { description: null }],
     ["more", { description: "x", more: 1 }],
-  ])("refuses a bad %s (%#)", async (field, body) => {
+  ])("refuses an invalid %s (%#) and names the field", async (field, body) => {
     const response = await server.admin("PUT", "/scopes/refused", body);
     expect(await refusal(response.clone())).toEqual([
       400,
@@ -100,7 +100,7 @@ describe("the scope catalogue", () => {
   });
 
   it.each(["toString", "constructor", "hasOwnProperty"])(
-    "is 404 for %s, which nobody added",
+    "answers 404 for %s, which nobody added",
     async (name) => {
       const response = await server.admin("DELETE", `/scopes/${name}`);
       expect(await refusal(response)).toEqual([

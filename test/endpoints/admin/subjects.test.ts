@@ -14,7 +14,7 @@ import {
   type Tokens,
 } from "../../support/server.ts";
 
-/** `/admin/subjects/{subject}/grants` and `DELETE /admin/grants/{grant_id}`. */
+/** Tests `/admin/subjects/{subject}/grants` and `DELETE /admin/grants/{grant_id}`. */
 
 interface Grant {
   grant_id: string;
@@ -42,21 +42,21 @@ async function grantsOf(subject: string): Promise<Grant[]> {
     .grants;
 }
 
-async function isDead(client: TestClient, tokens: Tokens): Promise<boolean> {
+async function hasEnded(client: TestClient, tokens: Tokens): Promise<boolean> {
   const response = await server.refresh(client, tokens.refresh_token);
   return (
     response.status === 400 && (await response.text()).includes("invalid_grant")
   );
 }
 
-/** The families that a subject's index names, whether they live or not. */
+/** The families in a subject's index, ended ones included. */
 async function indexed(subject: string): Promise<string[]> {
   const index = env.SUBJECT_INDEX.get(env.SUBJECT_INDEX.idFromName(subject));
   return index.list(1000);
 }
 
 describe("GET /admin/subjects/{subject}/grants", () => {
-  it("lists where a user is logged in, as of now", async () => {
+  it("lists the current logins of a user", async () => {
     const subject = newSubject();
     const client = await server.makeClient({
       scope: "read write",
@@ -95,7 +95,7 @@ describe("GET /admin/subjects/{subject}/grants", () => {
     );
   });
 
-  it("lists no family of a client that was deleted: nobody can use it", async () => {
+  it("lists no family of a deleted client, because nobody can use it", async () => {
     const subject = newSubject();
     const client = await server.makeClient();
     await server.login(client, { subject });
@@ -104,7 +104,7 @@ describe("GET /admin/subjects/{subject}/grants", () => {
     expect(await grantsOf(subject)).toEqual([]);
   });
 
-  it("lists a family whose client's record can't be read: it hides nothing else", async () => {
+  it("lists all families of a user even if the record of one client can't be read", async () => {
     const subject = newSubject();
     const client = await server.makeClient();
     await server.login(client, { subject });
@@ -118,7 +118,7 @@ describe("GET /admin/subjects/{subject}/grants", () => {
     await env.KV.delete(`client:${client.client_id}`);
   });
 
-  it("leaves a family that has only expired in the index, for its alarm to end", async () => {
+  it("leaves an expired family in the index until its alarm ends it", async () => {
     const subject = newSubject();
     await server.login(await server.makeClient({ refresh_token_ttl: "PT1M" }), {
       subject,
@@ -132,7 +132,7 @@ describe("GET /admin/subjects/{subject}/grants", () => {
     expect(await grantsOf(newSubject())).toEqual([]);
   });
 
-  it("lists no family that has ended, by replay, revocation or expiry", async () => {
+  it("lists no family that has ended by replay, revocation or expiry", async () => {
     const subject = newSubject();
     const client = await server.makeClient();
     const shortLived = await server.makeClient({ refresh_token_ttl: "PT1M" });
@@ -148,7 +148,7 @@ describe("GET /admin/subjects/{subject}/grants", () => {
   });
 
   it.each(["ü@example.com/x?y#z%", "👩‍🚀", "a b", "__proto__", "ü".repeat(127)])(
-    "finds %j",
+    "finds the subject %j",
     async (subject) => {
       await server.login(await server.makeClient(), { subject });
       expect((await grantsOf(subject)).length).toBeGreaterThan(0);
@@ -157,7 +157,7 @@ describe("GET /admin/subjects/{subject}/grants", () => {
 });
 
 describe("DELETE /admin/grants/{grant_id}", () => {
-  it("answers 204, and that family is dead and no other; it can be repeated", async () => {
+  it("answers 204, ends that family and no other, and can be repeated", async () => {
     const subject = newSubject();
     const client = await server.makeClient();
     const first = await server.login(client, { subject });
@@ -169,12 +169,12 @@ describe("DELETE /admin/grants/{grant_id}", () => {
     expect((await server.admin("DELETE", `/grants/${grant_id}`)).status).toBe(
       204,
     );
-    expect(await isDead(client, first)).toBe(true);
+    expect(await hasEnded(client, first)).toBe(true);
     await server.expectRefresh(client, second.refresh_token);
   });
 
   it.each(["x", "0".repeat(64), "zz".repeat(32), "%00", "..%2F"])(
-    "is 404 for %j",
+    "answers 404 for %j",
     async (id) => {
       const response = await server.admin("DELETE", `/grants/${id}`);
       expect(await refusal(response)).toEqual([
@@ -187,8 +187,8 @@ describe("DELETE /admin/grants/{grant_id}", () => {
 });
 
 describe("DELETE /admin/subjects/{subject}/grants", () => {
-  it("logs a user out everywhere: when it answers, every family is dead", async () => {
-    const [subject, other] = [newSubject(), newSubject()];
+  it("ends every family of the user before it answers", async () => {
+    const [subject, otherSubject] = [newSubject(), newSubject()];
     const clients = await Promise.all([
       server.makeClient(),
       server.makeClient(),
@@ -198,11 +198,11 @@ describe("DELETE /admin/subjects/{subject}/grants", () => {
       const client = clients[n % 2]!;
       logins.push([client, await server.login(client, { subject })]);
     }
-    const untouched = await server.login(clients[0], { subject: other });
+    const untouched = await server.login(clients[0], { subject: otherSubject });
     const answer = await server.expectAdmin("DELETE", path(subject));
     expect(answer).toEqual({ revoked: 10 });
     for (const [client, tokens] of logins)
-      expect(await isDead(client, tokens)).toBe(true);
+      expect(await hasEnded(client, tokens)).toBe(true);
     expect(await grantsOf(subject)).toEqual([]);
     expect(await server.expectAdmin("DELETE", path(subject))).toEqual({
       revoked: 0,
@@ -210,7 +210,7 @@ describe("DELETE /admin/subjects/{subject}/grants", () => {
     await server.expectRefresh(clients[0], untouched.refresh_token);
   });
 
-  it("ends more families than the index gives at once", async () => {
+  it("ends more families than the index returns at once", async () => {
     const subject = newSubject();
     const client = await server.makeClient();
     for (let n = 0; n < 5; n++) {
@@ -239,7 +239,7 @@ describe("DELETE /admin/subjects/{subject}/grants", () => {
     expect(await grantsOf(subject)).toEqual([]);
   });
 
-  it("beats twenty refreshes that race it, and a revocation too", async () => {
+  it("ends every family even if twenty refreshes and a revocation race it", async () => {
     const subject = newSubject();
     const client = await server.makeClient({
       refresh_token_retry_window: "PT30S",
@@ -263,21 +263,21 @@ describe("DELETE /admin/subjects/{subject}/grants", () => {
     ]);
     for (const response of responses) {
       if (response.status !== 200) continue;
-      expect(await isDead(client, await response.json<Tokens>())).toBe(true);
+      expect(await hasEnded(client, await response.json<Tokens>())).toBe(true);
     }
     for (const tokens of logins)
-      expect(await isDead(client, tokens)).toBe(true);
+      expect(await hasEnded(client, tokens)).toBe(true);
   });
 
-  it("says 503 when it could not reach every family, and finishes when it is repeated", async () => {
+  it("answers 503 if it can't reach every family, and finishes when it is repeated", async () => {
     const subject = newSubject();
     const client = await server.makeClient();
     const logins = await Promise.all(
       Array.from({ length: 8 }, () => server.login(client, { subject })),
     );
-    const [unlucky] = await indexed(subject);
+    const [unreachableId] = await indexed(subject);
     const TOKEN_FAMILY = familiesWith((id, real) =>
-      id.toString() === unlucky ? fault("unreachable") : real(),
+      id.toString() === unreachableId ? fault("unreachable") : real(),
     );
     const failing = await serverWith({ TOKEN_FAMILY }).admin(
       "DELETE",
@@ -289,15 +289,15 @@ describe("DELETE /admin/subjects/{subject}/grants", () => {
       "storage_unavailable",
     ]);
     expect((await grantsOf(subject)).map(({ grant_id }) => grant_id)).toEqual([
-      unlucky,
+      unreachableId,
     ]);
     await server.expectAdmin("DELETE", path(subject));
     for (const tokens of logins)
-      expect(await isDead(client, tokens)).toBe(true);
+      expect(await hasEnded(client, tokens)).toBe(true);
   });
 
   it.each([".", ".."])(
-    "cannot be asked of %j, and so no family is made for it",
+    "can't have the subject %j in its path, so no family is made for it",
     async (subject) => {
       const { client_id } = await server.makeClient();
       const response = await server.admin("POST", "/grants", {
@@ -313,8 +313,8 @@ describe("DELETE /admin/subjects/{subject}/grants", () => {
   );
 });
 
-describe("the subject's index", () => {
-  it("is left by a family that ends by itself, and then holds nothing", async () => {
+describe("the subject index", () => {
+  it("drops families that end by replay or expiry, and then stores nothing", async () => {
     const subject = newSubject();
     const expiring = await server.makeClient({ refresh_token_ttl: "PT1M" });
     await server.login(expiring, { subject });
@@ -337,7 +337,7 @@ describe("the subject's index", () => {
     expect(tables).toEqual([]);
   });
 
-  it("is rid of what a fault has left in it, when it is listed", async () => {
+  it("drops what a fault has left in it when it is listed", async () => {
     const subject = newSubject();
     const stray = env.TOKEN_FAMILY.newUniqueId().toString();
     await env.SUBJECT_INDEX.get(env.SUBJECT_INDEX.idFromName(subject)).add(
@@ -348,7 +348,7 @@ describe("the subject's index", () => {
     expect(await indexed(subject)).toHaveLength(1);
   });
 
-  it("is not touched by a refresh", async () => {
+  it("is not called by a refresh", async () => {
     const subject = newSubject();
     const client = await server.makeClient();
     const { refresh_token } = await server.login(client, { subject });
@@ -360,7 +360,7 @@ describe("the subject's index", () => {
     await serverWith({ SUBJECT_INDEX }).expectRefresh(client, refresh_token);
   });
 
-  it("knows a family before anybody has a token of it", async () => {
+  it("must store a family before its first tokens are given out", async () => {
     const before = (await listDurableObjectIds(env.TOKEN_FAMILY)).length;
     const { client_id } = await server.makeClient();
     const index = {
