@@ -18,7 +18,7 @@ import { shown, told } from "../support/refusals.ts";
 import { reasonOf } from "../support/request-lines.ts";
 import { ISSUER, refusal, server, type TestClient } from "../support/server.ts";
 
-/** Attacks on the way through the browser: RFC 9700 section 4, RFC 6819 section 4.4.1. */
+/** Tests attacks on the authorization code flow (RFC 9700 section 4, RFC 6819 section 4.4.1). */
 
 let client: TestClient;
 
@@ -32,8 +32,8 @@ function post(decision: Record<string, unknown>): Promise<Response> {
 }
 
 describe("a stolen code (RFC 9700 section 4.5)", () => {
-  /** Another pair of verifier and challenge: what an attacker has of a flow of their own. */
-  async function ownProof() {
+  /** Makes the PKCE verifier and challenge of an attacker's own flow. */
+  async function attackerPkce() {
     const code_verifier = "attacker".repeat(8);
     const bytes = new TextEncoder().encode(code_verifier);
     const digest = await crypto.subtle.digest("SHA-256", bytes);
@@ -44,24 +44,26 @@ describe("a stolen code (RFC 9700 section 4.5)", () => {
     return { code_verifier, code_challenge };
   }
 
-  it("is of no use in a flow of the attacker's own at the same client, and stays good for the victim", async () => {
-    const { code_verifier, code_challenge } = await ownProof();
-    const own = await obtainCode(client, { code_challenge });
+  it("can't be redeemed in the attacker's own flow at the same client, and stays good for the victim", async () => {
+    const { code_verifier, code_challenge } = await attackerPkce();
+    const attackerCode = await obtainCode(client, { code_challenge });
     const stolen = await obtainCode(client);
     expect(
       await refusal(await redeem(client, stolen, { code_verifier })),
     ).toEqual([400, "invalid_grant", "code_verifier_wrong"]);
-    expect((await redeem(client, own, { code_verifier })).status).toBe(200);
+    expect((await redeem(client, attackerCode, { code_verifier })).status).toBe(
+      200,
+    );
     expect((await redeem(client, stolen)).status).toBe(200);
   });
 
-  it("is of no use to another client, though it knows the verifier, and stays good", async () => {
-    const other = await makeWebClient();
+  it("can't be redeemed by another client that knows the verifier, and stays good", async () => {
+    const otherClient = await makeWebClient();
     const publicClient = await makeWebClient({
       token_endpoint_auth_method: "none",
     });
     const code = await obtainCode(client);
-    for (const thief of [other, publicClient])
+    for (const thief of [otherClient, publicClient])
       expect(await refusal(await redeem(thief, code))).toEqual([
         400,
         "invalid_grant",
@@ -70,7 +72,7 @@ describe("a stolen code (RFC 9700 section 4.5)", () => {
     expect((await redeem(client, code)).status).toBe(200);
   });
 
-  it("is of no use to who knows no secret of a client that has one, and stays good", async () => {
+  it("can't be redeemed without the secret of a confidential client, and stays good", async () => {
     const code = await obtainCode(client);
     const { client_id } = client;
     expect(await refusal(await redeem({ client_id }, code))).toEqual([
@@ -88,8 +90,8 @@ describe("a stolen code (RFC 9700 section 4.5)", () => {
   });
 });
 
-describe("a sealed request that is played again", () => {
-  it("leads to one login, however many codes are made of it and however they race", async () => {
+describe("an encrypted request that is sent again", () => {
+  it("leads to one login, however many codes are made from it and however they race", async () => {
     const subject = crypto.randomUUID();
     const request = await requestAtLogin(client);
     const codes = await Promise.all(
@@ -110,7 +112,7 @@ describe("a sealed request that is played again", () => {
     expect(grants).toHaveLength(1);
   });
 
-  it("brings no login back that has ended", async () => {
+  it("does not bring back a login that has ended", async () => {
     const request = await requestAtLogin(client);
     const code = async () =>
       (await decide(request)).searchParams.get("code") ?? "";
@@ -123,7 +125,7 @@ describe("a sealed request that is played again", () => {
     ]);
   });
 
-  it("does not let who signs in second have the session of who was first, or the other way round", async () => {
+  it("makes a login for one user only if two users sign in with it", async () => {
     const request = await requestAtLogin(client);
     const code = async (subject: string) =>
       (await decide(request, { subject })).searchParams.get("code") ?? "";
@@ -140,14 +142,14 @@ describe("a sealed request that is played again", () => {
 });
 
 describe("a mix-up of two servers (RFC 9207)", () => {
-  it("is seen: every answer says who gives it, as the metadata does", async () => {
+  it("is noticed by the client, because every response has the issuer of the metadata", async () => {
     const metadata = await server.http(
       "/.well-known/oauth-authorization-server",
     );
     const { issuer } = await metadata.json<{ issuer: string }>();
     const code = await decide(await requestAtLogin(client));
-    const no = { error: "access_denied" };
-    const denied = await decide(await requestAtLogin(client), no);
+    const denial = { error: "access_denied" };
+    const denied = await decide(await requestAtLogin(client), denial);
     const answer = await authorize(client, { scope: "admin" });
     expect(reasonOf(answer)).toBe("scope_not_granted");
     const refused = location(answer);
@@ -155,7 +157,7 @@ describe("a mix-up of two servers (RFC 9207)", () => {
       expect(searchParams.getAll("iss")).toEqual([issuer]);
   });
 
-  it("is not brought about by what the request says of host or issuer", async () => {
+  it("can't be caused by a host or an issuer in the request", async () => {
     const query = authorizationQuery(client, { iss: "https://evil.example" });
     const response = await exports.default.fetch(
       new Request(`https://evil.example/authorize?${query}&scope=admin`, {
@@ -186,14 +188,14 @@ describe("an open redirector (RFC 9700 section 4.11)", () => {
     [`client_id=&redirect_uri=${evil}&response_type=code`, "parameter_missing"],
     [`request=x&redirect_to=${evil}&LOGIN_URL=${evil}`, "parameter_missing"],
     [`request_uri=${evil}`, "parameter_missing"],
-  ])("is not at /authorize?%s", async (query, reason) => {
+  ])("does not exist at /authorize?%s", async (query, reason) => {
     const response = await server.http(`/authorize?${query}`, {
       redirect: "manual",
     });
     expect(await shown(response)).toEqual([400, "invalid_request", reason]);
   });
 
-  it("is not made of a client of one's own: the browser goes to no page that it has not registered", async () => {
+  it("can't be made with a registered client, because the browser is redirected only to its registered URIs", async () => {
     const more = { redirect_uri: evil, scope: "admin" };
     expect(await shown(await authorize(client, more))).toEqual([
       400,
@@ -202,7 +204,7 @@ describe("an open redirector (RFC 9700 section 4.11)", () => {
     ]);
   });
 
-  it("is not made of the login: a decision can't say where to go", async () => {
+  it("can't be made by a decision, because a decision can't name a target", async () => {
     const request = await requestAtLogin(client);
     for (const name of ["redirect_uri", "redirect_to", "state", "iss"]) {
       const response = await post({ request, subject: "alice", [name]: evil });
@@ -211,7 +213,7 @@ describe("an open redirector (RFC 9700 section 4.11)", () => {
   });
 });
 
-describe("the page", () => {
+describe("the error page", () => {
   async function page(
     more: Record<string, string>,
     reason = "authorization_client_unknown",
@@ -221,7 +223,7 @@ describe("the page", () => {
     return response;
   }
 
-  it("can't be put into a frame, runs nothing, and is kept nowhere (RFC 9700 section 4.16)", async () => {
+  it("can't be framed, runs no scripts, and is not cached (RFC 9700 section 4.16)", async () => {
     const { headers } = await page({ client_id: "nobody" });
     const policy = (headers.get("Content-Security-Policy") ?? "").split("; ");
     expect(policy).toEqual(
@@ -238,7 +240,7 @@ describe("the page", () => {
     expect(headers.get("Cache-Control")).toBe("no-store");
   });
 
-  it("has another nonce each time", async () => {
+  it("has a different nonce each time", async () => {
     const nonces = await Promise.all(
       [1, 2, 3].map(async () => {
         const { headers } = await page({ client_id: "nobody" });
@@ -256,7 +258,7 @@ describe("the page", () => {
     "</title></style><svg onload=alert(1)>",
     "javascript:alert(1)",
     "<dt>Error</dt><dd>hostile</dd>",
-  ])("says nothing of %j as it was sent", async (hostile) => {
+  ])("does not contain %j as it was sent", async (hostile) => {
     const all = {
       redirect_uri: hostile,
       state: hostile,
@@ -296,30 +298,38 @@ describe("state", () => {
     "~!*()'-._",
     "x".repeat(3700),
     "\u{1f469}".repeat(300),
-  ])("comes back exactly, and never breaks the header: %j", async (state) => {
-    const ascii = /^[\x21-\x7e]+$/;
-    const request = await requestAtLogin(client, { state });
-    for (const said of [{ subject: "alice" }, { error: "access_denied" }]) {
-      const response = await post({ request, ...said });
-      const { redirect_to } = await response.json<{ redirect_to: string }>();
-      expect(redirect_to).toMatch(ascii);
-      const back = new URL(redirect_to);
-      expect(back.origin + back.pathname + back.hash).toBe(REDIRECT_URI);
-      expect(back.searchParams.getAll("state")).toEqual([state]);
-      expect(back.searchParams.getAll("iss")).toEqual([ISSUER]);
-    }
-    const refused = await authorize(client, { state, scope: "admin" });
-    expect(refused.headers.get("Location")).toMatch(ascii);
-    expect(refused.headers.get("Set-Cookie")).toBeNull();
-    expect(told(refused)).toMatchObject([
-      {
-        error: "invalid_scope",
-        state,
-        iss: ISSUER,
-      },
-      "scope_not_granted",
-    ]);
-  });
+  ])(
+    "is returned unchanged, and never breaks the header: %j",
+    async (state) => {
+      const ascii = /^[\x21-\x7e]+$/;
+      const request = await requestAtLogin(client, { state });
+      for (const decision of [
+        { subject: "alice" },
+        { error: "access_denied" },
+      ]) {
+        const response = await post({ request, ...decision });
+        const { redirect_to } = await response.json<{ redirect_to: string }>();
+        expect(redirect_to).toMatch(ascii);
+        const redirect = new URL(redirect_to);
+        expect(redirect.origin + redirect.pathname + redirect.hash).toBe(
+          REDIRECT_URI,
+        );
+        expect(redirect.searchParams.getAll("state")).toEqual([state]);
+        expect(redirect.searchParams.getAll("iss")).toEqual([ISSUER]);
+      }
+      const refused = await authorize(client, { state, scope: "admin" });
+      expect(refused.headers.get("Location")).toMatch(ascii);
+      expect(refused.headers.get("Set-Cookie")).toBeNull();
+      expect(told(refused)).toMatchObject([
+        {
+          error: "invalid_scope",
+          state,
+          iss: ISSUER,
+        },
+        "scope_not_granted",
+      ]);
+    },
+  );
 
   it.each([
     ["a+b", "a b"],
@@ -329,12 +339,15 @@ describe("state", () => {
     ["%FF", "\ufffd"],
     ["a=b=c", "a=b=c"],
     ["'", "'"],
-  ])("as %s in the query is read as a form has it", async (raw, state) => {
-    const query = authorizationQuery(client, { state: undefined });
-    const response = await server.http(
-      `/authorize?${query}&scope=admin&state=${raw}`,
-      { redirect: "manual" },
-    );
-    expect(told(response)).toMatchObject([{ state }, "scope_not_granted"]);
-  });
+  ])(
+    "sent as %s in the query is decoded like a form field",
+    async (raw, state) => {
+      const query = authorizationQuery(client, { state: undefined });
+      const response = await server.http(
+        `/authorize?${query}&scope=admin&state=${raw}`,
+        { redirect: "manual" },
+      );
+      expect(told(response)).toMatchObject([{ state }, "scope_not_granted"]);
+    },
+  );
 });

@@ -18,7 +18,7 @@ import {
 } from "../support/server.ts";
 import { rewriteClient } from "../support/records.ts";
 
-/** What may change while a person signs in, and what a login may not widen. */
+/** Tests changes of a client while a user signs in, and that a decision can't widen the request. */
 
 let client: TestClient;
 
@@ -31,10 +31,10 @@ function post(decision: Record<string, unknown>): Promise<Response> {
   return server.admin("POST", "/authorizations", decision);
 }
 
-describe("between the request and the tokens", () => {
+describe("between the request and the tokens,", () => {
   const decisions = [{ subject: "alice" }, { error: "access_denied" }];
 
-  /** Both operations of the login, and what they say. */
+  /** The fields that both operations of the sign-in page name when they refuse a request. */
   async function refusedFields(request: string, to = server) {
     const query = new URLSearchParams({ request }).toString();
     const responses = [await to.admin("GET", `/authorizations?${query}`)];
@@ -51,51 +51,56 @@ describe("between the request and the tokens", () => {
     );
   }
 
-  const allName = [["request"], ["request"], ["request"]];
+  const allNameRequest = [["request"], ["request"], ["request"]];
 
-  it("the client may be deleted: then nothing is decided, and nothing redeemed", async () => {
-    const gone = await makeWebClient();
-    const request = await requestAtLogin(gone);
-    const code = await obtainCode(gone);
-    await server.expectAdmin("DELETE", `/clients/${gone.client_id}`);
-    expect(await refusedFields(request)).toEqual(allName);
-    expect(await refusal(await redeem(gone, code))).toEqual([
+  it("the client may be deleted: then the request can't be decided and the code can't be redeemed", async () => {
+    const deleted = await makeWebClient();
+    const request = await requestAtLogin(deleted);
+    const code = await obtainCode(deleted);
+    await server.expectAdmin("DELETE", `/clients/${deleted.client_id}`);
+    expect(await refusedFields(request)).toEqual(allNameRequest);
+    expect(await refusal(await redeem(deleted, code))).toEqual([
       401,
       "invalid_client",
       "client_unknown",
     ]);
   });
 
-  it("another client may come by its id: then its request is none", async () => {
+  it("another client may get the client's id: then the request can't be decided", async () => {
     const { client_id } = await makeWebClient();
     const request = await requestAtLogin({ client_id });
     await rewriteClient({ client_id }, { client_id_issued_at: 1 });
-    expect(await refusedFields(request, serverWith({}))).toEqual(allName);
+    expect(await refusedFields(request, serverWith({}))).toEqual(
+      allNameRequest,
+    );
   });
 
   it.each([
     ["its redirect URI", { redirect_uris: [`${REDIRECT_URI}/new`] }],
-    ["the grant", { grant_types: ["refresh_token"] }],
-  ])("the client may lose %s: then nothing is decided", async (_, patch) => {
-    const poorer = await makeWebClient();
-    const request = await requestAtLogin(poorer);
-    await server.expectAdmin("PATCH", `/clients/${poorer.client_id}`, patch);
-    expect(await refusedFields(request)).toEqual(allName);
-  });
+    ["the grant type", { grant_types: ["refresh_token"] }],
+  ])(
+    "the client may lose %s: then the request can't be decided",
+    async (_, patch) => {
+      const changed = await makeWebClient();
+      const request = await requestAtLogin(changed);
+      await server.expectAdmin("PATCH", `/clients/${changed.client_id}`, patch);
+      expect(await refusedFields(request)).toEqual(allNameRequest);
+    },
+  );
 
-  it("the client may lose the grant after the decision: then the code is of no use", async () => {
-    const poorer = await makeWebClient();
-    const code = await obtainCode(poorer);
+  it("the client may lose the grant type after the decision: then the code can't be redeemed", async () => {
+    const changed = await makeWebClient();
+    const code = await obtainCode(changed);
     const patch = { grant_types: ["refresh_token"] };
-    await server.expectAdmin("PATCH", `/clients/${poorer.client_id}`, patch);
-    expect(await refusal(await redeem(poorer, code))).toEqual([
+    await server.expectAdmin("PATCH", `/clients/${changed.client_id}`, patch);
+    expect(await refusal(await redeem(changed, code))).toEqual([
       400,
       "unauthorized_client",
       "grant_type_not_allowed",
     ]);
   });
 
-  it("the login can't give more than was asked for, though the client may have it", async () => {
+  it("the sign-in page can't allow a scope that was not requested, even if the client may have it", async () => {
     const request = await requestAtLogin(client, { scope: "read" });
     for (const [scope, reason] of [
       ["read write", "scope_not_granted"],
@@ -110,10 +115,10 @@ describe("between the request and the tokens", () => {
     expect((await post({ request, subject: "alice" })).status).toBe(200);
   });
 
-  it("the login can't give what the client has lost since", async () => {
-    const poorer = await makeWebClient({ scope: "read write" });
-    const request = await requestAtLogin(poorer, { scope: "read write" });
-    const path = `/clients/${poorer.client_id}`;
+  it("the sign-in page can't allow a scope that the client has lost since", async () => {
+    const changed = await makeWebClient({ scope: "read write" });
+    const request = await requestAtLogin(changed, { scope: "read write" });
+    const path = `/clients/${changed.client_id}`;
     await server.expectAdmin("PATCH", path, { scope: "read" });
     const both = { request, subject: "alice", scope: "read write" };
     expect(await refusal(await post(both))).toEqual([
@@ -122,27 +127,27 @@ describe("between the request and the tokens", () => {
       "scope_not_granted",
     ]);
     const code = (await decide(request)).searchParams.get("code") ?? "";
-    const { scope } = await expectTokens(await redeem(poorer, code));
+    const { scope } = await expectTokens(await redeem(changed, code));
     expect(scope).toBe("read");
-    // Nothing is left to be shown to the person, or decided.
+    // No scope is left to show to the user, or to decide.
     await server.expectAdmin("PATCH", path, { scope: "" });
-    expect(await refusedFields(request)).toEqual(allName);
+    expect(await refusedFields(request)).toEqual(allNameRequest);
   });
 
   it("a resource that the client has lost since is not granted", async () => {
     const [kept, lost] = ["https://kept.example", "https://lost.example"];
-    const poorer = await makeWebClient({ resources: [kept, lost] });
+    const changed = await makeWebClient({ resources: [kept, lost] });
     const ask = (...resources: string[]) =>
       requestAtLogin(
-        poorer,
+        changed,
         resources.map((resource) => ["resource", resource]),
       );
     const [one, both] = [await ask(lost), await ask(kept, lost)];
-    const path = `/clients/${poorer.client_id}`;
+    const path = `/clients/${changed.client_id}`;
     await server.expectAdmin("PATCH", path, { resources: [kept] });
-    expect(await refusedFields(one)).toEqual(allName);
+    expect(await refusedFields(one)).toEqual(allNameRequest);
     const code = (await decide(both)).searchParams.get("code") ?? "";
-    const tokens = await expectTokens(await redeem(poorer, code));
+    const tokens = await expectTokens(await redeem(changed, code));
     expect(decodeJwt(tokens.access_token).aud).toBe(kept);
   });
 });

@@ -19,8 +19,8 @@ import {
 } from "../support/server.ts";
 
 /**
- * Two isolates: one has changed a record a moment ago, the other one has read it before. What was given
- * to a client has to work at once, and must not fall away from a login for as long as that lives.
+ * Tests two isolates: one has just changed a record that the other one read before. What a client was given
+ * must work at once, and must not be missing from a login for its whole life.
  */
 
 const api = "https://api.example.com";
@@ -38,7 +38,7 @@ function change(
   return server.expectAdmin("PATCH", `/clients/${client_id}`, patch);
 }
 
-/** The scopes that a login is told of. */
+/** The scopes in the description that the sign-in page gets. */
 async function described(request: string, by: TestServer): Promise<string[]> {
   const query = new URLSearchParams({ request }).toString();
   const path = `/authorizations?${query}`;
@@ -49,8 +49,8 @@ async function described(request: string, by: TestServer): Promise<string[]> {
   return scopes.map(({ scope }) => scope);
 }
 
-/** An isolate that knows a client and the catalogue as they are now; and then it is two seconds later. */
-async function isolateThatKnows(client: {
+/** Makes an isolate that reads a client and the catalogue, and then moves the clock on by two seconds. */
+async function isolateThatHasRead(client: {
   client_id: string;
 }): Promise<TestServer> {
   const isolate = serverWith({});
@@ -59,10 +59,10 @@ async function isolateThatKnows(client: {
   return isolate;
 }
 
-describe("an isolate that knows an older record", () => {
-  it("passes on what the client may ask for by now, at /authorize", async () => {
+describe("an isolate with an older record", () => {
+  it("accepts, at /authorize, what the client may request by now", async () => {
     const client = await makeWebClient({ scope: "read" });
-    const behind = await isolateThatKnows(client);
+    const outdated = await isolateThatHasRead(client);
     await change(client, {
       scope: "read write",
       resources: [api],
@@ -71,13 +71,13 @@ describe("an isolate that knows an older record", () => {
       ["scope", "read write"],
       ["resource", api],
     ];
-    const login = location(await authorize(client, more, behind));
+    const login = location(await authorize(client, more, outdated));
     expect(login.origin + login.pathname).toBe(LOGIN_URL);
   });
 
-  it("describes and decides all that was asked for, and the login has it for its whole life", async () => {
+  it("describes and decides everything that was requested, and the login keeps it for its whole life", async () => {
     const client = await makeWebClient({ scope: "read" });
-    const behind = await isolateThatKnows(client);
+    const outdated = await isolateThatHasRead(client);
     await change(client, {
       scope: "read write",
       resources: [api],
@@ -89,13 +89,13 @@ describe("an isolate that knows an older record", () => {
 
     const query = new URLSearchParams({ request }).toString();
     expect(
-      await behind.expectAdmin("GET", `/authorizations?${query}`),
+      await outdated.expectAdmin("GET", `/authorizations?${query}`),
     ).toMatchObject({
       scopes: [{ scope: "read" }, { scope: "write" }],
       resource: [api],
     });
     const code =
-      (await decide(request, { subject: "alice" }, behind)).searchParams.get(
+      (await decide(request, { subject: "alice" }, outdated)).searchParams.get(
         "code",
       ) ?? "";
     const tokens = await expectTokens(await redeem(client, code));
@@ -104,99 +104,99 @@ describe("an isolate that knows an older record", () => {
     expect(next.scope).toBe("read write");
   });
 
-  it("redeems all that was authorized", async () => {
+  it("redeems everything that was authorized", async () => {
     const client = await makeWebClient({ scope: "read" });
-    const behind = await isolateThatKnows(client);
+    const outdated = await isolateThatHasRead(client);
     await change(client, {
       scope: "read write",
     });
     const request = await requestAtLogin(client, { scope: "read write" });
     const code = (await decide(request)).searchParams.get("code") ?? "";
     expect(
-      await expectTokens(await redeem(client, code, {}, behind)),
+      await expectTokens(await redeem(client, code, {}, outdated)),
     ).toMatchObject({ scope: "read write" });
   });
 
   type Ask = (
     scope: string,
     client: TestClient,
-    behind: TestServer,
+    outdated: TestServer,
   ) => Promise<string[]>;
 
   const places: [string, Ask][] = [
     [
       "at /authorize",
-      async (scope, client, behind) =>
-        described(await requestAtLogin(client, { scope }, behind), server),
+      async (scope, client, outdated) =>
+        described(await requestAtLogin(client, { scope }, outdated), server),
     ],
     [
       "in the description",
-      async (scope, client, behind) =>
-        described(await requestAtLogin(client, { scope }), behind),
+      async (scope, client, outdated) =>
+        described(await requestAtLogin(client, { scope }), outdated),
     ],
     [
       "at the token endpoint",
-      async (scope, client, behind) => {
+      async (scope, client, outdated) => {
         const code = await obtainCode(client, { scope });
-        const response = await redeem(client, code, {}, behind);
+        const response = await redeem(client, code, {}, outdated);
         return [(await expectTokens(response)).scope ?? ""];
       },
     ],
   ];
 
   it.each(places)(
-    "knows a scope that the catalogue has had for a moment, %s",
+    "knows a scope that was just added to the catalogue, %s",
     async (_, ask) => {
       const client = await makeWebClient({ scope: "read" });
-      const behind = await isolateThatKnows(client);
+      const outdated = await isolateThatHasRead(client);
       const scope = `new-${crypto.randomUUID()}`;
       const description = "Something new";
       await server.expectAdmin("PUT", `/scopes/${scope}`, { description });
       await change(client, { scope });
-      expect(await ask(scope, client, behind)).toEqual([scope]);
+      expect(await ask(scope, client, outdated)).toEqual([scope]);
     },
   );
 
-  it("grants all of the client's scopes where none is named, also one of a moment ago", async () => {
+  it("grants all scopes of the client if none is named, also one that was just added", async () => {
     const client = await makeWebClient({ scope: "read" });
-    const behind = await isolateThatKnows(client);
+    const outdated = await isolateThatHasRead(client);
     await change(client, { scope: "read write" });
-    const request = await requestAtLogin(client, {}, behind);
+    const request = await requestAtLogin(client, {}, outdated);
     const decision = { subject: "alice" };
-    const back = await decide(request, decision, behind);
-    const code = back.searchParams.get("code") ?? "";
-    const tokens = await expectTokens(await redeem(client, code, {}, behind));
+    const redirect = await decide(request, decision, outdated);
+    const code = redirect.searchParams.get("code") ?? "";
+    const tokens = await expectTokens(await redeem(client, code, {}, outdated));
     expect(tokens.scope).toBe("read write");
   });
 
   it("gives a refresh token to a client that may refresh by now", async () => {
     const client = await makeWebClient({ grant_types: ["authorization_code"] });
-    const behind = await isolateThatKnows(client);
+    const outdated = await isolateThatHasRead(client);
     await change(client, {
       grant_types: ["authorization_code", "refresh_token"],
     });
     const code = await obtainCode(client);
-    const tokens = await expectTokens(await redeem(client, code, {}, behind));
+    const tokens = await expectTokens(await redeem(client, code, {}, outdated));
     await server.expectRefresh(client, tokens.refresh_token);
   });
 
-  it("signs in for a client that may do so by now", async () => {
+  it("redirects to the sign-in page for a client that may use authorization codes by now", async () => {
     const client = await makeWebClient({ grant_types: ["refresh_token"] });
-    const behind = await isolateThatKnows(client);
+    const outdated = await isolateThatHasRead(client);
     await change(client, {
       grant_types: ["authorization_code", "refresh_token"],
     });
-    const login = location(await authorize(client, {}, behind));
+    const login = location(await authorize(client, {}, outdated));
     expect(login.origin + login.pathname).toBe(LOGIN_URL);
   });
 
-  it("starts no login by a secret that has been ended", async () => {
+  it("starts no login for a secret that has ended", async () => {
     const client = await makeWebClient();
-    const behind = await isolateThatKnows(client);
+    const outdated = await isolateThatHasRead(client);
     const path = `/clients/${client.client_id}/secrets`;
     await server.expectAdmin("POST", path, { old_secret_ttl: "PT0S" });
     const code = await obtainCode(client);
-    expect(await refusal(await redeem(client, code, {}, behind))).toEqual([
+    expect(await refusal(await redeem(client, code, {}, outdated))).toEqual([
       401,
       "invalid_client",
       "client_secret_wrong",

@@ -11,7 +11,7 @@ import {
 import { listenToLog, parsedLog } from "../support/log.ts";
 import { server, type TestClient } from "../support/server.ts";
 
-/** What the log says of the way from the authorization request to the tokens. */
+/** Tests the log lines from the authorization request to the tokens. */
 
 let client: TestClient;
 let lines: string[];
@@ -24,7 +24,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** The two operations of the login, by the admin API. */
+/** The two operations of the sign-in page, by the admin API. */
 function get(query: string[][]): Promise<Response> {
   const search = new URLSearchParams(query).toString();
   return server.admin("GET", `/authorizations?${search}`);
@@ -45,8 +45,8 @@ describe("the log", () => {
     await get([["request", request]]);
     await get([["request", `${request}x`]]);
     await get([[request, request]]);
-    const back = await decide(request, { subject });
-    const code = back.searchParams.get("code") ?? "";
+    const redirect = await decide(request, { subject });
+    const code = redirect.searchParams.get("code") ?? "";
     await post({ request, subject, [code]: code });
     await post({ request: code, subject, scope: code });
     await post({ request, subject, scope: code });
@@ -86,7 +86,7 @@ describe("the log", () => {
       expect(text.includes(value ?? ""), `${name} is in the log`).toBe(false);
   });
 
-  it("names the client whose redirect URI does not fit, but no client that there is not", async () => {
+  it("names the client whose redirect URI is not registered, but no unknown client", async () => {
     lines = listenToLog();
     await authorize(client, { redirect_uri: "https://evil.example" });
     await authorize({ client_id: "nobody" });
@@ -94,7 +94,7 @@ describe("the log", () => {
     expect(clients).toEqual([client.client_id, undefined]);
   });
 
-  it("says what the login has decided", async () => {
+  it("has the decision of the sign-in page", async () => {
     const request = await requestAtLogin(client);
     lines = listenToLog();
     await decide(request, { error: "access_denied" });
@@ -107,8 +107,8 @@ describe("the log", () => {
     ]);
   });
 
-  it("has the precise reason of every refusal, where the wire has the standard code", async () => {
-    const other = await makeWebClient();
+  it("has the precise reason of every refusal, while the response has the standard code", async () => {
+    const otherClient = await makeWebClient();
     const request = await requestAtLogin(client);
     const codes = [await decide(request), await decide(request)].map(
       ({ searchParams }) => searchParams.get("code") ?? "",
@@ -120,7 +120,7 @@ describe("the log", () => {
     await authorize(client, { code_challenge_method: "plain" });
     await redeem(client, "x");
     await redeem(client, request);
-    await redeem(other, code);
+    await redeem(otherClient, code);
     await redeem(client, code, { redirect_uri: "https://evil.example" });
     await redeem(client, code, { code_verifier: "x" });
     await redeem(client, code);

@@ -10,8 +10,9 @@ import { server, serverWith, type TestClient } from "../support/server.ts";
 import { rewriteClient } from "../support/records.ts";
 
 /**
- * Redirect URIs are compared character by character (RFC 9700 section 2.1, RFC 6749 section 3.1.2.3):
- * an attacker's tries to have a code sent somewhere else (RFC 9700 section 4.1, RFC 6819 section 4.2.4).
+ * Tests that redirect URIs are compared character by character (RFC 9700 section 2.1, RFC 6749 section
+ * 3.1.2.3), so that an attacker can't have a code sent to another place (RFC 9700 section 4.1, RFC 6819
+ * section 4.2.4).
  */
 
 const page = [400, "invalid_request", "redirect_uri_unregistered"];
@@ -44,26 +45,29 @@ function ask(registered: Registered, redirect_uri: string): Promise<Response> {
 }
 
 describe("the registered redirect URI", () => {
-  it.each(Object.entries(uris))("works as it is (%s)", async (name, uri) => {
-    expect((await ask(name as Registered, uri)).status).toBe(303);
-  });
+  it.each(Object.entries(uris))(
+    "is accepted unchanged (%s)",
+    async (name, uri) => {
+      expect((await ask(name as Registered, uri)).status).toBe(303);
+    },
+  );
 
   it.each(Object.entries(uris))(
-    "is of no use to another client (%s)",
+    "is refused for another client (%s)",
     async (_, redirect_uri) => {
-      const other = await makeWebClient({
+      const otherClient = await makeWebClient({
         redirect_uris: ["https://other.example.com/callback"],
       });
-      expect(await shown(await authorize(other, { redirect_uri }))).toEqual(
-        page,
-      );
+      expect(
+        await shown(await authorize(otherClient, { redirect_uri })),
+      ).toEqual(page);
     },
   );
 });
 
-describe("what only looks like https://app.example.com/callback is not it:", () => {
+describe("a redirect URI that only looks like https://app.example.com/callback is refused:", () => {
   it.each([
-    // Another spelling of the same.
+    // Other spellings of the same URI.
     "HTTPS://app.example.com/callback",
     "https://APP.example.com/callback",
     "https://app.example.com/Callback",
@@ -98,7 +102,7 @@ describe("what only looks like https://app.example.com/callback is not it:", () 
     "https://app.example.com/callback%00",
     "https://app.example.com/callback%0d%0a",
     "https%3A%2F%2Fapp.example.com%2Fcallback",
-    // More than it, or less.
+    // Longer and shorter URIs.
     "https://app.example.com/callback?",
     "https://app.example.com/callback?next=https://evil.example",
     "https://app.example.com/callback&next=https://evil.example",
@@ -134,7 +138,7 @@ describe("what only looks like https://app.example.com/callback is not it:", () 
     "https://evil.example/#https://app.example.com/callback",
     "javascript:alert(1)//https://app.example.com/callback",
     "data:text/html,https://app.example.com/callback",
-    // Letters of another alphabet, and those that are not seen.
+    // Letters of other alphabets, and invisible characters.
     "https://\u0430pp.example.com/callback",
     "https://\uff41pp.example.com/callback",
     "https://app.example\u3002com/callback",
@@ -146,7 +150,7 @@ describe("what only looks like https://app.example.com/callback is not it:", () 
   });
 });
 
-describe("of a redirect URI that is no loopback address nothing may differ:", () => {
+describe("a redirect URI that is not a loopback address is refused if anything differs:", () => {
   it.each<[Registered, string]>([
     ["withQuery", "https://app.example.com/callback?b=2&a=1"],
     ["withQuery", "https://app.example.com/callback?a=1&b=2&c=3"],
@@ -165,7 +169,7 @@ describe("of a redirect URI that is no loopback address nothing may differ:", ()
     expect(await shown(await ask(registered, redirect_uri))).toEqual(page);
   });
 
-  it("not even the port of one with http that an older version has let in", async () => {
+  it("the port of an http URI from an older version", async () => {
     const { client_id } = await makeWebClient();
     const redirect_uris = ["http://app.example.com/callback"];
     await rewriteClient({ client_id }, { redirect_uris });
@@ -178,7 +182,7 @@ describe("of a redirect URI that is no loopback address nothing may differ:", ()
   });
 });
 
-describe("of a loopback address with http the port may differ (RFC 8252 section 7.3):", () => {
+describe("an http loopback redirect URI is accepted with another port (RFC 8252 section 7.3):", () => {
   it.each<[Registered, string]>([
     ["ipv4", "http://127.0.0.1:1/callback"],
     ["ipv4", "http://127.0.0.1:51004/callback"],
@@ -188,21 +192,24 @@ describe("of a loopback address with http the port may differ (RFC 8252 section 
     ["localhost", "http://localhost:3000/callback?a=1"],
     ["bare", "http://127.0.0.1"],
     ["bare", "http://127.0.0.1:51004"],
-  ])("%s: %s, and the answer goes there", async (registered, redirect_uri) => {
-    const client = clients[registered];
-    const request = await requestAtLogin(client, { redirect_uri });
-    const { redirect_to } = await server.expectAdmin<{ redirect_to: string }>(
-      "POST",
-      "/authorizations",
-      { request, subject: "alice" },
-    );
-    const separator = redirect_uri.includes("?") ? "&" : "?";
-    expect(redirect_to.startsWith(`${redirect_uri}${separator}code=`)).toBe(
-      true,
-    );
-  });
+  ])(
+    "%s: %s, and the response goes there",
+    async (registered, redirect_uri) => {
+      const client = clients[registered];
+      const request = await requestAtLogin(client, { redirect_uri });
+      const { redirect_to } = await server.expectAdmin<{ redirect_to: string }>(
+        "POST",
+        "/authorizations",
+        { request, subject: "alice" },
+      );
+      const separator = redirect_uri.includes("?") ? "&" : "?";
+      expect(redirect_to.startsWith(`${redirect_uri}${separator}code=`)).toBe(
+        true,
+      );
+    },
+  );
 
-  it("and so do errors", async () => {
+  it("errors go to that port as well", async () => {
     const redirect_uri = "http://127.0.0.1:51004/callback";
     const more = { redirect_uri, scope: "admin" };
     expect(
@@ -211,9 +218,9 @@ describe("of a loopback address with http the port may differ (RFC 8252 section 
   });
 });
 
-describe("of a loopback address nothing but the port may differ:", () => {
+describe("a loopback redirect URI is refused if anything but the port differs:", () => {
   it.each<[Registered, string]>([
-    // The scheme and the host.
+    // Another scheme or another host.
     ["ipv4", "https://127.0.0.1/callback"],
     ["ipv4", "https://127.0.0.1:8443/callback"],
     ["ipv4", "HTTP://127.0.0.1:8080/callback"],
@@ -243,7 +250,7 @@ describe("of a loopback address nothing but the port may differ:", () => {
     ["localhost", "http://app.localhost/callback?a=1"],
     ["localhost", "http://localhost.evil.example/callback?a=1"],
     ["localhost", "http://localhost2/callback?a=1"],
-    // A user, or something that is one to some readers.
+    // A user name, or text that some parsers read as one.
     ["ipv4", "http://user@127.0.0.1/callback"],
     ["ipv4", "http://127.0.0.1@evil.example/callback"],
     ["ipv4", "http://127.0.0.1:80@evil.example/callback"],
@@ -254,7 +261,7 @@ describe("of a loopback address nothing but the port may differ:", () => {
     ["bare", "http://127.0.0.1:80@evil.example"],
     ["bare", "http://127.0.0.1.evil.example"],
     ["bare", "http://127.0.0.1/@evil.example"],
-    // A port that is none.
+    // Invalid ports.
     ["ipv4", "http://127.0.0.1:/callback"],
     ["ipv4", "http://127.0.0.1:0/callback"],
     ["ipv4", "http://127.0.0.1:00/callback"],
@@ -271,7 +278,7 @@ describe("of a loopback address nothing but the port may differ:", () => {
     ["ipv4", "http://127.0.0.1:80:81/callback"],
     ["ipv4", "http://127.0.0.1:\u0668\u0660/callback"],
     ["ipv4", "http://127.0.0.1:%38%30/callback"],
-    // The path and the query.
+    // Another path or another query.
     ["ipv4", "http://127.0.0.1:8080"],
     ["ipv4", "http://127.0.0.1:8080/"],
     ["ipv4", "http://127.0.0.1:8080/Callback"],

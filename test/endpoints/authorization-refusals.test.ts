@@ -16,7 +16,7 @@ import {
   type TestClient,
 } from "../support/server.ts";
 
-/** What `GET /authorize` refuses, and whom it tells so (RFC 6749 section 4.1.2.1). */
+/** Tests what `GET /authorize` refuses on a page, and what by redirect (RFC 6749 section 4.1.2.1). */
 
 let client: TestClient;
 
@@ -29,10 +29,10 @@ function ask(query: string): Promise<Response> {
   return server.http(`/authorize?${query}`, { redirect: "manual" });
 }
 
-/** What RFC 6749 section 4.1.2.1 lets error_description hold. */
+/** The characters that RFC 6749 section 4.1.2.1 allows in error_description. */
 const sentence = /^[\x20\x21\x23-\x5b\x5d-\x7e]+$/;
 
-describe("the client learns by redirect", () => {
+describe("the client is told by redirect", () => {
   const refused: [string, Parameters, string, string][] = [
     [
       "response_type left out",
@@ -90,31 +90,31 @@ describe("the client learns by redirect", () => {
       "parameter_missing",
     ],
     [
-      "a missing method, which would be plain",
+      "a missing code_challenge_method, which would mean plain",
       { code_challenge_method: undefined },
       "invalid_request",
       "code_challenge_method_unsupported",
     ],
     [
-      "an empty method, which would be plain",
+      "an empty code_challenge_method, which would mean plain",
       { code_challenge_method: "" },
       "invalid_request",
       "code_challenge_method_unsupported",
     ],
     [
-      "plain",
+      "code_challenge_method=plain",
       { code_challenge_method: "plain" },
       "invalid_request",
       "code_challenge_method_unsupported",
     ],
     [
-      "s256",
+      "code_challenge_method=s256",
       { code_challenge_method: "s256" },
       "invalid_request",
       "code_challenge_method_unsupported",
     ],
     [
-      "S512",
+      "code_challenge_method=S512",
       { code_challenge_method: "S512" },
       "invalid_request",
       "code_challenge_method_unsupported",
@@ -138,25 +138,25 @@ describe("the client learns by redirect", () => {
       "code_challenge_malformed",
     ],
     [
-      "a challenge of the other base64 alphabet",
+      "a challenge in the other base64 alphabet",
       { code_challenge: `+/${CHALLENGE.slice(2)}` },
       "invalid_request",
       "code_challenge_malformed",
     ],
     [
-      "a challenge with a line feed behind it",
+      "a challenge with a line feed at its end",
       { code_challenge: `${CHALLENGE}\n` },
       "invalid_request",
       "code_challenge_malformed",
     ],
     [
-      "a challenge with unreserved characters that no base64url has",
+      "a challenge with unreserved characters that base64url does not have",
       { code_challenge: `.~${CHALLENGE.slice(2)}` },
       "invalid_request",
       "code_challenge_malformed",
     ],
     [
-      "too much scope",
+      "a scope that the client may not have",
       { scope: "read write" },
       "invalid_scope",
       "scope_not_granted",
@@ -174,7 +174,7 @@ describe("the client learns by redirect", () => {
       "scope_not_granted",
     ],
     [
-      "a scope from Object",
+      "a scope with the name of a property that every object has",
       { scope: "constructor" },
       "invalid_scope",
       "scope_not_granted",
@@ -204,13 +204,13 @@ describe("the client learns by redirect", () => {
       "scope_not_granted",
     ],
     [
-      "a resource that the client may not ask for",
+      "a resource that the client may not request",
       { resource: "https://evil.example" },
       "invalid_target",
       "resource_not_allowed",
     ],
     [
-      "a resource that is no URI",
+      "a resource that is not a URI",
       { resource: "x" },
       "invalid_target",
       "resource_not_allowed",
@@ -236,7 +236,7 @@ describe("the client learns by redirect", () => {
     ["prompt", "login"],
     ["login_hint", "alice"],
     ["ui_locales", "fr"],
-  ])("of a second %s, even with the same value", async (name, value) => {
+  ])("of a repeated %s, even with the same value", async (name, value) => {
     const once = authorizationQuery(client, { [name]: value });
     const twice = `${once}&${name}=${value}`;
     expect((await ask(once)).status).toBe(303);
@@ -251,7 +251,7 @@ describe("the client learns by redirect", () => {
     ]);
   });
 
-  it("of a second state, and gets none of them back", async () => {
+  it("of a repeated state, which is not returned", async () => {
     const answer = {
       error: "invalid_request",
       error_description: expect.stringContaining("state"),
@@ -263,7 +263,7 @@ describe("the client learns by redirect", () => {
     ]);
   });
 
-  it("of one resource too many among several", async () => {
+  it("of one resource among several that it may not request", async () => {
     const allowed = "https://api.example.com";
     const { client_id } = await makeWebClient({ resources: [allowed] });
     const more = [
@@ -278,9 +278,9 @@ describe("the client learns by redirect", () => {
     ]);
   });
 
-  it("that it is not registered for the grant", async () => {
-    const other = await makeWebClient({ grant_types: ["refresh_token"] });
-    expect(told(await authorize(other))).toMatchObject([
+  it("that it is not registered for the grant type", async () => {
+    const otherClient = await makeWebClient({ grant_types: ["refresh_token"] });
+    expect(told(await authorize(otherClient))).toMatchObject([
       {
         error: "unauthorized_client",
         state: "xyz",
@@ -293,9 +293,9 @@ describe("the client learns by redirect", () => {
   it("that none of its scopes is left", async () => {
     const scope = `gone-${crypto.randomUUID()}`;
     await server.makeScopes(scope);
-    const poor = await makeWebClient({ scope });
+    const withoutScopes = await makeWebClient({ scope });
     await server.expectAdmin("DELETE", `/scopes/${scope}`);
-    expect(told(await authorize(poor))).toMatchObject([
+    expect(told(await authorize(withoutScopes))).toMatchObject([
       {
         error: "invalid_scope",
       },
@@ -303,7 +303,7 @@ describe("the client learns by redirect", () => {
     ]);
   });
 
-  it("without a state where it sent none", async () => {
+  it("without a state if it sent none", async () => {
     const [answer, reason] = told(
       await authorize(client, { state: undefined, scope: "admin" }),
     );
@@ -311,7 +311,7 @@ describe("the client learns by redirect", () => {
     expect(reason).toBe("scope_not_granted");
   });
 
-  it("at its one redirect URI where it has named none", async () => {
+  it("at its only redirect URI if it named none", async () => {
     const more = { redirect_uri: undefined, scope: "admin" };
     expect(told(await authorize(client, more))).toMatchObject([
       { error: "invalid_scope" },
@@ -320,12 +320,12 @@ describe("the client learns by redirect", () => {
   });
 });
 
-describe("the person sees a page, and the browser goes nowhere,", () => {
+describe("the user sees a page, and the browser is not redirected,", () => {
   const cases: [string, Parameters, string][] = [
     ["client_id is left out", { client_id: undefined }, "parameter_missing"],
     ["client_id is empty", { client_id: "" }, "parameter_missing"],
     [
-      "nobody has that client_id",
+      "no client has that client_id",
       { client_id: "nobody" },
       "authorization_client_unknown",
     ],
@@ -334,13 +334,9 @@ describe("the person sees a page, and the browser goes nowhere,", () => {
       { client_id: "ümlaut" },
       "authorization_client_unknown",
     ],
+    ["client_id is repeated", [["client_id", "other"]], "parameter_repeated"],
     [
-      "client_id is there twice",
-      [["client_id", "other"]],
-      "parameter_repeated",
-    ],
-    [
-      "redirect_uri is there twice",
+      "redirect_uri is repeated",
       [["redirect_uri", REDIRECT_URI]],
       "parameter_repeated",
     ],
@@ -350,7 +346,7 @@ describe("the person sees a page, and the browser goes nowhere,", () => {
       "redirect_uri_unregistered",
     ],
     [
-      "redirect_uri is not registered and the rest is wrong as well",
+      "redirect_uri is not registered and other parameters are invalid as well",
       {
         redirect_uri: "https://evil.example/callback",
         response_type: "token",
@@ -360,7 +356,7 @@ describe("the person sees a page, and the browser goes nowhere,", () => {
       "redirect_uri_unregistered",
     ],
     [
-      "client_id is there twice and the rest is wrong as well",
+      "client_id is repeated and other parameters are invalid as well",
       [
         ["client_id", "other"],
         ["response_type", "token"],
@@ -374,7 +370,7 @@ describe("the person sees a page, and the browser goes nowhere,", () => {
     ],
   ];
 
-  it.each(cases)("where %s", async (_, more, reason) => {
+  it.each(cases)("if %s", async (_, more, reason) => {
     expect(await shown(await authorize(client, more))).toEqual([
       400,
       "invalid_request",
@@ -382,7 +378,7 @@ describe("the person sees a page, and the browser goes nowhere,", () => {
     ]);
   });
 
-  it("where client_id is there twice with the same value", async () => {
+  it("if client_id is repeated with the same value", async () => {
     const response = await authorize(client, [["client_id", client.client_id]]);
     expect(await shown(response)).toEqual([
       400,
@@ -391,11 +387,11 @@ describe("the person sees a page, and the browser goes nowhere,", () => {
     ]);
   });
 
-  it("where the client was deleted", async () => {
-    const gone = await makeWebClient();
-    expect((await authorize(gone)).status).toBe(303);
-    await server.expectAdmin("DELETE", `/clients/${gone.client_id}`);
-    expect(await shown(await authorize(gone))).toEqual([
+  it("if the client was deleted", async () => {
+    const deleted = await makeWebClient();
+    expect((await authorize(deleted)).status).toBe(303);
+    await server.expectAdmin("DELETE", `/clients/${deleted.client_id}`);
+    expect(await shown(await authorize(deleted))).toEqual([
       400,
       "invalid_request",
       "authorization_client_unknown",
@@ -403,10 +399,10 @@ describe("the person sees a page, and the browser goes nowhere,", () => {
   });
 });
 
-describe("a fault of ours", () => {
+describe("a fault of the server", () => {
   const details = "storage is on fire";
 
-  /** KV in which one record can't be reached, or is something else. */
+  /** KV in which the read of one record is replaced. */
   function kv(key: string, read: () => unknown) {
     return {
       getWithMetadata: (name: string, options: object) =>
@@ -420,7 +416,7 @@ describe("a fault of ours", () => {
 
   const malformed = () => ({ value: `{"${details}`, metadata: null });
 
-  it("before the client is known is a page that says to come back: 503 with Retry-After", async () => {
+  it("before the client is known is shown on a page with 503 and Retry-After", async () => {
     const KV = kv(`client:${client.client_id}`, unreachable);
     const response = await authorize(client, {}, serverWith({ KV }));
     expect(response.headers.get("Retry-After")).toMatch(/^[1-9]\d*$/);
@@ -434,7 +430,7 @@ describe("a fault of ours", () => {
     ]);
   });
 
-  it("in the client's record is a page: 500, without details", async () => {
+  it("in the client's record is shown on a page with 500, without details", async () => {
     const KV = kv(`client:${client.client_id}`, malformed);
     const response = await authorize(client, {}, serverWith({ KV }));
     expect(await response.clone().text()).not.toContain(details);
@@ -451,16 +447,19 @@ describe("a fault of ours", () => {
     ["LOGIN_URL", "http://login.example.com"],
     ["LOGIN_URL", "https://login.example.com/?request=x"],
     ["ISSUER", "x"],
-  ])("in the configuration (%s=%s) is a page: 500", async (name, value) => {
-    const broken = serverWith({ [name]: value });
-    const response = await authorize(client, {}, broken);
-    expect(await response.clone().text()).not.toContain(name);
-    expect(await shown(response)).toEqual([
-      500,
-      "server_error",
-      "configuration_malformed",
-    ]);
-  });
+  ])(
+    "in the configuration (%s=%s) is shown on a page with 500",
+    async (name, value) => {
+      const broken = serverWith({ [name]: value });
+      const response = await authorize(client, {}, broken);
+      expect(await response.clone().text()).not.toContain(name);
+      expect(await shown(response)).toEqual([
+        500,
+        "server_error",
+        "configuration_malformed",
+      ]);
+    },
+  );
 
   it.each<[string, Record<string, unknown>, string, string]>([
     [
@@ -476,13 +475,13 @@ describe("a fault of ours", () => {
       "record_malformed",
     ],
     [
-      "what nobody expected",
+      "an unexpected error",
       { TOKEN_FAMILY: { newUniqueId: unreachable } },
       "server_error",
       "unexpected",
     ],
   ])(
-    "after it, %s, is told by redirect",
+    "after the client is known (%s) is sent to the client by redirect",
     async (_, bindings, error, expected) => {
       const response = await authorize(client, {}, serverWith(bindings));
       const [answer, reason] = told(response);

@@ -22,11 +22,11 @@ import {
 import { env } from "cloudflare:workers";
 
 /**
- * The sealed request and the code are nothing but what this server has made, unaltered, each in its
- * own place and for its own time (RFC 6819 sections 4.4.1.3 and 5.1.5.2).
+ * Tests that the encrypted request and the code are accepted only as this server made them: unaltered, each in
+ * its own place and for its own time (RFC 6819 sections 4.4.1.3 and 5.1.5.2).
  */
 
-/** How the token endpoint refuses a code that is not one of this server's. */
+/** The refusal by the token endpoint of a code that this server did not make. */
 function refusedCode(code: string) {
   return [400, "invalid_grant", `authorization_code_${faultOf(code)}`];
 }
@@ -41,7 +41,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** What the login is told of a request that it can't use: both operations name the field. */
+/** The fields that both operations of the sign-in page name when they refuse a request. */
 async function refusedFields(
   request: string,
   to: TestServer = server,
@@ -60,9 +60,9 @@ async function refusedFields(
   ];
 }
 
-const bothName = [["request"], ["request"]];
+const bothNameRequest = [["request"], ["request"]];
 
-/** A character of base64url that has another value in every bit. */
+/** The base64url character in which every bit is inverted. */
 function flip(character: string): string {
   const alphabet =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -73,23 +73,28 @@ function flipIn(part: string, at: number): string {
   return part.slice(0, at) + flip(part[at]!) + part.slice(at + 1);
 }
 
-function header(sealed: string, more: object): string {
-  const text = JSON.stringify({ ...decodeProtectedHeader(sealed), ...more });
+function header(jwt: string, more: object): string {
+  const text = JSON.stringify({ ...decodeProtectedHeader(jwt), ...more });
   return base64url.encode(text);
 }
 
-type Alteration = (sealed: string, other: string) => string | Promise<string>;
+type Alteration = (
+  jwt: string,
+  otherDeployment: string,
+) => string | Promise<string>;
 
-/** Changes one part; `other` is another one that is good. */
+/** Makes an alteration of one part. `other` is another JWT of the same kind, which is valid. */
 function part(
   position: number,
-  change: (part: string, other: string) => string,
+  change: (part: string, otherDeployment: string) => string,
 ): Alteration {
-  return (sealed, other) => {
-    const others = other.split(".");
-    return sealed
+  return (jwt, otherDeployment) => {
+    const otherParts = otherDeployment.split(".");
+    return jwt
       .split(".")
-      .map((text, at) => (at === position ? change(text, others[at]!) : text))
+      .map((text, at) =>
+        at === position ? change(text, otherParts[at]!) : text,
+      )
       .join(".");
   };
 }
@@ -104,35 +109,38 @@ const names = [
 
 const alterations: [string, Alteration][] = [
   ...names.flatMap((name, position): [string, Alteration][] => [
-    [`${name} begins otherwise`, part(position, (text) => flipIn(text, 0))],
+    [
+      `${name} has another beginning`,
+      part(position, (text) => flipIn(text, 0)),
+    ],
     [
       `${name} has another middle`,
       part(position, (text) => flipIn(text, text.length >> 1)),
     ],
     [
-      `${name} ends otherwise`,
+      `${name} has another end`,
       part(position, (text) => flipIn(text, text.length - 1)),
     ],
     [`${name} is shorter`, part(position, (text) => text.slice(0, -4))],
     [`${name} is longer`, part(position, (text) => `${text}AAAA`)],
     [`${name} is empty`, part(position, () => "")],
-    [`${name} is no base64url`, part(position, (text) => `!${text.slice(1)}`)],
+    [`${name} is not base64url`, part(position, (text) => `!${text.slice(1)}`)],
   ]),
   ...names
     .slice(1)
     .map((name, position): [string, Alteration] => [
-      `${name} is that of another one`,
-      part(position + 1, (_, other) => other),
+      `${name} is that of another JWT`,
+      part(position + 1, (_, otherDeployment) => otherDeployment),
     ]),
-  ["its last character is missing", (sealed) => sealed.slice(0, -1)],
-  ["its first character is missing", (sealed) => sealed.slice(1)],
-  ["only half of it is there", (sealed) => sealed.slice(0, sealed.length / 2)],
-  ["a part is missing", (sealed) => sealed.split(".").slice(0, 4).join(".")],
-  ["there is a part too many", (sealed) => `${sealed}.AAAA`],
-  ["it is there twice", (sealed) => sealed + sealed],
+  ["its last character is missing", (jwt) => jwt.slice(0, -1)],
+  ["its first character is missing", (jwt) => jwt.slice(1)],
+  ["its second half is missing", (jwt) => jwt.slice(0, jwt.length / 2)],
+  ["a part is missing", (jwt) => jwt.split(".").slice(0, 4).join(".")],
+  ["it has a part too many", (jwt) => `${jwt}.AAAA`],
+  ["it is doubled", (jwt) => jwt + jwt],
   ...(
     [
-      ["the kid of nobody", { kid: "AAAAAA" }],
+      ["an unknown kid", { kid: "AAAAAA" }],
       ["no kid", { kid: undefined }],
       ["alg none", { alg: "none" }],
       ["alg dir", { alg: "dir" }],
@@ -144,21 +152,20 @@ const alterations: [string, Alteration][] = [
     ] as [string, object][]
   ).map(([name, more]): [string, Alteration] => [
     `the header says ${name}`,
-    (sealed) => part(0, () => header(sealed, more))(sealed, ""),
+    (jwt) => part(0, () => header(jwt, more))(jwt, ""),
   ]),
   [
     "it is an unsecured JWT",
-    (sealed) =>
-      `${base64url.encode('{"alg":"none"}')}.${sealed.split(".")[3]}.`,
+    (jwt) => `${base64url.encode('{"alg":"none"}')}.${jwt.split(".")[3]}.`,
   ],
 ];
 
 describe("an authorization request is refused", () => {
-  it.each(alterations)("where %s", async (_, alter) => {
+  it.each(alterations)("if %s", async (_, alter) => {
     const request = await requestAtLogin(client);
     const altered = await alter(request, await requestAtLogin(client));
     expect(altered).not.toBe(request);
-    expect(await refusedFields(altered)).toEqual(bothName);
+    expect(await refusedFields(altered)).toEqual(bothNameRequest);
   });
 
   it.each<[string, () => Promise<string>]>([
@@ -170,13 +177,13 @@ describe("an authorization request is refused", () => {
     ["five parts of garbage", async () => "a.b.c.d.e"],
     ["nothing but dots", async () => "...."],
     ["JSON", async () => '{"protected":"x","ciphertext":"y"}'],
-  ])("where it is %s", async (_, make) => {
-    expect(await refusedFields(await make())).toEqual(bothName);
+  ])("if it is %s", async (_, make) => {
+    expect(await refusedFields(await make())).toEqual(bothNameRequest);
   });
 });
 
-describe("a code is refused, and the good one stays good,", () => {
-  it.each(alterations)("where %s", async (_, alter) => {
+describe("a code is refused, and the valid one stays good,", () => {
+  it.each(alterations)("if %s", async (_, alter) => {
     const code = await obtainCode(client);
     const altered = await alter(code, await obtainCode(client));
     expect(altered).not.toBe(code);
@@ -186,7 +193,7 @@ describe("a code is refused, and the good one stays good,", () => {
     expect((await redeem(client, code)).status).toBe(200);
   });
 
-  it("where it is a request, a refresh token or an access token", async () => {
+  it("if it is a request, a refresh token or an access token", async () => {
     const tokens = await server.login(client);
     for (const token of [
       await requestAtLogin(client),
@@ -202,32 +209,32 @@ describe("a code is refused, and the good one stays good,", () => {
   });
 });
 
-describe("another spelling of the same is not the same", () => {
+describe("another spelling is refused", () => {
   const spellings: [string, Alteration][] = [
-    ["padding behind the tag", (sealed) => `${sealed}==`],
-    ["padding behind the key", part(1, (text) => `${text}==`)],
+    ["padding after the tag", (jwt) => `${jwt}==`],
+    ["padding after the key", part(1, (text) => `${text}==`)],
     ["unused bits in the tag", part(4, setUnusedBit)],
     ["unused bits in the key", part(1, setUnusedBit)],
-    ["white space behind it", (sealed) => `${sealed}\n`],
-    ["white space before it", (sealed) => ` ${sealed}`],
+    ["white space at the end", (jwt) => `${jwt}\n`],
+    ["white space at the start", (jwt) => ` ${jwt}`],
     [
-      "white space in it",
+      "white space inside",
       part(3, (text) => `${text.slice(0, 8)} ${text.slice(8)}`),
     ],
   ];
 
-  /** The last character of 16 or 40 bytes holds two bits, and four that mean nothing. */
+  /** Sets an unused bit. The last character of 16 or 40 bytes holds two bits, and four unused ones. */
   function setUnusedBit(text: string): string {
     const [last = "", next] = [text.at(-1), { A: "B", Q: "R", g: "h", w: "x" }];
     return text.slice(0, -1) + (next as Record<string, string>)[last];
   }
 
-  it.each(spellings)("where a request has %s", async (_, respell) => {
+  it.each(spellings)("if a request has %s", async (_, respell) => {
     const request = await respell(await requestAtLogin(client), "");
-    expect(await refusedFields(request)).toEqual(bothName);
+    expect(await refusedFields(request)).toEqual(bothNameRequest);
   });
 
-  it.each(spellings)("where a code has %s", async (_, respell) => {
+  it.each(spellings)("if a code has %s", async (_, respell) => {
     const code = await respell(await obtainCode(client), "");
     expect(await refusal(await redeem(client, code))).toEqual([
       400,
@@ -237,10 +244,10 @@ describe("another spelling of the same is not the same", () => {
   });
 });
 
-describe("who does not have ENCRYPTION_KEY", () => {
-  /** As the server would make it, but for the key. */
-  async function forge(sealed: string, alg: "A256KW" | "dir"): Promise<string> {
-    const { typ = "", kid = "" } = decodeProtectedHeader(sealed);
+describe("an attacker without ENCRYPTION_KEY", () => {
+  /** Makes a JWT as the server does, but with another key. */
+  async function forge(jwt: string, alg: "A256KW" | "dir"): Promise<string> {
+    const { typ = "", kid = "" } = decodeProtectedHeader(jwt);
     const time = Math.floor(Date.now() / 1000);
     return new EncryptJWT({
       client_id: client.client_id,
@@ -262,10 +269,10 @@ describe("who does not have ENCRYPTION_KEY", () => {
   }
 
   it.each(["A256KW", "dir"] as const)(
-    "makes neither a request nor a code with a key of their own (%s)",
+    "can make neither a request nor a code with another key (%s)",
     async (alg) => {
       const request = await forge(await requestAtLogin(client), alg);
-      expect(await refusedFields(request)).toEqual(bothName);
+      expect(await refusedFields(request)).toEqual(bothNameRequest);
       const code = await forge(await obtainCode(client), alg);
       expect(await refusal(await redeem(client, code))).toEqual(
         refusedCode(code),
@@ -275,19 +282,23 @@ describe("who does not have ENCRYPTION_KEY", () => {
 });
 
 describe("another deployment with the same ENCRYPTION_KEY and another issuer", () => {
-  const other = serverWith({ ISSUER: "https://other.example.com" });
+  const otherDeployment = serverWith({ ISSUER: "https://other.example.com" });
 
-  it("makes no request and no code that is good here", async () => {
-    const request = await requestAtLogin(client, {}, other);
-    expect(await refusedFields(request)).toEqual(bothName);
-    const back = await decide(request, { subject: "alice" }, other);
-    const code = back.searchParams.get("code") ?? "";
+  it("makes no request and no code that this server accepts", async () => {
+    const request = await requestAtLogin(client, {}, otherDeployment);
+    expect(await refusedFields(request)).toEqual(bothNameRequest);
+    const redirect = await decide(
+      request,
+      { subject: "alice" },
+      otherDeployment,
+    );
+    const code = redirect.searchParams.get("code") ?? "";
     expect(await refusal(await redeem(client, code))).toEqual([
       400,
       "invalid_grant",
       "authorization_code_forged",
     ]);
-    expect((await redeem(client, code, {}, other)).status).toBe(200);
+    expect((await redeem(client, code, {}, otherDeployment)).status).toBe(200);
   });
 });
 
@@ -300,10 +311,10 @@ describe("a rotation of ENCRYPTION_KEY", () => {
   });
   const withoutOld = serverWith({ ENCRYPTION_KEY: newKey });
 
-  it("leaves what is on its way good while the old key is there", async () => {
+  it("keeps requests and codes good while the old key is configured", async () => {
     const request = await requestAtLogin(client);
-    const back = await decide(request, { subject: "alice" }, rotated);
-    const made = back.searchParams.get("code") ?? "";
+    const redirect = await decide(request, { subject: "alice" }, rotated);
+    const made = redirect.searchParams.get("code") ?? "";
     expect(decodeProtectedHeader(made).kid).not.toBe(
       decodeProtectedHeader(request).kid,
     );
@@ -317,9 +328,9 @@ describe("a rotation of ENCRYPTION_KEY", () => {
     );
   });
 
-  it("ends what is on its way with the old key", async () => {
+  it("ends requests and codes of the old key when that key is removed", async () => {
     const request = await requestAtLogin(client);
-    expect(await refusedFields(request, withoutOld)).toEqual(bothName);
+    expect(await refusedFields(request, withoutOld)).toEqual(bothNameRequest);
     const code = await obtainCode(client);
     expect(await refusal(await redeem(client, code, {}, withoutOld))).toEqual([
       400,
@@ -330,29 +341,31 @@ describe("a rotation of ENCRYPTION_KEY", () => {
   });
 });
 
-describe("time", () => {
+describe("the time limit", () => {
   function stopClock(): number {
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
     return Math.floor(Date.now() / 1000);
   }
 
-  it("gives a person half an hour to decide, and not a second more", async () => {
+  it("of a request is 30 minutes, and not a second more", async () => {
     const start = stopClock();
     const request = await requestAtLogin(client);
     vi.setSystemTime((start + 1799) * 1000);
-    const back = await decide(request);
-    expect(back.searchParams.has("code")).toBe(true);
+    const redirect = await decide(request);
+    expect(redirect.searchParams.has("code")).toBe(true);
     vi.setSystemTime((start + 1800) * 1000);
     const expired = "authorization_request_expired";
-    expect(await refusedFields(request, server, expired)).toEqual(bothName);
-    const no = { request, error: "access_denied" };
-    const refused = await server.admin("POST", "/authorizations", no);
+    expect(await refusedFields(request, server, expired)).toEqual(
+      bothNameRequest,
+    );
+    const denial = { request, error: "access_denied" };
+    const refused = await server.admin("POST", "/authorizations", denial);
     expect(
       Object.keys(await fieldErrors(refused, "authorization_request_expired")),
     ).toEqual(["request"]);
   });
 
-  it("gives a code a minute, and not a second more", async () => {
+  it("of a code is one minute, and not a second more", async () => {
     const start = stopClock();
     const [inTime, late] = [await obtainCode(client), await obtainCode(client)];
     vi.setSystemTime((start + 59) * 1000);
@@ -365,7 +378,7 @@ describe("time", () => {
     ]);
   });
 
-  it("gives a code that was made in the last second its whole minute", async () => {
+  it("of a code that was made in the last second of its request is the whole minute", async () => {
     const start = stopClock();
     const request = await requestAtLogin(client);
     vi.setSystemTime((start + 1799) * 1000);

@@ -18,7 +18,7 @@ import { shown, told } from "../support/refusals.ts";
 import { reasonOf } from "../support/request-lines.ts";
 import { server, serverWith, type TestClient } from "../support/server.ts";
 
-/** `GET /authorize`, where it sends the browser to the login (RFC 6749 section 4.1.1). */
+/** Tests requests that `GET /authorize` redirects to the sign-in page (RFC 6749 section 4.1.1). */
 
 let client: TestClient;
 
@@ -37,22 +37,25 @@ interface Described {
   resource: string[];
 }
 
-/** What the login is told of a request. */
+/** The description of a request that the sign-in page gets. */
 async function described(
   more: Parameters = {},
-  of: TestClient = client,
+  requester: TestClient = client,
 ): Promise<Described> {
-  const request = await requestAtLogin(of, more);
+  const request = await requestAtLogin(requester, more);
   const path = `/authorizations?${new URLSearchParams({ request }).toString()}`;
   return server.expectAdmin("GET", path);
 }
 
-async function scopes(more: Parameters, of?: TestClient): Promise<string[]> {
-  return (await described(more, of)).scopes.map(({ scope }) => scope);
+async function scopes(
+  more: Parameters,
+  requester?: TestClient,
+): Promise<string[]> {
+  return (await described(more, requester)).scopes.map(({ scope }) => scope);
 }
 
-describe("a good request", () => {
-  it("goes to the login with one opaque parameter, and no cache or next page learns of it", async () => {
+describe("a valid request", () => {
+  it("is redirected to the sign-in page with one opaque parameter, which is not cached or sent as a referrer", async () => {
     const response = await authorize(client, { state: "plain-state" });
     expect(response.status).toBe(303);
     expect(response.headers.get("Cache-Control")).toBe("no-store");
@@ -69,7 +72,7 @@ describe("a good request", () => {
       expect(readable).not.toContain(secret);
   });
 
-  it("is another one each time, though it asks for the same", async () => {
+  it("is encrypted differently each time", async () => {
     const requests = [
       await requestAtLogin(client),
       await requestAtLogin(client),
@@ -77,7 +80,7 @@ describe("a good request", () => {
     expect(new Set(requests).size).toBe(2);
   });
 
-  it("leaves the query that LOGIN_URL has as it is", async () => {
+  it("leaves the query of LOGIN_URL unchanged", async () => {
     const LOGIN_URL = "https://login.example.com/?tenant=a%20b+c&x=%2F";
     const response = await authorize(client, {}, serverWith({ LOGIN_URL }));
     const target = response.headers.get("Location") ?? "";
@@ -93,20 +96,20 @@ describe("a good request", () => {
     expect(await response.text()).toBe("");
   });
 
-  it("works for a public client as for one with a secret", async () => {
+  it("may be that of a public client", async () => {
     const publicClient = await makeWebClient({
       token_endpoint_auth_method: "none",
     });
     expect((await described({}, publicClient)).redirect_uri).toBe(REDIRECT_URI);
   });
 
-  it("may say response_mode=query, which is how it is answered anyway", async () => {
+  it("may have response_mode=query, which is the only mode", async () => {
     expect(await requestAtLogin(client, { response_mode: "query" })).not.toBe(
       "",
     );
   });
 
-  it("may hold parameters that nobody knows, once or twice", async () => {
+  it("may have unknown parameters, also repeated ones", async () => {
     const more = [
       ["nonce", "n"],
       ["audience", "a"],
@@ -117,11 +120,11 @@ describe("a good request", () => {
     ];
     const request = await requestAtLogin(client, more);
     expect(request).not.toBe("another");
-    const back = await decide(request);
-    expect([...back.searchParams.keys()]).toEqual(["code", "state", "iss"]);
+    const redirect = await decide(request);
+    expect([...redirect.searchParams.keys()]).toEqual(["code", "state", "iss"]);
   });
 
-  it("may hold parameters without a value: they count as left out, beside one with a value too", async () => {
+  it("may have empty parameters, which count as left out, also beside one with a value", async () => {
     const empty = {
       redirect_uri: "",
       state: "",
@@ -132,8 +135,8 @@ describe("a good request", () => {
     };
     expect(await scopes(empty)).toEqual(["read", "write"]);
     const request = await requestAtLogin(client, empty);
-    const back = await decide(request);
-    expect([...back.searchParams.keys()]).toEqual(["code", "iss"]);
+    const redirect = await decide(request);
+    expect([...redirect.searchParams.keys()]).toEqual(["code", "iss"]);
     const beside = [
       ["client_id", ""],
       ["redirect_uri", ""],
@@ -143,7 +146,7 @@ describe("a good request", () => {
     expect(await requestAtLogin(client, beside)).not.toBe("");
   });
 
-  it("may have a query of 4096 characters, and not of one more", async () => {
+  it("may have a query of at most 4096 characters", async () => {
     const query = `${authorizationQuery(client)}&x=`;
     const ask = (length: number) =>
       server.http(`/authorize?${query.padEnd(length, "x")}`, {
@@ -158,13 +161,13 @@ describe("a good request", () => {
     expect((await ask(4096)).status).toBe(303);
   });
 
-  // RFC 9110 section 4.1: what every server takes.
+  // RFC 9110 section 4.1: the URL length that every server should support.
   it.each([
     ["letters", "x"],
     ["percent signs", "%25"],
     ["other alphabets", "%D7%A9"],
   ])(
-    "makes no address longer than 8000 characters, also of as many %s as go in",
+    "leads to a URL of at most 8000 characters, even with as many %s as fit",
     async (_, unit) => {
       const response = await askWithState(unit);
       const login = location(response);
@@ -173,17 +176,17 @@ describe("a good request", () => {
     },
   );
 
-  it("is refused where it would grow longer than that on its way to the login", async () => {
+  it("is refused if the URL of the sign-in page would be longer than that", async () => {
     const response = await askWithState("%01");
-    const back = location(response);
-    expect(back.origin + back.pathname).toBe(REDIRECT_URI);
-    expect(back.searchParams.get("error")).toBe("invalid_request");
-    expect(back.searchParams.get("error_description")).toContain("8000");
+    const redirect = location(response);
+    expect(redirect.origin + redirect.pathname).toBe(REDIRECT_URI);
+    expect(redirect.searchParams.get("error")).toBe("invalid_request");
+    expect(redirect.searchParams.get("error_description")).toContain("8000");
     expect(reasonOf(response)).toBe("authorization_request_too_long");
-    expect(back.href.length).toBeLessThanOrEqual(8000);
+    expect(redirect.href.length).toBeLessThanOrEqual(8000);
   });
 
-  /** A request with a `state` of as many units as go in. */
+  /** Sends a request with a `state` of as many units as fit. */
   function askWithState(unit: string): Promise<Response> {
     const query = `${authorizationQuery(client, { state: undefined })}&state=`;
     const state = unit.repeat((4000 - query.length) / unit.length);
@@ -192,8 +195,8 @@ describe("a good request", () => {
   }
 });
 
-describe("what takes more than it seems", () => {
-  it("is measured as a browser would send it: a backslash is three characters", async () => {
+describe("the length of a query", () => {
+  it("is measured as a browser encodes it: a backslash counts as three characters", async () => {
     const query = `${authorizationQuery(client)}&x=`;
     const response = await server.http(
       `/authorize?${query}${"\\".repeat(1300)}`,
@@ -207,23 +210,23 @@ describe("what takes more than it seems", () => {
 });
 
 describe("scope", () => {
-  it("left out is all that the client has", async () => {
+  it("that is left out means all scopes of the client", async () => {
     expect(await scopes({})).toEqual(["read", "write"]);
     expect(await scopes({}, await makeWebClient())).toEqual([]);
   });
 
-  it("is a set: repeats and order mean nothing", async () => {
+  it("is a set: repetition and order do not matter", async () => {
     expect(await scopes({ scope: "write read write" })).toEqual([
       "write",
       "read",
     ]);
   });
 
-  it("may be fewer than the client has", async () => {
+  it("may name fewer scopes than the client has", async () => {
     expect(await scopes({ scope: "read" })).toEqual(["read"]);
   });
 
-  it("left out passes over what the client has and the catalogue has no more", async () => {
+  it("that is left out does not include a scope that has left the catalogue", async () => {
     const scope = `gone-${crypto.randomUUID()}`;
     await server.makeScopes(scope);
     const both = await makeWebClient({ scope: `read ${scope}` });
@@ -249,7 +252,7 @@ describe("resource (RFC 8707)", () => {
 describe("redirect_uri", () => {
   const leftOut = { redirect_uri: undefined };
 
-  it("may be left out where the client has one, and only there", async () => {
+  it("may be left out only if the client has exactly one", async () => {
     expect((await described(leftOut)).redirect_uri).toBe(REDIRECT_URI);
     const none = await makeWebClient({ redirect_uris: [] });
     const two = await makeWebClient({
@@ -266,7 +269,7 @@ describe("redirect_uri", () => {
       ]);
   });
 
-  it("may be any one of those that the client has", async () => {
+  it("may be any of those that the client has", async () => {
     const other = `${REDIRECT_URI}/other`;
     const two = await makeWebClient({ redirect_uris: [REDIRECT_URI, other] });
     for (const redirect_uri of [REDIRECT_URI, other])
@@ -284,11 +287,11 @@ describe("redirect_uri", () => {
     ["com.example.app:/cb", "?"],
     ["http://[::1]:8080/cb", "?"],
   ])(
-    "%s stays as it is, byte for byte, with the answer behind it",
+    "%s is kept byte for byte, and the response is appended",
     async (uri, separator) => {
-      const own = await makeWebClient({ redirect_uris: [uri] });
+      const registered = await makeWebClient({ redirect_uris: [uri] });
       const redirect_uri = { redirect_uri: uri };
-      const request = await requestAtLogin(own, redirect_uri);
+      const request = await requestAtLogin(registered, redirect_uri);
       const { redirect_to } = await server.expectAdmin<{ redirect_to: string }>(
         "POST",
         "/authorizations",
@@ -296,15 +299,17 @@ describe("redirect_uri", () => {
       );
       expect(redirect_to.startsWith(`${uri}${separator}code=`)).toBe(true);
       const refused = { ...redirect_uri, scope: "write" };
-      const target = (await authorize(own, refused)).headers.get("Location");
+      const target = (await authorize(registered, refused)).headers.get(
+        "Location",
+      );
       expect(target?.startsWith(`${uri}${separator}error=`)).toBe(true);
     },
   );
 });
 
-describe("a method that is not GET", () => {
+describe("a method that is neither GET nor HEAD", () => {
   it.each(["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"])(
-    "%s gets 405 with Allow, on a page",
+    "is answered with 405 and Allow, on a page: %s",
     async (method) => {
       const path = `/authorize?${authorizationQuery(client)}`;
       const response = await server.http(path, { method, redirect: "manual" });
@@ -318,9 +323,9 @@ describe("a method that is not GET", () => {
   );
 });
 
-describe("without LOGIN_URL", () => {
+describe("without LOGIN_URL,", () => {
   it.each(["GET", "POST", "OPTIONS"])(
-    "there is nothing for %s",
+    "%s is answered with 404",
     async (method) => {
       const off = serverWith({ LOGIN_URL: "" });
       const path = `/authorize?${authorizationQuery(client)}`;
@@ -331,8 +336,8 @@ describe("without LOGIN_URL", () => {
   );
 });
 
-describe("what was registered a moment ago", () => {
-  it("works, also where the isolate has just been asked for it in vain", async () => {
+describe("what was just registered", () => {
+  it("works after a second even if the isolate has refused it before", async () => {
     const [here, elsewhere] = [serverWith({}), serverWith({})];
     const client_id = crypto.randomUUID();
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
@@ -362,7 +367,7 @@ describe("what was registered a moment ago", () => {
     expect((await ask(REDIRECT_URI)).status).toBe(303);
   });
 
-  it("is looked for at most once a second, however often somebody asks with a wrong redirect URI", async () => {
+  it("is looked up at most once per second, however many requests have a wrong redirect URI", async () => {
     const { calls, bindings } = countingBindings();
     const counted = serverWith(bindings);
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
@@ -376,16 +381,16 @@ describe("what was registered a moment ago", () => {
   });
 });
 
-describe("what it costs", () => {
-  /** A server that counts, in which no object may be called and time stands still. */
+describe("the cost", () => {
+  /** Makes a server with counting bindings in which no object may be called, and stops the clock. */
   function withoutObjects() {
-    // A sign-in looks past the isolate's copy once a second.
+    // What starts a login reads past the isolate's copy, at most once per second.
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
     const { calls, bindings } = bindingsWithoutObjects();
     return { counted: serverWith(bindings), calls };
   }
 
-  it("to ask and to decide is two reads of KV the first time, and then, within a second, nothing at all", async () => {
+  it("of a request and its decision is two KV reads the first time, and nothing again within a second", async () => {
     const { counted, calls } = withoutObjects();
     const request = await requestAtLogin(client, {}, counted);
     await decide(request, { subject: "alice" }, counted);
@@ -395,7 +400,7 @@ describe("what it costs", () => {
     expect(calls).toEqual({ family: 0, kvRead: 2, kvWrite: 0 });
   });
 
-  it("to be refused is no more than that", async () => {
+  it("of a refused request is the same two KV reads", async () => {
     const { counted, calls } = withoutObjects();
     const refused = await authorize(client, { scope: "admin" }, counted);
     expect(told(refused)).toMatchObject([
@@ -405,7 +410,7 @@ describe("what it costs", () => {
     expect(calls).toEqual({ family: 0, kvRead: 2, kvWrite: 0 });
   });
 
-  it("to ask with a client id that no client can have is nothing", async () => {
+  it("of a request with a client id that no client can have is nothing", async () => {
     const { counted, calls } = withoutObjects();
     for (const client_id of ["x".repeat(256), "ümlaut", "a\nb", ".", ".."])
       expect(await shown(await authorize({ client_id }, {}, counted))).toEqual([

@@ -17,7 +17,7 @@ import {
   type TestServer,
 } from "../support/server.ts";
 
-/** RFC 7662. */
+/** Tests token introspection (RFC 7662). */
 
 beforeAll(() => server.makeScopes("read", "write"));
 
@@ -43,7 +43,7 @@ async function introspect(client: TestClient, token: string) {
 const inactive = { active: false };
 
 describe("POST /introspect", () => {
-  it("tells a client about its own access token", async () => {
+  it("describes a client's own access token", async () => {
     const client = await server.makeClient({ scope: "read write" });
     const login = await server.login(client);
     const { access_token } = await server.expectRefresh(
@@ -66,7 +66,7 @@ describe("POST /introspect", () => {
     });
   });
 
-  it("tells a client about its own newest refresh token, and no older one", async () => {
+  it("describes a client's own newest refresh token, and no older one", async () => {
     const client = await server.makeClient({ scope: "read write" });
     const first = await server.login(client);
     expect(await introspect(client, first.refresh_token)).toEqual({
@@ -85,7 +85,7 @@ describe("POST /introspect", () => {
     });
   });
 
-  it("tells a resource server about every access token with its audience, and no other", async () => {
+  it("describes to a resource server every access token with its audience, and no other token", async () => {
     const [a, b] = ["https://a.example.com", "https://b.example.com"];
     const resourceServer = await server.makeClient({ resource_server: a });
     const client = await server.makeClient({ resources: [a, b] });
@@ -115,15 +115,19 @@ describe("POST /introspect", () => {
     );
   });
 
-  it("tells nobody about somebody else's token", async () => {
+  it("answers inactive for another client's token", async () => {
     const owner = await server.makeClient();
-    const other = await server.makeClient();
+    const otherClient = await server.makeClient();
     const tokens = await server.login(owner);
-    expect(await introspect(other, tokens.access_token)).toEqual(inactive);
-    expect(await introspect(other, tokens.refresh_token)).toEqual(inactive);
+    expect(await introspect(otherClient, tokens.access_token)).toEqual(
+      inactive,
+    );
+    expect(await introspect(otherClient, tokens.refresh_token)).toEqual(
+      inactive,
+    );
   });
 
-  it("shows at once that a login was ended, by revocation or by a replay", async () => {
+  it("answers inactive as soon as a replay has ended the login", async () => {
     const client = await server.makeClient();
     const first = await server.login(client);
     const second = await server.expectRefresh(client, first.refresh_token);
@@ -135,7 +139,7 @@ describe("POST /introspect", () => {
     expect(await introspect(client, second.refresh_token)).toEqual(inactive);
   });
 
-  it("says inactive for what has expired", async () => {
+  it("answers inactive for an expired token", async () => {
     const client = await server.makeClient({
       access_token_ttl: "PT1M",
       refresh_token_ttl: "PT2M",
@@ -151,18 +155,21 @@ describe("POST /introspect", () => {
     expect(await introspect(client, tokens.refresh_token)).toEqual(inactive);
   });
 
-  it("says inactive for what is no token, without asking any family", async () => {
+  it("answers inactive for what is not a token, without calling a family", async () => {
     const client = await server.makeClient();
     const { calls, bindings } = countingBindings();
     const counted = serverWith(bindings);
     const { access_token, refresh_token } = await server.login(client);
     const [header, payload, signature] = access_token.split(".");
-    const none = btoa('{"alg":"none","typ":"at+jwt"}').replaceAll("=", "");
+    const unsecuredHeader = btoa('{"alg":"none","typ":"at+jwt"}').replaceAll(
+      "=",
+      "",
+    );
     for (const token of [
       "garbage",
       "a.b.c",
-      `${none}.${payload}.`,
-      `${none}.${payload}.${signature}`,
+      `${unsecuredHeader}.${payload}.`,
+      `${unsecuredHeader}.${payload}.${signature}`,
       `${header}.${payload}.${"A".repeat(86)}`,
       refresh_token.slice(0, -1),
     ]) {
@@ -173,7 +180,7 @@ describe("POST /introspect", () => {
     expect(calls.family).toBe(0);
   });
 
-  it("says inactive for what the same key has signed as something else, or for another issuer", async () => {
+  it("answers inactive for a JWT that the same key signed for another purpose or another issuer", async () => {
     const client = await server.makeClient();
     const { access_token } = await server.login(client);
     const { kid = "", alg = "" } = decodeProtectedHeader(access_token);
@@ -194,7 +201,7 @@ describe("POST /introspect", () => {
     }
   });
 
-  it("says inactive for tokens of a client that was deleted", async () => {
+  it("answers inactive for tokens of a deleted client", async () => {
     const audience = "https://api.example.com";
     const resourceServer = await server.makeClient({
       resource_server: audience,
@@ -236,7 +243,7 @@ describe("POST /introspect", () => {
     ]);
   });
 
-  it("costs one call of the family, and changes nothing", async () => {
+  it("costs one call of the family's object, and changes nothing", async () => {
     const client = await server.makeClient();
     const { calls, bindings } = countingBindings();
     const counted = serverWith(bindings);

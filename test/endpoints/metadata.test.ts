@@ -2,10 +2,10 @@ import { describe, expect, it } from "vitest";
 import { grantTypes } from "../../src/grants/index.ts";
 import { ISSUER, server, serverWith } from "../support/server.ts";
 
-/** RFC 8414: what the server says of itself. */
+/** Tests the server metadata (RFC 8414). */
 
 describe("the metadata document", () => {
-  it("lists what is on, and nothing else", async () => {
+  it("lists what is turned on, and nothing else", async () => {
     await server.makeScopes("read", "write");
     const response = await server.http(
       "/.well-known/oauth-authorization-server",
@@ -58,7 +58,7 @@ describe("the metadata document", () => {
     expect(grant_types_supported).toEqual(grantTypes.map(({ type }) => type));
   });
 
-  it("says nothing of the authorization endpoint and its grant without a LOGIN_URL", async () => {
+  it("leaves out the authorization endpoint and its grant type without LOGIN_URL", async () => {
     const withoutLogin = serverWith({ LOGIN_URL: "" });
     const response = await withoutLogin.http(
       "/.well-known/oauth-authorization-server",
@@ -78,7 +78,7 @@ describe("the metadata document", () => {
       expect(metadata).not.toHaveProperty(name);
   });
 
-  it("names the configured issuer, with every URL below it", async () => {
+  it("names the configured issuer, with which every URL begins", async () => {
     const elsewhere = serverWith({ ISSUER: "https://login.example.org" });
     const response = await elsewhere.http(
       "/.well-known/oauth-authorization-server",

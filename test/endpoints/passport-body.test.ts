@@ -10,7 +10,7 @@ import {
   type Tokens,
 } from "../support/server.ts";
 
-/** POST /oauth/token: where apps of Laravel Passport look for the token endpoint, and what they send. */
+/** Tests `POST /oauth/token`, the token endpoint of Laravel Passport, with the bodies that its apps send. */
 
 const server = serverWith({ PASSPORT_TOKEN_ENDPOINT: "on" });
 let client: TestClient;
@@ -48,8 +48,8 @@ async function expectTokens(response: Response): Promise<Tokens> {
   return tokens;
 }
 
-describe("POST /oauth/token, where it is on", () => {
-  it("takes a form, as the token endpoint does", async () => {
+describe("POST /oauth/token, if it is turned on,", () => {
+  it("accepts a form, as the token endpoint does", async () => {
     const form = new URLSearchParams(refresh() as Record<string, string>);
     const type = "application/x-www-form-urlencoded";
     const tokens = await expectTokens(await post(form.toString(), type));
@@ -60,17 +60,20 @@ describe("POST /oauth/token, where it is on", () => {
     "application/json",
     "application/json; charset=utf-8",
     "Application/JSON",
-  ])("takes JSON, as Laravel does: %s", async (type) => {
+  ])("accepts JSON, as Laravel does: %s", async (type) => {
     const tokens = await expectTokens(
       await post(JSON.stringify(refresh()), type),
     );
     expect(tokens.scope).toBe("read write");
   });
 
-  it("takes a number for an id, and null and nothing for what is left out", async () => {
-    const own = await server.makeClient({ client_id: "12", scope: "read" });
-    const { refresh_token } = await server.login(own);
-    const { client_secret } = own;
+  it("accepts a number as a client id, and null or an empty string for a parameter that is left out", async () => {
+    const numericIdClient = await server.makeClient({
+      client_id: "12",
+      scope: "read",
+    });
+    const { refresh_token } = await server.login(numericIdClient);
+    const { client_secret } = numericIdClient;
     const body = {
       ...refresh({ scope: null, resource: "" }),
       client_id: 12,
@@ -81,7 +84,7 @@ describe("POST /oauth/token, where it is on", () => {
     expect(response.status).toBe(200);
   });
 
-  it("ignores what it does not know, whatever that is", async () => {
+  it("ignores unknown parameters of any type", async () => {
     const more = { device: { os: "ios" }, tags: [["a"]], __proto__: null };
     const body = JSON.stringify(refresh(more)).replace(
       "{",
@@ -91,7 +94,7 @@ describe("POST /oauth/token, where it is on", () => {
     expect(tokens.scope).toBe("read write");
   });
 
-  it("takes the client's credentials by Basic beside JSON", async () => {
+  it("accepts the client's credentials by HTTP Basic beside a JSON body", async () => {
     const { client_id, client_secret } = client;
     const body = { grant_type: "refresh_token", refresh_token, scope: "read" };
     const tokens = await expectTokens(
@@ -103,14 +106,17 @@ describe("POST /oauth/token, where it is on", () => {
   });
 
   it.each([
-    ["no JSON", "grant_type=refresh_token"],
-    ["nothing", ""],
+    ["not JSON", "grant_type=refresh_token"],
+    ["empty", ""],
     ["a list", "[]"],
     ["null", "null"],
-    ["a text", '"refresh_token"'],
-    ["an object in the place of a text", '{"grant_type":{"a":"b"}}'],
-    ["a list with an object in it", '{"scope":["read",{}]}'],
-    ["an object for a resource", '{"resource":{}}'],
+    ["a string", '"refresh_token"'],
+    ["an object with an object as a parameter", '{"grant_type":{"a":"b"}}'],
+    [
+      "an object with a list of a string and an object as a parameter",
+      '{"scope":["read",{}]}',
+    ],
+    ["an object with an object as the resource", '{"resource":{}}'],
   ])("refuses a JSON body that is %s", async (_, body) => {
     const response = await post(body, "application/json");
     expect([response.status, reasonOf(response)]).toEqual([
@@ -123,7 +129,7 @@ describe("POST /oauth/token, where it is on", () => {
     });
   });
 
-  it("refuses a value that is there more than once, and consumes nothing", async () => {
+  it("refuses a repeated parameter, and the token stays good", async () => {
     const body = refresh({ scope: ["read", "write"] });
     const response = await post(JSON.stringify(body), "application/json");
     expect(await refusal(response)).toEqual([
@@ -136,7 +142,7 @@ describe("POST /oauth/token, where it is on", () => {
     );
   });
 
-  it("takes a form of several parts, as PHP's curl sends an array", async () => {
+  it("accepts multipart/form-data, as PHP's curl sends an array", async () => {
     const form = new FormData();
     for (const [name, value] of Object.entries(refresh()))
       form.append(name, String(value));
@@ -149,16 +155,16 @@ describe("POST /oauth/token, where it is on", () => {
     expect(tokens.scope).toBe("read write");
   });
 
-  it("refuses a file in the place of a text, and what is there twice", async () => {
+  it("refuses a file as a parameter, and a repeated parameter, in multipart/form-data", async () => {
     const pairs: [string, string | Blob, string][] = [
       ["refresh_token", new Blob([refresh_token]), "body_malformed"],
       ["scope", "read", "parameter_repeated"],
     ];
     for (const [name, value, reason] of pairs) {
       const form = new FormData();
-      for (const [own, text] of Object.entries(refresh({ scope: "write" })))
-        if (own !== name || typeof value === "string")
-          form.append(own, String(text));
+      for (const [field, text] of Object.entries(refresh({ scope: "write" })))
+        if (field !== name || typeof value === "string")
+          form.append(field, String(text));
       if (typeof value === "string") form.append(name, value);
       else form.append(name, value, "token.txt");
       const response = await server.http("/oauth/token", {
@@ -175,12 +181,12 @@ describe("POST /oauth/token, where it is on", () => {
     ["multipart/form-data", "body_malformed"],
     ["multipart/mixed; boundary=x", "content_type_wrong"],
     ["application/jsonp", "content_type_wrong"],
-  ])("refuses a body that is %s", async (type, reason) => {
+  ])("refuses a body with the Content-Type %s", async (type, reason) => {
     const response = await post(JSON.stringify(refresh()), type);
     expect(await refusal(response)).toEqual([400, "invalid_request", reason]);
   });
 
-  it("has the bounds, headers and origins of the token endpoint", async () => {
+  it("has the limits, headers and CORS origins of the token endpoint", async () => {
     const large = JSON.stringify(refresh({ padding: "x".repeat(16 * 1024) }));
     const tooLarge = await post(large, "application/json");
     expect(await refusal(tooLarge)).toEqual([
@@ -208,7 +214,7 @@ describe("POST /oauth/token, where it is on", () => {
     expect(answer.headers.get("Access-Control-Allow-Origin")).toBe("*");
   });
 
-  it("is not what the metadata names, and JSON is for it alone", async () => {
+  it("is not named in the metadata, and is the only token endpoint that accepts JSON", async () => {
     const path = "/.well-known/oauth-authorization-server";
     const metadata = await (await server.http(path)).json();
     expect(metadata).toMatchObject({
@@ -227,8 +233,8 @@ describe("POST /oauth/token, where it is on", () => {
   });
 });
 
-describe("POST /oauth/token, where it is not on", () => {
-  it("is not there", async () => {
+describe("POST /oauth/token, if it is not turned on,", () => {
+  it("is answered with 404", async () => {
     for (const method of ["POST", "GET", "OPTIONS"]) {
       const response = await ordinary.http("/oauth/token", { method });
       expect(await refusal(response)).toEqual([
@@ -239,7 +245,7 @@ describe("POST /oauth/token, where it is not on", () => {
     }
   });
 
-  it("may be misspelled: /health says so", async () => {
+  it("is a problem at /health if the value of its variable is misspelled", async () => {
     const misspelled = serverWith({ PASSPORT_TOKEN_ENDPOINT: "yes" });
     const response = await misspelled.http("/health");
     expect(await response.json()).toEqual({

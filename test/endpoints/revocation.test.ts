@@ -9,7 +9,7 @@ import {
   type TestServer,
 } from "../support/server.ts";
 
-/** RFC 7009. */
+/** Tests token revocation (RFC 7009). */
 
 afterEach(() => {
   vi.useRealTimers();
@@ -31,7 +31,7 @@ async function isActive(client: TestClient, token: string): Promise<boolean> {
 
 describe("POST /revoke", () => {
   it.each(["refresh_token", "access_token"] as const)(
-    "with a %s answers 200, and nothing of that family works anywhere",
+    "with a %s answers 200 and ends that family and no other",
     async (kind) => {
       const client = await server.makeClient();
       const first = await server.login(client);
@@ -52,7 +52,7 @@ describe("POST /revoke", () => {
     },
   );
 
-  it("with a token that was already rotated ends the family like its newest one", async () => {
+  it("with a used refresh token ends the family, as its newest one does", async () => {
     const client = await server.makeClient({
       refresh_token_retry_window: "PT30S",
     });
@@ -70,7 +70,7 @@ describe("POST /revoke", () => {
     }
   });
 
-  it("with an expired token still ends the family that lives on", async () => {
+  it("with an expired refresh token ends the family, which has a newer token", async () => {
     const client = await server.makeClient({ refresh_token_ttl: "P1D" });
     vi.useFakeTimers({ toFake: ["Date"], now: 1_800_000_000_000 });
     const first = await server.login(client);
@@ -86,7 +86,7 @@ describe("POST /revoke", () => {
     ]);
   });
 
-  it("can be repeated, and answers 200 for what is no token, without asking any family", async () => {
+  it("can be repeated, and answers 200 for what is not a token, without calling a family", async () => {
     const client = await server.makeClient();
     const { calls, bindings } = countingBindings();
     const counted = serverWith(bindings);
@@ -111,12 +111,12 @@ describe("POST /revoke", () => {
   });
 
   it.each(["refresh_token", "access_token"] as const)(
-    "refuses another client's %s and leaves its family alone",
+    "refuses another client's %s and does not harm its family",
     async (kind) => {
       const owner = await server.makeClient();
-      const other = await server.makeClient();
+      const otherClient = await server.makeClient();
       const tokens = await server.login(owner);
-      const response = await revoke(other, tokens[kind]);
+      const response = await revoke(otherClient, tokens[kind]);
       expect(await refusal(response)).toEqual([
         400,
         "invalid_grant",
@@ -126,7 +126,7 @@ describe("POST /revoke", () => {
     },
   );
 
-  it("works for a public client, and whatever the hint says", async () => {
+  it("works for a public client, and with any token_type_hint", async () => {
     const client = await server.makeClient({
       token_endpoint_auth_method: "none",
     });
@@ -148,7 +148,7 @@ describe("POST /revoke", () => {
     }
   });
 
-  it("wants a client and a token, once", async () => {
+  it("requires an authenticated client and exactly one token", async () => {
     const client = await server.makeClient();
     const { refresh_token } = await server.login(client);
     const wrongSecret = await revoke(
@@ -180,7 +180,7 @@ describe("POST /revoke", () => {
     await server.expectRefresh(client, refresh_token);
   });
 
-  it("is 503 where the family cannot be reached, and then nothing has changed", async () => {
+  it("answers 503 if the family can't be reached, and changes nothing", async () => {
     const client = await server.makeClient();
     const { refresh_token } = await server.login(client);
     const TOKEN_FAMILY = familiesWith(() => fault("unreachable"));
@@ -200,7 +200,7 @@ describe("POST /revoke", () => {
 });
 
 describe("twenty refreshes that race a revocation", () => {
-  it("leave nothing that works", async () => {
+  it("leave no token that works", async () => {
     const client = await server.makeClient({
       refresh_token_retry_window: "PT30S",
     });

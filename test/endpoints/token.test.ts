@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { refusal, server, type TestClient } from "../support/server.ts";
 
-/** The token endpoint's rules on requests, before any grant (RFC 6749 section 3.2). */
+/** Tests the rules of the token endpoint that all grant types share (RFC 6749 section 3.2). */
 
 let client: TestClient;
 let refresh_token: string;
@@ -11,7 +11,7 @@ beforeAll(async () => {
   ({ refresh_token } = await server.login(client));
 });
 
-/** Whatever was refused before: the token has to be good still. */
+/** Checks that the token is still good after a refusal. */
 async function expectNothingConsumed() {
   ({ refresh_token } = await server.expectRefresh(client, refresh_token));
 }
@@ -35,7 +35,7 @@ function post(contentType: string | undefined, body: BodyInit) {
 }
 
 describe("grant_type", () => {
-  it("left out is invalid_request", async () => {
+  it("that is left out is invalid_request", async () => {
     const response = await server.token(form().slice(1));
     expect(await refusal(response)).toEqual([
       400,
@@ -46,7 +46,7 @@ describe("grant_type", () => {
   });
 
   it.each(["password", "REFRESH_TOKEN", "refresh_token ", "constructor"])(
-    "%j is unsupported_grant_type",
+    "of %j is unsupported_grant_type",
     async (grant_type) => {
       const response = await server.token({ grant_type });
       expect(await refusal(response)).toEqual([
@@ -58,7 +58,7 @@ describe("grant_type", () => {
   );
 });
 
-describe("parameters", () => {
+describe("a parameter", () => {
   it.each([
     "grant_type",
     "refresh_token",
@@ -66,7 +66,7 @@ describe("parameters", () => {
     "client_secret",
     "scope",
   ])(
-    "a second %s is invalid_request, even with the same value",
+    "that is repeated (%s) is invalid_request, even with the same value",
     async (name) => {
       const value = new URLSearchParams(form()).get(name) ?? "read";
       const more = name === "scope" ? [[name, value]] : [];
@@ -80,7 +80,7 @@ describe("parameters", () => {
     },
   );
 
-  it("that are unknown are ignored, also when they are repeated", async () => {
+  it("that is unknown is ignored, also if it is repeated", async () => {
     const more = [
       ["x", "1"],
       ["x", "2"],
@@ -92,7 +92,7 @@ describe("parameters", () => {
     ({ refresh_token } = await response.json<{ refresh_token: string }>());
   });
 
-  it("without a value count as left out, beside one with a value too", async () => {
+  it("that is empty counts as left out, also beside one with a value", async () => {
     const response = await server.token(
       form([
         ["refresh_token", ""],
@@ -114,7 +114,7 @@ describe("parameters", () => {
     ]);
   });
 
-  it("in the query string are not read", async () => {
+  it("in the query string is not read", async () => {
     const query = `?${new URLSearchParams(form()).toString()}`;
     const empty = await server.token([], {}, query);
     expect(await refusal(empty)).toEqual([
@@ -133,7 +133,7 @@ describe("parameters", () => {
 });
 
 describe("the body", () => {
-  it("may say its charset, in any case", async () => {
+  it("may have a charset in its Content-Type, in any case", async () => {
     const response = await post(
       "Application/X-WWW-Form-Urlencoded; Charset=UTF-8",
       new URLSearchParams(form()).toString(),
@@ -145,19 +145,25 @@ describe("the body", () => {
   it.each([
     ["JSON", "application/json"],
     ["plain text", "text/plain"],
-    ["a form of another kind", "multipart/form-data; boundary=x"],
-    ["what only begins like a form", "application/x-www-form-urlencodedx"],
-    ["nothing", ""],
-  ])("that says it is %s is invalid_request", async (_, contentType) => {
-    const body = new URLSearchParams(form()).toString();
-    const response = await post(contentType, body);
-    expect(await refusal(response)).toEqual([
-      400,
-      "invalid_request",
-      "content_type_wrong",
-    ]);
-    await expectNothingConsumed();
-  });
+    ["another kind of form", "multipart/form-data; boundary=x"],
+    [
+      "a type that only begins like that of a form",
+      "application/x-www-form-urlencodedx",
+    ],
+    ["an empty type", ""],
+  ])(
+    "with the Content-Type of %s is invalid_request",
+    async (_, contentType) => {
+      const body = new URLSearchParams(form()).toString();
+      const response = await post(contentType, body);
+      expect(await refusal(response)).toEqual([
+        400,
+        "invalid_request",
+        "content_type_wrong",
+      ]);
+      await expectNothingConsumed();
+    },
+  );
 
   it("that is empty is invalid_request", async () => {
     const response = await server.http("/access_token", { method: "POST" });
@@ -168,7 +174,7 @@ describe("the body", () => {
     ]);
   });
 
-  it("of bytes that are no UTF-8 gets an answer like any other garbage", async () => {
+  it("of bytes that are not UTF-8 is invalid_request", async () => {
     const bytes = new Uint8Array([0xff, 0xfe, 0x3d, 0x00, 0x26, 0x25]);
     const response = await post("application/x-www-form-urlencoded", bytes);
     expect(await refusal(response)).toEqual([
@@ -178,7 +184,7 @@ describe("the body", () => {
     ]);
   });
 
-  it("over 16 KiB is 413, whether it says its length or not", async () => {
+  it("over 16 KiB is answered with 413, with or without its length", async () => {
     const large = new URLSearchParams(
       form([["x", "x".repeat(16 * 1024)]]),
     ).toString();
