@@ -12,16 +12,18 @@ import { familiesWith, fault } from "../support/faults.ts";
 import { refusal, server, serverWith, type Tokens } from "../support/server.ts";
 import { loginsOf, logOut } from "../support/subjects.ts";
 
-/** A fault of ours uses no code up, whichever call it meets, and hides no login. */
+/** Tests that a fault of the server leaves the code good, whichever call it hits, and hides no login. */
 
-/** A namespace whose objects can't be reached. */
+/** A namespace of which no object can be reached. */
 function unreachable(namespace: object) {
   return new Proxy(namespace, {
     get(target, name) {
       const method: unknown = Reflect.get(target, name);
       if (typeof method !== "function") return method;
-      const nobody = { get: () => () => fault("gone", { overloaded: true }) };
-      return name === "get" ? () => new Proxy({}, nobody) : method.bind(target);
+      const handler = { get: () => () => fault("gone", { overloaded: true }) };
+      return name === "get"
+        ? () => new Proxy({}, handler)
+        : method.bind(target);
     },
   });
 }
@@ -29,7 +31,7 @@ function unreachable(namespace: object) {
 const unavailable = [503, "temporarily_unavailable", "storage_unavailable"];
 
 describe("a fault of the storage", () => {
-  it("uses no code up where nothing can be reached", async () => {
+  it("leaves the code good if the family or the index can't be reached", async () => {
     const client = await makeWebClient();
     const subject = crypto.randomUUID();
     const code = await obtainCode(client, {}, { subject });
@@ -45,21 +47,21 @@ describe("a fault of the storage", () => {
     expect(await loginsOf(subject)).toHaveLength(1);
   });
 
-  it("is not noticed where a second try helps: the same attempt makes one login", async () => {
+  it("is invisible if the repeated call succeeds: the same attempt makes one login", async () => {
     const client = await makeWebClient();
     const subject = crypto.randomUUID();
     const code = await obtainCode(client, {}, { subject });
     let tries = 0;
-    const losesOne = familiesWith((_, real) => ({
+    const losesFirstAnswer = familiesWith((_, real) => ({
       async redeem(...args: Parameters<TokenFamily["redeem"]>) {
         const result = await real().redeem(...args);
         if (tries++ === 0) fault("the answer was lost", { retryable: true });
         return result;
       },
     }));
-    const losing = serverWith({ TOKEN_FAMILY: losesOne });
+    const lossy = serverWith({ TOKEN_FAMILY: losesFirstAnswer });
     const { refresh_token } = await expectTokens(
-      await redeem(client, code, {}, losing),
+      await redeem(client, code, {}, lossy),
     );
     expect(tries).toBe(2);
     await server.expectRefresh(client, refresh_token);
@@ -72,17 +74,17 @@ describe("a fault of the storage", () => {
       [{ retryable: true }, { retryable: true }, { retryable: true }],
     ],
     [
-      "one answer was lost, and then there was too much load",
+      "one answer was lost, and then the load was too high",
       [{ retryable: true }, { overloaded: true }],
     ],
   ] as const)(
-    "uses no code up where it was redeemed and %s",
+    "leaves a code that was redeemed good if %s",
     async (_, faults) => {
       const client = await makeWebClient();
       const subject = crypto.randomUUID();
       const code = await obtainCode(client, {}, { subject });
       let tries = 0;
-      const losesAll = familiesWith((_, real) => ({
+      const losesEveryAnswer = familiesWith((_, real) => ({
         async redeem(...args: Parameters<TokenFamily["redeem"]>) {
           await real().redeem(...args);
           fault("the answer was lost", faults[tries++]);
@@ -93,7 +95,7 @@ describe("a fault of the storage", () => {
         client,
         code,
         {},
-        serverWith({ TOKEN_FAMILY: losesAll }),
+        serverWith({ TOKEN_FAMILY: losesEveryAnswer }),
       );
       expect(await refusal(response)).toEqual(unavailable);
       expect(tries).toBe(faults.length);
@@ -103,11 +105,11 @@ describe("a fault of the storage", () => {
     },
   );
 
-  it("hides no login from a logout where a listing looks while the code is tried again", async () => {
+  it("hides no login from a logout if the logins are listed while the code is redeemed again", async () => {
     const client = await makeWebClient();
     const subject = crypto.randomUUID();
     const code = await obtainCode(client, {}, { subject });
-    // The index hears of the login, and its answer is lost.
+    // The index stores the login, and then its answer is lost.
     const addIsLost = new Proxy(env.SUBJECT_INDEX, {
       get(namespace, name) {
         const method: unknown = Reflect.get(namespace, name);
@@ -126,7 +128,7 @@ describe("a fault of the storage", () => {
       unavailable,
     );
 
-    // The listing has looked at the family; before it goes on, the code is redeemed.
+    // The listing reads the family. Before it continues, the code is redeemed.
     let tokens: Tokens | undefined;
     const slow = familiesWith((_, real) => ({
       async look() {
@@ -148,14 +150,14 @@ describe("a fault of the storage", () => {
   });
 });
 
-describe("what the token endpoint refuses", () => {
-  it("makes no object: a code in the wrong hands costs nothing", async () => {
+describe("a code that the token endpoint refuses", () => {
+  it("makes no object, so that a code in the wrong hands costs nothing", async () => {
     const client = await makeWebClient();
     const code = await obtainCode(client);
     const before = (await listDurableObjectIds(env.TOKEN_FAMILY)).length;
-    const other = { code_verifier: "x".repeat(43) };
+    const wrongVerifier = { code_verifier: "x".repeat(43) };
     for (const [response, reason] of [
-      [await redeem(client, code, other), "code_verifier_wrong"],
+      [await redeem(client, code, wrongVerifier), "code_verifier_wrong"],
       [
         await redeem(client, code.replace(/.$/, "")),
         "authorization_code_malformed",

@@ -13,7 +13,7 @@ import { fault } from "../support/faults.ts";
 import { refusal, server, serverWith } from "../support/server.ts";
 import { loginsOf, logOut } from "../support/subjects.ts";
 
-/** A logout everywhere holds for codes that are on their way. */
+/** Tests that logging out everywhere includes codes that have not been redeemed yet. */
 
 afterEach(() => {
   vi.useRealTimers();
@@ -24,7 +24,7 @@ function indexOf(subject: string) {
 }
 
 describe("logging out everywhere", () => {
-  it("also holds for a code that was made before and not redeemed yet", async () => {
+  it("revokes a code that was made before and has not been redeemed yet", async () => {
     const client = await makeWebClient();
     const subject = crypto.randomUUID();
     const code = await obtainCode(client, {}, { subject });
@@ -42,7 +42,7 @@ describe("logging out everywhere", () => {
     ]);
   });
 
-  it("holds for it also where it ended a login, and that one has left the index", async () => {
+  it("revokes such a code even if it also ended a login, which has left the index", async () => {
     const client = await makeWebClient();
     const subject = crypto.randomUUID();
     const first = await obtainCode(client, {}, { subject });
@@ -56,7 +56,7 @@ describe("logging out everywhere", () => {
     ]);
   });
 
-  it("keeps nobody from signing in again at once, not even with the same request", async () => {
+  it("lets a user sign in again at once, even with the same request", async () => {
     const client = await makeWebClient();
     const subject = crypto.randomUUID();
     const request = await requestAtLogin(client);
@@ -67,14 +67,14 @@ describe("logging out everywhere", () => {
     await server.expectRefresh(client, refresh_token);
   });
 
-  it("does not touch another user's code", async () => {
+  it("does not revoke another user's code", async () => {
     const client = await makeWebClient();
     const code = await obtainCode(client, {}, { subject: crypto.randomUUID() });
     await logOut(crypto.randomUUID());
     expect((await redeem(client, code)).status).toBe(200);
   });
 
-  it("beats codes that are redeemed at the same moment: none of their logins is alive", async () => {
+  it("ends the logins of codes that are redeemed at the same moment", async () => {
     const client = await makeWebClient();
     const subject = crypto.randomUUID();
     const codes = await Promise.all(
@@ -94,7 +94,7 @@ describe("logging out everywhere", () => {
     expect(await loginsOf(subject)).toEqual([]);
   });
 
-  it("is forgotten when no code from before can be good any more: zero bytes are left", async () => {
+  it("leaves zero bytes once every code from before has expired", async () => {
     const subject = crypto.randomUUID();
     await logOut(subject);
     const index = indexOf(subject);
@@ -108,7 +108,7 @@ describe("logging out everywhere", () => {
       storage.getAlarm(),
     );
     expect((alarm ?? 0) - Date.now()).toBeGreaterThan(60_000);
-    // An alarm that is too early changes nothing but its time.
+    // An alarm that fires too early only sets itself again.
     expect(await runDurableObjectAlarm(index)).toBe(true);
     expect(await keys()).toBe(1);
     vi.useFakeTimers({ toFake: ["Date"], now: alarm ?? 0 });
@@ -116,15 +116,15 @@ describe("logging out everywhere", () => {
     expect(await keys()).toBe(0);
   });
 
-  it("spoils no later sign-in by the same request when the code from before comes first", async () => {
+  it("does not harm a later sign-in with the same request if the code from before is redeemed first", async () => {
     const client = await makeWebClient();
     const subject = crypto.randomUUID();
     const request = await requestAtLogin(client);
-    const codeOf = async () =>
+    const makeCode = async () =>
       (await decide(request, { subject })).searchParams.get("code") ?? "";
-    const before = await codeOf();
+    const before = await makeCode();
     await logOut(subject);
-    const later = await codeOf();
+    const later = await makeCode();
     expect(await refusal(await redeem(client, before))).toEqual([
       400,
       "invalid_grant",
@@ -135,12 +135,14 @@ describe("logging out everywhere", () => {
     expect(await logOut(subject)).toEqual({ revoked: 1 });
   });
 
-  it("ends what is listed also where the index can't note the logout, and answers 503", async () => {
+  it("ends the listed logins even if the index can't store the logout, and answers 503", async () => {
     const client = await makeWebClient();
     const subject = crypto.randomUUID();
     const code = await obtainCode(client, {}, { subject });
     const { refresh_token } = await expectTokens(await redeem(client, code));
-    const faulty = serverWith({ SUBJECT_INDEX: indexesThatNoteNoLogout() });
+    const faulty = serverWith({
+      SUBJECT_INDEX: indexesThatCannotStoreLogouts(),
+    });
     const path = `/subjects/${subject}/grants`;
     const response = await faulty.admin("DELETE", path);
     expect(await refusal(response)).toEqual([
@@ -156,8 +158,8 @@ describe("logging out everywhere", () => {
   });
 });
 
-/** Indexes in which noting a logout fails, and nothing else. */
-function indexesThatNoteNoLogout() {
+/** Indexes that can't store a logout, and can do everything else. */
+function indexesThatCannotStoreLogouts() {
   return new Proxy(env.SUBJECT_INDEX, {
     get(namespace, name) {
       const method: unknown = Reflect.get(namespace, name);

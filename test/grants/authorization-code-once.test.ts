@@ -14,11 +14,11 @@ import {
 import { reasonOf } from "../support/request-lines.ts";
 import { ISSUER, refusal, server } from "../support/server.ts";
 
-/** RFC 6749 section 4.1.2: a code is good once, in its one spelling; and how the answer travels. */
+/** Tests that a code can be redeemed once, in one spelling (RFC 6749 section 4.1.2), and its redirect. */
 
 describe("a second spelling of a code", () => {
   it.each([1, 4])(
-    "is not the code: unused bits, padding, white space (segment %i)",
+    "is refused: unused bits, padding, white space (segment %i)",
     async (segment) => {
       const client = await makeWebClient();
       const code = await obtainCode(client);
@@ -27,11 +27,11 @@ describe("a second spelling of a code", () => {
       const alphabet =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
       const last = alphabet.indexOf(part.at(-1) ?? "");
-      // 40 and 16 bytes leave four bits of their last character unused.
+      // In base64url, the last character of 40 or 16 bytes has four unused bits.
       const respelled = part.slice(0, -1) + alphabet[last ^ 1];
       for (const spelling of [respelled, `${part}=`, `${part} `, `\t${part}`]) {
-        const other = parts.with(segment, spelling).join(".");
-        expect(await refusal(await redeem(client, other))).toEqual([
+        const changed = parts.with(segment, spelling).join(".");
+        expect(await refusal(await redeem(client, changed))).toEqual([
           400,
           "invalid_grant",
           "authorization_code_malformed",
@@ -42,8 +42,8 @@ describe("a second spelling of a code", () => {
   );
 });
 
-describe("a code is good once", () => {
-  it("the second redemption is refused, and ends what the first one gave", async () => {
+describe("a code", () => {
+  it("can be redeemed once: the second redemption is refused and ends the login of the first", async () => {
     const client = await makeWebClient();
     const code = await obtainCode(client);
     const tokens = await expectTokens(await redeem(client, code));
@@ -68,7 +68,7 @@ describe("a code is good once", () => {
     ]);
   });
 
-  it("of fifty at once at most one gets tokens, and they are dead when all are answered", async () => {
+  it("gets tokens for one of fifty simultaneous redemptions, whose login has ended when all are answered", async () => {
     const client = await makeWebClient();
     const code = await obtainCode(client);
     const responses = await Promise.all(
@@ -84,7 +84,7 @@ describe("a code is good once", () => {
     ]);
   });
 
-  it("after its login was ended it makes no new one", async () => {
+  it("makes no new login after its login has ended", async () => {
     const client = await makeWebClient();
     const code = await obtainCode(client);
     const { refresh_token } = await expectTokens(await redeem(client, code));
@@ -96,7 +96,7 @@ describe("a code is good once", () => {
     ]);
   });
 
-  it("another code of the same request is refused and does the first login no harm", async () => {
+  it("is refused if another code of the same request was redeemed, and does not harm that login", async () => {
     const client = await makeWebClient();
     const request = await requestAtLogin(client);
     const codes = await Promise.all(
@@ -117,7 +117,7 @@ describe("a code is good once", () => {
     expect(decodeJwt(next.access_token).sub).toBe("alice");
   });
 
-  it("two requests are two logins", async () => {
+  it("makes a login that is independent of other logins of the user", async () => {
     const client = await makeWebClient();
     const one = await expectTokens(
       await redeem(client, await obtainCode(client)),
@@ -130,28 +130,28 @@ describe("a code is good once", () => {
   });
 });
 
-describe("the way back to the client", () => {
+describe("the redirect to the client", () => {
   it("has code, state and iss, and nothing else", async () => {
     const client = await makeWebClient();
     const request = await requestAtLogin(client, {
       state: "a b&c=d#é%00\r\nSet-Cookie: x",
     });
-    const back = await decide(request);
-    expect(back.origin + back.pathname).toBe(REDIRECT_URI);
-    expect(Object.fromEntries(back.searchParams)).toEqual({
+    const redirect = await decide(request);
+    expect(redirect.origin + redirect.pathname).toBe(REDIRECT_URI);
+    expect(Object.fromEntries(redirect.searchParams)).toEqual({
       code: expect.any(String),
       state: "a b&c=d#é%00\r\nSet-Cookie: x",
       iss: ISSUER,
     });
-    expect(back.hash).toBe("");
+    expect(redirect.hash).toBe("");
   });
 
-  it("has error, state and iss when the person said no", async () => {
+  it("has error, state and iss if the user denied the request", async () => {
     const client = await makeWebClient();
-    const back = await decide(await requestAtLogin(client), {
+    const redirect = await decide(await requestAtLogin(client), {
       error: "access_denied",
     });
-    expect(Object.fromEntries(back.searchParams)).toEqual({
+    expect(Object.fromEntries(redirect.searchParams)).toEqual({
       error: "access_denied",
       error_description: expect.any(String),
       state: "xyz",
@@ -159,13 +159,13 @@ describe("the way back to the client", () => {
     });
   });
 
-  it("is where /authorize itself sends what it refuses", async () => {
+  it("has error, state and iss if /authorize itself refuses the request", async () => {
     const client = await makeWebClient();
     const refused = await authorize(client, { scope: "admin" });
     expect(reasonOf(refused)).toBe("scope_not_granted");
-    const back = location(refused);
-    expect(back.origin + back.pathname).toBe(REDIRECT_URI);
-    expect(Object.fromEntries(back.searchParams)).toEqual({
+    const redirect = location(refused);
+    expect(redirect.origin + redirect.pathname).toBe(REDIRECT_URI);
+    expect(Object.fromEntries(redirect.searchParams)).toEqual({
       error: "invalid_scope",
       error_description: expect.any(String),
       state: "xyz",

@@ -11,7 +11,7 @@ import { countingBindings } from "../support/counting.ts";
 import { ISSUER, refusal, server, serverWith } from "../support/server.ts";
 import { rewriteClient } from "../support/records.ts";
 
-/** RFC 6749 sections 4.1.3 and 4.1.4, RFC 7636 section 4.5: a code becomes tokens, once. */
+/** Tests the redemption of a code (RFC 6749 sections 4.1.3 and 4.1.4, RFC 7636 section 4.5). */
 
 afterEach(() => {
   vi.useRealTimers();
@@ -20,7 +20,7 @@ afterEach(() => {
 beforeAll(() => server.makeScopes("read", "write"));
 
 describe("redeeming a code", () => {
-  it("gives what was authorized: a pair of tokens for the person, the client and the scopes", async () => {
+  it("gives a pair of tokens for the user, the client and the scopes that were authorized", async () => {
     const client = await makeWebClient({ scope: "read write" });
     const code = await obtainCode(client, { scope: "read write" });
     const response = await redeem(client, code);
@@ -43,7 +43,7 @@ describe("redeeming a code", () => {
     });
   });
 
-  it("starts a login like any other: it refreshes, is listed, and can be ended", async () => {
+  it("starts a login that can be refreshed, listed and ended", async () => {
     const client = await makeWebClient({ scope: "read" });
     const subject = crypto.randomUUID();
     const code = await obtainCode(client, {}, { subject });
@@ -64,9 +64,9 @@ describe("redeeming a code", () => {
     ]);
   });
 
-  it("costs one call of the family's object, writes nothing to KV, and reads nothing that was known a second ago", async () => {
+  it("costs one call of the family's object and no KV write, and reads nothing again within a second", async () => {
     const client = await makeWebClient({ scope: "read" });
-    // A sign-in looks past the isolate's copy once a second.
+    // What starts a login reads past the isolate's copy, at most once per second.
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
     const { calls, bindings } = countingBindings();
     const counted = serverWith(bindings);
@@ -81,14 +81,14 @@ describe("redeeming a code", () => {
     expect(calls).toEqual({ family: 2, kvRead, kvWrite: 0 });
   });
 
-  it("works for a public client, which proves itself by the verifier alone", async () => {
+  it("works for a public client, which is authenticated only by the verifier", async () => {
     const client = await makeWebClient({ token_endpoint_auth_method: "none" });
     const code = await obtainCode(client);
     const { refresh_token } = await expectTokens(await redeem(client, code));
     await server.expectRefresh(client, refresh_token);
   });
 
-  it("gives no refresh token to a client that may not refresh, and ends with its access token", async () => {
+  it("gives no refresh token to a client that may not refresh, and the family ends with the access token", async () => {
     const client = await makeWebClient({ grant_types: ["authorization_code"] });
     const subject = crypto.randomUUID();
     const code = await obtainCode(client, {}, { subject });
@@ -111,7 +111,7 @@ describe("redeeming a code", () => {
     expect(await state.json()).toEqual({ active: false });
   });
 
-  it("narrows the audience to what the token request asks for of the granted resources", async () => {
+  it("narrows the audience to the granted resources that the token request names", async () => {
     const [one, two, other] = [
       "https://one.example",
       "https://two.example",
@@ -135,7 +135,7 @@ describe("redeeming a code", () => {
     ]);
   });
 
-  it("gives what is left of the scopes when the client has lost some since, and refuses when none is", async () => {
+  it("leaves out scopes that the client has lost since, and is refused if none is left", async () => {
     const client = await makeWebClient({ scope: "read write" });
     const [first, second] = [
       await obtainCode(client),
@@ -154,15 +154,15 @@ describe("redeeming a code", () => {
     ]);
   });
 
-  it("is refused for a client that is not registered for it, and unknown without a LOGIN_URL", async () => {
+  it("is refused for a client that is not registered for the grant type, and for every client without LOGIN_URL", async () => {
     const client = await server.makeClient({ grant_types: ["refresh_token"] });
     expect(await refusal(await redeem(client, "x"))).toEqual([
       400,
       "unauthorized_client",
       "grant_type_not_allowed",
     ]);
-    const off = serverWith({ LOGIN_URL: "" });
-    expect(await refusal(await redeem(client, "x", {}, off))).toEqual([
+    const withoutLogin = serverWith({ LOGIN_URL: "" });
+    expect(await refusal(await redeem(client, "x", {}, withoutLogin))).toEqual([
       400,
       "unsupported_grant_type",
       "grant_type_unknown",
@@ -170,22 +170,22 @@ describe("redeeming a code", () => {
   });
 });
 
-describe("what a code is bound to", () => {
+describe("a code exchange", () => {
   it.each(["code", "redirect_uri", "code_verifier"])(
-    "%s has to be there",
+    "requires the parameter %s",
     async (name) => {
       const client = await makeWebClient();
       const code = await obtainCode(client);
       expect(
         await refusal(await redeem(client, code, { [name]: undefined })),
       ).toEqual([400, "invalid_request", "parameter_missing"]);
-      // Refused, not consumed.
+      // The refusal did not use up the code.
       expect((await redeem(client, code)).status).toBe(200);
     },
   );
 
   it.each(["code", "redirect_uri", "code_verifier"])(
-    "%s must not be there twice",
+    "refuses a repeated %s",
     async (name) => {
       const client = await makeWebClient();
       const response = await server.token([
@@ -203,7 +203,7 @@ describe("what a code is bound to", () => {
     },
   );
 
-  it("redirect_uri: may be left out where the authorization request left it out, and must not be another one", async () => {
+  it("may leave redirect_uri out if the authorization request left it out, and is refused with another one", async () => {
     const client = await makeWebClient();
     const without = () => obtainCode(client, { redirect_uri: undefined });
     expect(
@@ -217,7 +217,7 @@ describe("what a code is bound to", () => {
     );
   });
 
-  it("a loopback redirect URI has to be the one with the port of the request", async () => {
+  it("requires the port of the authorization request in a loopback redirect URI", async () => {
     const client = await makeWebClient({
       redirect_uris: ["http://127.0.0.1/cb"],
     });
@@ -233,13 +233,13 @@ describe("what a code is bound to", () => {
   });
 
   it.each([
-    ["another one", "a".repeat(43)],
+    ["wrong", "a".repeat(43)],
     ["the challenge itself", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"],
-    ["one that is too short", "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjX"],
-    ["one that is too long", "a".repeat(129)],
-    ["one of other characters", `${"a".repeat(42)}=`],
+    ["too short", "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjX"],
+    ["too long", "a".repeat(129)],
+    ["made of forbidden characters", `${"a".repeat(42)}=`],
   ])(
-    "the verifier must not be %s; the code stays good",
+    "refuses a verifier that is %s, and the code stays good",
     async (_, code_verifier) => {
       const client = await makeWebClient();
       const code = await obtainCode(client);
@@ -250,7 +250,7 @@ describe("what a code is bound to", () => {
     },
   );
 
-  it("the client: not another one, nor for a later one with the same id; the code stays good", async () => {
+  it("refuses another client, and a later client with the same id, and the code stays good", async () => {
     const [client, other] = [await makeWebClient(), await makeWebClient()];
     const code = await obtainCode(client);
     expect(await refusal(await redeem(other, code))).toEqual([

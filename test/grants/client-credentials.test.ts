@@ -15,7 +15,7 @@ import {
 } from "../support/server.ts";
 import { rewriteClient } from "../support/records.ts";
 
-/** RFC 6749 section 4.4: a token for the client itself. */
+/** Tests the client credentials grant (RFC 6749 section 4.4): a token for the client itself. */
 
 const grant_types = ["client_credentials"];
 const inactive = { active: false };
@@ -26,7 +26,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** A client that works for itself. */
+/** Makes a client that may use the client credentials grant. */
 function makeClient(metadata: Record<string, unknown> = {}) {
   return server.makeClient({ grant_types, ...metadata });
 }
@@ -44,7 +44,7 @@ function ask(
   ]);
 }
 
-/** What a client's token says. */
+/** The claims of a new token of the client. */
 async function claims(client: TestClient, more: string[][] = []) {
   const { access_token } = await expectTokens(await ask(client, more));
   return decodeJwt(access_token);
@@ -56,7 +56,7 @@ async function introspect(client: TestClient, token: string) {
   return response.json<Record<string, unknown>>();
 }
 
-describe("the answer", () => {
+describe("the token response", () => {
   it("has an access token for the client itself, and no refresh token (section 4.4.3)", async () => {
     const client = await makeClient({ scope: "read write" });
     const response = await ask(client);
@@ -83,7 +83,7 @@ describe("the answer", () => {
     expect(decodeProtectedHeader(tokens.access_token).typ).toBe("at+jwt");
   });
 
-  it("has no refresh token for a client that may refresh, either", async () => {
+  it("has no refresh token even if the client may refresh", async () => {
     const client = await makeClient({
       grant_types: ["client_credentials", "refresh_token"],
     });
@@ -92,13 +92,13 @@ describe("the answer", () => {
     );
   });
 
-  it("is another token each time", async () => {
+  it("has a different token each time", async () => {
     const client = await makeClient();
     const [one, two] = [await claims(client), await claims(client)];
     expect(one.jti).not.toBe(two.jti);
   });
 
-  it("lasts as long as the client's record says", async () => {
+  it("has a token with the lifetime of the client's record", async () => {
     const client = await makeClient({ access_token_ttl: "PT10M" });
     const { expires_in, access_token } = await expectTokens(await ask(client));
     const { iat = 0, exp = 0 } = decodeJwt(access_token);
@@ -109,7 +109,7 @@ describe("the answer", () => {
 describe("scope", () => {
   const scope = (name: string) => [["scope", name]];
 
-  it("left out is all of the client's; none has no word in the answer", async () => {
+  it("that is left out means all scopes of the client; a client without scopes gets no scope in the response", async () => {
     const client = await makeClient({ scope: "read write" });
     expect((await claims(client))["scope"]).toBe("read write");
     expect((await claims(client, scope("")))["scope"]).toBe("read write");
@@ -118,7 +118,7 @@ describe("scope", () => {
     expect(await claims(none)).not.toHaveProperty("scope");
   });
 
-  it("may be narrowed, and is a set", async () => {
+  it("may be narrowed, and is a set: repetition does not matter", async () => {
     const client = await makeClient({ scope: "read write" });
     const narrowed = await expectTokens(await ask(client, scope("write")));
     expect(narrowed.scope).toBe("write");
@@ -131,20 +131,23 @@ describe("scope", () => {
     ["nosuchscope", "scope_not_granted"],
     ["read  read", "scope_malformed"],
     ["READ", "scope_not_granted"],
-  ])("%j is invalid_scope for a client that has read", async (name, reason) => {
-    const client = await makeClient({ scope: "read" });
-    expect(await refusal(await ask(client, scope(name)))).toEqual([
-      400,
-      "invalid_scope",
-      reason,
-    ]);
-  });
+  ])(
+    "of %j is invalid_scope for a client that has only read",
+    async (name, reason) => {
+      const client = await makeClient({ scope: "read" });
+      expect(await refusal(await ask(client, scope(name)))).toEqual([
+        400,
+        "invalid_scope",
+        reason,
+      ]);
+    },
+  );
 
-  it("that the catalogue has no more falls away, or is refused by name and where it was all", async () => {
+  it("that has left the catalogue is left out; it is invalid_scope if it is named, or was the client's only one", async () => {
     const lost = `lost-${crypto.randomUUID()}`;
     await server.makeScopes(lost);
     const client = await makeClient({ scope: `read ${lost}` });
-    const poor = await makeClient({ scope: lost });
+    const withoutScopes = await makeClient({ scope: lost });
     await server.expectAdmin("DELETE", `/scopes/${lost}`);
     expect((await claims(client))["scope"]).toBe("read");
     expect(await refusal(await ask(client, scope(lost)))).toEqual([
@@ -152,7 +155,7 @@ describe("scope", () => {
       "invalid_scope",
       "scope_not_granted",
     ]);
-    expect(await refusal(await ask(poor))).toEqual([
+    expect(await refusal(await ask(withoutScopes))).toEqual([
       400,
       "invalid_scope",
       "scope_all_lost",
@@ -165,7 +168,7 @@ describe("resource (RFC 8707)", () => {
   const resource = (...values: string[]) =>
     values.map((value) => ["resource", value]);
 
-  it("is the audience: one or several, of those that the client may ask for", async () => {
+  it("is the audience: one or several of those that the client may request", async () => {
     const client = await makeClient({ resources: [one, two] });
     expect((await claims(client)).aud).toBe(ISSUER);
     expect((await claims(client, resource(two))).aud).toBe(two);
@@ -175,7 +178,7 @@ describe("resource (RFC 8707)", () => {
     ]);
   });
 
-  it("that the client may not ask for is invalid_target, also beside one that it may", async () => {
+  it("that the client may not request is invalid_target, also beside one that it may request", async () => {
     const client = await makeClient({ resources: [one] });
     for (const asked of [resource(two), resource(one, two)])
       expect(await refusal(await ask(client, asked))).toEqual([
@@ -186,9 +189,9 @@ describe("resource (RFC 8707)", () => {
   });
 });
 
-describe("who may ask", () => {
+describe("a client", () => {
   const unauthorized = [400, "unauthorized_client", "grant_type_not_allowed"];
-  it("is who has a secret and shows it, in the body or by Basic", async () => {
+  it("gets a token if it sends its secret, in the body or by HTTP Basic", async () => {
     const client = await makeClient();
     const { client_id, client_secret } = client;
     expect((await ask(client)).status).toBe(200);
@@ -209,12 +212,12 @@ describe("who may ask", () => {
       ]);
   });
 
-  it("is not a client that is registered for other grants", async () => {
+  it("gets no token if it is registered for other grant types only", async () => {
     const client = await server.makeClient();
     expect(await refusal(await ask(client))).toEqual(unauthorized);
   });
 
-  it("is not a public client, whatever its record says (section 4.4)", async () => {
+  it("gets no token if it is public, even if its record has the grant type (section 4.4)", async () => {
     const { client_id } = await server.makeClient({
       token_endpoint_auth_method: "none",
     });
@@ -224,7 +227,7 @@ describe("who may ask", () => {
     );
   });
 
-  it("is not a public client: it can't be registered for it, or become public with it", async () => {
+  it("that is public can't be registered for the grant type, and one with the grant type can't become public", async () => {
     const token_endpoint_auth_method = "none";
     const made = await server.admin("POST", "/clients", {
       grant_types,
@@ -242,24 +245,30 @@ describe("who may ask", () => {
     ).toEqual(["grant_types"]);
     expect((await ask(confidential)).status).toBe(200);
 
-    const open = await server.makeClient({ token_endpoint_auth_method });
-    const gets = await server.admin("PATCH", `/clients/${open.client_id}`, {
-      grant_types,
+    const publicClient = await server.makeClient({
+      token_endpoint_auth_method,
     });
-    expect(Object.keys(await fieldErrors(gets))).toEqual(["grant_types"]);
+    const patched = await server.admin(
+      "PATCH",
+      `/clients/${publicClient.client_id}`,
+      {
+        grant_types,
+      },
+    );
+    expect(Object.keys(await fieldErrors(patched))).toEqual(["grant_types"]);
     const both = { token_endpoint_auth_method, grant_types: ["refresh_token"] };
     expect((await server.admin("PATCH", path, both)).status).toBe(200);
   });
 
-  it("needs no LOGIN_URL", async () => {
+  it("gets a token also without LOGIN_URL", async () => {
     const client = await makeClient();
-    const off = serverWith({ LOGIN_URL: "" });
-    expect((await ask(client, [], off)).status).toBe(200);
+    const withoutLogin = serverWith({ LOGIN_URL: "" });
+    expect((await ask(client, [], withoutLogin)).status).toBe(200);
   });
 });
 
-describe("what it costs", () => {
-  it("is no object, no write, and no read while the cache is warm; also to ask about it", async () => {
+describe("a token of the client itself", () => {
+  it("costs no object call, no write, and no read once the cache is warm; introspection and revocation cost no more", async () => {
     const client = await makeClient({ scope: "read" });
     const { calls, bindings } = bindingsWithoutObjects();
     const counted = serverWith(bindings);
@@ -273,7 +282,7 @@ describe("what it costs", () => {
     expect(calls).toEqual({ family: 0, kvRead: 2, kvWrite: 0 });
   });
 
-  it("leaves no login behind: the subject has none", async () => {
+  it("makes no login", async () => {
     const client = await makeClient();
     await expectTokens(await ask(client));
     const path = `/subjects/${client.client_id}/grants`;
@@ -284,12 +293,12 @@ describe("what it costs", () => {
 describe("introspection", () => {
   const audience = "https://api.example.com";
 
-  it("tells the client itself, and a resource server with the audience, and nobody else", async () => {
+  it("describes the token to its client and to the resource server of its audience, and to no other client", async () => {
     const client = await makeClient({ scope: "read", resources: [audience] });
     const resourceServer = await server.makeClient({
       resource_server: audience,
     });
-    const other = await makeClient({ resources: [audience] });
+    const otherClient = await makeClient({ resources: [audience] });
     const { access_token } = await expectTokens(
       await ask(client, [["resource", audience]]),
     );
@@ -301,14 +310,14 @@ describe("introspection", () => {
     expect(all).toMatchObject({ sub: client.client_id, scope: "read" });
     expect(await introspect(client, access_token)).toEqual(all);
     expect(await introspect(resourceServer, access_token)).toEqual(all);
-    expect(await introspect(other, access_token)).toEqual(inactive);
+    expect(await introspect(otherClient, access_token)).toEqual(inactive);
     const plain = await expectTokens(await ask(client));
     expect(await introspect(resourceServer, plain.access_token)).toEqual(
       inactive,
     );
   });
 
-  it("says inactive once the client is deleted", async () => {
+  it("answers inactive once the client is deleted", async () => {
     const client = await makeClient({ resources: [audience] });
     const resourceServer = await server.makeClient({
       resource_server: audience,
@@ -323,7 +332,7 @@ describe("introspection", () => {
     expect(await introspect(resourceServer, access_token)).toEqual(inactive);
   });
 
-  it("says inactive once it has expired", async () => {
+  it("answers inactive once the token has expired", async () => {
     const client = await makeClient({ access_token_ttl: "PT1M" });
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
     const start = Math.floor(Date.now() / 1000);
@@ -338,7 +347,7 @@ describe("introspection", () => {
 });
 
 describe("the id of a deleted client", () => {
-  it("stays taken for as long as a token of the client itself could live", async () => {
+  it("stays taken while a token of the client itself could be valid", async () => {
     const client = await makeClient({ access_token_ttl: "P3Y" });
     await server.expectAdmin("DELETE", `/clients/${client.client_id}`);
     const prefix = `client:${client.client_id}`;
@@ -350,7 +359,7 @@ describe("the id of a deleted client", () => {
 });
 
 describe("revocation", () => {
-  it("of one's own is unsupported_token_type (RFC 7009 section 2.2.1), and it stays good", async () => {
+  it("of the client's own token is unsupported_token_type (RFC 7009 section 2.2.1), and the token stays good", async () => {
     const client = await makeClient();
     const { access_token } = await expectTokens(await ask(client));
     const response = await server.about("/revoke", client, access_token);
@@ -364,7 +373,7 @@ describe("revocation", () => {
     });
   });
 
-  it("of one that has expired is done already (section 2.2)", async () => {
+  it("of an expired token is answered with 200 (section 2.2)", async () => {
     const client = await makeClient();
     const { access_token } = await expectTokens(await ask(client));
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 3_600_000 });
@@ -372,10 +381,10 @@ describe("revocation", () => {
     expect(response.status).toBe(200);
   });
 
-  it("of another client's is invalid_grant", async () => {
-    const [client, other] = [await makeClient(), await makeClient()];
+  it("of another client's token is invalid_grant", async () => {
+    const [client, otherClient] = [await makeClient(), await makeClient()];
     const { access_token } = await expectTokens(await ask(client));
-    const response = await server.about("/revoke", other, access_token);
+    const response = await server.about("/revoke", otherClient, access_token);
     expect(await refusal(response)).toEqual([
       400,
       "invalid_grant",

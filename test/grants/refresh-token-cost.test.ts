@@ -5,7 +5,7 @@ import { countingBindings } from "../support/counting.ts";
 import { listenToLog } from "../support/log.ts";
 import { refusal, server, serverWith } from "../support/server.ts";
 
-/** What a refresh costs, counted and not timed: this holds on any machine. */
+/** Tests the cost of a refresh by counting, so that the result is the same on every machine. */
 
 const methods = [
   "sign",
@@ -25,7 +25,7 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-/** How often each method of WebCrypto is called from here on; those that are not are left out. */
+/** Counts the calls of each WebCrypto method from now on. Methods that are not called are left out. */
 function countCrypto() {
   const spies = methods.map(
     (name) => [name, vi.spyOn(crypto.subtle, name)] as const,
@@ -38,7 +38,7 @@ function countCrypto() {
     );
 }
 
-/** How many responses with a body are made from here on; the test runner makes some without. */
+/** Counts the responses with a body from now on. The test runner makes responses without a body. */
 function countResponses(): () => number {
   let made = 0;
   const counted = class extends Response {
@@ -51,7 +51,7 @@ function countResponses(): () => number {
   return () => made;
 }
 
-/** A server that has its keys and knows a client, and whose bindings count. */
+/** Makes a server with counting bindings that has already read its keys and a client. */
 async function warmServer() {
   const { calls, bindings } = countingBindings();
   const server = serverWith(bindings);
@@ -69,25 +69,25 @@ async function warmServer() {
   };
 }
 
-describe("a refresh, once the isolate is warm", () => {
-  it("is one call of the family's object and no KV", async () => {
+describe("a refresh in a warm isolate", () => {
+  it("costs one call of the family's object and no KV access", async () => {
     const { server, client, token, before, calls } = await warmServer();
     await server.expectRefresh(client, token);
     expect(calls).toEqual({ ...before, family: before.family + 1 });
   });
 
-  it("is one MAC checked and one made, one signature, and two digests", async () => {
+  it("verifies one MAC, makes one MAC and one signature, and computes two digests", async () => {
     const { server, client, token } = await warmServer();
     const counted = countCrypto();
     const { mock: sign } = vi.spyOn(crypto.subtle, "sign");
     await server.expectRefresh(client, token);
-    // sign: the next token's MAC, and the access token. digest: the client's secret, and the family's.
+    // sign: the successor's MAC, and the access token. digest: the client's secret, and the family secret.
     expect(counted()).toEqual({ verify: 1, sign: 2, digest: 2 });
     const algorithms = sign.calls.map(([, { algorithm }]) => algorithm.name);
     expect(algorithms.toSorted()).toEqual(["ECDSA", "HMAC"]);
   });
 
-  it("makes one response, and copies it nowhere", async () => {
+  it("makes one response and does not copy it", async () => {
     const { server, client, token } = await warmServer();
     const responses = countResponses();
     await server.expectRefresh(client, token);
@@ -103,7 +103,7 @@ describe("a refresh, once the isolate is warm", () => {
 });
 
 describe("a refresh", () => {
-  it("is one row written, in an object that was made for the family alone", async () => {
+  it("writes one row, in an object that was made for the family alone", async () => {
     const known = new Set(
       (await listDurableObjectIds(env.TOKEN_FAMILY)).map(String),
     );
@@ -113,7 +113,7 @@ describe("a refresh", () => {
       (id) => !known.has(String(id)),
     );
     expect(made).toHaveLength(1);
-    // By SQLite's own counter.
+    // SQLite counts the rows.
     const rows = () =>
       runInDurableObject(env.TOKEN_FAMILY.get(made[0]!), (_, { storage }) =>
         Number(storage.sql.exec("SELECT total_changes() AS n").one()["n"]),
@@ -123,7 +123,7 @@ describe("a refresh", () => {
     expect(await rows()).toBe(before + 1);
   });
 
-  it("reads KV twice in an isolate that is new: the client, and the scopes", async () => {
+  it("reads KV twice in a new isolate: the client and the scopes", async () => {
     const client = await server.makeClient();
     const { refresh_token } = await server.login(client);
     const { calls, bindings } = countingBindings();
@@ -138,10 +138,10 @@ describe("a refresh", () => {
     );
     const { calls, bindings } = countingBindings();
     const counted = serverWith(bindings);
-    const [first, ...others] = logins;
+    const [first, ...rest] = logins;
     await counted.expectRefresh(client, first!.refresh_token);
     await Promise.all(
-      others.map(({ refresh_token }) =>
+      rest.map(({ refresh_token }) =>
         counted.expectRefresh(client, refresh_token),
       ),
     );
@@ -150,7 +150,7 @@ describe("a refresh", () => {
 });
 
 describe("a forged refresh token, once the client is authenticated", () => {
-  it("costs one MAC check, and is refused without object, KV, signature or key", async () => {
+  it("costs one MAC check, and no object call, KV access, signature or key import", async () => {
     const { server, client, token, before, calls } = await warmServer();
     const counted = countCrypto();
     const forged = token.slice(0, -1) + (token.endsWith("A") ? "B" : "A");
@@ -164,7 +164,7 @@ describe("a forged refresh token, once the client is authenticated", () => {
     expect(calls).toEqual(before);
   });
 
-  it("of another shape costs none", async () => {
+  it("that is malformed costs no MAC check", async () => {
     const { server, client, before, calls } = await warmServer();
     const counted = countCrypto();
     expect(

@@ -9,12 +9,12 @@ import {
   type Tokens,
 } from "../support/server.ts";
 
-/** RFC 6749 section 6, and DESIGN's rows on the refresh request. */
+/** Tests the refresh request (RFC 6749 section 6). */
 
 beforeAll(() => server.makeScopes("read", "write", "admin"));
 
-describe("a good refresh", () => {
-  it("answers with a new pair of tokens as RFC 6749 section 5.1 says", async () => {
+describe("a valid refresh", () => {
+  it("gets a new pair of tokens, in the format of RFC 6749 section 5.1", async () => {
     const client = await server.makeClient({ scope: "read write" });
     const first = await server.login(client);
     const response = await server.refresh(client, first.refresh_token);
@@ -45,7 +45,7 @@ describe("a good refresh", () => {
     expect(seen.size).toBe(21);
   });
 
-  it("works for a public client, by its client_id alone", async () => {
+  it("works for a public client with its client_id alone", async () => {
     const client = await server.makeClient({
       token_endpoint_auth_method: "none",
       scope: "read",
@@ -56,7 +56,7 @@ describe("a good refresh", () => {
     expect(answer.scope).toBe("read");
   });
 
-  it("works with client credentials by Basic", async () => {
+  it("works with client authentication by HTTP Basic", async () => {
     const client = await server.makeClient();
     const { refresh_token } = await server.login(client);
     const response = await server.token(
@@ -66,7 +66,7 @@ describe("a good refresh", () => {
     expect(response.status).toBe(200);
   });
 
-  it("leaves scope out where no scope is granted", async () => {
+  it("gets no scope in the response if no scope is granted", async () => {
     const client = await server.makeClient();
     const { refresh_token } = await server.login(client);
     const answer = await server.expectRefresh(client, refresh_token);
@@ -74,7 +74,7 @@ describe("a good refresh", () => {
     expect(decodeJwt(answer.access_token)).not.toHaveProperty("scope");
   });
 
-  it("takes a client's own lifetimes from its record", async () => {
+  it("uses the lifetimes of the client's record", async () => {
     const client = await server.makeClient({ access_token_ttl: "PT5M" });
     const { refresh_token } = await server.login(client);
     const answer = await server.expectRefresh(client, refresh_token);
@@ -83,7 +83,7 @@ describe("a good refresh", () => {
     expect(exp).toBe((iat ?? 0) + 300);
   });
 
-  it("never lets an access token outlive its family", async () => {
+  it("gets an access token that does not outlive its family", async () => {
     const client = await server.makeClient({ refresh_token_max_age: "PT10M" });
     const first = await server.login(client);
     expect(first.expires_in).toBe(600);
@@ -102,7 +102,7 @@ describe("scope", () => {
     return { client, ...(await server.login(client, { scope })) };
   }
 
-  it("narrows the access token and the answer, for this one refresh", async () => {
+  it("narrows the access token and the response of this refresh alone", async () => {
     const { client, refresh_token } = await family();
     const narrowed = await server.expectRefresh(client, refresh_token, {
       scope: "read",
@@ -114,7 +114,7 @@ describe("scope", () => {
     expect(decodeJwt(next.access_token)["scope"]).toBe("read write");
   });
 
-  it("is a set: repeats and order mean nothing", async () => {
+  it("is a set: repetition and order do not matter", async () => {
     const { client, refresh_token } = await family();
     const answer = await server.expectRefresh(client, refresh_token, {
       scope: "write read write read",
@@ -122,7 +122,7 @@ describe("scope", () => {
     expect(answer.scope?.split(" ").toSorted()).toEqual(["read", "write"]);
   });
 
-  it("without a value counts as left out", async () => {
+  it("that is empty counts as left out", async () => {
     const { client, refresh_token } = await family();
     const answer = await server.expectRefresh(client, refresh_token, {
       scope: "",
@@ -132,7 +132,7 @@ describe("scope", () => {
 
   it.each([
     ["more than was granted", "read write admin", "scope_not_granted"],
-    ["nothing but what was not granted", "admin", "scope_not_granted"],
+    ["only a scope that was not granted", "admin", "scope_not_granted"],
     ["an unknown scope", "read nosuchscope", "scope_not_granted"],
     ["a scope in another case", "READ", "scope_not_granted"],
     ["a double quote", 'read"', "scope_malformed"],
@@ -144,9 +144,13 @@ describe("scope", () => {
     ["a line break", "read\n", "scope_malformed"],
     ["a null character", "read\0", "scope_malformed"],
     ["letters outside ASCII", "lésen", "scope_malformed"],
-    ["a property that every object has", "constructor", "scope_not_granted"],
+    [
+      "the name of a property that every object has",
+      "constructor",
+      "scope_not_granted",
+    ],
   ])(
-    "asking for %s is invalid_scope, and the token is still good",
+    "with %s is invalid_scope, and the token stays good",
     async (_, scope, reason) => {
       const { client, refresh_token } = await family();
       const response = await server.refresh(client, refresh_token, { scope });
@@ -156,7 +160,7 @@ describe("scope", () => {
     },
   );
 
-  it("that the client has lost falls away, and is invalid_scope by name", async () => {
+  it("that the client has lost is left out, and is invalid_scope if it is named", async () => {
     const { client, refresh_token } = await family();
     await server.expectAdmin("PATCH", `/clients/${client.client_id}`, {
       scope: "read",
@@ -173,7 +177,7 @@ describe("scope", () => {
     expect(leftOut.scope).toBe("read");
   });
 
-  it("that has left the catalogue is lost as well", async () => {
+  it("that has left the catalogue is left out as well", async () => {
     await server.makeScopes("passing");
     const client = await server.makeClient({ scope: "read passing" });
     const { refresh_token } = await server.login(client);
@@ -182,7 +186,7 @@ describe("scope", () => {
     expect(answer.scope).toBe("read");
   });
 
-  it("of which nothing is left is invalid_scope, until the client has it again", async () => {
+  it("of which nothing is left is invalid_scope until the client has one of its scopes again", async () => {
     const { client, refresh_token } = await family("write");
     const path = `/clients/${client.client_id}`;
     await server.expectAdmin("PATCH", path, { scope: "read" });
@@ -211,7 +215,7 @@ describe("resource (RFC 8707)", () => {
     return decodeJwt(access_token).aud;
   }
 
-  it("is the audience where the client may ask for it", async () => {
+  it("is the audience if the client may request it", async () => {
     const { client, refresh_token } = await family();
     const one = await server.expectRefresh(client, refresh_token, {
       resource: a,
@@ -226,18 +230,18 @@ describe("resource (RFC 8707)", () => {
     expect(audience(none)).toBe("https://auth.example.com");
   });
 
-  it("that was granted is the audience where none is asked for", async () => {
+  it("that was granted is the audience if none is requested", async () => {
     const { client, refresh_token } = await family({ resource: b });
     const answer = await server.expectRefresh(client, refresh_token);
     expect(audience(answer)).toBe(b);
   });
 
   it.each([
-    ["one that is not the client's", "https://evil.example.com"],
-    ["one that only looks the same", `${a}/`],
-    ["what is no URI", "a"],
+    ["not the client's", "https://evil.example.com"],
+    ["spelled differently", `${a}/`],
+    ["not a URI", "a"],
   ])(
-    "asking for %s is invalid_target, and the token is still good",
+    "that is %s is invalid_target, and the token stays good",
     async (_, resource) => {
       const { client, refresh_token } = await family();
       const response = await server.refresh(client, refresh_token, [
@@ -253,7 +257,7 @@ describe("resource (RFC 8707)", () => {
     },
   );
 
-  it("beyond the grant is invalid_target (RFC 8707 section 2.2)", async () => {
+  it("that was not granted is invalid_target (RFC 8707 section 2.2)", async () => {
     const { client, refresh_token } = await family({ resource: [a] });
     const response = await server.refresh(client, refresh_token, {
       resource: b,
@@ -266,8 +270,8 @@ describe("resource (RFC 8707)", () => {
   });
 });
 
-describe("grant types", () => {
-  it("that a client does not have are unauthorized_client, once it is authenticated", async () => {
+describe("a grant type", () => {
+  it("that the client may not use is unauthorized_client, after the client is authenticated", async () => {
     const client = await server.makeClient();
     const { refresh_token } = await server.login(client);
     await server.expectAdmin("PATCH", `/clients/${client.client_id}`, {
@@ -295,8 +299,8 @@ describe("grant types", () => {
   });
 });
 
-describe("the sentence of an error", () => {
-  it("holds only the characters of RFC 6749 section 5.2 and nothing that was sent", async () => {
+describe("an error description", () => {
+  it("has only the characters of RFC 6749 section 5.2, and nothing that was sent", async () => {
     const client = await server.makeClient({ scope: "read" });
     const { refresh_token } = await server.login(client);
     const refused = await Promise.all([

@@ -8,7 +8,7 @@ import {
   type Tokens,
 } from "../support/server.ts";
 
-/** What happens to tokens that are used, old, stolen or somebody else's. */
+/** Tests refresh tokens that are used, expired, stolen or another client's. */
 
 beforeAll(() => server.makeScopes("read"));
 
@@ -46,7 +46,7 @@ describe("a used refresh token", () => {
     await server.expectRefresh(client, sibling.refresh_token);
   });
 
-  it("is a used token whatever else is wrong with the request", async () => {
+  it("ends its family even if the request has another fault", async () => {
     const client = await server.makeClient({ scope: "read" });
     for (const fault of [
       { scope: "nosuch" },
@@ -72,21 +72,21 @@ describe("a used refresh token", () => {
 });
 
 describe("fifty parallel exchanges of one token", () => {
-  it("give one pair of tokens and a dead family", async () => {
+  it("give one pair of tokens and end the family", async () => {
     const client = await server.makeClient();
     const { refresh_token } = await server.login(client);
     const responses = await Promise.all(
       Array.from({ length: 50 }, () => server.refresh(client, refresh_token)),
     );
-    const won = responses.filter(({ status }) => status === 200);
-    expect(won).toHaveLength(1);
-    // The first of them ends the family.
-    const lost = responses.filter((response) => response !== won[0]);
-    expect(await countRefusals(lost)).toEqual({
+    const succeeded = responses.filter(({ status }) => status === 200);
+    expect(succeeded).toHaveLength(1);
+    // The first refused exchange ends the family.
+    const refused = responses.filter((response) => response !== succeeded[0]);
+    expect(await countRefusals(refused)).toEqual({
       "400 invalid_grant refresh_token_reused": 1,
       "400 invalid_grant family_ended": 48,
     });
-    const { refresh_token: newest } = await won[0]!.json<Tokens>();
+    const { refresh_token: newest } = await succeeded[0]!.json<Tokens>();
     expect(await refusal(await server.refresh(client, newest))).toEqual([
       400,
       "invalid_grant",
@@ -96,7 +96,7 @@ describe("fifty parallel exchanges of one token", () => {
 });
 
 describe("another client's refresh token", () => {
-  it("is invalid_grant and never harms the owner's family", async () => {
+  it("is invalid_grant and does not harm the owner's family", async () => {
     const owner = await server.makeClient();
     const thief = await server.makeClient();
     const first = await server.login(owner);
@@ -117,8 +117,8 @@ describe("another client's refresh token", () => {
   });
 });
 
-describe("an expired refresh token", () => {
-  it("is refused at the edge: its family is not asked", async () => {
+describe("the expiry of a refresh token", () => {
+  it("is checked at the edge, without calling its family", async () => {
     const { calls, bindings } = countingBindings();
     const counted = serverWith(bindings);
     const client = await counted.makeClient({ refresh_token_ttl: "P1D" });
@@ -135,13 +135,13 @@ describe("an expired refresh token", () => {
     expect(calls.family).toBe(before);
   });
 
-  it("is invalid_grant from its last second on", async () => {
+  it("makes the token invalid_grant from that second on", async () => {
     const client = await server.makeClient({ refresh_token_ttl: "P1D" });
     vi.useFakeTimers({ toFake: ["Date"], now: 1_800_000_000_000 });
     const { refresh_token } = await server.login(client);
-    const other = await server.login(client);
+    const sibling = await server.login(client);
     vi.setSystemTime(1_800_000_000_000 + DAY_MS - 1000);
-    await server.expectRefresh(client, other.refresh_token);
+    await server.expectRefresh(client, sibling.refresh_token);
     vi.setSystemTime(1_800_000_000_000 + DAY_MS);
     const response = await server.refresh(client, refresh_token);
     expect(await refusal(response)).toEqual([
@@ -151,13 +151,13 @@ describe("an expired refresh token", () => {
     ]);
   });
 
-  it("lives a calendar month by default: from 31 January to the last of February", async () => {
+  it("is by default a calendar month after the token was issued: the last of February for 31 January", async () => {
     const client = await server.makeClient();
     vi.useFakeTimers({ toFake: ["Date"], now: Date.UTC(2027, 0, 31, 12) });
     const { refresh_token } = await server.login(client);
-    const other = await server.login(client);
+    const sibling = await server.login(client);
     vi.setSystemTime(Date.UTC(2027, 1, 28, 11, 59, 59));
-    await server.expectRefresh(client, other.refresh_token);
+    await server.expectRefresh(client, sibling.refresh_token);
     vi.setSystemTime(Date.UTC(2027, 1, 28, 12));
     const late = await server.refresh(client, refresh_token);
     expect(await refusal(late)).toEqual([
@@ -167,7 +167,7 @@ describe("an expired refresh token", () => {
     ]);
   });
 
-  it("is renewed by each rotation, but not beyond REFRESH_TOKEN_MAX_AGE", async () => {
+  it("is postponed by each rotation, but not beyond REFRESH_TOKEN_MAX_AGE", async () => {
     const client = await server.makeClient({
       refresh_token_ttl: "P1D",
       refresh_token_max_age: "P2D",

@@ -13,7 +13,7 @@ import { fieldErrors } from "../support/admin.ts";
 import { keepRequestLine } from "../support/request-lines.ts";
 import { refusal, server, serverWith, type Tokens } from "../support/server.ts";
 
-/** The retry window: a used token gets the same successor, while nobody has used that. */
+/** Tests the retry window: a used token gets the same successor while the successor has not been used. */
 
 const T0 = 1_800_000_000_000;
 
@@ -37,7 +37,7 @@ async function login(metadata: Record<string, unknown> = {}) {
   return { client, first: (await server.login(client)).refresh_token };
 }
 
-describe("inside the window", () => {
+describe("inside the retry window,", () => {
   it("a used token gets the same successor and a new access token", async () => {
     const { client, first } = await login();
     const answer = await server.expectRefresh(client, first);
@@ -50,7 +50,7 @@ describe("inside the window", () => {
     await server.expectRefresh(client, again.refresh_token);
   });
 
-  it("a retry may come as often as it likes, and does not lengthen the window", async () => {
+  it("a token may be retried any number of times, and a retry does not lengthen the window", async () => {
     const { client, first } = await login();
     const { refresh_token } = await server.expectRefresh(client, first);
     for (const seconds of [10, 20, 29]) {
@@ -72,7 +72,7 @@ describe("inside the window", () => {
     ]);
   });
 
-  it("fifty parallel exchanges give fifty answers with one successor, which works once", async () => {
+  it("fifty parallel exchanges get fifty responses with one successor, which can be exchanged once", async () => {
     const { client, first } = await login();
     const answers = await Promise.all(
       Array.from({ length: 50 }, () => server.expectRefresh(client, first)),
@@ -93,7 +93,7 @@ describe("inside the window", () => {
     ]);
   });
 
-  it("is over as soon as the successor is used: then it is theft", async () => {
+  it("a used token is a replay as soon as its successor was used", async () => {
     const { client, first } = await login();
     const second = await server.expectRefresh(client, first);
     const third = await server.expectRefresh(client, second.refresh_token);
@@ -107,7 +107,7 @@ describe("inside the window", () => {
     ).toEqual([400, "invalid_grant", "family_ended"]);
   });
 
-  it("the same scopes and resources in another order are the same request", async () => {
+  it("a retry may name the same scopes and resources in another order", async () => {
     const { client, first } = await login();
     const [a, b] = ["https://a.example.com", "https://b.example.com"];
     const params = (...pairs: string[][]) => pairs;
@@ -136,7 +136,7 @@ describe("inside the window", () => {
     ["a resource", { resource: "https://a.example.com" }],
     ["a wrong resource", { resource: "https://evil.example.com" }],
   ])(
-    "a retry with %s is invalid_grant, and the family lives",
+    "a retry with %s is invalid_grant, and the family does not end",
     async (_, more) => {
       const { client, first } = await login();
       const { refresh_token } = await server.expectRefresh(client, first);
@@ -152,7 +152,7 @@ describe("inside the window", () => {
     },
   );
 
-  it("a narrowed request is repeated with its narrowed answer", async () => {
+  it("a retry of a narrowed request gets the narrowed scope, and must be narrowed as well", async () => {
     const { client, first } = await login();
     const answer = await server.expectRefresh(client, first, { scope: "read" });
     const again = await server.expectRefresh(client, first, { scope: "read" });
@@ -169,7 +169,7 @@ describe("inside the window", () => {
     expect(next.scope).toBe("read write");
   });
 
-  it("the successor is the same string also where ENCRYPTION_KEY was rotated in between", async () => {
+  it("the successor is the same string even if ENCRYPTION_KEY was rotated in between", async () => {
     const { client, first } = await login();
     const answer = await server.expectRefresh(client, first);
     const newer = Buffer.from(
@@ -183,7 +183,7 @@ describe("inside the window", () => {
     await rotated.expectRefresh(client, again.refresh_token);
   });
 
-  it("another client's retry is refused and harms nobody", async () => {
+  it("another client's retry is refused and does not harm the family", async () => {
     const { client, first } = await login();
     const { refresh_token } = await server.expectRefresh(client, first);
     const { client: thief } = await login();
@@ -196,8 +196,8 @@ describe("inside the window", () => {
   });
 });
 
-describe("the window's length", () => {
-  it("is measured when the whole request is here: a body held back does not hold back the clock", async () => {
+describe("the retry window", () => {
+  it("is measured when the whole request has arrived, so that a delayed body does not lengthen it", async () => {
     const { client, first } = await login();
     await server.expectRefresh(client, first);
     const form = new URLSearchParams({
@@ -224,7 +224,7 @@ describe("the window's length", () => {
     ]);
   });
 
-  it("is none by default: the client is strict", async () => {
+  it("is off by default: the client is strict", async () => {
     const client = await server.makeClient();
     const first = await server.login(client);
     const second = await server.expectRefresh(client, first.refresh_token);
@@ -236,7 +236,7 @@ describe("the window's length", () => {
     ).toEqual([400, "invalid_grant", "family_ended"]);
   });
 
-  it("is none for PT0S, also where the clocks of two locations differ", async () => {
+  it("is off with PT0S, even if the clocks of two locations differ", async () => {
     const { client, first } = await login({
       refresh_token_retry_window: "PT0S",
     });
@@ -249,25 +249,25 @@ describe("the window's length", () => {
     ]);
   });
 
-  it("comes from REFRESH_TOKEN_RETRY_WINDOW, and a client's record overrides it", async () => {
-    const lenient = serverWith({ REFRESH_TOKEN_RETRY_WINDOW: "PT1M" });
-    const client = await lenient.makeClient();
-    const { refresh_token } = await lenient.login(client);
-    const answer = await lenient.expectRefresh(client, refresh_token);
+  it("is set by REFRESH_TOKEN_RETRY_WINDOW, and a client's record overrides it", async () => {
+    const withWindow = serverWith({ REFRESH_TOKEN_RETRY_WINDOW: "PT1M" });
+    const client = await withWindow.makeClient();
+    const { refresh_token } = await withWindow.login(client);
+    const answer = await withWindow.expectRefresh(client, refresh_token);
     vi.setSystemTime(T0 + 59_000);
-    const again = await lenient.expectRefresh(client, refresh_token);
+    const again = await withWindow.expectRefresh(client, refresh_token);
     expect(again.refresh_token).toBe(answer.refresh_token);
-    const strict = await lenient.makeClient({
+    const strict = await withWindow.makeClient({
       refresh_token_retry_window: "PT0S",
     });
-    const first = await lenient.login(strict);
-    await lenient.expectRefresh(strict, first.refresh_token);
+    const first = await withWindow.login(strict);
+    await withWindow.expectRefresh(strict, first.refresh_token);
     expect(
-      await refusal(await lenient.refresh(strict, first.refresh_token)),
+      await refusal(await withWindow.refresh(strict, first.refresh_token)),
     ).toEqual([400, "invalid_grant", "refresh_token_reused"]);
   });
 
-  it("has to be shorter than the token's own life, where a client is saved", async () => {
+  it("must not be longer than the lifetime of the token when a client is saved", async () => {
     for (const fields of [
       { refresh_token_retry_window: "P1Y" },
       { refresh_token_retry_window: "PT2H", refresh_token_ttl: "PT1H" },
@@ -292,7 +292,7 @@ describe("the window's length", () => {
   });
 });
 
-describe("a used token outside of the window", () => {
+describe("a used token", () => {
   async function loggedReuse(act: () => Promise<unknown>) {
     const log = vi.spyOn(console, "log").mockImplementation(keepRequestLine);
     await act();
@@ -304,7 +304,7 @@ describe("a used token outside of the window", () => {
     return line;
   }
 
-  it("is logged as a late retry while nobody has used the successor", async () => {
+  it("outside of the window is logged as a late retry if its successor has not been used", async () => {
     const { client, first } = await login();
     await server.expectRefresh(client, first);
     vi.setSystemTime(T0 + 45_000);
@@ -321,7 +321,7 @@ describe("a used token outside of the window", () => {
     });
   });
 
-  it("is logged as theft when somebody goes on with the successor", async () => {
+  it("is logged as theft if its successor was used", async () => {
     const { client, first } = await login();
     const second: Tokens = await server.expectRefresh(client, first);
     await server.expectRefresh(client, second.refresh_token);
@@ -332,7 +332,7 @@ describe("a used token outside of the window", () => {
     });
   });
 
-  it("that is answered inside the window is logged as a retry", async () => {
+  it("inside the window is logged as a retry", async () => {
     const { client, first } = await login();
     await server.expectRefresh(client, first);
     const line = await loggedReuse(() => server.refresh(client, first));
