@@ -9,7 +9,7 @@ import {
 import { ISSUER, refusal, server } from "../support/server.ts";
 import { fetchFromServer } from "./support.ts";
 
-/** An independent client library against the server: discovery, refresh, verification. */
+/** Tests the server with an independent client library, from discovery to revocation. */
 
 const options = { [oauth.customFetch]: fetchFromServer };
 
@@ -107,7 +107,7 @@ describe("oauth4webapi", () => {
   });
 
   it.each(authentications)(
-    "signs a person in with %s, refreshes twice and revokes",
+    "signs a user in with %s, refreshes twice and revokes",
     async (_, metadata, authentication) => {
       const { client_id, client_secret } = await makeWebClient({
         scope: "read write",
@@ -130,9 +130,9 @@ describe("oauth4webapi", () => {
       const login = location(
         await server.http(url.pathname + url.search, { redirect: "manual" }),
       );
-      const back = await decide(login.searchParams.get("request") ?? "");
+      const redirect = await decide(login.searchParams.get("request") ?? "");
 
-      const answer = oauth.validateAuthResponse(as, client, back, state);
+      const answer = oauth.validateAuthResponse(as, client, redirect, state);
       const response = await oauth.authorizationCodeGrantRequest(
         as,
         client,
@@ -173,11 +173,11 @@ describe("oauth4webapi", () => {
         options,
       );
       await oauth.processRevocationResponse(revoke);
-      const dead = await server.refresh(
+      const refused = await server.refresh(
         { client_id, ...(client_secret && { client_secret }) },
         refresh_token,
       );
-      expect(await refusal(dead)).toEqual([
+      expect(await refusal(refused)).toEqual([
         400,
         "invalid_grant",
         "family_ended",

@@ -9,11 +9,11 @@ import {
 import { ISSUER, server } from "../support/server.ts";
 import { fetchFromServer } from "./support.ts";
 
-/** openid-client against the server, from discovery to logout, without a line of special code. */
+/** Tests the server with openid-client, from discovery to revocation, without code for this server alone. */
 
 beforeAll(() => server.makeScopes("read", "write"));
 
-const kinds: [
+const authentications: [
   string,
   Record<string, unknown>,
   (secret: string) => client.ClientAuth,
@@ -36,7 +36,11 @@ async function discover(clientId: string, authentication: client.ClientAuth) {
   );
 }
 
-/** What the library makes of the request, and of where the browser ends up with it. */
+/**
+ * Makes an authorization request with the library, and decides it.
+ *
+ * @returns the redirect to the client, and the values with which the library checks it
+ */
 async function signIn(
   configuration: client.Configuration,
   decision: Record<string, unknown>,
@@ -56,12 +60,15 @@ async function signIn(
   const login = location(
     await server.http(url.pathname + url.search, { redirect: "manual" }),
   );
-  const back = await decide(login.searchParams.get("request") ?? "", decision);
-  return { back, checks: { pkceCodeVerifier, expectedState } };
+  const redirect = await decide(
+    login.searchParams.get("request") ?? "",
+    decision,
+  );
+  return { redirect, checks: { pkceCodeVerifier, expectedState } };
 }
 
 describe("openid-client", () => {
-  it.each(kinds)(
+  it.each(authentications)(
     "signs in with %s, refreshes twice and revokes",
     async (_, metadata, authentication) => {
       const { client_id, client_secret } = await makeWebClient({
@@ -72,12 +79,12 @@ describe("openid-client", () => {
         client_id,
         authentication(client_secret),
       );
-      const { back, checks } = await signIn(configuration, {
+      const { redirect, checks } = await signIn(configuration, {
         subject: "alice",
       });
       const tokens = await client.authorizationCodeGrant(
         configuration,
-        back,
+        redirect,
         checks,
       );
       expect(tokens).toMatchObject({
@@ -106,7 +113,7 @@ describe("openid-client", () => {
     },
   );
 
-  it("understands a no", async () => {
+  it("reports access_denied if the user denied the request", async () => {
     const { client_id, client_secret } = await makeWebClient({
       scope: "read write",
     });
@@ -114,15 +121,15 @@ describe("openid-client", () => {
       client_id,
       client.ClientSecretBasic(client_secret),
     );
-    const { back, checks } = await signIn(configuration, {
+    const { redirect, checks } = await signIn(configuration, {
       error: "access_denied",
     });
     await expect(
-      client.authorizationCodeGrant(configuration, back, checks),
+      client.authorizationCodeGrant(configuration, redirect, checks),
     ).rejects.toMatchObject({ error: "access_denied" });
   });
 
-  it("notices an answer of another server (RFC 9207), another state, and refuses both", async () => {
+  it("refuses a response with another iss, without iss (RFC 9207), or with another state", async () => {
     const { client_id, client_secret } = await makeWebClient({
       scope: "read write",
     });
@@ -130,33 +137,35 @@ describe("openid-client", () => {
       client_id,
       client.ClientSecretBasic(client_secret),
     );
-    const { back, checks } = await signIn(configuration, { subject: "alice" });
-    const forged = new URL(back);
+    const { redirect, checks } = await signIn(configuration, {
+      subject: "alice",
+    });
+    const forged = new URL(redirect);
     forged.searchParams.set("iss", "https://other.example.com");
     await expect(
       client.authorizationCodeGrant(configuration, forged, checks),
     ).rejects.toMatchObject({
       cause: { message: expect.stringContaining('unexpected "iss"') },
     });
-    const without = new URL(back);
-    without.searchParams.delete("iss");
+    const withoutIss = new URL(redirect);
+    withoutIss.searchParams.delete("iss");
     await expect(
-      client.authorizationCodeGrant(configuration, without, checks),
+      client.authorizationCodeGrant(configuration, withoutIss, checks),
     ).rejects.toMatchObject({
       cause: { message: expect.stringContaining('"iss" (issuer) missing') },
     });
-    const state = new URL(back);
-    state.searchParams.set("state", "other");
+    const otherState = new URL(redirect);
+    otherState.searchParams.set("state", "other");
     await expect(
-      client.authorizationCodeGrant(configuration, state, checks),
+      client.authorizationCodeGrant(configuration, otherState, checks),
     ).rejects.toMatchObject({
       cause: { message: expect.stringContaining('unexpected "state"') },
     });
-    // None of it has reached the server: the code is still good.
-    await client.authorizationCodeGrant(configuration, back, checks);
+    // The library sent none of these codes, so the code is still good.
+    await client.authorizationCodeGrant(configuration, redirect, checks);
   });
 
-  it("gets a token for itself by client credentials, and introspects it", async () => {
+  it("gets a token for the client itself by client credentials, and introspects it", async () => {
     const { client_id, client_secret } = await server.makeClient({
       scope: "read write",
       grant_types: ["client_credentials"],

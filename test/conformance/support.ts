@@ -1,6 +1,6 @@
 import { server } from "../support/server.ts";
 
-/** The `fetch` that a client library is given: the server under test instead of the network. */
+/** A `fetch` for client libraries that calls the server under test instead of the network. */
 export function fetchFromServer(
   url: string,
   { body, ...init }: { body?: unknown },

@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-/** What `npx wrangler deploy` would send: looked at without sending it. */
+/** Tests the bundle that `npx wrangler deploy` would upload, without uploading it. */
 
 const root = join(import.meta.dirname, "../..");
 const folder = mkdtempSync(join(tmpdir(), "baton-bundle-"));
@@ -42,22 +42,22 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 describe("the deployed Worker", () => {
-  it("is looked at by what tells it from a local one", () => {
+  it("can be told from a local one by strings in the bundle", () => {
     expect(local).toContain("/dev/login");
     expect(local).toContain("development server");
     expect(deployed).toContain("/authorize");
   });
 
-  it("stays small: Cloudflare takes 3 MB gzipped, and every location has to load it", () => {
+  it("stays small, because Cloudflare allows 3 MB gzipped and every location must load it", () => {
     expect(deployed.length).toBeLessThan(650 * 1024);
     expect(gzipSync(deployed).length).toBeLessThan(170 * 1024);
   });
 
-  it("gives no function a name each time that it is made: a request makes dozens", () => {
+  it("does not set a function's name each time it is made, because a request makes dozens of functions", () => {
     expect(deployed).not.toMatch(/\((\w+),(\w+)\)=>\w+\(\1,"name",\{value:\2/);
   });
 
-  it("has nothing of the development sign-in page in it: no setting can turn it on", () => {
+  it("does not contain the development sign-in page, so that no setting can turn it on", () => {
     expect(deployed).not.toContain("/dev/login");
     expect(deployed).not.toContain("development server");
   });

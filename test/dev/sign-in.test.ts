@@ -14,7 +14,7 @@ import { shown } from "../support/refusals.ts";
 import { reasonOf } from "../support/request-lines.ts";
 import { server, serverWith, TestServer } from "../support/server.ts";
 
-/** The sign-in page of a local server: read and filled in as a browser without JavaScript would. */
+/** Tests the sign-in page of a local server, read and filled in as by a browser without JavaScript. */
 
 const LOCAL = "http://localhost:8787";
 
@@ -42,7 +42,7 @@ beforeAll(async () => {
   });
 });
 
-/** The page that the authorization endpoint leads to. */
+/** Opens the page to which the authorization endpoint redirects. */
 async function openPage(
   client: { client_id: string },
   more: Record<string, string> = {},
@@ -53,14 +53,14 @@ async function openPage(
   return { url, response, html: await response.text() };
 }
 
-/** What a browser would send: the fields of the page's form, and the button that was pressed. */
+/** The fields of the page's form that a browser would send, without the pressed button. */
 async function fieldsOf(html: string): Promise<[string, string][]> {
   const fields: [string, string][] = [];
   const page = new HTMLRewriter()
     .on("form input", {
       element(input) {
-        const isBox = input.getAttribute("type") === "checkbox";
-        if (isBox && !input.hasAttribute("checked")) return;
+        const isCheckbox = input.getAttribute("type") === "checkbox";
+        if (isCheckbox && !input.hasAttribute("checked")) return;
         fields.push([
           input.getAttribute("name") ?? "",
           (input.getAttribute("value") ?? "").replaceAll("&amp;", "&"),
@@ -82,7 +82,7 @@ function answer(
 }
 
 describe("the development sign-in page", () => {
-  it("says which client asks, for which scopes in the words of the catalogue, and where it leads back to", async () => {
+  it("shows the client, the descriptions of the requested scopes, and the host of the redirect URI", async () => {
     const client = await makeWebClient({
       client_name: "Notes & <i>more</i>",
       scope: "read write",
@@ -99,7 +99,7 @@ describe("the development sign-in page", () => {
     expect(html).not.toContain("<script");
   });
 
-  it("can't be put into a frame, kept, or leak its address", async () => {
+  it("can't be framed or cached, and does not leak its address", async () => {
     const { response } = await openPage(await makeWebClient());
     const policy = response.headers.get("Content-Security-Policy");
     expect(policy).toContain("default-src 'none'");
@@ -109,16 +109,16 @@ describe("the development sign-in page", () => {
     expect(response.headers.get("Cache-Control")).toBe("no-store");
   });
 
-  it("signs anybody in by name: the code is that person's", async () => {
+  it("signs in any user by name, and the code is for that user", async () => {
     const client = await makeWebClient({ scope: "read write" });
     const { html } = await openPage(client);
-    const back = location(
+    const redirect = location(
       await answer(await fieldsOf(html), { subject: "bob", answer: "allow" }),
     );
-    expect(back.origin + back.pathname).toBe(REDIRECT_URI);
-    expect(back.searchParams.get("state")).toBe("xyz");
-    expect(back.searchParams.get("iss")).toBe(LOCAL);
-    const code = back.searchParams.get("code") ?? "";
+    expect(redirect.origin + redirect.pathname).toBe(REDIRECT_URI);
+    expect(redirect.searchParams.get("state")).toBe("xyz");
+    expect(redirect.searchParams.get("iss")).toBe(LOCAL);
+    const code = redirect.searchParams.get("code") ?? "";
     const tokens = await expectTokens(await redeem(client, code, {}, dev));
     expect(tokens.scope).toBe("read write");
     const { grants } = await server.expectAdmin<{
@@ -129,33 +129,35 @@ describe("the development sign-in page", () => {
     );
   });
 
-  it("grants the scopes that are ticked, and takes none of them for a no", async () => {
+  it("grants the scopes that are ticked, and denies the request if none is ticked", async () => {
     const client = await makeWebClient({ scope: "read write" });
     const granted = async (ticked: string[]) => {
       const { html } = await openPage(client);
       const fields = (await fieldsOf(html)).filter(
         ([name, value]) => name !== "scope" || ticked.includes(value),
       );
-      const back = location(
+      const redirect = location(
         await answer(fields, { subject: "bob", answer: "allow" }),
       );
-      const code = back.searchParams.get("code") ?? "";
+      const code = redirect.searchParams.get("code") ?? "";
       return (await expectTokens(await redeem(client, code, {}, dev))).scope;
     };
     expect(await granted(["write"])).toBe("write");
     const { html } = await openPage(client);
-    const none = (await fieldsOf(html)).filter(([name]) => name !== "scope");
+    const noScopes = (await fieldsOf(html)).filter(
+      ([name]) => name !== "scope",
+    );
     const allow = { subject: "bob", answer: "allow" };
-    const back = location(await answer(none, allow));
-    expect(back.searchParams.get("error")).toBe("access_denied");
+    const redirect = location(await answer(noScopes, allow));
+    expect(redirect.searchParams.get("error")).toBe("access_denied");
   });
 
-  it("takes no for an answer, without a name", async () => {
+  it("denies the request without a name", async () => {
     const { html } = await openPage(await makeWebClient());
-    const back = location(
+    const redirect = location(
       await answer(await fieldsOf(html), { subject: "", answer: "deny" }),
     );
-    expect(Object.fromEntries(back.searchParams)).toEqual({
+    expect(Object.fromEntries(redirect.searchParams)).toEqual({
       error: "access_denied",
       error_description: expect.any(String),
       state: "xyz",
@@ -167,7 +169,7 @@ describe("the development sign-in page", () => {
     ["no name", ""],
     ["a name that is too long", "é".repeat(200)],
     ["a name of control characters", "\u0007"],
-  ])("asks again for %s, and keeps what was ticked", async (_, subject) => {
+  ])("asks again after %s, and keeps the ticked scopes", async (_, subject) => {
     const client = await makeWebClient({ scope: "read write" });
     const { html } = await openPage(client);
     const fields = (await fieldsOf(html)).filter(
@@ -188,14 +190,14 @@ describe("the development sign-in page", () => {
     ).toBe(true);
   });
 
-  it("proposes the name that the client hints at", async () => {
+  it("fills in the name of login_hint", async () => {
     const { html } = await openPage(await makeWebClient(), {
       login_hint: 'b"ob',
     });
     expect(html).toContain('value="b&quot;ob"');
   });
 
-  it("never grants a scope that was slipped into the form", async () => {
+  it("does not grant a scope that was added to the form", async () => {
     const client = await makeWebClient({ scope: "read write" });
     const { html } = await openPage(client, { scope: "read" });
     const response = await answer(
@@ -209,7 +211,7 @@ describe("the development sign-in page", () => {
     ]);
   });
 
-  it("is a page in plain words for a request that is none, altered, or too old", async () => {
+  it("explains in plain words that a request is malformed, altered or expired", async () => {
     const { url } = await openPage(await makeWebClient());
     const request = url.searchParams.get("request") ?? "";
     for (const bad of [
@@ -241,14 +243,14 @@ describe("the development sign-in page", () => {
     }
   });
 
-  it("says where to start to whom nothing has led there", async () => {
+  it("says where to start if it is opened without a request", async () => {
     const response = await dev.http("/dev/login");
     expect(response.status).toBe(400);
     expect(await response.text()).toContain("Start at an app");
   });
 
-  it("is not there where the server is not a local one, or has another login", async () => {
-    for (const elsewhere of [
+  it("does not exist if the server is not local, or has another sign-in page", async () => {
+    for (const otherServer of [
       serverWith({ LOGIN_URL: `${LOCAL}/dev/login`, ISSUER: LOCAL }),
       localServer({ ISSUER: "https://auth.example.com" }),
       localServer({
@@ -260,7 +262,7 @@ describe("the development sign-in page", () => {
     ]) {
       for (const method of ["GET", "POST"]) {
         const path = "/dev/login?request=x";
-        const response = await elsewhere.http(path, { method });
+        const response = await otherServer.http(path, { method });
         expect([response.status, reasonOf(response)]).toEqual([
           404,
           "path_unknown",

@@ -1,8 +1,8 @@
 import * as fc from "fast-check";
 
-/** What the fuzz tests have in common. */
+/** The generators that the fuzz tests share. */
 
-/** Strings that parsers stumble over, and any others. */
+/** Strings that often break parsers, and arbitrary strings. */
 export const hostile = fc.oneof(
   fc.string({ unit: "binary", maxLength: 60 }),
   fc.string({ unit: "grapheme", maxLength: 60 }),
@@ -31,7 +31,7 @@ export const hostile = fc.oneof(
   fc.integer({ min: 1, max: 3000 }).map((length) => "x".repeat(length)),
 );
 
-/** What is done to a good request: a parameter is replaced, added, doubled or taken away. */
+/** A change of a valid request: a parameter is replaced, added, repeated or removed. */
 export function changeOf(names: fc.Arbitrary<string>) {
   const kinds = fc.constantFrom("set", "add", "double", "drop");
   return fc.record({ kind: kinds, name: names, value: hostile });

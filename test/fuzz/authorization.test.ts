@@ -21,7 +21,7 @@ import {
 } from "../support/server.ts";
 import { apply, changeOf, hostile } from "./arbitraries.ts";
 
-/** Whatever is sent: no 5xx, no redirect to where nobody registered, no code and no request forged. */
+/** Tests arbitrary requests: no 5xx, no redirect to an unregistered URI, no forged code or request. */
 
 const RUNS = 1000;
 
@@ -54,7 +54,7 @@ const names = fc.oneof(
   { weight: 1, arbitrary: hostile },
 );
 
-/** A redirect URI that begins as the registered one does, or ends so, or has something in between. */
+/** The registered redirect URI with text inserted, or replaced, at one position. */
 const lookalike = fc
   .tuple(fc.nat(REDIRECT_URI.length), hostile, fc.nat(3))
   .map(
@@ -63,7 +63,7 @@ const lookalike = fc
   );
 
 describe("the authorization endpoint", () => {
-  it(`answers ${RUNS} malformed requests by a page, or by a redirect to the login or the registered URI`, async () => {
+  it(`answers ${RUNS} malformed requests with a page, or with a redirect to the sign-in page or to the registered URI`, async () => {
     const { calls, bindings } = countingBindings();
     const counted = serverWith(bindings);
     const outcomes: Record<string, number> = {};
@@ -100,12 +100,12 @@ describe("the authorization endpoint", () => {
           expect([[], [REDIRECT_URI]]).toContainEqual(named);
           if (target?.startsWith(`${LOGIN_URL}?request=`)) return;
           expect(target?.startsWith(`${REDIRECT_URI}?error=`)).toBe(true);
-          // The state is there once and as it was, or not at all.
-          const [state, ...others] = query
+          // The response has the state once and unchanged, or not at all.
+          const [state, ...repeated] = query
             .getAll("state")
             .filter((value) => value !== "");
           const expected =
-            state === undefined || others.length > 0 ? [] : [state];
+            state === undefined || repeated.length > 0 ? [] : [state];
           expect(searchParams.getAll("state")).toEqual(expected);
           expect(searchParams.getAll("iss")).toEqual([
             "https://auth.example.com",
@@ -117,7 +117,7 @@ describe("the authorization endpoint", () => {
       ),
       { numRuns: RUNS },
     );
-    // All three ways are taken: the fuzz reaches beyond the first check.
+    // All three outcomes occur, so the requests get beyond the first check.
     expect(Object.keys(outcomes).toSorted()).toEqual(
       ["303 " + REDIRECT_URI, "303 " + LOGIN_URL, "400 page"].toSorted(),
     );
@@ -126,7 +126,7 @@ describe("the authorization endpoint", () => {
   });
 });
 
-/** A string with one or two characters replaced, cut out or put in. */
+/** One or two changes of a string: at a position, up to two characters are removed and text is inserted. */
 const alteration = fc.array(
   fc.record({
     at: fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true }),
@@ -148,8 +148,8 @@ function alter(
     .toWellFormed();
 }
 
-describe("what is sealed", () => {
-  it(`${RUNS} altered codes make no family, and leave the code good`, async () => {
+describe("the server", () => {
+  it(`refuses ${RUNS} altered codes without calling a family, and the code stays good`, async () => {
     const { calls, bindings } = countingBindings();
     const counted = serverWith(bindings);
     const code = await obtainCode(client);
@@ -158,7 +158,7 @@ describe("what is sealed", () => {
         const altered = alter(code, alterations);
         fc.pre(altered !== code);
         const response = await redeem(client, altered, {}, counted);
-        // What is left of an empty code is no parameter.
+        // An empty code counts as left out.
         const refused =
           altered === ""
             ? ["invalid_request", "parameter_missing"]
@@ -171,7 +171,7 @@ describe("what is sealed", () => {
     await expectTokens(await redeem(client, code));
   });
 
-  it(`${RUNS} altered requests get no code`, async () => {
+  it(`refuses to decide ${RUNS} altered requests`, async () => {
     const request = await requestAtLogin(client);
     await fc.assert(
       fc.asyncProperty(alteration, async (alterations) => {

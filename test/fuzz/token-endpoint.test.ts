@@ -12,7 +12,7 @@ import {
   type Tokens,
 } from "../support/server.ts";
 
-/** Whatever is sent: no 5xx, nothing consumed, nothing forged is accepted. */
+/** Tests arbitrary requests: no 5xx, no token used up by a refusal, no forged token accepted. */
 
 const RUNS = 1500;
 
@@ -82,7 +82,7 @@ const request = fc.record({
 });
 
 describe("the token endpoint", () => {
-  it(`answers ${RUNS} malformed requests without a 5xx, and no refusal consumes the token`, async () => {
+  it(`answers ${RUNS} malformed requests without a 5xx, and no refusal uses up the token`, async () => {
     let { refresh_token } = await server.login(client);
     const outcomes: Record<string, number> = {};
     await fc.assert(
@@ -95,7 +95,7 @@ describe("the token endpoint", () => {
             client_id: client.client_id,
             client_secret: client.client_secret,
           });
-          for (const one of changes) apply(form, one);
+          for (const paramChange of changes) apply(form, paramChange);
           const response = await server.http("/access_token", {
             method: "POST",
             headers: {
@@ -121,7 +121,7 @@ describe("the token endpoint", () => {
             expect(body.error_description).toMatch(
               /^[\x20\x21\x23-\x5b\x5d-\x7e]+$/,
             );
-            // The one proof that a refusal consumed nothing: the token still works.
+            // The refusal did not use up the token, because it can still be exchanged.
             ({ refresh_token } = await server.expectRefresh(
               client,
               refresh_token,
@@ -131,7 +131,7 @@ describe("the token endpoint", () => {
       ),
       { numRuns: RUNS },
     );
-    // The requests have to reach every corner: a fuzz that ends at the door would prove little.
+    // The requests must reach every outcome: if all of them failed at the first check, they would show little.
     for (const outcome of [
       "ok",
       "invalid_request",
@@ -144,10 +144,10 @@ describe("the token endpoint", () => {
   }, 180_000);
 });
 
-describe("the refresh token's format", () => {
+describe("the verification of refresh tokens", () => {
   const PREFIX = "baton_rt_";
 
-  it(`accepts none of ${RUNS} forgeries made of real tokens, and asks no family about them`, async () => {
+  it(`refuses ${RUNS} forgeries made from real tokens, without calling a family`, async () => {
     const tokens = await Promise.all(
       Array.from(
         { length: 8 },
