@@ -4,7 +4,7 @@ import { familiesWith, fault } from "./support/faults.ts";
 import { keepRequestLine, reasonOf } from "./support/request-lines.ts";
 import { refusal, server, serverWith } from "./support/server.ts";
 
-/** What is the same for every path: methods, limits, CORS, faults. */
+/** Tests what all paths have in common: methods, CORS and the answer to a fault. */
 
 const methodsByPath: [string, string][] = [
   ["/access_token", "POST"],
@@ -70,12 +70,12 @@ describe("a path", () => {
     "/authorized",
     "/access_token/x",
     "//access_token",
-  ])("that is not there (%s) is a 404 in JSON", async (path) => {
+  ])("that does not exist (%s) is answered with 404 in JSON", async (path) => {
     const response = await server.http(path, { method: "POST" });
     expect(await refusal(response)).toEqual([404, "not_found", "path_unknown"]);
   });
 
-  it("has a request id in every answer", async () => {
+  it("has a new request id in every response", async () => {
     const ids = await Promise.all(
       ["/health", "/nowhere", "/access_token"].map(async (path) =>
         (await server.http(path)).headers.get("X-Request-Id"),
@@ -119,38 +119,41 @@ describe("CORS", () => {
       );
       const response = await server.http(path, { method, headers: { Origin } });
       expect(response.headers.get("Access-Control-Allow-Origin")).toBe("*");
-      const other = await server.http(path, {
+      const notAllowed = await server.http(path, {
         method: "DELETE",
         headers: { Origin },
       });
-      expect(other.headers.get("Access-Control-Allow-Origin")).toBe("*");
+      expect(notAllowed.headers.get("Access-Control-Allow-Origin")).toBe("*");
     },
   );
 
-  it.each(open)("is narrowed by CORS_ORIGINS on %s", async (path) => {
-    const narrowed = serverWith({
-      CORS_ORIGINS: `${Origin},http://localhost:3000`,
-    });
-    for (const origin of [Origin, "http://localhost:3000"]) {
-      const allowed = await narrowed.http(path, {
-        headers: { Origin: origin },
+  it.each(open)(
+    "allows only the origins of CORS_ORIGINS on %s",
+    async (path) => {
+      const narrowed = serverWith({
+        CORS_ORIGINS: `${Origin},http://localhost:3000`,
       });
-      expect(allowed.headers.get("Access-Control-Allow-Origin")).toBe(origin);
-      expect(allowed.headers.get("Vary")).toContain("Origin");
-    }
-    for (const origin of [
-      "https://evil.example.com",
-      "null",
-      `${Origin}.evil.com`,
-    ]) {
-      const refused = await narrowed.http(path, {
-        headers: { Origin: origin },
-      });
-      expect(refused.headers.get("Access-Control-Allow-Origin")).toBeNull();
-    }
-  });
+      for (const origin of [Origin, "http://localhost:3000"]) {
+        const allowed = await narrowed.http(path, {
+          headers: { Origin: origin },
+        });
+        expect(allowed.headers.get("Access-Control-Allow-Origin")).toBe(origin);
+        expect(allowed.headers.get("Vary")).toContain("Origin");
+      }
+      for (const origin of [
+        "https://evil.example.com",
+        "null",
+        `${Origin}.evil.com`,
+      ]) {
+        const refused = await narrowed.http(path, {
+          headers: { Origin: origin },
+        });
+        expect(refused.headers.get("Access-Control-Allow-Origin")).toBeNull();
+      }
+    },
+  );
 
-  it("does not open the admin API or /health to browsers", async () => {
+  it("does not open the admin API or /health to other origins", async () => {
     for (const path of ["/admin/clients", "/health"]) {
       const response = await server.http(path, { headers: { Origin } });
       expect(response.headers.get("Access-Control-Allow-Origin")).toBeNull();
@@ -158,12 +161,12 @@ describe("CORS", () => {
   });
 });
 
-describe("a fault of ours", () => {
+describe("a fault of the server", () => {
   function unreachable() {
     throw new Error("storage is on fire");
   }
 
-  it("in the family's object is 503 with Retry-After, and nothing is consumed", async () => {
+  it("in the family's object is answered with 503 and Retry-After, and the token stays good", async () => {
     const TOKEN_FAMILY = familiesWith(() => ({ exchange: unreachable }));
     const failing = serverWith({ TOKEN_FAMILY });
     const client = await server.makeClient();
@@ -179,7 +182,7 @@ describe("a fault of ours", () => {
     await server.expectRefresh(client, refresh_token);
   });
 
-  it("in KV is 503 with Retry-After, at the token endpoint and in the admin API", async () => {
+  it("in KV is answered with 503 and Retry-After, at the token endpoint and in the admin API", async () => {
     const KV = { getWithMetadata: unreachable, list: unreachable };
     const failing = serverWith({ KV });
     const client = await server.makeClient();
@@ -203,11 +206,11 @@ describe("a fault of ours", () => {
     await server.expectRefresh(client, refresh_token);
   });
 
-  it("in the object that orders admin calls is 503 with Retry-After, and nothing has changed", async () => {
-    const keeper = {
+  it("in the object that orders the writes of a KV record is answered with 503 and Retry-After, and changes nothing", async () => {
+    const writer = {
       read: () => ({ outcome: "unavailable", error: "on fire" }),
     };
-    const KV_RECORD_WRITER = { idFromName: () => "", get: () => keeper };
+    const KV_RECORD_WRITER = { idFromName: () => "", get: () => writer };
     const failing = serverWith({ KV_RECORD_WRITER });
     const client = await server.makeClient();
     for (const response of [
@@ -227,7 +230,7 @@ describe("a fault of ours", () => {
     ).toBe(200);
   });
 
-  it("of the configuration has no header of the answer that it came instead of", async () => {
+  it("in the configuration is answered without the Allow header of the response that it replaces", async () => {
     const response = await serverWith({ ISSUER: "" }).http("/access_token");
     expect(await refusal(response.clone())).toEqual([
       500,
@@ -237,14 +240,14 @@ describe("a fault of ours", () => {
     expect(response.headers.get("Allow")).toBeNull();
   });
 
-  it("that is passing is tried again inside, and the token is exchanged once", async () => {
+  it("that is temporary makes the server repeat the call, and the token is exchanged once", async () => {
     let tries = 0;
     const TOKEN_FAMILY = familiesWith((_, real) => ({
-      // The answer is lost on its way back, twice: after the exchange was made.
+      // The exchange is made, and then its answer is lost. This happens twice.
       async exchange(attempt: ExchangeAttempt) {
         const result = await real().exchange(attempt);
         tries += 1;
-        // Once with the platform's word that it may pass, once without any.
+        // The platform marks the first error as retryable, and not the second one.
         if (tries === 1) fault("lost", { retryable: true });
         if (tries === 2) fault("reset");
         return result;
@@ -258,7 +261,7 @@ describe("a fault of ours", () => {
     await server.expectRefresh(client, answer.refresh_token);
   });
 
-  it("for too much load is not tried again inside", async () => {
+  it("by too much load does not make the server repeat the call", async () => {
     let tries = 0;
     const TOKEN_FAMILY = familiesWith(() => ({
       exchange() {
@@ -281,7 +284,7 @@ describe("a fault of ours", () => {
     await server.expectRefresh(client, refresh_token);
   });
 
-  it("that our own code has thrown inside an object is 500, not a passing fault", async () => {
+  it("that its own code throws inside an object is answered with 500, because it is not temporary", async () => {
     const TOKEN_FAMILY = familiesWith(() => ({
       exchange: () => fault("a bug", { remote: true }),
     }));
@@ -298,7 +301,7 @@ describe("a fault of ours", () => {
     ]);
   });
 
-  it("in the signing key is 500, found out before the exchange: nothing is consumed", async () => {
+  it("in the signing key is answered with 500 before the exchange, and the token stays good", async () => {
     const client = await server.makeClient();
     const { refresh_token } = await server.login(client);
     const broken = serverWith({ PRIVATE_KEY: '{"kty":"EC"}' });
@@ -311,7 +314,7 @@ describe("a fault of ours", () => {
     await server.expectRefresh(client, refresh_token);
   });
 
-  it("that nobody expected is 500 server_error, logged, without details", async () => {
+  it("that is unexpected is answered with 500 server_error without details, and logged", async () => {
     const log = vi.spyOn(console, "error").mockImplementation(keepRequestLine);
     const TOKEN_FAMILY = familiesWith(() => ({
       exchange: () => ({ outcome: "refused", reason: "no such reason" }),

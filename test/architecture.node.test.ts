@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, normalize, relative } from "node:path";
 import { describe, expect, it } from "vitest";
 
-/** The house: imports point down only, and the protocol knows nothing of where it runs. */
+/** Tests the layout of src/: imports point down only, and the protocol does not depend on where it runs. */
 
 const src = join(import.meta.dirname, "../src");
 
@@ -19,7 +19,7 @@ const files = readdirSync(src, { recursive: true, encoding: "utf8" })
     ].map((match) => String(match[1] ?? match[2])),
   }));
 
-/** The room a file is in: its folder, a folder of `oauth/`, or its own name at the top. */
+/** The room of a file: its folder, a folder of `oauth/`, or its own name if it is at the top. */
 function room(file: string): string {
   const [first = "", second = "", ...rest] = file.split("/");
   return first === "oauth" && rest.length > 0
@@ -27,7 +27,7 @@ function room(file: string): string {
     : first.replace(/\.tsx?$/, "");
 }
 
-/** The protocol: its ground floor, and the rooms on it. */
+/** The rooms of the protocol: its ground floor, and the folders in it. */
 const protocol = [
   "oauth",
   "oauth/authorization",
@@ -36,7 +36,7 @@ const protocol = [
   "oauth/tokens",
 ];
 
-/** What keeps league's tokens is on Cloudflare; all else of league is their format. */
+/** The files of `league/` that store league tokens, which needs Cloudflare. The others read the format. */
 const leagueStorage = ["ledger", "ledgers", "token-repository"];
 
 function runsOnPlainNode(file: string): boolean {
@@ -51,7 +51,7 @@ function isAtTheTop(file: string): boolean {
   return !file.includes("/");
 }
 
-/** Which rooms a room may import from, beside itself. */
+/** The rooms from which a room may import, besides itself. */
 const mayImport: Record<string, string[]> = {
   index: ["app", "create-server", "league", "platform", "rpc"],
   rpc: ["create-server", ...protocol],
@@ -71,7 +71,7 @@ const mayImport: Record<string, string[]> = {
   cli: ["oauth"],
 };
 
-const inside = files.map(({ file, imports }) => ({
+const internalImports = files.map(({ file, imports }) => ({
   file,
   imports: imports
     .filter((specifier) => specifier.startsWith("."))
@@ -80,8 +80,8 @@ const inside = files.map(({ file, imports }) => ({
     ),
 }));
 
-describe("the house", () => {
-  it("has only rooms with a place in the order, and the architecture page shows where each is", () => {
+describe("src/", () => {
+  it("has only rooms that have a place in the order, and the architecture page lists each of them", () => {
     const rooms = [...new Set(files.map(({ file }) => room(file)))].toSorted();
     expect(rooms).toEqual(Object.keys(mayImport).toSorted());
     const page = readFileSync(join(src, "../docs/architecture.md"), "utf8");
@@ -89,15 +89,20 @@ describe("the house", () => {
       expect(page).toMatch(new RegExp(`^src/${name}(/|\\.ts) `, "m"));
   });
 
-  it.each(inside)("imports point down only: $file", ({ file, imports }) => {
-    const allowed = [room(file), ...(mayImport[room(file)] ?? [])];
-    expect(imports.filter((target) => !allowed.includes(room(target)))).toEqual(
-      [],
-    );
-  });
+  it.each(internalImports)(
+    "imports only downwards in $file",
+    ({ file, imports }) => {
+      const allowed = [room(file), ...(mayImport[room(file)] ?? [])];
+      expect(
+        imports.filter((target) => !allowed.includes(room(target))),
+      ).toEqual([]);
+    },
+  );
 
-  it("has no file that imports itself by a detour", () => {
-    const targets = new Map(inside.map(({ file, imports }) => [file, imports]));
+  it("has no import cycle", () => {
+    const targets = new Map(
+      internalImports.map(({ file, imports }) => [file, imports]),
+    );
     const cycles: string[][] = [];
     const visit = (file: string, path: string[]): void => {
       if (path.includes(file))
@@ -106,11 +111,11 @@ describe("the house", () => {
         for (const target of targets.get(file) ?? [])
           visit(target, [...path, file]);
     };
-    for (const { file } of inside) visit(file, []);
+    for (const { file } of internalImports) visit(file, []);
     expect(cycles).toEqual([]);
   });
 
-  it("keeps Hono and Cloudflare out of the protocol, its grants and the format of league's tokens", () => {
+  it("keeps Hono and Cloudflare out of the protocol, the grant types and the format of league tokens", () => {
     const foreign = files
       .filter(({ file }) => runsOnPlainNode(file))
       .flatMap(({ imports }) => imports)
@@ -120,39 +125,41 @@ describe("the house", () => {
     expect(foreign).toEqual([]);
   });
 
-  it("uses what exists in workerd alone in platform/ and endpoints/ only", () => {
+  it("keeps what exists in workerd alone out of the protocol, the grant types, the format of league tokens and the files at the top", () => {
     const workerdOnly =
       /\btimingSafeEqual\b|\bscheduler\.|\bcaches\b|\bHTMLRewriter\b|\bWebSocketPair\b|\b(?:to|from)(?:Hex|Base64)\(/;
-    const users = files
+    const violations = files
       .filter(({ file }) => runsOnPlainNode(file) || isAtTheTop(file))
       .filter(({ text }) => workerdOnly.test(text))
       .map(({ file }) => file);
-    expect(users).toEqual([]);
+    expect(violations).toEqual([]);
   });
 
-  it("lets the command line know no more of the server than the names in its registries", () => {
-    const known = inside
+  it("lets the command line import only lists of names from the server", () => {
+    const imported = internalImports
       .filter(({ file }) => room(file) === "cli")
       .flatMap(({ imports }) => imports)
       .filter((target) => room(target) !== "cli");
-    expect([...new Set(known)].toSorted()).toEqual([
+    expect([...new Set(imported)].toSorted()).toEqual([
       "oauth/authentication-methods.ts",
       "oauth/grant-types.ts",
       "oauth/settings.ts",
     ]);
   });
 
-  it("has one registry line for each grant", () => {
+  it("has one registry line for each grant type", () => {
     const registry = readFileSync(join(src, "grants/index.ts"), "utf8");
-    const grants = readdirSync(join(src, "grants")).filter(
+    const grantTypes = readdirSync(join(src, "grants")).filter(
       (file) => !["index.ts", "grant-type.ts"].includes(file),
     );
-    expect(grants.length).toBeGreaterThan(0);
-    for (const grant of grants) expect(registry).toContain(`"./${grant}"`);
+    expect(grantTypes.length).toBeGreaterThan(0);
+    for (const file of grantTypes) expect(registry).toContain(`"./${file}"`);
   });
 
-  it("reads files at all: the token endpoint imports the grants", () => {
-    const token = inside.find(({ file }) => file === "endpoints/token.ts");
+  it("is really read by this test: the token endpoint imports the grant types", () => {
+    const token = internalImports.find(
+      ({ file }) => file === "endpoints/token.ts",
+    );
     expect(token?.imports).toContain("grants/index.ts");
   });
 });

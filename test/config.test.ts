@@ -3,7 +3,7 @@ import { describe, expect, inject, it, vi } from "vitest";
 import { keepRequestLine, reasonOf } from "./support/request-lines.ts";
 import { refusal, server, serverWith } from "./support/server.ts";
 
-/** A value that is missing or malformed names itself in /health and in the log, and nowhere else. */
+/** Tests that a missing or malformed value is named in /health and in the log, and nowhere else. */
 
 const keys = inject("testKeys");
 const good = { PRIVATE_KEY: keys.plain[1]![1] };
@@ -20,7 +20,7 @@ async function privateKeyOf(...changes: object[]): Promise<string> {
   });
 }
 
-/** The private half of one Ed25519 key and the public half of another. */
+/** Makes a JWK with the private half of one Ed25519 key and the public half of another. */
 async function mixedHalves(): Promise<string> {
   const [one, other] = await Promise.all(
     [1, 2].map(() => generateKeyPair("EdDSA", { extractable: true })),
@@ -177,45 +177,50 @@ const secretNames = [
   "ADMIN_TOKEN",
 ];
 
-describe("a configuration that is malformed", () => {
-  it.each(malformed)("in %s (%#) says so", async (name, overrides, problem) => {
-    const log = vi.spyOn(console, "error").mockImplementation(keepRequestLine);
-    const broken = serverWith(overrides);
+describe("a malformed configuration", () => {
+  it.each(malformed)(
+    "makes /health and the log name %s (%#)",
+    async (name, overrides, problem) => {
+      const log = vi
+        .spyOn(console, "error")
+        .mockImplementation(keepRequestLine);
+      const broken = serverWith(overrides);
 
-    const health = await broken.http("/health");
-    expect(health.status).toBe(503);
-    const { problems } = await health.json<{
-      problems: { name: string; problem: string }[];
-    }>();
-    expect(problems).toEqual([
-      { name, problem: expect.stringMatching(problem) },
-    ]);
-    log.mockClear();
+      const health = await broken.http("/health");
+      expect(health.status).toBe(503);
+      const { problems } = await health.json<{
+        problems: { name: string; problem: string }[];
+      }>();
+      expect(problems).toEqual([
+        { name, problem: expect.stringMatching(problem) },
+      ]);
+      log.mockClear();
 
-    const response = await broken.token({ grant_type: "refresh_token" });
-    expect([response.status, reasonOf(response)]).toEqual([
-      500,
-      "configuration_malformed",
-    ]);
-    expect(await response.json()).toEqual({
-      error: "server_error",
-      error_description:
-        "An internal error occurred. The log of the server has the cause.",
-    });
-    const line = String(log.mock.calls[0]?.[0]);
-    expect(JSON.parse(line)).toMatchObject({
-      reason: "configuration_malformed",
-      problems,
-    });
-    const leaked = secretNames.filter((secretName) => {
-      const secret = overrides[secretName];
-      return typeof secret === "string" && line.includes(secret);
-    });
-    expect(leaked).toEqual([]);
-    log.mockRestore();
-  });
+      const response = await broken.token({ grant_type: "refresh_token" });
+      expect([response.status, reasonOf(response)]).toEqual([
+        500,
+        "configuration_malformed",
+      ]);
+      expect(await response.json()).toEqual({
+        error: "server_error",
+        error_description:
+          "An internal error occurred. The log of the server has the cause.",
+      });
+      const line = String(log.mock.calls[0]?.[0]);
+      expect(JSON.parse(line)).toMatchObject({
+        reason: "configuration_malformed",
+        problems,
+      });
+      const leaked = secretNames.filter((secretName) => {
+        const secret = overrides[secretName];
+        return typeof secret === "string" && line.includes(secret);
+      });
+      expect(leaked).toEqual([]);
+      log.mockRestore();
+    },
+  );
 
-  it("names everything that is wrong, not only the first", async () => {
+  it("makes /health name every problem, not only the first", async () => {
     const broken = serverWith({
       ISSUER: "",
       ENCRYPTION_KEY: "x",
@@ -232,7 +237,7 @@ describe("a configuration that is malformed", () => {
   });
 });
 
-describe("a configuration that is good", () => {
+describe("a valid configuration", () => {
   it.each([
     { ISSUER: "http://localhost:8787" },
     { ISSUER: "http://127.0.0.1:8787" },
@@ -249,7 +254,7 @@ describe("a configuration that is good", () => {
     { ACCESS_TOKEN_FORMAT: undefined },
     { ACCESS_TOKEN_FORMAT: "rfc9068" },
     { ACCESS_TOKEN_FORMAT: "league" },
-  ])("with %j is 200 at /health", async (overrides) => {
+  ])("makes /health answer 200: %j", async (overrides) => {
     const health = await serverWith(overrides).http("/health");
     expect([health.status, await health.json()]).toEqual([
       200,
@@ -274,7 +279,7 @@ describe("ISSUER", () => {
 });
 
 describe("AUDIENCE", () => {
-  it("is the audience of tokens for no particular resource", async () => {
+  it("is the audience of an access token that was requested without a resource", async () => {
     const { decodeJwt } = await import("jose");
     const withAudience = serverWith({ AUDIENCE: "https://api.example.com" });
     const client = await withAudience.makeClient();
@@ -284,16 +289,14 @@ describe("AUDIENCE", () => {
 });
 
 describe("ADMIN_TOKEN", () => {
-  it("unset makes the admin API absent", async () => {
-    const without = serverWith({ ADMIN_TOKEN: undefined });
-    const response = await without.http("/admin/clients", {
+  it("turns the admin API off if it is not set", async () => {
+    const withoutToken = serverWith({ ADMIN_TOKEN: undefined });
+    const response = await withoutToken.http("/admin/clients", {
       headers: { Authorization: "Bearer " },
     });
     expect(await refusal(response)).toEqual([404, "not_found", "path_unknown"]);
-    expect(await refusal(await without.http("/admin/openapi.json"))).toEqual([
-      404,
-      "not_found",
-      "path_unknown",
-    ]);
+    expect(
+      await refusal(await withoutToken.http("/admin/openapi.json")),
+    ).toEqual([404, "not_found", "path_unknown"]);
   });
 });

@@ -26,7 +26,7 @@ import { loadConfiguration } from "../src/config.ts";
 import { readSigningKeys } from "../src/platform/signing-keys.ts";
 import { type Block, type Page, parse } from "./support/markdown.ts";
 
-/** What the pages tell a reader to paste works as it stands, and what they name is there. */
+/** Tests that the commands and examples in the documentation work unchanged, and that what it names exists. */
 
 const root = join(import.meta.dirname, "..");
 
@@ -34,19 +34,19 @@ function read(file: string): string {
   return readFileSync(join(root, file), "utf8");
 }
 
-/** The pages that a reader is led to, by their path. */
+/** The pages of the documentation, by path. */
 const pages = new Map<string, Page>(
   globSync(["README.md", "CONTRIBUTING.md", "docs/*.md"], { cwd: root })
     .toSorted()
     .map((path) => [path, parse(read(path))]),
 );
 
-/** Blocks that no test of this file pastes, by a part of their text: who does, or why nobody can. */
-const others: { page: string; has: string; why: string }[] = [
+/** The blocks that no test in this file pastes: a part of the text of each, and the reason. */
+const notPasted: { page: string; has: string; why: string }[] = [
   {
     page: "README.md",
     has: "npm ci && npm run demo",
-    why: "npm ci would take the libraries away from under the tests; test/cli/demo.test.ts runs the demo",
+    why: "npm ci would delete the libraries while the tests use them; test/cli/demo.test.ts runs the demo",
   },
   {
     page: "README.md",
@@ -78,45 +78,45 @@ const others: { page: string; has: string; why: string }[] = [
     has: "npx wrangler deploy",
     why: "it needs an account at Cloudflare",
   },
-  ...elsewhere("test/moving-from-league.node.test.ts pastes it", [
+  ...onMovingPage("test/moving-from-league.node.test.ts pastes it", [
     "league import-revoked ~/move/gone.ids",
     'league import-clients ~/move/clients.csv --scope "read" --dry-run',
     "http://localhost:8787/access_token",
     "npx wrangler tail",
   ]),
-  ...elsewhere("it needs the old server's program or database", [
+  ...onMovingPage("it needs the old server's program or database", [
     "AccessTokenRepository",
     "mysql --batch",
     "psql laravel",
     "php artisan tinker",
   ]),
-  ...elsewhere("it needs a deployed server, and an address that leads there", [
+  ...onMovingPage("it needs a deployed server and its address", [
     "read -rs BATON_ADMIN_TOKEN",
     "custom_domain = true",
     "curl -si https://app.example.com/oauth/token",
     "npx wrangler secret delete",
   ]),
-  ...elsewhere("the rehearsal has the same commands, and is pasted", [
+  ...onMovingPage("the rehearsal has the same commands, and a test pastes it", [
     "league import-revoked ~/move/refresh-tokens.csv",
   ]),
-  ...elsewhere("it changes the reader's .dev.vars", [">> .dev.vars"]),
+  ...onMovingPage("it changes the reader's .dev.vars", [">> .dev.vars"]),
 ];
 
-function elsewhere(why: string, parts: string[]) {
+function onMovingPage(why: string, parts: string[]) {
   const page = "docs/moving-from-league.md";
   return parts.map((has) => ({ page, has, why }));
 }
 
 function isListed(path: string, { text }: Block): boolean {
-  return others.some(({ page, has }) => page === path && text.includes(has));
+  return notPasted.some(({ page, has }) => page === path && text.includes(has));
 }
 
 const taken = new Set<Block>();
 
 /**
- * The blocks of a language below a heading, without those that are listed. Whoever takes one pastes it.
+ * Returns the blocks of a language below a heading, without those in `notPasted`. The caller pastes each one.
  *
- * @param number how many there are: one more would be taken and pasted by nobody
+ * @param number the expected number of blocks, so that no block is returned that the caller does not paste
  */
 function take(
   path: string,
@@ -141,43 +141,53 @@ function take(
 const [setUp = "", refresh = ""] = take("README.md", "One refresh", "sh", 2);
 const [deployInShort = ""] = take("README.md", "Deploy", "sh", 1);
 
-const forClients = "docs/clients.md";
-const [answer = "{}"] = take(forClients, "Get tokens", "json", 1);
-const [register = ""] = take(forClients, "A sign-in of your own", "sh", 1);
-const [app = ""] = take(forClients, "A sign-in of your own", "js", 1);
+const clientsPage = "docs/clients.md";
+const [answer = "{}"] = take(clientsPage, "Get tokens", "json", 1);
+const [register = ""] = take(clientsPage, "A sign-in of your own", "sh", 1);
+const [app = ""] = take(clientsPage, "A sign-in of your own", "js", 1);
 
-const forLogin = "docs/login.md";
-const ofWorker = "From a Worker of the same account";
-const [binding = ""] = take(forLogin, ofWorker, "toml", 1);
-const [calls = ""] = take(forLogin, ofWorker, "ts", 1);
-const ofBackEnd = "A back end that signs people in";
-const [startLogin = ""] = take(forLogin, ofBackEnd, "sh", 1);
+const loginPage = "docs/login.md";
+const workerHeading = "From a Worker of the same account";
+const [binding = ""] = take(loginPage, workerHeading, "toml", 1);
+const [calls = ""] = take(loginPage, workerHeading, "ts", 1);
+const backEndHeading = "A back end that signs people in";
+const [startLogin = ""] = take(loginPage, backEndHeading, "sh", 1);
 
-const forApis = "docs/resource-servers.md";
-const [verifier = ""] = take(forApis, "Verify an access token", "ts", 1);
-const asking = "Ask about an access token";
-const [registerApi = "", introspect = ""] = take(forApis, asking, "sh", 2);
+const resourceServersPage = "docs/resource-servers.md";
+const [verifier = ""] = take(
+  resourceServersPage,
+  "Verify an access token",
+  "ts",
+  1,
+);
+const introspectionHeading = "Ask about an access token";
+const [registerApi = "", introspect = ""] = take(
+  resourceServersPage,
+  introspectionHeading,
+  "sh",
+  2,
+);
 
-const operations = "docs/operations.md";
+const operationsPage = "docs/operations.md";
 const [makeKeys = "", makeToken = "", askHealth = "", firstClients = ""] = take(
-  operations,
+  operationsPage,
   "Deploy",
   "sh",
   4,
 );
-const rotateSigning = take(operations, "`PRIVATE_KEY`", "sh", 3);
-const rotateEncryption = take(operations, "`ENCRYPTION_KEY`", "sh", 3);
-const [logLine = "{}"] = take(operations, "The log", "json", 1);
+const rotateSigning = take(operationsPage, "`PRIVATE_KEY`", "sh", 3);
+const rotateEncryption = take(operationsPage, "`ENCRYPTION_KEY`", "sh", 3);
+const [logLine = "{}"] = take(operationsPage, "The log", "json", 1);
 
 let home: string;
 let server: LocalServer;
 
-/** Its secrets are those that the operator's page makes. */
+/** Starts the server with the secrets that docs/operations.md makes. */
 beforeAll(async () => {
   home = mkdtempSync(join(tmpdir(), "baton-docs-"));
   mkdirSync(join(home, "bin"));
   mkdirSync(join(home, "secrets"));
-  // In the place of npx: keeps what `wrangler secret put NAME` is given, and does nothing else.
+  // A replacement for npx: it saves the input of `wrangler secret put NAME`, and does nothing else.
   const npx = join(home, "bin/npx");
   writeFileSync(
     npx,
@@ -198,7 +208,7 @@ afterAll(async () => {
   rmSync(home, { recursive: true });
 });
 
-/** What was given to `wrangler secret put` last; wrangler itself leaves out the white space at its end. */
+/** The last input of `wrangler secret put NAME`. As in wrangler, white space at its end is removed. */
 function secret(name: string): string {
   return readFileSync(join(home, "secrets", name), "utf8").trimEnd();
 }
@@ -223,7 +233,7 @@ async function run(
   return stdout;
 }
 
-/** Pastes into a shell in the project's folder; the server is the one of this test. */
+/** Runs a script in a shell in the project's folder, with the server of this test. */
 function paste(script: string): Promise<string> {
   const here = script
     .replaceAll("http://localhost:8787", server.url)
@@ -256,7 +266,7 @@ interface Tokens {
   refresh_token: string;
 }
 
-/** The first pair of tokens of alice, at a client of its own. */
+/** Logs alice in at a new client. @returns the first pair of tokens */
 async function logIn(): Promise<Tokens> {
   await admin("PUT", "/scopes/read", { description: "Read your notes" });
   const client = { client_name: "Notes", scope: "read" };
@@ -268,7 +278,7 @@ async function logIn(): Promise<Tokens> {
   return admin("POST", "/grants", { client_id, subject: "alice" });
 }
 
-/** A folder for what a reader saves: inside the project, so that it finds the libraries. */
+/** Makes a folder for files that a reader saves. It is in the project, so that the files find the libraries. */
 function folderInTheProject(): string {
   mkdirSync(join(root, ".wrangler"), { recursive: true });
   const folder = mkdtempSync(join(root, ".wrangler/docs-"));
@@ -276,7 +286,7 @@ function folderInTheProject(): string {
   return folder;
 }
 
-/** The names of a JSON object, with those of the objects in it. */
+/** The field names of a JSON object and of the objects in it, with the type of each value. */
 function namesIn(json: unknown): unknown {
   if (typeof json !== "object" || json === null) return typeof json;
   const entries = Object.entries(json as Record<string, unknown>);
@@ -286,7 +296,7 @@ function namesIn(json: unknown): unknown {
 }
 
 describe("README.md", () => {
-  it("refreshes a token by the lines that it gives, and its answers and the log are as the pages say", async () => {
+  it("refreshes a token with its commands, and the responses and the log are as the pages show them", async () => {
     const script = [setUp, "echo; echo ANSWERS:", refresh, "echo", refresh];
     const output = await paste(script.join("\n"));
     const [first, second] = (output.split("ANSWERS:\n")[1] ?? "")
@@ -303,7 +313,7 @@ describe("README.md", () => {
     );
   });
 
-  it("deploys by lines that make secrets that the server takes", async () => {
+  it("deploys with commands that make secrets that the server accepts", async () => {
     expect(await paste(deployInShort)).toBe('{"status":"ok"}');
     const secrets = {
       PRIVATE_KEY: secret("PRIVATE_KEY"),
@@ -321,7 +331,7 @@ describe("README.md", () => {
       );
   });
 
-  it("leads to every page", () => {
+  it("links to every page", () => {
     const { links = [] } = pages.get("README.md") ?? {};
     const missing = [...pages.keys()].filter(
       (path) => path !== "README.md" && !links.includes(path),
@@ -331,7 +341,7 @@ describe("README.md", () => {
 });
 
 describe("docs/clients.md", () => {
-  it("signs a person in by the app that it gives, and refreshes", async () => {
+  it("signs a user in with its example app, and refreshes", async () => {
     await paste(register);
     const file = join(folderInTheProject(), "app.mjs");
     expect(app).toContain('"http://localhost:8787"');
@@ -349,8 +359,8 @@ describe("docs/clients.md", () => {
         if (url !== undefined) resolve(url);
       });
     });
-    const late = ended.then(() => Promise.reject(new Error(output)));
-    const url = await Promise.race([opened, late]);
+    const endedEarly = ended.then(() => Promise.reject(new Error(output)));
+    const url = await Promise.race([opened, endedEarly]);
     const page = await fetch(url);
     expect(await page.text()).toContain("Sign in to Notes");
     const request = new URL(page.url).searchParams.get("request") ?? "";
@@ -371,7 +381,7 @@ describe("docs/clients.md", () => {
 });
 
 describe("docs/login.md", () => {
-  it("binds a login as the example of one is bound, and calls methods that there are", () => {
+  it("binds a sign-in page as test/login/ is bound, and calls only methods that exist", () => {
     expect(binding).toContain('entrypoint = "Login"');
     expect(read("test/login/wrangler.toml")).toContain(binding);
     const methods = [...calls.matchAll(/env\.BATON\.(\w+)/g)].map(
@@ -382,7 +392,7 @@ describe("docs/login.md", () => {
     for (const method of methods) expect(rpc).toContain(`  ${method}(`);
   });
 
-  it("starts a login by the line that it gives for a back end", async () => {
+  it("starts a login with its command for a back end", async () => {
     await admin("PUT", "/scopes/read", { description: "Read your notes" });
     await admin("POST", "/clients", { client_id: "web", scope: "read" });
     expect(await paste(startLogin)).toMatch(/refresh_token +baton_rt_/);
@@ -390,7 +400,7 @@ describe("docs/login.md", () => {
 });
 
 describe("docs/resource-servers.md", () => {
-  it("verifies an access token by the lines that it gives, and refuses an altered one", async () => {
+  it("verifies an access token with its example code, which refuses an altered token", async () => {
     expect(verifier).toContain('"https://auth.example.com"');
     const file = join(folderInTheProject(), "verify.ts");
     writeFileSync(
@@ -414,7 +424,7 @@ describe("docs/resource-servers.md", () => {
     );
   });
 
-  it("asks about an access token by the lines that it gives", async () => {
+  it("introspects an access token with its commands", async () => {
     const output = await paste(`${registerApi}\necho ANSWER:\n${introspect}`);
     expect(JSON.parse(output.split("ANSWER:\n")[1] ?? "{}")).toMatchObject({
       active: true,
@@ -426,16 +436,16 @@ describe("docs/resource-servers.md", () => {
 });
 
 describe("docs/operations.md", () => {
-  it("asks for the server's health, and makes scopes and clients by the lines that it gives", async () => {
+  it("checks the server's health and makes scopes and clients with its commands", async () => {
     // The server has the secrets that this page makes.
     expect(await paste(askHealth)).toBe('{"status":"ok"}');
     expect(await paste(firstClients)).toMatch(/client_secret +baton_cs_/);
   });
 
-  it("rotates PRIVATE_KEY: the new key is published, then signs, and is left alone at the end", async () => {
+  it("rotates PRIVATE_KEY: the new key is published, then signs, and is the only one at the end", async () => {
     await run(makeKeys, {});
     const old = await signingKeysNow();
-    const [publish = "", sign = "", leave = ""] = rotateSigning;
+    const [publish = "", sign = "", removeOld = ""] = rotateSigning;
     await run(publish, {});
     const both = await signingKeysNow();
     expect(both.kids).toHaveLength(2);
@@ -445,14 +455,14 @@ describe("docs/operations.md", () => {
       /^ *(key_set\(\) \{.*?^ *\})$/ms.exec(publish) ?? [];
     await run(`${define}\n${sign}`, {});
     expect((await signingKeysNow()).kids).toEqual(both.kids.toReversed());
-    await run(leave, {});
+    await run(removeOld, {});
     expect((await signingKeysNow()).kids).toEqual([both.kids[1]]);
   });
 
-  it("rotates ENCRYPTION_KEY: the new key is accepted, then makes tokens, and is left alone at the end", async () => {
+  it("rotates ENCRYPTION_KEY: the new key is accepted, then makes tokens, and is the only one at the end", async () => {
     await run(makeKeys, {});
     const old = secret("ENCRYPTION_KEY");
-    const [accept = "", make = "", leave = ""] = rotateEncryption;
+    const [accept = "", make = "", removeOld = ""] = rotateEncryption;
     await run(accept, {});
     const [first, added = ""] = secret("ENCRYPTION_KEY").split(",");
     expect(first).toBe(old);
@@ -463,7 +473,7 @@ describe("docs/operations.md", () => {
     expect((await configuredWith(all)).tokenKeys).toHaveLength(2);
     await run(make, {});
     expect(secret("ENCRYPTION_KEY")).toBe(`${added},${old}`);
-    await run(leave, {});
+    await run(removeOld, {});
     expect(secret("ENCRYPTION_KEY")).toBe(added);
   });
 
@@ -473,7 +483,7 @@ describe("docs/operations.md", () => {
       ...read(".dev.vars.example").matchAll(/^([A-Z_]+)=/gm),
     ].map(([, name = ""]) => name);
     expect(names.length).toBeGreaterThan(10);
-    const { prose = "" } = pages.get(operations) ?? {};
+    const { prose = "" } = pages.get(operationsPage) ?? {};
     const unexplained = names.filter(
       (name) => !new RegExp(`^\\| \`${name}\` +\\|`, "m").test(prose),
     );
@@ -486,7 +496,7 @@ async function signingKeysNow(): Promise<{ kids: string[] }> {
   return { kids: jwks.keys.map(({ kid }) => String(kid)) };
 }
 
-/** The configuration with the defaults of wrangler.toml. */
+/** Loads the configuration with the defaults of wrangler.toml. */
 function configuredWith(secrets: Record<string, string>) {
   const variables = [
     ...read("wrangler.toml").matchAll(/^([A-Z_]+) = "(.*)"$/gm),
@@ -502,7 +512,7 @@ describe.each([...pages])("%s", (path, { blocks, prose, headings, links }) => {
   const code = [...prose.matchAll(/`([^`\n]+)`/g)].map(([, text = ""]) => text);
   const text = [prose, ...blocks.map((block) => block.text)].join("\n");
 
-  it("has no block that is not pasted by a test or listed here with the reason", () => {
+  it("has only blocks that a test pastes, or that are listed here with a reason", () => {
     const unknown = blocks.filter(
       (block) =>
         !notForPasting.includes(block.language) &&
@@ -510,14 +520,14 @@ describe.each([...pages])("%s", (path, { blocks, prose, headings, links }) => {
         !isListed(path, block),
     );
     expect(unknown).toEqual([]);
-    const stale = others.filter(
+    const stale = notPasted.filter(
       ({ page, has }) =>
         page === path && !blocks.some((block) => block.text.includes(has)),
     );
     expect(stale).toEqual([]);
   });
 
-  it("shows tables as the code makes them", () => {
+  it("shows SQL tables as the code makes them", () => {
     const shown = blocks.filter(({ language }) => language === "sql");
     const unknown = shown.filter(
       (block) => !asOneLine(sources()).includes(asOneLine(block.text)),
@@ -525,20 +535,21 @@ describe.each([...pages])("%s", (path, { blocks, prose, headings, links }) => {
     expect(unknown).toEqual([]);
   });
 
-  it("has only links to files and headings that are there", () => {
+  it("links only to files and headings that exist", () => {
     const broken = links.filter((link) => {
       if (/^[a-z]+:/.test(link)) return false;
       const [file = "", anchor] = link.split("#");
       const target = file === "" ? path : normalize(join(dirname(path), file));
       if (!existsSync(join(root, target))) return true;
       if (anchor === undefined) return false;
-      const there = file === "" ? headings : parse(read(target)).headings;
-      return !there.some((heading) => heading.anchor === anchor);
+      const targetHeadings =
+        file === "" ? headings : parse(read(target)).headings;
+      return !targetHeadings.some((heading) => heading.anchor === anchor);
     });
     expect(broken).toEqual([]);
   });
 
-  it("names only scripts and files that are there", () => {
+  it("names only scripts and files that exist", () => {
     const { scripts } = JSON.parse(read("package.json")) as {
       scripts: Record<string, string>;
     };
@@ -552,7 +563,7 @@ describe.each([...pages])("%s", (path, { blocks, prose, headings, links }) => {
     expect(missing).toEqual([]);
   });
 
-  it("names only variables that the code or the page knows", () => {
+  it("names only variables that occur in the code or are set on the page", () => {
     const named = text.match(/\b[A-Z]+(?:_[A-Z]+)+\b/g) ?? [];
     const unknown = named.filter(
       (name) =>
@@ -563,21 +574,21 @@ describe.each([...pages])("%s", (path, { blocks, prose, headings, links }) => {
     expect([...new Set(unknown)]).toEqual([]);
   });
 
-  it("names only fields, parameters and reasons that the code knows", () => {
-    const ofOldServer = /^(oauth|laravel)_/;
+  it("names only fields, parameters and reasons that occur in the code", () => {
+    const oldServerName = /^(oauth|laravel)_/;
     const named = code.filter(
-      (name) => /^[a-z]+(_[a-z]+)+$/.test(name) && !ofOldServer.test(name),
+      (name) => /^[a-z]+(_[a-z]+)+$/.test(name) && !oldServerName.test(name),
     );
     const unknown = named.filter(
       (name) =>
         !new RegExp(`\\b${name}\\b`).test(sources()) &&
-        // A shell function of the page's own.
+        // A shell function that the page defines.
         !text.includes(`${name}() {`),
     );
     expect([...new Set(unknown)]).toEqual([]);
   });
 
-  it("names only commands and options of the command line that it has", async () => {
+  it("names only commands and options that the command line has", async () => {
     const lines = [
       ...text.matchAll(/npm run (?:-s |--silent )?baton -- ([^\n`|)]*)/g),
     ].map(([, line = ""]) => line);
@@ -597,10 +608,10 @@ describe.each([...pages])("%s", (path, { blocks, prose, headings, links }) => {
   });
 });
 
-/** The languages of blocks that are read; SQL is compared with the code's. */
+/** The languages of blocks that nobody pastes. SQL is compared with the code instead. */
 const notForPasting = ["", "text", "sql"];
 
-/** SQL without comments and line breaks, and without what the code says of a table that is there already. */
+/** SQL without comments, line breaks and `IF NOT EXISTS`. */
 function asOneLine(sql: string): string {
   return sql
     .replaceAll(/-- .*$/gm, "")
@@ -610,12 +621,12 @@ function asOneLine(sql: string): string {
     .trim();
 }
 
-/** What stands for a value of the reader's own. */
+/** Names that stand for a value of the reader. */
 const placeholders = ["CLIENT_ID", "USER_ID", "GRANT_ID", "LC_ALL"];
 
 let sourcesRead: string | undefined;
 
-/** All that may know a name: the code, the tests and the settings. */
+/** The text of the code, the tests and the settings, in which a name may occur. */
 function sources(): string {
   sourcesRead ??= [
     "wrangler.toml",
@@ -631,7 +642,7 @@ function sources(): string {
 
 const helps = new Map<string, Promise<string>>();
 
-/** The help of a command; where there is no such command, that of the one above it. */
+/** The help of a command. If the command does not exist, it is the help of its parent. */
 function helpOf(command: string): Promise<string> {
   const words = command === "" ? [] : command.split(" ");
   const help =

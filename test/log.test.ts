@@ -9,7 +9,7 @@ import {
   type TestClient,
 } from "./support/server.ts";
 
-/** One structured line a request, from one place, and never a secret in it. */
+/** Tests that each request writes one structured line, and that no line contains a secret. */
 
 let lines: string[];
 
@@ -24,7 +24,7 @@ afterEach(() => {
 const parsed = () => parsedLog(lines);
 
 describe("the log", () => {
-  it("has one line for a refresh, with all that an operator asks for", async () => {
+  it("has one line for a refresh, with everything that an operator needs", async () => {
     const client = await server.makeClient();
     const { refresh_token } = await server.login(client);
     lines.length = 0;
@@ -50,7 +50,7 @@ describe("the log", () => {
     ]);
   });
 
-  it("has the time that the family took where a token of the old server is revoked or introspected", async () => {
+  it("has the duration of the family step if a league token is revoked or introspected", async () => {
     const server = leagueServer("defuse");
     const client = await takeOver(server, "log");
     const token = await oldToken({ client_id: "log" });
@@ -69,16 +69,16 @@ describe("the log", () => {
       );
   });
 
-  it("has the precise reason of a refusal, where the wire has the standard code", async () => {
+  it("has the precise reason of a refusal, while the response has the standard code", async () => {
     const client = await server.makeClient();
-    const other = await server.makeClient();
+    const otherClient = await server.makeClient();
     const first = await server.login(client);
     const { refresh_token } = await server.expectRefresh(
       client,
       first.refresh_token,
     );
     lines.length = 0;
-    await server.refresh(other, refresh_token);
+    await server.refresh(otherClient, refresh_token);
     await server.refresh(client, "garbage");
     await server.refresh({ ...client, client_secret: "x" }, refresh_token);
     await server.refresh({ client_id: "nobody" }, refresh_token);
@@ -88,7 +88,7 @@ describe("the log", () => {
     const clients = parsed().map(({ client_id }) => client_id);
     const { client_id } = client;
     expect(clients.slice(0, 4)).toEqual([
-      other.client_id,
+      otherClient.client_id,
       client_id,
       client_id,
       undefined,
@@ -105,7 +105,7 @@ describe("the log", () => {
     ]);
   });
 
-  it("names the route, not the path: a path may hold a secret", async () => {
+  it("names the route and not the path, because a path may contain a secret", async () => {
     await server.http("/access_token/secret-in-the-path");
     await server.http("/secret-in-the-path");
     await server.http("/health?secret-in-the-query");
@@ -119,7 +119,7 @@ describe("the log", () => {
     expect(lines.join("")).not.toContain("secret-in");
   });
 
-  it("never holds a token, a secret or a key, also where they are sent in the wrong place", async () => {
+  it("never contains a token, a secret or a key, even if it is sent in the wrong place", async () => {
     const client = await server.makeClient();
     const publicClient = await server.makeClient({
       token_endpoint_auth_method: "none",

@@ -15,25 +15,25 @@ import { LocalServer } from "../src/cli/local/local-server.ts";
 import vectors from "./league/refresh-tokens.json" with { type: "json" };
 import { blocks } from "./support/markdown.ts";
 
-/** The page on moving works as it stands: a test pastes its snippets, with tokens of a real league server. */
+/** Tests docs/moving-from-league.md: pastes its snippets, with tokens of a real league server. */
 
 const root = join(import.meta.dirname, "..");
 const page = readFileSync(join(root, "docs/moving-from-league.md"), "utf8");
 
 const secret = "zeyk9OKi4s4iUmu6wzH8N3xqXJsUqN4kTSwvBPbR";
-const live = tokenOf("plain, as in the documents");
-const revoked = tokenOf("one scope");
-const untouched = tokenOf("no scope");
+const live = vectorNamed("plain, as in the documents");
+const revoked = vectorNamed("one scope");
+const untouched = vectorNamed("no scope");
 
-function tokenOf(name: string) {
+function vectorNamed(name: string) {
   const found = vectors.vectors.find(
-    (one) => one.key === "password" && one.name === name,
+    (vector) => vector.key === "password" && vector.name === name,
   );
   if (!found) throw new Error(`there is no vector "${name}"`);
   return found;
 }
 
-/** As `mysql --batch` prints them. */
+/** The clients of the old server, as `mysql --batch` prints them. */
 const clients = `id\tuser_id\tname\tsecret\tprovider\tredirect\tpersonal_access_client\tpassword_client\trevoked\tcreated_at\tupdated_at
 demo\tNULL\tNotes\t${secret}\tNULL\thttps://notes.example.com/callback\t0\t0\t0\t2025-01-31 10:20:30\t2025-01-31 10:20:30
 web\tNULL\tShop\t$2y$10$abcdefghijklmnopqrstuuZ1Z1Z1Z1Z1Z1Z1Z1Z1Z1Z1Z1Z1Z1Z1a\tusers\thttps://shop.example.com/callback\t0\t0\t0\t2025-01-31 10:20:30\t2025-01-31 10:20:30
@@ -62,7 +62,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** A snippet of the page, in Baton's folder, with files and a server of the test's own. */
+/** Runs a snippet of the page in the project's folder, with the files and the server of this test. */
 async function paste(snippet: string, input = ""): Promise<string> {
   const script = snippet
     .replaceAll("~/move", folder)
@@ -92,14 +92,14 @@ function snippetWith(list: string[], text: string): string {
   return found;
 }
 
-/** The snippet that exchanges a token, with one put where the page says. */
+/** Runs the snippet that exchanges a token, with the token in the file that the page names. */
 function exchange(token: string): Promise<string> {
   writeFileSync(join(folder, "token.txt"), `${token}\n`);
   return paste(snippetWith(rehearsal, "curl"), `demo\n${secret}\n`);
 }
 
 describe("Moving from league/oauth2-server or Laravel Passport", () => {
-  it("imports clients and revoked tokens, exchanges a real token once, and says how far it is", async () => {
+  it("imports clients and revoked tokens, exchanges a real token once, and shows the progress", async () => {
     const imports = await paste(
       snippetWith(rehearsal, "league import-clients"),
     );
@@ -110,8 +110,8 @@ describe("Moving from league/oauth2-server or Laravel Passport", () => {
     expect(imports).not.toContain(secret);
 
     const status = snippetWith(blocks(page, "Watch", "sh"), "league status");
-    const ask = status.split("\n")[0] ?? "";
-    expect(await paste(`${ask} --json`)).toBe(
+    const statusCommand = status.split("\n")[0] ?? "";
+    expect(await paste(`${statusCommand} --json`)).toBe(
       `${JSON.stringify({ server: server.url, accepts_tokens: true, exchanged: 0, revoked: 1, outstanding: 2 }, undefined, 2)}\n`,
     );
 
@@ -127,7 +127,7 @@ describe("Moving from league/oauth2-server or Laravel Passport", () => {
       "grants list",
     );
     expect(await paste(`${listed} 42`)).toContain("demo");
-    expect(JSON.parse(await paste(`${ask} --json`))).toEqual({
+    expect(JSON.parse(await paste(`${statusCommand} --json`))).toEqual({
       server: server.url,
       accepts_tokens: true,
       exchanged: 1,
@@ -135,7 +135,7 @@ describe("Moving from league/oauth2-server or Laravel Passport", () => {
       outstanding: 1,
     });
 
-    // "The same request again is invalid_grant, and ends it."
+    // The page says: "The same request again is `invalid_grant`, and ends the login."
     expect(JSON.parse(await exchange(live.refresh_token))).toMatchObject({
       error: "invalid_grant",
     });
@@ -144,8 +144,8 @@ describe("Moving from league/oauth2-server or Laravel Passport", () => {
     expect(server.output).not.toContain(live.refresh_token);
   });
 
-  it("imports the tokens that a backup has and the table of today lacks", async () => {
-    // As a table exported on Windows has them: with a carriage return at the end of each line.
+  it("imports the tokens that are in a backup and no longer in the table as revoked", async () => {
+    // As in a table exported on Windows, with a carriage return at the end of each line.
     writeFileSync(join(folder, "now.ids"), "still-there\r\n");
     writeFileSync(join(folder, "backup-1.ids"), "still-there\r\npurged-1\r\n");
     writeFileSync(join(folder, "backup-2.ids"), "purged-1\npurged-2\n");
@@ -157,7 +157,7 @@ describe("Moving from league/oauth2-server or Laravel Passport", () => {
     expect(gone).toBe("purged-1\npurged-2\n");
   });
 
-  it("names only commands, files, settings and headings that are there", () => {
+  it("names only files, settings and headings that exist", () => {
     const settings = [
       readFileSync(join(root, "wrangler.toml"), "utf8"),
       readFileSync(join(root, ".dev.vars.example"), "utf8"),
@@ -183,10 +183,10 @@ describe("Moving from league/oauth2-server or Laravel Passport", () => {
     for (const file of files)
       expect(existsSync(join(root, "docs", file)), file).toBe(true);
     const named = [...page.matchAll(/\b[A-Z]+(?:_[A-Z]+)+\b/g)].map(String);
-    const ours = named.filter(
+    const settingNames = named.filter(
       (name) => !/^(APP|BATON|CLIENT|USER|LC)_/.test(name),
     );
-    expect(ours.length).toBeGreaterThan(5);
-    for (const name of ours) expect(settings).toContain(name);
+    expect(settingNames.length).toBeGreaterThan(5);
+    for (const name of settingNames) expect(settings).toContain(name);
   });
 });

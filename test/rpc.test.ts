@@ -12,7 +12,7 @@ import { listenToLog } from "./support/log.ts";
 import { answerOf, reasonOf } from "./support/request-lines.ts";
 import { ISSUER, server, type TestClient } from "./support/server.ts";
 
-/** The entrypoint `Login`: what a login needs of the admin API, for a Worker with a service binding. */
+/** Tests the entrypoint `Login`: what a sign-in page needs, for a Worker with a service binding. */
 
 let client: TestClient;
 
@@ -26,13 +26,13 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** What a Worker in plain JavaScript may send. */
+/** The entrypoint without types, as a Worker in plain JavaScript calls it. */
 const untyped = exports.Login as unknown as {
   describeAuthorization(...args: unknown[]): Promise<unknown>;
   decideAuthorization(...args: unknown[]): Promise<unknown>;
 };
 
-/** A refusal that names fields; every one of them is in the sentence. */
+/** A refusal that names fields, in `fields` and in its description. */
 function naming(...fields: string[]) {
   return {
     error: "invalid_request",
@@ -44,7 +44,7 @@ function naming(...fields: string[]) {
 }
 
 describe("describeAuthorization", () => {
-  it("says what GET /admin/authorizations says", async () => {
+  it("returns what GET /admin/authorizations returns", async () => {
     const request = await requestAtLogin(client, { login_hint: "alice" });
     const described = await exports.Login.describeAuthorization(request);
     expect(described).toEqual({
@@ -76,7 +76,7 @@ describe("describeAuthorization", () => {
     ["an empty string", "", "admin_body_invalid"],
     ["garbage", "x", "authorization_request_malformed"],
     ["a huge string", "x".repeat(1024 * 1024), "admin_body_invalid"],
-  ])("names the request where it is %s", async (_, request, reason) => {
+  ])("names the request if it is %s", async (_, request, reason) => {
     expect(
       await answerOf(() => untyped.describeAuthorization(request)),
     ).toEqual([naming("request"), reason]);
@@ -84,7 +84,7 @@ describe("describeAuthorization", () => {
 });
 
 describe("decideAuthorization", () => {
-  it("answers with where to send the browser: a code that is good", async () => {
+  it("returns the URL for the browser, with a good code", async () => {
     const request = await requestAtLogin(client);
     const decided = await exports.Login.decideAuthorization({
       request,
@@ -93,15 +93,15 @@ describe("decideAuthorization", () => {
     });
     expect(decided).toEqual({ redirect_to: expect.any(String) });
     const { redirect_to } = decided as { redirect_to: string };
-    const back = new URL(redirect_to);
-    expect(back.origin + back.pathname).toBe(REDIRECT_URI);
-    expect(back.searchParams.get("iss")).toBe(ISSUER);
-    const code = back.searchParams.get("code") ?? "";
+    const redirect = new URL(redirect_to);
+    expect(redirect.origin + redirect.pathname).toBe(REDIRECT_URI);
+    expect(redirect.searchParams.get("iss")).toBe(ISSUER);
+    const code = redirect.searchParams.get("code") ?? "";
     const response = await redeem(client, code);
     expect(await response.json()).toMatchObject({ scope: "read" });
   });
 
-  it("answers with the way back where the person has said no", async () => {
+  it("returns the URL for the browser, with an error, if the user denied the request", async () => {
     const request = await requestAtLogin(client);
     const error = "access_denied";
     const decided = await exports.Login.decideAuthorization({ request, error });
@@ -135,7 +135,7 @@ describe("decideAuthorization", () => {
     ["error", { subject: undefined, error: "nonsense" }],
     ["more", { more: 1 }],
   ])(
-    "names a bad %s (%#)",
+    "names an invalid %s (%#)",
     async (field, change, reason = "admin_body_invalid") => {
       const request = await requestAtLogin(client);
       const decision = { request, subject: "alice", ...change };
@@ -152,7 +152,7 @@ describe("decideAuthorization", () => {
     ["an array", []],
     ["a map", new Map([["subject", "alice"]])],
     ["a function", () => ({})],
-  ])("takes no decision that is %s", async (_, decision) => {
+  ])("refuses a decision that is %s", async (_, decision) => {
     expect(
       await answerOf(() => untyped.decideAuthorization(decision)),
     ).toMatchObject([
@@ -165,7 +165,7 @@ describe("decideAuthorization", () => {
     ]);
   });
 
-  it("refuses more than was asked for, as the admin API does", async () => {
+  it("refuses a scope that was not requested, as the admin API does", async () => {
     const request = await requestAtLogin(client, { scope: "read" });
     const decision = { request, subject: "alice", scope: "read write" };
     const [refused, reason] = await answerOf(() =>
@@ -198,20 +198,20 @@ describe("decideAuthorization", () => {
   });
 });
 
-describe("the entrypoint", () => {
-  /** As the platform makes it, with other bindings. */
+describe("the entrypoint Login", () => {
+  /** Makes the entrypoint as the platform does, with changed bindings. */
   function loginWith(bindings: Record<string, unknown>): Login {
     return new Login(createExecutionContext(), { ...env, ...bindings });
   }
 
-  it("needs no admin token: the binding is the authority", async () => {
+  it("needs no admin token, because only a Worker with a service binding can call it", async () => {
     const request = await requestAtLogin(client);
-    const admin = loginWith({ ADMIN_TOKEN: "" });
-    expect(await admin.describeAuthorization(request)).toMatchObject({
+    const entrypoint = loginWith({ ADMIN_TOKEN: "" });
+    expect(await entrypoint.describeAuthorization(request)).toMatchObject({
       client_id: client.client_id,
     });
     const decision = { request, subject: "alice" };
-    expect(await admin.decideAuthorization(decision)).toEqual({
+    expect(await entrypoint.decideAuthorization(decision)).toEqual({
       redirect_to: expect.stringContaining("code="),
     });
   });
@@ -236,18 +236,18 @@ describe("the entrypoint", () => {
       "storage_unavailable",
     ],
   ])(
-    "answers with a fault of ours in %s, without details, and does not throw",
+    "returns a fault in %s as an error without details, and does not throw",
     async (_, bindings, error, reason) => {
       const request = await requestAtLogin(client);
-      const admin = loginWith(bindings);
+      const entrypoint = loginWith(bindings);
       const decision = { request, subject: "alice" };
       const refused = [
         { error, error_description: expect.any(String) },
         reason,
       ];
       const answers = [
-        await answerOf(() => admin.describeAuthorization(request)),
-        await answerOf(() => admin.decideAuthorization(decision)),
+        await answerOf(() => entrypoint.describeAuthorization(request)),
+        await answerOf(() => entrypoint.decideAuthorization(decision)),
       ];
       expect(answers).toEqual([refused, refused]);
       expect(JSON.stringify(answers)).not.toMatch(/fire|PRIVATE_KEY/);
@@ -255,8 +255,8 @@ describe("the entrypoint", () => {
   );
 });
 
-describe("the log", () => {
-  it("has one line a call, with no secret in it", async () => {
+describe("the log of the entrypoint", () => {
+  it("has one line per call, without a secret", async () => {
     const lines = listenToLog();
     const request = await requestAtLogin(client);
     lines.length = 0;
