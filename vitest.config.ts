@@ -1,4 +1,5 @@
 import { generateKeyPairSync, randomBytes } from "node:crypto";
+import { availableParallelism } from "node:os";
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 import { testKeys } from "./test/support/keys.ts";
@@ -18,14 +19,16 @@ const secrets = {
 
 /** Tests that need Node: the command line, the demo, the repository itself. */
 const onNode = ["test/cli/**/*.test.ts", "test/**/*.node.test.ts"];
-/** Tests that need the whole machine, and so run last. */
-const alone = ["test/crash/**/*.node.test.ts"];
+/** Tests that put the whole machine under load, and so run after all others. */
+const underLoad = ["test/crash/**/*.node.test.ts"];
 
 export default defineConfig({
   test: {
     reporters: ["default", reasonsReporter, totalsReporter],
     // The server logs one line per request, which matters only if a test fails.
     silent: "passed-only",
+    // One per core. Vitest would leave one core idle, which on two cores is half of the machine.
+    maxWorkers: Math.max(availableParallelism(), 2),
     projects: [
       {
         plugins: [
@@ -47,14 +50,14 @@ export default defineConfig({
           // A slow test must not fail, because the machine may be busy.
           testTimeout: 60_000,
           include: ["test/**/*.test.ts"],
-          exclude: [...onNode, ...alone],
+          exclude: [...onNode, ...underLoad],
         },
       },
       {
         test: {
           name: "node",
           include: onNode,
-          exclude: alone,
+          exclude: underLoad,
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },
@@ -62,7 +65,7 @@ export default defineConfig({
       {
         test: {
           name: "crash",
-          include: alone,
+          include: underLoad,
           hookTimeout: 120_000,
           sequence: { groupOrder: 1 },
         },
