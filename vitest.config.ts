@@ -29,6 +29,7 @@ export default defineConfig({
     silent: "passed-only",
     // One per core. Vitest would leave one core idle, which on two cores is half of the machine.
     maxWorkers: Math.max(availableParallelism(), 2),
+    globalSetup: ["test/support/compile-cache.ts"],
     projects: [
       {
         plugins: [
