@@ -4,6 +4,7 @@ import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 import { testKeys } from "./test/support/keys.ts";
 import { reasonsReporter } from "./test/support/reasons-reporter.ts";
+import { timesReporter } from "./test/support/times-reporter.ts";
 import { totalsReporter } from "./test/support/totals-reporter.ts";
 
 /** Fresh secrets for every run, so that no test depends on a key. */
@@ -24,7 +25,7 @@ const underLoad = ["test/crash/**/*.node.test.ts"];
 
 export default defineConfig({
   test: {
-    reporters: ["default", reasonsReporter, totalsReporter],
+    reporters: ["default", reasonsReporter, timesReporter, totalsReporter],
     // The server logs one line per request, which matters only if a test fails.
     silent: "passed-only",
     // One per core. Vitest would leave one core idle, which on two cores is half of the machine.
