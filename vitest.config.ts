@@ -50,7 +50,7 @@ export default defineConfig({
           setupFiles: "./test/support/keep-request-lines.ts",
           provide: { testKeys },
           // A slow test must not fail, because the machine may be busy.
-          testTimeout: 60_000,
+          testTimeout: 120_000,
           include: ["test/**/*.test.ts"],
           exclude: [...onNode, ...underLoad],
         },
