@@ -89,7 +89,7 @@ const MAX_PER_REQUEST = 800;
 
 /**
  * Log out everywhere, for a subject with a number of families, until the answer is 200. A request writes the
- * logout and its alarm, removes pages from the index, and checks once more whether families are left. Each
+ * logout and its alarm, removes pages from the index, and checks again whether families are left. Each
  * family's alarm also notifies the index. At the end the index deletes the logout.
  */
 export function logoutEverywhere(families: number): Operation {
