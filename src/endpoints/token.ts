@@ -63,7 +63,13 @@ async function answerTokenRequest(
     throw new OAuthError("grant_type_not_allowed", { subject: grant.type });
   }
 
-  const network = () => networkOf(c);
-  const request = { client, parameters: form, now: time, log, network };
-  return c.json(await grant.respond(server, request));
+  const answer = await grant.respond(server, {
+    client,
+    parameters: form,
+    now: time,
+    log,
+    network: () => networkOf(c),
+    userAgent: () => c.req.header("User-Agent") ?? "",
+  });
+  return c.json(answer);
 }

@@ -16,6 +16,8 @@ export interface GrantRequest {
   log: RequestLog;
   /** Returns the network that the request came from (`networkOf`). */
   network: () => string;
+  /** Returns the request's User-Agent; empty if it has none. */
+  userAgent: () => string;
 }
 
 /** A grant type (RFC 6749 section 4): one file, and one line in the registry (`index.ts`). */

@@ -1,4 +1,5 @@
 import { OAuthError } from "../oauth/errors.ts";
+import { fingerprint } from "../oauth/fingerprint.ts";
 import { identityOf } from "../oauth/login-attributes.ts";
 import {
   allowedFor,
@@ -27,7 +28,8 @@ export const refreshTokenGrant: GrantType<"refresh_token"> = {
     return kindOf(tokenKinds, token).needsFreshClient ?? false;
   },
 
-  async respond(server, { client, parameters, now, log, network }) {
+  async respond(server, request) {
+    const { client, parameters, now, log, network, userAgent } = request;
     const token = parameters.required("refresh_token");
     const kind = kindOf(server.tokenKinds, token);
     const presented = await kind.present?.(token, { client, network, log });
@@ -49,6 +51,10 @@ export const refreshTokenGrant: GrantType<"refresh_token"> = {
       now,
       successor_expires_at: refreshTokenExpiry(lifetimes, now),
       key_id: newestKeyId(server.tokenKeys),
+      origin: {
+        network: fingerprint(network()),
+        user_agent: fingerprint(userAgent()),
+      },
       retry_window: lifetimes.refresh_token_retry_window,
     };
 
@@ -59,6 +65,10 @@ export const refreshTokenGrant: GrantType<"refresh_token"> = {
       throw new OAuthError(reason, { ...(reuse && { reuse }) });
     }
     if (result.retried) log.fields.retried = true;
+    if (result.retry) {
+      const grant_id = server.families.grantIdOf(family_id);
+      log.addEvent("refresh_token.retried", { grant_id, ...result.retry });
+    }
 
     const { login, granted, expires_at, key_id } = result;
     const refreshToken = {

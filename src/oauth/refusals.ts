@@ -187,9 +187,6 @@ export const refusals = {
   refresh_token_reused: invalidGrant(
     "The refresh token was already used, so its login was ended. The user must sign in again.",
   ),
-  retry_differs: invalidGrant(
-    "The refresh token was already used for another scope or resource. Repeat that request, or use the refresh token of its response.",
-  ),
 
   // Refresh tokens of the old league server (takeover).
   league_token_unreadable: invalidGrant("The refresh token is not valid."),

@@ -107,6 +107,12 @@ export interface FamilyKey extends ClientIdentity {
   secret_hash?: Uint8Array;
 }
 
+/** Fingerprints of where a request comes from (`fingerprint.ts`): for the log, never to decide. */
+export interface Origin {
+  network: number;
+  user_agent: number;
+}
+
 /** One attempt to exchange a refresh token, with everything that the verdict depends on. */
 export interface ExchangeAttempt extends FamilyKey {
   /** Unique per attempt. A call that is repeated because its answer was lost has the same id. */
@@ -122,6 +128,7 @@ export interface ExchangeAttempt extends FamilyKey {
   successor_expires_at: Seconds;
   /** The id of the key that makes the successor. */
   key_id: number;
+  origin: Origin;
   /** ISO 8601: the client's retry window, which begins when the newest token was made. */
   retry_window: string;
 }
@@ -136,12 +143,24 @@ export interface Reuse {
   looks_like: "late_retry" | "theft";
 }
 
+/** A used token that came back inside the retry window: for the log. */
+export interface Retry {
+  /** The generation of the used token. */
+  generation: number;
+  seconds_since_exchange: number;
+  /** Whether the retry comes from another network, or another user agent, than the exchange. */
+  network_differs: boolean;
+  user_agent_differs: boolean;
+}
+
 /** The result of an exchange: the data of the successor, or the reason of the refusal. */
 export type ExchangeResult =
   | {
       outcome: "exchanged";
       /** True: the successor existed already, because this was a retry. */
       retried: boolean;
+      /** Only for a retry by the client, inside the retry window. */
+      retry?: Retry;
       login: LoginAttributes;
       /** The scopes and resources of the access token of this exchange. */
       granted: ScopeAndResource;
@@ -221,4 +240,6 @@ export interface FamilyRepository {
   revokeAll(subject: string): Promise<number>;
   /** Parses a `grant_id` of the admin API into a family's id. Undefined: it is not the id of a family. */
   parseGrantId(grantId: string): Uint8Array | undefined;
+  /** Returns the `grant_id` of a family. */
+  grantIdOf(familyId: Uint8Array): string;
 }

@@ -40,7 +40,10 @@ export class RequestLog {
   }
 
   /** Adds an event that operators may count. It is written as a line of its own. */
-  addEvent(event: string, fields: Record<string, string>): void {
+  addEvent(
+    event: string,
+    fields: Record<string, string | number | boolean>,
+  ): void {
     this.#events.push({ event, ...fields });
   }
 

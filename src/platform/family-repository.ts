@@ -177,6 +177,8 @@ export class DurableFamilyRepository implements FamilyRepository {
   parseGrantId: FamilyRepository["parseGrantId"] = (grantId) =>
     this.#objectId(grantId) && Uint8Array.fromHex(grantId);
 
+  grantIdOf: FamilyRepository["grantIdOf"] = (familyId) => familyId.toHex();
+
   #index<T>(
     subject: string,
     call: (index: DurableObjectStub<SubjectIndex>) => Promise<T>,

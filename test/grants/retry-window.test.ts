@@ -10,6 +10,7 @@ import {
   vi,
 } from "vitest";
 import { fieldErrors } from "../support/admin.ts";
+import { listenToLog, parsedLog } from "../support/log.ts";
 import { keepRequestLine } from "../support/request-lines.ts";
 import { refusal, server, serverWith, type Tokens } from "../support/server.ts";
 
@@ -107,44 +108,52 @@ describe("inside the retry window,", () => {
     ).toEqual([400, "invalid_grant", "family_ended"]);
   });
 
-  it("a retry may name the same scopes and resources in another order", async () => {
-    const { client, first } = await login();
-    const [a, b] = ["https://a.example.com", "https://b.example.com"];
-    const params = (...pairs: string[][]) => pairs;
-    const answer = await server.expectRefresh(
-      client,
-      first,
-      params(["scope", "read write"], ["resource", a], ["resource", b]),
-    );
-    const again = await server.expectRefresh(
-      client,
-      first,
-      params(
-        ["resource", b],
-        ["resource", a],
-        ["resource", b],
-        ["scope", "write read read"],
-      ),
-    );
-    expect(again.refresh_token).toBe(answer.refresh_token);
-  });
-
-  it.each<[string, Record<string, string>]>([
-    ["fewer scopes", { scope: "read" }],
-    ["too many scopes", { scope: "read write admin" }],
-    ["a malformed scope", { scope: "read  write" }],
-    ["a resource", { resource: "https://a.example.com" }],
-    ["a wrong resource", { resource: "https://evil.example.com" }],
+  it.each<[string, Record<string, string>, object]>([
+    ["fewer scopes", { scope: "read" }, { scope: "read" }],
+    ["the scopes in another order", { scope: "write read" }, {}],
+    ["a resource", { resource: "https://a.example.com" }, {}],
   ])(
-    "a retry with %s is invalid_grant, and the family does not end",
-    async (_, more) => {
+    "a retry with %s gets the one successor, and an access token for what it asks",
+    async (_, more, answer) => {
       const { client, first } = await login();
       const { refresh_token } = await server.expectRefresh(client, first);
-      expect(await refusal(await server.refresh(client, first, more))).toEqual([
-        400,
-        "invalid_grant",
-        "retry_differs",
-      ]);
+      const again = await server.expectRefresh(client, first, more);
+      expect(again).toMatchObject({ refresh_token, ...answer });
+      const { aud } = decodeJwt(again.access_token);
+      expect(aud).toBe(more["resource"] ?? "https://auth.example.com");
+      const next = await server.expectRefresh(client, refresh_token);
+      expect(next.scope).toBe("read write");
+    },
+  );
+
+  it.each<[string, Record<string, string>, string, string]>([
+    [
+      "too many scopes",
+      { scope: "read write admin" },
+      "invalid_scope",
+      "scope_not_granted",
+    ],
+    [
+      "a malformed scope",
+      { scope: "read  write" },
+      "invalid_scope",
+      "scope_malformed",
+    ],
+    [
+      "a wrong resource",
+      { resource: "https://evil.example.com" },
+      "invalid_target",
+      "resource_not_allowed",
+    ],
+  ])(
+    "a retry with %s is refused as an unused token is, and the family lives",
+    async (_, more, error, reason) => {
+      const { client, first } = await login();
+      const unused = await server.refresh(client, first, more);
+      expect(await refusal(unused)).toEqual([400, error, reason]);
+      const { refresh_token } = await server.expectRefresh(client, first);
+      const retry = await server.refresh(client, first, more);
+      expect(await refusal(retry)).toEqual([400, error, reason]);
       expect((await server.expectRefresh(client, first)).refresh_token).toBe(
         refresh_token,
       );
@@ -152,24 +161,73 @@ describe("inside the retry window,", () => {
     },
   );
 
-  it("a retry of a narrowed request gets the narrowed scope, and must be narrowed as well", async () => {
+  it("a thief who refreshes first with fewer scopes does not keep the login from its owner", async () => {
     const { client, first } = await login();
-    const answer = await server.expectRefresh(client, first, { scope: "read" });
-    const again = await server.expectRefresh(client, first, { scope: "read" });
-    expect(again).toMatchObject({
-      refresh_token: answer.refresh_token,
-      scope: "read",
+    const stolen = await server.expectRefresh(client, first, { scope: "read" });
+    // The owner, who asks for nothing by name, gets the same successor as the thief.
+    const owner = await server.expectRefresh(client, first);
+    expect(owner).toMatchObject({
+      refresh_token: stolen.refresh_token,
+      scope: "read write",
     });
-    expect(await refusal(await server.refresh(client, first))).toEqual([
-      400,
-      "invalid_grant",
-      "retry_differs",
-    ]);
-    const next = await server.expectRefresh(client, again.refresh_token);
-    expect(next.scope).toBe("read write");
+    // So the second of the two who goes on presents a used token, and the login ends.
+    await server.expectRefresh(client, stolen.refresh_token);
+    vi.setSystemTime(T0 + 31_000);
+    expect(
+      await refusal(await server.refresh(client, owner.refresh_token)),
+    ).toEqual([400, "invalid_grant", "refresh_token_reused"]);
   });
 
-  it("the successor is the same string even if ENCRYPTION_KEY was rotated in between", async () => {
+  it.each<[string, Record<string, string>, object]>([
+    [
+      "from the same place",
+      { "CF-Connecting-IP": "192.0.2.1", "User-Agent": "app" },
+      { network_differs: false, user_agent_differs: false },
+    ],
+    [
+      "from another network",
+      { "CF-Connecting-IP": "198.51.100.7", "User-Agent": "app" },
+      { network_differs: true, user_agent_differs: false },
+    ],
+    [
+      "by another user agent",
+      { "CF-Connecting-IP": "192.0.2.1", "User-Agent": "curl" },
+      { network_differs: false, user_agent_differs: true },
+    ],
+  ])(
+    "a retry %s is an event of its own in the log",
+    async (_, headers, differs) => {
+      const { client, first } = await login();
+      const refresh = (headers: Record<string, string>) =>
+        server.token(
+          {
+            grant_type: "refresh_token",
+            refresh_token: first,
+            client_id: client.client_id,
+            client_secret: client.client_secret,
+          },
+          headers,
+        );
+      const here = { "CF-Connecting-IP": "192.0.2.1", "User-Agent": "app" };
+      expect((await refresh(here)).status).toBe(200);
+      vi.setSystemTime(T0 + 12_000);
+      const lines = listenToLog();
+      const retry = await refresh(headers);
+      vi.restoreAllMocks();
+      expect(retry.status).toBe(200);
+      expect(parsedLog(lines)).toContainEqual({
+        event: "refresh_token.retried",
+        grant_id: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
+        generation: 1,
+        seconds_since_exchange: 12,
+        ...differs,
+        client_id: client.client_id,
+        request_id: retry.headers.get("X-Request-Id"),
+      });
+    },
+  );
+
+  it("the successor is the same string also where ENCRYPTION_KEY was rotated in between", async () => {
     const { client, first } = await login();
     const answer = await server.expectRefresh(client, first);
     const newer = Buffer.from(

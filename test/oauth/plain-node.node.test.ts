@@ -52,7 +52,14 @@ async function ask(
     server.clients,
     NOW,
   );
-  const request = { client: authenticated, parameters, now: NOW, log, network };
+  const request = {
+    client: authenticated,
+    parameters,
+    now: NOW,
+    log,
+    network,
+    userAgent: () => "test",
+  };
   return grant.respond(server, request);
 }
 

@@ -173,8 +173,8 @@ export const histories: fc.Arbitrary<History> = fc
 /** An issued token, as its holder knows it. */
 interface IssuedToken {
   expires_at: number;
-  /** The request that got its successor, the time, and the attempt. */
-  used?: { request: string; at: number; attempt: string };
+  /** The time at which it was exchanged for its successor, and the attempt. */
+  used?: { at: number; attempt: string };
 }
 
 /** The model: what RFC 6749, RFC 9700 and the decisions in docs/architecture.md say, in simple code. */
@@ -239,7 +239,7 @@ class Model {
   }
 
   exchange(attempt: ExchangeAttempt, window: number) {
-    const { generation, now, requested } = attempt;
+    const { generation, now } = attempt;
     const newest = this.issued.at(-1);
     if (this.state !== "living" || !newest || now >= newest.expires_at)
       return "family_ended";
@@ -248,7 +248,6 @@ class Model {
     const token = this.issued[generation - 1];
     if (!token) return "refresh_token_forged";
 
-    const request = requestOf(requested);
     if (token.used) {
       const isSuccessorUnused = this.issued.length === generation + 1;
       const isSameAttempt = token.used.attempt === attempt.attempt_id;
@@ -257,14 +256,12 @@ class Model {
         this.state = "ended";
         return "refresh_token_reused";
       }
-      const isSameRequest = isSameAttempt || request === token.used.request;
-      return isSameRequest && fault(attempt) === undefined
-        ? this.answer(attempt, true)
-        : "retry_differs";
+      // The successor is the one that exists, whatever the retry asks for.
+      return fault(attempt) ?? this.answer(attempt, true);
     }
     const wrong = fault(attempt);
     if (wrong !== undefined) return wrong;
-    token.used = { request, at: now, attempt: attempt.attempt_id };
+    token.used = { at: now, attempt: attempt.attempt_id };
     const end = T0 + 3 * DAY;
     this.issued.push({
       expires_at: Math.min(attempt.successor_expires_at, end),
@@ -292,15 +289,6 @@ class Model {
     this.state = "ended";
     return wasLiving ? "revoked" : "ended_before";
   }
-}
-
-function requestOf({ scope, resource }: ExchangeAttempt["requested"]): string {
-  return [
-    Array.isArray(scope)
-      ? [...new Set(scope)].toSorted((a, b) => a.localeCompare(b)).join()
-      : String(scope),
-    resource.join(),
-  ].join("|");
 }
 
 function fault({ requested, allowed }: ExchangeAttempt): string | undefined {

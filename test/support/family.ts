@@ -69,6 +69,7 @@ export function familyBuilders(t0: number) {
         secret_hash,
         requested: { scope: undefined, resource: [] },
         allowed: { scope: ["read", "write"], resource: [] },
+        origin: { network: 1, user_agent: 1 },
         now,
         successor_expires_at: now + DAY,
         ...fields,

@@ -155,6 +155,7 @@ class MemoryFamilies implements FamilyRepository {
   ofSubject: FamilyRepository["ofSubject"] = notNeeded;
   revokeAll: FamilyRepository["revokeAll"] = notNeeded;
   parseGrantId: FamilyRepository["parseGrantId"] = () => undefined;
+  grantIdOf: FamilyRepository["grantIdOf"] = base64url.encode;
 
   #read(id: Uint8Array): FamilyRecord | undefined {
     return this.#records.get(base64url.encode(id));

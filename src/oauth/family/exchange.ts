@@ -2,6 +2,7 @@ import { after } from "../duration.ts";
 import type {
   ExchangeAttempt,
   ExchangeResult,
+  Retry,
   Reuse,
 } from "../repositories.ts";
 import {
@@ -23,8 +24,9 @@ import {
  * section 4.14.2).
  *
  * A used token gets the successor that exists already in two cases: the same attempt is repeated because its
- * answer was lost on the way to the edge, or a client retries the same request inside its retry window. In
- * every other case a used token ends the family.
+ * answer was lost on the way to the edge, or a client retries inside its retry window. There is one successor,
+ * whatever scope or resource the retry asks for; only the access token is for what the retry asks. In every
+ * other case a used token ends the family.
  */
 export function judgeExchange(
   record: FamilyRecord | undefined,
@@ -38,39 +40,39 @@ export function judgeExchange(
   if (attempt.generation > family.generation)
     return { result: refused("refresh_token_forged") };
 
-  const request = canonicalRequest(attempt);
   const isUsed = attempt.generation < family.generation;
-  if (isUsed) {
-    const reuseKind = classifyReuse(family, attempt);
-    if (reuseKind === "late") {
-      const reuse = describeReuse(family, attempt);
-      const result = { ...refused("refresh_token_reused" as const), reuse };
-      return { result, ...end(family) };
-    }
-    if (reuseKind === "window" && request !== family.last_request)
-      return { result: refused("retry_differs") };
+  const reuseKind = isUsed ? classifyReuse(family, attempt) : undefined;
+  if (reuseKind === "late") {
+    const reuse = describeReuse(family, attempt);
+    const result = { ...refused("refresh_token_reused" as const), reuse };
+    return { result, ...end(family) };
   }
-  // Scope and resource are checked last, because reuse must end the family even if they are wrong.
+  // Scope and resource are checked last, because reuse must end the family even if they are wrong. A retry is
+  // refused as an unused token is, so that the window tells nobody whether a token was used.
   const granted = finalizeScopeAndResource(
     attempt.requested,
     family.login,
     attempt.allowed,
   );
-  if ("refused" in granted)
-    return { result: refused(isUsed ? "retry_differs" : granted.refused) };
-  if (isUsed) return { result: exchanged(family, granted, true) };
+  if ("refused" in granted) return { result: refused(granted.refused) };
+  if (reuseKind === "attempt")
+    return { result: exchanged(family, granted, { retried: true }) };
+  if (reuseKind === "window") {
+    const retry = describeRetry(family, attempt);
+    return { result: exchanged(family, granted, { retried: true, retry }) };
+  }
 
   const successor = {
     ...family,
     generation: family.generation + 1,
     expires_at: Math.min(attempt.successor_expires_at, family.ends_at),
     last_used_at: attempt.now,
-    last_request: request,
     last_attempt: attempt.attempt_id,
+    last_origin: attempt.origin,
     key_id: attempt.key_id,
   };
   return {
-    result: exchanged(successor, granted, false),
+    result: exchanged(successor, granted, { retried: false }),
     record: successor,
     // The client's lifetimes were cut, so the family may expire before its alarm.
     ...(successor.expires_at < family.expires_at && {
@@ -83,11 +85,11 @@ export function judgeExchange(
 function exchanged(
   { login, generation, expires_at, key_id }: LivingFamily,
   granted: ScopeAndResource,
-  retried: boolean,
+  how: { retried: boolean; retry?: Retry },
 ): ExchangeResult {
   return {
     outcome: "exchanged",
-    retried,
+    ...how,
     login,
     granted,
     generation,
@@ -127,16 +129,16 @@ function describeReuse(
   };
 }
 
-/**
- * Makes a canonical text of the requested scopes and resources, which are sets. A retry must have the same
- * text.
- */
-function canonicalRequest({ requested }: ExchangeAttempt): string {
-  const { scope, resource } = requested;
-  const scopes = Array.isArray(scope) ? asSet(scope) : (scope ?? null);
-  return JSON.stringify([scopes, asSet(resource)]);
-}
-
-function asSet(values: readonly string[]): string[] {
-  return [...new Set(values)].toSorted((one, other) => (one < other ? -1 : 1));
+/** Describes for the log a retry inside the window: an operator sees whether it comes from somebody else. */
+function describeRetry(
+  family: LivingFamily,
+  { generation, now, origin }: ExchangeAttempt,
+): Retry {
+  const { network, user_agent } = family.last_origin ?? {};
+  return {
+    generation,
+    seconds_since_exchange: now - family.last_used_at,
+    network_differs: origin.network !== network,
+    user_agent_differs: origin.user_agent !== user_agent,
+  };
 }

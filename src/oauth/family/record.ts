@@ -1,7 +1,12 @@
 import { CLOCK_SKEW_SECONDS, type Seconds } from "../duration.ts";
 import { equalBytes } from "../constant-time.ts";
 import { isSameClient } from "../login-attributes.ts";
-import type { FamilyKey, NewFamily, Redemption } from "../repositories.ts";
+import type {
+  FamilyKey,
+  NewFamily,
+  Origin,
+  Redemption,
+} from "../repositories.ts";
 
 /*
  * The record of a family, and what all verdicts on it share. A verdict is a function of record, attempt and
@@ -17,10 +22,10 @@ export interface LivingFamily extends NewFamily {
   generation: number;
   /** The time when the newest token was made. */
   last_used_at: Seconds;
-  /** Scopes and resources of the request that made the newest token. A retry must have the same. */
-  last_request?: string;
   /** The id of the attempt that made the newest token. The same attempt may be repeated. */
   last_attempt?: string;
+  /** The origin of the request that made the newest token: the log tells whether a retry has another. */
+  last_origin?: Origin;
   /** The id of the key that made the newest token, so that a retry gets the same string. */
   key_id: number;
   /** Only if a code or a league token made the family: the redemption that made it. */
