@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { decodeBase64 } from "./oauth/bytes.ts";
-import { durationProblem, lifetimeProblem } from "./oauth/duration.ts";
+import { lifetimeProblem, retryWindowProblem } from "./oauth/duration.ts";
 import { OAuthError } from "./oauth/errors.ts";
 import { type Lifetimes, retryWindowExceeds } from "./oauth/lifetimes.ts";
 import { isLoopback } from "./oauth/redirect-uri.ts";
@@ -57,7 +57,7 @@ const variables = z.object({
   ACCESS_TOKEN_TTL: emptyAsUnset(stringWithRule(lifetimeProblem)),
   REFRESH_TOKEN_TTL: emptyAsUnset(stringWithRule(lifetimeProblem)),
   REFRESH_TOKEN_MAX_AGE: emptyAsUnset(stringWithRule(lifetimeProblem)),
-  REFRESH_TOKEN_RETRY_WINDOW: emptyAsUnset(stringWithRule(durationProblem)),
+  REFRESH_TOKEN_RETRY_WINDOW: emptyAsUnset(stringWithRule(retryWindowProblem)),
   LOGIN_URL: emptyAsUnset(stringWithRule(loginUrlProblem).optional()),
   PASSPORT_TOKEN_ENDPOINT: emptyAsUnset(
     z.literal("on", { error: "must be on, or empty" }).optional(),

@@ -66,8 +66,13 @@ const malformed: [string, Record<string, unknown>, RegExp][] = [
   ["REFRESH_TOKEN_TTL", { REFRESH_TOKEN_TTL: "P30D12H" }, /ISO 8601/],
   [
     "REFRESH_TOKEN_RETRY_WINDOW",
-    { REFRESH_TOKEN_RETRY_WINDOW: "P2M" },
+    { REFRESH_TOKEN_RETRY_WINDOW: "PT1H", REFRESH_TOKEN_TTL: "PT30M" },
     /longer than REFRESH_TOKEN_TTL/,
+  ],
+  [
+    "REFRESH_TOKEN_RETRY_WINDOW",
+    { REFRESH_TOKEN_RETRY_WINDOW: "PT1H1S" },
+    /at most PT1H/,
   ],
   ["CORS_ORIGINS", { CORS_ORIGINS: "*" }, /origin/],
   ["LOGIN_URL", { LOGIN_URL: "/sign-in" }, /a URL/],

@@ -1,6 +1,11 @@
 import { z } from "zod";
 import { authenticationMethods } from "./authentication-methods.ts";
-import { durationProblem, lifetimeProblem } from "./duration.ts";
+import {
+  durationProblem,
+  lifetimeProblem,
+  MAX_RETRY_WINDOW,
+  retryWindowProblem,
+} from "./duration.ts";
 import { grantTypeNames } from "./grant-types.ts";
 import { accessTokenFormats } from "./settings.ts";
 import { parseScope, scopeToken } from "./scope.ts";
@@ -126,8 +131,8 @@ export const clientMetadata = {
   access_token_ttl: lifetime("Overrides ACCESS_TOKEN_TTL.", "PT10M"),
   refresh_token_ttl: lifetime("Overrides REFRESH_TOKEN_TTL.", "P14D"),
   refresh_token_max_age: lifetime("Overrides REFRESH_TOKEN_MAX_AGE.", "P6M"),
-  refresh_token_retry_window: duration.meta({
-    description: "Overrides REFRESH_TOKEN_RETRY_WINDOW.",
+  refresh_token_retry_window: withRule(z.string(), retryWindowProblem).meta({
+    description: `Overrides REFRESH_TOKEN_RETRY_WINDOW. At most ${MAX_RETRY_WINDOW}.`,
     example: "PT30S",
   }),
   access_token_format: z.enum(accessTokenFormats).meta({

@@ -47,3 +47,20 @@ export function lifetimeProblem(text: string): string | undefined {
     (after(text, 0) === 0 ? "must be longer than zero" : undefined)
   );
 }
+
+/**
+ * The longest retry window. A thief who has a used token gets the successor while the window is open, so it
+ * must cover lost answers and not whole working days.
+ */
+export const MAX_RETRY_WINDOW = "PT1H";
+
+/** Like `durationProblem`, for a retry window: zero, or at most `MAX_RETRY_WINDOW`. */
+export function retryWindowProblem(text: string): string | undefined {
+  const isTooLong = () => after(text, 0) > after(MAX_RETRY_WINDOW, 0);
+  return (
+    durationProblem(text) ??
+    (isTooLong()
+      ? `must be at most ${MAX_RETRY_WINDOW}, because a stolen used token works while the window is open`
+      : undefined)
+  );
+}

@@ -2,6 +2,7 @@ import { z } from "zod";
 import {
   clientId,
   clientMetadata,
+  duration,
   scopeName,
   timestamp,
 } from "./client-metadata.ts";
@@ -32,6 +33,8 @@ export const clientRecord = z.object({
   redirect_uris: redirect_uris.default([]),
   resources: resources.default([]),
   ...z.object(optionalMetadata).partial().shape,
+  // A longer one that a record has anyway counts as the longest (`family/exchange.ts`).
+  refresh_token_retry_window: duration.optional(),
   secrets: z.array(clientSecretRecord).max(10),
 });
 

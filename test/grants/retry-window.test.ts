@@ -325,11 +325,55 @@ describe("the retry window", () => {
     ).toEqual([400, "invalid_grant", "refresh_token_reused"]);
   });
 
+  it.each(["PT1H1S", "PT61M", "P1D", "P1Y"])(
+    "is at most an hour where a client is saved: %s is refused",
+    async (refresh_token_retry_window) => {
+      const fields = { refresh_token_retry_window };
+      const { client } = await login();
+      const path = `/clients/${client.client_id}`;
+      for (const response of [
+        await server.admin("POST", "/clients", fields),
+        await server.admin("PATCH", path, fields),
+      ])
+        expect(await fieldErrors(response)).toEqual({
+          refresh_token_retry_window: expect.stringContaining("PT1H") as string,
+        });
+    },
+  );
+
+  it.each(["PT1H", "PT60M", "PT3600S"])("may be %s", async (window) => {
+    const { client, first } = await login({
+      refresh_token_retry_window: window,
+    });
+    const { refresh_token } = await server.expectRefresh(client, first);
+    vi.setSystemTime(T0 + 3_599_000);
+    const again = await server.expectRefresh(client, first);
+    expect(again.refresh_token).toBe(refresh_token);
+  });
+
+  it("counts as an hour where a record has a longer one", async () => {
+    const { client, first } = await login();
+    const key = `client:${client.client_id}`;
+    const record = await env.KV.get<object>(key, "json");
+    const longer = { ...record, refresh_token_retry_window: "P1D" };
+    await env.KV.put(key, JSON.stringify(longer));
+    vi.setSystemTime(T0 + 61_000);
+    const { refresh_token } = await server.expectRefresh(client, first);
+    vi.setSystemTime(T0 + 61_000 + 3_599_000);
+    const again = await server.expectRefresh(client, first);
+    expect(again.refresh_token).toBe(refresh_token);
+    vi.setSystemTime(T0 + 61_000 + 3_600_000);
+    expect(await refusal(await server.refresh(client, first))).toEqual([
+      400,
+      "invalid_grant",
+      "refresh_token_reused",
+    ]);
+  });
+
   it("must not be longer than the lifetime of the token when a client is saved", async () => {
     for (const fields of [
-      { refresh_token_retry_window: "P1Y" },
-      { refresh_token_retry_window: "PT2H", refresh_token_ttl: "PT1H" },
-      { refresh_token_retry_window: "PT2H", refresh_token_max_age: "PT1H" },
+      { refresh_token_retry_window: "PT1H", refresh_token_ttl: "PT30M" },
+      { refresh_token_retry_window: "PT1H", refresh_token_max_age: "PT30M" },
     ]) {
       const response = await server.admin("POST", "/clients", fields);
       expect(Object.keys(await fieldErrors(response))).toEqual([

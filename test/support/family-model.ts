@@ -64,7 +64,7 @@ type Step =
   | { do: "abandon"; back: number };
 
 export interface History {
-  begins: "create" | "redeem" | "adopt";
+  begins: "create" | "redeem" | "adopt" | "mixed";
   steps: Step[];
 }
 
@@ -151,16 +151,29 @@ const laterSteps = {
     { weight: 5, arbitrary: adopt },
     { weight: 3, arbitrary: abandon },
   ),
+  // No caller does this. Nevertheless no generation may be rolled back by it.
+  mixed: fc.oneof(
+    ...common,
+    { weight: 3, arbitrary: redeem },
+    { weight: 5, arbitrary: adopt },
+    { weight: 3, arbitrary: abandon },
+  ),
 };
 
 const firstStep: Record<History["begins"], Step[]> = {
   create: [],
   redeem: [{ do: "redeem", code: "first", same: false }],
   adopt: [{ do: "adopt", scope: undefined, window: 30, same: false }],
+  mixed: [{ do: "redeem", code: "first", same: false }],
 };
 
 export const histories: fc.Arbitrary<History> = fc
-  .constantFrom("create" as const, "redeem" as const, "adopt" as const)
+  .constantFrom(
+    "create" as const,
+    "redeem" as const,
+    "adopt" as const,
+    "mixed" as const,
+  )
   .chain((begins) =>
     fc.record({
       begins: fc.constant(begins),
@@ -196,12 +209,8 @@ class Model {
     this.tooManyAttempts = false;
   }
 
-  get canBegin() {
-    return this.state === "unmade" || this.state === "taken back";
-  }
-
   redeem(code: string, attempt: string): string {
-    if (this.canBegin) {
+    if (canBegin(this)) {
       this.begin(code, attempt);
       return "redeemed";
     }
@@ -223,17 +232,17 @@ class Model {
   }
 
   adopt(code: string, attempt: ExchangeAttempt, window: number) {
-    const before = this.state;
-    if (this.canBegin) this.begin(code, attempt.attempt_id);
+    const before = Object.assign(new Model(), this);
+    if (canBegin(this)) this.begin(code, attempt.attempt_id);
     const answer = this.exchange(attempt, window);
     if (typeof answer !== "string") {
       const isNew = !this.sharingAttempts.includes(attempt.attempt_id);
       if (isNew && this.sharingAttempts.length < 8 && !this.tooManyAttempts)
         this.sharingAttempts.push(attempt.attempt_id);
       else if (isNew) this.tooManyAttempts = true;
-    } else if (before === "unmade" || before === "taken back") {
+    } else if (canBegin(before)) {
       // A refused exchange does not begin a family.
-      this.state = before;
+      Object.assign(this, before);
     }
     return answer;
   }
@@ -289,6 +298,10 @@ class Model {
     this.state = "ended";
     return wasLiving ? "revoked" : "ended_before";
   }
+}
+
+function canBegin({ state }: Model): boolean {
+  return state === "unmade" || state === "taken back";
 }
 
 function fault({ requested, allowed }: ExchangeAttempt): string | undefined {

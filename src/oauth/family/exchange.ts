@@ -1,4 +1,4 @@
-import { after } from "../duration.ts";
+import { after, MAX_RETRY_WINDOW } from "../duration.ts";
 import type {
   ExchangeAttempt,
   ExchangeResult,
@@ -108,9 +108,13 @@ function classifyReuse(
 ): "attempt" | "window" | "late" {
   if (family.generation - generation > 1) return "late";
   if (attempt_id === family.last_attempt) return "attempt";
-  const closesAt = after(retry_window, family.last_used_at);
+  const { last_used_at } = family;
+  const closesAt = Math.min(
+    after(retry_window, last_used_at),
+    after(MAX_RETRY_WINDOW, last_used_at),
+  );
   // A window of zero length stays closed, even if the clock of this request is behind that of the exchange.
-  const isOpen = closesAt > family.last_used_at && now < closesAt;
+  const isOpen = closesAt > last_used_at && now < closesAt;
   return isOpen ? "window" : "late";
 }
 

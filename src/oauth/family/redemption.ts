@@ -13,6 +13,7 @@ import {
   forgettableAt,
   isAbandoned,
   isEnded,
+  type LivingFamily,
   newRecord,
   refused,
   type Verdict,
@@ -85,7 +86,7 @@ export function judgeAdoption(
   // This attempt is noted, so that a fault of the first attempt does not take back the successor of this one.
   const exchanged = verdict.record ?? unexchanged;
   if (isEnded(exchanged)) return verdict;
-  const attempts = withAttempt(exchanged.attempts ?? [], attempt_id);
+  const attempts = withAttempt(sharers(exchanged), attempt_id);
   return {
     ...verdict,
     ...(attempts && { record: { ...exchanged, attempts } }),
@@ -104,7 +105,7 @@ export function judgeAbandonment(
   if (!record || isEnded(record)) return unchanged;
   const { redemption, abandoned } = record;
   if (!redemption || abandoned) return unchanged;
-  const { attempts = [redemption.attempt_id] } = record;
+  const attempts = sharers(record);
   if (!attempts.includes(attemptId)) return unchanged;
   const remaining = attempts.filter((id) => id !== attemptId);
   if (remaining.length > 0)
@@ -124,4 +125,9 @@ function withAttempt(
   if (attempts.includes(attemptId)) return undefined;
   const added = attempts.length < MAX_ATTEMPTS ? attemptId : OTHER_ATTEMPTS;
   return attempts.includes(added) ? undefined : [...attempts, added];
+}
+
+/** Returns the ids of the attempts that share the beginning of a family. */
+function sharers({ attempts, redemption }: LivingFamily): readonly string[] {
+  return attempts ?? (redemption ? [redemption.attempt_id] : []);
 }
