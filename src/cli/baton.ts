@@ -13,13 +13,17 @@ const program = newProgram("baton")
     "--url <url>",
     "URL of the server (default: $BATON_URL, else http://localhost:8787)",
   )
+  .option(
+    "--insecure",
+    "allow http:// to another machine, so that the network can read the admin token",
+  )
   .option("--json", "print the JSON of the admin API, for scripts")
   .addHelpText(
     "after",
     `
-The admin token is read from the environment variable BATON_ADMIN_TOKEN. For a server on this
-machine, it is also read from .dev.vars. There is no option for it, because other users of the
-machine can read a command line.
+The admin token is read from the environment variable BATON_ADMIN_TOKEN. It is sent only to the
+server in BATON_URL, so set both. For a server on this machine, the token is also read from
+.dev.vars. There is no option for it, because other users of the machine can read a command line.
 
 npm prints a heading before the output. In a script, suppress it with --silent:
   npm run --silent baton -- clients list --json

@@ -100,13 +100,14 @@ async function printGreeting(port: number): Promise<void> {
     return;
   }
 
-  const urlOption = port === DEFAULT_PORT ? "" : ` --url ${url}`;
+  // With the default port too: BATON_URL of the other terminal may name another server.
+  const baton = `npm run baton -- --url ${url}`;
   say(`
 Baton is running at ${url}. ${await signInNotice(url)}
 To try it, enter in another terminal:
-  npm run baton --${urlOption} scopes put read "Read your notes"
-  npm run baton --${urlOption} clients create --id web --scope read --redirect-uri http://127.0.0.1/callback
-  npm run baton --${urlOption} grants create --client web --subject alice
+  ${baton} scopes put read "Read your notes"
+  ${baton} clients create --id web --scope read --redirect-uri http://127.0.0.1/callback
+  ${baton} grants create --client web --subject alice
 `);
 }
 

@@ -2,7 +2,12 @@ import type { RequestListener } from "node:http";
 import { describe, expect, test } from "vitest";
 import { run, start, stubServer } from "./support.ts";
 
-const env = { BATON_ADMIN_TOKEN: "the-admin-token-of-a-test" };
+function operatorOf(port: number) {
+  return {
+    BATON_URL: `http://localhost:${port}`,
+    BATON_ADMIN_TOKEN: "the-admin-token-of-a-test",
+  };
+}
 
 function answering(body: unknown): RequestListener {
   return (_request, response) => {
@@ -16,12 +21,9 @@ describe("baton's output", () => {
     "an empty list of %s says how to create one",
     async (things) => {
       const { port } = await stubServer(answering({ [things]: [] }));
-      const url = `http://localhost:${port}`;
-      const { code, stdout } = await run(
-        "baton",
-        [things, "list", "--url", url],
-        { env },
-      );
+      const { code, stdout } = await run("baton", [things, "list"], {
+        env: operatorOf(port),
+      });
       expect(code).toBe(0);
       expect(stdout).toMatch(
         new RegExp(
@@ -33,11 +35,7 @@ describe("baton's output", () => {
 
   test("a closed pipe is not an error", async () => {
     const { port } = await stubServer(answering({ scopes: [] }));
-    const baton = start(
-      "baton",
-      ["scopes", "list", "--url", `http://localhost:${port}`],
-      { env },
-    );
+    const baton = start("baton", ["scopes", "list"], { env: operatorOf(port) });
     baton.child.stdout.destroy();
     expect(await baton.outcome()).toEqual({ code: 0, stdout: "", stderr: "" });
   });
@@ -51,8 +49,9 @@ describe("baton's output", () => {
         response,
       );
     });
-    const list = ["scopes", "list", "--url", `http://localhost:${port}`];
-    expect(await run("baton", list, { env })).toEqual({
+    expect(
+      await run("baton", ["scopes", "list"], { env: operatorOf(port) }),
+    ).toEqual({
       code: 1,
       stdout: "",
       stderr: "no \\u001b]0;title\\u0007 such\\u000athing\n",

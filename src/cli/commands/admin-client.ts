@@ -99,7 +99,7 @@ export class AdminClient {
     if (!parsed.success) return this.#notBaton(response);
     if (response.status === 401) {
       return new ApiError(
-        `${url} refused the admin token: ${tokenSource} is not the value of the server's ADMIN_TOKEN. Set BATON_ADMIN_TOKEN to that value.`,
+        `${url} refused the admin token: ${tokenSource} is not the value of the server's ADMIN_TOKEN. Set BATON_ADMIN_TOKEN to that value, and BATON_URL to ${url}.`,
         body,
         response.status,
       );
@@ -137,7 +137,7 @@ export class AdminClient {
     const location = response.headers.get("Location");
     const redirect =
       location !== null && URL.canParse(location, url)
-        ? ` It redirects to ${new URL(location, url).origin}. If that is your server, use that URL with --url.`
+        ? ` It redirects to ${new URL(location, url).origin}. If that is your server, use that URL.`
         : "";
     return new Failure(
       `${url} responded (HTTP ${response.status}), but not like the admin API of Baton.${redirect} Check the URL.`,
@@ -173,7 +173,7 @@ function connectionError(url: string, error: unknown): Failure {
   const { code, message } = cause as { code?: unknown; message?: unknown };
   if (code === "ECONNREFUSED") {
     return new Failure(
-      `There is no server at ${url}. Start one with \`npm run dev\`, or set the URL of yours with --url or BATON_URL.`,
+      `There is no server at ${url}. Start one with \`npm run dev\`, or set BATON_URL to the URL of yours.`,
     );
   }
   if (code === "ENOTFOUND") {

@@ -1,7 +1,15 @@
 import { readDevVars } from "../local/dev-vars.ts";
 import { Failure, UsageError } from "../failure.ts";
 
-const DEFAULT_URL = "http://localhost:8787";
+/** The server of `npm run dev`. */
+const DEFAULT_URL = new URL("http://localhost:8787");
+
+/** The options of the command line that choose the server. */
+export interface ConnectionOptions {
+  url?: string;
+  /** True allows plain http to another machine. */
+  insecure?: boolean;
+}
 
 /** The server's URL and the admin token to send. */
 export interface Connection {
@@ -16,25 +24,48 @@ export interface Connection {
  * Finds the server and the admin token. The token is never an option, because other users of the
  * machine can read a command line and because shells store it in their history.
  *
- * @param url the option --url; without it BATON_URL, else the server of `npm run dev`
- * @param devVarsPath the `.dev.vars` file; its token is used only for a server on this machine
- * @throws UsageError if the URL is not an origin
- * @throws Failure if there is no token, or if it would be sent without encryption
+ * Each token is sent only where it was meant for. BATON_ADMIN_TOKEN belongs to the server in BATON_URL, also
+ * when --url names another one: in an environment the two are set together, and a URL that is typed for one
+ * command says nothing of the token. The token in `.dev.vars` belongs to the servers on this machine.
+ *
+ * @param options without `url` the server is the one in BATON_URL, else that of `npm run dev`
+ * @throws UsageError if a URL is not an origin
+ * @throws Failure if there is no token for the server, or if it would be sent without encryption
  */
 export async function findConnection(
-  url: string | undefined,
+  options: ConnectionOptions,
   environment: NodeJS.Dict<string>,
   devVarsPath: string,
 ): Promise<Connection> {
-  const server = parseOrigin(url ?? (environment["BATON_URL"] || DEFAULT_URL));
-  const loopback = isLoopback(server.hostname);
-  if (server.protocol === "http:" && !loopback) {
+  const { BATON_URL, BATON_ADMIN_TOKEN } = environment;
+  const fromOption =
+    options.url === undefined ? undefined : parseOrigin(options.url, "--url");
+  const fromEnvironment = BATON_URL
+    ? parseOrigin(BATON_URL, "BATON_URL")
+    : undefined;
+  const chosen = fromOption ?? fromEnvironment;
+  // The local server is not taken in its place: the token shows that another one is meant.
+  if (!chosen && BATON_ADMIN_TOKEN) {
     throw new Failure(
-      `The admin token was not sent to ${server.origin}, because without https others on the network could read it. Use https://${server.host}.`,
+      `BATON_ADMIN_TOKEN is set and BATON_URL is not, so it is unknown which server the token is for. Set BATON_URL to the URL of that server. For the local server, use --url ${DEFAULT_URL.origin}, which takes the token from .dev.vars.`,
+    );
+  }
+  const server = chosen ?? DEFAULT_URL;
+  if (
+    server.protocol === "http:" &&
+    !isLoopback(server.hostname) &&
+    !options.insecure
+  ) {
+    throw new Failure(
+      `The admin token was not sent to ${server.origin}, because without https others on the network can read it. Use https://${server.host}. On a network that you trust, add --insecure.`,
     );
   }
 
-  const found = await findToken(environment, loopback, devVarsPath);
+  const found =
+    BATON_ADMIN_TOKEN && fromEnvironment?.origin === server.origin
+      ? { token: BATON_ADMIN_TOKEN, tokenSource: "BATON_ADMIN_TOKEN" }
+      : await readLocalToken(server, devVarsPath);
+  if (!found) throw missingToken(server, Boolean(BATON_ADMIN_TOKEN));
   // Checked here, because the HTTP library would quote the token in its error message.
   if (!/^[\x21-\x7e]+$/.test(found.token)) {
     throw new Failure(
@@ -44,28 +75,40 @@ export async function findConnection(
   return { url: server.origin, ...found };
 }
 
-async function findToken(
-  environment: NodeJS.Dict<string>,
-  loopback: boolean,
+/** The token in `.dev.vars`, for a server on this machine only. */
+async function readLocalToken(
+  { hostname }: URL,
   devVarsPath: string,
-): Promise<Omit<Connection, "url">> {
-  const token = environment["BATON_ADMIN_TOKEN"];
-  if (token) return { token, tokenSource: "BATON_ADMIN_TOKEN" };
-  if (!loopback) {
-    throw new Failure(
-      "There is no admin token. Set the environment variable BATON_ADMIN_TOKEN to the server's ADMIN_TOKEN.",
-    );
-  }
+): Promise<Omit<Connection, "url"> | undefined> {
+  if (!isLoopback(hostname)) return undefined;
   const { ADMIN_TOKEN } = (await readDevVars(devVarsPath)) ?? {};
-  if (!ADMIN_TOKEN) {
-    throw new Failure(
-      "There is no admin token. For the local server, `npm run dev` writes one to .dev.vars. For another server, set the environment variable BATON_ADMIN_TOKEN to the server's ADMIN_TOKEN.",
-    );
-  }
-  return { token: ADMIN_TOKEN, tokenSource: "ADMIN_TOKEN in .dev.vars" };
+  return ADMIN_TOKEN
+    ? { token: ADMIN_TOKEN, tokenSource: "ADMIN_TOKEN in .dev.vars" }
+    : undefined;
 }
 
-function parseOrigin(text: string): URL {
+/** @param isOther true if BATON_ADMIN_TOKEN is set, and for another server */
+function missingToken({ origin, hostname }: URL, isOther: boolean): Failure {
+  const start = `There is no admin token for ${origin}.`;
+  const other = `BATON_ADMIN_TOKEN was not sent, because BATON_URL does not name this server. If the token is for this server, set BATON_URL to ${origin}.`;
+  const local =
+    "For the local server, `npm run dev` writes a token to .dev.vars.";
+  if (isLoopback(hostname)) {
+    return new Failure(
+      isOther
+        ? `${start} ${other} ${local}`
+        : `${start} ${local} For another server, set the environment variables BATON_URL to its URL and BATON_ADMIN_TOKEN to its ADMIN_TOKEN.`,
+    );
+  }
+  return new Failure(
+    isOther
+      ? `${start} ${other}`
+      : `${start} Set the environment variables BATON_URL to ${origin} and BATON_ADMIN_TOKEN to the server's ADMIN_TOKEN.`,
+  );
+}
+
+/** The message does not quote the URL, because a password may be in it. */
+function parseOrigin(text: string, source: "--url" | "BATON_URL"): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const isOrigin =
     url !== undefined &&
@@ -73,7 +116,7 @@ function parseOrigin(text: string): URL {
     url.href === `${url.origin}/`;
   if (!isOrigin) {
     throw new UsageError(
-      "The server's URL must look like https://auth.example.com, without a path or a user name. It is read from --url or, without that option, from BATON_URL.",
+      `The server's URL must look like https://auth.example.com, without a path or a user name. The one in ${source} does not.`,
     );
   }
   return url;

@@ -1,11 +1,14 @@
 import type { z } from "zod";
 import { AdminClient, type AdminRequest } from "./admin-client.ts";
-import { type Connection, findConnection } from "./connection.ts";
+import {
+  type Connection,
+  type ConnectionOptions,
+  findConnection,
+} from "./connection.ts";
 import { say, toJson } from "../output.ts";
 
 /** The global options. */
-export interface ProgramOptions {
-  url?: string;
+export interface ProgramOptions extends ConnectionOptions {
   json?: boolean;
 }
 
@@ -33,8 +36,7 @@ export class Session {
   }
 
   #connection(): Promise<Connection> {
-    const { url } = this.#options();
-    return findConnection(url, process.env, this.#devVarsPath);
+    return findConnection(this.#options(), process.env, this.#devVarsPath);
   }
 
   /** Requests all pages of a list. The API sends a cursor while there are more. */
