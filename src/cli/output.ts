@@ -89,9 +89,12 @@ function formatValue(name: string, value: unknown): string[] {
   return [isTime(name, value) ? timeText(value) : String(value)];
 }
 
-/** In the admin API, a number in a field whose name ends with `_at` is a time in seconds since 1970. */
+/**
+ * In the admin API, a number in a field whose name ends with `_at` or `_not_before` is a time in seconds since
+ * 1970.
+ */
 function isTime(name: string, value: unknown): value is number {
-  return name.endsWith("_at") && typeof value === "number";
+  return /_(at|not_before)$/.test(name) && typeof value === "number";
 }
 
 /** Formats a time of the admin API (seconds since 1970) as ISO 8601 in UTC. */

@@ -7,6 +7,10 @@ import type { Client } from "../oauth/entities.ts";
 import { throwIfRefused, OAuthError } from "../oauth/errors.ts";
 import { identityOf, isSameClient } from "../oauth/login-attributes.ts";
 import {
+  digestResources,
+  rememberedResources,
+} from "../oauth/resource-memory.ts";
+import {
   allowedFor,
   finalizeScopeAndResource,
 } from "../oauth/scope-and-resource.ts";
@@ -41,8 +45,12 @@ export const authorizationCodeGrant: GrantType<"authorization_code"> = {
       resource: parameters.all("resource"),
     };
     const allowed = allowedFor(client, catalogue);
+    const digests = await digestResources(requested.resource, allowed.resource);
     const granted = throwIfRefused(
-      finalizeScopeAndResource(requested, login, allowed),
+      finalizeScopeAndResource(requested, login, {
+        ...allowed,
+        resource: rememberedResources(allowed.resource, login, digests),
+      }),
     );
 
     log.begin("family");

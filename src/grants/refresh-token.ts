@@ -1,6 +1,7 @@
 import { OAuthError } from "../oauth/errors.ts";
 import { fingerprint } from "../oauth/fingerprint.ts";
 import { identityOf } from "../oauth/login-attributes.ts";
+import { digestResources } from "../oauth/resource-memory.ts";
 import {
   allowedFor,
   requestedScopeAndResource,
@@ -40,14 +41,21 @@ export const refreshTokenGrant: GrantType<"refresh_token"> = {
     const { family_id, family_secret, generation } = presented;
     log.begin("scopes");
     const catalogue = await server.scopes.catalogue();
+    const requested = requestedScopeAndResource(parameters);
+    const allowed = allowedFor(client, catalogue);
     const lifetimes = lifetimesOf(client, server.settings);
+    const { tokens_not_before } = client;
     const attempt = {
       ...identityOf(client),
       attempt_id: crypto.randomUUID(),
       generation,
       secret_hash: await hashFamilySecret(family_secret),
-      requested: requestedScopeAndResource(parameters),
-      allowed: allowedFor(client, catalogue),
+      requested,
+      allowed,
+      resource_digests: await digestResources(
+        requested.resource,
+        allowed.resource,
+      ),
       now,
       successor_expires_at: refreshTokenExpiry(lifetimes, now),
       key_id: newestKeyId(server.tokenKeys),
@@ -56,6 +64,8 @@ export const refreshTokenGrant: GrantType<"refresh_token"> = {
         user_agent: fingerprint(userAgent()),
       },
       retry_window: lifetimes.refresh_token_retry_window,
+      refresh_token_max_age: lifetimes.refresh_token_max_age,
+      ...(tokens_not_before !== undefined && { tokens_not_before }),
     };
 
     log.begin("family");

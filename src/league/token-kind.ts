@@ -4,13 +4,18 @@ import { OAuthError, type Reason } from "../oauth/errors.ts";
 import { familyEnd, lifetimesOf } from "../oauth/lifetimes.ts";
 import { identityOf } from "../oauth/login-attributes.ts";
 import type { ExchangeAttempt } from "../oauth/repositories.ts";
+import { rememberResources } from "../oauth/resource-memory.ts";
 import type { Server } from "../oauth/server.ts";
 import { LONGEST_LIFE } from "../oauth/takeover.ts";
+import { isBeforeFloor } from "../oauth/token-floor.ts";
 import type { Presenter, TokenKind } from "../oauth/token-kind.ts";
 import { hashFamilySecret } from "../oauth/tokens/refresh-token.ts";
 import type { LeagueToken } from "./payload.ts";
 import type { LeagueTokenReader } from "./reader.ts";
-import type { LeagueTokenRepository } from "./token-repository.ts";
+import {
+  type LeagueTokenRepository,
+  UNKNOWN_SIGN_IN_MS,
+} from "./token-repository.ts";
 
 /** The header of defuse/php-encryption in hexadecimal. Every league token begins with it. */
 const PREFIX = "def50200";
@@ -40,14 +45,21 @@ export function leagueTokenKind(
   }
 
   /** Makes the family of a token, as it is before its first exchange. */
-  function newFamily(
+  async function newFamily(
     { subject, scope, expires_at }: LeagueToken,
     client: Client,
     { now, secret_hash, key_id }: ExchangeAttempt,
   ) {
+    // The old server had no resources, so each refresh may choose one of the client's.
+    const resource: string[] = [];
     return {
-      // The old server had no resources, so each refresh may choose one of the client's.
-      login: { ...identityOf(client), subject, scope, resource: [] },
+      login: {
+        ...identityOf(client),
+        subject,
+        scope,
+        resource,
+        ...(await rememberResources(client, resource)),
+      },
       secret_hash,
       created_at: now,
       expires_at,
@@ -73,7 +85,7 @@ export function leagueTokenKind(
         expires_at,
         family_secret,
         async exchange(attempt) {
-          const family = newFamily(found, client, attempt);
+          const family = await newFamily(found, client, attempt);
           const result = await tokens.adopt(found, family, attempt);
           if (result.outcome === "exchanged" && !result.retried)
             log.addEvent("league_token.exchanged", { refresh_token_id });
@@ -99,6 +111,7 @@ export function leagueTokenKind(
       const found = await read(token, presenter);
       if (typeof found === "string" || now >= found.expires_at)
         return undefined;
+      if (isBeforeFloor(presenter.client, UNKNOWN_SIGN_IN_MS)) return undefined;
       presenter.log.begin("family");
       if (!(await tokens.isExchangeable(found))) return undefined;
       const { subject, client_id, scope, expires_at } = found;

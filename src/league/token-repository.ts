@@ -15,9 +15,10 @@ import type { TokenFamily } from "../platform/token-family.ts";
 
 /**
  * The time at which the user of a league token signed in, in milliseconds since 1970. Nobody knows it; 0 is
- * before every logout, so that a logout ends all league tokens of its user.
+ * before every logout, so that a logout ends all league tokens of its user. It is also before every
+ * `tokens_not_before` of a client.
  */
-const UNKNOWN_SIGN_IN_MS = 0;
+export const UNKNOWN_SIGN_IN_MS = 0;
 
 /**
  * Keeps the families of league tokens. The object of such a family has the token's id as its name, so that

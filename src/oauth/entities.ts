@@ -36,6 +36,10 @@ export const clientRecord = z.object({
   // A longer one that a record has anyway counts as the longest (`family/exchange.ts`).
   refresh_token_retry_window: duration.optional(),
   secrets: z.array(clientSecretRecord).max(10),
+  tokens_not_before: timestamp.optional().meta({
+    description:
+      "Logins and tokens of the client from this time or before have ended. Seconds since 1970.",
+  }),
 });
 
 /** The record of a deleted client. Its id stays taken while tokens that name it may be valid. */

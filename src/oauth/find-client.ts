@@ -1,10 +1,8 @@
 import type { Client } from "./entities.ts";
-import {
-  type ClientIdentity,
-  identityOf,
-  isSameClient,
-} from "./login-attributes.ts";
+import { identityOf, isSameClient } from "./login-attributes.ts";
+import type { FamilyState } from "./repositories.ts";
 import type { Server } from "./server.ts";
+import { isBeforeFloor } from "./token-floor.ts";
 
 /**
  * Finds a client that passes a check. If the isolate's own copy of the record fails the check, the record is
@@ -25,15 +23,20 @@ export async function findClient<T>(
 }
 
 /**
- * Tells whether the client of a login still exists. Otherwise the login counts as ended, because nobody can
- * use its tokens. A later client with the same id is another client.
+ * Tells whether the client of a family still exists, and its record does not end the family. Otherwise the
+ * family counts as ended, because nobody can use its tokens. A later client with the same id is another
+ * client.
  */
 export async function hasOwner(
   server: Pick<Server, "clients">,
-  login: ClientIdentity,
+  { login, authorized_at }: Pick<FamilyState, "login" | "authorized_at">,
 ): Promise<boolean> {
   const owner = await findClient(server, login.client_id, (client) =>
-    client && isSameClient(identityOf(client), login) ? client : undefined,
+    client &&
+    isSameClient(identityOf(client), login) &&
+    !isBeforeFloor(client, authorized_at)
+      ? client
+      : undefined,
   );
   return owner !== undefined;
 }

@@ -34,7 +34,7 @@ export function refreshTokenExpiry(
 
 /** Returns when a family that is made now ends, however often it rotates. */
 export function familyEnd(
-  { refresh_token_max_age }: Lifetimes,
+  { refresh_token_max_age }: Pick<Lifetimes, "refresh_token_max_age">,
   now: Seconds,
 ): Seconds {
   return after(refresh_token_max_age, now);

@@ -1,4 +1,5 @@
 import type { Seconds } from "./duration.ts";
+import type { ResourceMemory } from "./resource-memory.ts";
 import type { ScopeAndResource } from "./scope-and-resource.ts";
 
 /** Identifies a client. A later client with the same id has another time. */
@@ -33,7 +34,8 @@ export function isSameClient(
  *
  * An attribute must survive JSON. The code that sets it must bound its size, because every family stores it.
  */
-export interface LoginAttributes extends ClientIdentity, ScopeAndResource {
+export interface LoginAttributes
+  extends ClientIdentity, ScopeAndResource, ResourceMemory {
   /** The user, by the name that the sign-in page gives: `sub` of the access tokens. */
   subject: string;
 }

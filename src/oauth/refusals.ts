@@ -184,6 +184,12 @@ export const refusals = {
   family_ended: invalidGrant(
     "The login of this refresh token has ended. The user must sign in again.",
   ),
+  client_logins_ended: invalidGrant(
+    "All earlier logins of this client were ended. The user must sign in again.",
+  ),
+  family_too_old: invalidGrant(
+    "The login of this refresh token has lasted as long as it may. The user must sign in again.",
+  ),
   refresh_token_reused: invalidGrant(
     "The refresh token was already used, so its login was ended. The user must sign in again.",
   ),

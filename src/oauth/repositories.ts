@@ -2,6 +2,7 @@ import type { Seconds } from "./duration.ts";
 import type { Client, ClientTombstone, ScopeCatalogue } from "./entities.ts";
 import type { Problem, Reason } from "./errors.ts";
 import type { ClientIdentity, LoginAttributes } from "./login-attributes.ts";
+import type { ResourceDigests } from "./resource-memory.ts";
 import type {
   RequestedScopeAndResource,
   ScopeAndResource,
@@ -123,6 +124,8 @@ export interface ExchangeAttempt extends FamilyKey {
   requested: RequestedScopeAndResource;
   /** The scopes and resources that the client may have today. */
   allowed: ScopeAndResource;
+  /** The digests of the requested resources that the client may ask for today. */
+  resource_digests: ResourceDigests;
   now: Seconds;
   /** The time when the successor expires. The family cuts it to its `ends_at`. */
   successor_expires_at: Seconds;
@@ -131,6 +134,10 @@ export interface ExchangeAttempt extends FamilyKey {
   origin: Origin;
   /** ISO 8601: the client's retry window, which begins when the newest token was made. */
   retry_window: string;
+  /** ISO 8601: the client's longest life of a family today. A family that is older ends. */
+  refresh_token_max_age: string;
+  /** The `tokens_not_before` of the client's record. A family that was authorized by then ends. */
+  tokens_not_before?: Seconds;
 }
 
 /** For the log: how a used token came back. */
@@ -180,6 +187,8 @@ export type RevocationResult =
 
 /** The state of a family that has not ended. */
 export interface FamilyState extends Omit<NewFamily, "ends_at" | "key_id"> {
+  /** The time when the user authorized the family. 0, before every other time, for a league token. */
+  authorized_at: Seconds;
   /** The time when the newest token expires. */
   expires_at: Seconds;
   /** The generation of the newest token. */

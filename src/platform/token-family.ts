@@ -7,6 +7,7 @@ import {
   isAbandoned,
   isEnded,
   endedRecord,
+  stateOf,
   type Verdict,
 } from "../oauth/family/record.ts";
 import {
@@ -111,16 +112,7 @@ export class TokenFamily extends DurableObject<Env> {
   async look(): Promise<FamilyState | undefined> {
     const family = this.#read();
     if (!family || isEnded(family)) return undefined;
-    const { login, secret_hash, generation } = family;
-    const { created_at, last_used_at, expires_at } = family;
-    return {
-      login,
-      secret_hash,
-      generation,
-      created_at,
-      last_used_at,
-      expires_at,
-    };
+    return stateOf(family);
   }
 
   /**

@@ -114,6 +114,7 @@ describe("the first redemption", () => {
     expect(await byCode.look()).toEqual({
       login: newFamily().login,
       secret_hash,
+      authorized_at: T0,
       created_at: T0,
       expires_at: T0 + DAY,
       generation: 1,

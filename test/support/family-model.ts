@@ -18,7 +18,9 @@ import { DAY, familyBuilders } from "./family.ts";
 
 /** Later than the clock of any machine that runs these tests, so that no alarm fires during a history. */
 const T0 = 4_000_000_000;
-const { attempt, newFamily, redemption } = familyBuilders(T0);
+const { attempt, newFamily: plainFamily, redemption } = familyBuilders(T0);
+/** A family that named no resource, whose client could ask for one. */
+const newFamily = () => plainFamily({ login: { choosable_resources: ["a"] } });
 const granted = newFamily().login.scope;
 
 /** The family under test: the rules alone, or the Durable Object that uses them. */
@@ -48,6 +50,10 @@ interface ExchangeStep {
   client: string;
   window: number;
   forged: boolean;
+  /** The client's longest life of a family, in hours. */
+  maxAge: number;
+  /** The client's `tokens_not_before`, in seconds after the family was authorized. */
+  floor: number | undefined;
 }
 
 type Step =
@@ -59,7 +65,13 @@ type Step =
   /** `same`: the previous attempt again, because its answer was lost. */
   | { do: "redeem"; code: string; same: boolean }
   /** A league token is exchanged: it is the first token of its family. */
-  | { do: "adopt"; scope: ExchangeStep["scope"]; window: number; same: boolean }
+  | {
+      do: "adopt";
+      scope: ExchangeStep["scope"];
+      window: number;
+      floor: boolean;
+      same: boolean;
+    }
   /** A fault takes back an attempt's beginning of the family. `back` counts attempts from the newest. */
   | { do: "abandon"; back: number };
 
@@ -95,10 +107,12 @@ const exchange = fc.record({
   ),
   scope,
   allowed: mostly(16, granted, ["read"], []),
-  resource: mostly(8, [], ["https://a"], ["https://b"]),
+  resource: mostly(8, [], ["https://a"], ["https://b"], ["https://later"]),
   client: mostly(12, "web", "other"),
   window: fc.constantFrom(0, 30, 30, 30),
   forged: mostly(15, false, true),
+  maxAge: mostly(8, 9_000, 36, 12, 1),
+  floor: mostly<number | undefined>(20, undefined, -1, 0, 1),
 });
 
 const common = [
@@ -130,6 +144,7 @@ const adopt = fc.record({
   do: fc.constant("adopt" as const),
   scope: mostly<ExchangeStep["scope"]>(3, undefined, ["read"], ["admin"]),
   window: fc.constantFrom(0, 30),
+  floor: mostly(12, false, true),
   same: mostly(3, false, true),
 });
 
@@ -163,7 +178,9 @@ const laterSteps = {
 const firstStep: Record<History["begins"], Step[]> = {
   create: [],
   redeem: [{ do: "redeem", code: "first", same: false }],
-  adopt: [{ do: "adopt", scope: undefined, window: 30, same: false }],
+  adopt: [
+    { do: "adopt", scope: undefined, window: 30, floor: false, same: false },
+  ],
   mixed: [{ do: "redeem", code: "first", same: false }],
 };
 
@@ -199,10 +216,15 @@ class Model {
   firstAttempt: string | undefined;
   sharingAttempts: string[] = [];
   tooManyAttempts = false;
+  /** When the user authorized the family; 0 if a league token made it. */
+  authorized = 0;
+  ends = 0;
 
   begin(code?: string, attempt?: string) {
     this.state = "living";
     this.issued = [{ expires_at: T0 + DAY }];
+    this.authorized = code === "old" ? 0 : T0;
+    this.ends = T0 + 3 * DAY;
     this.code = code;
     this.firstAttempt = attempt;
     this.sharingAttempts = attempt === undefined ? [] : [attempt];
@@ -257,6 +279,16 @@ class Model {
     const token = this.issued[generation - 1];
     if (!token) return "refresh_token_forged";
 
+    if (this.authorized <= (attempt.tokens_not_before ?? -1)) {
+      this.state = "ended";
+      return "client_logins_ended";
+    }
+    const ends = Math.min(this.ends, T0 + maxAgeOf(attempt) * 3600);
+    if (now >= ends) {
+      this.state = "ended";
+      return "family_too_old";
+    }
+
     if (token.used) {
       const isSuccessorUnused = this.issued.length === generation + 1;
       const isSameAttempt = token.used.attempt === attempt.attempt_id;
@@ -271,9 +303,9 @@ class Model {
     const wrong = fault(attempt);
     if (wrong !== undefined) return wrong;
     token.used = { at: now, attempt: attempt.attempt_id };
-    const end = T0 + 3 * DAY;
+    this.ends = ends;
     this.issued.push({
-      expires_at: Math.min(attempt.successor_expires_at, end),
+      expires_at: Math.min(attempt.successor_expires_at, ends),
     });
     return this.answer(attempt, false);
   }
@@ -311,7 +343,10 @@ function fault({ requested, allowed }: ExchangeAttempt): string | undefined {
     granted.includes(one) && allowed.scope.includes(one);
   if (scope?.some((one) => !isAllowed(one))) return "scope_not_granted";
   if (!scope && allowed.scope.length === 0) return "scope_all_lost";
-  return resource.includes("https://b") ? "resource_not_allowed" : undefined;
+  // The client may ask for https://later today, but could not when the family began.
+  return resource.some((one) => one !== "https://a")
+    ? "resource_not_allowed"
+    : undefined;
 }
 
 /** Counts what happened in the histories, because histories of refusals only would show little. */
@@ -321,6 +356,8 @@ export interface Tally {
   retried: number;
   takenBack: number;
   reused: number;
+  ended: number;
+  tooOld: number;
 }
 
 /**
@@ -353,6 +390,8 @@ export async function play(
     assertSame(comparable(result), expected);
     if (result.outcome === "refused") {
       if (result.reason === "refresh_token_reused") tally.reused += 1;
+      if (result.reason === "client_logins_ended") tally.ended += 1;
+      if (result.reason === "family_too_old") tally.tooOld += 1;
       return;
     }
     tally.exchanged += 1;
@@ -391,6 +430,7 @@ export async function play(
           attempt_id: attemptAt(0),
           requested: { scope: step.scope, resource: [] },
           retry_window: `PT${step.window}S`,
+          ...(step.floor && { tokens_not_before: 0 }),
           now,
         }),
       );
@@ -408,8 +448,16 @@ export async function play(
           generation: Math.max(1, model.issued.length - step.back),
           secret_hash: new Uint8Array(32).fill(step.forged ? 0 : 7),
           requested: { scope: step.scope, resource: step.resource },
-          allowed: { scope: step.allowed, resource: ["https://a"] },
+          allowed: {
+            scope: step.allowed,
+            resource: ["https://a", "https://later"],
+          },
+          resource_digests: { "https://a": "a", "https://later": "later" },
           retry_window: `PT${step.window}S`,
+          refresh_token_max_age: `PT${step.maxAge}H`,
+          ...(step.floor !== undefined && {
+            tokens_not_before: model.authorized + step.floor,
+          }),
           now,
         }),
       );
@@ -423,6 +471,13 @@ function leagueRedemption({ attempt_id }: ExchangeAttempt): Redemption {
 
 function windowOf({ retry_window }: ExchangeAttempt): number {
   return Number(/\d+/.exec(retry_window)?.[0]);
+}
+
+/** The longest life of a family in hours. A year is longer than any history. */
+function maxAgeOf({ refresh_token_max_age }: ExchangeAttempt): number {
+  return refresh_token_max_age === "P1Y"
+    ? 9_000
+    : Number(/\d+/.exec(refresh_token_max_age)?.[0]);
 }
 
 /** The part of an answer that the model has too. */
@@ -440,5 +495,13 @@ function assertSame(actual: unknown, expected: unknown): void {
 }
 
 export function newTally(): Tally {
-  return { steps: 0, exchanged: 0, retried: 0, takenBack: 0, reused: 0 };
+  return {
+    steps: 0,
+    exchanged: 0,
+    retried: 0,
+    takenBack: 0,
+    reused: 0,
+    ended: 0,
+    tooOld: 0,
+  };
 }

@@ -65,6 +65,8 @@ export function familyBuilders(t0: number) {
         attempt_id: crypto.randomUUID(),
         key_id: 1,
         retry_window: "PT0S",
+        refresh_token_max_age: "P1Y",
+        resource_digests: {},
         generation: 1,
         secret_hash,
         requested: { scope: undefined, resource: [] },

@@ -7,6 +7,7 @@ import { judgeExchange } from "../../src/oauth/family/exchange.ts";
 import {
   type FamilyRecord,
   isEnded,
+  stateOf,
   type Verdict,
 } from "../../src/oauth/family/record.ts";
 import {
@@ -149,7 +150,7 @@ class MemoryFamilies implements FamilyRepository {
 
   look: FamilyRepository["look"] = async (id) => {
     const record = this.#read(id);
-    return record && !isEnded(record) ? record : undefined;
+    return record && !isEnded(record) ? stateOf(record) : undefined;
   };
 
   ofSubject: FamilyRepository["ofSubject"] = notNeeded;

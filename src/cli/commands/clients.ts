@@ -7,7 +7,7 @@ import {
   collect,
   addClientOptions,
 } from "./client-options.ts";
-import { fields, printable, table } from "../output.ts";
+import { fields, printable, table, timeText } from "../output.ts";
 import { examples } from "../program.ts";
 import type { Session } from "./session.ts";
 
@@ -28,6 +28,8 @@ const page = z.looseObject({
 const clientWithSecret = client.extend({
   client_secret: z.string().optional(),
 });
+
+const endedClient = client.extend({ tokens_not_before: z.int() });
 
 type Client = z.output<typeof client>;
 
@@ -129,6 +131,23 @@ export function clientCommands(program: Command, session: Session): void {
     );
 
   clients
+    .command("end-logins <client_id>")
+    .description(
+      "end all logins and tokens that a client has now, such as after a leak; its users must sign in again",
+    )
+    .addHelpText("after", examples("clients end-logins web"))
+    .action(async (id: string) => {
+      const body = await session.request({
+        method: "PATCH",
+        path: ["clients", id],
+        // The server's own time, because the clock of this machine may be behind.
+        body: { tokens_not_before: "now" },
+        schema: endedClient,
+      });
+      session.print(body, endedMessage);
+    });
+
+  clients
     .command("delete <client_id>")
     .description("delete a client; its refresh tokens stop working")
     .addHelpText("after", examples("clients delete web"))
@@ -186,6 +205,13 @@ function clientTable(clients: Client[]): string {
       client.scope,
     ]),
   );
+}
+
+function endedMessage({
+  client_id,
+  tokens_not_before,
+}: z.output<typeof endedClient>): string {
+  return `Ended all logins of the client ${printable(client_id)} up to ${timeText(tokens_not_before)}. Other locations learn of it within about two minutes. Access tokens that were issued already expire by themselves; only introspection refuses them.`;
 }
 
 function withSecretNotice(client: z.output<typeof clientWithSecret>): string {

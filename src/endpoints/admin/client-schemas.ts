@@ -35,6 +35,13 @@ export const clientPatch = z
       >;
     },
   )
+  .extend({
+    tokens_not_before: z.union([timestamp, z.literal("now")]).meta({
+      description:
+        "Ends every login and token of the client from this time or before, in seconds since 1970. now: the time of the server. It cannot be removed, and not be set back.",
+      example: "now",
+    }),
+  })
   .partial()
   .openapi("ClientPatch");
 

@@ -125,7 +125,9 @@ export function clientRoutes(api: AdminApi): void {
       const server = await c.var.server();
       const { client_id } = c.req.valid("param");
       return c.json(
-        clientJson(await updateClient(server, client_id, c.req.valid("json"))),
+        clientJson(
+          await updateClient(server, client_id, c.req.valid("json"), now()),
+        ),
         200,
       );
     },

@@ -69,8 +69,8 @@ export function subjectRoutes(api: AdminApi): void {
       const { limit, cursor } = c.req.valid("query");
       const page = await server.families.ofSubject(name, now(), limit, cursor);
       const owned = await Promise.all(
-        page.grants.map(({ login }) =>
-          hasOwner(server, login).catch(trueIfMalformed),
+        page.grants.map((family) =>
+          hasOwner(server, family).catch(trueIfMalformed),
         ),
       );
       const grants = page.grants.filter((_, position) => owned[position]);

@@ -2,6 +2,7 @@ import { base64url } from "jose";
 import type { Seconds } from "../duration.ts";
 import { throwIfRefused, OAuthError } from "../errors.ts";
 import { identityOf, type RequestedLogin } from "../login-attributes.ts";
+import { rememberResources } from "../resource-memory.ts";
 import {
   allowedFor,
   finalizeScopeAndResource,
@@ -89,7 +90,11 @@ export async function checkAuthorizationRequest(
     ),
   );
   return {
-    login: { ...identityOf(client), ...granted },
+    login: {
+      ...identityOf(client),
+      ...granted,
+      ...(await rememberResources(client, granted.resource)),
+    },
     redirect_uri,
     redirect_uri_named: parameters.optional("redirect_uri") !== undefined,
     ...optional(parameters, "state"),

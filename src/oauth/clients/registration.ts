@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import type { clientMetadata } from "../client-metadata.ts";
 import { makeSecret, secretRecord } from "./secret.ts";
-import { after, type Seconds } from "../duration.ts";
+import { after, CLOCK_SKEW_SECONDS, type Seconds } from "../duration.ts";
 import { type Client, type ClientTombstone, isPublic } from "../entities.ts";
 import { fieldError, OAuthError } from "../errors.ts";
 import { isForConfidentialClients } from "../grant-types.ts";
@@ -32,9 +32,12 @@ interface NewClient extends Metadata {
   client_secret?: string | null | undefined;
 }
 
-/** A change of metadata. Null removes a field (RFC 7396). */
-export type MetadataPatch = {
+/** A change of a client. Null removes a field (RFC 7396). */
+export type ClientPatch = {
   [Name in keyof Metadata]?: Metadata[Name] | null;
+} & {
+  /** Ends what is as old. `now`: the time of this server. */
+  tokens_not_before?: Seconds | "now" | undefined;
 };
 
 /** The shortest expiry that KV allows, in seconds. */
@@ -80,15 +83,16 @@ export async function registerClient(
 }
 
 /**
- * Changes the metadata of a client. A client that becomes public loses its secrets. If it becomes
- * confidential again, it needs a new secret.
+ * Changes a client. A client that becomes public loses its secrets, and all that it has ends, so that a token
+ * that was useless without the secret stays useless. If it becomes confidential again, it needs a new secret.
  *
  * @throws OAuthError `admin_target_unknown`, `admin_body_invalid`
  */
 export async function updateClient(
   server: Server,
   clientId: string,
-  patch: MetadataPatch,
+  { tokens_not_before, ...patch }: ClientPatch,
+  now: Seconds,
 ): Promise<Client> {
   const catalogue = await server.scopes.read();
   return server.clients.update(clientId, (current) => {
@@ -102,8 +106,42 @@ export async function updateClient(
     const known = [...Object.keys(catalogue), ...scopeSet(previous.scope)];
     const client = completeWith(known, server, changed as Identity & Metadata);
     checkRedirectUris(client.redirect_uris, previous.redirect_uris);
-    return isPublic(client) ? { ...client, secrets: [] } : client;
+    const floors = [
+      checkedFloor(tokens_not_before, previous, now),
+      isPublic(client) && !isPublic(previous) ? now : undefined,
+    ].filter((floor) => floor !== undefined);
+    return {
+      ...client,
+      ...(isPublic(client) && { secrets: [] }),
+      ...(floors.length > 0 && { tokens_not_before: Math.max(...floors) }),
+    };
   });
+}
+
+/**
+ * Checks a new `tokens_not_before`. It cannot go back, because what has ended stays ended.
+ *
+ * @returns the value for the record; undefined if it has none
+ * @throws OAuthError `admin_body_invalid`
+ */
+function checkedFloor(
+  floor: ClientPatch["tokens_not_before"],
+  { tokens_not_before: previous }: Client,
+  now: Seconds,
+): Seconds | undefined {
+  if (floor === undefined) return previous;
+  if (floor === "now") return Math.max(now, previous ?? 0);
+  if (floor > now + CLOCK_SKEW_SECONDS)
+    throw fieldError(
+      "tokens_not_before",
+      "must not be in the future. It is in seconds since 1970, or now",
+    );
+  if (floor < (previous ?? 0))
+    throw fieldError(
+      "tokens_not_before",
+      `must not be before ${previous}, because what has ended stays ended`,
+    );
+  return floor;
 }
 
 /**

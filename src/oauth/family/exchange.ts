@@ -1,15 +1,19 @@
 import { after, MAX_RETRY_WINDOW } from "../duration.ts";
+import { familyEnd } from "../lifetimes.ts";
 import type {
   ExchangeAttempt,
   ExchangeResult,
   Retry,
   Reuse,
 } from "../repositories.ts";
+import { rememberedResources } from "../resource-memory.ts";
 import {
   finalizeScopeAndResource,
   type ScopeAndResource,
 } from "../scope-and-resource.ts";
+import { isBeforeFloor } from "../token-floor.ts";
 import {
+  authorizedAt,
   end,
   type FamilyRecord,
   isEnded,
@@ -27,6 +31,9 @@ import {
  * answer was lost on the way to the edge, or a client retries inside its retry window. There is one successor,
  * whatever scope or resource the retry asks for; only the access token is for what the retry asks. In every
  * other case a used token ends the family.
+ *
+ * A family that the client's record makes too old ends at its next exchange: it was authorized by the time of
+ * `tokens_not_before`, or `refresh_token_max_age` was cut.
  */
 export function judgeExchange(
   record: FamilyRecord | undefined,
@@ -40,6 +47,16 @@ export function judgeExchange(
   if (attempt.generation > family.generation)
     return { result: refused("refresh_token_forged") };
 
+  if (isBeforeFloor(attempt, authorizedAt(family)))
+    return { result: refused("client_logins_ended"), ...end(family) };
+  // The client's longest life may have been cut since the family began. It is never made longer.
+  const ends_at = Math.min(
+    family.ends_at,
+    familyEnd(attempt, family.created_at),
+  );
+  if (attempt.now >= ends_at)
+    return { result: refused("family_too_old"), ...end(family) };
+
   const isUsed = attempt.generation < family.generation;
   const reuseKind = isUsed ? classifyReuse(family, attempt) : undefined;
   if (reuseKind === "late") {
@@ -49,11 +66,14 @@ export function judgeExchange(
   }
   // Scope and resource are checked last, because reuse must end the family even if they are wrong. A retry is
   // refused as an unused token is, so that the window tells nobody whether a token was used.
-  const granted = finalizeScopeAndResource(
-    attempt.requested,
-    family.login,
-    attempt.allowed,
-  );
+  const granted = finalizeScopeAndResource(attempt.requested, family.login, {
+    ...attempt.allowed,
+    resource: rememberedResources(
+      attempt.allowed.resource,
+      family.login,
+      attempt.resource_digests,
+    ),
+  });
   if ("refused" in granted) return { result: refused(granted.refused) };
   if (reuseKind === "attempt")
     return { result: exchanged(family, granted, { retried: true }) };
@@ -65,7 +85,8 @@ export function judgeExchange(
   const successor = {
     ...family,
     generation: family.generation + 1,
-    expires_at: Math.min(attempt.successor_expires_at, family.ends_at),
+    expires_at: Math.min(attempt.successor_expires_at, ends_at),
+    ends_at,
     last_used_at: attempt.now,
     last_attempt: attempt.attempt_id,
     last_origin: attempt.origin,

@@ -3,6 +3,7 @@ import { equalBytes } from "../constant-time.ts";
 import { isSameClient } from "../login-attributes.ts";
 import type {
   FamilyKey,
+  FamilyState,
   NewFamily,
   Origin,
   Redemption,
@@ -92,6 +93,34 @@ export function newRecord(
 /** Makes the change that begins a family. It writes two rows: the record and the alarm. */
 export function begin(family: NewFamily, redemption?: Redemption): Change {
   return { record: newRecord(family, redemption), alarm: family.expires_at };
+}
+
+/**
+ * Returns when the user authorized a family. A code is authorized before it is redeemed. When the user of a
+ * league token signed in is unknown, so its family is older than any other.
+ */
+export function authorizedAt({
+  redemption,
+  created_at,
+}: LivingFamily): Seconds {
+  return redemption
+    ? Math.floor(redemption.authorized_at_ms / 1000)
+    : created_at;
+}
+
+/** Describes a family that has not ended. */
+export function stateOf(family: LivingFamily): FamilyState {
+  const { login, secret_hash, generation } = family;
+  const { created_at, last_used_at, expires_at } = family;
+  return {
+    login,
+    secret_hash,
+    generation,
+    authorized_at: authorizedAt(family),
+    created_at,
+    last_used_at,
+    expires_at,
+  };
 }
 
 /** Makes the record of a family that has ended. */

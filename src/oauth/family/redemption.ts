@@ -81,7 +81,9 @@ export function judgeAdoption(
     ? { ...newRecord(family, redemption), attempts: [attempt_id] }
     : record;
   const verdict = judgeExchange(unexchanged, attempt);
-  if (verdict.result.outcome === "refused") return verdict;
+  if (verdict.result.outcome === "refused")
+    // A family that did not begin cannot end, so nothing is written.
+    return begins ? { result: verdict.result } : verdict;
   if (begins) return { ...verdict, alarm: verdict.result.expires_at };
   // This attempt is noted, so that a fault of the first attempt does not take back the successor of this one.
   const exchanged = verdict.record ?? unexchanged;

@@ -69,6 +69,7 @@ export interface VerifiedAccessToken {
   claims: {
     client_id: string;
     aud: string | string[];
+    iat: Seconds;
     [claim: string]: unknown;
   };
 }

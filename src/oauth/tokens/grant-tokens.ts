@@ -2,6 +2,7 @@ import type { Seconds } from "../duration.ts";
 import type { Client } from "../entities.ts";
 import { throwIfRefused, fieldError, OAuthError } from "../errors.ts";
 import { identityOf } from "../login-attributes.ts";
+import { rememberResources } from "../resource-memory.ts";
 import {
   allowedFor,
   finalizeScopeAndResource,
@@ -16,7 +17,7 @@ import { type TokenResponse, tokenResponse } from "./token-response.ts";
  * Starts a login for a user whom the caller has authenticated, and makes the first pair of tokens.
  *
  * @param client the current record, from no cache
- * @throws OAuthError `grant_type_not_allowed`, `admin_body_invalid`, or a reason of scope or resource
+ * @throws OAuthError `grant_type_not_allowed`, `client_logins_ended`, or a reason of scope or resource
  */
 export async function grantTokens(
   server: Server,
@@ -38,7 +39,12 @@ export async function grantTokens(
   const granted = throwIfRefused(
     finalizeScopeAndResource(requested, registeredFor(client), allowed),
   );
-  const login = { ...identityOf(client), subject, ...granted };
+  const login = {
+    ...identityOf(client),
+    subject,
+    ...granted,
+    ...(await rememberResources(client, granted.resource)),
+  };
   const newest = await startFamily(server, client, login, now);
   return tokenResponse(server, { client, login, granted, newest }, now);
 }

@@ -7,6 +7,7 @@ import { identityOf } from "../login-attributes.ts";
 import type { FamilyKey, FamilyState } from "../repositories.ts";
 import type { Server } from "../server.ts";
 import type { Presenter, TokenKind } from "../token-kind.ts";
+import { isBeforeFloor } from "../token-floor.ts";
 import { type VerifiedAccessToken, verifyAccessToken } from "./access-token.ts";
 import {
   hashFamilySecret,
@@ -101,7 +102,7 @@ export function accessTokenKind(
       log.begin("family");
       const isActive = verified.family_id
         ? await findLivingFamily(server, verified.family_id, now)
-        : await findClient(server, verified.claims.client_id, (owner) => owner);
+        : await findIssuedTo(server, verified);
       if (!isActive) return undefined;
       return {
         ...verified.claims,
@@ -136,7 +137,17 @@ async function findLivingFamily(
 ): Promise<FamilyState | undefined> {
   const family = await server.families.look(familyId);
   if (!family || now >= family.expires_at) return undefined;
-  return (await hasOwner(server, family.login)) ? family : undefined;
+  return (await hasOwner(server, family)) ? family : undefined;
+}
+
+/** Finds the client of a token that has no family; undefined if its record ends the token. */
+function findIssuedTo(
+  server: Parts,
+  { claims: { client_id, iat } }: VerifiedAccessToken,
+): Promise<Client | undefined> {
+  return findClient(server, client_id, (owner) =>
+    owner && !isBeforeFloor(owner, iat) ? owner : undefined,
+  );
 }
 
 /** Tells whether a token is the client's own, or has the resource server's audience. */

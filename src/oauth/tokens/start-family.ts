@@ -10,6 +10,7 @@ import {
 import type { LoginAttributes } from "../login-attributes.ts";
 import type { NewFamily, Redemption } from "../repositories.ts";
 import type { Server } from "../server.ts";
+import { isBeforeFloor } from "../token-floor.ts";
 import {
   FAMILY_SECRET_BYTES,
   hashFamilySecret,
@@ -28,8 +29,8 @@ export interface RedeemedCode extends Omit<Redemption, "attempt_id"> {
  * @param login the login attributes, which the caller has checked
  * @param code the authorization code; left out: an administrator has authorized the login
  * @returns the claims of the family's first token, which the caller makes
- * @throws OAuthError `authorization_code_reused`, `authorization_code_revoked`, `authorization_code_forged`,
- *   `authorization_request_reused`
+ * @throws OAuthError `client_logins_ended`, `authorization_code_reused`, `authorization_code_revoked`,
+ *   `authorization_code_forged`, `authorization_request_reused`
  */
 export async function startFamily(
   server: Server,
@@ -38,6 +39,9 @@ export async function startFamily(
   now: Seconds,
   code?: RedeemedCode,
 ): Promise<NewestToken> {
+  const authorizedAt = code ? Math.floor(code.authorized_at_ms / 1000) : now;
+  if (isBeforeFloor(client, authorizedAt))
+    throw new OAuthError("client_logins_ended");
   const family_secret = crypto.getRandomValues(
     new Uint8Array(FAMILY_SECRET_BYTES),
   );

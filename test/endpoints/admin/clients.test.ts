@@ -332,6 +332,11 @@ describe("PATCH /admin/clients/{client_id}", () => {
       "POST",
       `${path}/secrets`,
     );
-    await server.expectRefresh(fresh, refresh_token);
+    // Its logins have ended with the old secret.
+    expect(await refusal(await server.refresh(fresh, refresh_token))).toEqual([
+      400,
+      "invalid_grant",
+      "client_logins_ended",
+    ]);
   });
 });

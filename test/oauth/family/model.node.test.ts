@@ -55,4 +55,6 @@ it(`the family's rules agree with a small model over ${HISTORIES} random histori
 
   for (const count of [tally.retried, tally.takenBack, tally.reused])
     expect(count).toBeGreaterThan(HISTORIES / 10);
+  for (const count of [tally.ended, tally.tooOld])
+    expect(count).toBeGreaterThan(HISTORIES / 200);
 });
