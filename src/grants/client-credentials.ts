@@ -37,7 +37,8 @@ export const clientCredentialsGrant: GrantType<"client_credentials"> = {
 
     // RFC 9068 section 2.2: without a user, `sub` is the client.
     const subject = client.client_id;
-    const login = { ...identityOf(client), subject, ...granted };
+    const sub_type = "client" as const;
+    const login = { ...identityOf(client), subject, sub_type, ...granted };
     log.begin("sign");
     return tokenResponse(server, { client, login, granted }, now);
   },

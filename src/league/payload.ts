@@ -10,6 +10,8 @@ export interface LeagueToken {
   client_id: string;
   /** The user; the client id if the token has no user. */
   subject: string;
+  /** Only if the token has no user. */
+  sub_type?: "client";
   scope: string[];
   expires_at: Seconds;
   /** A function of the token, so that a retry gets the same successor. */
@@ -47,6 +49,7 @@ const payload = z
       refresh_token_id,
       // As in the old server's access tokens: without a user the client is the subject.
       subject: user_id || client_id,
+      ...(!user_id && { sub_type: "client" as const }),
       scope: [...new Set(scopes)],
       expires_at: expire_time,
     }),

@@ -46,7 +46,7 @@ export function leagueTokenKind(
 
   /** Makes the family of a token, as it is before its first exchange. */
   async function newFamily(
-    { subject, scope, expires_at }: LeagueToken,
+    { subject, sub_type, scope, expires_at }: LeagueToken,
     client: Client,
     { now, secret_hash, key_id }: ExchangeAttempt,
   ) {
@@ -56,6 +56,7 @@ export function leagueTokenKind(
       login: {
         ...identityOf(client),
         subject,
+        ...(sub_type && { sub_type }),
         scope,
         resource,
         ...(await rememberResources(client, resource)),
@@ -114,9 +115,10 @@ export function leagueTokenKind(
       if (isBeforeFloor(presenter.client, UNKNOWN_SIGN_IN_MS)) return undefined;
       presenter.log.begin("family");
       if (!(await tokens.isExchangeable(found))) return undefined;
-      const { subject, client_id, scope, expires_at } = found;
+      const { subject, sub_type, client_id, scope, expires_at } = found;
       return {
         sub: subject,
+        ...(sub_type && { sub_type }),
         client_id,
         ...(scope.length > 0 && { scope: scope.join(" ") }),
         exp: expires_at,

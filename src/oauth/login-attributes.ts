@@ -38,7 +38,12 @@ export interface LoginAttributes
   extends ClientIdentity, ScopeAndResource, ResourceMemory {
   /** The user, by the name that the sign-in page gives: `sub` of the access tokens. */
   subject: string;
+  /**
+   * `client`: there is no user, and the subject is the id of the client. It becomes the claim `sub_type` of the
+   * access tokens, because a user may have the name of a client (RFC 9700 section 4.15). Left out: a user.
+   */
+  sub_type?: "client";
 }
 
 /** The attributes of a login before a user has signed in. */
-export type RequestedLogin = Omit<LoginAttributes, "subject">;
+export type RequestedLogin = Omit<LoginAttributes, "subject" | "sub_type">;

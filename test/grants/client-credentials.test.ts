@@ -73,6 +73,7 @@ describe("the token response", () => {
     expect(payload).toEqual({
       iss: ISSUER,
       sub: client.client_id,
+      sub_type: "client",
       aud: ISSUER,
       client_id: client.client_id,
       scope: "read write",

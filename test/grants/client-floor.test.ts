@@ -343,7 +343,7 @@ describe("PATCH of tokens_not_before", () => {
     });
   });
 
-  it("is storageOf by other changes", async () => {
+  it("is kept by other changes", async () => {
     const client = await server.makeClient();
     await endLogins(client);
     const response = await patch(client, { client_name: "App" });

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { CODE_SECONDS, issueCode } from "./code.ts";
 import { authorizationResponse } from "./response.ts";
-import { throwIfRefused, fieldError } from "../errors.ts";
+import { throwIfRefused } from "../errors.ts";
 import { finalizeScopeAndResource } from "../scope-and-resource.ts";
 import { readInteraction, encryptedRequest } from "./interaction.ts";
 import type { RequestLog } from "../request-log.ts";
@@ -66,7 +66,7 @@ export type Decision = z.output<typeof decision>;
  * @returns the URL to which the browser must be redirected, with a code (RFC 6749 section 4.1.2) or an error
  *   (section 4.1.2.1), the client's `state`, and `iss` (RFC 9207)
  * @throws OAuthError as `readInteraction`; `scope_malformed`; `scope_not_granted` for a scope that was not
- *   requested; `admin_body_invalid` for a subject that equals the client's id
+ *   requested
  */
 export async function decideAuthorization(
   server: Server,
@@ -88,9 +88,6 @@ export async function decideAuthorization(
   }
 
   const { subject } = decided;
-  // RFC 9700 section 4.15: the tokens of a user must not look like those of the client itself.
-  if (subject === request.login.client_id)
-    throw fieldError("subject", "must not be the id of the client");
   const requested = {
     scope: requestedScopeInJson(decided.scope),
     resource: [],

@@ -6,6 +6,8 @@ import type { SigningKey, VerificationKeys } from "../keys.ts";
 export interface AccessTokenClaims {
   iss: string;
   sub: string;
+  /** Only in a token without a user: `sub` is the id of the client. */
+  sub_type?: "client";
   aud: string[];
   client_id: string;
   scope: string[];

@@ -1,6 +1,6 @@
 import type { Seconds } from "../duration.ts";
 import type { Client } from "../entities.ts";
-import { throwIfRefused, fieldError, OAuthError } from "../errors.ts";
+import { throwIfRefused, OAuthError } from "../errors.ts";
 import { identityOf } from "../login-attributes.ts";
 import { rememberResources } from "../resource-memory.ts";
 import {
@@ -31,9 +31,6 @@ export async function grantTokens(
       subject: "refresh_token",
     });
   }
-  // RFC 9700 section 4.15: the tokens of a user must not look like those of the client itself.
-  if (subject === client.client_id)
-    throw fieldError("subject", "must not be the id of the client");
 
   const allowed = allowedFor(client, await server.scopes.read());
   const granted = throwIfRefused(

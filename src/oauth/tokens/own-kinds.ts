@@ -51,7 +51,7 @@ export function refreshTokenKind(server: Parts): TokenKind {
       log.begin("family");
       const family = await findLivingFamily(server, claims.family_id, now);
       if (!family) return undefined;
-      const { client_id, scope, subject } = family.login;
+      const { client_id, scope, subject, sub_type } = family.login;
       const isNewest = family.generation === claims.generation;
       const secretHash = await hashFamilySecret(claims.family_secret);
       const isGenuine = equalBytes(family.secret_hash, secretHash);
@@ -60,6 +60,7 @@ export function refreshTokenKind(server: Parts): TokenKind {
       return {
         iss: settings.issuer,
         sub: subject,
+        ...(sub_type && { sub_type }),
         client_id,
         ...(scope.length > 0 && { scope: scope.join(" ") }),
         iat: family.last_used_at,

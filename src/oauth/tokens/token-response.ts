@@ -56,6 +56,7 @@ export async function tokenResponse(
   const claims: AccessTokenClaims = {
     iss: settings.issuer,
     sub: login.subject,
+    ...(login.sub_type && { sub_type: login.sub_type }),
     aud: resource.length > 0 ? resource : [settings.audience],
     client_id: login.client_id,
     scope,

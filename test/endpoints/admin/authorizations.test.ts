@@ -217,13 +217,6 @@ describe("POST /admin/authorizations", () => {
     }
   });
 
-  it("refuses a subject that equals the client's id, because the tokens would look like the client's own (RFC 9700 section 4.15)", async () => {
-    const request = await requestAtLogin(client);
-    const body = { request, subject: client.client_id };
-    const response = await server.admin("POST", "/authorizations", body);
-    expect(Object.keys(await fieldErrors(response))).toEqual(["subject"]);
-  });
-
   it("can be repeated with another decision until a code is redeemed", async () => {
     const request = await requestAtLogin(client);
     const denied = await decide(request, { error: "access_denied" });
