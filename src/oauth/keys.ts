@@ -1,15 +1,26 @@
 /** The keys of the server, ready for use. `platform/` reads them. */
 
-/** A private key that signs access tokens. */
+/**
+ * The kinds of JWTs that PRIVATE_KEY signs, with the `typ` in their headers. Each kind has its own, so that
+ * none passes for another (RFC 8725 section 3.11).
+ */
+export const signedTypes = {
+  /** RFC 9068 section 2.1. */
+  accessToken: "at+jwt",
+} as const;
+
+export type SignedKind = keyof typeof signedTypes;
+
+/** A private key that signs JWTs. */
 export interface SigningKey {
   key: CryptoKey;
   /** The algorithm for WebCrypto. */
   parameters: SubtleCryptoSignAlgorithm;
-  /** The protected header of an access token (RFC 9068 section 2.1), encoded in base64url. */
-  header: string;
+  /** The protected header of each kind of JWT, encoded in base64url (`signed-jwt.ts`). */
+  headers: Readonly<Record<SignedKind, string>>;
 }
 
-/** The public keys by `kid`: those of every key that may have signed a token that has not expired. */
+/** The public keys by `kid`: those of every key that may have signed a JWT that has not expired. */
 export type VerificationKeys = ReadonlyMap<
   string,
   { alg: string; key: CryptoKey }

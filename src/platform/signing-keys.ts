@@ -1,12 +1,11 @@
 import {
-  base64url,
   calculateJwkThumbprint,
   compactVerify,
   importJWK,
   type JWK,
 } from "jose";
 import type { JwkSet, SigningKey, VerificationKeys } from "../oauth/keys.ts";
-import { signJwt } from "../oauth/tokens/access-token.ts";
+import { protectedHeaders, signJwt } from "../oauth/signed-jwt.ts";
 import { KeyError, readPrivateKey } from "./private-key.ts";
 
 /** The public members of a JWK, by `kty` (RFC 7518 section 6, RFC 8037 section 2). */
@@ -49,11 +48,11 @@ const MIN_RSA_BITS = 2048;
 
 /** The keys of PRIVATE_KEY, ready for use. */
 export interface SigningKeys {
-  /** Signs access tokens: the first key of PRIVATE_KEY. */
+  /** Signs JWTs: the first key of PRIVATE_KEY. */
   signingKey: SigningKey;
   /** The public halves of all keys (RFC 7517 section 5). */
   jwks: JwkSet;
-  /** Verify this server's own access tokens, by `kid`. */
+  /** Verify the JWTs that this server has signed, by `kid`. */
   verificationKeys: VerificationKeys;
 }
 
@@ -157,11 +156,10 @@ async function importSigningKey(
   } = jwk;
   const key = await importKey(members, alg, kid);
   const { parameters } = algorithms[alg]!;
-  const header = base64url.encode(JSON.stringify({ alg, kid, typ: "at+jwt" }));
-  const signingKey = { key, parameters, header };
-  // With halves that do not belong together nobody could verify the access tokens.
+  const signingKey = { key, parameters, headers: protectedHeaders(alg, kid) };
+  // With halves that do not belong together nobody could verify what the key signs.
   const belongTogether = await compactVerify(
-    await signJwt(signingKey, "{}"),
+    await signJwt(signingKey, "accessToken", "{}"),
     publicKey,
   ).then(
     () => true,

@@ -21,6 +21,7 @@ import type {
   ScopeRepository,
 } from "../../src/oauth/repositories.ts";
 import type { Server } from "../../src/oauth/server.ts";
+import { protectedHeaders } from "../../src/oauth/signed-jwt.ts";
 import {
   accessTokenKind,
   refreshTokenKind,
@@ -89,12 +90,11 @@ async function signingKeys() {
     true,
     ["verify"],
   );
-  const header = { alg: "ES256", typ: "at+jwt", kid: "1" };
   return {
     signingKey: {
       key,
       parameters: { name: "ECDSA", hash: "SHA-256" },
-      header: base64url.encode(JSON.stringify(header)),
+      headers: protectedHeaders("ES256", "1"),
     },
     jwks: { keys: [] },
     verificationKeys: new Map([["1", { alg: "ES256", key: verifies }]]),

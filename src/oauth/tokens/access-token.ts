@@ -1,6 +1,7 @@
-import { base64url, compactVerify, decodeProtectedHeader } from "jose";
+import { base64url } from "jose";
 import type { Seconds } from "../duration.ts";
 import type { SigningKey, VerificationKeys } from "../keys.ts";
+import { signJwt, verifyJwt } from "../signed-jwt.ts";
 
 /** The content of an access token (RFC 9068 section 2.2). */
 export interface AccessTokenClaims {
@@ -40,26 +41,7 @@ export function signAccessToken(
     ...(scope.length > 0 && { scope: scope.join(" ") }),
     jti: `${family_id ? base64url.encode(family_id) : NO_FAMILY}.${nonce}`,
   };
-  return signJwt(signingKey, JSON.stringify(payload));
-}
-
-const encoder = new TextEncoder();
-
-/**
- * Makes a JWS in compact form (RFC 7515 section 7.1). It calls WebCrypto directly, because jose would check
- * key and header at every signature, and the server has checked them once, when the key was read.
- */
-export async function signJwt(
-  { key, parameters, header }: SigningKey,
-  payload: string,
-): Promise<string> {
-  const input = `${header}.${base64url.encode(payload)}`;
-  const signature = await crypto.subtle.sign(
-    parameters,
-    key,
-    encoder.encode(input),
-  );
-  return `${input}.${base64url.encode(new Uint8Array(signature))}`;
+  return signJwt(signingKey, "accessToken", JSON.stringify(payload));
 }
 
 /** An access token that this server has signed. It may have expired. */
@@ -89,34 +71,17 @@ export async function verifyAccessToken(
   issuer: string,
   token: string,
 ): Promise<VerifiedAccessToken | undefined> {
-  try {
-    const { kid = "" } = decodeProtectedHeader(token);
-    const verificationKey = keys.get(kid);
-    if (!verificationKey) return undefined;
-    const { payload, protectedHeader } = await compactVerify(
-      token,
-      verificationKey.key,
-      {
-        algorithms: [verificationKey.alg],
-      },
-    );
-    // The same key may sign other JWTs elsewhere, so type and issuer are checked as well.
-    const claims = JSON.parse(
-      new TextDecoder().decode(payload),
-    ) as AccessTokenPayload;
-    const jti = familyInJti.exec(claims.jti);
-    if (protectedHeader.typ !== "at+jwt" || claims.iss !== issuer || !jti)
-      return undefined;
-    const [, family] = jti;
-    return {
-      family_id: family === undefined ? undefined : base64url.decode(family),
-      expires_at: claims.exp,
-      claims,
-    };
-  } catch {
-    // Not a JWS, not signed by this server, or not JSON.
-    return undefined;
-  }
+  const verified = await verifyJwt(keys, "accessToken", token);
+  const claims = verified as AccessTokenPayload | undefined;
+  if (claims?.iss !== issuer) return undefined;
+  const jti = familyInJti.exec(claims.jti);
+  if (!jti) return undefined;
+  const [, family] = jti;
+  return {
+    family_id: family === undefined ? undefined : base64url.decode(family),
+    expires_at: claims.exp,
+    claims,
+  };
 }
 
 type AccessTokenPayload = VerifiedAccessToken["claims"] & {
