@@ -7,6 +7,7 @@
 export const signedTypes = {
   /** RFC 9068 section 2.1. */
   accessToken: "at+jwt",
+  code: "baton-code+jwt",
 } as const;
 
 export type SignedKind = keyof typeof signedTypes;

@@ -17,7 +17,10 @@ export function protectedHeaders(
 ): SigningKey["headers"] {
   const header = (typ: string) =>
     base64url.encode(JSON.stringify({ alg, kid, typ }));
-  return { accessToken: header(signedTypes.accessToken) };
+  return {
+    accessToken: header(signedTypes.accessToken),
+    code: header(signedTypes.code),
+  };
 }
 
 /**

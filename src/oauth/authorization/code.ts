@@ -10,9 +10,9 @@ import type { Server } from "../server.ts";
 export const CODE_SECONDS = 60;
 
 /**
- * The content of an authorization code: everything that was authorized. It is encrypted, so that nothing is
- * stored before the code is redeemed. A code is for single use, because it names one family, which begins
- * only once.
+ * The content of an authorization code: everything that was authorized. It is signed and encrypted, so that
+ * nothing is stored before the code is redeemed, and so that one leaked key makes no code. A code is for
+ * single use, because it names one family, which begins only once.
  */
 export interface AuthorizationCode {
   /** Unique per code. */
@@ -44,7 +44,7 @@ const reasons = {
   expired: "authorization_code_expired",
 } as const;
 
-/** Decrypts an authorization code. @returns the content, or the reason why the code is not valid */
+/** Decrypts and verifies an authorization code. @returns the content, or the reason why the code is not valid */
 export async function readCode(
   server: Server,
   code: string,

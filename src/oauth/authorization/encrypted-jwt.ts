@@ -1,7 +1,14 @@
-import { base64url, EncryptJWT, errors, jwtDecrypt } from "jose";
+import {
+  base64url,
+  compactDecrypt,
+  CompactEncrypt,
+  errors,
+  type JWTPayload,
+} from "jose";
 import type { Seconds } from "../duration.ts";
+import type { SignedKind, TokenKey } from "../keys.ts";
 import type { Server } from "../server.ts";
-import type { TokenKey } from "../keys.ts";
+import { signJwt, verifyJwt } from "../signed-jwt.ts";
 
 /**
  * Encrypted JWTs (RFC 7516, RFC 7519): claims that go through a browser and that only this server can read.
@@ -10,16 +17,28 @@ import type { TokenKey } from "../keys.ts";
  */
 
 /**
- * The kinds of JWTs, with the `typ` in their headers. Each kind has its own key. A JWT is valid for up to
- * half an hour. A change of the claims of a kind needs another `typ`, so that a JWT of another version is
- * refused and not misread.
+ * The kinds of JWTs. Each has its own key, and a `typ` in its header. A JWT is valid for up to half an hour. A
+ * change of the claims of a kind needs another `typ`, so that a JWT of another version is refused and not
+ * misread.
+ *
+ * A kind with `signedAs` is signed inside the encryption (RFC 7519 section 5.2), because its claims make a
+ * login: PRIVATE_KEY and ENCRYPTION_KEY are both needed to make one. A request is not signed. It asks for no
+ * more than `/authorize` gives to everybody, and a user must still sign in.
  */
 const kinds = {
-  request: "baton-authorization-request+jwt",
-  code: "baton-authorization-code+jwt",
-} as const satisfies Partial<Record<keyof TokenKey, string>>;
+  request: { typ: "baton-authorization-request+jwt" },
+  code: { typ: "baton-encrypted-code+jwt", signedAs: "code" },
+} as const satisfies Partial<
+  Record<keyof TokenKey, { typ: string; signedAs?: SignedKind }>
+>;
 
 type Kind = keyof typeof kinds;
+
+/** The parts of the server that make and read the JWTs. */
+type Parts = Pick<
+  Server,
+  "settings" | "signingKey" | "tokenKeys" | "verificationKeys"
+>;
 
 const MANAGEMENT = "A256KW";
 const ENCRYPTION = "A256GCM";
@@ -34,45 +53,73 @@ export const MAX_JWT_CHARACTERS = 16 * 1024;
  * Makes an encrypted JWT.
  *
  * @param claims its content, which must survive JSON
- * @param expiresAt the time from which it cannot be decrypted
+ * @param expiresAt the time from which it is not valid
  */
-export function encryptJwt(
-  { settings, tokenKeys: [key] }: Pick<Server, "settings" | "tokenKeys">,
+export async function encryptJwt(
+  { settings, signingKey, tokenKeys: [key] }: Parts,
   kind: Kind,
   claims: object,
   expiresAt: Seconds,
 ): Promise<string> {
-  return new EncryptJWT({ ...claims })
-    .setIssuer(settings.issuer)
-    .setExpirationTime(expiresAt)
+  const { typ, signedAs } = kindOf(kind);
+  const payload = JSON.stringify({
+    ...claims,
+    iss: settings.issuer,
+    exp: expiresAt,
+  });
+  const plaintext = signedAs
+    ? await signJwt(signingKey, signedAs, payload)
+    : payload;
+  return new CompactEncrypt(new TextEncoder().encode(plaintext))
     .setProtectedHeader({
       alg: MANAGEMENT,
       enc: ENCRYPTION,
-      typ: kinds[kind],
+      typ,
       kid: kidOf(key),
+      // RFC 7519 section 5.2: the content is a JWT.
+      ...(signedAs && { cty: "JWT" }),
     })
     .encrypt(key[kind]);
 }
 
 /**
- * Decrypts a JWT of `encryptJwt`.
+ * Decrypts a JWT of `encryptJwt`, and verifies the signature if its kind has one.
  *
  * @returns its claims and expiry, or the reason why it is not valid
  */
 export async function decryptJwt(
-  { settings, tokenKeys }: Pick<Server, "settings" | "tokenKeys">,
+  server: Parts,
   kind: Kind,
   jwt: string,
   now: Seconds,
 ): Promise<
   { claims: unknown; expires_at: Seconds } | "malformed" | "forged" | "expired"
 > {
-  if (jwt.length > MAX_JWT_CHARACTERS) return "malformed";
+  const plaintext = await decrypt(server, kind, jwt);
+  if (typeof plaintext !== "object") return plaintext;
+  const { signedAs } = kindOf(kind);
+  const payload = signedAs
+    ? await verifyJwt(server.verificationKeys, signedAs, plaintext.text)
+    : parseJson(plaintext.text);
+  const { iss, exp, ...claims } = (payload ?? {}) as JWTPayload;
+  // Two deployments may share their keys. A JWT of one is not valid at the other.
+  if (iss !== server.settings.issuer || typeof exp !== "number")
+    return "forged";
+  return now < exp ? { claims, expires_at: exp } : "expired";
+}
+
+/** Decrypts a JWE of a kind. @returns its content, or the reason why it is not one of this server */
+async function decrypt(
+  { tokenKeys }: Parts,
+  kind: Kind,
+  jwe: string,
+): Promise<{ text: string } | "malformed" | "forged"> {
+  if (jwe.length > MAX_JWT_CHARACTERS) return "malformed";
   try {
-    const parts = jwt.split(".");
+    const parts = jwe.split(".");
     if (parts.length !== PARTS || !parts.every(isCanonical)) return "malformed";
-    const { payload } = await jwtDecrypt(
-      jwt,
+    const { plaintext, protectedHeader } = await compactDecrypt(
+      jwe,
       ({ kid }) => {
         const key = tokenKeys.find((candidate) => kidOf(candidate) === kid);
         if (!key) throw new errors.JWEDecryptionFailed();
@@ -81,25 +128,32 @@ export async function decryptJwt(
       {
         keyManagementAlgorithms: [MANAGEMENT],
         contentEncryptionAlgorithms: [ENCRYPTION],
-        typ: kinds[kind],
-        // Two deployments may share a key. A JWT of one is not valid at the other.
-        issuer: settings.issuer,
-        currentDate: new Date(now * 1000),
       },
     );
-    const { iss: _issuer, exp = 0, ...claims } = payload;
-    return { claims, expires_at: exp };
+    return protectedHeader.typ === kinds[kind].typ
+      ? { text: new TextDecoder().decode(plaintext) }
+      : "forged";
   } catch (error) {
-    if (error instanceof errors.JWTExpired) return "expired";
-    const forged =
-      error instanceof errors.JWEDecryptionFailed ||
-      error instanceof errors.JWTClaimValidationFailed;
-    if (forged) return "forged";
+    if (error instanceof errors.JWEDecryptionFailed) return "forged";
     // Not a JWE, or one with other algorithms: jose throws many kinds of errors for it.
     if (error instanceof errors.JOSEError || error instanceof TypeError)
       return "malformed";
     throw error;
   }
+}
+
+/** Parses JSON; undefined if it is not JSON. Then somebody else has encrypted it with the key. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Returns the `typ` of a kind and, if the kind is signed, the kind of the JWT inside. */
+function kindOf(kind: Kind): { typ: string; signedAs?: SignedKind } {
+  return kinds[kind];
 }
 
 /** Tells whether a part has no unused bits, padding or white space. They would be a second spelling. */
