@@ -86,10 +86,10 @@ export function accessTokenKind(
 
     async revoke(token, presenter, now) {
       const verified = await verify(token);
-      if (!verified) return;
-      const { family_id, claims, expires_at } = verified;
+      // An expired access token may stand in a log, so it must not end a login.
+      if (!verified || now >= verified.expires_at) return;
+      const { family_id, claims } = verified;
       if (family_id) return revokeFamily(server, family_id, presenter);
-      if (now >= expires_at) return;
       const isOwn = claims.client_id === presenter.client.client_id;
       throw new OAuthError(
         isOwn ? "token_not_revocable" : "token_of_another_client",
