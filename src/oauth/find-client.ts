@@ -26,15 +26,19 @@ export async function findClient<T>(
  * Tells whether the client of a family still exists, and its record does not end the family. Otherwise the
  * family counts as ended, because nobody can use its tokens. A later client with the same id is another
  * client.
+ *
+ * @param check tells whether the client is one that the caller wants
  */
 export async function hasOwner(
   server: Pick<Server, "clients">,
   { login, authorized_at }: Pick<FamilyState, "login" | "authorized_at">,
+  check = (_client: Client) => true,
 ): Promise<boolean> {
   const owner = await findClient(server, login.client_id, (client) =>
     client &&
     isSameClient(identityOf(client), login) &&
-    !isBeforeFloor(client, authorized_at)
+    !isBeforeFloor(client, authorized_at) &&
+    check(client)
       ? client
       : undefined,
   );

@@ -1,4 +1,5 @@
 import { base64url } from "jose";
+import { z } from "zod";
 import type { Seconds } from "../duration.ts";
 import type { SigningKey, VerificationKeys } from "../keys.ts";
 import { signJwt, verifyJwt } from "../signed-jwt.ts";
@@ -44,25 +45,33 @@ export function signAccessToken(
   return signJwt(signingKey, "accessToken", JSON.stringify(payload));
 }
 
+/** The beginning of `jti`, as `signAccessToken` writes it: the id of a family, or that there is none. */
+const familyInJti = new RegExp(`^(?:([\\w-]{43})|${NO_FAMILY})\\.`);
+
+/** The signed payload of an access token. Every claim that a decision depends on has its type checked. */
+const signedClaims = z.looseObject({
+  iss: z.string(),
+  sub: z.string(),
+  aud: z.union([z.string(), z.array(z.string()).min(1)]),
+  client_id: z.string(),
+  scope: z.string().optional(),
+  scopes: z.array(z.string()).optional(),
+  iat: z.number(),
+  exp: z.number(),
+  jti: z.string().regex(familyInJti),
+});
+
+export type SignedClaims = z.output<typeof signedClaims>;
+
 /** An access token that this server has signed. It may have expired. */
 export interface VerifiedAccessToken {
   /** Undefined: the token is of the client itself. */
   family_id: Uint8Array | undefined;
-  expires_at: Seconds;
-  /** The signed payload. */
-  claims: {
-    client_id: string;
-    aud: string | string[];
-    iat: Seconds;
-    [claim: string]: unknown;
-  };
+  claims: SignedClaims;
 }
 
-/** The beginning of `jti`, as `signAccessToken` writes it: the id of a family, or that there is none. */
-const familyInJti = new RegExp(`^(?:([\\w-]{43})|${NO_FAMILY})\\.`);
-
 /**
- * Verifies signature, type and issuer of an access token, but not its expiry.
+ * Verifies signature, type, form and issuer of an access token, but not its expiry.
  *
  * @returns undefined if this server has not signed the token
  */
@@ -72,20 +81,11 @@ export async function verifyAccessToken(
   token: string,
 ): Promise<VerifiedAccessToken | undefined> {
   const verified = await verifyJwt(keys, "accessToken", token);
-  const claims = verified as AccessTokenPayload | undefined;
+  const { data: claims } = signedClaims.safeParse(verified);
   if (claims?.iss !== issuer) return undefined;
-  const jti = familyInJti.exec(claims.jti);
-  if (!jti) return undefined;
-  const [, family] = jti;
+  const [, family] = familyInJti.exec(claims.jti) ?? [];
   return {
     family_id: family === undefined ? undefined : base64url.decode(family),
-    expires_at: claims.exp,
     claims,
   };
 }
-
-type AccessTokenPayload = VerifiedAccessToken["claims"] & {
-  iss: string;
-  jti: string;
-  exp: Seconds;
-};

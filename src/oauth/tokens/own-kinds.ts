@@ -6,9 +6,10 @@ import { findClient, hasOwner } from "../find-client.ts";
 import { identityOf } from "../login-attributes.ts";
 import type { FamilyKey, FamilyState } from "../repositories.ts";
 import type { Server } from "../server.ts";
-import type { Presenter, TokenKind } from "../token-kind.ts";
 import { isBeforeFloor } from "../token-floor.ts";
-import { type VerifiedAccessToken, verifyAccessToken } from "./access-token.ts";
+import type { Presenter, TokenKind } from "../token-kind.ts";
+import { isOfClient, isOfFamily } from "./access-token-check.ts";
+import { type SignedClaims, verifyAccessToken } from "./access-token.ts";
 import {
   hashFamilySecret,
   isRefreshToken,
@@ -87,7 +88,7 @@ export function accessTokenKind(
     async revoke(token, presenter, now) {
       const verified = await verify(token);
       // An expired access token may stand in a log, so it must not end a login.
-      if (!verified || now >= verified.expires_at) return;
+      if (!verified || now >= verified.claims.exp) return;
       const { family_id, claims } = verified;
       if (family_id) return revokeFamily(server, family_id, presenter);
       const isOwn = claims.client_id === presenter.client.client_id;
@@ -98,17 +99,22 @@ export function accessTokenKind(
 
     async introspect(token, { client, log }, now) {
       const verified = await verify(token);
-      if (!verified || now >= verified.expires_at) return undefined;
-      if (!mayIntrospect(client, verified)) return undefined;
+      if (!verified || now >= verified.claims.exp) return undefined;
+      const { family_id, claims } = verified;
+      if (!mayIntrospect(client, claims)) return undefined;
       log.begin("family");
-      const isActive = verified.family_id
-        ? await findLivingFamily(server, verified.family_id, now)
-        : await findIssuedTo(server, verified);
-      if (!isActive) return undefined;
-      return {
-        ...verified.claims,
-        token_type: "Bearer",
-      };
+      const owner = family_id
+        ? await findLivingFamily(server, family_id, now, (family, ofFamily) =>
+            isOfFamily(claims, family, ofFamily, settings),
+          )
+        : await findClient(server, claims.client_id, (found) =>
+            found &&
+            !isBeforeFloor(found, claims.iat) &&
+            isOfClient(claims, found, settings)
+              ? found
+              : undefined,
+          );
+      return owner && { ...claims, token_type: "Bearer" };
     },
   };
 }
@@ -130,31 +136,27 @@ async function revokeFamily(
   if (result.outcome === "refused") throw new OAuthError(result.reason);
 }
 
-/** Finds a family that has not ended or expired, and whose client still exists. */
+/**
+ * Finds a family that has not ended or expired, and whose client still exists.
+ *
+ * @param check tells whether the family and its client, as it is today, are the ones that the caller wants
+ */
 async function findLivingFamily(
   server: Parts,
   familyId: Uint8Array,
   now: Seconds,
+  check = (_family: FamilyState, _client: Client) => true,
 ): Promise<FamilyState | undefined> {
   const family = await server.families.look(familyId);
   if (!family || now >= family.expires_at) return undefined;
-  return (await hasOwner(server, family)) ? family : undefined;
-}
-
-/** Finds the client of a token that has no family; undefined if its record ends the token. */
-function findIssuedTo(
-  server: Parts,
-  { claims: { client_id, iat } }: VerifiedAccessToken,
-): Promise<Client | undefined> {
-  return findClient(server, client_id, (owner) =>
-    owner && !isBeforeFloor(owner, iat) ? owner : undefined,
-  );
+  const passes = (client: Client) => check(family, client);
+  return (await hasOwner(server, family, passes)) ? family : undefined;
 }
 
 /** Tells whether a token is the client's own, or has the resource server's audience. */
 function mayIntrospect(
   { client_id, resource_server }: Client,
-  { claims }: VerifiedAccessToken,
+  claims: SignedClaims,
 ): boolean {
   const isAudience =
     resource_server !== undefined &&
