@@ -29,8 +29,8 @@ import {
 } from "../support/server.ts";
 
 /**
- * A thief who knows Baton's code and has one of its keys makes no login. A code is signed with PRIVATE_KEY
- * inside the encryption with ENCRYPTION_KEY (RFC 7519 section 5.2), so both are needed.
+ * A thief who knows Baton's source and has one of its keys makes no login. A code is signed with PRIVATE_KEY
+ * inside the encryption with ENCRYPTION_KEY, so both are needed.
  */
 
 const forged = [400, "invalid_grant", "authorization_code_forged"];
@@ -56,22 +56,31 @@ beforeAll(async () => {
 
 /** Encrypts what a thief has made, with the header of a genuine code. */
 async function encrypt(
-  plaintext: string,
+  content: string,
   encryptionKey = env.ENCRYPTION_KEY,
-  like = genuine,
 ): Promise<string> {
   const { code } = await deriveTokenKey(decodeBase64(encryptionKey)!);
-  const { alg, enc, ...header } = decodeProtectedHeader(like);
-  return new CompactEncrypt(encoder.encode(plaintext))
+  const { alg, enc, ...header } = decodeProtectedHeader(genuine);
+  return new CompactEncrypt(encoder.encode(content))
     .setProtectedHeader({ ...header, alg: String(alg), enc: String(enc) })
     .encrypt(code);
+}
+
+/** Encrypts a JWS as the server does: the JWS without its payload, and the payload. */
+function encryptJws(jws: string, encryptionKey?: string): Promise<string> {
+  const [header, payload = "", signature] = jws.split(".");
+  const text = new TextDecoder().decode(base64url.decode(payload));
+  return encrypt(`${header}..${signature}\n${text}`, encryptionKey);
 }
 
 /** Decrypts a code as somebody who has ENCRYPTION_KEY: the JWS in it. */
 async function decrypt(code: string): Promise<string> {
   const key = await deriveTokenKey(decodeBase64(env.ENCRYPTION_KEY)!);
   const { plaintext } = await compactDecrypt(code, key.code);
-  return new TextDecoder().decode(plaintext);
+  const [detached = "", payload = ""] = new TextDecoder()
+    .decode(plaintext)
+    .split("\n");
+  return detached.replace("..", `.${base64url.encode(payload)}.`);
 }
 
 /** The content of a code that makes a login for the victim. */
@@ -109,9 +118,8 @@ function unsigned(header: object, claims: object, signature = ""): string {
   return `${encode(header)}.${encode(claims)}.${signature}`;
 }
 
-/** Everything that somebody can put into a code without PRIVATE_KEY. */
-const withoutPrivateKey: [string, () => Promise<string>][] = [
-  ["no signature", async () => JSON.stringify(await claimsForVictim())],
+/** JWSs that somebody can make without PRIVATE_KEY. */
+const jwss: [string, () => Promise<string>][] = [
   [
     "a signature by a key of the thief's own",
     async () => {
@@ -196,14 +204,45 @@ const withoutPrivateKey: [string, () => Promise<string>][] = [
       return unsigned(await signedHeader(), await claimsForVictim(), signature);
     },
   ],
-  ["nothing in it", async () => ""],
-  ["JSON that is not an object", async () => "null"],
+];
+
+/** Everything that somebody can put into a code without PRIVATE_KEY. */
+const withoutPrivateKey: [string, () => Promise<string>][] = [
+  ...jwss.map(([name, make]): [string, () => Promise<string>] => [
+    name,
+    async () => encryptJws(await make()),
+  ]),
+  [
+    "no signature",
+    async () => encrypt(JSON.stringify(await claimsForVictim())),
+  ],
+  [
+    "a genuine JWS, and other claims beside it",
+    async () => {
+      const claims = JSON.stringify(await claimsForVictim());
+      return encrypt(`${await decrypt(genuine)}\n${claims}`);
+    },
+  ],
+  [
+    "an access token, and other claims beside it",
+    async () => {
+      const { access_token } = await server.login(client);
+      const claims = JSON.stringify(await claimsForVictim());
+      return encrypt(`${access_token}\n${claims}`);
+    },
+  ],
+  [
+    "a whole access token as it stands",
+    async () => encrypt((await server.login(client)).access_token),
+  ],
+  ["nothing in it", async () => encrypt("")],
+  ["JSON that is not an object", async () => encrypt("null")],
+  ["line breaks", async () => encrypt("\n\n")],
 ];
 
 describe("ENCRYPTION_KEY alone makes no login", () => {
   it.each(withoutPrivateKey)("by a code with %s", async (_, make) => {
-    const code = await encrypt(await make());
-    expect(await refusal(await redeem(client, code))).toEqual(forged);
+    expect(await refusal(await redeem(client, await make()))).toEqual(forged);
   });
 
   it("nor does it lengthen the life of a code, or change what it is for", async () => {
@@ -215,7 +254,7 @@ describe("ENCRYPTION_KEY alone makes no login", () => {
       { code_challenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cX" },
     ]) {
       const payload = JSON.stringify({ ...decodeJwt(signed), ...change });
-      const code = await encrypt(
+      const code = await encryptJws(
         `${header}.${base64url.encode(payload)}.${signature}`,
       );
       expect(await refusal(await redeem(client, code))).toEqual(forged);
@@ -230,8 +269,7 @@ describe("a retired ENCRYPTION_KEY alone makes no login", () => {
   });
 
   it.each(withoutPrivateKey)("by a code with %s", async (_, make) => {
-    const code = await encrypt(await make());
-    const response = await redeem(client, code, {}, rotated);
+    const response = await redeem(client, await make(), {}, rotated);
     expect(await refusal(response)).toEqual(forged);
   });
 });
@@ -253,7 +291,7 @@ describe("PRIVATE_KEY alone makes no login", () => {
       await signedHeader(),
     );
     const other = crypto.getRandomValues(new Uint8Array(32)).toBase64();
-    const code = await encrypt(signed, other);
+    const code = await encryptJws(signed, other);
     expect(await refusal(await redeem(client, code))).toEqual(forged);
   });
 });
@@ -268,7 +306,7 @@ describe("what PRIVATE_KEY has signed", () => {
         ...rest,
         ...(typ !== undefined && { typ }),
       });
-      const code = await encrypt(signed);
+      const code = await encryptJws(signed);
       expect(await refusal(await redeem(client, code))).toEqual(forged);
     }
     // What the other tests make would be good with both keys: it is the keys that are missing there.
@@ -277,7 +315,7 @@ describe("what PRIVATE_KEY has signed", () => {
       await signingKey(),
       header,
     );
-    const code = await encrypt(both);
+    const code = await encryptJws(both);
     const { access_token } = await expectTokens(await redeem(client, code));
     expect(decodeJwt(access_token).sub).toBe("victim");
   });

@@ -8,7 +8,12 @@ import {
 import type { Seconds } from "../duration.ts";
 import type { SignedKind, TokenKey } from "../keys.ts";
 import type { Server } from "../server.ts";
-import { signJwt, verifyJwt } from "../signed-jwt.ts";
+import {
+  attachPayload,
+  detachPayload,
+  signJwt,
+  verifyJwt,
+} from "../signed-jwt.ts";
 
 /**
  * Encrypted JWTs (RFC 7516, RFC 7519): claims that go through a browser and that only this server can read.
@@ -21,9 +26,10 @@ import { signJwt, verifyJwt } from "../signed-jwt.ts";
  * change of the claims of a kind needs another `typ`, so that a JWT of another version is refused and not
  * misread.
  *
- * A kind with `signedAs` is signed inside the encryption (RFC 7519 section 5.2), because its claims make a
- * login: PRIVATE_KEY and ENCRYPTION_KEY are both needed to make one. A request is not signed. It asks for no
- * more than `/authorize` gives to everybody, and a user must still sign in.
+ * A kind with `signedAs` is signed inside the encryption, because its claims make a login: PRIVATE_KEY and
+ * ENCRYPTION_KEY are both needed to make one. Its content is a JWS without its payload, a line break, and the
+ * payload, because a whole JWS would be a third longer, and a code travels in a URL. A request is not signed. It
+ * asks for no more than `/authorize` gives to everybody, and a user must still sign in.
  */
 const kinds = {
   request: { typ: "baton-authorization-request+jwt" },
@@ -68,7 +74,7 @@ export async function encryptJwt(
     exp: expiresAt,
   });
   const plaintext = signedAs
-    ? await signJwt(signingKey, signedAs, payload)
+    ? `${detachPayload(await signJwt(signingKey, signedAs, payload))}\n${payload}`
     : payload;
   return new CompactEncrypt(new TextEncoder().encode(plaintext))
     .setProtectedHeader({
@@ -76,8 +82,6 @@ export async function encryptJwt(
       enc: ENCRYPTION,
       typ,
       kid: kidOf(key),
-      // RFC 7519 section 5.2: the content is a JWT.
-      ...(signedAs && { cty: "JWT" }),
     })
     .encrypt(key[kind]);
 }
@@ -99,7 +103,7 @@ export async function decryptJwt(
   if (typeof plaintext !== "object") return plaintext;
   const { signedAs } = kindOf(kind);
   const payload = signedAs
-    ? await verifyJwt(server.verificationKeys, signedAs, plaintext.text)
+    ? await verifySigned(server, signedAs, plaintext.text)
     : parseJson(plaintext.text);
   const { iss, exp, ...claims } = (payload ?? {}) as JWTPayload;
   // Two deployments may share their keys. A JWT of one is not valid at the other.
@@ -140,6 +144,16 @@ async function decrypt(
       return "malformed";
     throw error;
   }
+}
+
+/** Verifies the content of a signed kind. @returns its claims; undefined if this server has not signed them */
+function verifySigned(
+  { verificationKeys }: Parts,
+  kind: SignedKind,
+  content: string,
+): Promise<unknown> {
+  const [detached = "", payload = ""] = content.split("\n");
+  return verifyJwt(verificationKeys, kind, attachPayload(detached, payload));
 }
 
 /** Parses JSON; undefined if it is not JSON. Then somebody else has encrypted it with the key. */
