@@ -5,6 +5,7 @@ import {
   encryptAuthorizationRequest,
 } from "../oauth/authorization/request.ts";
 import { authorizationResponse } from "../oauth/authorization/response.ts";
+import { longestCode } from "../oauth/authorization/code.ts";
 import { OAuthError } from "../oauth/errors.ts";
 import { Parameters } from "../oauth/parameters.ts";
 import { codeChallengeMethods } from "../oauth/authorization/pkce.ts";
@@ -18,7 +19,10 @@ import { refusalPage } from "./page.ts";
  * client in a URL.
  */
 const MAX_QUERY_CHARACTERS = 4096;
-/** The URL length that every server should support (RFC 9110 section 4.1), so the sign-in page does too. */
+/**
+ * The URL length that every server should support (RFC 9110 section 4.1), so the sign-in page and the client
+ * do too.
+ */
 const MAX_URL_CHARACTERS = 8000;
 
 /**
@@ -65,13 +69,21 @@ export const authorizationEndpoint: Endpoint = {
     log.begin("scopes");
     const request = await checkAuthorizationRequest(server, target, parameters);
     log.begin("encrypt");
-    const encrypted = await encryptAuthorizationRequest(server, request, now());
+    const time = now();
+    const encrypted = await encryptAuthorizationRequest(server, request, time);
     const login = withParameters(server.settings.login_url!, {
       request: encrypted,
     });
     if (login.length > MAX_URL_CHARACTERS)
       throw tooLong(
         `encrypted for the sign-in page, its URL has more than ${MAX_URL_CHARACTERS} characters`,
+      );
+    // Checked before the user signs in, because nothing could be done about it afterwards.
+    const code = "x".repeat(longestCode(server, request, time));
+    const back = authorizationResponse(server, request, { code });
+    if (back.length > MAX_URL_CHARACTERS)
+      throw tooLong(
+        `with the code, the URL back to the client may have more than ${MAX_URL_CHARACTERS} characters`,
       );
     return redirect(c, login);
   },

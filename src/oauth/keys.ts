@@ -19,6 +19,8 @@ export interface SigningKey {
   parameters: SubtleCryptoSignAlgorithm;
   /** The protected header of each kind of JWT, encoded in base64url (`signed-jwt.ts`). */
   headers: Readonly<Record<SignedKind, string>>;
+  /** The length of a signature in base64url. */
+  signatureCharacters: number;
 }
 
 /** The public keys by `kid`: those of every key that may have signed a JWT that has not expired. */

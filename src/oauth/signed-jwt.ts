@@ -28,7 +28,7 @@ export function protectedHeaders(
  * key and header at every signature, and the server has checked them once, when the key was read.
  */
 export async function signJwt(
-  { key, parameters, headers }: SigningKey,
+  { key, parameters, headers }: Omit<SigningKey, "signatureCharacters">,
   kind: SignedKind,
   payload: string,
 ): Promise<string> {

@@ -1,15 +1,18 @@
 import { z } from "zod";
 
 /** A bound of Baton's, in bytes of UTF-8. RFC 9068 section 2.2 has none. */
-const MAX_BYTES = 255;
+export const MAX_SUBJECT_BYTES = 255;
 
 /** The schema of a subject: the user, by the name that the sign-in page gives. */
 export const subject = z
   .string()
   .min(1)
-  .refine((text) => new TextEncoder().encode(text).length <= MAX_BYTES, {
-    error: `must be at most ${MAX_BYTES} bytes`,
-  })
+  .refine(
+    (text) => new TextEncoder().encode(text).length <= MAX_SUBJECT_BYTES,
+    {
+      error: `must be at most ${MAX_SUBJECT_BYTES} bytes`,
+    },
+  )
   // A lone surrogate has no UTF-8, so two different subjects would become the same.
   .refine((text) => text.isWellFormed() && !/\p{Cc}/u.test(text), {
     error: "must be text without control characters",

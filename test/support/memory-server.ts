@@ -95,6 +95,7 @@ async function signingKeys() {
       key,
       parameters: { name: "ECDSA", hash: "SHA-256" },
       headers: protectedHeaders("ES256", "1"),
+      signatureCharacters: 86,
     },
     jwks: { keys: [] },
     verificationKeys: new Map([["1", { alg: "ES256", key: verifies }]]),

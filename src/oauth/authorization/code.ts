@@ -1,6 +1,12 @@
 import type { Seconds } from "../duration.ts";
 import type { LoginAttributes } from "../login-attributes.ts";
-import { decryptJwt, encryptJwt } from "./encrypted-jwt.ts";
+import { MAX_SUBJECT_BYTES } from "../subject.ts";
+import {
+  decryptJwt,
+  encryptedJwtCharacters,
+  encryptJwt,
+} from "./encrypted-jwt.ts";
+import type { AuthorizationRequest } from "./request.ts";
 import type { Server } from "../server.ts";
 
 /**
@@ -36,6 +42,30 @@ export function issueCode(
   now: Seconds,
 ): Promise<string> {
   return encryptJwt(server, "code", code, now + CODE_SECONDS);
+}
+
+/** The subject that is longest in JSON, where a quotation mark is two characters. */
+const LONGEST_SUBJECT = '"'.repeat(MAX_SUBJECT_BYTES);
+
+/** Returns the length of the longest code that a request can lead to, whoever signs in. */
+export function longestCode(
+  server: Server,
+  request: AuthorizationRequest,
+  now: Seconds,
+): number {
+  const { login, redirect_uri, redirect_uri_named } = request;
+  const { code_challenge, family_id } = request;
+  const code: AuthorizationCode = {
+    code_id: crypto.randomUUID(),
+    login: { ...login, subject: LONGEST_SUBJECT },
+    redirect_uri,
+    redirect_uri_named,
+    code_challenge,
+    authorized_at_ms: now * 1000,
+    family_id,
+    redeemable_until: now,
+  };
+  return encryptedJwtCharacters(server, "code", code, now);
 }
 
 const reasons = {

@@ -62,28 +62,59 @@ export const MAX_JWT_CHARACTERS = 16 * 1024;
  * @param expiresAt the time from which it is not valid
  */
 export async function encryptJwt(
-  { settings, signingKey, tokenKeys: [key] }: Parts,
+  server: Parts,
   kind: Kind,
   claims: object,
   expiresAt: Seconds,
 ): Promise<string> {
-  const { typ, signedAs } = kindOf(kind);
-  const payload = JSON.stringify({
-    ...claims,
-    iss: settings.issuer,
-    exp: expiresAt,
-  });
+  const { signingKey, tokenKeys } = server;
+  const { signedAs } = kindOf(kind);
+  const payload = payloadOf(server, claims, expiresAt);
   const plaintext = signedAs
     ? `${detachPayload(await signJwt(signingKey, signedAs, payload))}\n${payload}`
     : payload;
   return new CompactEncrypt(new TextEncoder().encode(plaintext))
-    .setProtectedHeader({
-      alg: MANAGEMENT,
-      enc: ENCRYPTION,
-      typ,
-      kid: kidOf(key),
-    })
-    .encrypt(key[kind]);
+    .setProtectedHeader(headerOf(server, kind))
+    .encrypt(tokenKeys[0][kind]);
+}
+
+/** The lengths of the parts of a JWE that do not depend on its content, in bytes: key, nonce and tag. */
+const FIXED_PARTS = [40, 12, 16];
+
+/** Returns the length of the JWT that `encryptJwt` makes of the same arguments. */
+export function encryptedJwtCharacters(
+  server: Parts,
+  kind: Kind,
+  claims: object,
+  expiresAt: Seconds,
+): number {
+  const bytesOf = (text: string) => new TextEncoder().encode(text).length;
+  const { headers, signatureCharacters } = server.signingKey;
+  const { signedAs } = kindOf(kind);
+  const signature = signedAs
+    ? headers[signedAs].length + "..".length + signatureCharacters + "\n".length
+    : 0;
+  const parts = [
+    bytesOf(JSON.stringify(headerOf(server, kind))),
+    ...FIXED_PARTS,
+    signature + bytesOf(payloadOf(server, claims, expiresAt)),
+  ];
+  const separators = parts.length - 1;
+  return parts.reduce((sum, bytes) => sum + inBase64url(bytes), separators);
+}
+
+/** Returns the length of bytes in base64url without padding. */
+function inBase64url(bytes: number): number {
+  return Math.ceil((bytes * 4) / 3);
+}
+
+function headerOf({ tokenKeys: [key] }: Parts, kind: Kind) {
+  const { typ } = kinds[kind];
+  return { alg: MANAGEMENT, enc: ENCRYPTION, typ, kid: kidOf(key) };
+}
+
+function payloadOf({ settings }: Parts, claims: object, exp: Seconds): string {
+  return JSON.stringify({ ...claims, iss: settings.issuer, exp });
 }
 
 /**

@@ -1,0 +1,82 @@
+import { exportJWK, generateKeyPair } from "jose";
+import { beforeAll, describe, expect, inject, it } from "vitest";
+import {
+  authorize,
+  decide,
+  expectTokens,
+  location,
+  makeWebClient,
+  REDIRECT_URI,
+  redeem,
+} from "../support/authorization.ts";
+import { reasonOf } from "../support/request-lines.ts";
+import { serverWith, type TestServer } from "../support/server.ts";
+
+/**
+ * A code travels in a URL, and every server should support URLs of 8,000 characters (RFC 9110 section 4.1).
+ * A code with a long RSA signature keeps to it, too.
+ */
+
+const MAX = 8000;
+
+/** As long as a subject can be in JSON: each quotation mark becomes two characters. */
+const longestSubject = '"'.repeat(255);
+
+async function rsa4096(): Promise<string> {
+  const options = { modulusLength: 4096, extractable: true };
+  const { privateKey } = await generateKeyPair("RS256", options);
+  return JSON.stringify(await exportJWK(privateKey));
+}
+
+const keys: [string, () => Promise<string>][] = [
+  ...inject("testKeys").plain.map(
+    ([name, key]): [string, () => Promise<string>] => [name, async () => key],
+  ),
+  ["an RSA key of 4,096 bits", rsa4096],
+];
+
+describe.each(keys)("with %s", (_, makeKey) => {
+  let at: TestServer;
+
+  beforeAll(async () => {
+    at = serverWith({ PRIVATE_KEY: await makeKey() });
+  });
+
+  /** A client whose scopes have so many characters, in names of up to 200. */
+  async function clientWithScopes(characters: number) {
+    const scopes = ["s".repeat(characters % 200)].filter(Boolean);
+    for (let n = 0; n < Math.floor(characters / 200); n += 1)
+      scopes.push(`${n}-`.padEnd(199, "s"));
+    await at.makeScopes(...scopes);
+    return makeWebClient({ scope: scopes.join(" ") }, at);
+  }
+
+  /** The length of the URL with the longest code. Undefined: the request was refused. */
+  async function longestUrl(scopeCharacters: number) {
+    const client = await clientWithScopes(scopeCharacters);
+    const response = await authorize(client, {}, at);
+    const next = location(response);
+    if (next.origin + next.pathname === REDIRECT_URI) {
+      expect(reasonOf(response)).toBe("authorization_request_too_long");
+      expect(next.searchParams.get("error_description")).toContain("code");
+      return undefined;
+    }
+    const request = next.searchParams.get("request") ?? "";
+    const back = await decide(request, { subject: longestSubject }, at);
+    const code = back.searchParams.get("code") ?? "";
+    await expectTokens(await redeem(client, code, {}, at));
+    return back.href.length;
+  }
+
+  it("the longest code that fits is taken, and one that is a few characters longer is refused before the user signs in", async () => {
+    const short = await longestUrl(2000);
+    // Each character of a scope is one byte of the code, which is four thirds of a character.
+    const room = Math.floor(((MAX - short!) * 3) / 4);
+    // Every 200 characters of scopes begin a new one, with two quotation marks in JSON.
+    const most = 2000 + room - 2 * Math.ceil(room / 200) - 4;
+    const longest = await longestUrl(most);
+    expect(longest).toBeLessThanOrEqual(MAX);
+    expect(longest).toBeGreaterThan(MAX - 32);
+    expect(await longestUrl(most + 32)).toBeUndefined();
+  });
+});
