@@ -30,6 +30,7 @@ export function isOfFamily(
   const isForNone = login.resource.length === 0 && isDefault(claims, settings);
   return (
     claims.sub === login.subject &&
+    claims.sub_type === login.sub_type &&
     claims.client_id === login.client_id &&
     isWithin(scopes(claims), login.scope) &&
     isIssuedSince(claims, created_at) &&
@@ -53,6 +54,7 @@ export function isOfClient(
   return (
     mayHaveOne &&
     claims.sub === client.client_id &&
+    claims.sub_type === "client" &&
     isWithin(scopes(claims), scopeSet(client.scope)) &&
     isIssuedSince(claims, client.client_id_issued_at) &&
     (isForResources || isDefault(claims, settings))

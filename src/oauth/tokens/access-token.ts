@@ -52,6 +52,7 @@ const familyInJti = new RegExp(`^(?:([\\w-]{43})|${NO_FAMILY})\\.`);
 const signedClaims = z.looseObject({
   iss: z.string(),
   sub: z.string(),
+  sub_type: z.literal("client").optional(),
   aud: z.union([z.string(), z.array(z.string()).min(1)]),
   client_id: z.string(),
   scope: z.string().optional(),
