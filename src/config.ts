@@ -4,6 +4,7 @@ import { lifetimeProblem, retryWindowProblem } from "./oauth/duration.ts";
 import { OAuthError } from "./oauth/errors.ts";
 import { type Lifetimes, retryWindowExceeds } from "./oauth/lifetimes.ts";
 import { isLoopback } from "./oauth/redirect-uri.ts";
+import { isOneRepeated, weakSecretProblem } from "./oauth/secret-floor.ts";
 import { accessTokenFormats, type Settings } from "./oauth/settings.ts";
 import type { TokenKey, TokenKeys } from "./oauth/keys.ts";
 import { deriveTokenKey } from "./oauth/tokens/token-keys.ts";
@@ -19,10 +20,6 @@ export interface Configuration extends SigningKeys {
   leagueKey: LeagueKey | undefined;
 }
 
-/**
- * The shortest ADMIN_TOKEN, in characters. Anybody may guess it as often as they like, so it must be long.
- */
-const MIN_ADMIN_TOKEN_LENGTH = 16;
 /** The size of ENCRYPTION_KEY: 256 bits, that of the SHA-256 in the HMAC and HKDF that use it. */
 const ENCRYPTION_KEY_BYTES = 32;
 
@@ -199,17 +196,19 @@ function originsProblem(list: string): string | undefined {
 
 function encryptionKeyProblem(list: string): string | undefined {
   const keys = splitList(list);
-  if (keys.some((key) => decodeBase64(key)?.length !== ENCRYPTION_KEY_BYTES)) {
+  const decoded = keys.map(decodeBase64);
+  if (decoded.some((key) => key?.length !== ENCRYPTION_KEY_BYTES)) {
     return "must be the base64 of 32 random bytes (openssl rand -base64 32), or several of them with commas between them";
   }
-  return new Set(keys).size < keys.length
-    ? "has the same key twice"
+  if (new Set(keys).size < keys.length) return "has the same key twice";
+  return decoded.some((key) => isOneRepeated(key!))
+    ? "has a key of one repeated byte, which anybody can guess: make one with openssl rand -base64 32"
     : undefined;
 }
 
 function adminTokenProblem(token: string): string | undefined {
-  if (token.length < MIN_ADMIN_TOKEN_LENGTH)
-    return `must have at least ${MIN_ADMIN_TOKEN_LENGTH} characters`;
+  const weakness = weakSecretProblem(token);
+  if (weakness !== undefined) return weakness;
   return /[^\x21-\x7e]/.test(token)
     ? "must be printable ASCII without spaces"
     : undefined;

@@ -28,6 +28,8 @@ function encryptedPkcs8(key: KeyObject) {
   return key.export({ format: "pem", type: "pkcs8", ...encryption }).toString();
 }
 
+const smallRsa = generateKeyPairSync("rsa", { modulusLength: 1024 }).privateKey;
+
 function jwk(key: KeyObject, more: object = {}) {
   return JSON.stringify({ ...key.export({ format: "jwk" }), ...more });
 }
@@ -99,9 +101,16 @@ export const testKeys = {
     generateKeyPairSync("ec", { namedCurve: "secp521r1" }).privateKey,
   ),
   damaged: pkcs8(keys.RS256).replace(/^(.{200}).{8}/s, "$1AAAAAAAA"),
-  smallRsa: pkcs8(
-    generateKeyPairSync("rsa", { modulusLength: 1024 }).privateKey,
-  ),
+  smallRsa: pkcs8(smallRsa),
+  smallRsaJwk: smallRsa.export({ format: "jwk" }) as object,
+  /** `[what it is, PRIVATE_KEY]` */
+  smallRsaPems: [
+    ["that is a PKCS#8 PEM of 1,024 bits", pkcs8(smallRsa)],
+    [
+      "that is a PKCS#1 PEM of 1,024 bits",
+      smallRsa.export({ format: "pem", type: "pkcs1" }).toString(),
+    ],
+  ] as [string, string][],
 };
 
 declare module "vitest" {

@@ -66,7 +66,7 @@ async function importExisting(
   existing: ExistingClient,
   dryRun: boolean,
 ): Promise<Imported> {
-  const { client_id, client_secret } = client;
+  const { client_id, client_secret, allow_weak_secret } = client;
   // As the client is at this server, which may differ from the file.
   const { token_endpoint_auth_method, grant_types, credentials } = existing;
   const shown = { ...client, token_endpoint_auth_method, grant_types };
@@ -88,7 +88,7 @@ async function importExisting(
     await session.request({
       method: "POST",
       path: ["clients", client_id, "secrets"],
-      body: { client_secret },
+      body: { client_secret, ...(allow_weak_secret && { allow_weak_secret }) },
       schema: z.unknown(),
     });
   }

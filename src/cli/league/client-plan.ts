@@ -3,6 +3,7 @@ import {
   isForConfidentialClients,
   isGrantTypeName,
 } from "../../oauth/grant-types.ts";
+import { weakSecretProblem } from "../../oauth/secret-floor.ts";
 
 /** Plans which client of this server a row of the old server's table becomes. */
 
@@ -24,7 +25,8 @@ export interface OldClient {
 export type Topic =
   | "needs_secret"
   | "perhaps_hash"
-  | "easy_to_guess"
+  | "weak_left_out"
+  | "weak_imported"
   | "form_encoded"
   | "changed";
 
@@ -43,6 +45,14 @@ export interface NewClient {
   redirect_uris: string[];
   /** null: the table has only a hash of the secret, or no secret. */
   client_secret?: string | null;
+  /** Set if the secret is easy to guess. */
+  allow_weak_secret?: true;
+}
+
+export interface PlanOptions {
+  scopes: Scopes;
+  /** True: secrets that are easy to guess are imported too. */
+  allowWeakSecrets: boolean;
 }
 
 /** The client to create, or the reason why the row is left out. */
@@ -51,7 +61,10 @@ export type Planned =
   | { leftOut: string; client: Pick<NewClient, "client_id" | "client_name"> };
 
 /** Plans the client of this server for a client of the old server. */
-export function planClient(old: OldClient, scopes: Scopes): Planned {
+export function planClient(
+  old: OldClient,
+  { scopes, allowWeakSecrets }: PlanOptions,
+): Planned {
   const { id: client_id, name } = old;
   const named = { client_id, ...(name && { client_name: name }) };
   if (old.revoked)
@@ -67,7 +80,7 @@ export function planClient(old: OldClient, scopes: Scopes): Planned {
   const client: NewClient = {
     ...named,
     ...(confidential
-      ? { client_secret: secretToImport(old, notes) }
+      ? secretToImport(old, allowWeakSecrets, notes)
       : { token_endpoint_auth_method: "none" as const }),
     grant_types: grantTypes(old, confidential, notes),
     scope: scopesOf(old, scopes).join(" "),
@@ -119,11 +132,8 @@ function scopesOf({ scope }: OldClient, { catalogue, defaults }: Scopes) {
   return scope.includes("*") ? catalogue : [...new Set(scope)];
 }
 
-/** A shorter secret was probably chosen by a person, so it can be guessed. No slow hash makes that harder. */
-const MIN_SECRET_LENGTH = 16;
-
 /**
- * The secret to import; null if the table has only a hash of it. Adds notes about the secret. The token endpoint does not verify slow
+ * The secret to import; null if the table has only a hash of it, or if it is easy to guess. Adds notes about the secret. The token endpoint does not verify slow
  * hashes (bcrypt, argon2), for three reasons. Anybody who knows a client id could make the server spend
  * hundreds of milliseconds per request, before authentication. bcrypt in JavaScript takes longer than
  * the 10 ms of CPU time that a request gets on the Workers Free plan. And the response time would show
@@ -131,27 +141,36 @@ const MIN_SECRET_LENGTH = 16;
  */
 function secretToImport(
   { id, secret }: OldClient,
+  allowWeakSecrets: boolean,
   notes: Note[],
-): string | null {
+): Pick<NewClient, "client_secret" | "allow_weak_secret"> {
   const isHash = secret !== undefined && /^\$[\w-]+\$/.test(secret);
   if (secret === undefined || isHash) {
     const text = isHash ? "its secret is hashed" : "it has no secret";
     notes.push({ topic: "needs_secret", text });
-    return null;
+    return { client_secret: null };
+  }
+  const weakness = weakSecretProblem(secret);
+  if (weakness !== undefined && !allowWeakSecrets) {
+    notes.push({ topic: "weak_left_out", text: `its secret ${weakness}` });
+    return { client_secret: null };
   }
   if (/^[0-9a-f]{64}$/.test(secret)) {
     const text = "its secret may be a SHA-256 hash";
     notes.push({ topic: "perhaps_hash", text });
   }
-  if (secret.length < MIN_SECRET_LENGTH) {
-    const text = `its secret is shorter than ${MIN_SECRET_LENGTH} characters`;
-    notes.push({ topic: "easy_to_guess", text });
+  if (weakness !== undefined) {
+    const text = "its secret is easy to guess";
+    notes.push({ topic: "weak_imported", text });
   }
   if (/[%+]/.test(id + secret)) {
     const text = "its id or its secret contains a % or a +";
     notes.push({ topic: "form_encoded", text });
   }
-  return secret;
+  return {
+    client_secret: secret,
+    ...(weakness !== undefined && { allow_weak_secret: true as const }),
+  };
 }
 
 export function changedNote(text: string): Note {

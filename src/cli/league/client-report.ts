@@ -1,5 +1,6 @@
 import type { NewClient, Note, Topic } from "./client-plan.ts";
 import { printable, table } from "../output.ts";
+import { MIN_SECRET_LENGTH } from "../../oauth/secret-floor.ts";
 import { quoteArgument } from "../shell.ts";
 
 /** The result of the import for one client. */
@@ -61,9 +62,21 @@ const topics: Record<Topic, List> = {
     ],
     each: "argument",
   },
-  easy_to_guess: {
+  weak_left_out: {
     advice: [
-      "The secret of these is shorter than 16 characters. It still works, but is easy to guess. Create a new one:",
+      `The secret of these has fewer than ${MIN_SECRET_LENGTH} characters, or is one repeated character, so it can be guessed. It was left`,
+      "out: a client that has no other secret here cannot authenticate yet. Create a new secret and set it in the",
+      "configuration of the app:",
+      "  npm run baton -- clients rotate-secret ID",
+      "Where apps need the old secret for the day of the move, run the same command again with --allow-weak-secrets.",
+    ],
+    each: "argument",
+  },
+  weak_imported: {
+    advice: [
+      `The secret of these has fewer than ${MIN_SECRET_LENGTH} characters, or is one repeated character, so it can be guessed. It works,`,
+      "because --allow-weak-secrets allowed it. Create a new secret within a day and set it in the configuration of",
+      "the app; the old one works for another day:",
       "  npm run baton -- clients rotate-secret ID",
     ],
     each: "argument",

@@ -14,6 +14,12 @@ const catalogue = z.looseObject({
   scopes: z.array(z.looseObject({ scope: z.string() })),
 });
 
+interface Options {
+  scope?: string;
+  dryRun?: true;
+  allowWeakSecrets?: true;
+}
+
 /** `baton league import-clients`: creates the clients of the old server, with their secrets. */
 export function clientImportCommand(league: Command, session: Session): void {
   league
@@ -29,6 +35,10 @@ export function clientImportCommand(league: Command, session: Session): void {
       "--dry-run",
       "check the file and show what would be created, without creating anything; redirect URIs, and ids of deleted clients, are checked only by a real import",
     )
+    .option(
+      "--allow-weak-secrets",
+      "import also secrets that can be guessed (shorter than 16 characters, or one repeated character); replace them within a day",
+    )
     .addHelpText(
       "after",
       `
@@ -38,7 +48,8 @@ secret or confidential is required, because it says which clients are public.
 If a line is wrong, nothing is imported. The same file can be imported again: a client that already
 exists is not changed, but gets its secret if it has none.
 
-A secret in plain text keeps working. A hashed secret (bcrypt, argon2) cannot be imported, because
+A secret in plain text keeps working, if it has at least 16 characters. A shorter one is left out, and
+the report lists its client with what to do. A hashed secret (bcrypt, argon2) cannot be imported, because
 verifying it takes hundreds of milliseconds per request: anybody who knows a client id could cause
 that load, and it is more than the Workers Free plan allows. The client is created without a secret,
 and the report lists it with what to do.
@@ -47,34 +58,32 @@ ${examples(
   'league import-clients oauth_clients.csv --scope "read write"',
 )}`,
     )
-    .action(
-      async (path: string, options: { scope?: string; dryRun?: true }) => {
-        const { scopes } = await session.request({
-          method: "GET",
-          path: ["scopes"],
-          schema: catalogue,
-        });
-        const planned = await readOldClients(
-          path,
-          scopesWithDefaults(
-            scopes.map(({ scope }) => scope),
-            options.scope,
-          ),
+    .action(async (path: string, options: Options) => {
+      const { scopes } = await session.request({
+        method: "GET",
+        path: ["scopes"],
+        schema: catalogue,
+      });
+      const planned = await readOldClients(path, {
+        scopes: scopesWithDefaults(
+          scopes.map(({ scope }) => scope),
+          options.scope,
+        ),
+        allowWeakSecrets: options.allowWeakSecrets === true,
+      });
+      const dryRun = options.dryRun === true;
+      const clients: Imported[] = [];
+      const report = { server: await session.serverUrl(), dryRun, clients };
+      const failure = await importAll(session, planned, dryRun, clients);
+      session.print(toJsonReport(report), () => toTextReport(report));
+      if (failure) throw failure;
+      const refused = clients.filter(({ outcome }) => outcome === "refused");
+      if (refused.length > 0) {
+        throw new Failure(
+          `The server refused ${refused.length} of ${clients.length} clients. The report above has the reasons. Correct ${path} and run the same command again.`,
         );
-        const dryRun = options.dryRun === true;
-        const clients: Imported[] = [];
-        const report = { server: await session.serverUrl(), dryRun, clients };
-        const failure = await importAll(session, planned, dryRun, clients);
-        session.print(toJsonReport(report), () => toTextReport(report));
-        if (failure) throw failure;
-        const refused = clients.filter(({ outcome }) => outcome === "refused");
-        if (refused.length > 0) {
-          throw new Failure(
-            `The server refused ${refused.length} of ${clients.length} clients. The report above has the reasons. Correct ${path} and run the same command again.`,
-          );
-        }
-      },
-    );
+      }
+    });
 }
 
 /**

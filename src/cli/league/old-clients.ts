@@ -2,9 +2,14 @@ import { z } from "zod";
 import { flag, strings, uris } from "../tables/cells.ts";
 import { badLine } from "../tables/csv-records.ts";
 import { isJson, readJsonTable } from "../tables/json-file.ts";
-import { type OldClient, planClient, type Planned } from "./client-plan.ts";
+import {
+  type OldClient,
+  planClient,
+  type Planned,
+  type PlanOptions,
+} from "./client-plan.ts";
 import { assertIsClientTable } from "./client-table.ts";
-import { isKnown, type Scopes, unknownScopeProblem } from "./scopes.ts";
+import { isKnown, unknownScopeProblem } from "./scopes.ts";
 import { openTable, readRow, type Row } from "../tables/table-file.ts";
 import { checkFile } from "../tables/text-file.ts";
 
@@ -55,7 +60,7 @@ const row: z.ZodType<OldClient> = z.object({
  */
 export async function readOldClients(
   path: string,
-  scopes: Scopes,
+  options: PlanOptions,
 ): Promise<Planned[]> {
   await checkFile(path);
   const rows = await openRows(path);
@@ -67,8 +72,8 @@ export async function readOldClients(
     if (duplicate !== undefined)
       throw rowError(path, each, "id", `the same id is at ${duplicate}`);
     places.set(old.id, each.place);
-    const planned = planClient(old, scopes);
-    const unknown = old.scope?.find((name) => !isKnown(name, scopes));
+    const planned = planClient(old, options);
+    const unknown = old.scope?.find((name) => !isKnown(name, options.scopes));
     if (unknown !== undefined && !("leftOut" in planned))
       throw rowError(path, each, "scope", unknownScopeProblem(unknown));
     plans.push(planned);

@@ -7,18 +7,30 @@ import {
   timestamp,
 } from "../../oauth/client-metadata.ts";
 import { type Client, clientRecord } from "../../oauth/entities.ts";
+import { MIN_SECRET_LENGTH } from "../../oauth/secret-floor.ts";
 
 /** The JSON of `/admin/clients`: requests and responses. */
+
+const floor = `It has at least ${MIN_SECRET_LENGTH} characters and is not one repeated character, unless allow_weak_secret is true.`;
+const allowWeakSecret = z
+  .boolean()
+  .optional()
+  .meta({
+    description: `true: client_secret may have fewer than ${MIN_SECRET_LENGTH} characters. For a secret that an app cannot change before a move; replace it soon, because it can be guessed. It is not kept in the record.`,
+  });
 
 const metadata = z.strictObject(clientMetadata).partial();
 /** The body of `POST /admin/clients`. */
 export const newClient = metadata
   .extend({
     client_id: clientId.optional(),
-    client_secret: clientSecret.nullable().optional().meta({
-      description:
-        "The secret that the client already has, from another server. It is not in the response. null: the client has no secret, and cannot authenticate until it gets one. Left out: the server makes a secret. A public client must not have one.",
-    }),
+    client_secret: clientSecret
+      .nullable()
+      .optional()
+      .meta({
+        description: `The secret that the client already has, from another server. ${floor} It is not in the response. null: the client has no secret, and cannot authenticate until it gets one. Left out: the server makes a secret. A public client must not have one.`,
+      }),
+    allow_weak_secret: allowWeakSecret,
   })
   .openapi("NewClient");
 /** The body of `PATCH /admin/clients/{client_id}`: null removes a field (RFC 7396). */
@@ -77,9 +89,9 @@ export const clientWithSecret = client
 /** The body of `POST /admin/clients/{client_id}/secrets`. */
 export const secretRotation = z.strictObject({
   client_secret: clientSecret.optional().meta({
-    description:
-      "The secret to set. It is not in the response. If it is valid already, it no longer expires. Left out: the server makes a secret.",
+    description: `The secret to set. ${floor} It is not in the response. If it is valid already, it no longer expires. Left out: the server makes a secret.`,
   }),
+  allow_weak_secret: allowWeakSecret,
   old_secret_ttl: duration.optional().meta({
     description:
       "How long the older secrets stay valid, as an ISO 8601 duration. Left out: PT24H.",

@@ -170,14 +170,18 @@ export function clientRoutes(api: AdminApi): void {
     }),
     async (c) => {
       const server = await c.var.server();
-      const { old_secret_ttl = "PT24H", client_secret } = c.req.valid("json");
+      const {
+        old_secret_ttl: oldSecretTtl = "PT24H",
+        client_secret: given,
+        allow_weak_secret: allowWeak = false,
+      } = c.req.valid("json");
       const { client_id } = c.req.valid("param");
       return c.json(
         clientWithSecretJson(
           await rotateClientSecret(
             server,
             client_id,
-            { oldSecretTtl: old_secret_ttl, given: client_secret },
+            { oldSecretTtl, given, allowWeak },
             now(),
           ),
         ),

@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import type { clientMetadata } from "../client-metadata.ts";
-import { makeSecret, secretRecord } from "./secret.ts";
+import { givenSecretRecord, makeSecret } from "./secret.ts";
 import { after, CLOCK_SKEW_SECONDS, type Seconds } from "../duration.ts";
 import { type Client, type ClientTombstone, isPublic } from "../entities.ts";
 import { fieldError, OAuthError } from "../errors.ts";
@@ -30,6 +30,8 @@ interface NewClient extends Metadata {
    * A secret that the client has already. Null: the client gets no secret yet. Left out: a new one is made.
    */
   client_secret?: string | null | undefined;
+  /** True: the given secret may be easy to guess. */
+  allow_weak_secret?: boolean | undefined;
 }
 
 /** A change of a client. Null removes a field (RFC 7396). */
@@ -60,6 +62,7 @@ export async function registerClient(
   {
     client_id = crypto.randomUUID(),
     client_secret: given,
+    allow_weak_secret = false,
     ...metadata
   }: NewClient,
   now: Seconds,
@@ -74,7 +77,9 @@ export async function registerClient(
     );
   const needsSecret = given === undefined && !isPublic(described);
   const made = needsSecret ? await makeSecret(now) : undefined;
-  const record = given ? await secretRecord(given, now) : made?.record;
+  const record = given
+    ? await givenSecretRecord(given, now, allow_weak_secret)
+    : made?.record;
   const client = await server.clients.update(client_id, (current) => {
     if (current()) throw new OAuthError("client_id_taken");
     return record ? { ...described, secrets: [record] } : described;

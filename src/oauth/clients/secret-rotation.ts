@@ -1,5 +1,5 @@
 import { type ClientWithSecret, existingClient } from "./registration.ts";
-import { makeSecret, secretRecord } from "./secret.ts";
+import { givenSecretRecord, makeSecret } from "./secret.ts";
 import { after, type Seconds } from "../duration.ts";
 import { isPublic } from "../entities.ts";
 import { OAuthError } from "../errors.ts";
@@ -13,25 +13,31 @@ interface Rotation {
   oldSecretTtl: string;
   /** The secret to set. Left out: a new one is made. */
   given?: string | undefined;
+  /** True: the given secret may be easy to guess. */
+  allowWeak: boolean;
 }
 
 /**
  * Gives a client a new secret. Its old secrets end after `oldSecretTtl`.
  *
  * @returns the client's record, and the secret, only this time and only if it was made here
- * @throws OAuthError `admin_target_unknown`, `client_has_no_secret`, `too_many_client_secrets`
+ * @throws OAuthError `admin_target_unknown`, `client_has_no_secret`, `too_many_client_secrets`,
+ *   `admin_body_invalid`
  */
 export async function rotateClientSecret(
   server: Server,
   clientId: string,
-  { oldSecretTtl, given }: Rotation,
+  { oldSecretTtl, given, allowWeak }: Rotation,
   now: Seconds,
 ): Promise<ClientWithSecret> {
   const end = after(oldSecretTtl, now);
   const { record, secret } =
     given === undefined
       ? await makeSecret(now)
-      : { record: await secretRecord(given, now), secret: undefined };
+      : {
+          record: await givenSecretRecord(given, now, allowWeak),
+          secret: undefined,
+        };
   const client = await server.clients.update(clientId, (current) => {
     const client = existingClient(current());
     if (isPublic(client)) throw new OAuthError("client_has_no_secret");

@@ -2,6 +2,8 @@ import { base64url } from "jose";
 import { equalBytes } from "../constant-time.ts";
 import type { Seconds } from "../duration.ts";
 import type { ClientSecret } from "../entities.ts";
+import { fieldError } from "../errors.ts";
+import { weakSecretProblem } from "../secret-floor.ts";
 
 const encoder = new TextEncoder();
 
@@ -29,6 +31,26 @@ export async function secretRecord(
   now: Seconds,
 ): Promise<ClientSecret> {
   return { hash: base64url.encode(await digest(secret)), created_at: now };
+}
+
+/**
+ * Makes the record of a secret that an operator gives to a client.
+ *
+ * @param allowWeak true: the secret may be easy to guess
+ * @throws OAuthError `admin_body_invalid` if it is easy to guess
+ */
+export async function givenSecretRecord(
+  secret: string,
+  now: Seconds,
+  allowWeak: boolean,
+): Promise<ClientSecret> {
+  const weakness = allowWeak ? undefined : weakSecretProblem(secret);
+  if (weakness !== undefined)
+    throw fieldError(
+      "client_secret",
+      `${weakness}, because it could be guessed. Let the server make one, or send allow_weak_secret true`,
+    );
+  return secretRecord(secret, now);
 }
 
 /** Compared if a client is unknown or has no secret, so that the cost is the same. It never matches. */

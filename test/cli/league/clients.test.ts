@@ -134,7 +134,7 @@ ${id},,,Notes,${PLAIN},,"[""https:\\/\\/a.example.com\\/cb""]","[""authorization
         },
       }),
     );
-    const { code, stdout } = await importFile(json);
+    const { code, stdout } = await importFile(json, "--allow-weak-secrets");
     expect(code).toBe(0);
     expect(stdout).toMatch(
       new RegExp(
@@ -145,7 +145,7 @@ ${id},,,Notes,${PLAIN},,"[""https:\\/\\/a.example.com\\/cb""]","[""authorization
     expect(stdout).toContain(
       `  ${id}: without the redirect URI http://foo/bar: must begin with https://`,
     );
-    expect(stdout).toContain("The secret of these is shorter than 16");
+    expect(stdout).toContain("The secret of these has fewer than 16");
     expect(await client(id)).toMatchObject({
       client_name: "My Awesome App",
       redirect_uris: [],

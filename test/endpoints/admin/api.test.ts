@@ -140,6 +140,7 @@ describe("/admin/openapi.json", () => {
       refresh_token_retry_window: "PT30S",
       access_token_format: "league",
       client_secret: "of the server that it comes from",
+      allow_weak_secret: true,
     };
     expect(Object.keys(schema?.properties ?? {}).toSorted()).toEqual(
       Object.keys(examples).toSorted(),
