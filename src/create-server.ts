@@ -2,6 +2,7 @@ import { loadConfiguration } from "./config.ts";
 import { LeagueTokenReader } from "./league/reader.ts";
 import { leagueTokenKind } from "./league/token-kind.ts";
 import { LeagueTokenRepository } from "./league/token-repository.ts";
+import { GuessLimit } from "./oauth/guess-limit.ts";
 import type { Server } from "./oauth/server.ts";
 import { accessTokenKind, refreshTokenKind } from "./oauth/tokens/own-kinds.ts";
 import { KvClientRepository } from "./platform/client-repository.ts";
@@ -32,8 +33,13 @@ export async function createServer(env: Env): Promise<Server> {
     env.LEAGUE_LEDGER,
     leagueKey !== undefined,
   );
+  const guesses = new GuessLimit({
+    perNetwork: env.GUESSES_PER_NETWORK,
+    perSite: env.GUESSES_PER_SITE,
+  });
   const parts = {
     ...rest,
+    guesses,
     clients: new KvClientRepository(env.KV, env.KV_RECORD_WRITER),
     scopes: new KvScopeRepository(env.KV, env.KV_RECORD_WRITER),
     families: new DurableFamilyRepository(env.TOKEN_FAMILY, env.SUBJECT_INDEX),
@@ -41,7 +47,7 @@ export async function createServer(env: Env): Promise<Server> {
   };
   const withPrefix = [refreshTokenKind(parts)];
   if (leagueKey) {
-    const reader = new LeagueTokenReader(leagueKey, env.LEAGUE_FORGERIES);
+    const reader = new LeagueTokenReader(leagueKey, guesses);
     withPrefix.push(leagueTokenKind(parts, reader, leagueTokens));
   }
   const tokenKinds = [...withPrefix, accessTokenKind(parts, withPrefix)];

@@ -7,7 +7,7 @@ import type { Client } from "../oauth/entities.ts";
 import type { readLenientForm } from "./passport-body.ts";
 import { type Parameters, readForm } from "../oauth/parameters.ts";
 import type { Server } from "../oauth/server.ts";
-import type { AppEnv } from "./endpoint.ts";
+import { type AppEnv, networkOf } from "./endpoint.ts";
 
 /**
  * Reads the form of a request in which a client authenticates.
@@ -30,7 +30,8 @@ export async function readClientForm(
  * Authenticates the client of a request (RFC 6749 section 2.3), and adds its id to the log line.
  *
  * @param fresh true: the client's record must be at most a second old; false: at most a minute
- * @throws OAuthError 401 `invalid_client`; 400 `invalid_request` for two methods or two client ids at once
+ * @throws OAuthError 401 `invalid_client`; 400 `invalid_request` for two methods or two client ids at once; 429
+ *   `client_secrets_limited`
  */
 export async function authenticate(
   c: Context<AppEnv>,
@@ -40,15 +41,14 @@ export async function authenticate(
   fresh = false,
 ): Promise<Client> {
   const { log } = c.var;
-  const authorization = c.req.header("Authorization");
   log.begin("client");
-  const client = await authenticateClient(
-    authorization,
-    form,
-    server.clients,
+  const client = await authenticateClient(server, {
+    authorization: c.req.header("Authorization"),
+    parameters: form,
+    network: networkOf(c),
     now,
     fresh,
-  );
+  });
   log.fields.client_id = client.client_id;
   return client;
 }

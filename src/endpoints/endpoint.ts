@@ -53,12 +53,21 @@ export function now(): number {
 }
 
 /**
+ * The address of every request that a Worker of another zone sends. The platform then sets CF-Worker to that
+ * zone (https://developers.cloudflare.com/workers/runtime-apis/headers/).
+ */
+const WORKERS_ADDRESS = "2a06:98c0:3600::103";
+
+/**
  * Returns the network that a request came from: the IPv4 address, or the first 64 bits of the IPv6 address,
- * because one customer has all addresses with the same 64 bits. Empty if the platform does not tell, as in
- * local development.
+ * because one customer has all addresses with the same 64 bits. For a request of another Worker it is the
+ * Worker's zone, because all Workers have one address. Empty if the platform does not tell, as in local
+ * development.
  */
 export function networkOf(c: Context<AppEnv>): string {
   const address = c.req.header("CF-Connecting-IP") ?? "";
+  const zone = c.req.header("CF-Worker");
+  if (address === WORKERS_ADDRESS && zone !== undefined) return zone;
   // An IPv6 address that holds an IPv4 address (::ffff:192.0.2.1) counts as the IPv4 address.
   const last = address.slice(address.lastIndexOf(":") + 1);
   if (!address.includes(":") || last.includes(".")) return last;

@@ -1,7 +1,7 @@
 import { base64url } from "jose";
 import type { Reason } from "../oauth/errors.ts";
 import { decrypt, isCiphertext } from "./ciphertext.ts";
-import { ForgeryLimit, type RateLimit } from "./forgeries.ts";
+import type { Guesser, GuessLimit } from "../oauth/guess-limit.ts";
 import type { LeagueKey } from "./key.ts";
 import { type LeagueToken, readRefreshToken } from "./payload.ts";
 
@@ -12,29 +12,33 @@ const encoder = new TextEncoder();
 
 /**
  * Decrypts league tokens with the old server's key. With a password each decryption costs a key derivation of
- * many iterations. So a token without the shape is refused first, the number of forged tokens per caller is
- * limited, and a token that was decrypted is kept: presented again, it costs one digest.
+ * many iterations. So a token without the shape is refused first, the number of forged tokens per client and
+ * network is limited, and the content of a decrypted token is kept, readable or not: presented again, the token
+ * costs one digest and is not limited.
  */
 export class LeagueTokenReader {
   readonly #key: LeagueKey;
-  readonly #forgeries: ForgeryLimit;
+  readonly #guesses: GuessLimit;
   /** By the token's digest. The one that was used last is the last entry. */
-  readonly #decrypted = new Map<string, LeagueToken>();
+  readonly #decrypted = new Map<string, LeagueToken | Reason>();
 
-  constructor(key: LeagueKey, forgeries: RateLimit) {
+  constructor(key: LeagueKey, guesses: GuessLimit) {
     this.#key = key;
-    this.#forgeries = new ForgeryLimit(forgeries);
+    this.#guesses = guesses;
   }
 
   /**
    * Decrypts a token. It may cost some ten milliseconds of CPU time, so the client must be authenticated
    * first.
    *
-   * @param caller identifies who presents the token: each caller may present a limited number of forged ones
+   * @param presenter who presents the token: each may present a limited number of forged ones
    * @returns the content, or the reason why the token is not valid
    * @throws OAuthError `league_tokens_limited`
    */
-  async read(token: string, caller: string): Promise<LeagueToken | Reason> {
+  async read(
+    token: string,
+    presenter: Omit<Guesser, "kind">,
+  ): Promise<LeagueToken | Reason> {
     if (!isCiphertext(token)) return "refresh_token_malformed";
     const digest = await digestOf(token);
     const name = base64url.encode(digest);
@@ -43,20 +47,28 @@ export class LeagueTokenReader {
       this.#keep(name, known);
       return known;
     }
-    const text = await this.#decrypt(token, caller);
+    const text = await this.#decrypt(token, presenter);
     if (!text) return "refresh_token_forged";
-    const content = readRefreshToken(text, digest);
-    if (!content) return "league_token_unreadable";
+    const content = readRefreshToken(text, digest) ?? "league_token_unreadable";
     this.#keep(name, content);
     return content;
   }
 
-  #decrypt(token: string, caller: string): Promise<Uint8Array | undefined> {
+  #decrypt(
+    token: string,
+    presenter: Omit<Guesser, "kind">,
+  ): Promise<Uint8Array | undefined> {
     const work = () => decrypt(this.#key, token);
-    return this.#key.isPassword ? this.#forgeries.limit(caller, work) : work();
+    return this.#key.isPassword
+      ? this.#guesses.limit(
+          { kind: "league_token", ...presenter },
+          work,
+          (text) => text === undefined,
+        )
+      : work();
   }
 
-  #keep(name: string, token: LeagueToken): void {
+  #keep(name: string, token: LeagueToken | Reason): void {
     this.#decrypted.delete(name);
     this.#decrypted.set(name, token);
     const [leastRecent] = this.#decrypted.keys();

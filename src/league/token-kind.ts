@@ -37,7 +37,10 @@ export function leagueTokenKind(
     token: string,
     { client: { client_id }, network }: Presenter,
   ): Promise<LeagueToken | Reason> {
-    const decrypted = await reader.read(token, `${client_id} ${network()}`);
+    const decrypted = await reader.read(token, {
+      client_id,
+      network: network(),
+    });
     if (typeof decrypted === "string") return decrypted;
     return decrypted.client_id === client_id
       ? decrypted

@@ -79,6 +79,13 @@ export const refusals = {
   client_secret_wrong: invalidClient(),
   client_authentication_method_wrong: invalidClient(),
   basic_credentials_malformed: invalidClient(),
+  // Not invalid_client, because the secret may be right. RFC 6749 has no code for 429.
+  client_secrets_limited: {
+    status: 429,
+    error: "temporarily_unavailable",
+    description: () =>
+      "Too many failed authentications of this client came from this network. Try again after the seconds in the header Retry-After.",
+  },
 
   // The authorization endpoint (RFC 6749 section 4.1.2.1). Until client and redirect URI are certain, the
   // user sees a page. Afterwards the browser is redirected to the client with the error.
@@ -252,6 +259,12 @@ export const refusals = {
     error: "invalid_token",
     description: () =>
       "The admin token is missing or wrong. Send the header Authorization: Bearer with the value of the secret ADMIN_TOKEN.",
+  },
+  admin_tokens_limited: {
+    status: 429,
+    error: "temporarily_unavailable",
+    description: () =>
+      "Too many wrong admin tokens came from this network. Try again after the seconds in the header Retry-After.",
   },
   admin_body_invalid: fieldInvalid(),
   // The encrypted authorization request that the sign-in page sends back.

@@ -1,3 +1,4 @@
+import type { GuessLimit } from "./guess-limit.ts";
 import type {
   JwkSet,
   SigningKey,
@@ -24,6 +25,7 @@ export interface Server {
   scopes: ScopeRepository;
   families: FamilyRepository;
   takeover: Takeover;
+  guesses: GuessLimit;
   /** Every kind of token that somebody may present. Exactly one of them recognises a token. */
   tokenKinds: readonly TokenKind[];
 }

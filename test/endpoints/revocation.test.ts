@@ -90,7 +90,9 @@ describe("POST /revoke", () => {
     const client = await server.makeClient();
     const { calls, bindings } = countingBindings();
     const counted = serverWith(bindings);
-    const elsewhere = serverWith({ ENCRYPTION_KEY: btoa("k".repeat(32)) });
+    const elsewhere = serverWith({
+      ENCRYPTION_KEY: crypto.getRandomValues(new Uint8Array(32)).toBase64(),
+    });
     const foreign = await elsewhere.login(client);
     const good = await server.login(client);
     const tampered = good.refresh_token.replace(/.$/, (last) =>

@@ -1,6 +1,8 @@
-import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { MAX_FORGED, PERIOD_SECONDS } from "../../src/league/forgeries.ts";
+import {
+  MAX_PER_NETWORK as MAX_FORGED,
+  PERIOD_SECONDS,
+} from "../../src/oauth/guess-limit.ts";
 import { countingBindings } from "../support/counting.ts";
 import {
   leagueServer,
@@ -220,11 +222,11 @@ describe("forged league tokens", () => {
     ["does not exist", undefined],
   ])(
     "are limited by the isolate's own count if the rate limit %s",
-    async (_, LEAGUE_FORGERIES) => {
-      const server = leagueServer("password", { LEAGUE_FORGERIES });
+    async (_, GUESSES_PER_NETWORK) => {
+      const server = leagueServer("password", { GUESSES_PER_NETWORK });
       const lines = listenToLog();
       expect(await sendForgeries(server, "192.0.2.7")).toBe(MAX_FORGED + 1);
-      expect(lines.join()).toContain("league_forgeries.unreachable");
+      expect(lines.join()).toContain("guess_limit.unreachable");
     },
   );
 
@@ -280,7 +282,7 @@ describe("a server without the old server's key", () => {
     const server = serverWith({
       ...bindings,
       LEAGUE_LEDGER: undefined,
-      LEAGUE_FORGERIES: undefined,
+      GUESSES_PER_NETWORK: undefined,
     });
     const client = await server.makeClient();
     await server.refresh(client, "x");
@@ -302,7 +304,7 @@ describe("an ordinary refresh on a server that accepts league tokens", () => {
     const server = leagueServer("password", {
       ...bindings,
       LEAGUE_LEDGER: undefined,
-      LEAGUE_FORGERIES: undefined,
+      GUESSES_PER_NETWORK: undefined,
     });
     const client = await server.makeClient();
     const { refresh_token } = await server.login(client);
@@ -365,6 +367,5 @@ describe("the log", () => {
       expect(parsedLog(lines)).toMatchObject([{ event: "request", reason }]);
       vi.restoreAllMocks();
     }
-    expect(env.LEAGUE_FORGERIES).toBeDefined();
   });
 });

@@ -46,12 +46,12 @@ async function ask(
     new URLSearchParams({ ...form, client_id: "web", client_secret: secret }),
   );
   const log = new RequestLog();
-  const authenticated = await authenticateClient(
-    undefined,
+  const authenticated = await authenticateClient(server, {
+    authorization: undefined,
     parameters,
-    server.clients,
-    NOW,
-  );
+    network: network(),
+    now: NOW,
+  });
   const request = {
     client: authenticated,
     parameters,
@@ -139,14 +139,15 @@ describe("the protocol on plain Node", () => {
 
   it("reads league tokens", async () => {
     const reader = await memoryLeagueReader();
+    const presenter = { client_id: "web", network: network() };
     const ofDefuse = vectors.vectors.filter(({ key }) => key === "defuse");
     expect(ofDefuse.length).toBeGreaterThan(0);
     for (const { refresh_token, payload } of ofDefuse)
-      expect(await reader.read(refresh_token, "web")).toMatchObject({
+      expect(await reader.read(refresh_token, presenter)).toMatchObject({
         refresh_token_id: payload.refresh_token_id,
         client_id: payload.client_id,
       });
-    expect(await reader.read("def50200", "web")).toBe(
+    expect(await reader.read("def50200", presenter)).toBe(
       "refresh_token_malformed",
     );
   });

@@ -15,6 +15,7 @@ import {
   judgeRedemption,
 } from "../../src/oauth/family/redemption.ts";
 import { judgeRevocation } from "../../src/oauth/family/revocation.ts";
+import { GuessLimit } from "../../src/oauth/guess-limit.ts";
 import type {
   ClientRepository,
   FamilyRepository,
@@ -53,6 +54,7 @@ export async function memoryServer(client: Client): Promise<Server> {
     clients: clientsWith(client),
     scopes: scopesWith("read", "write"),
     families: new MemoryFamilies(),
+    guesses: memoryGuesses(),
     takeover: {
       acceptsTokens: false,
       revoke: notNeeded,
@@ -66,9 +68,16 @@ export async function memoryServer(client: Client): Promise<Server> {
 
 /** Makes a reader for the league tokens of the test vectors. */
 export async function memoryLeagueReader(): Promise<LeagueTokenReader> {
-  return new LeagueTokenReader(await readLeagueKey(vectors.keys.defuse.value), {
-    limit: async () => ({ success: true }),
-  });
+  return new LeagueTokenReader(
+    await readLeagueKey(vectors.keys.defuse.value),
+    memoryGuesses(),
+  );
+}
+
+/** A limit without a platform: the isolate's own count. */
+function memoryGuesses(): GuessLimit {
+  const shared = { limit: async () => ({ success: true }) };
+  return new GuessLimit({ perNetwork: shared, perSite: shared });
 }
 
 async function signingKeys() {

@@ -43,6 +43,10 @@ const refusals = {
     "The object of the request does not exist. Every path is 404 while the secret ADMIN_TOKEN is not set.",
   ),
   413: json(errorBody, "The body is larger than 16 KiB."),
+  429: json(
+    errorBody,
+    "Too many wrong admin tokens came from this network. Repeat the request after `Retry-After` seconds.",
+  ),
   500: json(
     errorBody,
     "The server has a problem. /health may name it; the log does.",

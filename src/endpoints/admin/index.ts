@@ -1,6 +1,6 @@
 import type { MiddlewareHandler } from "hono";
 import { OAuthError } from "../../oauth/errors.ts";
-import type { AppEnv } from "../endpoint.ts";
+import { type AppEnv, networkOf } from "../endpoint.ts";
 import { newAdminApi, PREFIX, type AdminApi } from "./api.ts";
 import { authorizationRoutes } from "./authorizations.ts";
 import { clientRoutes } from "./clients.ts";
@@ -40,16 +40,24 @@ export function adminApi(): AdminApi {
 
 /**
  * Requires the admin token (RFC 6750). Everything is 404 while ADMIN_TOKEN is not set, so that the API does
- * not show.
+ * not show. Wrong tokens are limited per network.
  */
 function requireAdminToken(): MiddlewareHandler<AppEnv> {
   return async function requireAdminToken(c, next) {
-    const { admin_token } = (await c.var.server()).settings;
+    const { settings, guesses } = await c.var.server();
+    const { admin_token } = settings;
     if (admin_token === undefined) throw new OAuthError("path_unknown");
     const presented = c.req
       .header("Authorization")
       ?.match(/^bearer +(.+)$/i)?.[1];
-    if (!(await isSameToken(presented ?? "", admin_token))) {
+    const isRight =
+      presented !== undefined &&
+      (await guesses.limit(
+        { kind: "admin_token", network: networkOf(c) },
+        () => isSameToken(presented, admin_token),
+        (isSame) => !isSame,
+      ));
+    if (!isRight) {
       throw new OAuthError("admin_token_wrong", {
         headers: { "WWW-Authenticate": `Bearer realm="baton${PREFIX}"` },
       });

@@ -4,8 +4,10 @@ import { matchesSecret } from "./secret.ts";
 import type { Seconds } from "../duration.ts";
 import type { Client } from "../entities.ts";
 import { OAuthError, type Reason } from "../errors.ts";
+import type { Guesser } from "../guess-limit.ts";
 import type { Parameters } from "../parameters.ts";
 import type { ClientRepository } from "../repositories.ts";
+import type { Server } from "../server.ts";
 
 /** The parameters of client authentication (RFC 6749 section 2.3.1). */
 export const authenticationParameters = ["client_id", "client_secret"] as const;
@@ -21,20 +23,35 @@ interface Credentials {
   method: AuthenticationMethod;
 }
 
+/** The parts of a request by which its client is authenticated. */
+interface AuthenticationRequest {
+  /** The header Authorization. Schemes other than Basic are ignored. */
+  authorization: string | undefined;
+  parameters: Parameters;
+  /** The network that the request came from. Empty: nobody knows it. */
+  network: string;
+  now: Seconds;
+  /** True: the client's record is at most a second old; false: at most a minute. */
+  fresh?: boolean;
+}
+
 /**
- * Authenticates the client of a request (RFC 6749 section 2.3).
+ * Authenticates the client of a request (RFC 6749 section 2.3). Wrong secrets are limited per client id and
+ * network, whether or not such a client exists. A request without a secret guesses nothing, so it is neither
+ * counted nor limited: guesses cannot keep a public client out.
  *
- * @param authorization the header Authorization; schemes other than Basic are ignored
- * @param fresh true: the client's record is at most a second old; false: at most a minute
- * @throws OAuthError a reason of `invalid_client`, or `two_authentication_methods` or `two_client_ids` for a
- *   request that contradicts itself
+ * @throws OAuthError a reason of `invalid_client`, `client_secrets_limited`, or `two_authentication_methods` or
+ *   `two_client_ids` for a request that contradicts itself
  */
 export async function authenticateClient(
-  authorization: string | undefined,
-  parameters: Parameters,
-  clients: ClientRepository,
-  now: Seconds,
-  fresh = false,
+  { clients, guesses }: Pick<Server, "clients" | "guesses">,
+  {
+    authorization,
+    parameters,
+    network,
+    now,
+    fresh = false,
+  }: AuthenticationRequest,
 ): Promise<Client> {
   const basic = authorization?.match(/^basic(?:[ \t]+(.*))?$/i);
   const refuse = (reason: Reason, client?: Client) =>
@@ -48,19 +65,21 @@ export async function authenticateClient(
     : readBody(parameters);
   if (typeof credentials === "string") throw refuse(credentials);
 
-  let verdict = await judge(
-    await findClient(clients, fresh ? "findAgain" : "find", credentials),
-    credentials,
-    now,
-  );
-  if (verdict.refused) {
+  const judgeBy = async (method: "find" | "findAgain") =>
+    judge(await findClient(clients, method, credentials), credentials, now);
+  const attempt = async () => {
+    const verdict = await judgeBy(fresh ? "findAgain" : "find");
     // A client or secret that was made a moment ago must work at once.
-    verdict = await judge(
-      await findClient(clients, "findAgain", credentials),
-      credentials,
-      now,
-    );
-  }
+    return verdict.refused ? judgeBy("findAgain") : verdict;
+  };
+  const verdict =
+    credentials.method === "none"
+      ? await attempt()
+      : await guesses.limit(
+          guesserOf(credentials, network),
+          attempt,
+          ({ refused }) => refused !== undefined,
+        );
   if (verdict.refused) throw refuse(verdict.refused, verdict.client);
   return verdict.client;
 }
@@ -117,6 +136,12 @@ function readBody(parameters: Parameters): Credentials | Reason {
     secret,
     method: secret === undefined ? "none" : "client_secret_post",
   };
+}
+
+/** Ids that no client can have count as one, so that an id in memory is short. */
+function guesserOf({ clientId }: Credentials, network: string): Guesser {
+  const client_id = isClientId(clientId) ? clientId : "";
+  return { kind: "client_secret", client_id, network };
 }
 
 async function findClient(

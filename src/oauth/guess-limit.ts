@@ -1,0 +1,172 @@
+import { OAuthError, type Reason } from "./errors.ts";
+
+/** The period of the limits, in seconds. The platform offers 10 and 60. */
+export const PERIOD_SECONDS = 60;
+/**
+ * The most wrong guesses of one network per period. An operator's shell loop with a mistake in it, which tries
+ * once per second, stays below. An attacker gets 63 million guesses per year: too few for a secret of 8 random
+ * letters, of which there are 200 billion. GUESSES_PER_NETWORK in wrangler.toml has the same limit; a test
+ * compares them.
+ */
+export const MAX_PER_NETWORK = 120;
+/**
+ * The most wrong guesses of one IPv6 site (/48) per period: those of eight networks. A site has 65,536 networks
+ * (RFC 6177), so the limit per network alone would not hold an attacker who has one. GUESSES_PER_SITE in
+ * wrangler.toml has the same limit.
+ */
+export const MAX_PER_SITE = 8 * MAX_PER_NETWORK;
+/** The most callers that an isolate counts, of a few hundred bytes each. */
+const MAX_CALLERS = 10_000;
+
+/**
+ * What may be guessed. `isCostly`: an attempt costs much CPU time and its secret is too long to guess. So the
+ * attempts under way are limited too, and a right one is always accepted.
+ */
+const kinds = {
+  client_secret: { reason: "client_secrets_limited", isCostly: false },
+  admin_token: { reason: "admin_tokens_limited", isCostly: false },
+  league_token: { reason: "league_tokens_limited", isCostly: true },
+} as const satisfies Record<string, { reason: Reason; isCostly: boolean }>;
+
+/** Who makes an attempt, and at what. */
+export interface Guesser {
+  kind: keyof typeof kinds;
+  /** The client id that is presented, whether or not such a client exists. */
+  client_id?: string;
+  /** The network that the request came from (`networkOf`). Empty: nobody knows it, so nothing is limited. */
+  network: string;
+}
+
+/** A count over many isolates. It may be a little late, and it may fail. */
+export interface SharedCount {
+  /** Counts one wrong guess. `success` is false if the caller is over the limit. */
+  limit(options: { key: string }): Promise<{ success: boolean }>;
+}
+
+/** The shared counts of a server. */
+export interface SharedCounts {
+  perNetwork: SharedCount;
+  perSite: SharedCount;
+}
+
+/** A guesser, as one of the limits counts it. */
+interface Caller {
+  key: string;
+  max: number;
+  shared: SharedCount;
+}
+
+/** The attempts of one caller in the current period. */
+interface Count {
+  wrong: number;
+  /** Costly attempts under way: each may be wrong. */
+  pending: number;
+  /** The end of the period, in milliseconds since 1970. */
+  endsAt: number;
+}
+
+/**
+ * Limits how many wrong guesses a network may make. Only wrong ones count, so that a client with the right
+ * secret may send any number of requests, and is not slowed down by guesses from other networks. This isolate's
+ * own count holds even if the shared count is late, fails or is missing.
+ */
+export class GuessLimit {
+  readonly #shared: SharedCounts;
+  readonly #counts = new Map<string, Count>();
+
+  constructor(shared: SharedCounts) {
+    this.#shared = shared;
+  }
+
+  /**
+   * Makes an attempt, unless its network has made too many wrong ones.
+   *
+   * @param isWrong tells by the result whether the guess was wrong. An attempt that throws does not count.
+   * @throws OAuthError `client_secrets_limited`, `admin_tokens_limited` or `league_tokens_limited`
+   */
+  async limit<T>(
+    guesser: Guesser,
+    attempt: () => Promise<T>,
+    isWrong: (result: T) => boolean,
+  ): Promise<T> {
+    if (guesser.network === "") return attempt();
+    const { reason, isCostly } = kinds[guesser.kind];
+    const callers = this.#callersOf(guesser);
+    this.#refuseOverLimit(callers, reason);
+    const pending = isCostly
+      ? callers.map(({ key }) => this.#countOf(key))
+      : [];
+    for (const count of pending) count.pending += 1;
+    const result = await attempt().finally(() => {
+      for (const count of pending) count.pending -= 1;
+    });
+    // Attempts at the same time may have used up the limit meanwhile. Then a right guess is refused like a wrong
+    // one, or a thousand guesses at once would all be answered.
+    if (!isCostly) this.#refuseOverLimit(callers, reason);
+    if (isWrong(result))
+      await Promise.all(callers.map((caller) => this.#addWrong(caller)));
+    return result;
+  }
+
+  /** Lists the callers that a guesser counts as: its network, and the site of an IPv6 network. */
+  #callersOf({ kind, client_id = "", network }: Guesser): Caller[] {
+    const { perNetwork, perSite } = this.#shared;
+    const callerIn = (place: string, max: number, shared: SharedCount) => ({
+      key: `${kind} ${place} ${client_id}`,
+      max,
+      shared,
+    });
+    const own = callerIn(network, MAX_PER_NETWORK, perNetwork);
+    if (!network.includes(":")) return [own];
+    const site = network.split(":", 3).join(":");
+    return [own, callerIn(site, MAX_PER_SITE, perSite)];
+  }
+
+  #refuseOverLimit(callers: readonly Caller[], reason: Reason): void {
+    const now = Date.now();
+    for (const { key, max } of callers) {
+      const count = this.#counts.get(key);
+      if (!count || now >= count.endsAt) continue;
+      if (count.wrong >= max) throw tooMany(reason, count.endsAt - now);
+      // The shortest Retry-After, because the pending attempts may all be right.
+      if (count.wrong + count.pending >= max) throw tooMany(reason, 0);
+    }
+  }
+
+  async #addWrong({ key, max, shared }: Caller): Promise<void> {
+    const count = this.#countOf(key);
+    count.wrong += 1;
+    try {
+      const { success } = await shared.limit({ key });
+      if (!success) count.wrong = max;
+    } catch (error) {
+      // Without the shared count this isolate's own count limits the caller.
+      const event = "guess_limit.unreachable";
+      console.error(JSON.stringify({ event, error: String(error) }));
+    }
+  }
+
+  #countOf(key: string): Count {
+    const known = this.#counts.get(key);
+    const now = Date.now();
+    if (known && now < known.endsAt) return known;
+    const fresh = { wrong: 0, pending: 0, endsAt: now + PERIOD_SECONDS * 1000 };
+    this.#counts.delete(key);
+    this.#counts.set(key, fresh);
+    const [oldest] = this.#counts.keys();
+    if (this.#counts.size > MAX_CALLERS && oldest !== undefined)
+      this.#counts.delete(oldest);
+    return fresh;
+  }
+}
+
+/**
+ * Makes the refusal: 429 with `Retry-After`. It is neither `invalid_client` nor `invalid_grant`, because secret
+ * and token may be good, and the client would drop them.
+ */
+function tooMany(reason: Reason, milliseconds: number): OAuthError {
+  const seconds = Math.max(1, Math.ceil(milliseconds / 1000));
+  return new OAuthError(reason, {
+    headers: { "Retry-After": String(seconds) },
+  });
+}
