@@ -222,17 +222,30 @@ describe("wrong client secrets", () => {
     }
   });
 
-  it("are not limited where nobody knows the network, as in local development", async () => {
-    const server = isolate();
-    const responses = [];
-    for (let sent = 0; sent <= MAX_PER_NETWORK; sent++)
-      responses.push(
-        await server.refresh({ ...client, client_secret: "x" }, "none"),
-      );
-    expect(await countRefusals(responses)).toEqual({
-      [wrong.join(" ")]: MAX_PER_NETWORK + 1,
-    });
-  });
+  it.each([
+    ["nobody knows the network", {}],
+    ["the address is 127.0.0.1", { "CF-Connecting-IP": "127.0.0.1" }],
+    ["the address is ::1", { "CF-Connecting-IP": "::1" }],
+    ["it is ::ffff:127.0.0.1", { "CF-Connecting-IP": "::ffff:127.0.0.1" }],
+  ])(
+    "are not limited where %s, as in local development",
+    async (_, headers: Record<string, string>) => {
+      const server = isolate();
+      const { client_id } = client;
+      const form = { grant_type: "refresh_token", refresh_token: "none" };
+      const responses = [];
+      for (let sent = 0; sent <= MAX_PER_NETWORK; sent++)
+        responses.push(
+          await server.token(
+            { ...form, client_id, client_secret: "x" },
+            headers,
+          ),
+        );
+      expect(await countRefusals(responses)).toEqual({
+        [wrong.join(" ")]: MAX_PER_NETWORK + 1,
+      });
+    },
+  );
 
   it("do not use up the limit by faults of storage", async () => {
     const KV = new Proxy(env.KV, {
@@ -263,7 +276,7 @@ describe("wrong client secrets", () => {
       {
         headers: { "CF-Connecting-IP": "192.0.2.12" },
         [oauth.customFetch]: (url, init) =>
-          server.http(new URL(url).pathname, init as RequestInit),
+          server.http(new URL(url).pathname, init),
       },
     );
     await expect(

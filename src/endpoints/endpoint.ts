@@ -61,8 +61,8 @@ const WORKERS_ADDRESS = "2a06:98c0:3600::103";
 /**
  * Returns the network that a request came from: the IPv4 address, or the first 64 bits of the IPv6 address,
  * because one customer has all addresses with the same 64 bits. For a request of another Worker it is the
- * Worker's zone, because all Workers have one address. Empty if the platform does not tell, as in local
- * development.
+ * Worker's zone, because all Workers have one address. Empty if the platform does not tell, and for a loopback
+ * address, as in local development.
  */
 export function networkOf(c: Context<AppEnv>): string {
   const address = c.req.header("CF-Connecting-IP") ?? "";
@@ -70,6 +70,7 @@ export function networkOf(c: Context<AppEnv>): string {
   if (address === WORKERS_ADDRESS && zone !== undefined) return zone;
   // An IPv6 address that holds an IPv4 address (::ffff:192.0.2.1) counts as the IPv4 address.
   const last = address.slice(address.lastIndexOf(":") + 1);
+  if (/^127\.|^::1$/.test(address.includes(".") ? last : address)) return "";
   if (!address.includes(":") || last.includes(".")) return last;
   const [before = [], after = []] = address
     .split("::")

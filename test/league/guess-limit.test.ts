@@ -1,6 +1,11 @@
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { MAX_PER_NETWORK, MAX_PER_SITE } from "../../src/oauth/guess-limit.ts";
-import { leagueServer, refused, takeOver, vector } from "../support/league.ts";
+import {
+  leagueServer,
+  refusedVectors,
+  takeOver,
+  vector,
+} from "../support/league.ts";
 import { listenToLog } from "../support/log.ts";
 import {
   refusal,
@@ -16,7 +21,7 @@ const forged = [400, "invalid_grant", "refresh_token_forged"];
 const unreadable = [400, "invalid_grant", "league_token_unreadable"];
 const reused = [400, "invalid_grant", "refresh_token_reused"];
 const good = vector("plain, as in the documents", "password").refresh_token;
-const withoutFields = refused.find(
+const withoutFields = refusedVectors.find(
   ({ name }) => name === "JSON without the fields",
 )!.refresh_token;
 const noLimits = {
