@@ -61,18 +61,13 @@ export function createApp(
     });
   });
 
-  for (const { path, method, cors: isOpen, isOn } of endpoints) {
+  const open = endpoints.filter(({ cors: isOpen }) => isOpen);
+  // Outside of everything that may refuse, so that a page of another origin can read every refusal.
+  for (const { path } of open) app.use(path, readableByOrigins());
+  for (const { path, isOn } of endpoints)
     if (isOn) app.use(path, notFoundUnlessOn(isOn));
-    if (isOpen) app.use(path, openToOrigins(createServer, method));
-  }
-  app.use(
-    bodyLimit({
-      maxSize: MAX_BODY_BYTES,
-      onError: () => {
-        throw new OAuthError("body_too_large");
-      },
-    }),
-  );
+  for (const { path, method } of open) app.use(path, answerPreflight(method));
+  app.use(readBody());
   for (const { path, method, respond } of endpoints)
     app.on(method, path, respond);
   app.route("/", adminApi());
@@ -90,30 +85,75 @@ export function createApp(
   return app;
 }
 
-/** Lets pages of any origin call an endpoint, without credentials. CORS_ORIGINS narrows the origins. */
-function openToOrigins(
-  createServer: (env: Env) => Promise<Server>,
-  method: string,
-): MiddlewareHandler<AppEnv> {
-  const allowedOrigin = async (origin: string, c: Context<AppEnv>) => {
-    const { cors_origins } = (await createServer(c.env)).settings;
-    if (!cors_origins) return "*";
-    return cors_origins.includes(origin) ? origin : null;
+/**
+ * Returns the origin that may read the answer; null: the origin of this request may not. CORS_ORIGINS narrows
+ * the origins. While the configuration cannot be read, any origin may read the error that says so.
+ */
+async function allowedOrigin(
+  origin: string,
+  c: Context<AppEnv>,
+): Promise<string | null> {
+  const server = await c.var.server().catch(() => undefined);
+  const { cors_origins } = server?.settings ?? {};
+  if (!cors_origins) return "*";
+  return cors_origins.includes(origin) ? origin : null;
+}
+
+/** Lets pages of other origins read the answers of an endpoint, errors too, without credentials. */
+function readableByOrigins(): MiddlewareHandler<AppEnv> {
+  return async function readableByOrigins(c, next) {
+    const origin = await allowedOrigin(c.req.header("Origin") ?? "", c);
+    await next();
+    const { headers } = c.res;
+    // The answer to a preflight has all its headers already.
+    if (headers.has("Access-Control-Allow-Methods")) return;
+    if (origin !== null) headers.set("Access-Control-Allow-Origin", origin);
+    headers.set("Access-Control-Expose-Headers", EXPOSED_HEADERS);
+    headers.append("Vary", "Origin");
   };
+}
+
+/** Answers the question of a browser whether a page of another origin may call an endpoint. */
+function answerPreflight(method: string): MiddlewareHandler<AppEnv> {
   const preflight = cors({
     origin: allowedOrigin,
     allowMethods: [method],
     allowHeaders: ["Authorization", "Content-Type"],
     maxAge: PREFLIGHT_SECONDS,
   });
-  return async function openedToOrigins(c, next) {
+  return async function answerPreflight(c, next) {
     if (c.req.method === "OPTIONS") return preflight(c, next);
-    const origin = await allowedOrigin(c.req.header("Origin") ?? "", c);
+    // A configuration that cannot be read is reported first, whatever else is wrong with the request.
+    await c.var.server();
     await next();
-    const { headers } = c.res;
-    if (origin !== null) headers.set("Access-Control-Allow-Origin", origin);
-    headers.set("Access-Control-Expose-Headers", EXPOSED_HEADERS);
-    headers.append("Vary", "Origin");
+  };
+}
+
+/**
+ * Reads the whole body, which is at most 16 KiB, before anything is decided by it. Hono keeps it, so that
+ * `c.req.arrayBuffer()` and the like return it without reading again.
+ *
+ * @throws OAuthError `body_too_large`, or `body_incomplete` if the body breaks off or its chunks are malformed
+ */
+function readBody(): MiddlewareHandler<AppEnv> {
+  const limit = bodyLimit({
+    maxSize: MAX_BODY_BYTES,
+    onError: () => {
+      throw new OAuthError("body_too_large");
+    },
+  });
+  return async function readBody(c, next) {
+    if (c.req.raw.body) {
+      try {
+        await limit(c, async () => {
+          await c.req.arrayBuffer();
+        });
+      } catch (error) {
+        if (error instanceof OAuthError) throw error;
+        throw new OAuthError("body_incomplete");
+      }
+    }
+    await next();
   };
 }
 

@@ -55,6 +55,12 @@ export const refusals = {
     description: () =>
       "client_id in the body must be the same as in the Authorization header.",
   },
+  body_incomplete: {
+    status: 400,
+    error: "invalid_request",
+    description: () =>
+      "The body broke off, or its chunks are malformed. Send the whole request again.",
+  },
   body_too_large: {
     status: 413,
     error: "invalid_request",

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { OAuthError } from "../oauth/errors.ts";
+import { fieldError, OAuthError } from "../oauth/errors.ts";
 import {
   CACHED_MAX_AGE_MS,
   FRESH_MAX_AGE_MS,
@@ -143,11 +143,19 @@ export class KvRecords<T> {
     return records;
   }
 
-  /** Lists the keys with a prefix, a page at a time. A page without a `cursor` is the last. */
+  /**
+   * Lists the keys with a prefix, a page at a time. A page without a `cursor` is the last.
+   *
+   * @throws OAuthError `admin_body_invalid` for a cursor that KV does not accept
+   */
   async keys(prefix: string, limit: number, cursor?: string) {
     const page = await withRetry(() =>
-      this.#kv.list({ prefix, limit, cursor: cursor ?? null }),
+      this.#kv
+        .list({ prefix, limit, cursor: cursor ?? null })
+        .catch(undefinedIfBadRequest),
     );
+    if (!page)
+      throw fieldError("cursor", "must be the cursor of the page before");
     return {
       keys: page.keys.map(({ name }) => name),
       ...(!page.list_complete && { cursor: page.cursor }),
@@ -205,4 +213,11 @@ function malformed(key: string, problem: string): OAuthError {
   return new OAuthError("record_malformed", {
     problems: [{ name: key, problem }],
   });
+}
+
+/** KV answers 400 to a cursor that is not its own, and tells its status only in the text of the error. */
+function undefinedIfBadRequest(error: unknown): undefined {
+  if (error instanceof Error && /\bfailed: 400\b/.test(error.message))
+    return undefined;
+  throw error;
 }

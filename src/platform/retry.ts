@@ -25,22 +25,60 @@ export function unavailable(cause: unknown): OAuthError {
 }
 
 /**
- * Makes a storage call, and repeats it after a fault. It does not repeat a call to an overloaded object,
- * because that adds load, nor one that failed in our own code, because it would fail again. A fault may lose
- * the answer of a call that has done its work, so every call must be one that may be repeated without harm.
+ * The time after which a call that has no answer is made a second time, beside the first, in milliseconds. It is
+ * much longer than a call takes, also to an object at the other end of the world that starts first.
+ */
+const SECOND_CALL_AFTER_MS = 2_500;
+/** The time after which a call counts as failed, in milliseconds. A client waits that long. */
+const MAX_WAIT_MS = 5_000;
+
+/**
+ * Makes a storage call, and repeats it after a fault or a long silence. It does not repeat a call to an
+ * overloaded object, because that adds load, nor one that failed in our own code, because it would fail again. A
+ * fault may lose the answer of a call that has done its work, and a call that is silent may still do it, so every
+ * call must be one that may be repeated without harm.
  *
  * @param call must get a new stub each time, because a stub that has failed stays broken
- * @throws OAuthError `storage_unavailable`
+ * @throws OAuthError `storage_unavailable`, also if there is no answer within 5 seconds
  * @throws the exception of our own code in a Durable Object, as it is
  */
 export async function withRetry<T>(call: () => Promise<T>): Promise<T> {
+  let isOver = false;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const tries = () => tryRepeatedly(call, () => isOver);
+  const silence = (ms: number) =>
+    new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, ms);
+    });
+  const afterSilence = async () => {
+    await silence(SECOND_CALL_AFTER_MS);
+    const second = tries();
+    const end = silence(MAX_WAIT_MS - SECOND_CALL_AFTER_MS).then(() => {
+      throw unavailable(new Error(`no answer within ${MAX_WAIT_MS} ms`));
+    });
+    return Promise.race([second, end]);
+  };
+  try {
+    return await Promise.race([tries(), afterSilence()]);
+  } finally {
+    isOver = true;
+    clearTimeout(timer);
+  }
+}
+
+/** @param isOver true: nobody waits for the answer any more, so the call is not repeated */
+async function tryRepeatedly<T>(
+  call: () => Promise<T>,
+  isOver: () => boolean,
+): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
       return await call();
     } catch (error) {
       const { retryable, overloaded, remote } = flagsOf(error);
       if (remote && !retryable && !overloaded) throw error;
-      if (overloaded || tries === MAX_TRIES) throw unavailable(error);
+      if (overloaded || tries === MAX_TRIES || isOver())
+        throw unavailable(error);
       await scheduler.wait(
         BASE_DELAY_MS * 2 ** (tries - 1) * (0.5 + Math.random()),
       );

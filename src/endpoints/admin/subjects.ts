@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { timestamp } from "../../oauth/client-metadata.ts";
-import { OAuthError } from "../../oauth/errors.ts";
+import { fieldError, OAuthError } from "../../oauth/errors.ts";
 import { hasOwner } from "../../oauth/find-client.ts";
 import type { FamilyState } from "../../oauth/repositories.ts";
 import { subject } from "../../oauth/subject.ts";
@@ -67,6 +67,8 @@ export function subjectRoutes(api: AdminApi): void {
       const server = await c.var.server();
       const { subject: name } = c.req.valid("param");
       const { limit, cursor } = c.req.valid("query");
+      if (cursor !== undefined && !server.families.parseGrantId(cursor))
+        throw fieldError("cursor", "must be the cursor of the page before");
       const page = await server.families.ofSubject(name, now(), limit, cursor);
       const owned = await Promise.all(
         page.grants.map((family) =>
