@@ -7,6 +7,7 @@ import { METHOD_NAME_ALL } from "hono/router";
 import { adminApi } from "./endpoints/admin/index.ts";
 import type { AppEnv, Endpoint } from "./endpoints/endpoint.ts";
 import { endpoints as registry } from "./endpoints/index.ts";
+import { holdOrigin, transportSecurity } from "./endpoints/origin.ts";
 import { asOAuthError, OAuthError } from "./oauth/errors.ts";
 import { RequestLog } from "./oauth/request-log.ts";
 import type { Server } from "./oauth/server.ts";
@@ -45,6 +46,8 @@ export function createApp(
     const { headers } = c.res;
     headers.set("X-Request-Id", requestId);
     headers.set("X-Content-Type-Options", "nosniff");
+    const security = transportSecurity(c.req.url);
+    if (security) headers.set("Strict-Transport-Security", security);
     // RFC 6749 section 5.1. Also for errors, and for every response without a Cache-Control of its own.
     if (!headers.has("Cache-Control")) {
       headers.set("Cache-Control", "no-store");
@@ -64,6 +67,7 @@ export function createApp(
   const open = endpoints.filter(({ cors: isOpen }) => isOpen);
   // Outside of everything that may refuse, so that a page of another origin can read every refusal.
   for (const { path } of open) app.use(path, readableByOrigins());
+  app.use(holdOrigin());
   for (const { path, isOn } of endpoints)
     if (isOn) app.use(path, notFoundUnlessOn(isOn));
   for (const { path, method } of open) app.use(path, answerPreflight(method));

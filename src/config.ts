@@ -62,6 +62,9 @@ const variables = z.object({
   CORS_ORIGINS: emptyAsUnset(
     stringWithRule(originsProblem).transform(splitList).optional(),
   ),
+  ALLOWED_HOSTS: emptyAsUnset(
+    stringWithRule(hostsProblem).transform(splitList).optional(),
+  ),
   PRIVATE_KEY: emptyAsUnset(text),
   PRIVATE_KEY_PASSPHRASE: emptyAsUnset(text.optional()),
   ENCRYPTION_KEY: emptyAsUnset(
@@ -101,6 +104,11 @@ export async function loadConfiguration(env: object): Promise<Configuration> {
     const problem = `is longer than ${shorter.toUpperCase()}, and must not be`;
     problems.push({ name: "REFRESH_TOKEN_RETRY_WINDOW", problem });
   }
+  if (parsed.success && lacksHostOf(parsed.data))
+    problems.push({
+      name: "ALLOWED_HOSTS",
+      problem: "must contain the host name of ISSUER, or nobody reaches it",
+    });
   if (!parsed.success || !lifetimes || !signingKeys || problems.length > 0) {
     throw new OAuthError("configuration_malformed", { problems });
   }
@@ -120,6 +128,7 @@ export async function loadConfiguration(env: object): Promise<Configuration> {
       login_url: data.LOGIN_URL,
       passport_token_endpoint: data.PASSPORT_TOKEN_ENDPOINT === "on",
       cors_origins: data.CORS_ORIGINS,
+      allowed_hosts: data.ALLOWED_HOSTS,
       admin_token: data.ADMIN_TOKEN,
     },
   };
@@ -192,6 +201,26 @@ function originsProblem(list: string): string | undefined {
   )
     ? undefined
     : "must be origins such as https://app.example.com, with commas between them";
+}
+
+function hostsProblem(list: string): string | undefined {
+  return splitList(list).every(
+    (item) =>
+      !item.includes("*") &&
+      URL.canParse(`https://${item}`) &&
+      new URL(`https://${item}`).hostname === item,
+  )
+    ? undefined
+    : "must be host names such as auth.example.com, in lower case and without a port, with commas between them";
+}
+
+/** Tells whether ALLOWED_HOSTS lacks the host of ISSUER. A loopback address is always allowed. */
+function lacksHostOf({
+  ISSUER,
+  ALLOWED_HOSTS,
+}: z.output<typeof variables>): boolean {
+  if (!ALLOWED_HOSTS || isLoopback(ISSUER)) return false;
+  return !ALLOWED_HOSTS.includes(new URL(ISSUER).hostname);
 }
 
 function encryptionKeyProblem(list: string): string | undefined {

@@ -19,6 +19,25 @@ interface Refusal {
  * description has only characters of RFC 6749 section 5.2: no quotation mark and no backslash.
  */
 export const refusals = {
+  // Where the request was sent to.
+  host_malformed: {
+    status: 400,
+    error: "invalid_request",
+    description: () =>
+      "The header Host is not a host name with an optional port.",
+  },
+  host_not_allowed: {
+    status: 404,
+    error: "not_found",
+    description: () => "There is no endpoint at this host name.",
+  },
+  https_required: {
+    status: 400,
+    error: "invalid_request",
+    description: () =>
+      "This server does not answer plain http, because others on the network can read it. Send the request to the https URL. If it had a secret or a token in it, replace that.",
+  },
+
   // The request itself (RFC 6749 section 5.2, invalid_request).
   content_type_wrong: {
     status: 400,

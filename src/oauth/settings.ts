@@ -15,6 +15,8 @@ export interface Settings extends Lifetimes {
   audience: string;
   /** The format for clients whose record has none. */
   access_token_format: AccessTokenFormat;
+  /** The host names that the server answers at, in lower case. Undefined: any host name. */
+  allowed_hosts: string[] | undefined;
   /** The origins that a browser may call from. Undefined: any origin. */
   cors_origins: string[] | undefined;
   /** True: the token endpoint is at Passport's path `/oauth/token` as well. */

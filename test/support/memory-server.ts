@@ -45,6 +45,7 @@ export async function memoryServer(client: Client): Promise<Server> {
       refresh_token_ttl: "P1M",
       refresh_token_max_age: "P1Y",
       refresh_token_retry_window: "PT0S",
+      allowed_hosts: undefined,
       cors_origins: undefined,
       passport_token_endpoint: false,
       login_url: "https://login.example.com/",

@@ -5,6 +5,7 @@ import {
 } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { constants } from "node:os";
 import { createRequire } from "node:module";
@@ -79,6 +80,8 @@ export function spawnWranglerDev(
   // The sign-in page is part of the local server. A deployed Worker does not have it.
   const variables = [`ISSUER:${url}`, `LOGIN_URL:${url}/dev/login`];
   args.push(...variables.flatMap((variable) => ["--var", variable]));
+  // With routes, the Worker would see http://HOST-OF-THE-ROUTE, which it refuses, because it is plain http.
+  if (hasRoutes()) args.push("--local-upstream", `localhost:${port}`);
   return spawn(
     process.execPath,
     [wranglerScript, "dev", ...args, ...wranglerOptions],
@@ -88,6 +91,12 @@ export function spawnWranglerDev(
       ...options,
     },
   );
+}
+
+/** Tells whether wrangler.toml leads an address to the Worker. Wrangler's own parser takes seconds to load. */
+function hasRoutes(): boolean {
+  const config = readFileSync(join(projectDirectory, "wrangler.toml"), "utf8");
+  return /^\s*(?:routes?\s*=|\[\[routes\]\])/m.test(config);
 }
 
 /** Resolves when the server accepts connections. Rejects if wrangler ends before that. */
