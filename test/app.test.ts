@@ -200,7 +200,7 @@ describe("a fault of the server", () => {
         "storage_unavailable",
       ]);
     }
-    const health = await failing.http("/health");
+    const health = await failing.health();
     expect(health.status).toBe(503);
     expect(await health.json()).toMatchObject({ problems: [{ name: "KV" }] });
     await server.expectRefresh(client, refresh_token);

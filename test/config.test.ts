@@ -1,3 +1,4 @@
+import { env } from "cloudflare:workers";
 import { exportJWK, generateKeyPair } from "jose";
 import { describe, expect, inject, it, vi } from "vitest";
 import { keepRequestLine, reasonOf } from "./support/request-lines.ts";
@@ -191,7 +192,8 @@ describe("a malformed configuration", () => {
         .mockImplementation(keepRequestLine);
       const broken = serverWith(overrides);
 
-      const health = await broken.http("/health");
+      const { ADMIN_TOKEN = env.ADMIN_TOKEN } = overrides;
+      const health = await broken.health(String(ADMIN_TOKEN));
       expect(health.status).toBe(503);
       const { problems } = await health.json<{
         problems: { name: string; problem: string }[];
@@ -232,7 +234,7 @@ describe("a malformed configuration", () => {
       PRIVATE_KEY: "y",
     });
     const { problems } = await (
-      await broken.http("/health")
+      await broken.health()
     ).json<{ problems: { name: string }[] }>();
     expect(problems.map(({ name }) => name).toSorted()).toEqual([
       "ENCRYPTION_KEY",
@@ -260,7 +262,7 @@ describe("a valid configuration", () => {
     { ACCESS_TOKEN_FORMAT: "rfc9068" },
     { ACCESS_TOKEN_FORMAT: "league" },
   ])("makes /health answer 200: %j", async (overrides) => {
-    const health = await serverWith(overrides).http("/health");
+    const health = await serverWith(overrides).health();
     expect([health.status, await health.json()]).toEqual([
       200,
       { status: "ok" },

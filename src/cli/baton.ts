@@ -1,5 +1,6 @@
 import { clientCommands } from "./commands/clients.ts";
 import { grantCommands } from "./commands/grants.ts";
+import { healthCommand } from "./commands/health.ts";
 import { leagueCommands } from "./league/index.ts";
 import { newProgram, run } from "./program.ts";
 import { scopeCommands } from "./commands/scopes.ts";
@@ -41,6 +42,7 @@ scopeCommands(program, session);
 clientCommands(program, session);
 grantCommands(program, session);
 subjectCommands(program, session);
+healthCommand(program, session);
 leagueCommands(program, session);
 
 await run(program);

@@ -1,8 +1,9 @@
 import { once } from "node:events";
 import { basename } from "node:path";
 import { InvalidArgumentError } from "commander";
-import { z } from "zod";
-import { completeDevVars } from "./local/dev-vars.ts";
+import { healthSchema } from "./commands/admin-client.ts";
+import { problemLines } from "./commands/health.ts";
+import { completeDevVars, readDevVars } from "./local/dev-vars.ts";
 import { say } from "./output.ts";
 import { newProgram, run } from "./program.ts";
 import {
@@ -65,7 +66,7 @@ async function serve(
   // Always SIGTERM, whichever signal ended this process: on SIGTERM wrangler ends its children.
   onShutdown(() => wrangler.kill("SIGTERM"));
   whenListening(wrangler)
-    .then(() => printGreeting(port))
+    .then(() => printGreeting(port, wranglerOptions))
     // Wrangler itself reports why it ended, and the server works without the greeting.
     .catch(() => undefined);
   const [code, signal] = await once(wrangler, "exit");
@@ -81,19 +82,50 @@ function joinWithAnd(names: string[]): string {
   return names.join(", ").replace(/, ([^,]*)$/, " and $1");
 }
 
-const health = z.object({
-  problems: z
-    .array(z.object({ name: z.string(), problem: z.string() }))
-    .default([]),
-});
+/**
+ * Reads the server's ADMIN_TOKEN, to which alone /health names what is wrong. Undefined: it is not in the files
+ * with the secrets, or no HTTP header can have it.
+ */
+async function readAdminToken(
+  wranglerOptions: string[],
+): Promise<string | undefined> {
+  const files = envFilesIn(wranglerOptions);
+  const read = await Promise.all(
+    (files.length > 0 ? files : [devVarsPath]).map(readDevVars),
+  );
+  const token = read.findLast((file) => file?.["ADMIN_TOKEN"])?.["ADMIN_TOKEN"];
+  return token !== undefined && /^[\x20-\x7e]+$/.test(token)
+    ? token
+    : undefined;
+}
+
+/** The values of --env-file. Wrangler takes every value up to the next option as a file. */
+function envFilesIn(options: string[]): string[] {
+  let isInside = false;
+  return options.flatMap((option) => {
+    if (option.startsWith("-")) isInside = isEnvFileOption(option);
+    if (!isInside || option === "--env-file") return [];
+    return [option.replace(/^--env-file=/, "")];
+  });
+}
 
 /** Prints the server's URL and first commands to try, or the problems of its configuration. */
-async function printGreeting(port: number): Promise<void> {
+async function printGreeting(
+  port: number,
+  wranglerOptions: string[],
+): Promise<void> {
   const url = localUrl(port);
-  const response = await fetch(`${url}/health`);
+  const token = await readAdminToken(wranglerOptions);
+  const response = await fetch(`${url}/health`, {
+    ...(token !== undefined && {
+      headers: { Authorization: `Bearer ${token}` },
+    }),
+  });
   if (!response.ok) {
-    const { problems } = health.parse(await response.json());
-    const lines = problems.map(({ name, problem }) => `  ${name} ${problem}`);
+    const { problems } = healthSchema.parse(await response.json());
+    const lines = problems
+      ? problemLines(problems)
+      : ["  The log line of /health above has the problems."];
     say(
       ["", "Baton cannot work with this configuration:", ...lines].join("\n"),
     );

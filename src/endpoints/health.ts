@@ -1,6 +1,9 @@
+import type { Context } from "hono";
 import { OAuthError, type Problem } from "../oauth/errors.ts";
+import { GuessLimit } from "../oauth/guess-limit.ts";
 import type { Server } from "../oauth/server.ts";
-import type { Endpoint } from "./endpoint.ts";
+import { hasAdminToken } from "./admin-token.ts";
+import type { AppEnv, Endpoint } from "./endpoint.ts";
 
 /**
  * The time for which the result of a check is used again, in milliseconds. The endpoint is open to everybody,
@@ -20,9 +23,9 @@ interface HealthCheck {
 const lastChecks = new WeakMap<Server, HealthCheck>();
 
 /**
- * Tells whether the server can work: 200 if configuration, keys and the scope catalogue can be read, else 503
- * with the name of each problem. A malformed client record is named too, but the answer stays 200, because it
- * affects one client.
+ * Tells whether the server can work: 200 if configuration, keys and the scope catalogue can be read, else 503.
+ * A malformed client record is a problem too, but the answer stays 200, because it affects one client. What is
+ * wrong is named for the admin token only, because it tells an attacker where to look.
  */
 export const healthEndpoint: Endpoint = {
   path: "/health",
@@ -33,11 +36,26 @@ export const healthEndpoint: Endpoint = {
     const { failing, degraded } = await checkHealth(c.var.server);
     const problems = [...failing, ...degraded];
     if (problems.length > 0) c.var.log.fields.problems = problems;
-    if (failing.length > 0) return c.json({ status: "failing", problems }, 503);
-    if (degraded.length > 0) return c.json({ status: "degraded", problems });
-    return c.json({ status: "ok" });
+    if (problems.length === 0) return c.json({ status: "ok" });
+    const named = (await isAdministrator(c)) && { problems };
+    if (failing.length > 0) return c.json({ status: "failing", ...named }, 503);
+    return c.json({ status: "degraded", ...named });
   },
 };
+
+/**
+ * Tells whether an administrator asks. The token is taken as it is set, because there may be no parsed
+ * configuration: it may be the token that is malformed.
+ */
+async function isAdministrator(c: Context<AppEnv>): Promise<boolean> {
+  const token: unknown = c.env.ADMIN_TOKEN;
+  if (typeof token !== "string" || token === "") return false;
+  const server = await c.var.server().catch(() => undefined);
+  return hasAdminToken(c, token, server?.guesses ?? guessesWithoutServer);
+}
+
+/** Without a server this isolate's own count limits guesses. */
+const guessesWithoutServer = new GuessLimit({});
 
 async function checkHealth(
   getServer: () => Promise<Server>,

@@ -15,6 +15,8 @@ export const MAX_PER_NETWORK = 120;
  * wrangler.toml has the same limit.
  */
 export const MAX_PER_SITE = 8 * MAX_PER_NETWORK;
+/** The most characters of a client id (`client-metadata.ts`). */
+const MAX_ID_CHARACTERS = 255;
 /** The most callers that an isolate counts, of a few hundred bytes each. */
 const MAX_CALLERS = 10_000;
 
@@ -43,17 +45,17 @@ export interface SharedCount {
   limit(options: { key: string }): Promise<{ success: boolean }>;
 }
 
-/** The shared counts of a server. */
+/** The shared counts. Left out: each isolate counts for itself. */
 export interface SharedCounts {
-  perNetwork: SharedCount;
-  perSite: SharedCount;
+  perNetwork?: SharedCount;
+  perSite?: SharedCount;
 }
 
 /** A guesser, as one of the limits counts it. */
 interface Caller {
   key: string;
   max: number;
-  shared: SharedCount;
+  shared: SharedCount | undefined;
 }
 
 /** The attempts of one caller in the current period. */
@@ -111,8 +113,10 @@ export class GuessLimit {
   /** Lists the callers that a guesser counts as: its network, and the site of an IPv6 network. */
   #callersOf({ kind, client_id = "", network }: Guesser): Caller[] {
     const { perNetwork, perSite } = this.#shared;
-    const callerIn = (place: string, max: number, shared: SharedCount) => ({
-      key: `${kind} ${place} ${client_id}`,
+    // A client id may be as long as a body. No client has one that is longer than this.
+    const client = client_id.slice(0, MAX_ID_CHARACTERS);
+    const callerIn = (place: string, max: number, shared?: SharedCount) => ({
+      key: `${kind} ${place} ${client}`,
       max,
       shared,
     });
@@ -137,8 +141,8 @@ export class GuessLimit {
     const count = this.#countOf(key);
     count.wrong += 1;
     try {
-      const { success } = await shared.limit({ key });
-      if (!success) count.wrong = max;
+      const answer = await shared?.limit({ key });
+      if (answer?.success === false) count.wrong = max;
     } catch (error) {
       // Without the shared count this isolate's own count limits the caller.
       const event = "guess_limit.unreachable";

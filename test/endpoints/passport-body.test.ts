@@ -247,7 +247,7 @@ describe("POST /oauth/token, if it is not turned on,", () => {
 
   it("is a problem at /health if the value of its variable is misspelled", async () => {
     const misspelled = serverWith({ PASSPORT_TOKEN_ENDPOINT: "yes" });
-    const response = await misspelled.http("/health");
+    const response = await misspelled.health();
     expect(await response.json()).toEqual({
       status: "failing",
       problems: [

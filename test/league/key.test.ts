@@ -7,7 +7,7 @@ import { serverWith } from "../support/server.ts";
 const { password, defuse, laravel } = keys;
 
 function health(LEAGUE_ENCRYPTION_KEY: unknown) {
-  return serverWith({ LEAGUE_ENCRYPTION_KEY }).http("/health");
+  return serverWith({ LEAGUE_ENCRYPTION_KEY }).health();
 }
 
 describe("LEAGUE_ENCRYPTION_KEY", () => {
@@ -80,7 +80,7 @@ describe("LEAGUE_ENCRYPTION_KEY", () => {
     const response = await serverWith({
       LEAGUE_ENCRYPTION_KEY: "base64:",
       ENCRYPTION_KEY: "x",
-    }).http("/health");
+    }).health();
     const { problems } = await response.json<{
       problems: { name: string }[];
     }>();
@@ -92,7 +92,7 @@ describe("LEAGUE_ENCRYPTION_KEY", () => {
 
   it("is not reported by /health if it is valid", async () => {
     for (const key of ["password", "defuse", "laravel"] as const) {
-      const response = await leagueServer(key).http("/health");
+      const response = await leagueServer(key).health();
       expect(await response.json()).toEqual({ status: "ok" });
     }
   });

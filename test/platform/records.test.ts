@@ -96,7 +96,7 @@ describe("a client record", () => {
         reason: "record_malformed",
         problems: [named],
       });
-      const health = await fresh.http("/health");
+      const health = await fresh.health();
       const body = await health.json<Health>();
       expect([health.status, body.status]).toEqual([200, "degraded"]);
       expect(body.problems).toEqual([named]);
@@ -163,7 +163,7 @@ describe("a client record that can't be read", () => {
       "conflict",
       "client_id_taken",
     ]);
-    expect(await (await fresh.http("/health")).json()).toEqual({
+    expect(await (await fresh.health()).json()).toEqual({
       status: "ok",
     });
   });
@@ -190,7 +190,7 @@ describe("a scope record that is malformed", () => {
         reason: "record_malformed",
         problems,
       });
-      const health = await fresh.http("/health");
+      const health = await fresh.health();
       expect([health.status, await health.json()]).toEqual([
         503,
         { status: "failing", problems },
@@ -204,7 +204,7 @@ describe("a scope record that is malformed", () => {
 describe("/health", () => {
   it("names the problems that it finds in its log line", async () => {
     await env.KV.put("scopes", "{");
-    await freshServer().http("/health");
+    await freshServer().health();
     expect(JSON.parse(errors.at(-1) ?? "")).toMatchObject({
       endpoint: "/health",
       outcome: "failing",
@@ -215,9 +215,9 @@ describe("/health", () => {
   it("reads KV once in ten seconds, however often it is called", async () => {
     const { calls, bindings } = countingBindings();
     const counted = serverWith(bindings);
-    await counted.http("/health");
+    await counted.health();
     const first = calls.kvRead;
-    for (let n = 0; n < 20; n++) await counted.http("/health");
+    for (let n = 0; n < 20; n++) await counted.health();
     expect(calls.kvRead).toBe(first);
   });
 
@@ -225,12 +225,12 @@ describe("/health", () => {
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
     const fresh = freshServer();
     await env.KV.put("client:broken", "{}");
-    expect(await (await fresh.http("/health")).json()).toMatchObject({
+    expect(await (await fresh.health()).json()).toMatchObject({
       status: "degraded",
     });
     await env.KV.delete("client:broken");
     vi.advanceTimersByTime(10_000);
-    expect(await (await fresh.http("/health")).json()).toEqual({
+    expect(await (await fresh.health()).json()).toEqual({
       status: "ok",
     });
   });

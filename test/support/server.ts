@@ -30,14 +30,21 @@ export interface ErrorBody {
 type Form = Record<string, string> | string[][];
 
 export class TestServer {
-  readonly #fetch: (request: Request) => Promise<Response>;
+  /** A request to any URL. */
+  readonly fetch: (request: Request) => Promise<Response>;
 
   constructor(fetch: (request: Request) => Promise<Response>) {
-    this.#fetch = fetch;
+    this.fetch = fetch;
   }
 
   http(path: string, init?: RequestInit): Promise<Response> {
-    return this.#fetch(new Request(ISSUER + path, init));
+    return this.fetch(new Request(ISSUER + path, init));
+  }
+
+  /** `/health` as an administrator sees it. */
+  health(adminToken: string = env.ADMIN_TOKEN): Promise<Response> {
+    const headers = { Authorization: `Bearer ${adminToken}` };
+    return this.http("/health", { headers });
   }
 
   /** Calls the admin API with a JSON body. */

@@ -15,6 +15,17 @@ const refusal = z.looseObject({
   error_description: z.string().optional(),
 });
 
+/** The answer of `/health`. */
+export const healthSchema = z.object({
+  status: z.enum(["ok", "degraded", "failing"]),
+  /** Left out: there are none, or the server did not accept the admin token. */
+  problems: z
+    .array(z.object({ name: z.string(), problem: z.string() }))
+    .optional(),
+});
+
+export type Health = z.output<typeof healthSchema>;
+
 export interface AdminRequest<S extends z.ZodType> {
   method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** The path segments after /admin, not yet percent-encoded. */
@@ -62,15 +73,29 @@ export class AdminClient {
     }
   }
 
-  async #send({
+  /** Asks for the server's health. With the admin token the server names what is wrong. */
+  async health(): Promise<Health> {
+    const { url } = this.#connection;
+    const response = await this.#fetch("GET", new URL("/health", url));
+    const parsed = healthSchema.safeParse(await readJson(response));
+    if (!parsed.success) throw this.#notBaton(response);
+    return parsed.data;
+  }
+
+  #send({
     method,
     path,
     query = {},
     body,
   }: AdminRequest<z.ZodType>): Promise<Response> {
-    const { url, token } = this.#connection;
+    const { url } = this.#connection;
     const target = new URL(`/admin/${path.map(encodeSegment).join("/")}`, url);
     target.search = new URLSearchParams(query).toString();
+    return this.#fetch(method, target, body);
+  }
+
+  async #fetch(method: string, target: URL, body?: object): Promise<Response> {
+    const { url, token } = this.#connection;
     try {
       return await fetch(target, {
         method,

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { AdminClient, type AdminRequest } from "./admin-client.ts";
+import { AdminClient, type AdminRequest, type Health } from "./admin-client.ts";
 import {
   type Connection,
   type ConnectionOptions,
@@ -28,6 +28,11 @@ export class Session {
     request: AdminRequest<S>,
   ): Promise<z.output<S>> {
     return new AdminClient(await this.#connection()).request(request);
+  }
+
+  /** Asks for the server's health. @throws Failure if there is no answer of Baton */
+  async health(): Promise<Health> {
+    return new AdminClient(await this.#connection()).health();
   }
 
   /** The server's URL. Commands that cannot be undone print it. @throws Failure */

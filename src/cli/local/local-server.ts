@@ -101,7 +101,10 @@ export class LocalServer {
       );
     });
     await Promise.race([whenListening(this.#wrangler), timeout]);
-    const health = await fetch(`${this.url}/health`, { signal });
+    const health = await fetch(`${this.url}/health`, {
+      headers: { Authorization: `Bearer ${this.secrets.ADMIN_TOKEN}` },
+      signal,
+    });
     if (!health.ok) {
       throw new Failure(
         `The server started, but /health reports a problem: ${await health.text()}`,

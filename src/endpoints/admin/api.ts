@@ -49,7 +49,7 @@ const refusals = {
   ),
   500: json(
     errorBody,
-    "The server has a problem. /health may name it; the log does.",
+    "The server has a problem. /health may name it to the admin token; the log does.",
   ),
   503: json(
     errorBody,

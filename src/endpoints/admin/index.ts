@@ -1,6 +1,7 @@
 import type { MiddlewareHandler } from "hono";
 import { OAuthError } from "../../oauth/errors.ts";
-import { type AppEnv, networkOf } from "../endpoint.ts";
+import { hasAdminToken } from "../admin-token.ts";
+import type { AppEnv } from "../endpoint.ts";
 import { newAdminApi, PREFIX, type AdminApi } from "./api.ts";
 import { authorizationRoutes } from "./authorizations.ts";
 import { clientRoutes } from "./clients.ts";
@@ -47,34 +48,11 @@ function requireAdminToken(): MiddlewareHandler<AppEnv> {
     const { settings, guesses } = await c.var.server();
     const { admin_token } = settings;
     if (admin_token === undefined) throw new OAuthError("path_unknown");
-    const presented = c.req
-      .header("Authorization")
-      ?.match(/^bearer +(.+)$/i)?.[1];
-    const isRight =
-      presented !== undefined &&
-      (await guesses.limit(
-        { kind: "admin_token", network: networkOf(c) },
-        () => isSameToken(presented, admin_token),
-        (isSame) => !isSame,
-      ));
-    if (!isRight) {
+    if (!(await hasAdminToken(c, admin_token, guesses))) {
       throw new OAuthError("admin_token_wrong", {
         headers: { "WWW-Authenticate": `Bearer realm="baton${PREFIX}"` },
       });
     }
     await next();
   };
-}
-
-/** Compares in constant time. Digests are compared, because they have the same length for every token. */
-async function isSameToken(
-  presented: string,
-  expected: string,
-): Promise<boolean> {
-  const digest = (text: string) =>
-    crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-  return crypto.subtle.timingSafeEqual(
-    await digest(presented),
-    await digest(expected),
-  );
 }
