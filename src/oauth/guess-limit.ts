@@ -45,17 +45,17 @@ export interface SharedCount {
   limit(options: { key: string }): Promise<{ success: boolean }>;
 }
 
-/** The shared counts. Left out: each isolate counts for itself. */
+/** The shared counts of a server. */
 export interface SharedCounts {
-  perNetwork?: SharedCount;
-  perSite?: SharedCount;
+  perNetwork: SharedCount;
+  perSite: SharedCount;
 }
 
 /** A guesser, as one of the limits counts it. */
 interface Caller {
   key: string;
   max: number;
-  shared: SharedCount | undefined;
+  shared: SharedCount;
 }
 
 /** The attempts of one caller in the current period. */
@@ -115,7 +115,7 @@ export class GuessLimit {
     const { perNetwork, perSite } = this.#shared;
     // A client id may be as long as a body. No client has one that is longer than this.
     const client = client_id.slice(0, MAX_ID_CHARACTERS);
-    const callerIn = (place: string, max: number, shared?: SharedCount) => ({
+    const callerIn = (place: string, max: number, shared: SharedCount) => ({
       key: `${kind} ${place} ${client}`,
       max,
       shared,
@@ -141,8 +141,8 @@ export class GuessLimit {
     const count = this.#countOf(key);
     count.wrong += 1;
     try {
-      const answer = await shared?.limit({ key });
-      if (answer?.success === false) count.wrong = max;
+      const { success } = await shared.limit({ key });
+      if (!success) count.wrong = max;
     } catch (error) {
       // Without the shared count this isolate's own count limits the caller.
       const event = "guess_limit.unreachable";
