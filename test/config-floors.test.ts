@@ -1,4 +1,5 @@
 import { generateKeyPairSync } from "node:crypto";
+import { env } from "cloudflare:workers";
 import { describe, expect, inject, it } from "vitest";
 import { serverWith } from "./support/server.ts";
 
@@ -66,7 +67,8 @@ describe("a secret of the server", () => {
   it.each(guessable)(
     "%s is refused in %s, and named",
     async (_form, name, value, problem) => {
-      const health = await serverWith({ [name]: value }).http("/health");
+      const token = name === "ADMIN_TOKEN" ? value : env.ADMIN_TOKEN;
+      const health = await serverWith({ [name]: value }).health(token);
       expect(health.status).toBe(503);
       const { problems } = await health.json<{ problems: object[] }>();
       expect(problems).toEqual([

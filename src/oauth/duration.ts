@@ -59,8 +59,6 @@ export function retryWindowProblem(text: string): string | undefined {
   const isTooLong = () => after(text, 0) > after(MAX_RETRY_WINDOW, 0);
   return (
     durationProblem(text) ??
-    (isTooLong()
-      ? `must be at most ${MAX_RETRY_WINDOW}, because a stolen used token works while the window is open`
-      : undefined)
+    (isTooLong() ? `must be at most ${MAX_RETRY_WINDOW}` : undefined)
   );
 }

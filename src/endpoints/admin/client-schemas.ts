@@ -11,13 +11,11 @@ import { MIN_SECRET_LENGTH } from "../../oauth/secret-floor.ts";
 
 /** The JSON of `/admin/clients`: requests and responses. */
 
-const floor = `It has at least ${MIN_SECRET_LENGTH} characters and is not one repeated character, unless allow_weak_secret is true.`;
-const allowWeakSecret = z
-  .boolean()
-  .optional()
-  .meta({
-    description: `true: client_secret may have fewer than ${MIN_SECRET_LENGTH} characters. For a secret that an app cannot change before a move; replace it soon, because it can be guessed. It is not kept in the record.`,
-  });
+const floor = `It has at least ${MIN_SECRET_LENGTH} characters and is not one repeated character, unless allow_weak_secret is set.`;
+const allowWeakSecret = z.boolean().optional().meta({
+  description:
+    "true: client_secret may be weaker. Replace it soon, because it can be guessed.",
+});
 
 const metadata = z.strictObject(clientMetadata).partial();
 /** The body of `POST /admin/clients`. */
@@ -50,7 +48,7 @@ export const clientPatch = z
   .extend({
     tokens_not_before: z.union([timestamp, z.literal("now")]).meta({
       description:
-        "Ends every login and token of the client from this time or before, in seconds since 1970. now: the time of the server. It cannot be removed, and not be set back.",
+        "Ends every login and token of the client up to this time. now: the time of the server. It cannot be removed or set back.",
       example: "now",
     }),
   })
