@@ -36,7 +36,9 @@ export function createApp(
   const endpoints = [...registry, ...extraEndpoints];
 
   app.use(async function prepare(c, next) {
-    c.set("server", () => createServer(c.env));
+    // Once per request, also while the configuration is malformed: reading the keys costs CPU time.
+    let server: Promise<Server> | undefined;
+    c.set("server", () => (server ??= createServer(c.env)));
     const log = new RequestLog();
     c.set("log", log);
     const requestId = crypto.randomUUID();

@@ -58,9 +58,11 @@ function isValidHost(host: string): boolean {
  * URL, because the platform makes the URL of it; so has a request that a Worker passes on as it came.
  */
 function isFromServiceBinding(url: URL, host: string | undefined): boolean {
-  return (
-    host === undefined || new URL(`${url.protocol}//${host}`).host !== url.host
-  );
+  if (host === undefined) return true;
+  // Another port, or the final dot of a domain name, is the same host in another spelling.
+  const name = (hostname: string) => hostname.replace(/\.$/, "");
+  const { hostname } = new URL(`${url.protocol}//${host}`);
+  return name(hostname) !== name(url.hostname);
 }
 
 /**

@@ -9,7 +9,7 @@ import type { OldToken, OldTokenCounts, Takeover } from "../oauth/takeover.ts";
 import type { LeagueLedger } from "./ledger.ts";
 import { LeagueLedgers } from "./ledgers.ts";
 import type { LeagueToken } from "./payload.ts";
-import { callObject } from "../platform/retry.ts";
+import { ABANDON_WAIT_MS, callObject, withRetry } from "../platform/retry.ts";
 import type { SubjectIndex } from "../platform/subject-index.ts";
 import type { TokenFamily } from "../platform/token-family.ts";
 
@@ -92,15 +92,15 @@ export class LeagueTokenRepository implements Takeover {
       const noted = await this.#ledgers.noteExchange(token, family.ends_at);
       if (isAdded && noted !== "revoked")
         // The first answer that is given out is not a retry, however many attempts it took.
-        return { ...result, retried: result.retried && noted === "known" };
+        return noted === "known" ? result : firstAnswer(result);
       await this.#family(refresh_token_id, async (object) => object.revoke());
       return refused(
         isAdded ? "league_token_revoked" : "league_token_logged_out",
       );
     } catch (fault) {
-      await Promise.allSettled([
-        this.#family(refresh_token_id, (object) => object.abandon(attempt_id)),
-      ]);
+      const id = this.#families.idFromName(refresh_token_id);
+      const abandon = () => this.#families.get(id).abandon(family, redemption);
+      await Promise.allSettled([withRetry(abandon, ABANDON_WAIT_MS)]);
       throw fault;
     }
   }
@@ -189,4 +189,12 @@ function refused(
   reason: "league_token_revoked" | "league_token_logged_out",
 ): ExchangeResult {
   return { outcome: "refused", reason };
+}
+
+/** Makes the answer that the client gets first: it is not a retry. */
+function firstAnswer({
+  retry: _,
+  ...result
+}: Extract<ExchangeResult, { outcome: "exchanged" }>): ExchangeResult {
+  return { ...result, retried: false };
 }

@@ -17,6 +17,8 @@ export const MAX_PER_NETWORK = 120;
 export const MAX_PER_SITE = 8 * MAX_PER_NETWORK;
 /** The most characters of a client id (`client-metadata.ts`). */
 const MAX_ID_CHARACTERS = 255;
+/** The time that a shared count may take, in milliseconds. Then this isolate's own count must do. */
+const SHARED_WAIT_MS = 1_000;
 /** The most callers that an isolate counts, of a few hundred bytes each. */
 const MAX_CALLERS = 10_000;
 
@@ -69,8 +71,8 @@ interface Count {
 
 /**
  * Limits how many wrong guesses a network may make. Only wrong ones count, so that a client with the right
- * secret may send any number of requests, and is not slowed down by guesses from other networks. This isolate's
- * own count holds even if the shared count is late, fails or is missing.
+ * secret may send any number of requests, and is not slowed down by guesses from other networks (but from the same
+ * IPv6 site, by very many). This isolate's own count holds even if the shared count is late, fails or is missing.
  */
 export class GuessLimit {
   readonly #shared: SharedCounts;
@@ -141,7 +143,7 @@ export class GuessLimit {
     const count = this.#countOf(key);
     count.wrong += 1;
     try {
-      const { success } = await shared.limit({ key });
+      const { success } = await within(SHARED_WAIT_MS, shared.limit({ key }));
       if (!success) count.wrong = max;
     } catch (error) {
       // Without the shared count this isolate's own count limits the caller.
@@ -162,6 +164,16 @@ export class GuessLimit {
       this.#counts.delete(oldest);
     return fresh;
   }
+}
+
+/** Waits for an answer, but no longer than a number of milliseconds. */
+async function within<T>(ms: number, answer: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const silence = new Promise<never>((_, reject) => {
+    const error = new Error(`no answer within ${ms} ms`);
+    timer = setTimeout(reject, ms, error);
+  });
+  return Promise.race([answer, silence]).finally(() => clearTimeout(timer));
 }
 
 /**

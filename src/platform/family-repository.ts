@@ -2,7 +2,12 @@ import type {
   ExchangeResult,
   FamilyRepository,
 } from "../oauth/repositories.ts";
-import { withRetry, callObject, unavailable } from "./retry.ts";
+import {
+  ABANDON_WAIT_MS,
+  callObject,
+  unavailable,
+  withRetry,
+} from "./retry.ts";
 import type { SubjectIndex } from "./subject-index.ts";
 import type { TokenFamily } from "./token-family.ts";
 
@@ -53,7 +58,10 @@ export class DurableFamilyRepository implements FamilyRepository {
     const id = this.#objectId(familyId.toHex());
     if (!id) return { outcome: "refused", reason: "authorization_code_forged" };
     const abandon = () =>
-      withRetry(() => this.#families.get(id).abandon(redemption.attempt_id));
+      withRetry(
+        () => this.#families.get(id).abandon(family, redemption),
+        ABANDON_WAIT_MS,
+      );
     try {
       const result = await withRetry(
         async () => await this.#families.get(id).redeem(family, redemption),

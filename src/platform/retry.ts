@@ -32,6 +32,9 @@ const SECOND_CALL_AFTER_MS = 2_500;
 /** The time after which a call counts as failed, in milliseconds. A client waits that long. */
 const MAX_WAIT_MS = 5_000;
 
+/** The time that a fault waits for a redemption to be taken back, in milliseconds, beside `MAX_WAIT_MS`. */
+export const ABANDON_WAIT_MS = 2_000;
+
 /**
  * Makes a storage call, and repeats it after a fault or a long silence. It does not repeat a call to an
  * overloaded object, because that adds load, nor one that failed in our own code, because it would fail again. A
@@ -39,31 +42,44 @@ const MAX_WAIT_MS = 5_000;
  * call must be one that may be repeated without harm.
  *
  * @param call must get a new stub each time, because a stub that has failed stays broken
- * @throws OAuthError `storage_unavailable`, also if there is no answer within 5 seconds
+ * @throws OAuthError `storage_unavailable`, also if there is no answer within `maxWaitMs`
  * @throws the exception of our own code in a Durable Object, as it is
  */
-export async function withRetry<T>(call: () => Promise<T>): Promise<T> {
+export async function withRetry<T>(
+  call: () => Promise<T>,
+  maxWaitMs = MAX_WAIT_MS,
+): Promise<T> {
   let isOver = false;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const tries = () => tryRepeatedly(call, () => isOver);
+  const timers: ReturnType<typeof setTimeout>[] = [];
   const silence = (ms: number) =>
-    new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, ms);
+    new Promise<"silence">((resolve) => {
+      timers.push(setTimeout(resolve, ms, "silence"));
     });
-  const afterSilence = async () => {
-    await silence(SECOND_CALL_AFTER_MS);
-    const second = tries();
-    const end = silence(MAX_WAIT_MS - SECOND_CALL_AFTER_MS).then(() => {
-      throw unavailable(new Error(`no answer within ${MAX_WAIT_MS} ms`));
-    });
-    return Promise.race([second, end]);
-  };
+  const start = () => tryRepeatedly(call, () => isOver);
   try {
-    return await Promise.race([tries(), afterSilence()]);
+    const first = start();
+    const early = Math.min(SECOND_CALL_AFTER_MS, maxWaitMs);
+    const answer = await Promise.race([first.then(asAnswer), silence(early)]);
+    if (answer !== "silence") return answer.value;
+    // The answer of either call will do, and a fault of one leaves the other.
+    const calls = early < maxWaitMs ? [first, start()] : [first];
+    const either = Promise.any(calls).catch((error: AggregateError) => {
+      throw error.errors[0];
+    });
+    const late = await Promise.race([
+      either.then(asAnswer),
+      silence(maxWaitMs - early),
+    ]);
+    if (late !== "silence") return late.value;
+    throw unavailable(new Error(`no answer within ${maxWaitMs} ms`));
   } finally {
     isOver = true;
-    clearTimeout(timer);
+    for (const timer of timers) clearTimeout(timer);
   }
+}
+
+function asAnswer<T>(value: T): { value: T } {
+  return { value };
 }
 
 /** @param isOver true: nobody waits for the answer any more, so the call is not repeated */

@@ -64,8 +64,8 @@ export class TokenFamily extends DurableObject<Env> {
   }
 
   /** Takes back the beginning of a family whose tokens were not given out. It may be repeated. */
-  async abandon(attemptId: string): Promise<void> {
-    this.#apply(judgeAbandonment(this.#read(), attemptId));
+  async abandon(family: NewFamily, redemption: Redemption): Promise<void> {
+    this.#apply(judgeAbandonment(this.#read(), family, redemption));
   }
 
   /**

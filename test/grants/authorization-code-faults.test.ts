@@ -89,7 +89,8 @@ describe("a fault of the storage", () => {
           await real().redeem(...args);
           fault("the answer was lost", faults[tries++]);
         },
-        abandon: (attemptId: string) => real().abandon(attemptId),
+        abandon: (...args: Parameters<TokenFamily["abandon"]>) =>
+          real().abandon(...args),
       }));
       const response = await redeem(
         client,

@@ -159,7 +159,8 @@ describe("a fault of the storage", () => {
           successor = retry.refresh_token;
           return result;
         },
-        abandon: (attempt: string) => real().abandon(attempt),
+        abandon: (...args: Parameters<TokenFamily["abandon"]>) =>
+          real().abandon(...args),
       })),
     });
     expect(await refusal(await slow.refresh(clientWithWindow, token))).toEqual(
@@ -269,7 +270,8 @@ describe("several tabs with one league token", () => {
           await bothExchanged;
           return result;
         },
-        abandon: (attempt: string) => real().abandon(attempt),
+        abandon: (...args: Parameters<TokenFamily["abandon"]>) =>
+          real().abandon(...args),
       })),
     });
     const answers = await Promise.all([

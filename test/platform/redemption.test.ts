@@ -347,7 +347,7 @@ describe("a redemption that is taken back, because its tokens were not made", ()
     const family = newObject();
     const first = redemption();
     await family.redeem(newFamily(), first);
-    await family.abandon(first.attempt_id);
+    await family.abandon(newFamily(), first);
     expect(await exchange(family, attempt())).toEqual(ended);
     expect(await family.redeem(newFamily(), redemption())).toEqual({
       outcome: "redeemed",
@@ -359,7 +359,7 @@ describe("a redemption that is taken back, because its tokens were not made", ()
 
   it("leaves nothing after its code has expired, also if the index was told of it", async () => {
     const family = await redeemed({}, { attempt_id: "attempt" });
-    await family.abandon("attempt");
+    await family.abandon(newFamily(), redemption({ attempt_id: "attempt" }));
     // An alarm that fires too early changes nothing.
     expect(await runDurableObjectAlarm(family)).toBe(true);
     const { alarm } = await footprint(family);
@@ -372,7 +372,7 @@ describe("a redemption that is taken back, because its tokens were not made", ()
 
   it("can be ended by a revocation, which ends no login and uses up the code", async () => {
     const family = await redeemed({}, { attempt_id: "attempt" });
-    await family.abandon("attempt");
+    await family.abandon(newFamily(), redemption({ attempt_id: "attempt" }));
     expect(await family.revoke()).toEqual({ outcome: "ended_before" });
     expect(await family.redeem(newFamily(), redemption())).toEqual(codeReused);
   });
@@ -381,12 +381,47 @@ describe("a redemption that is taken back, because its tokens were not made", ()
     const family = newObject();
     const first = redemption();
     await family.redeem(newFamily(), first);
-    const before = await footprint(family);
-    await family.abandon(crypto.randomUUID());
-    expect(await footprint(family)).toEqual(before);
+    const before = await family.look();
+    await family.abandon(newFamily(), redemption());
+    expect(await family.look()).toEqual(before);
     await family.redeem(newFamily(), redemption());
-    await family.abandon(first.attempt_id);
+    await family.abandon(newFamily(), first);
     expect((await footprint(family)).records).toEqual(endedRecord());
     expect(await family.redeem(newFamily(), redemption())).toEqual(codeReused);
+  });
+
+  it.each([
+    ["before it arrives", false],
+    ["after it has arrived", true],
+  ])(
+    "begins and ends nothing if its call arrives late, taken back %s",
+    async (_, hasArrived) => {
+      const family = newObject();
+      const late = redemption();
+      if (hasArrived) await family.redeem(newFamily(), late);
+      await family.abandon(newFamily(), late);
+      const taken = {
+        outcome: "refused",
+        reason: "authorization_code_revoked",
+      };
+      expect(await family.redeem(newFamily(), late)).toEqual(taken);
+      expect(await exchange(family, attempt())).toEqual(ended);
+      // The client tries again, and its code is good.
+      expect(await family.redeem(newFamily(), redemption())).toEqual({
+        outcome: "redeemed",
+      });
+      expect(await family.redeem(newFamily(), late)).toEqual(taken);
+      expect(await exchange(family, attempt())).toMatchObject({
+        outcome: "exchanged",
+      });
+    },
+  );
+
+  it("leaves nothing after its code has expired, if its call never arrives", async () => {
+    const family = newObject();
+    await family.abandon(newFamily(), redemption());
+    setClock(REDEEMABLE_UNTIL + CLOCK_SKEW);
+    expect(await runDurableObjectAlarm(family)).toBe(true);
+    await expectNothingLeft(family);
   });
 });

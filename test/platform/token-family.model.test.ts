@@ -19,7 +19,7 @@ function realFamily(): Family {
   return {
     create: async (made) => family.create(made),
     redeem: async (made, by) => family.redeem(made, by),
-    abandon: async (attemptId) => family.abandon(attemptId),
+    abandon: async (made, by) => family.abandon(made, by),
     adopt: async (made, by, attempt) =>
       JSON.parse(await family.adopt(made, by, attempt)) as ExchangeResult,
     exchange: (attempt) => exchange(family, attempt),

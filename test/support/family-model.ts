@@ -30,7 +30,7 @@ export interface Family {
     family: NewFamily,
     redemption: Redemption,
   ): Promise<RedemptionResult> | RedemptionResult;
-  abandon(attemptId: string): Promise<void> | void;
+  abandon(family: NewFamily, redemption: Redemption): Promise<void> | void;
   adopt(
     family: NewFamily,
     redemption: Redemption,
@@ -216,6 +216,8 @@ class Model {
   firstAttempt: string | undefined;
   sharingAttempts: string[] = [];
   tooManyAttempts = false;
+  /** Attempts that were taken back: their calls may still arrive. */
+  withdrawn: string[] = [];
   /** When the user authorized the family; 0 if a league token made it. */
   authorized = 0;
   ends = 0;
@@ -232,6 +234,8 @@ class Model {
   }
 
   redeem(code: string, attempt: string): string {
+    if (this.state !== "ended" && this.withdrawn.includes(attempt))
+      return "authorization_code_revoked";
     if (canBegin(this)) {
       this.begin(code, attempt);
       return "redeemed";
@@ -243,17 +247,26 @@ class Model {
     return "authorization_code_reused";
   }
 
-  abandon(attempt: string): void {
-    if (this.state !== "living" || !this.sharingAttempts.includes(attempt))
+  abandon(code: string, attempt: string): void {
+    if (this.state === "ended" || (this.state === "living" && !this.code))
       return;
+    if (this.state === "unmade") {
+      this.begin(code, attempt);
+      this.state = "taken back";
+    }
+    const others = this.withdrawn.filter((one) => one !== attempt);
+    this.withdrawn = [...others, attempt].slice(-8);
+    const isShared = this.sharingAttempts.includes(attempt);
     this.sharingAttempts = this.sharingAttempts.filter(
       (one) => one !== attempt,
     );
-    if (this.sharingAttempts.length === 0 && !this.tooManyAttempts)
-      this.state = "taken back";
+    const isLast = isShared && this.sharingAttempts.length === 0;
+    if (isLast && !this.tooManyAttempts) this.state = "taken back";
   }
 
   adopt(code: string, attempt: ExchangeAttempt, window: number) {
+    if (this.state !== "ended" && this.withdrawn.includes(attempt.attempt_id))
+      return "family_ended";
     const before = Object.assign(new Model(), this);
     if (canBegin(this)) this.begin(code, attempt.attempt_id);
     const answer = this.exchange(attempt, window);
@@ -419,8 +432,10 @@ export async function play(
       const said = "reason" in result ? result.reason : result.outcome;
       assertSame(said, model.redeem(step.code, attemptAt(0)));
     } else if (step.do === "abandon") {
-      await family.abandon(attemptAt(step.back));
-      model.abandon(attemptAt(step.back));
+      const code_id = begins === "adopt" ? "old" : "first";
+      const by = redemption({ attempt_id: attemptAt(step.back), code_id });
+      await family.abandon(newFamily(), by);
+      model.abandon(code_id, by.attempt_id);
       if (model.state === "taken back") tally.takenBack += 1;
     } else if (step.do === "adopt") {
       if (!step.same) attempts.push(crypto.randomUUID());

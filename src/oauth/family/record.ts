@@ -39,6 +39,11 @@ export interface LivingFamily extends NewFamily {
   attempts?: string[];
   /** The redemption was taken back: nobody has a token, and the code may make the family again. */
   abandoned?: true;
+  /**
+   * Ids of the attempts that were taken back, at most `MAX_ATTEMPTS`. The call of such an attempt may still
+   * arrive late, after its client was answered with 503. Then it must not begin or end anything.
+   */
+  withdrawn?: string[];
 }
 
 /**

@@ -43,8 +43,14 @@ export function judgeRedemption(
   family: NewFamily,
   redemption: Redemption,
 ): Verdict<RedemptionResult> {
+  if (isWithdrawn(record, redemption.attempt_id))
+    return { result: refused("authorization_code_revoked") };
   if (!record || isAbandoned(record)) {
-    return { result: { outcome: "redeemed" }, ...begin(family, redemption) };
+    return {
+      result: { outcome: "redeemed" },
+      ...begin(family, redemption),
+      record: { ...newRecord(family, redemption), ...withdrawnIn(record) },
+    };
   }
   const previous = isEnded(record) ? record.redeemed : record.redemption;
   const isRepeatedAttempt =
@@ -76,9 +82,15 @@ export function judgeAdoption(
   attempt: ExchangeAttempt,
 ): Verdict<ExchangeResult> {
   const { attempt_id } = attempt;
+  if (isWithdrawn(record, attempt_id))
+    return { result: refused("family_ended") };
   const begins = !record || isAbandoned(record);
   const unexchanged = begins
-    ? { ...newRecord(family, redemption), attempts: [attempt_id] }
+    ? {
+        ...newRecord(family, redemption),
+        ...withdrawnIn(record),
+        attempts: [attempt_id],
+      }
     : record;
   const verdict = judgeExchange(unexchanged, attempt);
   if (verdict.result.outcome === "refused")
@@ -97,26 +109,55 @@ export function judgeAdoption(
 
 /**
  * Judges taking back a redemption whose tokens were not made, so that the code can be redeemed again. The
- * record stays until no code can make the family.
+ * record stays until no code can make the family. The attempt is noted even if it has not arrived yet.
+ *
+ * @param family as in the attempt that is taken back
  */
 export function judgeAbandonment(
   record: FamilyRecord | undefined,
-  attemptId: string,
+  family: NewFamily,
+  redemption: Redemption,
 ): Verdict<void> {
-  const unchanged = { result: undefined };
-  if (!record || isEnded(record)) return unchanged;
-  const { redemption, abandoned } = record;
-  if (!redemption || abandoned) return unchanged;
+  const result = undefined;
+  const abandoned = { abandoned: true, expires_at: 0 } as const;
+  const { attempt_id } = redemption;
+  if (!record) {
+    const unbegun = newRecord(family, redemption);
+    return {
+      result,
+      record: { ...unbegun, ...abandoned, withdrawn: [attempt_id] },
+      alarm: forgettableAt(redemption),
+    };
+  }
+  if (isEnded(record) || !record.redemption) return { result };
+  const { withdrawn: earlier = [] } = record;
+  const ids = earlier.filter((id) => id !== attempt_id);
+  const withdrawn = [...ids, attempt_id].slice(-MAX_ATTEMPTS);
   const attempts = sharers(record);
-  if (!attempts.includes(attemptId)) return unchanged;
-  const remaining = attempts.filter((id) => id !== attemptId);
-  if (remaining.length > 0)
-    return { ...unchanged, record: { ...record, attempts: remaining } };
+  const remaining = attempts.filter((id) => id !== attempt_id);
+  const isLast = attempts.includes(attempt_id) && remaining.length === 0;
+  if (record.abandoned || !isLast)
+    return { result, record: { ...record, attempts: remaining, withdrawn } };
   return {
-    ...unchanged,
-    record: { ...record, abandoned: true, expires_at: 0 },
-    alarm: forgettableAt(redemption),
+    result,
+    record: { ...record, ...abandoned, withdrawn },
+    alarm: forgettableAt(record.redemption),
   };
+}
+
+/** Tells whether an attempt was taken back before its call arrived. */
+function isWithdrawn(
+  record: FamilyRecord | undefined,
+  attemptId: string,
+): boolean {
+  return withdrawnIn(record).withdrawn?.includes(attemptId) ?? false;
+}
+
+function withdrawnIn(
+  record: FamilyRecord | undefined,
+): Pick<LivingFamily, "withdrawn"> {
+  const { withdrawn } = record && !isEnded(record) ? record : {};
+  return withdrawn ? { withdrawn } : {};
 }
 
 /** Adds an attempt id to a list. Undefined: the list does not change. */

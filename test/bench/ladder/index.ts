@@ -35,7 +35,7 @@ const record = {
   expires_at: 1_800_000_000,
   ends_at: 1_800_000_000,
   last_used_at: 1_800_000_000,
-  last_request: "[null,[]]",
+  last_origin: { network: 1, user_agent: 1 },
   last_attempt: "00000000-0000-0000-0000-000000000000",
   key_id: 1_000_000_000,
 };

@@ -33,7 +33,7 @@ function recordedFamily(): Family {
   return {
     create: (family) => apply(judgeCreation(record, family)),
     redeem: (family, by) => apply(judgeRedemption(record, family, by)),
-    abandon: (attemptId) => apply(judgeAbandonment(record, attemptId)),
+    abandon: (family, by) => apply(judgeAbandonment(record, family, by)),
     adopt: (family, by, attempt) =>
       apply(judgeAdoption(record, family, by, attempt)),
     exchange: (attempt) => apply(judgeExchange(record, attempt)),
