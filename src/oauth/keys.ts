@@ -7,6 +7,7 @@
 export const signedTypes = {
   /** RFC 9068 section 2.1. */
   accessToken: "at+jwt",
+  request: "baton-request+jwt",
   code: "baton-code+jwt",
 } as const;
 

@@ -19,6 +19,7 @@ export function protectedHeaders(
     base64url.encode(JSON.stringify({ alg, kid, typ }));
   return {
     accessToken: header(signedTypes.accessToken),
+    request: header(signedTypes.request),
     code: header(signedTypes.code),
   };
 }

@@ -10,12 +10,6 @@ import type { AuthorizationRequest } from "./request.ts";
 import type { Server } from "../server.ts";
 
 /**
- * The lifetime of a code, in seconds. RFC 6749 section 4.1.2 recommends at most ten minutes. A browser needs
- * a few seconds.
- */
-export const CODE_SECONDS = 60;
-
-/**
  * The content of an authorization code: everything that was authorized. It is signed and encrypted, so that
  * nothing is stored before the code is redeemed, and so that one leaked key makes no code. A code is for
  * single use, because it names one family, which begins only once.
@@ -41,7 +35,7 @@ export function issueCode(
   code: AuthorizationCode,
   now: Seconds,
 ): Promise<string> {
-  return encryptJwt(server, "code", code, now + CODE_SECONDS);
+  return encryptJwt(server, "code", code, now);
 }
 
 /** The subject that is longest in JSON, where a quotation mark is two characters. */

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { CODE_SECONDS, issueCode } from "./code.ts";
+import { issueCode } from "./code.ts";
+import { CODE_SECONDS } from "./encrypted-jwt.ts";
 import { authorizationResponse } from "./response.ts";
 import { throwIfRefused } from "../errors.ts";
 import { finalizeScopeAndResource } from "../scope-and-resource.ts";

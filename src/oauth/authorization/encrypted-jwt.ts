@@ -5,7 +5,7 @@ import {
   errors,
   type JWTPayload,
 } from "jose";
-import type { Seconds } from "../duration.ts";
+import { CLOCK_SKEW_SECONDS, type Seconds } from "../duration.ts";
 import type { SignedKind, TokenKey } from "../keys.ts";
 import type { Server } from "../server.ts";
 import {
@@ -19,24 +19,28 @@ import {
  * Encrypted JWTs (RFC 7516, RFC 7519): claims that go through a browser and that only this server can read.
  * Nothing of them is stored. Each JWT is encrypted with a random key of its own, which is wrapped (A256KW),
  * so that no nonce is used twice with the same key.
+ *
+ * Each is signed inside the encryption, because its claims make a login: PRIVATE_KEY and ENCRYPTION_KEY are
+ * both needed to make one. Its content is a JWS without its payload, a line break, and the payload, because a
+ * whole JWS would be a third longer, and the JWT travels in a URL.
  */
 
 /**
- * The kinds of JWTs. Each has its own key, and a `typ` in its header. A JWT is valid for up to half an hour. A
- * change of the claims of a kind needs another `typ`, so that a JWT of another version is refused and not
- * misread.
- *
- * A kind with `signedAs` is signed inside the encryption, because its claims make a login: PRIVATE_KEY and
- * ENCRYPTION_KEY are both needed to make one. Its content is a JWS without its payload, a line break, and the
- * payload, because a whole JWS would be a third longer, and a code travels in a URL. A request is not signed. It
- * asks for no more than `/authorize` gives to everybody, and a user must still sign in.
+ * The kinds of JWTs. Each has its own key, a `typ` in its header, another one in the header of the JWS inside
+ * (`signedTypes`), and a lifetime in seconds. A change of the claims of a kind needs another `typ`, so that a
+ * JWT of another version is refused and not misread.
  */
 const kinds = {
-  request: { typ: "baton-authorization-request+jwt" },
-  code: { typ: "baton-encrypted-code+jwt", signedAs: "code" },
+  /** The time that a user has to sign in: enough to find a phone or to reset a password. */
+  request: { typ: "baton-authorization-request+jwt", seconds: 30 * 60 },
+  /** RFC 6749 section 4.1.2 recommends at most ten minutes. A browser needs a few seconds. */
+  code: { typ: "baton-encrypted-code+jwt", seconds: 60 },
 } as const satisfies Partial<
-  Record<keyof TokenKey, { typ: string; signedAs?: SignedKind }>
+  Record<keyof TokenKey & SignedKind, { typ: string; seconds: number }>
 >;
+
+/** The lifetime of a code, in seconds. */
+export const CODE_SECONDS = kinds.code.seconds;
 
 type Kind = keyof typeof kinds;
 
@@ -59,20 +63,17 @@ export const MAX_JWT_CHARACTERS = 16 * 1024;
  * Makes an encrypted JWT.
  *
  * @param claims its content, which must survive JSON
- * @param expiresAt the time from which it is not valid
  */
 export async function encryptJwt(
   server: Parts,
   kind: Kind,
   claims: object,
-  expiresAt: Seconds,
+  now: Seconds,
 ): Promise<string> {
   const { signingKey, tokenKeys } = server;
-  const { signedAs } = kindOf(kind);
-  const payload = payloadOf(server, claims, expiresAt);
-  const plaintext = signedAs
-    ? `${detachPayload(await signJwt(signingKey, signedAs, payload))}\n${payload}`
-    : payload;
+  const payload = payloadOf(server, kind, claims, now);
+  const jws = await signJwt(signingKey, kind, payload);
+  const plaintext = `${detachPayload(jws)}\n${payload}`;
   return new CompactEncrypt(new TextEncoder().encode(plaintext))
     .setProtectedHeader(headerOf(server, kind))
     .encrypt(tokenKeys[0][kind]);
@@ -86,18 +87,15 @@ export function encryptedJwtCharacters(
   server: Parts,
   kind: Kind,
   claims: object,
-  expiresAt: Seconds,
+  now: Seconds,
 ): number {
   const bytesOf = (text: string) => new TextEncoder().encode(text).length;
   const { headers, signatureCharacters } = server.signingKey;
-  const { signedAs } = kindOf(kind);
-  const signature = signedAs
-    ? headers[signedAs].length + "..".length + signatureCharacters + "\n".length
-    : 0;
+  const signature = headers[kind].length + signatureCharacters + "..\n".length;
   const parts = [
     bytesOf(JSON.stringify(headerOf(server, kind))),
     ...FIXED_PARTS,
-    signature + bytesOf(payloadOf(server, claims, expiresAt)),
+    signature + bytesOf(payloadOf(server, kind, claims, now)),
   ];
   const separators = parts.length - 1;
   return parts.reduce((sum, bytes) => sum + inBase64url(bytes), separators);
@@ -113,12 +111,18 @@ function headerOf({ tokenKeys: [key] }: Parts, kind: Kind) {
   return { alg: MANAGEMENT, enc: ENCRYPTION, typ, kid: kidOf(key) };
 }
 
-function payloadOf({ settings }: Parts, claims: object, exp: Seconds): string {
+function payloadOf(
+  { settings }: Parts,
+  kind: Kind,
+  claims: object,
+  now: Seconds,
+): string {
+  const exp = now + kinds[kind].seconds;
   return JSON.stringify({ ...claims, iss: settings.issuer, exp });
 }
 
 /**
- * Decrypts a JWT of `encryptJwt`, and verifies the signature if its kind has one.
+ * Decrypts a JWT of `encryptJwt`, and verifies its signature.
  *
  * @returns its claims and expiry, or the reason why it is not valid
  */
@@ -132,14 +136,12 @@ export async function decryptJwt(
 > {
   const plaintext = await decrypt(server, kind, jwt);
   if (typeof plaintext !== "object") return plaintext;
-  const { signedAs } = kindOf(kind);
-  const payload = signedAs
-    ? await verifySigned(server, signedAs, plaintext.text)
-    : parseJson(plaintext.text);
+  const payload = await verifySigned(server, kind, plaintext.text);
   const { iss, exp, ...claims } = (payload ?? {}) as JWTPayload;
   // Two deployments may share their keys. A JWT of one is not valid at the other.
   if (iss !== server.settings.issuer || typeof exp !== "number")
     return "forged";
+  if (exp > now + kinds[kind].seconds + CLOCK_SKEW_SECONDS) return "forged";
   return now < exp ? { claims, expires_at: exp } : "expired";
 }
 
@@ -177,28 +179,14 @@ async function decrypt(
   }
 }
 
-/** Verifies the content of a signed kind. @returns its claims; undefined if this server has not signed them */
+/** Verifies the content of a JWE. @returns its claims; undefined if this server has not signed them */
 function verifySigned(
   { verificationKeys }: Parts,
-  kind: SignedKind,
+  kind: Kind,
   content: string,
 ): Promise<unknown> {
   const [detached = "", payload = ""] = content.split("\n");
   return verifyJwt(verificationKeys, kind, attachPayload(detached, payload));
-}
-
-/** Parses JSON; undefined if it is not JSON. Then somebody else has encrypted it with the key. */
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-/** Returns the `typ` of a kind and, if the kind is signed, the kind of the JWT inside. */
-function kindOf(kind: Kind): { typ: string; signedAs?: SignedKind } {
-  return kinds[kind];
 }
 
 /** Tells whether a part has no unused bits, padding or white space. They would be a second spelling. */

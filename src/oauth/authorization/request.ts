@@ -15,9 +15,6 @@ import type { RedirectTarget } from "./redirect-target.ts";
 import { decryptJwt, encryptJwt } from "./encrypted-jwt.ts";
 import type { Server } from "../server.ts";
 
-/** The time that a user has to sign in, in seconds: enough to find a phone or to reset a password. */
-const REQUEST_SECONDS = 30 * 60;
-
 /**
  * The parameters that must not be repeated, beside those of the redirect target. `resource` may be repeated.
  */
@@ -123,7 +120,7 @@ export function encryptAuthorizationRequest(
   request: AuthorizationRequest,
   now: Seconds,
 ): Promise<string> {
-  return encryptJwt(server, "request", request, now + REQUEST_SECONDS);
+  return encryptJwt(server, "request", request, now);
 }
 
 /** Decrypts a request. @returns the request and its expiry, or the reason why it is not valid */
