@@ -186,7 +186,7 @@ export type RevocationResult =
   | { outcome: "refused"; reason: Reason };
 
 /** The state of a family that has not ended. */
-export interface FamilyState extends Omit<NewFamily, "ends_at" | "key_id"> {
+export interface FamilyState extends Omit<NewFamily, "key_id"> {
   /** The time when the user authorized the family. 0, before every other time, for a league token. */
   authorized_at: Seconds;
   /** The time when the newest token expires. */

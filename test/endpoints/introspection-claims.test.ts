@@ -106,6 +106,22 @@ describe("an access token that PRIVATE_KEY has signed is not active", () => {
       () => ({ iat: Number(decodeJwt(token).iat) - 3600 }),
     ],
     ["it does not say when it was issued", () => ({ iat: undefined })],
+    [
+      "it was issued in the future",
+      () => ({ iat: Math.floor(Date.now() / 1000) + 120 }),
+    ],
+    ["it is valid from another time on", () => ({ nbf: 1 })],
+    [
+      "it expires after its family ends",
+      () => ({ exp: Number(decodeJwt(token).iat) + 366 * 24 * 3600 }),
+    ],
+    [
+      "its id has more than a random part",
+      () => {
+        const { jti } = decodeJwt(token);
+        return { jti: `${jti}.admin` };
+      },
+    ],
     ["it does not expire", () => ({ exp: undefined })],
     ["its expiry is a text", () => ({ exp: "9999999999" })],
     [
@@ -143,6 +159,66 @@ describe("an access token that PRIVATE_KEY has signed is not active", () => {
   });
 });
 
+describe("the answer about an access token", () => {
+  const forgedClaims = {
+    username: "admin",
+    act: { sub: "admin" },
+    cnf: { jkt: "x" },
+    authorization_details: [],
+    roles: ["admin"],
+    active: false,
+    token_type: "mac",
+  };
+
+  it.each(["rfc9068", "league"])(
+    "has only the claims that the server issues in the format %s",
+    async (access_token_format) => {
+      const client = await server.makeClient({
+        access_token_format,
+        scope: "read",
+      });
+      const { access_token } = await server.login(client);
+      const answer = {
+        ...decodeJwt(access_token),
+        active: true,
+        token_type: "Bearer",
+      };
+      expect(await introspect(client, access_token)).toEqual(answer);
+      const forged = await forge(access_token, forgedClaims);
+      expect(await introspect(client, forged)).toEqual(answer);
+    },
+  );
+
+  it("of the client itself has only the claims that the server issues", async () => {
+    const client = await server.makeClient({
+      grant_types: ["client_credentials"],
+      scope: "read",
+    });
+    const token = await ownToken(client);
+    const answer = {
+      ...decodeJwt(token),
+      active: true,
+      token_type: "Bearer",
+    };
+    expect(await introspect(client, token)).toEqual(answer);
+    const forged = await forge(token, forgedClaims);
+    expect(await introspect(client, forged)).toEqual(answer);
+  });
+
+  it("of the client itself says no expiry beyond the lifetime of a token that is made now", async () => {
+    const client = await server.makeClient({
+      grant_types: ["client_credentials"],
+      scope: "read",
+      access_token_ttl: "PT10M",
+    });
+    const forged = await forge(await ownToken(client), { exp: 99999999999 });
+    const before = Math.floor(Date.now() / 1000);
+    const { exp } = (await introspect(client, forged)) as { exp: number };
+    expect(exp).toBeGreaterThanOrEqual(before + 600);
+    expect(exp).toBeLessThanOrEqual(Math.floor(Date.now() / 1000) + 600);
+  });
+});
+
 describe("an access token that a family may have is active", () => {
   it("with fewer scopes than the grant, or none", async () => {
     const client = await server.makeClient({ scope: "read write" });
@@ -166,6 +242,26 @@ describe("an access token that a family may have is active", () => {
       ["resource", B],
     ]);
     expect(await introspect(client, both.access_token)).toEqual(active);
+  });
+
+  it("only for the resources that the client had at the login, if the grant names none", async () => {
+    const client = await server.makeClient({ resources: [A] });
+    const { access_token } = await server.login(client);
+    await server.expectAdmin("PATCH", `/clients/${client.client_id}`, {
+      resources: [A, B],
+    });
+    const later = await server.login(client);
+    // The client has the resource now, and a login of now may choose it.
+    expect(
+      await introspect(client, await forge(later.access_token, { aud: B })),
+    ).toEqual(active);
+    for (const aud of [B, [A, B]])
+      expect(
+        await introspect(client, await forge(access_token, { aud })),
+      ).toEqual(inactive);
+    expect(
+      await introspect(client, await forge(access_token, { aud: A })),
+    ).toEqual(active);
   });
 
   it("in league's format, with and without a resource", async () => {
@@ -236,6 +332,11 @@ describe("a client's own access token is not active", () => {
     ["its scope is beyond the client's", () => ({ scope: "read admin" })],
     ["its scopes are beyond the client's", () => ({ scopes: ["admin"] })],
     ["its audience is none of the client's", () => ({ aud: B })],
+    [
+      "it was issued in the future",
+      () => ({ iat: Math.floor(Date.now() / 1000) + 120 }),
+    ],
+    ["it is valid from another time on", () => ({ nbf: 1 })],
     [
       "it was issued before the client was made",
       () => ({ iat: Number(decodeJwt(token).iat) - 3600 }),

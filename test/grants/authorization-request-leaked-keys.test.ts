@@ -14,7 +14,6 @@ import {
 import { beforeAll, describe, expect, inject, it } from "vitest";
 import { decodeBase64 } from "../../src/oauth/bytes.ts";
 import { deriveTokenKey } from "../../src/oauth/tokens/token-keys.ts";
-import { fieldErrors } from "../support/admin.ts";
 import {
   decide,
   expectTokens,
@@ -23,6 +22,7 @@ import {
   redeem,
   requestAtLogin,
 } from "../support/authorization.ts";
+import { reasonOf } from "../support/request-lines.ts";
 import {
   refusal,
   server,
@@ -94,23 +94,20 @@ async function sign(claims: object, header: object): Promise<string> {
   return `${protectedHeader}..${signature}\n${payload}`;
 }
 
-async function refusedReasons(
-  request: string,
-  reason:
-    | "authorization_request_forged"
-    | "authorization_request_malformed" = "authorization_request_forged",
-  at: TestServer = server,
-) {
+/** The reasons with which both operations of the sign-in page refuse a request. */
+async function refused(request: string, at: TestServer = server) {
   const path = `/authorizations?${new URLSearchParams({ request }).toString()}`;
   const decision = { request, subject: "alice" };
-  await fieldErrors(await at.admin("GET", path), reason);
-  await fieldErrors(
+  const responses = [
+    await at.admin("GET", path),
     await at.admin("POST", "/authorizations", decision),
-    reason,
-  );
+  ];
+  return responses.map(reasonOf);
 }
 
-/** What a thief wants to change in a request, and the content that the thief makes without PRIVATE_KEY. */
+const forged = ["authorization_request_forged", "authorization_request_forged"];
+
+/** What a thief wants to change in a request, from its claims. */
 const changes: [string, (claims: { login: object }) => object][] = [
   ["nothing changed", (claims) => claims],
   [
@@ -164,7 +161,7 @@ const forgeries = changes.flatMap(([change, changed]) =>
 
 describe("ENCRYPTION_KEY alone makes no authorization request", () => {
   it.each(forgeries)("with $name", async ({ make }) => {
-    await refusedReasons(await make());
+    expect(await refused(await make())).toEqual(forged);
   });
 });
 
@@ -175,7 +172,7 @@ describe("a retired ENCRYPTION_KEY alone makes no authorization request", () => 
   });
 
   it.each(forgeries)("with $name", async ({ make }) => {
-    await refusedReasons(await make(), "authorization_request_forged", rotated);
+    expect(await refused(await make(), rotated)).toEqual(forged);
   });
 });
 
@@ -185,7 +182,10 @@ describe("PRIVATE_KEY alone makes no authorization request", () => {
     const signed = await sign(claims, await headerOf(genuine));
     const [detached = "", payload = ""] = signed.split("\n");
     const jws = detached.replace("..", `.${base64url.encode(payload)}.`);
-    await refusedReasons(jws, "authorization_request_malformed");
+    expect(await refused(jws)).toEqual([
+      "authorization_request_malformed",
+      "authorization_request_malformed",
+    ]);
   });
 });
 
@@ -197,12 +197,11 @@ describe("what PRIVATE_KEY has signed", () => {
     const ofCode = (await headerOf(code, "code")).typ;
     const outer = decodeProtectedHeader(genuine).typ;
     expect(new Set([own, ofCode, outer, "at+jwt"]).size).toBe(4);
-    for (const typ of [ofCode, outer, "at+jwt", "JWT", undefined])
-      await refusedReasons(
-        await encrypt(
-          await sign(claims, { ...header, ...(typ !== undefined && { typ }) }),
-        ),
-      );
+    for (const typ of [ofCode, outer, "at+jwt", "JWT", undefined]) {
+      const more = typ === undefined ? {} : { typ };
+      const signed = await sign(claims, { ...header, ...more });
+      expect(await refused(await encrypt(signed))).toEqual(forged);
+    }
     // With both keys it is good: so it is the keys that are missing in the other tests.
     const both = await encrypt(await sign(claims, { ...header, typ: own }));
     expect((await decide(both)).searchParams.has("code")).toBe(true);
@@ -244,7 +243,7 @@ describe("what PRIVATE_KEY has signed", () => {
       return encrypt(await sign({ ...ofCode, exp }, header), "code", code);
     };
     for (const late of [seconds() + 30 * 60 + 120, 99999999999])
-      await refusedReasons(await request(late));
+      expect(await refused(await request(late))).toEqual(forged);
     for (const late of [seconds() + 60 + 120, 99999999999])
       expect(
         await refusal(await redeem(client, await signedCode(late))),
@@ -263,7 +262,7 @@ describe("a rotation of PRIVATE_KEY", () => {
     const key = await exportJWK(pair.privateKey);
     const keys = (...set: JWK[]) =>
       serverWith({ PRIVATE_KEY: JSON.stringify({ keys: set }) });
-    await refusedReasons(genuine, "authorization_request_forged", keys(key));
+    expect(await refused(genuine, keys(key))).toEqual(forged);
     const back = await decide(genuine, { subject: "alice" }, keys(key, old));
     expect(back.searchParams.has("code")).toBe(true);
   });

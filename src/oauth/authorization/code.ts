@@ -62,20 +62,16 @@ export function longestCode(
   return encryptedJwtCharacters(server, "code", code, now);
 }
 
-const reasons = {
-  malformed: "authorization_code_malformed",
-  forged: "authorization_code_forged",
-  expired: "authorization_code_expired",
-} as const;
-
-/** Decrypts and verifies an authorization code. @returns the content, or the reason why the code is not valid */
+/** Decrypts and verifies a code. @returns the content, or the reason why the code is not valid */
 export async function readCode(
   server: Server,
   code: string,
   now: Seconds,
-): Promise<AuthorizationCode | (typeof reasons)[keyof typeof reasons]> {
+): Promise<
+  AuthorizationCode | `authorization_code_${"malformed" | "forged" | "expired"}`
+> {
   const decrypted = await decryptJwt(server, "code", code, now);
   return typeof decrypted === "string"
-    ? reasons[decrypted]
+    ? `authorization_code_${decrypted}`
     : (decrypted.claims as AuthorizationCode);
 }

@@ -79,8 +79,11 @@ export async function encryptJwt(
     .encrypt(tokenKeys[0][kind]);
 }
 
-/** The lengths of the parts of a JWE that do not depend on its content, in bytes: key, nonce and tag. */
-const FIXED_PARTS = [40, 12, 16];
+/**
+ * The characters of a JWE that do not depend on its content: the key (40 bytes), the nonce (12) and the tag
+ * (16) in base64url, and four dots.
+ */
+const FIXED_CHARACTERS = 54 + 16 + 22 + 4;
 
 /** Returns the length of the JWT that `encryptJwt` makes of the same arguments. */
 export function encryptedJwtCharacters(
@@ -92,13 +95,11 @@ export function encryptedJwtCharacters(
   const bytesOf = (text: string) => new TextEncoder().encode(text).length;
   const { headers, signatureCharacters } = server.signingKey;
   const signature = headers[kind].length + signatureCharacters + "..\n".length;
-  const parts = [
-    bytesOf(JSON.stringify(headerOf(server, kind))),
-    ...FIXED_PARTS,
-    signature + bytesOf(payloadOf(server, kind, claims, now)),
-  ];
-  const separators = parts.length - 1;
-  return parts.reduce((sum, bytes) => sum + inBase64url(bytes), separators);
+  const payload = bytesOf(payloadOf(server, kind, claims, now));
+  const header = bytesOf(JSON.stringify(headerOf(server, kind)));
+  return (
+    FIXED_CHARACTERS + inBase64url(header) + inBase64url(signature + payload)
+  );
 }
 
 /** Returns the length of bytes in base64url without padding. */

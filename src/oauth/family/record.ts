@@ -116,7 +116,7 @@ export function authorizedAt({
 /** Describes a family that has not ended. */
 export function stateOf(family: LivingFamily): FamilyState {
   const { login, secret_hash, generation } = family;
-  const { created_at, last_used_at, expires_at } = family;
+  const { created_at, last_used_at, expires_at, ends_at } = family;
   return {
     login,
     secret_hash,
@@ -125,6 +125,7 @@ export function stateOf(family: LivingFamily): FamilyState {
     created_at,
     last_used_at,
     expires_at,
+    ends_at,
   };
 }
 

@@ -1,6 +1,10 @@
 import { CLOCK_SKEW_SECONDS, type Seconds } from "../duration.ts";
 import { type Client, isPublic } from "../entities.ts";
 import type { FamilyState } from "../repositories.ts";
+import {
+  rememberedResources,
+  type ResourceDigests,
+} from "../resource-memory.ts";
 import { scopeSet } from "../scope.ts";
 import type { Settings } from "../settings.ts";
 import type { SignedClaims } from "./access-token.ts";
@@ -14,27 +18,33 @@ import type { SignedClaims } from "./access-token.ts";
  * Tells whether a family may have an access token with these claims.
  *
  * @param client the client of the family, as it is today
+ * @param digests of the audiences
  */
 export function isOfFamily(
   claims: SignedClaims,
-  { login, created_at }: FamilyState,
+  { login, created_at, ends_at }: FamilyState,
   client: Client,
+  digests: ResourceDigests,
   settings: Settings,
 ): boolean {
+  const named = audiences(claims);
+  const isOfClientToday = isWithin(
+    named,
+    rememberedResources(client.resources, login, digests),
+  );
   // A grant that names no resource leaves the choice to each request (RFC 8707 section 2.2).
-  const resources =
+  const isForGranted =
     login.resource.length > 0
-      ? login.resource.filter((name) => client.resources.includes(name))
-      : client.resources;
-  const isForResources = isWithin(audiences(claims), resources);
-  const isForNone = login.resource.length === 0 && isDefault(claims, settings);
+      ? isOfClientToday && isWithin(named, login.resource)
+      : isOfClientToday || isDefault(claims, settings);
   return (
     claims.sub === login.subject &&
     claims.sub_type === login.sub_type &&
     claims.client_id === login.client_id &&
     isWithin(scopes(claims), login.scope) &&
     isIssuedSince(claims, created_at) &&
-    (isForResources || isForNone)
+    claims.exp <= ends_at &&
+    isForGranted
   );
 }
 
@@ -61,7 +71,7 @@ export function isOfClient(
   );
 }
 
-function audiences({ aud }: SignedClaims): string[] {
+export function audiences({ aud }: SignedClaims): string[] {
   return [aud].flat();
 }
 
@@ -79,6 +89,11 @@ function isDefault(claims: SignedClaims, { audience }: Settings): boolean {
   const [only, ...others] = audiences(claims);
   const isOne = only === audience || only === claims.client_id;
   return others.length === 0 && isOne;
+}
+
+/** Tells whether a token was issued by now, by the clock of any location, and is valid from then on. */
+export function isIssued({ iat, nbf = iat }: SignedClaims, now: Seconds) {
+  return iat <= now + CLOCK_SKEW_SECONDS && nbf === iat;
 }
 
 /** Tells whether a token was issued at a time or later, by the clock of any location. */

@@ -45,11 +45,14 @@ export function signAccessToken(
   return signJwt(signingKey, "accessToken", JSON.stringify(payload));
 }
 
-/** The beginning of `jti`, as `signAccessToken` writes it: the id of a family, or that there is none. */
-const familyInJti = new RegExp(`^(?:([\\w-]{43})|${NO_FAMILY})\\.`);
+/** A `jti` as `signAccessToken` writes it: the id of a family, or that there is none, and the random part. */
+const familyInJti = new RegExp(`^(?:([\\w-]{43})|${NO_FAMILY})\\.[\\w-]{22}$`);
 
-/** The signed payload of an access token. Every claim that a decision depends on has its type checked. */
-const signedClaims = z.looseObject({
+/**
+ * The signed payload of an access token. Claims that this server does not issue are left out, because nothing
+ * checks them.
+ */
+const signedClaims = z.object({
   iss: z.string(),
   sub: z.string(),
   sub_type: z.literal("client").optional(),
@@ -59,6 +62,7 @@ const signedClaims = z.looseObject({
   scopes: z.array(z.string()).optional(),
   iat: z.number(),
   exp: z.number(),
+  nbf: z.number().optional(),
   jti: z.string().regex(familyInJti),
 });
 

@@ -4,11 +4,18 @@ import type { Client } from "../entities.ts";
 import { OAuthError } from "../errors.ts";
 import { findClient, hasOwner } from "../find-client.ts";
 import { identityOf } from "../login-attributes.ts";
+import { accessTokenExpiry, lifetimesOf } from "../lifetimes.ts";
 import type { FamilyKey, FamilyState } from "../repositories.ts";
+import { digestResources } from "../resource-memory.ts";
 import type { Server } from "../server.ts";
 import { isBeforeFloor } from "../token-floor.ts";
 import type { Presenter, TokenKind } from "../token-kind.ts";
-import { isOfClient, isOfFamily } from "./access-token-check.ts";
+import {
+  audiences,
+  isIssued,
+  isOfClient,
+  isOfFamily,
+} from "./access-token-check.ts";
 import { type SignedClaims, verifyAccessToken } from "./access-token.ts";
 import {
   hashFamilySecret,
@@ -101,20 +108,31 @@ export function accessTokenKind(
       const verified = await verify(token);
       if (!verified || now >= verified.claims.exp) return undefined;
       const { family_id, claims } = verified;
-      if (!mayIntrospect(client, claims)) return undefined;
+      if (!mayIntrospect(client, claims) || !isIssued(claims, now))
+        return undefined;
+      const answer = { ...claims, token_type: "Bearer" };
       log.begin("family");
-      const owner = family_id
-        ? await findLivingFamily(server, family_id, now, (family, ofFamily) =>
-            isOfFamily(claims, family, ofFamily, settings),
-          )
-        : await findClient(server, claims.client_id, (found) =>
-            found &&
-            !isBeforeFloor(found, claims.iat) &&
-            isOfClient(claims, found, settings)
-              ? found
-              : undefined,
-          );
-      return owner && { ...claims, token_type: "Bearer" };
+      if (family_id) {
+        const named = audiences(claims);
+        const digests = await digestResources(named, named);
+        const check = (family: FamilyState, ofFamily: Client) =>
+          isOfFamily(claims, family, ofFamily, digests, settings);
+        return (
+          (await findLivingFamily(server, family_id, now, check)) && answer
+        );
+      }
+      const owner = await findClient(server, claims.client_id, (found) =>
+        found &&
+        !isBeforeFloor(found, claims.iat) &&
+        isOfClient(claims, found, settings)
+          ? found
+          : undefined,
+      );
+      if (!owner) return undefined;
+      // A longer life is not refused, because the lifetime may have been cut since. But a resource server that
+      // keeps the answer until it expires asks again in time.
+      const longest = accessTokenExpiry(lifetimesOf(owner, settings), now);
+      return { ...answer, exp: Math.min(claims.exp, longest) };
     },
   };
 }
