@@ -5,6 +5,7 @@ import {
   decide,
   expectTokens,
   location,
+  LOGIN_URL,
   makeWebClient,
   REDIRECT_URI,
   redeem,
@@ -67,6 +68,15 @@ describe.each(keys)("with %s", (_, makeKey) => {
     await expectTokens(await redeem(client, code, {}, at));
     return back.href.length;
   }
+
+  it("the signed request leads to the sign-in page even with as many letters in state as fit", async () => {
+    const client = await clientWithScopes(10);
+    const state = "x".repeat(3600);
+    const response = await authorize(client, { state }, at);
+    const login = location(response);
+    expect(login.origin + login.pathname).toBe(LOGIN_URL);
+    expect(login.href.length).toBeLessThanOrEqual(MAX);
+  });
 
   it("the longest code that fits is taken, and one that is a few characters longer is refused before the user signs in", async () => {
     const short = await longestUrl(2000);

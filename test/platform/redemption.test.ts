@@ -117,6 +117,7 @@ describe("the first redemption", () => {
       authorized_at: T0,
       created_at: T0,
       expires_at: T0 + DAY,
+      ends_at: newFamily().ends_at,
       generation: 1,
       last_used_at: T0,
     });
