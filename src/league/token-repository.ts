@@ -193,7 +193,7 @@ function refused(
 
 /** Makes the answer that the client gets first: it is not a retry. */
 function firstAnswer({
-  retry: _,
+  retry: _retry,
   ...result
 }: Extract<ExchangeResult, { outcome: "exchanged" }>): ExchangeResult {
   return { ...result, retried: false };
