@@ -241,6 +241,7 @@ d4,x4,1,2001-01-31 10:20:30
 
   test("stays within the server's limits, with four requests in parallel", async () => {
     const stub = await leagueStub();
+    stub.inFlight.awaited = 4;
     const long = Array.from(
       { length: 500 },
       // JSON writes each of these as two characters.

@@ -46,6 +46,7 @@ describe("baton league status", () => {
 
   test("stays within the server's limits, with four requests in parallel", async () => {
     const stub = await leagueStub(undefined, state);
+    stub.inFlight.awaited = 4;
     const rows = Array.from(
       { length: 2000 },
       (_, n) => `${n % 2 ? "exchanged" : "x".repeat(190)}-${n},0,\n`,

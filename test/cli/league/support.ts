@@ -55,7 +55,9 @@ export async function leagueStub(
   const bodies: RevokedBody[] = [];
   const asked: string[][] = [];
   const sizes: number[] = [];
-  const inFlight = { now: 0, max: 0 };
+  /** `awaited`: no response is sent before so many requests have been in flight at the same time. */
+  const inFlight = { now: 0, max: 0, awaited: 1 };
+  const enough = Promise.withResolvers<void>();
   const receive = async (request: IncomingMessage): Promise<StubResponse> => {
     inFlight.now += 1;
     inFlight.max = Math.max(inFlight.max, inFlight.now);
@@ -67,7 +69,9 @@ export async function leagueStub(
     if (ids) asked.push(ids);
     else bodies.push(body);
     const nth = bodies.length;
-    // Delays the response, so that parallel requests overlap.
+    if (inFlight.max >= inFlight.awaited) enough.resolve();
+    await enough.promise;
+    // Delays the response, so that a request too many would be seen.
     await setTimeout(2);
     inFlight.now -= 1;
     const counts = ids
