@@ -1,10 +1,10 @@
-import { type Context, Hono, type MiddlewareHandler } from "hono";
+import { Hono, type MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
-import { cors } from "hono/cors";
 import { HTTPException } from "hono/http-exception";
 import { matchedRoutes } from "hono/route";
 import { METHOD_NAME_ALL } from "hono/router";
 import { adminApi } from "./endpoints/admin/index.ts";
+import { answerPreflight, readableByOrigins } from "./endpoints/cors.ts";
 import type { AppEnv, Endpoint } from "./endpoints/endpoint.ts";
 import { endpoints as registry } from "./endpoints/index.ts";
 import { holdOrigin, transportSecurity } from "./endpoints/origin.ts";
@@ -14,12 +14,8 @@ import type { Server } from "./oauth/server.ts";
 
 /** The largest body. It is many times larger than a refresh request, and small enough to hold in memory. */
 const MAX_BODY_BYTES = 16 * 1024;
-/** The response headers that a page of another origin may read. */
-const EXPOSED_HEADERS = "Retry-After,WWW-Authenticate,X-Request-Id";
-/**
- * The time for which a browser may keep a preflight, in seconds: two hours, the most that Chromium allows.
- */
-const PREFLIGHT_SECONDS = 7_200;
+/** The beginning of the paths at which clients look for documents (RFC 8615). */
+const WELL_KNOWN = "/.well-known/";
 
 /**
  * Makes the app: routes and limits, and the one place where an error becomes a response and a request a log
@@ -66,13 +62,15 @@ export function createApp(
     });
   });
 
-  const open = endpoints.filter(({ cors: isOpen }) => isOpen);
+  const open = openPaths(endpoints);
   // Outside of everything that may refuse, so that a page of another origin can read every refusal.
-  for (const { path } of open) app.use(path, readableByOrigins());
+  for (const [path] of open) app.use(path, readableByOrigins());
   app.use(holdOrigin());
   for (const { path, isOn } of endpoints)
     if (isOn) app.use(path, notFoundUnlessOn(isOn));
-  for (const { path, method } of open) app.use(path, answerPreflight(method));
+  for (const [path, methods] of open) app.use(path, answerPreflight(methods));
+  for (const { path, cors: isOpen, isOn } of endpoints)
+    if (isOpen || isOn) app.use(path, requireConfiguration());
   app.use(readBody());
   for (const { path, method, respond } of endpoints)
     app.on(method, path, respond);
@@ -92,44 +90,24 @@ export function createApp(
 }
 
 /**
- * Returns the origin that may read the answer; null: the origin of this request may not. CORS_ORIGINS narrows
- * the origins. While the configuration cannot be read, any origin may read the error that says so.
+ * Returns the paths that pages of other origins may use, each with its methods. Below `/.well-known/` that is
+ * every path, because clients look there for documents that a server may not have, and must be able to read 404.
  */
-async function allowedOrigin(
-  origin: string,
-  c: Context<AppEnv>,
-): Promise<string | null> {
-  const server = await c.var.server().catch(() => undefined);
-  const { cors_origins } = server?.settings ?? {};
-  if (!cors_origins) return "*";
-  return cors_origins.includes(origin) ? origin : null;
+function openPaths(endpoints: readonly Endpoint[]): Map<string, string> {
+  return new Map(
+    endpoints
+      .filter(({ cors }) => cors)
+      .map(({ path, method }) =>
+        path.startsWith(WELL_KNOWN)
+          ? [`${WELL_KNOWN}*`, "GET,HEAD"]
+          : [path, method],
+      ),
+  );
 }
 
-/** Lets pages of other origins read the answers of an endpoint, errors too, without credentials. */
-function readableByOrigins(): MiddlewareHandler<AppEnv> {
-  return async function readableByOrigins(c, next) {
-    const origin = await allowedOrigin(c.req.header("Origin") ?? "", c);
-    await next();
-    const { headers } = c.res;
-    // The answer to a preflight has all its headers already.
-    if (headers.has("Access-Control-Allow-Methods")) return;
-    if (origin !== null) headers.set("Access-Control-Allow-Origin", origin);
-    headers.set("Access-Control-Expose-Headers", EXPOSED_HEADERS);
-    headers.append("Vary", "Origin");
-  };
-}
-
-/** Answers the question of a browser whether a page of another origin may call an endpoint. */
-function answerPreflight(method: string): MiddlewareHandler<AppEnv> {
-  const preflight = cors({
-    origin: allowedOrigin,
-    allowMethods: [method],
-    allowHeaders: ["Authorization", "Content-Type"],
-    maxAge: PREFLIGHT_SECONDS,
-  });
-  return async function answerPreflight(c, next) {
-    if (c.req.method === "OPTIONS") return preflight(c, next);
-    // A configuration that cannot be read is reported first, whatever else is wrong with the request.
+/** Reports a configuration that cannot be read before anything else that is wrong with a request. */
+function requireConfiguration(): MiddlewareHandler<AppEnv> {
+  return async function requireConfiguration(c, next) {
     await c.var.server();
     await next();
   };
@@ -168,8 +146,9 @@ function notFoundUnlessOn(
   isOn: NonNullable<Endpoint["isOn"]>,
 ): MiddlewareHandler<AppEnv> {
   return async function notFoundUnlessOn(c, next) {
-    const { settings } = await c.var.server();
-    if (!isOn(settings)) throw new OAuthError("path_unknown");
+    // What comes next reports a configuration that cannot be read.
+    const server = await c.var.server().catch(() => undefined);
+    if (server && !isOn(server.settings)) throw new OAuthError("path_unknown");
     await next();
   };
 }
