@@ -9,6 +9,7 @@ import { refusal, server, serverWith } from "./support/server.ts";
 const methodsByPath: [string, string][] = [
   ["/access_token", "POST"],
   ["/.well-known/oauth-authorization-server", "GET, HEAD"],
+  ["/.well-known/openid-configuration", "GET, HEAD"],
   ["/.well-known/jwks.json", "GET, HEAD"],
   ["/revoke", "POST"],
   ["/introspect", "POST"],

@@ -3,7 +3,7 @@ import type { Endpoint } from "./endpoint.ts";
 import { healthEndpoint } from "./health.ts";
 import { jwksEndpoint } from "./jwks.ts";
 import { introspectionEndpoint } from "./introspection.ts";
-import { metadataEndpoint } from "./metadata.ts";
+import { metadataEndpoints } from "./metadata.ts";
 import { revocationEndpoint } from "./revocation.ts";
 import { passportTokenEndpoint, tokenEndpoint } from "./token.ts";
 
@@ -21,5 +21,5 @@ const described: Endpoint[] = [
 /** The registry: every endpoint except the admin API, which has its own OpenAPI document. */
 export const endpoints: readonly Endpoint[] = [
   ...described,
-  metadataEndpoint(described),
+  ...metadataEndpoints(described),
 ];

@@ -2,12 +2,21 @@ import type { Endpoint } from "./endpoint.ts";
 import { PUBLIC_FOR_FIVE_MINUTES } from "./jwks.ts";
 
 /**
+ * The paths of the document. RFC 8414 sections 3.1 and 5 allow the one of OpenID Connect Discovery, where the JWT
+ * filters of gateways and many libraries look and nowhere else.
+ */
+const paths = [
+  "/.well-known/oauth-authorization-server",
+  "/.well-known/openid-configuration",
+];
+
+/**
  * Publishes the server metadata (RFC 8414 section 3). Each endpoint adds its own members, so that the
  * document lists what is turned on and nothing else.
  */
-export function metadataEndpoint(endpoints: readonly Endpoint[]): Endpoint {
-  return {
-    path: "/.well-known/oauth-authorization-server",
+export function metadataEndpoints(endpoints: readonly Endpoint[]): Endpoint[] {
+  return paths.map((path) => ({
+    path,
     method: "GET",
     cors: true,
 
@@ -28,5 +37,5 @@ export function metadataEndpoint(endpoints: readonly Endpoint[]): Endpoint {
         "Cache-Control": PUBLIC_FOR_FIVE_MINUTES,
       });
     },
-  };
+  }));
 }

@@ -48,6 +48,52 @@ describe("the metadata document", () => {
     });
   });
 
+  it("is the same at the path of OpenID Connect Discovery, to the byte and in its headers", async () => {
+    for (const variables of [
+      {},
+      { LOGIN_URL: "" },
+      { PASSPORT_TOKEN_ENDPOINT: "on" },
+      { CORS_ORIGINS: "https://app.example.com" },
+      { ISSUER: "https://login.example.org" },
+    ])
+      for (const method of ["GET", "HEAD"]) {
+        const at = serverWith(variables);
+        const [one, other] = await Promise.all(
+          ["oauth-authorization-server", "openid-configuration"].map(
+            async (name) => {
+              const response = await at.http(`/.well-known/${name}`, {
+                method,
+                headers: { Origin: "https://app.example.com" },
+              });
+              const headers = new Headers(response.headers);
+              headers.delete("X-Request-Id");
+              return {
+                status: response.status,
+                headers: [...headers],
+                body: await response.text(),
+              };
+            },
+          ),
+        );
+        expect(one?.status).toBe(200);
+        expect(other).toEqual(one);
+        expect(one?.body.length === 0).toBe(method === "HEAD");
+      }
+  });
+
+  it("claims no OpenID Connect at either path", async () => {
+    for (const name of ["oauth-authorization-server", "openid-configuration"]) {
+      const response = await server.http(`/.well-known/${name}`);
+      const metadata = await response.json<Record<string, unknown>>();
+      const claims = Object.keys(metadata).filter((member) =>
+        /userinfo|id_token|end_session|claim|registration|subject_type|acr|request_/.test(
+          member,
+        ),
+      );
+      expect(claims).toEqual([]);
+    }
+  });
+
   it("takes its grant types from the registry", async () => {
     const response = await server.http(
       "/.well-known/oauth-authorization-server",
