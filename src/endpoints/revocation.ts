@@ -27,6 +27,7 @@ export const revocationEndpoint: Endpoint = {
     const token = form.required("token");
     const presenter = { client, network: () => networkOf(c), log: c.var.log };
     await kindOf(server.tokenKinds, token).revoke(token, presenter, time);
-    return c.body(null, 200);
+    // RFC 7009 section 2.2: a client ignores the body. It is JSON, because some clients parse it.
+    return c.json({});
   },
 };

@@ -29,7 +29,7 @@ describe("POST /revoke with an expired access token", () => {
         client,
         access_token,
       );
-      expect([response.status, await response.text()]).toEqual([200, ""]);
+      expect([response.status, await response.json()]).toEqual([200, {}]);
       expect(calls.family).toBe(0);
       await server.expectRefresh(client, refresh_token);
     },
