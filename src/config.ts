@@ -195,12 +195,30 @@ function loginUrlProblem(url: string): string | undefined {
   return transportProblem(url);
 }
 
+/** The origin of an app's pages: a scheme of its own, a host as the browser sends it, and perhaps a port. */
+const appOrigin =
+  /^[a-z][a-z0-9+.-]*:\/\/(?:[a-z0-9._-]+|[0-9A-F]{8}(?:-[0-9A-F]{4}){3}-[0-9A-F]{12})(?::\d{1,5})?$/;
+/** The scheme of a page whose origin is null (HTML section 7.1.1), or that origin itself. */
+const noOrigin =
+  /^(null|file|javascript|data|vbscript|blob|about|view-source|filesystem)(?::\/\/|$)/;
+
 function originsProblem(list: string): string | undefined {
-  return splitList(list).every(
-    (item) => URL.canParse(item) && new URL(item).origin === item,
-  )
+  const origins = splitList(list);
+  const [, name] =
+    origins.map((item) => noOrigin.exec(item)).find(Boolean) ?? [];
+  if (name !== undefined)
+    return `must not have ${name}: the origin of such pages is null, and any site can make a page whose origin is null`;
+  return origins.every(isOrigin)
     ? undefined
-    : "must be origins such as https://app.example.com, with commas between them";
+    : "must be origins such as https://app.example.com or capacitor://localhost, without a path or a wildcard, with commas between them";
+}
+
+function isOrigin(item: string): boolean {
+  // The parser knows no origin of another scheme than those of the web.
+  if (!/^https?:/i.test(item)) return appOrigin.test(item);
+  return (
+    !item.includes("*") && URL.canParse(item) && new URL(item).origin === item
+  );
 }
 
 function hostsProblem(list: string): string | undefined {
