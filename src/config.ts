@@ -4,7 +4,11 @@ import { lifetimeProblem, retryWindowProblem } from "./oauth/duration.ts";
 import { OAuthError } from "./oauth/errors.ts";
 import { type Lifetimes, retryWindowExceeds } from "./oauth/lifetimes.ts";
 import { isLoopback } from "./oauth/redirect-uri.ts";
-import { isOneRepeated, weakSecretProblem } from "./oauth/secret-floor.ts";
+import {
+  isOneRepeated,
+  unwrapSecret,
+  weakSecretProblem,
+} from "./oauth/secret-floor.ts";
 import { accessTokenFormats, type Settings } from "./oauth/settings.ts";
 import type { TokenKey, TokenKeys } from "./oauth/keys.ts";
 import { deriveTokenKey } from "./oauth/tokens/token-keys.ts";
@@ -31,6 +35,14 @@ const text = z.string({
 /** Treats a variable with an empty value as not set. */
 function emptyAsUnset<S extends z.ZodType>(schema: S) {
   return z.preprocess((value) => (value === "" ? undefined : value), schema);
+}
+
+/** Treats a secret as it is without what surrounds it. */
+function unwrapped<S extends z.ZodType>(schema: S) {
+  return z.preprocess(
+    (value) => (typeof value === "string" ? unwrapSecret(value) : value),
+    emptyAsUnset(schema),
+  );
 }
 
 /** Makes the schema of a string that must obey a rule. `problem` returns what is wrong, or undefined. */
@@ -67,10 +79,10 @@ const variables = z.object({
   ),
   PRIVATE_KEY: emptyAsUnset(text),
   PRIVATE_KEY_PASSPHRASE: emptyAsUnset(text.optional()),
-  ENCRYPTION_KEY: emptyAsUnset(
-    stringWithRule(encryptionKeyProblem).transform(splitList),
+  ENCRYPTION_KEY: unwrapped(
+    stringWithRule(encryptionKeyProblem).transform(encryptionKeys),
   ),
-  ADMIN_TOKEN: emptyAsUnset(stringWithRule(adminTokenProblem).optional()),
+  ADMIN_TOKEN: unwrapped(stringWithRule(adminTokenProblem).optional()),
   LEAGUE_ENCRYPTION_KEY: emptyAsUnset(text.optional()),
 });
 
@@ -241,13 +253,20 @@ function lacksHostOf({
   return !ALLOWED_HOSTS.includes(new URL(ISSUER).hostname);
 }
 
+/** Returns the keys of ENCRYPTION_KEY. A line break may be a backslash and a letter, which are not base64. */
+function encryptionKeys(list: string): string[] {
+  const lines = list.replaceAll(/\\{1,4}[nr]/g, "\n");
+  return splitList(unwrapSecret(lines)).map(unwrapSecret);
+}
+
 function encryptionKeyProblem(list: string): string | undefined {
-  const keys = splitList(list);
-  const decoded = keys.map(decodeBase64);
+  const decoded = encryptionKeys(list).map(decodeBase64);
   if (decoded.some((key) => key?.length !== ENCRYPTION_KEY_BYTES)) {
     return "must be the base64 of 32 random bytes (openssl rand -base64 32), or several of them with commas between them";
   }
-  if (new Set(keys).size < keys.length) return "has the same key twice";
+  // The bytes are compared, because one key has several spellings.
+  if (new Set(decoded.map(String)).size < decoded.length)
+    return "has the same key twice";
   return decoded.some((key) => isOneRepeated(key!))
     ? "has a key of one repeated byte, which anybody can guess: make one with openssl rand -base64 32"
     : undefined;

@@ -1,6 +1,7 @@
 import type { Context } from "hono";
 import { OAuthError, type Problem } from "../oauth/errors.ts";
 import { GuessLimit } from "../oauth/guess-limit.ts";
+import { unwrapSecret } from "../oauth/secret-floor.ts";
 import type { Server } from "../oauth/server.ts";
 import { hasAdminToken } from "./admin-token.ts";
 import type { AppEnv, Endpoint } from "./endpoint.ts";
@@ -44,12 +45,13 @@ export const healthEndpoint: Endpoint = {
 };
 
 /**
- * Tells whether an administrator asks. The token is taken as it is set, because there may be no parsed
- * configuration: it may be the token that is malformed.
+ * Tells whether an administrator asks. The token is not that of the parsed configuration, because there may be
+ * none: it may be the token that is malformed.
  */
 async function isAdministrator(c: Context<AppEnv>): Promise<boolean> {
-  const token: unknown = c.env.ADMIN_TOKEN;
-  if (typeof token !== "string" || token === "") return false;
+  const set: unknown = c.env.ADMIN_TOKEN;
+  const token = typeof set === "string" ? unwrapSecret(set) : "";
+  if (token === "") return false;
   const server = await c.var.server().catch(() => undefined);
   return hasAdminToken(c, token, server?.guesses ?? guessesWithoutServer);
 }
