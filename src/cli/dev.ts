@@ -3,7 +3,11 @@ import { basename } from "node:path";
 import { InvalidArgumentError } from "commander";
 import { healthSchema } from "./commands/admin-client.ts";
 import { problemLines } from "./commands/health.ts";
-import { completeDevVars, readDevVars } from "./local/dev-vars.ts";
+import {
+  adminTokenIn,
+  completeDevVars,
+  readDevVars,
+} from "./local/dev-vars.ts";
 import { say } from "./output.ts";
 import { newProgram, run } from "./program.ts";
 import {
@@ -93,7 +97,7 @@ async function readAdminToken(
   const read = await Promise.all(
     (files.length > 0 ? files : [devVarsPath]).map(readDevVars),
   );
-  const token = read.findLast((file) => file?.["ADMIN_TOKEN"])?.["ADMIN_TOKEN"];
+  const token = read.map(adminTokenIn).findLast(Boolean);
   return token !== undefined && /^[\x20-\x7e]+$/.test(token)
     ? token
     : undefined;

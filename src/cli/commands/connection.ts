@@ -1,4 +1,5 @@
-import { readDevVars } from "../local/dev-vars.ts";
+import { unwrapSecret } from "../../oauth/secret-floor.ts";
+import { adminTokenIn, readDevVars } from "../local/dev-vars.ts";
 import { Failure, UsageError } from "../failure.ts";
 
 /** The server of `npm run dev`. */
@@ -37,7 +38,10 @@ export async function findConnection(
   environment: NodeJS.Dict<string>,
   devVarsPath: string,
 ): Promise<Connection> {
-  const { BATON_URL, BATON_ADMIN_TOKEN } = environment;
+  const { BATON_URL } = environment;
+  const BATON_ADMIN_TOKEN = unwrapSecret(
+    environment["BATON_ADMIN_TOKEN"] ?? "",
+  );
   const fromOption =
     options.url === undefined ? undefined : parseOrigin(options.url, "--url");
   const fromEnvironment = BATON_URL
@@ -65,7 +69,7 @@ export async function findConnection(
     BATON_ADMIN_TOKEN && fromEnvironment?.origin === server.origin
       ? { token: BATON_ADMIN_TOKEN, tokenSource: "BATON_ADMIN_TOKEN" }
       : await readLocalToken(server, devVarsPath);
-  if (!found) throw missingToken(server, Boolean(BATON_ADMIN_TOKEN));
+  if (!found) throw missingToken(server, BATON_ADMIN_TOKEN !== "");
   // Checked here, because the HTTP library would quote the token in its error message.
   if (!/^[\x21-\x7e]+$/.test(found.token)) {
     throw new Failure(
@@ -81,10 +85,10 @@ async function readLocalToken(
   devVarsPath: string,
 ): Promise<Omit<Connection, "url"> | undefined> {
   if (!isLoopback(hostname)) return undefined;
-  const { ADMIN_TOKEN } = (await readDevVars(devVarsPath)) ?? {};
-  return ADMIN_TOKEN
-    ? { token: ADMIN_TOKEN, tokenSource: "ADMIN_TOKEN in .dev.vars" }
-    : undefined;
+  const token = adminTokenIn(await readDevVars(devVarsPath));
+  return token === undefined
+    ? undefined
+    : { token, tokenSource: "ADMIN_TOKEN in .dev.vars" };
 }
 
 /** @param isOther true if BATON_ADMIN_TOKEN is set, and for another server */

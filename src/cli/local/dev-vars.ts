@@ -1,6 +1,7 @@
 import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { chmod, readFile, writeFile } from "node:fs/promises";
 import { parseEnv } from "node:util";
+import { unwrapSecret } from "../../oauth/secret-floor.ts";
 import { Failure } from "../failure.ts";
 
 /** Only the owner may read the file, because it has private keys. */
@@ -46,6 +47,13 @@ export async function readDevVars(
   return text === undefined ? undefined : parseEnv(text);
 }
 
+/** Returns the ADMIN_TOKEN of a file as the server takes it. Undefined: there is none, or it is empty. */
+export function adminTokenIn(
+  variables: NodeJS.Dict<string> | undefined,
+): string | undefined {
+  return unwrapSecret(variables?.["ADMIN_TOKEN"] ?? "") || undefined;
+}
+
 /**
  * Completes a `.dev.vars` file: appends the secrets that a local server needs and the file lacks. Does
  * not change a byte of what the file has.
@@ -85,7 +93,9 @@ export async function completeDevVars(path: string): Promise<SecretName[]> {
 
 /** An empty ADMIN_TOKEN is not missing: it turns the admin API off. */
 function isMissing(name: SecretName, value: string | undefined): boolean {
-  return name === "ADMIN_TOKEN" ? value === undefined : !value;
+  return name === "ADMIN_TOKEN"
+    ? value === undefined
+    : unwrapSecret(value ?? "") === "";
 }
 
 async function readIfPresent(path: string): Promise<string | undefined> {

@@ -49,6 +49,15 @@ function failure(stderr: string) {
   return { code: 1, stdout: "", stderr: `${stderr}\n` };
 }
 
+test("the admin token in .dev.vars is sent without the quotes around it, as the server takes it", async () => {
+  const { port, tokens } = await recordingServer();
+  const directory = await checkoutWith(`'"${BATON_ADMIN_TOKEN}" '`);
+  await run("baton", [...list, "--url", `http://localhost:${port}`], {
+    directory,
+  });
+  expect(tokens).toEqual([`Bearer ${BATON_ADMIN_TOKEN}`]);
+});
+
 describe("the server's URL", () => {
   test("--url takes precedence over BATON_URL", async () => {
     const named = await recordingServer();
@@ -243,6 +252,32 @@ describe("the admin token in the environment", () => {
       ),
     );
     expect(target.connections()).toBe(0);
+  });
+
+  test("is sent without the quotes and white space around it, as the server takes it", async () => {
+    const { port, tokens } = await recordingServer();
+    const url = `http://localhost:${port}`;
+    for (const wrapped of [
+      `"${BATON_ADMIN_TOKEN}"`,
+      `'${BATON_ADMIN_TOKEN}'\n`,
+      ` ${BATON_ADMIN_TOKEN}\r\n`,
+    ]) {
+      const env = { BATON_URL: url, BATON_ADMIN_TOKEN: wrapped };
+      expect((await run("baton", list, { env })).stderr).toBe("");
+    }
+    expect(new Set(tokens)).toEqual(new Set([`Bearer ${BATON_ADMIN_TOKEN}`]));
+    expect(tokens).toHaveLength(3);
+  });
+
+  test("of quotes and white space alone is not set", async () => {
+    const { port, connections } = await recordingServer();
+    const url = `http://localhost:${port}`;
+    const env = { BATON_URL: url, BATON_ADMIN_TOKEN: '"" ' };
+    const directory = temporaryProject();
+    const { code, stderr } = await run("baton", list, { directory, env });
+    expect(code).toBe(1);
+    expect(stderr).toContain(`There is no admin token for ${url}.`);
+    expect(connections()).toBe(0);
   });
 
   test("that an HTTP header cannot carry is refused and not shown", async () => {

@@ -86,6 +86,16 @@ describe("an existing .dev.vars", () => {
     expect(vars["ADMIN_TOKEN"]).toBe("mine");
   });
 
+  test("with keys of quotes and white space alone gets new keys", async () => {
+    const { written, vars } = await complete(
+      `PRIVATE_KEY=' '\nENCRYPTION_KEY='""'\nADMIN_TOKEN='"mine"'\n`,
+    );
+    expect(written).toEqual(["PRIVATE_KEY", "ENCRYPTION_KEY"]);
+    expect(vars["PRIVATE_KEY"]).toMatch(/^\{.*\}$/);
+    expect(vars["ENCRYPTION_KEY"]).toMatch(/^.{43}=$/);
+    expect(vars["ADMIN_TOKEN"]).toBe('"mine"');
+  });
+
   test("with an empty ADMIN_TOKEN keeps the admin API off", async () => {
     const { written, vars } = await complete("ADMIN_TOKEN=\n");
     expect(written).toEqual(["PRIVATE_KEY", "ENCRYPTION_KEY"]);
