@@ -3,31 +3,48 @@ const loopback =
   /^(http:\/\/(?:127\.0\.0\.1|\[::1\]|localhost))(?::(\d{1,5}))?([/?].*)?$/;
 
 /**
- * Tells whether a redirect URI is registered. It must be the same string. Only the port of a loopback address
- * may differ, because a native app listens on any free port (RFC 8252 section 7.3, RFC 9700 section 2.1).
+ * Tells whether a redirect URI is registered. It must be the same string. Only a loopback address may differ: in
+ * its port, because a native app listens on any free port (RFC 8252 section 7.3, RFC 9700 section 2.1), and in
+ * the path "/", which is the same as no path (RFC 3986 section 6.2.3).
  */
 export function isRegistered(
   redirectUri: string,
   registered: readonly string[],
 ): boolean {
-  const portless = withoutPort(redirectUri);
-  return registered.some(
-    (uri) =>
-      uri === redirectUri ||
-      (portless !== undefined && portless === withoutPort(uri)),
+  return registered.some((uri) => isSame(uri, redirectUri, "any port"));
+}
+
+/**
+ * Tells whether two redirect URIs lead to the same place: the same string, or loopback addresses with the same
+ * port that differ only in the path "/" and no path.
+ */
+export function isSameRedirectUri(one: string, other: string): boolean {
+  return isSame(one, other, "same port");
+}
+
+function isSame(one: string, other: string, port: "any port" | "same port") {
+  if (one === other) return true;
+  const [a, b] = [loopbackParts(one), loopbackParts(other)];
+  return (
+    a !== undefined &&
+    b !== undefined &&
+    a.host === b.host &&
+    a.rest === b.rest &&
+    (port === "any port" || a.port === b.port)
   );
 }
 
 /** Tells whether a URI is plain http to a loopback address. */
 export function isLoopback(uri: string): boolean {
-  return withoutPort(uri) !== undefined;
+  return loopbackParts(uri) !== undefined;
 }
 
-/** Returns a loopback URI without its port. Undefined: another URI, or the port is not valid. */
-function withoutPort(uri: string): string | undefined {
-  const [, host = "", port, rest = ""] = loopback.exec(uri) ?? [];
+/** Takes a loopback URI apart. Undefined: another URI, or the port is not valid. */
+function loopbackParts(uri: string) {
+  const [, host, port, rest = ""] = loopback.exec(uri) ?? [];
   const portFits = port === undefined || (+port >= 1 && +port <= 65535);
-  return host !== "" && portFits ? `${host} ${rest}` : undefined;
+  if (host === undefined || !portFits) return undefined;
+  return { host, port, rest: rest.startsWith("/") ? rest : `/${rest}` };
 }
 
 /** An absolute URI, with only the characters of a URI (RFC 3986 section 4.3). */

@@ -27,6 +27,13 @@ const uris = {
   ipv6: "http://[::1]:8080/callback",
   localhost: "http://localhost/callback?a=1",
   bare: "http://127.0.0.1:3000",
+  bareIpv6: "http://[::1]",
+  root: "http://localhost/",
+  bareQuery: "http://127.0.0.1?x=1",
+  rootQuery: "http://127.0.0.1:8080/?x=1",
+  secureBare: "https://bare.example.com",
+  secureRoot: "https://root.example.com/",
+  customBare: "com.example.bare://callback",
 };
 
 type Registered = keyof typeof uris;
@@ -165,6 +172,10 @@ describe("a redirect URI that is not a loopback address is refused if anything d
     ["custom", "com.example.app:callback"],
     ["custom", "COM.example.app:/callback"],
     ["custom", "com.example.app2:/callback"],
+    ["customBare", "com.example.bare://callback/"],
+    ["secureBare", "https://bare.example.com/"],
+    ["secureRoot", "https://root.example.com"],
+    ["secureRoot", "https://root.example.com/?"],
   ])("%s: %j", async (registered, redirect_uri) => {
     expect(await shown(await ask(registered, redirect_uri))).toEqual(page);
   });
@@ -192,6 +203,17 @@ describe("an http loopback redirect URI is accepted with another port (RFC 8252 
     ["localhost", "http://localhost:3000/callback?a=1"],
     ["bare", "http://127.0.0.1"],
     ["bare", "http://127.0.0.1:51004"],
+    // RFC 3986 section 6.2.3: no path is the same as "/".
+    ["bare", "http://127.0.0.1/"],
+    ["bare", "http://127.0.0.1:5000/"],
+    ["bareIpv6", "http://[::1]:5000/"],
+    ["root", "http://localhost"],
+    ["root", "http://localhost:5000"],
+    ["root", "http://localhost:5000/"],
+    ["bareQuery", "http://127.0.0.1:5000/?x=1"],
+    ["bareQuery", "http://127.0.0.1:5000?x=1"],
+    ["rootQuery", "http://127.0.0.1:5000?x=1"],
+    ["rootQuery", "http://127.0.0.1?x=1"],
   ])(
     "%s: %s, and the response goes there",
     async (registered, redirect_uri) => {
@@ -290,8 +312,24 @@ describe("a loopback redirect URI is refused if anything but the port differs:",
     ["ipv4", "http://127.0.0.1:8080\n/callback"],
     ["localhost", "http://localhost:8080/callback?a=2"],
     ["localhost", "http://localhost:8080/callback"],
-    ["bare", "http://127.0.0.1:8080/"],
     ["bare", "http://127.0.0.1:8080?a=1"],
+    ["bare", "http://127.0.0.1:8080/?"],
+    ["bare", "http://127.0.0.1:8080?"],
+    ["bare", "http://127.0.0.1:8080//"],
+    ["bare", "http://127.0.0.1:8080/."],
+    ["bare", "http://127.0.0.1:8080/#"],
+    ["bare", "http://127.0.0.1:8080#"],
+    ["bare", "http://127.0.0.1:8080\\"],
+    ["bare", "http://127.0.0.1:8080/x"],
+    ["bare", "http://[::1]:8080/"],
+    ["bare", "https://127.0.0.1/"],
+    ["root", "http://localhost.evil.example"],
+    ["root", "http://localhost@evil.example"],
+    ["root", "http://localhost:5000x"],
+    ["bareQuery", "http://127.0.0.1/"],
+    ["bareQuery", "http://127.0.0.1/?x=2"],
+    ["bareQuery", "http://127.0.0.1/?x=1&x=1"],
+    ["rootQuery", "http://127.0.0.1:5000"],
   ])("%s: %j", async (registered, redirect_uri) => {
     expect(await shown(await ask(registered, redirect_uri))).toEqual(page);
   });
