@@ -135,6 +135,68 @@ describe("a Host that makes no URL", () => {
   );
 });
 
+describe("state in the request line", () => {
+  /** Sends an authorization request. `state` and `type` are sent as they are. @returns the header Location */
+  async function locationOf(
+    client_id: string,
+    state: string,
+    type = "code",
+  ): Promise<string> {
+    const { headers } = await rawRequest(
+      server.url,
+      `GET /authorize?client_id=${client_id}&response_type=${type}&code_challenge=${"x".repeat(43)}&code_challenge_method=S256&state=${state} HTTP/1.1`,
+      `Host: ${new URL(server.url).host}`,
+      "Connection: close",
+      "",
+      "",
+    );
+    return /^Location: (.*)$/im.exec(headers)?.[1] ?? "";
+  }
+
+  async function admin<T>(path: string, body: object): Promise<T> {
+    const response = await fetch(`${server.url}/admin/${path}`, {
+      method: "POST",
+      headers: {
+        "Content-Type": "application/json",
+        Authorization: `Bearer ${secrets.ADMIN_TOKEN}`,
+      },
+      body: JSON.stringify(body),
+    });
+    return (await response.json()) as T;
+  }
+
+  const uri = "https://app.example.com/callback";
+  let client_id: string;
+
+  beforeAll(async () => {
+    const body = { redirect_uris: [uri] };
+    ({ client_id } = await admin<{ client_id: string }>("clients", body));
+  });
+
+  it.each([
+    ["a'b'", "a'b'"],
+    ["ab+cd/ef==", "ab+cd/ef=="],
+    ["%zz%2b%0d%0a'", "%zz%2b%0d%0a'"],
+    ["~!*'();:@$,[]{}|^`\\?", "~!*'();:@$,[]{}|^`\\?"],
+    // Not ASCII, so the URL of the answer cannot have it.
+    ["\u00e9\u6f22", "%C3%A9%E6%BC%A2"],
+  ])("%s comes back as %s", async (sent, state) => {
+    const end = `&state=${state}&iss=${encodeURIComponent(server.url)}`;
+    const error = await locationOf(client_id, sent, "token");
+    expect(error.startsWith(`${uri}?error=`)).toBe(true);
+    expect(error.slice(-end.length)).toBe(end);
+    const login = new URL(await locationOf(client_id, sent));
+    const request = login.searchParams.get("request");
+    const decision = { request, subject: "alice" };
+    const { redirect_to } = await admin<{ redirect_to: string }>(
+      "authorizations",
+      decision,
+    );
+    expect(redirect_to.startsWith(`${uri}?code=`)).toBe(true);
+    expect(redirect_to.slice(-end.length)).toBe(end);
+  });
+});
+
 describe("plain http to another host than a loopback address", () => {
   const to = (target: string) =>
     rawRequest(

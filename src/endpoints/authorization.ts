@@ -10,13 +10,14 @@ import { OAuthError } from "../oauth/errors.ts";
 import { Parameters } from "../oauth/parameters.ts";
 import { codeChallengeMethods } from "../oauth/authorization/pkce.ts";
 import { findRedirectTarget } from "../oauth/authorization/redirect-target.ts";
+import { readState } from "../oauth/authorization/state.ts";
 import { withParameters } from "../oauth/redirect-uri.ts";
 import { type Endpoint, now, redirect } from "./endpoint.ts";
 import { refusalPage } from "./page.ts";
 
 /**
- * The longest query, in characters as a browser encodes it. It is bounded because `state` returns to the
- * client in a URL.
+ * The longest query, in characters as it came and as a form encodes it. It is bounded because `state` returns to
+ * the client in a URL.
  */
 const MAX_QUERY_CHARACTERS = 4096;
 /**
@@ -47,23 +48,23 @@ export const authorizationEndpoint: Endpoint = {
   async respond(c) {
     const { log } = c.var;
     const server = await c.var.server();
-    const query = new URLSearchParams(new URL(c.req.url).search);
-    if (query.toString().length > MAX_QUERY_CHARACTERS)
+    const query = queryOf(c.req.url);
+    const search = new URLSearchParams(`?${query}`);
+    const characters = Math.max(query.length, search.toString().length);
+    if (characters > MAX_QUERY_CHARACTERS)
       throw tooLong(
         `its parameters have more than ${MAX_QUERY_CHARACTERS} characters`,
       );
-    const parameters = new Parameters(query);
+    const parameters = new Parameters(search);
     log.begin("client");
-    const target = await findRedirectTarget(server, parameters);
-    const { client, redirect_uri } = target;
-    log.fields.client_id = client.client_id;
+    const target = {
+      ...(await findRedirectTarget(server, parameters)),
+      ...readState(query),
+    };
+    log.fields.client_id = target.client.client_id;
     // Client and redirect URI are certain now, so every further refusal goes to the client by redirect.
     c.set("errorRedirect", (error) =>
-      authorizationResponse(
-        server,
-        { redirect_uri, ...singleState(parameters) },
-        { ...error },
-      ),
+      authorizationResponse(server, target, { ...error }),
     );
 
     log.begin("scopes");
@@ -99,9 +100,14 @@ function tooLong(subject: string): OAuthError {
   return new OAuthError("authorization_request_too_long", { subject });
 }
 
-/** Returns `state` for the redirect. A `state` that was sent more than once is not sent back. */
-function singleState(parameters: Parameters): { state?: string } {
-  const states = parameters.all("state");
-  const [state] = states;
-  return state !== undefined && states.length === 1 ? { state } : {};
+/** Every character that a browser percent-encodes in a query (URL Standard, query percent-encode set). */
+const notOfQuery = /[^\x21\x23-\x3b\x3d\x3f-\x7e]+/g;
+
+/**
+ * Returns the query of a URL as it came, without `?` and fragment. A URL object would encode an apostrophe.
+ * Characters that no browser sends are percent-encoded.
+ */
+function queryOf(url: string): string {
+  const [, query = ""] = /^[^?#]*\?([^#]*)/.exec(url) ?? [];
+  return query.replace(notOfQuery, encodeURIComponent);
 }

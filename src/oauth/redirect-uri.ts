@@ -91,11 +91,28 @@ export function withParameters(
   uri: string,
   parameters: Record<string, string | undefined>,
 ): string {
-  const added = Object.entries(parameters).flatMap(([name, value]) =>
+  return withEncodedParameters(uri, encodeParameters(parameters));
+}
+
+/** Encodes parameters for `withEncodedParameters`. Those that are undefined are left out. */
+export function encodeParameters(
+  parameters: Record<string, string | undefined>,
+): string[] {
+  return Object.entries(parameters).flatMap(([name, value]) =>
     // A space becomes %20 and not +, because some clients do not decode +.
     value === undefined ? [] : [`${name}=${encodeURIComponent(value)}`],
   );
-  if (added.length === 0) return uri;
-  const separator = !uri.includes("?") ? "?" : /[?&]$/.test(uri) ? "" : "&";
-  return uri + separator + added.join("&");
+}
+
+/** Like `withParameters`, with parameters (`name=value`) in the encoding that they have already. */
+export function withEncodedParameters(
+  uri: string,
+  parameters: readonly string[],
+): string {
+  if (parameters.length === 0) return uri;
+  const hasQuery = uri.includes("?");
+  // A question mark within a query is a part of it (RFC 3986 section 3.4).
+  const isOpen = /^[^?]*\?$|&$/.test(uri);
+  const separator = !hasQuery ? "?" : isOpen ? "" : "&";
+  return uri + separator + parameters.join("&");
 }

@@ -67,7 +67,7 @@ describe("a valid request", () => {
     const readable = parts
       .map((part) => atob(part.replaceAll("-", "+").replaceAll("_", "/")))
       .join(" ");
-    expect(readable).toContain("baton-authorization-request+jwt");
+    expect(readable).toContain("baton-encrypted-request+jwt");
     for (const secret of ["plain-state", client.client_id, REDIRECT_URI])
       expect(readable).not.toContain(secret);
   });
@@ -169,7 +169,7 @@ describe("a valid request", () => {
   ])(
     "leads to a URL of at most 8000 characters, even with as many %s as fit",
     async (_, unit) => {
-      const response = await askWithState(unit);
+      const response = await askWith("state", unit);
       const login = location(response);
       expect(login.origin + login.pathname).toBe(LOGIN_URL);
       expect(login.href.length).toBeLessThanOrEqual(8000);
@@ -177,7 +177,8 @@ describe("a valid request", () => {
   );
 
   it("is refused if the URL of the sign-in page would be longer than that", async () => {
-    const response = await askWithState("%01");
+    // A control character is longer in JSON than in a query.
+    const response = await askWith("login_hint", "%01");
     const redirect = location(response);
     expect(redirect.origin + redirect.pathname).toBe(REDIRECT_URI);
     expect(redirect.searchParams.get("error")).toBe("invalid_request");
@@ -186,12 +187,12 @@ describe("a valid request", () => {
     expect(redirect.href.length).toBeLessThanOrEqual(8000);
   });
 
-  /** Sends a request with a `state` of as many units as fit. */
-  function askWithState(unit: string): Promise<Response> {
-    const query = `${authorizationQuery(client, { state: undefined })}&state=`;
-    const state = unit.repeat((4000 - query.length) / unit.length);
+  /** Sends a request in which one parameter has as many units as fit. */
+  function askWith(name: string, unit: string): Promise<Response> {
+    const query = `${authorizationQuery(client, { state: undefined })}&${name}=`;
+    const value = unit.repeat((4000 - query.length) / unit.length);
     const init = { redirect: "manual" } as const;
-    return server.http(`/authorize?${query}${state}`, init);
+    return server.http(`/authorize?${query}${value}`, init);
   }
 });
 

@@ -32,7 +32,7 @@ import {
  */
 const kinds = {
   /** The time that a user has to sign in: enough to find a phone or to reset a password. */
-  request: { typ: "baton-authorization-request+jwt", seconds: 30 * 60 },
+  request: { typ: "baton-encrypted-request+jwt", seconds: 30 * 60 },
   /** RFC 6749 section 4.1.2 recommends at most ten minutes. A browser needs a few seconds. */
   code: { typ: "baton-encrypted-code+jwt", seconds: 60 },
 } as const satisfies Partial<

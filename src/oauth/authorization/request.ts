@@ -43,6 +43,7 @@ export interface AuthorizationRequest {
   redirect_uri: string;
   /** True: the request named it, so the token request must name it as well (RFC 6749 section 4.1.3). */
   redirect_uri_named: boolean;
+  /** As it stands in the query, not decoded (`state.ts`). */
   state?: string;
   code_challenge: string;
   /**
@@ -63,7 +64,7 @@ export interface AuthorizationRequest {
  */
 export async function checkAuthorizationRequest(
   server: Server,
-  { client, redirect_uri }: RedirectTarget,
+  { client, redirect_uri, state }: RedirectTarget & { state?: string },
   parameters: Parameters,
 ): Promise<AuthorizationRequest> {
   parameters.refuseRepeated(requestParameters);
@@ -94,7 +95,7 @@ export async function checkAuthorizationRequest(
     },
     redirect_uri,
     redirect_uri_named: parameters.optional("redirect_uri") !== undefined,
-    ...optional(parameters, "state"),
+    ...(state !== undefined && { state }),
     ...challenge,
     family_id: base64url.encode(server.families.newId()),
     ...optional(parameters, "prompt"),

@@ -1,5 +1,5 @@
 import type { AuthorizationRequest } from "./request.ts";
-import { withParameters } from "../redirect-uri.ts";
+import { encodeParameters, withEncodedParameters } from "../redirect-uri.ts";
 import type { Server } from "../server.ts";
 
 /**
@@ -11,9 +11,9 @@ export function authorizationResponse(
   { redirect_uri, state }: Pick<AuthorizationRequest, "redirect_uri" | "state">,
   codeOrError: Record<string, string | undefined>,
 ): string {
-  return withParameters(redirect_uri, {
-    ...codeOrError,
-    state,
-    iss: settings.issuer,
-  });
+  return withEncodedParameters(redirect_uri, [
+    ...encodeParameters(codeOrError),
+    ...(state === undefined ? [] : [`state=${state}`]),
+    ...encodeParameters({ iss: settings.issuer }),
+  ]);
 }
