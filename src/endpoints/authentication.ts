@@ -1,8 +1,6 @@
 import type { Context } from "hono";
-import {
-  authenticateClient,
-  authenticationParameters,
-} from "../oauth/clients/authentication.ts";
+import { authenticateClient } from "../oauth/clients/authentication.ts";
+import { authenticationParameters } from "../oauth/clients/credentials.ts";
 import type { Client } from "../oauth/entities.ts";
 import type { readLenientForm } from "./passport-body.ts";
 import { type Parameters, readForm } from "../oauth/parameters.ts";

@@ -35,8 +35,11 @@ const kinds = {
 /** Who makes an attempt, and at what. */
 export interface Guesser {
   kind: keyof typeof kinds;
-  /** The client id that is presented, whether or not such a client exists. */
-  client_id?: string;
+  /**
+   * The client id that is presented, whether or not such a client exists. A list if the attempt makes several
+   * guesses: the id of each. All must be below the limit, and a wrong attempt counts as that many wrong guesses.
+   */
+  client_id?: string | readonly string[];
   /** The network that the request came from (`networkOf`). Empty: nobody knows it, so nothing is limited. */
   network: string;
 }
@@ -112,8 +115,15 @@ export class GuessLimit {
     return result;
   }
 
-  /** Lists the callers that a guesser counts as: its network, and the site of an IPv6 network. */
-  #callersOf({ kind, client_id = "", network }: Guesser): Caller[] {
+  /**
+   * Lists the callers that a guesser counts as, for each of its guesses: its network, and the site of an IPv6
+   * network. A caller that makes two guesses is in the list twice.
+   */
+  #callersOf({ client_id = "", ...guesser }: Guesser): Caller[] {
+    return [client_id].flat().flatMap((id) => this.#callersAt(id, guesser));
+  }
+
+  #callersAt(client_id: string, { kind, network }: Guesser): Caller[] {
     const { perNetwork, perSite } = this.#shared;
     // A client id may be as long as a body. No client has one that is longer than this.
     const client = client_id.slice(0, MAX_ID_CHARACTERS);
@@ -133,9 +143,11 @@ export class GuessLimit {
     for (const { key, max } of callers) {
       const count = this.#counts.get(key);
       if (!count || now >= count.endsAt) continue;
-      if (count.wrong >= max) throw tooMany(reason, count.endsAt - now);
+      const guesses = callers.filter((caller) => caller.key === key).length;
+      const left = max - guesses;
+      if (count.wrong > left) throw tooMany(reason, count.endsAt - now);
       // The shortest Retry-After, because the pending attempts may all be right.
-      if (count.wrong + count.pending >= max) throw tooMany(reason, 0);
+      if (count.wrong + count.pending > left) throw tooMany(reason, 0);
     }
   }
 

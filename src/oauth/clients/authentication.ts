@@ -1,5 +1,6 @@
 import type { AuthenticationMethod } from "../authentication-methods.ts";
 import { isClientId } from "../client-metadata.ts";
+import { type Credentials, type Pair, readCredentials } from "./credentials.ts";
 import { matchesSecret } from "./secret.ts";
 import type { Seconds } from "../duration.ts";
 import type { Client } from "../entities.ts";
@@ -9,19 +10,10 @@ import type { Parameters } from "../parameters.ts";
 import type { ClientRepository } from "../repositories.ts";
 import type { Server } from "../server.ts";
 
-/** The parameters of client authentication (RFC 6749 section 2.3.1). */
-export const authenticationParameters = ["client_id", "client_secret"] as const;
-
 /** Sent only if the request tried Basic, because browsers open a dialog for it. */
 const basicChallenge = {
   "WWW-Authenticate": 'Basic realm="baton", charset="UTF-8"',
 };
-
-interface Credentials {
-  clientId: string;
-  secret: string | undefined;
-  method: AuthenticationMethod;
-}
 
 /** The parts of a request by which its client is authenticated. */
 interface AuthenticationRequest {
@@ -53,20 +45,17 @@ export async function authenticateClient(
     fresh = false,
   }: AuthenticationRequest,
 ): Promise<Client> {
-  const basic = authorization?.match(/^basic(?:[ \t]+(.*))?$/i);
+  const basic = authorization?.match(/^basic(?:[ \t]+|$)(.*)$/i)?.[1];
   const refuse = (reason: Reason, client?: Client) =>
     new OAuthError(reason, {
-      ...(basic && { headers: basicChallenge }),
+      ...(basic !== undefined && { headers: basicChallenge }),
       ...(client && { client_id: client.client_id }),
     });
 
-  const credentials = basic
-    ? readBasic(basic[1] ?? "", parameters)
-    : readBody(parameters);
+  const credentials = readCredentials(basic, parameters);
   if (typeof credentials === "string") throw refuse(credentials);
 
-  const judgeBy = async (method: "find" | "findAgain") =>
-    judge(await findClient(clients, method, credentials), credentials, now);
+  const judgeBy = (find: LookUp) => judgeAll(clients, find, credentials, now);
   const attempt = async () => {
     const verdict = await judgeBy(fresh ? "findAgain" : "find");
     // A client or secret that was made a moment ago must work at once.
@@ -84,91 +73,68 @@ export async function authenticateClient(
   return verdict.client;
 }
 
-/** Reads Basic credentials. Id and secret are form-encoded and joined by a colon (RFC 6749 section 2.3.1). */
-function readBasic(
-  encoded: string,
-  parameters: Parameters,
-): Credentials | Reason {
-  if (parameters.optional("client_secret") !== undefined) {
-    throw new OAuthError("two_authentication_methods");
-  }
-  const decoded = decodeBasic(encoded);
-  if (!decoded) return "basic_credentials_malformed";
-  const [clientId, secret] = decoded;
-  const idInBody = parameters.optional("client_id");
-  if (idInBody !== undefined && idInBody !== clientId)
-    throw new OAuthError("two_client_ids");
-  return { clientId, secret, method: "client_secret_basic" };
-}
-
-/** Decodes the id and secret of Basic. Undefined: they are malformed. */
-function decodeBasic(encoded: string): [string, string] | undefined {
-  try {
-    const bytes = Uint8Array.from(atob(encoded), (character) =>
-      character.charCodeAt(0),
-    );
-    const pair = new TextDecoder("utf-8", {
-      fatal: true,
-      ignoreBOM: true,
-    }).decode(bytes);
-    const colon = pair.indexOf(":");
-    if (colon < 1) return undefined;
-    return [
-      formDecode(pair.slice(0, colon)),
-      formDecode(pair.slice(colon + 1)),
-    ];
-  } catch {
-    // Not base64, not UTF-8, or a stray percent sign.
-    return undefined;
-  }
-}
-
-function formDecode(text: string): string {
-  return decodeURIComponent(text.replaceAll("+", " "));
-}
-
-function readBody(parameters: Parameters): Credentials | Reason {
-  const clientId = parameters.optional("client_id");
-  const secret = parameters.optional("client_secret");
-  if (clientId === undefined) return "client_id_missing";
-  return {
-    clientId,
-    secret,
-    method: secret === undefined ? "none" : "client_secret_post",
-  };
-}
-
 /** Ids that no client can have count as one, so that an id in memory is short. */
-function guesserOf({ clientId }: Credentials, network: string): Guesser {
-  const client_id = isClientId(clientId) ? clientId : "";
+function guesserOf({ pairs }: Credentials, network: string): Guesser {
+  const client_id = pairs.map(({ clientId }) =>
+    isClientId(clientId) ? clientId : "",
+  );
   return { kind: "client_secret", client_id, network };
 }
 
-async function findClient(
-  clients: ClientRepository,
-  method: "find" | "findAgain",
-  { clientId }: Credentials,
-): Promise<Client | undefined> {
-  return isClientId(clientId) ? clients[method](clientId) : undefined;
-}
+type LookUp = "find" | "findAgain";
 
 type Verdict =
   | { refused: Reason; client: Client | undefined }
   | { refused?: never; client: Client };
 
 /**
- * Judges credentials by a record. The work is the same for every reason, so that its time reveals nothing.
+ * Judges each reading of the credentials. The work is the same whichever is right, so that its time does not
+ * reveal it. One refusal stands for all: that of a client that exists, if any does.
+ */
+async function judgeAll(
+  clients: ClientRepository,
+  find: LookUp,
+  { method, pairs }: Credentials,
+  now: Seconds,
+): Promise<Verdict> {
+  const found = await findClients(clients, find, pairs);
+  const verdicts = await Promise.all(
+    pairs.map((pair) => judge(found.get(pair.clientId), pair, method, now)),
+  );
+  const rank = ({ refused, client }: Verdict) =>
+    refused === undefined ? 2 : client ? 1 : 0;
+  return verdicts.reduce((best, verdict) =>
+    rank(verdict) > rank(best) ? verdict : best,
+  );
+}
+
+/** Finds the clients of all readings at once, by their ids: one look-up for each id. */
+async function findClients(
+  clients: ClientRepository,
+  find: LookUp,
+  pairs: readonly Pair[],
+): Promise<Map<string, Client | undefined>> {
+  const ids = new Set(pairs.map(({ clientId }) => clientId));
+  return new Map(
+    await Promise.all(
+      [...ids].map(
+        async (id) =>
+          [id, isClientId(id) ? await clients[find](id) : undefined] as const,
+      ),
+    ),
+  );
+}
+
+/**
+ * Judges one reading by a record. The work is the same for every reason, so that its time reveals nothing.
  */
 async function judge(
   client: Client | undefined,
-  { clientId, secret, method }: Credentials,
+  { clientId, secret }: Pair,
+  method: AuthenticationMethod,
   now: Seconds,
 ): Promise<Verdict> {
-  const secretMatches = await matchesSecret(
-    secret ?? "",
-    client?.secrets ?? [],
-    now,
-  );
+  const secretMatches = await matchesSecret(secret, client?.secrets ?? [], now);
   const refuse = (refused: Reason) => ({ refused, client });
   if (!client) {
     return refuse(

@@ -132,7 +132,13 @@ describe("every failure of client authentication", () => {
         "client_authentication_method_wrong",
       ],
       [
-        await attempt([], { Authorization: basic(publicClient.client_id, "") }),
+        await attempt([], {
+          Authorization: basic(publicClient.client_id, "x"),
+        }),
+        "client_authentication_method_wrong",
+      ],
+      [
+        await attempt([], { Authorization: basic(client_id, "") }),
         "client_authentication_method_wrong",
       ],
       [

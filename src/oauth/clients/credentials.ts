@@ -1,0 +1,120 @@
+import type { AuthenticationMethod } from "../authentication-methods.ts";
+import { isClientId } from "../client-metadata.ts";
+import { OAuthError, type Reason } from "../errors.ts";
+import type { Parameters } from "../parameters.ts";
+
+/** The parameters of client authentication (RFC 6749 section 2.3.1). */
+export const authenticationParameters = ["client_id", "client_secret"] as const;
+
+/** The most characters of Basic credentials: as many as a body may have (16 KiB, `app.ts`). */
+const MAX_BASIC_CHARACTERS = 16 * 1024;
+
+/** A client id, and the secret that is presented with it. */
+export interface Pair {
+  clientId: string;
+  /** Empty if the method is `none`. */
+  secret: string;
+}
+
+/** The credentials of a request. */
+export interface Credentials {
+  method: AuthenticationMethod;
+  /**
+   * The readings of the request, the one by the letter first. Only Basic may have a second one. Each of them
+   * that is tried is a guess.
+   */
+  pairs: [Pair, ...Pair[]];
+}
+
+/**
+ * Reads the credentials of a request.
+ *
+ * @param basic what stands behind `Basic` in the header Authorization. Undefined: the request did not try Basic
+ * @returns the credentials, or the reason why there are none
+ * @throws OAuthError `two_authentication_methods` or `two_client_ids`
+ */
+export function readCredentials(
+  basic: string | undefined,
+  parameters: Parameters,
+): Credentials | Reason {
+  return basic === undefined
+    ? readBody(parameters)
+    : readBasic(basic, parameters);
+}
+
+function readBody(parameters: Parameters): Credentials | Reason {
+  const clientId = parameters.optional("client_id");
+  const secret = parameters.optional("client_secret");
+  if (clientId === undefined) return "client_id_missing";
+  return secret === undefined
+    ? { method: "none", pairs: [{ clientId, secret: "" }] }
+    : { method: "client_secret_post", pairs: [{ clientId, secret }] };
+}
+
+/**
+ * Reads Basic credentials. An empty password is none, because libraries send Basic for public clients too.
+ */
+function readBasic(
+  encoded: string,
+  parameters: Parameters,
+): Credentials | Reason {
+  if (parameters.optional("client_secret") !== undefined)
+    throw new OAuthError("two_authentication_methods");
+  const pair = decodeBase64(encoded);
+  if (!pair) return "basic_credentials_malformed";
+  const method = pair.secret === "" ? "none" : "client_secret_basic";
+  const readings = readingsOf(pair);
+  const idInBody = parameters.optional("client_id");
+  const [first, ...others] = readings.filter(
+    ({ clientId }) => idInBody === undefined || clientId === idInBody,
+  );
+  if (!first) throw new OAuthError("two_client_ids");
+  return { method, pairs: [first, ...others] };
+}
+
+/** Decodes a pair as RFC 7617 section 2 joins it. Undefined: it is malformed. */
+function decodeBase64(encoded: string): Pair | undefined {
+  if (encoded.length > MAX_BASIC_CHARACTERS) return undefined;
+  try {
+    const bytes = Uint8Array.from(atob(encoded), (character) =>
+      character.charCodeAt(0),
+    );
+    const text = new TextDecoder("utf-8", {
+      fatal: true,
+      ignoreBOM: true,
+    }).decode(bytes);
+    const colon = text.indexOf(":");
+    if (colon < 1) return undefined;
+    return { clientId: text.slice(0, colon), secret: text.slice(colon + 1) };
+  } catch {
+    // Not base64, or not UTF-8.
+    return undefined;
+  }
+}
+
+/**
+ * Returns the readings of a Basic pair: form-decoded (RFC 6749 section 2.3.1), and as it stands, because
+ * `curl -u` and many libraries do not encode. They are one if both are the same. A reading whose id no client
+ * can have is left out, unless there is no other.
+ */
+function readingsOf(pair: Pair): Pair[] {
+  const decoded = formDecodePair(pair);
+  if (!decoded) return [pair];
+  const isSame =
+    decoded.clientId === pair.clientId && decoded.secret === pair.secret;
+  if (isSame || !isClientId(pair.clientId)) return [decoded];
+  return isClientId(decoded.clientId) ? [decoded, pair] : [pair];
+}
+
+/** Undefined: the pair has a stray percent sign, so it was not form-encoded. */
+function formDecodePair({ clientId, secret }: Pair): Pair | undefined {
+  try {
+    return { clientId: formDecode(clientId), secret: formDecode(secret) };
+  } catch {
+    return undefined;
+  }
+}
+
+function formDecode(text: string): string {
+  return decodeURIComponent(text.replaceAll("+", " "));
+}
