@@ -190,6 +190,10 @@ export const refusals = {
   authorization_code_expired: invalidGrant(
     "The authorization code has expired. The user must sign in again.",
   ),
+  // The login lives: an operator need not act.
+  authorization_code_repeated: invalidGrant(
+    "The authorization code was used a moment ago. Its tokens are in the first answer and stay good. Send a code only once.",
+  ),
   authorization_code_reused: invalidGrant(
     "The authorization code was already used, so its login was ended. The user must sign in again.",
   ),

@@ -208,9 +208,10 @@ export interface FamilyRepository {
   /** Makes the id of a family that may begin later. No storage is called. */
   newId(): Uint8Array;
   /**
-   * Makes the family of an authorization code, as `create` does. The same code again ends the family (RFC
-   * 6749 section 4.1.2). Another code of the same authorization request is refused and changes nothing. A
-   * code that was authorized before its user was logged out everywhere is refused.
+   * Makes the family of an authorization code, as `create` does. The same code again within ten seconds is
+   * refused; later it ends the family (RFC 6749 section 4.1.2). Another code of the same authorization request
+   * is refused and changes nothing. A code that was authorized before its user was logged out everywhere is
+   * refused.
    */
   redeem(
     familyId: Uint8Array,

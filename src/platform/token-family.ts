@@ -60,7 +60,9 @@ export class TokenFamily extends DurableObject<Env> {
     family: NewFamily,
     redemption: Redemption,
   ): Promise<RedemptionResult> {
-    return this.#apply(judgeRedemption(this.#read(), family, redemption));
+    return this.#apply(
+      judgeRedemption(this.#read(), family, redemption, Date.now()),
+    );
   }
 
   /** Takes back the beginning of a family whose tokens were not given out. It may be repeated. */

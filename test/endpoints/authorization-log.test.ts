@@ -138,7 +138,7 @@ describe("the log", () => {
       "code_verifier_wrong",
       undefined,
       "authorization_request_reused",
-      "authorization_code_reused",
+      "authorization_code_repeated",
     ]);
   });
 });

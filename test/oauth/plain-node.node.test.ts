@@ -125,7 +125,7 @@ describe("the protocol on plain Node", () => {
     expect(tokens).toMatchObject({ scope: "read", token_type: "Bearer" });
     await expect(
       ask(server, authorizationCodeGrant, form),
-    ).rejects.toMatchObject({ reason: "authorization_code_reused" });
+    ).rejects.toMatchObject({ reason: "authorization_code_repeated" });
   });
 
   it("issues a token for client credentials", async () => {

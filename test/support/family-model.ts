@@ -26,9 +26,11 @@ const granted = newFamily().login.scope;
 /** The family under test: the rules alone, or the Durable Object that uses them. */
 export interface Family {
   create(family: NewFamily): Promise<void> | void;
+  /** @param nowMs the time of the family's object, in milliseconds since 1970 */
   redeem(
     family: NewFamily,
     redemption: Redemption,
+    nowMs: number,
   ): Promise<RedemptionResult> | RedemptionResult;
   abandon(family: NewFamily, redemption: Redemption): Promise<void> | void;
   adopt(
@@ -62,8 +64,11 @@ type Step =
   | { do: "repeat" }
   | { do: "wait"; seconds: number }
   | { do: "revoke"; client: string }
-  /** `same`: the previous attempt again, because its answer was lost. */
-  | { do: "redeem"; code: string; same: boolean }
+  /**
+   * `same`: the previous attempt again, because its answer was lost. `ms`: the part of a second at which it
+   * arrives, in milliseconds.
+   */
+  | { do: "redeem"; code: string; same: boolean; ms: number }
   /** A league token is exchanged: it is the first token of its family. */
   | {
       do: "adopt";
@@ -122,7 +127,7 @@ const common = [
     weight: 3,
     arbitrary: fc.record({
       do: fc.constant("wait" as const),
-      seconds: fc.constantFrom(1, 10, 29, 30, 31, DAY / 2, DAY - 1, DAY),
+      seconds: fc.constantFrom(1, 9, 10, 11, 29, 30, 31, DAY / 2, DAY - 1, DAY),
     }),
   },
   {
@@ -138,6 +143,7 @@ const redeem = fc.record({
   do: fc.constant("redeem" as const),
   code: mostly(2, "first", "second"),
   same: fc.boolean(),
+  ms: fc.constantFrom(0, 0, 1, 999),
 });
 
 const adopt = fc.record({
@@ -177,11 +183,11 @@ const laterSteps = {
 
 const firstStep: Record<History["begins"], Step[]> = {
   create: [],
-  redeem: [{ do: "redeem", code: "first", same: false }],
+  redeem: [{ do: "redeem", code: "first", same: false, ms: 0 }],
   adopt: [
     { do: "adopt", scope: undefined, window: 30, floor: false, same: false },
   ],
-  mixed: [{ do: "redeem", code: "first", same: false }],
+  mixed: [{ do: "redeem", code: "first", same: false, ms: 0 }],
 };
 
 export const histories: fc.Arbitrary<History> = fc
@@ -214,6 +220,8 @@ class Model {
   /** The code that made the family, and the attempts that share its beginning. */
   code: string | undefined;
   firstAttempt: string | undefined;
+  /** The time at which the code was redeemed, in milliseconds. A league token has none. */
+  redeemedAtMs = -Infinity;
   sharingAttempts: string[] = [];
   tooManyAttempts = false;
   /** Attempts that were taken back: their calls may still arrive. */
@@ -229,20 +237,24 @@ class Model {
     this.ends = T0 + 3 * DAY;
     this.code = code;
     this.firstAttempt = attempt;
+    this.redeemedAtMs = -Infinity;
     this.sharingAttempts = attempt === undefined ? [] : [attempt];
     this.tooManyAttempts = false;
   }
 
-  redeem(code: string, attempt: string): string {
+  redeem(code: string, attempt: string, nowMs: number): string {
     if (this.state !== "ended" && this.withdrawn.includes(attempt))
       return "authorization_code_revoked";
     if (canBegin(this)) {
       this.begin(code, attempt);
+      this.redeemedAtMs = nowMs;
       return "redeemed";
     }
     if (this.state === "living" && attempt === this.firstAttempt)
       return "redeemed";
     if (code !== this.code) return "authorization_request_reused";
+    if (this.state === "living" && nowMs - this.redeemedAtMs <= 10_000)
+      return "authorization_code_repeated";
     this.state = "ended";
     return "authorization_code_reused";
   }
@@ -369,6 +381,9 @@ export interface Tally {
   retried: number;
   takenBack: number;
   reused: number;
+  /** Codes that came again at once, and codes that came late and ended their family. */
+  codeRepeated: number;
+  codeReused: number;
   ended: number;
   tooOld: number;
 }
@@ -428,9 +443,14 @@ export async function play(
     } else if (step.do === "redeem") {
       if (!step.same) attempts.push(crypto.randomUUID());
       const by = redemption({ attempt_id: attemptAt(0), code_id: step.code });
-      const result = await family.redeem(newFamily(), by);
+      const nowMs = now * 1000 + step.ms;
+      const wasLiving = model.state === "living";
+      const result = await family.redeem(newFamily(), by, nowMs);
       const said = "reason" in result ? result.reason : result.outcome;
-      assertSame(said, model.redeem(step.code, attemptAt(0)));
+      assertSame(said, model.redeem(step.code, attemptAt(0), nowMs));
+      if (said === "authorization_code_repeated") tally.codeRepeated += 1;
+      if (said === "authorization_code_reused" && wasLiving)
+        tally.codeReused += 1;
     } else if (step.do === "abandon") {
       const code_id = begins === "adopt" ? "old" : "first";
       const by = redemption({ attempt_id: attemptAt(step.back), code_id });
@@ -516,6 +536,8 @@ export function newTally(): Tally {
     retried: 0,
     takenBack: 0,
     reused: 0,
+    codeRepeated: 0,
+    codeReused: 0,
     ended: 0,
     tooOld: 0,
   };

@@ -151,7 +151,10 @@ class MemoryFamilies implements FamilyRepository {
   newId: FamilyRepository["newId"] = () => randomBytes(32);
 
   redeem: FamilyRepository["redeem"] = async (id, family, redemption) =>
-    this.#apply(id, judgeRedemption(this.#read(id), family, redemption));
+    this.#apply(
+      id,
+      judgeRedemption(this.#read(id), family, redemption, Date.now()),
+    );
 
   exchange: FamilyRepository["exchange"] = async (id, attempt) =>
     this.#apply(id, judgeExchange(this.#read(id), attempt));

@@ -32,6 +32,11 @@ export interface LivingFamily extends NewFamily {
   /** Only if a code or a league token made the family: the redemption that made it. */
   redemption?: Redemption;
   /**
+   * Only if a code made the family: the time of the redemption in milliseconds since 1970, by the clock of the
+   * family's object. It is measured in milliseconds because a code is repeated within seconds.
+   */
+  redeemed_at_ms?: number;
+  /**
    * Only if a league token made the family: the ids of the attempts that share the first exchange. Removing
    * the last id takes the redemption back. At most `MAX_ATTEMPTS` ids are kept. Beyond that the redemption
    * cannot be taken back.

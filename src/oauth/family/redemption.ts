@@ -34,14 +34,27 @@ export function judgeCreation(
 }
 
 /**
+ * The time after the redemption of a code in which the same code does not end its family, in milliseconds. An
+ * app sends a code twice at once when React's strict mode runs an effect twice, when a user clicks twice, or
+ * when a proxy loads the callback in advance. Such repeats come within seconds, also over a slow network. A
+ * longer time would help a thief who is faster than the app: the app's redemption would not end the thief's
+ * login.
+ */
+const CODE_REPEAT_MS = 10_000;
+
+/**
  * Judges the redemption of an authorization code. The first redemption begins the family. The same code again
- * ends the family (RFC 6749 section 4.1.2). Another code of the same authorization request is refused and
- * changes nothing.
+ * within `CODE_REPEAT_MS` is refused and changes nothing; later it ends the family (RFC 6749 section 4.1.2).
+ * Another code of the same authorization request is refused and changes nothing.
+ *
+ * @param nowMs the time in milliseconds since 1970, by the clock of the family's object. Two locations' clocks
+ *   may differ by more than `CODE_REPEAT_MS`, so they cannot measure it
  */
 export function judgeRedemption(
   record: FamilyRecord | undefined,
   family: NewFamily,
   redemption: Redemption,
+  nowMs: number,
 ): Verdict<RedemptionResult> {
   if (isWithdrawn(record, redemption.attempt_id))
     return { result: refused("authorization_code_revoked") };
@@ -49,7 +62,11 @@ export function judgeRedemption(
     return {
       result: { outcome: "redeemed" },
       ...begin(family, redemption),
-      record: { ...newRecord(family, redemption), ...withdrawnIn(record) },
+      record: {
+        ...newRecord(family, redemption),
+        redeemed_at_ms: nowMs,
+        ...withdrawnIn(record),
+      },
     };
   }
   const previous = isEnded(record) ? record.redeemed : record.redemption;
@@ -58,10 +75,20 @@ export function judgeRedemption(
   if (isRepeatedAttempt) return { result: { outcome: "redeemed" } };
   if (previous?.code_id !== redemption.code_id)
     return { result: refused("authorization_request_reused") };
-  return {
-    result: refused("authorization_code_reused"),
-    ...(!isEnded(record) && end(record)),
-  };
+  if (isEnded(record)) return { result: refused("authorization_code_reused") };
+  if (isRepeatedAtOnce(record, nowMs))
+    return { result: refused("authorization_code_repeated") };
+  return { result: refused("authorization_code_reused"), ...end(record) };
+}
+
+/** Tells whether the code of a family comes again within `CODE_REPEAT_MS`. */
+function isRepeatedAtOnce(
+  { redeemed_at_ms }: LivingFamily,
+  nowMs: number,
+): boolean {
+  return (
+    redeemed_at_ms !== undefined && nowMs - redeemed_at_ms <= CODE_REPEAT_MS
+  );
 }
 
 /** The largest number of attempt ids in a record, so that the record stays small. */

@@ -29,8 +29,8 @@ export interface RedeemedCode extends Omit<Redemption, "attempt_id"> {
  * @param login the login attributes, which the caller has checked
  * @param code the authorization code; left out: an administrator has authorized the login
  * @returns the claims of the family's first token, which the caller makes
- * @throws OAuthError `client_logins_ended`, `authorization_code_reused`, `authorization_code_revoked`,
- *   `authorization_code_forged`, `authorization_request_reused`
+ * @throws OAuthError `client_logins_ended`, `authorization_code_repeated`, `authorization_code_reused`,
+ *   `authorization_code_revoked`, `authorization_code_forged`, `authorization_request_reused`
  */
 export async function startFamily(
   server: Server,

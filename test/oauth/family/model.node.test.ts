@@ -32,7 +32,8 @@ function recordedFamily(): Family {
   };
   return {
     create: (family) => apply(judgeCreation(record, family)),
-    redeem: (family, by) => apply(judgeRedemption(record, family, by)),
+    redeem: (family, by, nowMs) =>
+      apply(judgeRedemption(record, family, by, nowMs)),
     abandon: (family, by) => apply(judgeAbandonment(record, family, by)),
     adopt: (family, by, attempt) =>
       apply(judgeAdoption(record, family, by, attempt)),
@@ -55,6 +56,8 @@ it(`the family's rules agree with a small model over ${HISTORIES} random histori
 
   for (const count of [tally.retried, tally.takenBack, tally.reused])
     expect(count).toBeGreaterThan(HISTORIES / 10);
+  for (const count of [tally.codeRepeated, tally.codeReused])
+    expect(count).toBeGreaterThan(HISTORIES / 50);
   for (const count of [tally.ended, tally.tooOld])
     expect(count).toBeGreaterThan(HISTORIES / 200);
 });
