@@ -78,9 +78,9 @@ async function checkBinding(
   if (!isSameClient(code.login, identityOf(client)))
     throw new OAuthError("authorization_code_of_another_client");
 
-  const redirectUri = code.redirect_uri_named
-    ? parameters.required("redirect_uri")
-    : parameters.optional("redirect_uri");
+  // It may be left out (OAuth 2.1 draft section 10.2), because the verifier shows that the client that redeems
+  // the code has made the authorization request.
+  const redirectUri = parameters.optional("redirect_uri");
   if (redirectUri !== undefined && redirectUri !== code.redirect_uri)
     throw new OAuthError("redirect_uri_differs");
 

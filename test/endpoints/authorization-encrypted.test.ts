@@ -253,7 +253,6 @@ describe("an attacker without ENCRYPTION_KEY", () => {
       client_id: client.client_id,
       client_issued_at: time,
       redirect_uri: "https://evil.example/",
-      redirect_uri_named: true,
       scope: [],
       resource: [],
       code_challenge: "x",

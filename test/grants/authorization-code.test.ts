@@ -5,7 +5,6 @@ import {
   makeWebClient,
   obtainCode,
   redeem,
-  REDIRECT_URI,
 } from "../support/authorization.ts";
 import { countingBindings } from "../support/counting.ts";
 import { ISSUER, refusal, server, serverWith } from "../support/server.ts";
@@ -171,7 +170,7 @@ describe("redeeming a code", () => {
 });
 
 describe("a code exchange", () => {
-  it.each(["code", "redirect_uri", "code_verifier"])(
+  it.each(["code", "code_verifier"])(
     "requires the parameter %s",
     async (name) => {
       const client = await makeWebClient();
@@ -202,20 +201,6 @@ describe("a code exchange", () => {
       ]);
     },
   );
-
-  it("may leave redirect_uri out if the authorization request left it out, and is refused with another one", async () => {
-    const client = await makeWebClient();
-    const without = () => obtainCode(client, { redirect_uri: undefined });
-    expect(
-      (await redeem(client, await without(), { redirect_uri: undefined }))
-        .status,
-    ).toBe(200);
-    expect((await redeem(client, await without())).status).toBe(200);
-    const other = { redirect_uri: `${REDIRECT_URI}/other` };
-    expect(await refusal(await redeem(client, await without(), other))).toEqual(
-      [400, "invalid_grant", "redirect_uri_differs"],
-    );
-  });
 
   it("requires the port of the authorization request in a loopback redirect URI", async () => {
     const client = await makeWebClient({

@@ -19,7 +19,6 @@ export interface AuthorizationCode {
   code_id: string;
   login: LoginAttributes;
   redirect_uri: string;
-  redirect_uri_named: boolean;
   code_challenge: string;
   /** The time when the user authorized it, in milliseconds since 1970. */
   authorized_at_ms: number;
@@ -47,13 +46,11 @@ export function longestCode(
   request: AuthorizationRequest,
   now: Seconds,
 ): number {
-  const { login, redirect_uri, redirect_uri_named } = request;
-  const { code_challenge, family_id } = request;
+  const { login, redirect_uri, code_challenge, family_id } = request;
   const code: AuthorizationCode = {
     code_id: crypto.randomUUID(),
     login: { ...login, subject: LONGEST_SUBJECT },
     redirect_uri,
-    redirect_uri_named,
     code_challenge,
     authorized_at_ms: now * 1000,
     family_id,

@@ -104,8 +104,7 @@ export async function decideAuthorization(
     );
   }
 
-  const { family_id, code_challenge } = request;
-  const { redirect_uri, redirect_uri_named } = request;
+  const { family_id, code_challenge, redirect_uri } = request;
   const code = await issueCode(
     server,
     {
@@ -114,7 +113,6 @@ export async function decideAuthorization(
       family_id,
       code_challenge,
       redirect_uri,
-      redirect_uri_named,
       authorized_at_ms: nowMs,
       redeemable_until: expires_at + CODE_SECONDS,
     },

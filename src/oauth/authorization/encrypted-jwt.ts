@@ -27,8 +27,8 @@ import {
 
 /**
  * The kinds of JWTs. Each has its own key, a `typ` in its header, another one in the header of the JWS inside
- * (`signedTypes`), and a lifetime in seconds. A change of the claims of a kind needs another `typ`, so that a
- * JWT of another version is refused and not misread.
+ * (`signedTypes`), and a lifetime in seconds. A claim that another version would misread needs another
+ * `typ`, so that a JWT of that version is refused.
  */
 const kinds = {
   /** The time that a user has to sign in: enough to find a phone or to reset a password. */

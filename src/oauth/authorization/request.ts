@@ -41,8 +41,6 @@ export const responseModes = ["query"] as const;
 export interface AuthorizationRequest {
   login: RequestedLogin;
   redirect_uri: string;
-  /** True: the request named it, so the token request must name it as well (RFC 6749 section 4.1.3). */
-  redirect_uri_named: boolean;
   /** As it stands in the query, not decoded (`state.ts`). */
   state?: string;
   code_challenge: string;
@@ -94,7 +92,6 @@ export async function checkAuthorizationRequest(
       ...(await rememberResources(client, granted.resource)),
     },
     redirect_uri,
-    redirect_uri_named: parameters.optional("redirect_uri") !== undefined,
     ...(state !== undefined && { state }),
     ...challenge,
     family_id: base64url.encode(server.families.newId()),
