@@ -15,7 +15,10 @@ import {
   finalizeScopeAndResource,
 } from "../oauth/scope-and-resource.ts";
 import type { Parameters } from "../oauth/parameters.ts";
-import { verifyCodeVerifier } from "../oauth/authorization/pkce.ts";
+import {
+  requiresPkce,
+  verifyCodeVerifier,
+} from "../oauth/authorization/pkce.ts";
 import { startFamily } from "../oauth/tokens/start-family.ts";
 import { tokenResponse } from "../oauth/tokens/token-response.ts";
 import type { GrantType } from "./grant-type.ts";
@@ -67,6 +70,8 @@ export const authorizationCodeGrant: GrantType<"authorization_code"> = {
 
 /**
  * Checks that the code is the client's, for the redirect URI, and presented with the verifier of its request.
+ * With PKCE the redirect URI may be left out (OAuth 2.1 draft section 10.2), because the verifier shows that the
+ * client has made the authorization request. Without PKCE only the redirect URI is left to check.
  *
  * @throws OAuthError
  */
@@ -78,13 +83,25 @@ async function checkBinding(
   if (!isSameClient(code.login, identityOf(client)))
     throw new OAuthError("authorization_code_of_another_client");
 
-  // It may be left out (OAuth 2.1 draft section 10.2), because the verifier shows that the client that redeems
-  // the code has made the authorization request.
-  const redirectUri = parameters.optional("redirect_uri");
+  const { code_challenge } = code;
+  // The record may have changed since the authorization request.
+  if (code_challenge === undefined && requiresPkce(client))
+    throw new OAuthError("authorization_code_without_challenge");
+
+  const redirectUri =
+    code_challenge === undefined
+      ? parameters.required("redirect_uri")
+      : parameters.optional("redirect_uri");
   if (redirectUri !== undefined && redirectUri !== code.redirect_uri)
     throw new OAuthError("redirect_uri_differs");
 
+  if (code_challenge === undefined) {
+    // Somebody may have removed the challenge from the authorization request (RFC 9700 section 4.8.2).
+    if (parameters.optional("code_verifier") !== undefined)
+      throw new OAuthError("code_verifier_unexpected");
+    return;
+  }
   const verifier = parameters.required("code_verifier");
-  if (!(await verifyCodeVerifier(verifier, code.code_challenge)))
+  if (!(await verifyCodeVerifier(verifier, code_challenge)))
     throw new OAuthError("code_verifier_wrong");
 }

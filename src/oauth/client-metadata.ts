@@ -128,6 +128,10 @@ export const clientMetadata = {
   resource_server: uri.meta({
     description: "Makes the client a resource server with this audience.",
   }),
+  require_pkce: z.boolean().meta({
+    description:
+      "false: a confidential client may sign users in without PKCE. Only for clients that cannot send a code_challenge, because without it a stolen code can be injected into another session (RFC 9700 section 4.5). Left out: true. A public client always needs PKCE.",
+  }),
   access_token_ttl: lifetime("Overrides ACCESS_TOKEN_TTL.", "PT10M"),
   refresh_token_ttl: lifetime("Overrides REFRESH_TOKEN_TTL.", "P14D"),
   refresh_token_max_age: lifetime("Overrides REFRESH_TOKEN_MAX_AGE.", "P6M"),

@@ -206,6 +206,12 @@ export const refusals = {
   redirect_uri_differs: invalidGrant(
     "redirect_uri must be the same as in the authorization request.",
   ),
+  authorization_code_without_challenge: invalidGrant(
+    "The authorization request had no code_challenge, and this client must send one. Start a new authorization request.",
+  ),
+  code_verifier_unexpected: invalidGrant(
+    "code_verifier must not be sent, because the authorization request had no code_challenge. If the app has sent one, somebody has removed it on the way.",
+  ),
   code_verifier_wrong: invalidGrant(
     "code_verifier does not match the code_challenge of the authorization request.",
   ),

@@ -19,6 +19,7 @@ export interface ClientOptions {
   redirectUri?: string[];
   resource?: string[];
   resourceServer?: string;
+  requirePkce?: boolean;
   accessTokenTtl?: string;
   refreshTokenTtl?: string;
   refreshTokenMaxAge?: string;
@@ -65,6 +66,11 @@ export function addClientOptions(command: Command): Command {
       "--resource-server <uri>",
       "make the client the resource server with this audience",
     )
+    .option("--require-pkce", "require PKCE at a sign-in; the default")
+    .option(
+      "--no-require-pkce",
+      "accept a sign-in without PKCE, which is less safe, for a client with a secret that cannot do PKCE",
+    )
     .option(
       "--access-token-ttl <duration>",
       "lifetime of an access token, such as PT10M",
@@ -97,6 +103,7 @@ export function clientFields(options: ClientOptions): Record<string, unknown> {
     redirect_uris: options.redirectUri,
     resources: options.resource,
     resource_server: options.resourceServer,
+    require_pkce: options.requirePkce,
     access_token_ttl: options.accessTokenTtl,
     refresh_token_ttl: options.refreshTokenTtl,
     refresh_token_max_age: options.refreshTokenMaxAge,

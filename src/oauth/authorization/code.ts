@@ -19,7 +19,8 @@ export interface AuthorizationCode {
   code_id: string;
   login: LoginAttributes;
   redirect_uri: string;
-  code_challenge: string;
+  /** Left out: the authorization request had none, because the client need not use PKCE. */
+  code_challenge?: string;
   /** The time when the user authorized it, in milliseconds since 1970. */
   authorized_at_ms: number;
   /** The id of the family that the code makes, in base64url. */
@@ -51,7 +52,7 @@ export function longestCode(
     code_id: crypto.randomUUID(),
     login: { ...login, subject: LONGEST_SUBJECT },
     redirect_uri,
-    code_challenge,
+    ...(code_challenge !== undefined && { code_challenge }),
     authorized_at_ms: now * 1000,
     family_id,
     redeemable_until: now,

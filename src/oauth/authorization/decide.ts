@@ -111,7 +111,7 @@ export async function decideAuthorization(
       code_id: crypto.randomUUID(),
       login: { ...request.login, ...granted, subject },
       family_id,
-      code_challenge,
+      ...(code_challenge !== undefined && { code_challenge }),
       redirect_uri,
       authorized_at_ms: nowMs,
       redeemable_until: expires_at + CODE_SECONDS,

@@ -11,6 +11,7 @@ import { allowedFor, type ScopeAndResource } from "../scope-and-resource.ts";
 import { isRegistered } from "../redirect-uri.ts";
 import type { RequestLog } from "../request-log.ts";
 import { MAX_JWT_CHARACTERS } from "./encrypted-jwt.ts";
+import { requiresPkce } from "./pkce.ts";
 import type { Server } from "../server.ts";
 
 /** The schema of the encrypted authorization request that the sign-in page sends back. */
@@ -69,16 +70,20 @@ function invalidRequest(problem: keyof typeof problems): OAuthError {
   return fieldError("request", problems[problem], reason);
 }
 
-/** Tells whether the client is the same, and still has the grant type and the redirect URI. */
+/**
+ * Tells whether the client is the same, still has the grant type and the redirect URI, and need not use PKCE if
+ * the request has none.
+ */
 function mayStillAsk(
   client: Client,
-  { login, redirect_uri }: AuthorizationRequest,
+  { login, redirect_uri, code_challenge }: AuthorizationRequest,
 ): boolean {
   const { grant_types, redirect_uris } = client;
   return (
     isSameClient(login, identityOf(client)) &&
     grant_types.includes("authorization_code") &&
-    isRegistered(redirect_uri, redirect_uris)
+    isRegistered(redirect_uri, redirect_uris) &&
+    (code_challenge !== undefined || !requiresPkce(client))
   );
 }
 

@@ -1,4 +1,5 @@
 import { base64url } from "jose";
+import { type Client, isPublic } from "../entities.ts";
 import type { Refused } from "../errors.ts";
 import type { Parameters } from "../parameters.ts";
 
@@ -11,16 +12,29 @@ const challengePattern = /^[A-Za-z0-9_-]{43}$/;
 const verifierPattern = /^[A-Za-z0-9._~-]{43,128}$/;
 
 /**
- * Reads the code challenge of an authorization request. Every client must send one.
+ * Tells whether a client must use PKCE. An operator may waive it for a confidential client (RFC 9700 section
+ * 2.1.1). A public client needs it whatever its record says, because nothing else protects its codes.
+ */
+export function requiresPkce(client: Client): boolean {
+  return isPublic(client) || client.require_pkce !== false;
+}
+
+/**
+ * Reads the code challenge of an authorization request. A client without PKCE sends neither of the parameters.
  *
  * @throws OAuthError `parameter_missing`
  */
 export function readCodeChallenge(
   parameters: Parameters,
-): { code_challenge: string } | Refused {
+  client: Client,
+): { code_challenge?: string } | Refused {
+  const method = parameters.optional("code_challenge_method");
+  const isLeftOut =
+    method === undefined && parameters.optional("code_challenge") === undefined;
+  if (isLeftOut && !requiresPkce(client)) return {};
   const code_challenge = parameters.required("code_challenge");
   // RFC 7636 section 4.3: if it is left out, the method is "plain".
-  if (parameters.optional("code_challenge_method") !== codeChallengeMethods[0])
+  if (method !== codeChallengeMethods[0])
     return { refused: "code_challenge_method_unsupported" };
   return challengePattern.test(code_challenge)
     ? { code_challenge }

@@ -43,7 +43,8 @@ export interface AuthorizationRequest {
   redirect_uri: string;
   /** As it stands in the query, not decoded (`state.ts`). */
   state?: string;
-  code_challenge: string;
+  /** Left out: the request had none, because the client need not use PKCE. */
+  code_challenge?: string;
   /**
    * The id of the family that the request leads to, in base64url. Each request has one, so that at most one
    * login comes from it, even if its encrypted form is used again.
@@ -77,7 +78,7 @@ export async function checkAuthorizationRequest(
       subject: "authorization_code",
     });
   }
-  const challenge = throwIfRefused(readCodeChallenge(parameters));
+  const challenge = throwIfRefused(readCodeChallenge(parameters, client));
   const granted = throwIfRefused(
     finalizeScopeAndResource(
       requestedScopeAndResource(parameters),

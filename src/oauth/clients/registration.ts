@@ -242,6 +242,11 @@ function completeWith(
       "grant_types",
       `${confidential} is only for clients with a secret`,
     );
+  if (isPublic(client) && client.require_pkce === false)
+    throw fieldError(
+      "require_pkce",
+      "must not be false for a public client, because only PKCE protects its codes. Remove it or set it to true",
+    );
   return client;
 }
 

@@ -55,6 +55,7 @@ describe("baton clients create", () => {
       ["--resource", "https://api.example.com"],
       ["--resource", "https://files.example.com"],
       ["--resource-server", "https://api.example.com"],
+      ["--no-require-pkce"],
       ["--access-token-ttl", "PT10M", "--refresh-token-ttl", "P14D"],
       ["--refresh-token-max-age", "P6M"],
       ["--refresh-token-retry-window", "PT30S"],
@@ -73,6 +74,7 @@ describe("baton clients create", () => {
       ],
       resources: ["https://api.example.com", "https://files.example.com"],
       resource_server: "https://api.example.com",
+      require_pkce: false,
       access_token_ttl: "PT10M",
       refresh_token_ttl: "P14D",
       refresh_token_max_age: "P6M",
@@ -236,6 +238,46 @@ describe("baton clients update", () => {
     );
     expect(updated).not.toHaveProperty("client_name");
     expect(updated).not.toHaveProperty("access_token_ttl");
+  });
+
+  test("--no-require-pkce waives PKCE, until --require-pkce or --unset takes it back", async () => {
+    const id = await freshClient();
+    const update = (...options: string[]) =>
+      baton.json("clients", "update", id, ...options);
+    const unset = ["--unset", "require_pkce"];
+    expect(await update("--name", "Speaker")).not.toHaveProperty(
+      "require_pkce",
+    );
+    const waived = { require_pkce: false };
+    expect(await update("--no-require-pkce")).toMatchObject(waived);
+    expect(await update("--name", "Lamp")).toMatchObject(waived);
+    const { stdout } = await baton.run("clients", "show", id);
+    expect(stdout).toMatch(/^require_pkce +false$/m);
+    expect(await update("--require-pkce")).toMatchObject({
+      require_pkce: true,
+    });
+    expect(await update(...unset)).not.toHaveProperty("require_pkce");
+  });
+
+  test("--no-require-pkce is refused for a public client, also when it becomes public", async () => {
+    const refused = {
+      code: 1,
+      stdout: "",
+      stderr:
+        "require_pkce: must not be false for a public client, because only PKCE protects its codes. Remove it or set it to true\n",
+    };
+    const waiver = "--no-require-pkce";
+    const id = await freshClient(waiver);
+    const update = ["clients", "update", id];
+    expect(await baton.run("clients", "create", "--public", waiver)).toEqual(
+      refused,
+    );
+    expect(await baton.run(update, "--public")).toEqual(refused);
+    const changed = await baton.json(update, "--public", [
+      "--unset",
+      "require_pkce",
+    ]);
+    expect(changed).toMatchObject({ token_endpoint_auth_method: "none" });
   });
 
   test("--unset of an unknown field is refused by the API", async () => {

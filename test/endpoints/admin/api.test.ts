@@ -134,6 +134,7 @@ describe("/admin/openapi.json", () => {
       redirect_uris: ["https://a.example"],
       resources: ["https://a.example"],
       resource_server: "https://a.example",
+      require_pkce: false,
       access_token_ttl: "PT1H",
       refresh_token_ttl: "P1M",
       refresh_token_max_age: "P1Y",
