@@ -150,6 +150,7 @@ const loginPage = "docs/login.md";
 const workerHeading = "From a Worker of the same account";
 const [binding = ""] = take(loginPage, workerHeading, "toml", 1);
 const [calls = ""] = take(loginPage, workerHeading, "ts", 1);
+const [silentAnswer = ""] = take(loginPage, "Obey `prompt`", "ts", 1);
 const backEndHeading = "A back end that signs people in";
 const [startLogin = ""] = take(loginPage, backEndHeading, "sh", 1);
 
@@ -384,12 +385,14 @@ describe("docs/login.md", () => {
   it("binds a sign-in page as test/login/ is bound, and calls only methods that exist", () => {
     expect(binding).toContain('entrypoint = "Login"');
     expect(read("test/login/wrangler.toml")).toContain(binding);
-    const methods = [...calls.matchAll(/env\.BATON\.(\w+)/g)].map(
-      ([, method]) => method,
-    );
+    const methods = [
+      ...(calls + silentAnswer).matchAll(/env\.BATON\.(\w+)/g),
+    ].map(([, method]) => method);
     expect(methods.length).toBeGreaterThan(1);
     const rpc = read("src/rpc.ts");
     for (const method of methods) expect(rpc).toContain(`  ${method}(`);
+    const [, error] = /error = "(\w+)"/.exec(silentAnswer) ?? [];
+    expect(read("src/oauth/authorization/decide.ts")).toContain(`"${error}",`);
   });
 
   it("starts a login with its command for a back end", async () => {

@@ -6,10 +6,14 @@ import {
   redirect,
 } from "../endpoints/endpoint.ts";
 import { page, refusalPage } from "../endpoints/page.ts";
-import { decideAuthorization } from "../oauth/authorization/decide.ts";
+import {
+  type Decision,
+  decideAuthorization,
+} from "../oauth/authorization/decide.ts";
 import { describeAuthorization } from "../oauth/authorization/describe.ts";
 import { type Parameters, readForm } from "../oauth/parameters.ts";
 import { isLoopback } from "../oauth/redirect-uri.ts";
+import type { Server } from "../oauth/server.ts";
 import type { Settings } from "../oauth/settings.ts";
 import { subject as subjectSchema } from "../oauth/subject.ts";
 import {
@@ -27,7 +31,10 @@ function isOn({ issuer, login_url }: Settings): boolean {
   return isLoopback(issuer) && login_url === issuer + PATH;
 }
 
-/** Shows an authorization request, and asks for the name to sign in with. */
+/**
+ * Shows an authorization request, and asks for the name to sign in with. So it does all that `login`, `consent`
+ * and `select_account` of `prompt` ask for; `none` is answered with `login_required`.
+ */
 export const signInPage: Endpoint = {
   path: PATH,
   method: "GET",
@@ -46,6 +53,11 @@ export const signInPage: Endpoint = {
       now(),
       log,
     );
+    if (description.prompt === "none") {
+      // The app forbids a page, and nobody stays signed in here.
+      const decision = { request, error: "login_required" as const };
+      return answerApp(c, server, decision);
+    }
     const subject = description.login_hint ?? "";
     return showForm(c, { request, description, subject });
   },
@@ -82,15 +94,25 @@ export const signIn: Endpoint = {
       const values = { request, description, subject, checkedScopes, problem };
       return showForm(c, values);
     }
-    const { redirect_to } = await decideAuthorization(
-      server,
-      { request, ...decision },
-      Date.now(),
-      log,
-    );
-    return redirect(c, redirect_to);
+    return answerApp(c, server, { request, ...decision });
   },
 };
+
+/** Decides the request, and redirects the browser to the client. */
+async function answerApp(
+  c: Context<AppEnv>,
+  server: Server,
+  decision: Decision,
+) {
+  const { log } = c.var;
+  const { redirect_to } = await decideAuthorization(
+    server,
+    decision,
+    Date.now(),
+    log,
+  );
+  return redirect(c, redirect_to);
+}
 
 /** Reads the decision from the form; `problem` if the name cannot be a subject. */
 function readDecision(form: Parameters) {

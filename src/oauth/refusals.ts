@@ -152,6 +152,12 @@ export const refusals = {
     error: "invalid_request",
     description: () => "response_mode must be query or left out.",
   },
+  prompt_contradictory: {
+    status: 400,
+    error: "invalid_request",
+    description: () =>
+      "prompt has none and another value. With none, send no other value.",
+  },
   code_challenge_method_unsupported: {
     status: 400,
     error: "invalid_request",

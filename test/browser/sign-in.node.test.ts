@@ -262,6 +262,25 @@ describe("signing in with a browser", () => {
     expect(await frame?.locator("form").count()).toBe(0);
   });
 
+  it("a silent request (prompt=none) in a hidden frame comes back to the client with login_required", async () => {
+    const page = await newPage();
+    const complaints: string[] = [];
+    page.on("console", (message) => complaints.push(message.text()));
+    const { url, checks } = await newRequest({ prompt: "none" });
+    await page.goto(`${site.url}/framing?url=${encodeURIComponent(url)}`);
+    const frame = page.frames().find((one) => one !== page.mainFrame());
+    await frame?.waitForURL(`${site.url}/callback?*`);
+    expect(await frame?.textContent("h1")).toBe("Back at the client");
+    await expect(
+      client.authorizationCodeGrant(
+        configuration,
+        new URL(frame?.url() ?? ""),
+        checks,
+      ),
+    ).rejects.toMatchObject({ error: "login_required" });
+    expect(complaints).toEqual([]);
+  });
+
   it("a request that can't be answered gets an error page without links and forms", async () => {
     const page = await newPage(phone);
     const { url } = await newRequest({ redirect_uri: "https://evil.example/" });

@@ -49,7 +49,9 @@ async function openPage(
 ) {
   const url = location(await authorize(client, more, dev));
   expect(url.origin + url.pathname).toBe(`${LOCAL}/dev/login`);
-  const response = await dev.http(url.pathname + url.search);
+  const response = await dev.http(url.pathname + url.search, {
+    redirect: "manual",
+  });
   return { url, response, html: await response.text() };
 }
 
@@ -196,6 +198,54 @@ describe("the development sign-in page", () => {
     });
     expect(html).toContain('value="b&quot;ob"');
   });
+
+  it("answers prompt=none with login_required by redirect, because nobody stays signed in", async () => {
+    const client = await makeWebClient({ scope: "read write" });
+    for (const more of [{}, { login_hint: "bob" }, { prompt: " none " }]) {
+      const { response, html } = await openPage(client, {
+        prompt: "none",
+        ...more,
+      });
+      expect(html).toBe("");
+      expect(response.headers.get("Cache-Control")).toBe("no-store");
+      const redirect = location(response);
+      expect(redirect.origin + redirect.pathname).toBe(REDIRECT_URI);
+      expect(Object.fromEntries(redirect.searchParams)).toEqual({
+        error: "login_required",
+        error_description: "The user must sign in.",
+        state: "xyz",
+        iss: LOCAL,
+      });
+    }
+  });
+
+  it("answers prompt=none by redirect also after somebody has signed in", async () => {
+    const client = await makeWebClient();
+    const { html } = await openPage(client);
+    const signedIn = await answer(await fieldsOf(html), {
+      subject: "bob",
+      answer: "allow",
+    });
+    expect(signedIn.headers.get("Set-Cookie")).toBeNull();
+    const { response } = await openPage(client, { prompt: "none" });
+    const { searchParams } = location(response);
+    expect(searchParams.get("error")).toBe("login_required");
+  });
+
+  it.each(["login", "consent", "select_account", "login consent", "create"])(
+    "shows the page for prompt=%s, and asks for name and consent as always",
+    async (prompt) => {
+      const client = await makeWebClient({ scope: "read write" });
+      const { response, html } = await openPage(client, {
+        prompt,
+        login_hint: "bob",
+      });
+      expect(response.status).toBe(200);
+      const names = (await fieldsOf(html)).map(([name]) => name);
+      expect(names).toEqual(["request", "subject", "scope", "scope"]);
+      expect(html).toContain('value="bob"');
+    },
+  );
 
   it("does not grant a scope that was added to the form", async () => {
     const client = await makeWebClient({ scope: "read write" });

@@ -55,6 +55,12 @@ app.get("/", async (c) => {
   const request = c.req.query("request") ?? "";
   const description = await c.env.BATON.describeAuthorization(request);
   if ("error" in description) return renderRefusal(c, description);
+  // The app allows no page, and nobody stays signed in here. Each other prompt gets what it asks for, because
+  // the form always asks for the password and for consent.
+  if (description.prompt === "none") {
+    const decision = { request, error: "login_required" } as const;
+    return redirectToApp(c, await c.env.BATON.decideAuthorization(decision));
+  }
   const username = description.login_hint ?? "";
   return signIn(c, { request, description, username });
 });

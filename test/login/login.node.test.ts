@@ -138,6 +138,39 @@ describe("the example sign-in page", () => {
     expect(formOf(page).getAll("scope")).toEqual(["read", "write"]);
   });
 
+  it("answers prompt=none with login_required by redirect, and never with a page", async () => {
+    for (const hint of [{}, { login_hint: "alice" }]) {
+      const login = await signInAddress({ prompt: "none", ...hint });
+      const response = await fetch(login, { redirect: "manual" });
+      expect(response.headers.get("Cache-Control")).toBe("no-store");
+      const callback = location(response);
+      expect(callback.origin + callback.pathname).toBe(REDIRECT_URI);
+      expect(Object.fromEntries(callback.searchParams)).toEqual({
+        error: "login_required",
+        error_description: "The user must sign in.",
+        state: "a state",
+        iss: workers.baton,
+      });
+    }
+  });
+
+  it("asks for password and consent where prompt wants that, as it always does", async () => {
+    for (const prompt of ["login", "consent", "select_account login"]) {
+      const response = await fetch(await signInAddress({ prompt }), {
+        redirect: "manual",
+      });
+      expect(response.status).toBe(200);
+      const form = formOf(await response.text());
+      expect([...form.keys()]).toEqual([
+        "request",
+        "username",
+        "password",
+        "scope",
+        "scope",
+      ]);
+    }
+  });
+
   it("signs a person in: the app gets tokens and can refresh them", async () => {
     const callback = location(
       await send(await filledForm("alice", "rabbit-hole")),

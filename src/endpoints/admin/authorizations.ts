@@ -32,7 +32,9 @@ const description = z
     resource: z.array(z.string()).meta({
       description: "The resource servers that the tokens are for (RFC 8707).",
     }),
-    prompt: clientHint("none, login, consent or select_account"),
+    prompt: clientHint(
+      "none (show no page), or some of login, consent and select_account",
+    ),
     login_hint: clientHint("a name of the user, for the sign-in form"),
     ui_locales: clientHint("the languages that the user prefers"),
     expires_at: timestamp.meta({

@@ -11,6 +11,7 @@ import {
 } from "../scope-and-resource.ts";
 import type { Parameters } from "../parameters.ts";
 import { readCodeChallenge } from "./pkce.ts";
+import { readPrompt } from "./prompt.ts";
 import type { RedirectTarget } from "./redirect-target.ts";
 import { decryptJwt, encryptJwt } from "./encrypted-jwt.ts";
 import type { Server } from "../server.ts";
@@ -50,7 +51,7 @@ export interface AuthorizationRequest {
    * login comes from it, even if its encrypted form is used again.
    */
   family_id: string;
-  /** For the sign-in page, as the client sent them (OpenID Connect Core section 3.1.2.1). */
+  /** For the sign-in page (OpenID Connect Core section 3.1.2.1). `prompt` is as `readPrompt` writes it. */
   prompt?: string;
   login_hint?: string;
   ui_locales?: string;
@@ -79,6 +80,7 @@ export async function checkAuthorizationRequest(
     });
   }
   const challenge = throwIfRefused(readCodeChallenge(parameters, client));
+  const prompt = throwIfRefused(readPrompt(parameters));
   const granted = throwIfRefused(
     finalizeScopeAndResource(
       requestedScopeAndResource(parameters),
@@ -96,7 +98,7 @@ export async function checkAuthorizationRequest(
     ...(state !== undefined && { state }),
     ...challenge,
     family_id: base64url.encode(server.families.newId()),
-    ...optional(parameters, "prompt"),
+    ...prompt,
     ...optional(parameters, "login_hint"),
     ...optional(parameters, "ui_locales"),
   };
