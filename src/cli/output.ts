@@ -53,6 +53,11 @@ export function say(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
+/** Writes a warning to standard error, so that it is not part of the result. */
+export function warn(warning: string): void {
+  process.stderr.write(`Warning: ${printable(warning)}\n`);
+}
+
 export function table(head: string[], rows: string[][]): string {
   const output = new Table({
     ...plainStyle,

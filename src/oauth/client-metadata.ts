@@ -119,7 +119,7 @@ export const clientMetadata = {
     .max(100)
     .meta({
       description:
-        "The URIs to which the authorization endpoint may redirect the browser, compared character by character. Each begins with https://, with an app's own scheme that has a period in it, or with http:// for 127.0.0.1, [::1] or localhost. The port of these three hosts may differ.",
+        "The URIs to which the authorization endpoint may redirect the browser, compared character by character. Each begins with https://, with an app's own scheme, or with http:// for 127.0.0.1, [::1] or localhost. The port of these three hosts may differ, and no path is the same as / there. A scheme without a period (myapp://callback) gets a warning (RFC 8252 section 8.4).",
     }),
   resources: z.array(resourceUri).max(100).meta({
     description:

@@ -1,3 +1,5 @@
+import { schemeProblem } from "./redirect-schemes.ts";
+
 /** A loopback address: the literals of RFC 8252 section 7.3, and `localhost`. */
 const loopback =
   /^(http:\/\/(?:127\.0\.0\.1|\[::1\]|localhost))(?::(\d{1,5}))?([/?].*)?$/;
@@ -52,12 +54,11 @@ const absoluteUri =
   /^[a-z][a-z0-9+.-]*:(?:[a-z0-9._~:/?[\]@!$&'()*+,;=-]|%[0-9a-f]{2})+$/i;
 /** An http URI has an authority (RFC 9110 section 4.2). A user in it is not allowed. */
 const httpUri = /^https?:\/\/[^/?@]+(?:[/?]|$)/i;
-/** An app's own scheme is a domain name of its maker in reverse order (RFC 8252 section 7.1). */
-const ownScheme = /^[a-z][a-z0-9+-]*\.[a-z0-9.+-]+:/i;
 /**
- * A host and a port without a scheme, such as `app.example.com:8080`. A parser takes the host as the scheme.
+ * A host without a scheme, such as `app.example.com:8080` or `localhost:/callback`. A parser takes the host as the
+ * scheme.
  */
-const hostAndPort = /^[a-z0-9.-]+:\d/i;
+const withoutScheme = /^(?:[a-z0-9.-]+:\d|localhost:)/i;
 /** The parameters that the server adds to a redirect URI. A client would get them twice. */
 const responseParameters = ["code", "state", "iss", "error"];
 
@@ -69,10 +70,10 @@ export function registrationProblem(uri: string): string | undefined {
   const { protocol, username, password, searchParams } = new URL(uri);
   if (!absoluteUri.test(uri)) return "must be an absolute URI";
   const isWeb = protocol === "http:" || protocol === "https:";
-  if (hostAndPort.test(uri))
+  if (withoutScheme.test(uri))
     return "must begin with https://, or with http:// for localhost";
-  if (!isWeb && !ownScheme.test(uri))
-    return "must begin with https://, or with an app's own scheme that has a period in it (com.example.app:/callback)";
+  const refused = schemeProblem(uri);
+  if (refused !== undefined) return refused;
   // RFC 9700 section 2.6: a code must not travel in the clear.
   if (protocol === "http:" && !isLoopback(uri))
     return "must begin with https:// (http:// is only for 127.0.0.1, [::1] and localhost)";

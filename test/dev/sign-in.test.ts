@@ -131,6 +131,20 @@ describe("the development sign-in page", () => {
     );
   });
 
+  it.each(["myapp://", "cursor://anysphere.cursor-mcp/oauth/callback"])(
+    "goes back to an app with a scheme of its own: %s",
+    async (redirect_uri) => {
+      const client = await makeWebClient({ redirect_uris: [redirect_uri] });
+      const { html } = await openPage(client, { redirect_uri });
+      const allow = { subject: "bob", answer: "allow" };
+      const response = await answer(await fieldsOf(html), allow);
+      const back = response.headers.get("Location") ?? "";
+      expect(back.startsWith(`${redirect_uri}?code=`)).toBe(true);
+      const code = new URL(back).searchParams.get("code") ?? "";
+      await expectTokens(await redeem(client, code, { redirect_uri }, dev));
+    },
+  );
+
   it("grants the scopes that are ticked, and denies the request if none is ticked", async () => {
     const client = await makeWebClient({ scope: "read write" });
     const granted = async (ticked: string[]) => {

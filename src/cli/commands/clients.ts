@@ -28,6 +28,8 @@ const page = z.looseObject({
 const clientWithSecret = client.extend({
   client_secret: z.string().optional(),
 });
+/** The warnings in the answer to a client that was created or changed. */
+const warnings = z.array(z.string()).optional();
 
 const endedClient = client.extend({ tokens_not_before: z.int() });
 
@@ -93,9 +95,10 @@ export function clientCommands(program: Command, session: Session): void {
           ...(id !== undefined && { client_id: id }),
           ...clientFields(options),
         },
-        schema: clientWithSecret,
+        schema: clientWithSecret.extend({ warnings }),
       });
-      session.print(body, withSecretNotice);
+      session.print(body, ({ warnings: _, ...made }) => withSecretNotice(made));
+      session.warn(body.warnings);
     });
 
   const update = clients
@@ -124,9 +127,10 @@ export function clientCommands(program: Command, session: Session): void {
           method: "PATCH",
           path: ["clients", id],
           body: clientPatch(options, unset),
-          schema: client,
+          schema: client.extend({ warnings }),
         });
-        session.print(body, fields);
+        session.print(body, ({ warnings: _, ...changed }) => fields(changed));
+        session.warn(body.warnings);
       },
     );
 

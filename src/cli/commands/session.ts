@@ -5,7 +5,7 @@ import {
   type ConnectionOptions,
   findConnection,
 } from "./connection.ts";
-import { say, toJson } from "../output.ts";
+import { say, toJson, warn } from "../output.ts";
 
 /** The global options. */
 export interface ProgramOptions extends ConnectionOptions {
@@ -63,5 +63,11 @@ export class Session {
   /** Prints the result: as JSON with --json, else as `format` writes it. */
   print<T>(result: T, format: (result: T) => string): void {
     say(this.#options().json ? toJson(result) : format(result));
+  }
+
+  /** Writes warnings to standard error. With --json they are a part of the result, so it writes nothing. */
+  warn(warnings: string[] = []): void {
+    if (this.#options().json) return;
+    for (const warning of warnings) warn(warning);
   }
 }

@@ -35,7 +35,7 @@ export async function importClient(
       : result("made");
   }
   const created = await createClient(session, client);
-  if ("dropped" in created) return result("made", created.dropped);
+  if ("notes" in created) return result("made", created.notes);
   if (!created.isTaken) {
     const note = changedNote(`refused: ${created.reason}`);
     return { client, outcome: "refused", notes: [note] };
@@ -99,7 +99,7 @@ async function importExisting(
 }
 
 function isAboutSecret(topic: Topic): boolean {
-  return topic !== "changed";
+  return topic !== "changed" && topic !== "warned";
 }
 
 function missingUriNotes(uris: string[], existing: ExistingClient): Note[] {

@@ -28,6 +28,7 @@ export type Topic =
   | "weak_left_out"
   | "weak_imported"
   | "form_encoded"
+  | "warned"
   | "changed";
 
 export interface Note {

@@ -88,6 +88,10 @@ const topics: Record<Topic, List> = {
     ],
     each: "id",
   },
+  warned: {
+    advice: ["The server warns about these, which work:"],
+    each: "text",
+  },
 };
 
 /** The result of an import, which may have ended early. */

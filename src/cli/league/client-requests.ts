@@ -11,6 +11,7 @@ const existing = z.looseObject({
   redirect_uris: z.array(z.string()).default([]),
   credentials: z.array(z.unknown()),
 });
+const created = z.looseObject({ warnings: z.array(z.string()).default([]) });
 const refusal = z.looseObject({
   error: z.string(),
   fields: z.record(z.string(), z.string()).optional(),
@@ -21,7 +22,7 @@ export type ExistingClient = z.output<typeof existing>;
 
 /** The result of creating a client: created, its id is already taken, or refused for a reason. */
 export type CreateResult =
-  { dropped: Note[] } | { isTaken: true } | { isTaken: false; reason: string };
+  { notes: Note[] } | { isTaken: true } | { isTaken: false; reason: string };
 
 /** Creates a client. Repeats the request without the redirect URIs that the server refuses. */
 export async function createClient(
@@ -32,13 +33,14 @@ export async function createClient(
   let body = client;
   for (;;) {
     try {
-      await session.request({
+      const { warnings } = await session.request({
         method: "POST",
         path: ["clients"],
         body,
-        schema: z.unknown(),
+        schema: created,
       });
-      return { dropped };
+      const warned = warnings.map((text): Note => ({ topic: "warned", text }));
+      return { notes: [...dropped, ...warned] };
     } catch (error) {
       const { data } = refusal.safeParse(
         error instanceof ApiError ? error.body : undefined,

@@ -84,6 +84,20 @@ export const clientWithSecret = client
   })
   .openapi("ClientWithSecret");
 
+/** Warnings beside a client that was created or changed. No record has them. */
+const warnings = z.array(z.string()).optional().meta({
+  description:
+    "What the operator should know about the new values, for people to read. Left out: nothing. A redirect URI with an app's own scheme without a period has one, because any app on the device may register the same scheme (RFC 8252 section 8.4).",
+});
+/** A client in the response to its creation. */
+export const createdClient = clientWithSecret
+  .extend({ warnings })
+  .openapi("CreatedClient");
+/** A client in the response to a change. */
+export const changedClient = client
+  .extend({ warnings })
+  .openapi("ChangedClient");
+
 /** The body of `POST /admin/clients/{client_id}/secrets`. */
 export const secretRotation = z.strictObject({
   client_secret: clientSecret.optional().meta({
@@ -124,4 +138,9 @@ export function clientWithSecretJson({
       client_secret_expires_at: 0 as const,
     }),
   };
+}
+
+/** Makes the member `warnings` of a response. It is left out if there are none. */
+export function warningsJson(warnings: string[]) {
+  return warnings.length > 0 ? { warnings } : {};
 }

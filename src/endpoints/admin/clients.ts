@@ -9,14 +9,17 @@ import { rotateClientSecret } from "../../oauth/clients/secret-rotation.ts";
 import { now } from "../endpoint.ts";
 import { type AdminApi, adminRoute, conflict, json, pageQuery } from "./api.ts";
 import {
+  changedClient,
   client,
   clientParameter,
   clientPatch,
   clientWithSecret,
+  createdClient,
   newClient,
   secretRotation,
   clientJson,
   clientWithSecretJson,
+  warningsJson,
 } from "./client-schemas.ts";
 
 /** `/admin/clients`: the clients and their secrets. */
@@ -29,7 +32,7 @@ export function clientRoutes(api: AdminApi): void {
       request: { body: { required: true, ...json(newClient, "The client.") } },
       responses: {
         201: json(
-          clientWithSecret,
+          createdClient,
           "The client, with its secret if the server has made it.",
         ),
         ...conflict(
@@ -39,10 +42,10 @@ export function clientRoutes(api: AdminApi): void {
     }),
     async (c) => {
       const server = await c.var.server();
+      const body = c.req.valid("json");
+      const made = await registerClient(server, body, now());
       return c.json(
-        clientWithSecretJson(
-          await registerClient(server, c.req.valid("json"), now()),
-        ),
+        { ...clientWithSecretJson(made), ...warningsJson(made.warnings) },
         201,
       );
     },
@@ -119,15 +122,15 @@ export function clientRoutes(api: AdminApi): void {
         params: clientParameter,
         body: { required: true, ...json(clientPatch, "The fields to change.") },
       },
-      responses: { 200: json(client, "The changed client.") },
+      responses: { 200: json(changedClient, "The changed client.") },
     }),
     async (c) => {
       const server = await c.var.server();
       const { client_id } = c.req.valid("param");
+      const patch = c.req.valid("json");
+      const changed = await updateClient(server, client_id, patch, now());
       return c.json(
-        clientJson(
-          await updateClient(server, client_id, c.req.valid("json"), now()),
-        ),
+        { ...clientJson(changed.client), ...warningsJson(changed.warnings) },
         200,
       );
     },

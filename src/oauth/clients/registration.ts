@@ -6,6 +6,7 @@ import { type Client, type ClientTombstone, isPublic } from "../entities.ts";
 import { fieldError, OAuthError } from "../errors.ts";
 import { isForConfidentialClients } from "../grant-types.ts";
 import { lifetimesOf, retryWindowExceeds } from "../lifetimes.ts";
+import { schemeWarning } from "../redirect-schemes.ts";
 import { registrationProblem } from "../redirect-uri.ts";
 import { parseScope, scopeSet } from "../scope.ts";
 import type { Server } from "../server.ts";
@@ -20,6 +21,12 @@ type Metadata = {
 export interface ClientWithSecret {
   client: Client;
   client_secret?: string;
+}
+
+/** A client's record, with what to think about before apps use it. The record does not keep the warnings. */
+interface Warned {
+  client: Client;
+  warnings: string[];
 }
 
 /** The input of `registerClient`. */
@@ -54,7 +61,7 @@ const defaultGrantTypes: Client["grant_types"] = [
 /**
  * Creates a client (RFC 7591 section 3.2.1).
  *
- * @returns its record, and its secret, only this time and only if it was made here
+ * @returns its record with warnings, and its secret, only this time and only if it was made here
  * @throws OAuthError `client_id_taken`, `admin_body_invalid`
  */
 export async function registerClient(
@@ -66,10 +73,10 @@ export async function registerClient(
     ...metadata
   }: NewClient,
   now: Seconds,
-): Promise<ClientWithSecret> {
+): Promise<ClientWithSecret & Warned> {
   const identity = { client_id, client_id_issued_at: now, secrets: [] };
   const described = await complete(server, { ...identity, ...metadata });
-  checkRedirectUris(described.redirect_uris);
+  const warnings = checkRedirectUris(described.redirect_uris);
   if (isPublic(described) && given !== undefined)
     throw fieldError(
       "client_secret",
@@ -84,7 +91,7 @@ export async function registerClient(
     if (current()) throw new OAuthError("client_id_taken");
     return record ? { ...described, secrets: [record] } : described;
   });
-  return { client, ...(made && { client_secret: made.secret }) };
+  return { client, warnings, ...(made && { client_secret: made.secret }) };
 }
 
 /**
@@ -98,9 +105,10 @@ export async function updateClient(
   clientId: string,
   { tokens_not_before, ...patch }: ClientPatch,
   now: Seconds,
-): Promise<Client> {
+): Promise<Warned> {
   const catalogue = await server.scopes.read();
-  return server.clients.update(clientId, (current) => {
+  let warnings: string[] = [];
+  const client = await server.clients.update(clientId, (current) => {
     const previous = existingClient(current());
     const changed: Record<string, unknown> = { ...previous };
     for (const [name, value] of Object.entries(patch)) {
@@ -110,7 +118,7 @@ export async function updateClient(
     // The client keeps a scope that has left the catalogue, so that the other changes are not refused.
     const known = [...Object.keys(catalogue), ...scopeSet(previous.scope)];
     const client = completeWith(known, server, changed as Identity & Metadata);
-    checkRedirectUris(client.redirect_uris, previous.redirect_uris);
+    warnings = checkRedirectUris(client.redirect_uris, previous.redirect_uris);
     const floors = [
       checkedFloor(tokens_not_before, previous, now),
       isPublic(client) && !isPublic(previous) ? now : undefined,
@@ -121,6 +129,7 @@ export async function updateClient(
       ...(floors.length > 0 && { tokens_not_before: Math.max(...floors) }),
     };
   });
+  return { client, warnings };
 }
 
 /**
@@ -250,16 +259,21 @@ function completeWith(
   return client;
 }
 
-/** Checks new redirect URIs. The previous ones are not checked, so that other fields can be changed. */
+/**
+ * Checks new redirect URIs. The previous ones are not checked, so that other fields can be changed.
+ *
+ * @returns warnings about the new ones
+ * @throws OAuthError `admin_body_invalid`
+ */
 function checkRedirectUris(
   uris: readonly string[],
   previous: readonly string[] = [],
-): void {
-  for (const [position, uri] of uris.entries()) {
-    const problem = previous.includes(uri)
-      ? undefined
-      : registrationProblem(uri);
+): string[] {
+  return uris.flatMap((uri, position) => {
+    if (previous.includes(uri)) return [];
+    const problem = registrationProblem(uri);
     if (problem !== undefined)
       throw fieldError(`redirect_uris.${position}`, problem);
-  }
+    return schemeWarning(uri) ?? [];
+  });
 }

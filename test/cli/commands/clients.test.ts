@@ -86,6 +86,34 @@ describe("baton clients create", () => {
     });
   });
 
+  test("warns on standard error of a scheme that other apps may register too; with --json in the result", async () => {
+    const [one, other] = [fresh("client"), fresh("client")];
+    const uris: Args = [
+      ["--redirect-uri", "cursor://anysphere.cursor-mcp/oauth/callback"],
+      ["--redirect-uri", "https://app.example.com/callback"],
+    ];
+    const shown = await baton.run("clients", "create", "--id", one, ...uris);
+    expect(shown.code).toBe(0);
+    expect(shown.stderr).toMatch(
+      /^Warning: The redirect URI cursor:\/\/anysphere\.cursor-mcp\/oauth\/callback .*RFC 8252 section 8\.4.*\n$/,
+    );
+    expect(shown.stdout).toMatch(/^redirect_uris +cursor:\/\//m);
+    expect(shown.stdout).not.toMatch(/warning/i);
+    const asJson = await baton.run(
+      ["clients", "create", "--id", other, "--json"],
+      ...uris,
+    );
+    expect(asJson).toMatchObject({ code: 0, stderr: "" });
+    expect(JSON.parse(asJson.stdout)).toMatchObject({
+      client_id: other,
+      client_secret: expect.any(String),
+      warnings: [expect.stringContaining("cursor://")],
+    });
+    expect(await baton.json("clients", "show", one)).not.toHaveProperty(
+      "warnings",
+    );
+  });
+
   test("without --id, lets the server generate one", async () => {
     expect(await baton.json("clients", "create")).toMatchObject({
       client_id: expect.stringMatching(/^[\da-f-]{36}$/),
@@ -219,6 +247,30 @@ describe("baton clients show", () => {
 });
 
 describe("baton clients update", () => {
+  test("warns of a redirect URI that is new and has a scheme that other apps may register too", async () => {
+    const id = await freshClient(["--redirect-uri", "myapp://one"]);
+    const update = (...options: Args) =>
+      baton.run("clients", "update", id, ...options);
+    const both: Args = [
+      ["--redirect-uri", "myapp://one"],
+      ["--redirect-uri", "myapp://two"],
+    ];
+    const shown = await update(...both);
+    expect(shown.code).toBe(0);
+    expect(shown.stderr).toMatch(/^Warning: The redirect URI myapp:\/\/two /);
+    expect(shown.stderr.match(/Warning/g)).toHaveLength(1);
+    expect(shown.stdout).not.toMatch(/warning/i);
+    expect(await update(...both)).toMatchObject({ code: 0, stderr: "" });
+    const third = await baton.json(
+      ["clients", "update", id],
+      ["--redirect-uri", "myapp:/three"],
+    );
+    expect(third).toMatchObject({
+      redirect_uris: ["myapp:/three"],
+      warnings: [expect.stringContaining("myapp:/three")],
+    });
+  });
+
   test("changes the fields that are named and keeps the others", async () => {
     const id = await freshClient("--name", "before", "--resource", "urn:a");
     const updated = await baton.json("clients", "update", id, "--name", "now");

@@ -239,6 +239,56 @@ ${later};${PLAIN};0;0;"[""personal_access""]"
       redirect_uris: ["https://a.example.com/cb", "http://localhost:3000/cb"],
     });
   });
+
+  test("keeps a redirect URI with an app's own scheme, and the report repeats the server's warning", async () => {
+    const [one, other] = [fresh("client"), fresh("client")];
+    const uris = [
+      "cursor://anysphere.cursor-mcp/oauth/callback",
+      "https://a.example.com/cb",
+      "myapp://",
+      "com.example.app:/cb",
+    ];
+    const [csv, again] = [one, other].map((id) =>
+      file(
+        "clients.csv",
+        `id,secret,redirect\n${id},,"${uris.join(",")},file:///x"\n`,
+      ),
+    );
+    const { clients, counts } = await importJson(csv!, "--scope", "");
+    expect(counts).toMatchObject({ made: 1, refused: 0 });
+    expect(clients[0]?.notes).toEqual([
+      expect.stringMatching(/^without the redirect URI file:\/\/\/x: must not/),
+      expect.stringMatching(
+        /^The redirect URI cursor:\/\/.*RFC 8252 section 8\.4/,
+      ),
+      expect.stringMatching(
+        /^The redirect URI myapp:\/\/ .*RFC 8252 section 8\.4/,
+      ),
+    ]);
+    expect(await client(one)).toMatchObject({ redirect_uris: uris });
+    const { code, stdout } = await importFile(again!);
+    expect(code).toBe(0);
+    expect(stdout).toContain("The server warns about these, which work:");
+    expect(stdout).toContain(`  ${other}: The redirect URI myapp:// has`);
+    const repeated = await importJson(csv!, "--scope", "");
+    expect(repeated.clients[0]).toMatchObject({
+      outcome: "there_already",
+      notes: ["without the redirect URI file:///x"],
+    });
+  });
+
+  test("keeps them in the JSON array of Passport 13, too", async () => {
+    const id = fresh("client");
+    const csv = file(
+      "oauth_clients.csv",
+      `id,secret,redirect_uris,revoked\n${id},,"[""myapp:\\/\\/callback"",""vscode:\\/\\/x.y\\/cb""]",0\n`,
+    );
+    const { clients } = await importJson(csv, "--scope", "");
+    expect(clients[0]).toMatchObject({ outcome: "made" });
+    expect(await client(id)).toMatchObject({
+      redirect_uris: ["myapp://callback", "vscode://x.y/cb"],
+    });
+  });
 });
 
 describe("a wrong file", () => {

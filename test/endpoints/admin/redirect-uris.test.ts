@@ -1,3 +1,4 @@
+import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { type ClientRecord, fieldErrors } from "../../support/admin.ts";
 import { server, serverWith } from "../../support/server.ts";
@@ -29,13 +30,147 @@ describe("a redirect URI may be", () => {
     "com.example.app:/callback",
     "com.example.app://callback",
     "com.example.app:/",
-  ])("%s", async (uri) => {
+  ])("%s, without a warning", async (uri) => {
     const response = await register(uri);
     expect(response.status).toBe(201);
-    const { client_id } = await response.json<ClientRecord>();
+    const { client_id, ...made } = await response.json<ClientRecord>();
+    expect(made).not.toHaveProperty("warnings");
     const path = `/clients/${client_id}`;
     expect(await server.expectAdmin("GET", path)).toMatchObject({
       redirect_uris: [uri],
+    });
+  });
+});
+
+/** Apps register these today, although any other app could do so as well (RFC 8252 section 8.4). */
+const withWarning = [
+  "cursor://anysphere.cursor-mcp/oauth/callback",
+  "vscode://vscode.github-authentication/did-authenticate",
+  "vscode-insiders://vscode.github-authentication/did-authenticate?windowId=1",
+  "chrome-extension://aapbdbdomjkkjkaonfhkkikfgjllcleb/callback",
+  "moz-extension://6c8b5a7e-0000-4000-8000-000000000000/",
+  "ms-app://s-1-15-2-1000000000-1000000000/",
+  "myapp://",
+  "myapp:///",
+  "myapp://callback",
+  "myapp:/callback",
+  "myapp:callback",
+  "MyApp://Callback",
+  "fb1234567890://authorize",
+  "web+app://callback?a=1",
+  "exp://127.0.0.1:19000/--/callback",
+  "datadog://callback",
+  "javascripts://callback",
+  "files://callback",
+  "https2://callback",
+];
+
+/** Reads the warnings of the response to a client that was created or changed. */
+async function warningsOf(response: Response): Promise<unknown> {
+  if (!response.ok) throw new Error(await response.text());
+  return (await response.json<{ warnings?: unknown }>()).warnings;
+}
+
+/** The warning about a redirect URI. */
+function warningAbout(uri: string) {
+  const scheme = uri.slice(0, uri.indexOf(":"));
+  return expect.stringMatching(
+    new RegExp(
+      `^The redirect URI ${RegExp.escape(uri)} has the scheme ${RegExp.escape(scheme)},.*RFC 8252 section 8\\.4.*PKCE.*https`,
+    ),
+  );
+}
+
+describe("a redirect URI with an app's own scheme without a period is accepted with a warning:", () => {
+  it.each(withWarning)("%s", async (uri) => {
+    const response = await register(good, uri);
+    expect(response.status).toBe(201);
+    const { client_id, warnings } = await response.json<
+      ClientRecord & { warnings: unknown }
+    >();
+    expect(warnings).toEqual([warningAbout(uri)]);
+    const path = `/clients/${client_id}`;
+    // Read by another isolate, so that the record in KV is what counts.
+    const shown = await serverWith({}).expectAdmin<object>("GET", path);
+    expect(shown).toMatchObject({ redirect_uris: [good, uri] });
+    expect(shown).not.toHaveProperty("warnings");
+  });
+
+  it("one warning for each such URI", async () => {
+    const [one, other] = ["myapp:/one", "cursor://other"] as const;
+    expect(await warningsOf(await register(one, good, other))).toEqual([
+      warningAbout(one),
+      warningAbout(other),
+    ]);
+  });
+
+  it("a change of the client warns of what is new in it", async () => {
+    const { client_id } = await server.makeClient({ redirect_uris: [good] });
+    const path = `/clients/${client_id}`;
+    const change = async (patch: object) =>
+      warningsOf(await server.admin("PATCH", path, patch));
+    const one = { redirect_uris: [good, "myapp:/one"] };
+    expect(await change(one)).toEqual([warningAbout("myapp:/one")]);
+    expect(await change(one)).toBeUndefined();
+    expect(await change({ client_name: "New" })).toBeUndefined();
+    const both = { redirect_uris: ["myapp:/other", "myapp:/one"] };
+    expect(await change(both)).toEqual([warningAbout("myapp:/other")]);
+    expect(await change({ redirect_uris: null })).toBeUndefined();
+    expect(await change(one)).toEqual([warningAbout("myapp:/one")]);
+  });
+
+  it("a change that is refused warns of nothing", async () => {
+    const { client_id } = await server.makeClient({ redirect_uris: [good] });
+    const patch = { redirect_uris: ["myapp:/one", "file:///x"] };
+    const response = await server.admin(
+      "PATCH",
+      `/clients/${client_id}`,
+      patch,
+    );
+    expect(Object.keys(await fieldErrors(response))).toEqual([
+      "redirect_uris.1",
+    ]);
+  });
+
+  it("the record in KV has no warnings", async () => {
+    const response = await register("myapp:/one");
+    const { client_id } = await response.json<ClientRecord>();
+    const record = await env.KV.get<object>(`client:${client_id}`, "json");
+    expect(Object.keys(record ?? {})).not.toContain("warnings");
+  });
+
+  it("a new secret comes without them", async () => {
+    const response = await register("myapp:/one");
+    const { client_id } = await response.json<ClientRecord>();
+    const path = `/clients/${client_id}/secrets`;
+    expect(await warningsOf(await server.admin("POST", path, {}))).toBe(
+      undefined,
+    );
+  });
+
+  it("the document of the API describes them", async () => {
+    const document = JSON.stringify(
+      await server.expectAdmin("GET", "/openapi.json"),
+    );
+    expect(document.match(/"warnings":\{"type":"array"/g)).toHaveLength(2);
+  });
+});
+
+describe("a refusal says what is wrong:", () => {
+  it.each([
+    ["app.example.com:8080", "must begin with https://"],
+    ["app.example.com:8080/callback", "must begin with https://"],
+    ["localhost:3000/cb", "must begin with https://, or with http://"],
+    ["localhost:/cb", "must begin with https://, or with http://"],
+    ["FILE:///x", "must not have the scheme file"],
+    ["ws://app.example.com/x", "must not have the scheme ws"],
+    ["intent://x/y", "must not have the scheme intent"],
+    ["ms-settings:x", "must not have the scheme ms-settings"],
+    ["urn:ietf:wg:oauth:2.0:oob", "must not have the scheme urn"],
+    ["javascript:alert(1)", "must not have a scheme that a browser runs"],
+  ])("%s %s", async (uri, words) => {
+    expect(await fieldErrors(await register(uri))).toEqual({
+      "redirect_uris.0": expect.stringContaining(words),
     });
   });
 });
@@ -53,6 +188,15 @@ const refused = [
   "http://127.0.0.1.evil.example/callback",
   "http://127.0.0.1:99999/callback",
   "http://127.0.0.1:0/callback",
+  "http://localhost@evil.example/callback",
+  "http://localhost:80@evil.example",
+  "http://[::ffff:127.0.0.1]/callback",
+  "http://2130706433/callback",
+  "http://localhost./callback",
+  "http://app.localhost/callback",
+  "http:localhost/callback",
+  "http:/localhost/callback",
+  "http:///localhost/callback",
   // With a user name or a password.
   "https://user@app.example.com/callback",
   "https://user:password@app.example.com/callback",
@@ -73,16 +217,71 @@ const refused = [
   // Without a scheme, the host is read as an app's private scheme.
   "localhost:3000/callback",
   "app.example.com:8080/callback",
-  // RFC 8252 section 8.4: any app may use a private scheme without a period.
-  "myapp:/callback",
-  "tel:123",
-  "intent://x/y",
-  "chrome-extension://abc/callback",
-  // Neither the URI of an app nor of a web page.
+  "localhost:/callback",
+  "localhost://callback",
+  // Scripts, files, and pages of the browser.
   "about:blank",
+  "About:srcdoc",
   "file:///etc/passwd",
-  "mailto:alice@example.com",
+  "FILE:///etc/passwd",
+  "filesystem:https://app.example.com/temporary/x",
+  "view-source:https://app.example.com/callback",
+  "View-Source:javascript:alert(1)",
+  "feed:javascript:alert(1)",
+  "jar:https://app.example.com/x!/y",
+  "mhtml:https://app.example.com/x!y",
+  "resource://gre/modules",
+  "chrome://settings/",
+  "CHROME://settings/",
+  "edge://settings/",
+  "devtools://devtools/bundled/x",
+  "livescript:alert(1)",
+  "applescript://com.apple.scripteditor?action=new",
+  // Handlers of an operating system that take commands, or any URL.
+  "intent://x/y",
+  "Intent://x/y",
+  "android-app://com.example.app/x",
+  "content://com.example.provider/x",
+  "ms-settings:privacy",
+  "ms-msdt:/id%20x",
+  "MS-Settings:privacy",
+  "ms-officecmd:x",
+  "search-ms:query=x",
+  "microsoft-edge:https://app.example.com/callback",
+  "itms-services://?action=download-manifest",
+  // Network protocols, messages and names: none of them is an app's own.
+  "ws://app.example.com/callback",
   "wss://app.example.com/callback",
+  "WSS://app.example.com/callback",
+  "ftp://app.example.com/callback",
+  "sftp://app.example.com/callback",
+  "ssh://app.example.com",
+  "ldap://app.example.com/x",
+  "telnet://app.example.com",
+  "mailto:alice@example.com",
+  "mailto:alice",
+  "tel:123",
+  "tel:+123",
+  "sms:+123",
+  "facetime:alice",
+  "urn:ietf:wg:oauth:2.0:oob",
+  "URN:ietf:wg:oauth:2.0:oob",
+  "tag:example.com,2020:x",
+  // Not more than a scheme.
+  "myapp:",
+  "my_app://callback",
+  "1app://callback",
+  "myapp//callback",
+  // As every other URI.
+  "myapp://user@host/callback",
+  "myapp://callback#fragment",
+  "myapp://callback/*",
+  "myapp://callback?code=1",
+  "myapp:?state=1",
+  "myapp://call back",
+  "myapp://callback\r\nSet-Cookie: x",
+  "myapp://%zz",
+  "myapp://c\u00e4llback",
   "https://app.example.com/%zz",
   // Parameters of the authorization response.
   "https://app.example.com/callback?code=1",
