@@ -19,6 +19,7 @@ import {
   requiresPkce,
   verifyCodeVerifier,
 } from "../oauth/authorization/pkce.ts";
+import { isSameRedirectUri } from "../oauth/redirect-uri.ts";
 import { startFamily } from "../oauth/tokens/start-family.ts";
 import { tokenResponse } from "../oauth/tokens/token-response.ts";
 import type { GrantType } from "./grant-type.ts";
@@ -92,7 +93,10 @@ async function checkBinding(
     code_challenge === undefined
       ? parameters.required("redirect_uri")
       : parameters.optional("redirect_uri");
-  if (redirectUri !== undefined && redirectUri !== code.redirect_uri)
+  if (
+    redirectUri !== undefined &&
+    !isSameRedirectUri(redirectUri, code.redirect_uri)
+  )
     throw new OAuthError("redirect_uri_differs");
 
   if (code_challenge === undefined) {

@@ -112,3 +112,38 @@ describe("a code of a client with several redirect URIs", () => {
     expect(response.status).toBe(200);
   });
 });
+
+/** A parser of URLs adds the slash, so an app may send it in one of its two requests only. */
+describe("a code for a loopback address", () => {
+  const port = "http://127.0.0.1:5000";
+
+  it.each([
+    [port, `${port}/`],
+    [`${port}/`, port],
+    [`${port}?app=1`, `${port}/?app=1`],
+  ])("that was asked for with %s is good with %s", async (asked, sent) => {
+    const client = await makeWebClient({
+      redirect_uris: ["http://127.0.0.1", "http://127.0.0.1?app=1"],
+    });
+    const code = await obtainCode(client, { redirect_uri: asked });
+    const response = await redeem(client, code, { redirect_uri: sent });
+    expect(response.status).toBe(200);
+  });
+
+  it.each([
+    ["another port", "http://127.0.0.1:5001/"],
+    ["no port", "http://127.0.0.1/"],
+    ["another loopback address", "http://localhost:5000/"],
+    ["a path", `${port}/x`],
+    ["two slashes", `${port}//`],
+    ["https", "https://127.0.0.1:5000/"],
+  ])("is refused with %s, and stays good", async (_, redirect_uri) => {
+    const client = await makeWebClient({ redirect_uris: ["http://127.0.0.1"] });
+    const code = await obtainCode(client, { redirect_uri: port });
+    expect(await refusal(await redeem(client, code, { redirect_uri }))).toEqual(
+      differs,
+    );
+    const response = await redeem(client, code, { redirect_uri: port });
+    expect(response.status).toBe(200);
+  });
+});
