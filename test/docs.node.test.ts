@@ -25,6 +25,7 @@ import { LocalServer } from "../src/cli/local/local-server.ts";
 import { loadConfiguration } from "../src/config.ts";
 import { readSigningKeys } from "../src/platform/signing-keys.ts";
 import { type Block, type Page, parse } from "./support/markdown.ts";
+import { notPasted } from "./support/not-pasted.ts";
 
 /** Tests that the commands and examples in the documentation work unchanged, and that what it names exists. */
 
@@ -40,72 +41,6 @@ const pages = new Map<string, Page>(
     .toSorted()
     .map((path) => [path, parse(read(path))]),
 );
-
-/** The blocks that no test in this file pastes: a part of the text of each, and the reason. */
-const notPasted: { page: string; has: string; why: string }[] = [
-  {
-    page: "README.md",
-    has: "npm ci && npm run demo",
-    why: "npm ci would delete the libraries while the tests use them; test/cli/demo.test.ts runs the demo",
-  },
-  {
-    page: "README.md",
-    has: "npm ci && npm test",
-    why: "this test is a part of npm test",
-  },
-  {
-    page: "README.md",
-    has: "npm run dev",
-    why: "it does not end; test/cli/dev.test.ts runs it",
-  },
-  {
-    page: "CONTRIBUTING.md",
-    has: "npm run check",
-    why: "this test is a part of npm run check; the names in it are looked up below",
-  },
-  {
-    page: "docs/login.md",
-    has: "npm run dev -- --var LOGIN_URL:",
-    why: "test/login/login.node.test.ts starts both Workers, on free ports",
-  },
-  {
-    page: "docs/login.md",
-    has: "wrangler dev -c test/login/wrangler.toml",
-    why: "test/login/login.node.test.ts starts both Workers, on free ports",
-  },
-  {
-    page: "docs/operations.md",
-    has: "npx wrangler deploy",
-    why: "it needs an account at Cloudflare",
-  },
-  ...onMovingPage("test/moving-from-league.node.test.ts pastes it", [
-    "league import-revoked ~/move/gone.ids",
-    'league import-clients ~/move/clients.csv --scope "read" --dry-run',
-    "http://localhost:8787/access_token",
-    "npx wrangler tail",
-  ]),
-  ...onMovingPage("it needs the old server's program or database", [
-    "AccessTokenRepository",
-    "mysql --batch",
-    "psql laravel",
-    "php artisan tinker",
-  ]),
-  ...onMovingPage("it needs a deployed server and its address", [
-    "read -rs BATON_ADMIN_TOKEN",
-    "custom_domain = true",
-    "curl -si https://app.example.com/oauth/token",
-    "npx wrangler secret delete",
-  ]),
-  ...onMovingPage("the rehearsal has the same commands, and a test pastes it", [
-    "league import-revoked ~/move/refresh-tokens.csv",
-  ]),
-  ...onMovingPage("it changes the reader's .dev.vars", [">> .dev.vars"]),
-];
-
-function onMovingPage(why: string, parts: string[]) {
-  const page = "docs/moving-from-league.md";
-  return parts.map((has) => ({ page, has, why }));
-}
 
 function isListed(path: string, { text }: Block): boolean {
   return notPasted.some(({ page, has }) => page === path && text.includes(has));
@@ -175,6 +110,12 @@ const [makeKeys = "", makeToken = "", askHealth = "", firstClients = ""] = take(
   "Deploy",
   "sh",
   4,
+);
+const [askAsBot = ""] = take(
+  operationsPage,
+  "AI clients are blocked by the zone's bot rules",
+  "sh",
+  1,
 );
 const rotateSigning = take(operationsPage, "`PRIVATE_KEY`", "sh", 3);
 const rotateEncryption = take(operationsPage, "`ENCRYPTION_KEY`", "sh", 3);
@@ -445,6 +386,16 @@ describe("docs/operations.md", () => {
     expect(await paste(firstClients)).toMatch(/client_secret +baton_cs_/);
   });
 
+  it("asks with its commands whether a program gets through, as a program that does", async () => {
+    const answers = await paste(askAsBot);
+    expect(answers.match(/HTTP\/[\d.]+ \d+/g)).toEqual([
+      expect.stringContaining("200"),
+      expect.stringContaining("401"),
+    ]);
+    expect(answers.match(/^X-Request-Id: /gim)).toHaveLength(2);
+    expect(answers).toContain('"error":"invalid_client"');
+  });
+
   it("rotates PRIVATE_KEY: the new key is published, then signs, and is the only one at the end", async () => {
     await run(makeKeys, {});
     const old = await signingKeysNow();
@@ -627,6 +578,9 @@ function asOneLine(sql: string): string {
 /** Names that stand for a value of the reader. */
 const placeholders = ["CLIENT_ID", "USER_ID", "GRANT_ID", "LC_ALL"];
 
+/** These files quote the pages, so a name in them proves nothing. */
+const aboutThePages = ["test/docs.node.test.ts", "test/support/not-pasted.ts"];
+
 let sourcesRead: string | undefined;
 
 /** The text of the code, the tests and the settings, in which a name may occur. */
@@ -635,7 +589,7 @@ function sources(): string {
     "wrangler.toml",
     ".dev.vars.example",
     ...globSync(["src/**/*.{ts,tsx}", "test/**/*.ts"], { cwd: root }).filter(
-      (file) => file !== "test/docs.node.test.ts",
+      (file) => !aboutThePages.includes(file),
     ),
   ]
     .map(read)

@@ -1,0 +1,111 @@
+/** The reason for examples in languages and for programs that no package on npm has. */
+const otherProgram =
+  "it is for a program that is not here; test/conformance/examples.node.test.ts reads its YAML and asks its addresses";
+
+/** The blocks of the pages that test/docs.node.test.ts does not paste: a part of the text of each, and the reason. */
+export const notPasted: { page: string; has: string; why: string }[] = [
+  {
+    page: "README.md",
+    has: "npm ci && npm run demo",
+    why: "npm ci would delete the libraries while the tests use them; test/cli/demo.test.ts runs the demo",
+  },
+  {
+    page: "README.md",
+    has: "npm ci && npm test",
+    why: "this test is a part of npm test",
+  },
+  {
+    page: "README.md",
+    has: "npm run dev",
+    why: "it does not end; test/cli/dev.test.ts runs it",
+  },
+  {
+    page: "CONTRIBUTING.md",
+    has: "npm run check",
+    why: "this test is a part of npm run check; the names in it are looked up below",
+  },
+  {
+    page: "docs/login.md",
+    has: "npm run dev -- --var LOGIN_URL:",
+    why: "test/login/login.node.test.ts starts both Workers, on free ports",
+  },
+  {
+    page: "docs/login.md",
+    has: "wrangler dev -c test/login/wrangler.toml",
+    why: "test/login/login.node.test.ts starts both Workers, on free ports",
+  },
+  {
+    page: "docs/operations.md",
+    has: "npx wrangler deploy",
+    why: "it needs an account at Cloudflare",
+  },
+  ...onMovingPage("test/moving-from-league.node.test.ts pastes it", [
+    "league import-revoked ~/move/gone.ids",
+    'league import-clients ~/move/clients.csv --scope "read" --dry-run',
+    "http://localhost:8787/access_token",
+    "npx wrangler tail",
+  ]),
+  ...onMovingPage("it needs the old server's program or database", [
+    "AccessTokenRepository",
+    "mysql --batch",
+    "psql laravel",
+    "php artisan tinker",
+  ]),
+  ...onMovingPage("it needs a deployed server and its address", [
+    "read -rs BATON_ADMIN_TOKEN",
+    "custom_domain = true",
+    "curl -si https://app.example.com/oauth/token",
+    "npx wrangler secret delete",
+  ]),
+  ...onMovingPage("the rehearsal has the same commands, and a test pastes it", [
+    "league import-revoked ~/move/refresh-tokens.csv",
+  ]),
+  ...onMovingPage("it changes the reader's .dev.vars", [">> .dev.vars"]),
+  ...onPage(
+    "docs/clients.md",
+    "test/conformance/examples.node.test.ts runs it",
+    [
+      "clients create --id notes-web",
+      "client.tokenRevocation(",
+      "oauth.processRefreshTokenResponse(",
+      "new AuthorizationCode(",
+      "new OAuth2Client(",
+      "new OAuth2Strategy(",
+      'type: "oauth"',
+      "clients create --id notes-spa",
+      "clients create --id notes-job",
+    ],
+  ),
+  ...onPage(
+    "docs/clients.md",
+    "test/conformance/oidc-client-ts.node.test.ts runs it in a browser",
+    ["new UserManager("],
+  ),
+  ...onPage("docs/clients.md", otherProgram, [
+    "AuthorizationServiceConfiguration(",
+    "OIDServiceConfiguration(",
+    "authorization-uri:",
+    "AddOAuth(",
+  ]),
+  ...onPage(
+    "docs/resource-servers.md",
+    "test/conformance/examples.node.test.ts runs it",
+    ["requiredScopes(", "buildGetJwks(", "jwk({"],
+  ),
+  ...onPage("docs/resource-servers.md", otherProgram, [
+    "JwtDecoder jwtDecoder()",
+    "opaquetoken:",
+    "AddJwtBearer(",
+    "auth_jwt_key_request",
+    "envoy.filters.http.jwt_authn",
+    "kind: RequestAuthentication",
+  ]),
+];
+
+function onMovingPage(why: string, parts: string[]) {
+  return onPage("docs/moving-from-league.md", why, parts);
+}
+
+function onPage(page: string, why: string, parts: string[]) {
+  return parts.map((has) => ({ page, has, why }));
+}
