@@ -88,10 +88,10 @@ export const scopeName = z
 const scopeList = withRule(z.string().max(8192), (value) =>
   value === "" || parseScope(value)
     ? undefined
-    : "must be scopes with one space between them",
+    : "must be scopes with spaces between them",
 ).meta({
   description:
-    "Scopes with one space between them. Order and repeats have no meaning.",
+    "Scopes with spaces between them. Order and repeats have no meaning.",
   example: "read write",
 });
 

@@ -262,7 +262,7 @@ export const refusals = {
     status: 400,
     error: "invalid_scope",
     description: () =>
-      "scope must be a list of scopes with one space between them.",
+      "scope must be a list of scopes with spaces between them. Other white space, quotation marks and backslashes are not allowed.",
   },
   scope_not_granted: {
     status: 400,

@@ -4,20 +4,21 @@ import type { Refused } from "./errors.ts";
 export const scopeToken = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
 
 /**
- * Parses a `scope` string into its set of scopes, in the order of the string.
+ * Parses a `scope` string into its set of scopes, in the order of the string. Additional spaces have no
+ * meaning, because careless clients join lists with them.
  *
- * @returns undefined if the string does not follow RFC 6749 section 3.3
+ * @returns undefined if the string names no scope, or does not follow RFC 6749 section 3.3 otherwise
  */
 export function parseScope(scope: string): string[] | undefined {
-  const tokens = scope.split(" ");
-  return tokens.every((token) => scopeToken.test(token))
-    ? [...new Set(tokens)]
+  const names = scopeSet(scope);
+  return names.length > 0 && names.every((name) => scopeToken.test(name))
+    ? names
     : undefined;
 }
 
-/** Like `parseScope`, for a stored string, which is valid. The empty string is the empty set. */
+/** Like `parseScope`, for a string that is valid already. A string without a scope is the empty set. */
 export function scopeSet(scope: string): string[] {
-  return scope === "" ? [] : scope.split(" ");
+  return [...new Set(scope.split(" ").filter((name) => name !== ""))];
 }
 
 /** The scopes that a request asks for. Undefined: it does not name any. */

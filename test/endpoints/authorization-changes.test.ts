@@ -106,7 +106,7 @@ describe("between the request and the tokens,", () => {
       ["read write", "scope_not_granted"],
       ["write", "scope_not_granted"],
       ["admin", "scope_not_granted"],
-      ["read  ", "scope_malformed"],
+      ["read\t", "scope_malformed"],
       [" ", "scope_malformed"],
     ]) {
       const response = await post({ request, subject: "alice", scope });

@@ -180,14 +180,14 @@ describe("the client is told by redirect", () => {
       "scope_not_granted",
     ],
     [
-      "two spaces in scope",
-      { scope: "read  read" },
+      "a tab in scope",
+      { scope: "read\tread" },
       "invalid_scope",
       "scope_malformed",
     ],
     [
-      "a space before scope",
-      { scope: " read" },
+      "a space only as scope",
+      { scope: " " },
       "invalid_scope",
       "scope_malformed",
     ],

@@ -130,7 +130,7 @@ describe("scope", () => {
     ["read write", "scope_not_granted"],
     ["write", "scope_not_granted"],
     ["nosuchscope", "scope_not_granted"],
-    ["read  read", "scope_malformed"],
+    ["read\tread", "scope_malformed"],
     ["READ", "scope_not_granted"],
   ])(
     "of %j is invalid_scope for a client that has only read",

@@ -137,8 +137,6 @@ describe("scope", () => {
     ["a scope in another case", "READ", "scope_not_granted"],
     ["a double quote", 'read"', "scope_malformed"],
     ["a backslash", "re\\ad", "scope_malformed"],
-    ["two spaces", "read  write", "scope_malformed"],
-    ["a space at the end", "read ", "scope_malformed"],
     ["only a space", " ", "scope_malformed"],
     ["a tab", "read\twrite", "scope_malformed"],
     ["a line break", "read\n", "scope_malformed"],

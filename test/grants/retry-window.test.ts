@@ -135,7 +135,7 @@ describe("inside the retry window,", () => {
     ],
     [
       "a malformed scope",
-      { scope: "read  write" },
+      { scope: "read\twrite" },
       "invalid_scope",
       "scope_malformed",
     ],

@@ -355,7 +355,7 @@ describe("the scopes of a league token", () => {
     [
       "asks for a malformed scope",
       "scope_malformed",
-      { scope: "read  write" },
+      { scope: "read\twrite" },
       {},
     ],
     ["would leave none of them", "scope_all_lost", {}, { scopes: ["gone"] }],

@@ -67,7 +67,7 @@ describe("a client record", () => {
     ],
     [
       "has a malformed scope",
-      (record) => JSON.stringify({ ...record, scope: "a  b" }),
+      (record) => JSON.stringify({ ...record, scope: "a\tb" }),
     ],
     [
       "has a malformed lifetime",

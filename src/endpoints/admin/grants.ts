@@ -13,7 +13,7 @@ const newGrant = z
     subject,
     scope: z.string().max(8192).optional().meta({
       description:
-        "The scopes to grant, with one space between them. Left out: all of the client's.",
+        "The scopes to grant, with spaces between them. Left out: all of the client's.",
       example: "read",
     }),
     resource: z.union([resourceUri, z.array(resourceUri).max(100)]).optional(),

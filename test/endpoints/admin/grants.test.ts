@@ -85,7 +85,7 @@ describe("POST /admin/grants", () => {
   it.each([
     ["invalid_scope", "scope_not_granted", { scope: "read write" }],
     ["invalid_scope", "scope_not_granted", { scope: "nosuchscope" }],
-    ["invalid_scope", "scope_malformed", { scope: "read  " }],
+    ["invalid_scope", "scope_malformed", { scope: "read\t" }],
     [
       "invalid_target",
       "resource_not_allowed",
