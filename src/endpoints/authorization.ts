@@ -68,7 +68,12 @@ export const authorizationEndpoint: Endpoint = {
     );
 
     log.begin("scopes");
-    const request = await checkAuthorizationRequest(server, target, parameters);
+    const request = await checkAuthorizationRequest(
+      server,
+      target,
+      parameters,
+      log,
+    );
     log.begin("encrypt");
     const time = now();
     const encrypted = await encryptAuthorizationRequest(server, request, time);

@@ -11,6 +11,10 @@ export interface LogFields {
   problems?: Problem[];
   /** A used token came back inside the retry window and got the successor that exists. */
   retried?: true;
+  /** The scopes that were dropped because the client may not have them, at most ten. */
+  dropped_scopes?: string[];
+  /** The number of scopes that were dropped because the catalogue does not have them. */
+  unknown_scopes?: number;
 }
 
 /** The end of a request. */

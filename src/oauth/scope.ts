@@ -39,6 +39,24 @@ export function requestedScopeInJson(
 }
 
 /**
+ * Drops the requested scopes that a client may not have (RFC 6749 section 3.3). If no scope is left, nothing is
+ * dropped, and `finalizeScopes` refuses them.
+ *
+ * @param allowed the scopes that the client may have today
+ */
+export function dropScopes(
+  requested: RequestedScope,
+  allowed: readonly string[],
+): { scope: RequestedScope; dropped: string[] } {
+  if (requested === undefined || requested === "malformed")
+    return { scope: requested, dropped: [] };
+  const scope = requested.filter((name) => allowed.includes(name));
+  if (scope.length === 0) return { scope: requested, dropped: [] };
+  const dropped = requested.filter((name) => !allowed.includes(name));
+  return { scope, dropped };
+}
+
+/**
  * Decides the scopes of an access token: the requested ones, or all that were granted (RFC 6749 section 6). A
  * granted scope that the client may no longer have is left out without an error, unless it is requested by
  * name.

@@ -156,8 +156,8 @@ describe("the client is told by redirect", () => {
       "code_challenge_malformed",
     ],
     [
-      "a scope that the client may not have",
-      { scope: "read write" },
+      "scopes of which the client may have none",
+      { scope: "write admin" },
       "invalid_scope",
       "scope_not_granted",
     ],

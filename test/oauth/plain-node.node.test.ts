@@ -105,10 +105,10 @@ describe("the protocol on plain Node", () => {
         code_challenge_method: "S256",
       }),
     );
-    const target = await findRedirectTarget(server, query);
-    const checked = await checkAuthorizationRequest(server, target, query);
-    const request = await encryptAuthorizationRequest(server, checked, NOW);
     const log = new RequestLog();
+    const target = await findRedirectTarget(server, query);
+    const checked = await checkAuthorizationRequest(server, target, query, log);
+    const request = await encryptAuthorizationRequest(server, checked, NOW);
     const shown = await describeAuthorization(server, request, NOW, log);
     expect(shown.scopes).toEqual([{ scope: "read", description: "read" }]);
 

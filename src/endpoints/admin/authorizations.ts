@@ -27,7 +27,7 @@ const description = z
       .array(z.object({ scope: scopeName, description: z.string() }))
       .meta({
         description:
-          "The scopes that the client asks for, with their descriptions in the catalogue.",
+          "The scopes that the client asks for and may have, with their descriptions in the catalogue.",
       }),
     resource: z.array(z.string()).meta({
       description: "The resource servers that the tokens are for (RFC 8707).",

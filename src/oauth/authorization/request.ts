@@ -1,8 +1,11 @@
 import { base64url } from "jose";
 import type { Seconds } from "../duration.ts";
+import type { ScopeCatalogue } from "../entities.ts";
 import { throwIfRefused, OAuthError } from "../errors.ts";
 import { identityOf, type RequestedLogin } from "../login-attributes.ts";
+import type { RequestLog } from "../request-log.ts";
 import { rememberResources } from "../resource-memory.ts";
+import { dropScopes } from "../scope.ts";
 import {
   allowedFor,
   finalizeScopeAndResource,
@@ -38,6 +41,9 @@ export const responseTypes = ["code"] as const;
  */
 export const responseModes = ["query"] as const;
 
+/** The most dropped scopes that a log line names. */
+const MAX_DROPPED_IN_LOG = 10;
+
 /** A checked authorization request (RFC 6749 section 4.1.1, RFC 7636, RFC 8707). It survives JSON. */
 export interface AuthorizationRequest {
   login: RequestedLogin;
@@ -58,7 +64,8 @@ export interface AuthorizationRequest {
 }
 
 /**
- * Checks an authorization request, in the order of RFC 6749 section 4.1.1.
+ * Checks an authorization request, in the order of RFC 6749 section 4.1.1. Scopes that the client may not have
+ * are dropped, because real clients ask for all scopes that the metadata lists, or for `offline_access`.
  *
  * @throws OAuthError, which goes to the client by redirect (section 4.1.2.1)
  */
@@ -66,6 +73,7 @@ export async function checkAuthorizationRequest(
   server: Server,
   { client, redirect_uri, state }: RedirectTarget & { state?: string },
   parameters: Parameters,
+  log: RequestLog,
 ): Promise<AuthorizationRequest> {
   parameters.refuseRepeated(requestParameters);
   const responseType = parameters.required("response_type");
@@ -81,11 +89,16 @@ export async function checkAuthorizationRequest(
   }
   const challenge = throwIfRefused(readCodeChallenge(parameters, client));
   const prompt = throwIfRefused(readPrompt(parameters));
+  const catalogue = await server.scopes.catalogueAgain();
+  const allowed = allowedFor(client, catalogue);
+  const requested = requestedScopeAndResource(parameters);
+  const { scope, dropped } = dropScopes(requested.scope, allowed.scope);
+  noteDropped(log, dropped, catalogue);
   const granted = throwIfRefused(
     finalizeScopeAndResource(
-      requestedScopeAndResource(parameters),
+      { ...requested, scope },
       registeredFor(client),
-      allowedFor(client, await server.scopes.catalogueAgain()),
+      allowed,
     ),
   );
   return {
@@ -102,6 +115,19 @@ export async function checkAuthorizationRequest(
     ...optional(parameters, "login_hint"),
     ...optional(parameters, "ui_locales"),
   };
+}
+
+/** Notes dropped scopes in the log. It names those of the catalogue only: any other value could be a secret. */
+function noteDropped(
+  { fields }: RequestLog,
+  dropped: readonly string[],
+  catalogue: ScopeCatalogue,
+): void {
+  const known = dropped.filter((name) => Object.hasOwn(catalogue, name));
+  const unknown = dropped.length - known.length;
+  if (known.length > 0)
+    fields.dropped_scopes = known.slice(0, MAX_DROPPED_IN_LOG);
+  if (unknown > 0) fields.unknown_scopes = unknown;
 }
 
 /** Returns a parameter as an object, which is empty if the parameter is left out. */
