@@ -123,7 +123,7 @@ export const clientMetadata = {
     }),
   resources: z.array(resourceUri).max(100).meta({
     description:
-      "The audiences that the client may ask for as resource (RFC 8707).",
+      "The audiences that the client may ask for as resource (RFC 8707), spelled as in its access tokens. If there is only one, it is also the audience of tokens for which none is named.",
   }),
   resource_server: uri.meta({
     description: "Makes the client a resource server with this audience.",

@@ -1,12 +1,18 @@
 import { base64url } from "jose";
 import type { Client } from "./entities.ts";
+import {
+  includesResources,
+  comparableResource,
+  registeredResources,
+} from "./resource.ts";
 
 /*
  * A login that names no resource leaves the choice to each request. It remembers which resources its client
  * could ask for when it began, so that a resource that the client gets later needs a new login.
  *
  * It remembers digests and not the URIs, because a client may have 100 URIs of 2,048 characters, every family
- * stores them, and an authorization code carries them through a browser.
+ * stores them, and an authorization code carries them through a browser. The digests are of the form in which
+ * resources are compared, so that they hold for every spelling.
  */
 
 /** 96 bits per digest, so that nobody finds a URI with the digest of another one. */
@@ -17,7 +23,7 @@ const MAX_KEPT = 1_000;
 
 const kept = new Map<string, string>();
 
-/** The digests of resources, by URI. */
+/** The digests of resources, by the form in which they are compared. */
 export type ResourceDigests = Record<string, string>;
 
 /** The attribute of a login that names no resource. */
@@ -39,7 +45,25 @@ export async function rememberResources(
   named: readonly string[],
 ): Promise<ResourceMemory> {
   if (named.length > 0) return {};
-  return { choosable_resources: await Promise.all(resources.map(digest)) };
+  const forms = [...new Set(resources.map(comparableResource))];
+  return { choosable_resources: await Promise.all(forms.map(digest)) };
+}
+
+/**
+ * Returns the resource of a token for which none was named: the client's only one, if the login remembers it.
+ * Undefined: the token is for no resource.
+ *
+ * @param client by its record as it is today
+ */
+export async function defaultResource(
+  { resources }: Pick<Client, "resources">,
+  login: ResourceMemory,
+): Promise<string | undefined> {
+  const [only, ...spellings] = resources;
+  if (only === undefined || !includesResources([only], spellings))
+    return undefined;
+  const digests = await digestResources([only], [only]);
+  return rememberedResources([only], login, digests)[0];
 }
 
 /** Digests the requested resources that the client may ask for today. Other resources are refused anyway. */
@@ -47,8 +71,8 @@ export async function digestResources(
   requested: readonly string[],
   allowed: readonly string[],
 ): Promise<ResourceDigests> {
-  const known = requested.filter((uri) => allowed.includes(uri));
-  const pairs = known.map(async (uri) => [uri, await digest(uri)] as const);
+  const forms = registeredResources(requested, allowed).map(comparableResource);
+  const pairs = forms.map(async (form) => [form, await digest(form)] as const);
   return Object.fromEntries(await Promise.all(pairs));
 }
 
@@ -63,21 +87,22 @@ export function rememberedResources(
   { choosable_resources }: ResourceMemory,
   digests: ResourceDigests,
 ): string[] {
-  return allowed.filter(
-    (uri) =>
-      choosable_resources?.includes(digests[uri] ?? "not requested") ?? true,
-  );
+  if (!choosable_resources) return [...allowed];
+  return allowed.filter((uri) => {
+    const digest = digests[comparableResource(uri)] ?? "not requested";
+    return choosable_resources.includes(digest);
+  });
 }
 
-async function digest(uri: string): Promise<string> {
-  const known = kept.get(uri);
+async function digest(form: string): Promise<string> {
+  const known = kept.get(form);
   if (known !== undefined) return known;
   const bytes = await crypto.subtle.digest(
     "SHA-256",
-    new TextEncoder().encode(uri),
+    new TextEncoder().encode(form),
   );
   const made = base64url.encode(new Uint8Array(bytes, 0, DIGEST_BYTES));
   if (kept.size >= MAX_KEPT) kept.clear();
-  kept.set(uri, made);
+  kept.set(form, made);
   return made;
 }

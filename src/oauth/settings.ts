@@ -11,7 +11,7 @@ export type AccessTokenFormat = (typeof accessTokenFormats)[number];
 /** The parsed configuration. */
 export interface Settings extends Lifetimes {
   issuer: string;
-  /** `aud` of an access token for which no resource was named. */
+  /** `aud` of an access token for no resource. */
   audience: string;
   /** The format for clients whose record has none. */
   access_token_format: AccessTokenFormat;

@@ -312,7 +312,7 @@ describe("introspection", () => {
     expect(await introspect(client, access_token)).toEqual(all);
     expect(await introspect(resourceServer, access_token)).toEqual(all);
     expect(await introspect(otherClient, access_token)).toEqual(inactive);
-    const plain = await expectTokens(await ask(client));
+    const plain = await expectTokens(await ask(await makeClient()));
     expect(await introspect(resourceServer, plain.access_token)).toEqual(
       inactive,
     );

@@ -236,7 +236,7 @@ describe("resource (RFC 8707)", () => {
 
   it.each([
     ["not the client's", "https://evil.example.com"],
-    ["spelled differently", `${a}/`],
+    ["spelled differently", `${a}/.`],
     ["not a URI", "a"],
   ])(
     "that is %s is invalid_target, and the token stays good",

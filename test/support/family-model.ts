@@ -112,7 +112,15 @@ const exchange = fc.record({
   ),
   scope,
   allowed: mostly(16, granted, ["read"], []),
-  resource: mostly(8, [], ["https://a"], ["https://b"], ["https://later"]),
+  resource: mostly(
+    8,
+    [],
+    ["https://a"],
+    ["HTTPS://A:443/", "https://a"],
+    ["https://a/x"],
+    ["https://b"],
+    ["https://later"],
+  ),
   client: mostly(12, "web", "other"),
   window: fc.constantFrom(0, 30, 30, 30),
   forged: mostly(15, false, true),
@@ -341,7 +349,8 @@ class Model {
       scope: Array.isArray(requested.scope)
         ? requested.scope
         : granted.filter((one) => allowed.scope.includes(one)),
-      resource: requested.resource,
+      // Whatever spelling was requested, the tokens have the registered one, once.
+      resource: requested.resource.length > 0 ? ["https://a"] : [],
       generation: this.issued.length,
       expires_at: this.issued.at(-1)!.expires_at,
     };
@@ -369,7 +378,7 @@ function fault({ requested, allowed }: ExchangeAttempt): string | undefined {
   if (scope?.some((one) => !isAllowed(one))) return "scope_not_granted";
   if (!scope && allowed.scope.length === 0) return "scope_all_lost";
   // The client may ask for https://later today, but could not when the family began.
-  return resource.some((one) => one !== "https://a")
+  return resource.some((one) => !["https://a", "HTTPS://A:443/"].includes(one))
     ? "resource_not_allowed"
     : undefined;
 }

@@ -59,7 +59,7 @@ export function addClientOptions(command: Command): Command {
     )
     .option(
       "--resource <uri>",
-      "audience that the client may ask for; can be repeated",
+      "audience that the client may ask for, and gets anyway if it is the only one; can be repeated",
       collect,
     )
     .option(

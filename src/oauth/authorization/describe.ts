@@ -9,7 +9,7 @@ export interface AuthorizationDescription {
   client_name?: string;
   /** The URI to which the browser is redirected after the decision. */
   redirect_uri: string;
-  /** The requested scopes, with the descriptions of the scope catalogue. */
+  /** The requested scopes that the client may have, with the descriptions of the scope catalogue. */
   scopes: { scope: string; description: string }[];
   resource: string[];
   prompt?: string;
@@ -31,22 +31,19 @@ export async function describeAuthorization(
   log: RequestLog,
 ): Promise<AuthorizationDescription> {
   const interaction = await readInteraction(server, encrypted, now, log);
-  const { request, client, allowed, expires_at } = interaction;
+  const { request, client, left, expires_at } = interaction;
   const catalogue = await server.scopes.catalogue();
-  const { client_name } = client;
-  const { client_id, scope, resource } = request.login;
+  const { client_id, client_name } = client;
   const { redirect_uri, prompt, login_hint, ui_locales } = request;
   return {
     client_id,
     ...(client_name !== undefined && { client_name }),
     redirect_uri,
-    scopes: scope
-      .filter((name) => allowed.scope.includes(name))
-      .map((name) => ({
-        scope: name,
-        description: catalogue[name]?.description ?? name,
-      })),
-    resource: resource.filter((uri) => allowed.resource.includes(uri)),
+    scopes: left.scope.map((name) => ({
+      scope: name,
+      description: catalogue[name]?.description ?? name,
+    })),
+    resource: left.resource,
     ...(prompt !== undefined && { prompt }),
     ...(login_hint !== undefined && { login_hint }),
     ...(ui_locales !== undefined && { ui_locales }),

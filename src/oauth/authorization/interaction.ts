@@ -10,6 +10,7 @@ import { identityOf, isSameClient } from "../login-attributes.ts";
 import { allowedFor, type ScopeAndResource } from "../scope-and-resource.ts";
 import { isRegistered } from "../redirect-uri.ts";
 import type { RequestLog } from "../request-log.ts";
+import { registeredResources } from "../resource.ts";
 import { MAX_JWT_CHARACTERS } from "./encrypted-jwt.ts";
 import { requiresPkce } from "./pkce.ts";
 import type { Server } from "../server.ts";
@@ -26,6 +27,8 @@ export interface Interaction {
   client: Client;
   /** The scopes and resources that the client may have today. */
   allowed: ScopeAndResource;
+  /** The requested scopes and resources that the client may have today. */
+  left: ScopeAndResource;
   /** From this time on, the request cannot be decided. */
   expires_at: Seconds;
 }
@@ -50,12 +53,15 @@ export async function readInteraction(
   if (!client || !mayStillAsk(client, request))
     throw invalidRequest("outdated");
   const allowed = allowedFor(client, await scopes.catalogueAgain());
-  if (lostAll(request.login.scope, allowed.scope))
-    throw invalidRequest("outdated");
-  if (lostAll(request.login.resource, allowed.resource))
+  const { scope, resource } = request.login;
+  const left = {
+    scope: scope.filter((name) => allowed.scope.includes(name)),
+    resource: registeredResources(resource, allowed.resource),
+  };
+  if (lostAll(scope, left.scope) || lostAll(resource, left.resource))
     throw invalidRequest("outdated");
   log.fields.client_id = client.client_id;
-  return { request, client, allowed, expires_at };
+  return { request, client, allowed, left, expires_at };
 }
 
 const problems = {
@@ -87,9 +93,7 @@ function mayStillAsk(
   );
 }
 
-/** Tells whether values were requested and none of them is still allowed. */
-function lostAll(requested: readonly string[], allowed: readonly string[]) {
-  return (
-    requested.length > 0 && !requested.some((value) => allowed.includes(value))
-  );
+/** Tells whether values were requested and none of them is left. */
+function lostAll(requested: readonly string[], left: readonly string[]) {
+  return requested.length > 0 && left.length === 0;
 }

@@ -5,6 +5,7 @@ import {
   rememberedResources,
   type ResourceDigests,
 } from "../resource-memory.ts";
+import { includesResources } from "../resource.ts";
 import { scopeSet } from "../scope.ts";
 import type { Settings } from "../settings.ts";
 import type { SignedClaims } from "./access-token.ts";
@@ -28,14 +29,14 @@ export function isOfFamily(
   settings: Settings,
 ): boolean {
   const named = audiences(claims);
-  const isOfClientToday = isWithin(
-    named,
+  const isOfClientToday = includesResources(
     rememberedResources(client.resources, login, digests),
+    named,
   );
   // A grant that names no resource leaves the choice to each request (RFC 8707 section 2.2).
   const isForGranted =
     login.resource.length > 0
-      ? isOfClientToday && isWithin(named, login.resource)
+      ? isOfClientToday && includesResources(login.resource, named)
       : isOfClientToday || isDefault(claims, settings);
   return (
     claims.sub === login.subject &&
@@ -60,7 +61,7 @@ export function isOfClient(
 ): boolean {
   const mayHaveOne =
     client.grant_types.includes("client_credentials") && !isPublic(client);
-  const isForResources = isWithin(audiences(claims), client.resources);
+  const isForResources = includesResources(client.resources, audiences(claims));
   return (
     mayHaveOne &&
     claims.sub === client.client_id &&
@@ -87,8 +88,8 @@ function isWithin(values: readonly string[], allowed: readonly string[]) {
 /** Tells whether the audience is that of a token for no resource. In league's format it is the client. */
 function isDefault(claims: SignedClaims, { audience }: Settings): boolean {
   const [only, ...others] = audiences(claims);
-  const isOne = only === audience || only === claims.client_id;
-  return others.length === 0 && isOne;
+  if (only === undefined || others.length > 0) return false;
+  return only === claims.client_id || includesResources([audience], [only]);
 }
 
 /** Tells whether a token was issued by now, by the clock of any location, and is valid from then on. */

@@ -7,6 +7,7 @@ import { identityOf } from "../login-attributes.ts";
 import { accessTokenExpiry, lifetimesOf } from "../lifetimes.ts";
 import type { FamilyKey, FamilyState } from "../repositories.ts";
 import { digestResources } from "../resource-memory.ts";
+import { includesResources } from "../resource.ts";
 import type { Server } from "../server.ts";
 import { isBeforeFloor } from "../token-floor.ts";
 import type { Presenter, TokenKind } from "../token-kind.ts";
@@ -178,6 +179,6 @@ function mayIntrospect(
 ): boolean {
   const isAudience =
     resource_server !== undefined &&
-    [claims.aud].flat().includes(resource_server);
+    includesResources(audiences(claims), [resource_server]);
   return claims.client_id === client_id || isAudience;
 }

@@ -6,6 +6,7 @@ import { accessTokenExpiry, lifetimesOf } from "../lifetimes.ts";
 import type { RefreshTokenClaims } from "../token-kind.ts";
 import { issueRefreshToken } from "./refresh-token.ts";
 import type { LoginAttributes } from "../login-attributes.ts";
+import { defaultResource } from "../resource-memory.ts";
 import type { ScopeAndResource } from "../scope-and-resource.ts";
 import type { Server } from "../server.ts";
 
@@ -57,7 +58,10 @@ export async function tokenResponse(
     iss: settings.issuer,
     sub: login.subject,
     ...(login.sub_type && { sub_type: login.sub_type }),
-    aud: resource.length > 0 ? resource : [settings.audience],
+    aud:
+      resource.length > 0
+        ? resource
+        : [(await defaultResource(client, login)) ?? settings.audience],
     client_id: login.client_id,
     scope,
     iat: now,
