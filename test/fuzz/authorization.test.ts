@@ -107,6 +107,9 @@ describe("the authorization endpoint", () => {
           const expected =
             state === undefined || repeated.length > 0 ? [] : [state];
           expect(searchParams.getAll("state")).toEqual(expected);
+          // Byte for byte, too.
+          const raw = /(?:^|&)(state=[^&]+)/.exec(query.toString())?.[1];
+          if (expected.length > 0) expect(target).toContain(`&${raw}&iss=`);
           expect(searchParams.getAll("iss")).toEqual([
             "https://auth.example.com",
           ]);

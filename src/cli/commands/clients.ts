@@ -97,8 +97,9 @@ export function clientCommands(program: Command, session: Session): void {
         },
         schema: clientWithSecret.extend({ warnings }),
       });
-      session.print(body, ({ warnings: _, ...made }) => withSecretNotice(made));
-      session.warn(body.warnings);
+      const { warnings: told, ...made } = body;
+      session.print(body, () => withSecretNotice(made));
+      session.warn(told);
     });
 
   const update = clients
@@ -129,8 +130,9 @@ export function clientCommands(program: Command, session: Session): void {
           body: clientPatch(options, unset),
           schema: client.extend({ warnings }),
         });
-        session.print(body, ({ warnings: _, ...changed }) => fields(changed));
-        session.warn(body.warnings);
+        const { warnings: told, ...changed } = body;
+        session.print(body, () => fields(changed));
+        session.warn(told);
       },
     );
 
