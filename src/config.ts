@@ -13,7 +13,7 @@ import { accessTokenFormats, type Settings } from "./oauth/settings.ts";
 import type { TokenKey, TokenKeys } from "./oauth/keys.ts";
 import { deriveTokenKey } from "./oauth/tokens/token-keys.ts";
 import { type LeagueKey, LeagueKeyError, readLeagueKey } from "./league/key.ts";
-import { KeyError } from "./platform/private-key.ts";
+import { KeyError } from "./platform/key-text.ts";
 import { readSigningKeys, type SigningKeys } from "./platform/signing-keys.ts";
 
 /** Variables and secrets, parsed. */
@@ -77,7 +77,13 @@ const variables = z.object({
   ALLOWED_HOSTS: emptyAsUnset(
     stringWithRule(hostsProblem).transform(splitList).optional(),
   ),
-  PRIVATE_KEY: emptyAsUnset(text),
+  PRIVATE_KEY: z.preprocess(
+    (value) =>
+      typeof value === "string" && unwrapSecret(value) === ""
+        ? undefined
+        : value,
+    text,
+  ),
   PRIVATE_KEY_PASSPHRASE: emptyAsUnset(text.optional()),
   ENCRYPTION_KEY: unwrapped(
     stringWithRule(encryptionKeyProblem).transform(encryptionKeys),

@@ -6,7 +6,8 @@ import {
 } from "jose";
 import type { JwkSet, SigningKey, VerificationKeys } from "../oauth/keys.ts";
 import { protectedHeaders, signJwt } from "../oauth/signed-jwt.ts";
-import { KeyError, readPrivateKey } from "./private-key.ts";
+import { KeyError } from "./key-text.ts";
+import { readPrivateKey } from "./private-key.ts";
 
 /** The public members of a JWK, by `kty` (RFC 7518 section 6, RFC 8037 section 2). */
 const publicMembers = {

@@ -89,6 +89,14 @@ export const testKeys = {
         ...encryption,
       }).toString(),
     ],
+    [
+      "ES256",
+      keys.ES256.export({
+        format: "pem",
+        type: "sec1",
+        ...encryption,
+      }).toString(),
+    ],
   ] as [string, string][],
   /** The public key of the RS256 keys, which a league resource server has. */
   publicRsaPem: createPublicKey(keys.RS256)

@@ -1,0 +1,52 @@
+/**
+ * What a DER structure is, by the tags of its parts (X.690): the label that its PEM has (RFC 7468). 02 is an
+ * INTEGER, 03 a BIT STRING, 04 an OCTET STRING, 30 a SEQUENCE.
+ */
+const labels: [parts: RegExp, label: string][] = [
+  // RFC 5208 section 5, also with what RFC 5958 section 2 adds.
+  [/^023004/, "PRIVATE KEY"],
+  // RFC 5208 section 6.
+  [/^3004$/, "ENCRYPTED PRIVATE KEY"],
+  // RFC 8017 section A.1.2.
+  [/^(?:02){9}$/, "RSA PRIVATE KEY"],
+  // RFC 5915 section 3.
+  [/^0204/, "EC PRIVATE KEY"],
+  // RFC 5280 section 4.1, RFC 8017 section A.1.1.
+  [/^3003$|^0202$/, "PUBLIC KEY"],
+  [/^303003$/, "CERTIFICATE"],
+];
+
+/** Returns the label of a DER structure. Undefined: another one, or it is not whole, or something follows it. */
+export function derLabel(der: Uint8Array): string | undefined {
+  if (!isOneSequence(der)) return undefined;
+  const parts: string[] = [];
+  let { start: at } = elementAt(der, 0);
+  while (at < der.length) {
+    const { tag, end } = elementAt(der, at);
+    parts.push(tag.toString(16).padStart(2, "0"));
+    at = end;
+  }
+  const tags = parts.join("");
+  return labels.find(([pattern]) => pattern.test(tags))?.[1];
+}
+
+/** Tells whether bytes are one SEQUENCE and nothing else. Parsers of keys ignore what follows it. */
+export function isOneSequence(der: Uint8Array): boolean {
+  const { tag, end } = elementAt(der, 0);
+  return tag === 0x30 && end === der.length;
+}
+
+/** Reads the tag and the length of an element. Its end is past the bytes' own if they break off. */
+function elementAt(der: Uint8Array, at: number) {
+  const [tag = 0, first = 0x80] = der.subarray(at, at + 2);
+  const isShort = first < 0x80;
+  const lengthBytes = der.subarray(
+    at + 2,
+    at + 2 + (isShort ? 0 : first & 0x7f),
+  );
+  const start = at + 2 + lengthBytes.length;
+  const length = isShort
+    ? first
+    : lengthBytes.reduce((sum, byte) => sum * 256 + byte, 0);
+  return { tag, start, end: start + length };
+}
