@@ -1,5 +1,6 @@
 import { decodeBase64, decodeHex } from "../oauth/bytes.ts";
 import { equalBytes } from "../oauth/constant-time.ts";
+import { unwrapSecret } from "../oauth/secret-floor.ts";
 
 /**
  * The key that a league server encrypts its tokens with: the forms in which its configuration has it, and the
@@ -42,13 +43,14 @@ interface TokenKeyPair {
 
 /**
  * Reads LEAGUE_ENCRYPTION_KEY: a Defuse key (`def00000…`), a Laravel APP_KEY (`base64:…`, whose bytes are
- * the password), else a password.
+ * the password), else a password. A password is taken as it stands, because it may have quotation marks.
  *
  * @throws LeagueKeyError
  */
 export async function readLeagueKey(text: string): Promise<LeagueKey> {
-  if (/^def\d{5}/i.test(text)) return readDefuseKey(text.trimEnd());
-  if (text.startsWith(LARAVEL_PREFIX)) return passwordKey(laravelBytes(text));
+  const bare = unwrapSecret(text);
+  if (/^def\d{5}/i.test(bare)) return readDefuseKey(bare);
+  if (bare.startsWith(LARAVEL_PREFIX)) return passwordKey(laravelBytes(bare));
   if (/^\s|\s$|\p{Cc}/u.test(text)) {
     throw new LeagueKeyError(
       "has white space at its beginning or end, or control characters: it must be a password, a Defuse key (def00000…) or a Laravel APP_KEY (base64:…)",

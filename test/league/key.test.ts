@@ -1,10 +1,15 @@
-import { describe, expect, it } from "vitest";
-import { keys, leagueServer } from "../support/league.ts";
-import { serverWith } from "../support/server.ts";
+import { beforeAll, describe, expect, it } from "vitest";
+import { keys, leagueServer, takeOver, vector } from "../support/league.ts";
+import { serverWith, type TestClient } from "../support/server.ts";
 
 /** LEAGUE_ENCRYPTION_KEY: which values are valid, and how /health names one that is not. */
 
 const { password, defuse, laravel } = keys;
+let demo: TestClient;
+
+beforeAll(async () => {
+  demo = await takeOver(serverWith({}), "demo");
+});
 
 function health(LEAGUE_ENCRYPTION_KEY: unknown) {
   return serverWith({ LEAGUE_ENCRYPTION_KEY }).health();
@@ -74,6 +79,32 @@ describe("LEAGUE_ENCRYPTION_KEY", () => {
     const text = JSON.stringify(body);
     for (const part of [defuse.value.slice(8, 40), password.value, "tobe"])
       expect(text).not.toContain(part);
+  });
+
+  it.each([
+    ["a Defuse key is the same key", "defuse", true],
+    ["a Laravel APP_KEY is the same key", "laravel", true],
+    [
+      "a password is another one, because it may have quotes",
+      "password",
+      false,
+    ],
+  ] as const)("in quotes: %s", async (_, kind, isSame) => {
+    const { value } = keys[kind];
+    for (const [index, wrapped] of [
+      value,
+      `"${value}"`,
+      `'${value}'`,
+      ` "${value}"\n`,
+    ].entries()) {
+      const server = serverWith({ LEAGUE_ENCRYPTION_KEY: wrapped });
+      // A password with white space around it is a problem.
+      if (!isSame && /^\s/.test(wrapped)) continue;
+      const { refresh_token } = vector("plain, as in the documents", kind);
+      const response = await server.about("/introspect", demo, refresh_token);
+      const { active } = await response.json<{ active: boolean }>();
+      expect([index, active]).toEqual([index, isSame || index === 0]);
+    }
   });
 
   it("is named together with all other problems", async () => {
