@@ -139,9 +139,12 @@ describe("oidc-client-ts in a browser", () => {
       expect(complaints).toEqual([]);
     });
 
-    it("that also asks for openid and profile gets the client's scopes, and no ID token is missed", async () => {
+    it("that also asks for openid, profile and offline_access gets the client's scopes, and no ID token is missed", async () => {
       const page = await openApp(await newContext());
-      const { scope } = await signIn(page, "openid profile read");
+      const { scope } = await signIn(
+        page,
+        "openid profile offline_access read",
+      );
       expect(scope).toBe("read");
       expect(await refreshed(page)).toMatchObject({ scope: "read" });
     });
