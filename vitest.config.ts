@@ -20,6 +20,8 @@ const secrets = {
 
 /** Tests that need Node: the command line, the demo, the repository itself. */
 const onNode = ["test/cli/**/*.test.ts", "test/**/*.node.test.ts"];
+/** Tests of libraries on Node, which share one local server. */
+const conformance = ["test/conformance/**/*.node.test.ts"];
 /** Tests that put the whole machine under load, and so run after all others. */
 const underLoad = ["test/crash/**/*.node.test.ts"];
 
@@ -59,7 +61,16 @@ export default defineConfig({
         test: {
           name: "node",
           include: onNode,
-          exclude: underLoad,
+          exclude: [...conformance, ...underLoad],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: "conformance",
+          include: conformance,
+          globalSetup: "test/conformance/live/setup.ts",
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },
