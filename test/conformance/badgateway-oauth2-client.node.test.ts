@@ -133,6 +133,25 @@ describe("@badgateway/oauth2-client", () => {
     ).rejects.toMatchObject(refused(400, "invalid_scope"));
   });
 
+  it("gets a token for its one resource without naming it, and in another spelling of RFC 3986", async () => {
+    const aud = "https://api.example.com/notes";
+    const record = await makeClient({
+      grant_types: ["client_credentials"],
+      resources: [aud],
+    });
+    const client = newClient(record);
+    for (const resource of [undefined, "HTTPS://API.Example.com:443/notes"]) {
+      const token = await client.clientCredentials({
+        scope: ["read"],
+        ...(resource !== undefined && { resource }),
+      });
+      expect(await client.introspect(token)).toMatchObject({ aud });
+    }
+    await expect(
+      client.clientCredentials({ resource: `${aud}/` }),
+    ).rejects.toMatchObject(refused(400, "invalid_target"));
+  });
+
   it("reports a used refresh token as invalid_grant, and a wrong secret as invalid_client", async () => {
     const record = await makeClient();
     const tokens = await login(record);
