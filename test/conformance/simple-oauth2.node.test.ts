@@ -223,7 +223,7 @@ describe("simple-oauth2", () => {
     const answer = await signIn(library);
     await expect(
       exchange(library, answer, { redirect_uri: "" }),
-    ).rejects.toMatchObject({ output: { statusCode: 400 } });
+    ).rejects.toMatchObject(refused(400, "invalid_request"));
     const { token } = await exchange(library, answer);
     expect(token["scope"]).toBe("read write");
   });
