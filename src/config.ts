@@ -92,13 +92,20 @@ const variables = z.object({
   LEAGUE_ENCRYPTION_KEY: emptyAsUnset(text.optional()),
 });
 
+/** Tells whether a URL of plain http may be ISSUER or LOGIN_URL. */
+export type PlainHttpRule = (url: string) => boolean;
+
 /**
  * Parses variables and secrets.
  *
  * @param env the Worker's bindings
+ * @param mayBePlain left out: only a loopback address may use plain http
  * @throws OAuthError `configuration_malformed` with every problem, not only the first
  */
-export async function loadConfiguration(env: object): Promise<Configuration> {
+export async function loadConfiguration(
+  env: object,
+  mayBePlain: PlainHttpRule = isLoopback,
+): Promise<Configuration> {
   const parsed = variables.safeParse(env);
   const problems = parsed.success
     ? []
@@ -107,6 +114,13 @@ export async function loadConfiguration(env: object): Promise<Configuration> {
         problem: message,
       }));
 
+  for (const name of ["ISSUER", "LOGIN_URL"] as const) {
+    const { data: url } = variables.shape[name].safeParse(
+      Reflect.get(env, name),
+    );
+    const problem = url && transportProblem(url, mayBePlain);
+    if (problem) problems.push({ name, problem });
+  }
   const signingKeys = await signingKeysOf(env).catch((error: unknown) => {
     if (!(error instanceof KeyError)) throw error;
     problems.push({ name: "PRIVATE_KEY", problem: error.message });
@@ -189,12 +203,15 @@ function issuerProblem(issuer: string): string | undefined {
   if (!URL.canParse(issuer) || new URL(issuer).origin !== issuer) {
     return "must be an origin without a path or a slash at its end, such as https://auth.example.com";
   }
-  return transportProblem(issuer);
+  return undefined;
 }
 
-function transportProblem(url: string): string | undefined {
+function transportProblem(
+  url: string,
+  mayBePlain: PlainHttpRule,
+): string | undefined {
   const { protocol } = new URL(url);
-  return protocol === "https:" || (protocol === "http:" && isLoopback(url))
+  return protocol === "https:" || (protocol === "http:" && mayBePlain(url))
     ? undefined
     : "must begin with https:// (http:// is for localhost only)";
 }
@@ -208,9 +225,9 @@ function loginUrlProblem(url: string): string | undefined {
   const isPlain = /^[a-z]+:\/\/[^/]/.test(url) && !/[^!-~]|[#\\]/.test(url);
   if (!isPlain || !URL.canParse(url))
     return "must be a URL without a fragment or spaces, such as https://login.example.com/sign-in";
-  if (new URL(url).searchParams.has("request"))
-    return "must not have a parameter named request, because Baton adds it";
-  return transportProblem(url);
+  return new URL(url).searchParams.has("request")
+    ? "must not have a parameter named request, because Baton adds it"
+    : undefined;
 }
 
 /** The origin of an app's pages: a scheme of its own, a host as the browser sends it, and perhaps a port. */
@@ -250,12 +267,12 @@ function hostsProblem(list: string): string | undefined {
     : "must be host names such as auth.example.com, in lower case and without a port, with commas between them";
 }
 
-/** Tells whether ALLOWED_HOSTS lacks the host of ISSUER. A loopback address is always allowed. */
+/** Tells whether ALLOWED_HOSTS lacks the host of ISSUER. The host of a local server is always allowed. */
 function lacksHostOf({
   ISSUER,
   ALLOWED_HOSTS,
 }: z.output<typeof variables>): boolean {
-  if (!ALLOWED_HOSTS || isLoopback(ISSUER)) return false;
+  if (!ALLOWED_HOSTS || ISSUER.startsWith("http:")) return false;
   return !ALLOWED_HOSTS.includes(new URL(ISSUER).hostname);
 }
 

@@ -1,4 +1,4 @@
-import { loadConfiguration } from "./config.ts";
+import { loadConfiguration, type PlainHttpRule } from "./config.ts";
 import { LeagueTokenReader } from "./league/reader.ts";
 import { leagueTokenKind } from "./league/token-kind.ts";
 import { LeagueTokenRepository } from "./league/token-repository.ts";
@@ -16,12 +16,16 @@ const servers = new WeakMap<Env, Server>();
  * Makes the server of a set of bindings, for HTTP and for RPC, and keeps it. The finished server is kept and
  * not a promise of it, because Workers do not let one request await a promise of another.
  *
+ * @param mayBePlain left out: ISSUER and LOGIN_URL use plain http on a loopback address only
  * @throws OAuthError `configuration_malformed`
  */
-export async function createServer(env: Env): Promise<Server> {
+export async function createServer(
+  env: Env,
+  mayBePlain?: PlainHttpRule,
+): Promise<Server> {
   const known = servers.get(env);
   if (known) return known;
-  const configuration = await loadConfiguration(env);
+  const configuration = await loadConfiguration(env, mayBePlain);
   // Another request may have made it meanwhile. An isolate must have one server, because each keeps its own
   // copies of the records.
   const madeMeanwhile = servers.get(env);

@@ -28,6 +28,9 @@ export type Refusal = ReturnType<OAuthError["toJSON"]>;
  * return a `Refusal` and do not throw, because custom errors do not survive RPC.
  */
 export class Login extends WorkerEntrypoint<Env> {
+  /** Makes the server. The entry of a local server has another one. A caller cannot reach what is static. */
+  static createServer: (env: Env) => Promise<Server> = createServer;
+
   /** Describes an authorization request, as `GET /admin/authorizations` does. */
   describeAuthorization(
     request: string,
@@ -57,6 +60,7 @@ export class Login extends WorkerEntrypoint<Env> {
     const log = new RequestLog();
     let refusal: OAuthError | undefined;
     try {
+      const { createServer } = this.constructor as typeof Login;
       return await operation(await createServer(this.env), log);
     } catch (error) {
       refusal = asOAuthError(error);

@@ -1,7 +1,9 @@
 import { once } from "node:events";
 import { basename } from "node:path";
 import { InvalidArgumentError } from "commander";
+import { z } from "zod";
 import { healthSchema } from "./commands/admin-client.ts";
+import { isLoopback } from "./commands/connection.ts";
 import { problemLines } from "./commands/health.ts";
 import {
   adminTokenIn,
@@ -23,6 +25,8 @@ import {
 /** The default port of `wrangler dev`. */
 const DEFAULT_PORT = 8787;
 
+const metadataSchema = z.object({ issuer: z.string() });
+
 const program = newProgram("dev")
   .description(
     "Serves Baton on this machine. State is kept in .wrangler/, secrets in .dev.vars.\nThe first run creates both.",
@@ -39,7 +43,10 @@ With --env-file, the secrets are read from that file and .dev.vars is not change
 Examples:
   npm run dev
   npm run dev -- --port 9000
-  npm run dev -- --var REFRESH_TOKEN_RETRY_WINDOW:PT30S`,
+  npm run dev -- --var REFRESH_TOKEN_RETRY_WINDOW:PT30S
+
+In a container that others reach as http://baton:8787:
+  npm run dev -- --ip 0.0.0.0 --var ISSUER:http://baton:8787`,
   )
   .action(serve);
 
@@ -136,10 +143,14 @@ async function printGreeting(
     return;
   }
 
+  const issuer = await issuerOf(url);
+  const { protocol, hostname } = new URL(issuer);
+  if (protocol === "http:" && !isLoopback(hostname))
+    say(`\n${plainHttpWarning(issuer)}`);
   // With the default port too: BATON_URL of the other terminal may name another server.
   const baton = `npm run baton -- --url ${url}`;
   say(`
-Baton is running at ${url}. ${await signInNotice(url)}
+Baton is running at ${url}. ${await signInNotice(url, issuer)}
 To try it, enter in another terminal:
   ${baton} scopes put read "Read your notes"
   ${baton} clients create --id web --scope read --redirect-uri http://127.0.0.1/callback
@@ -147,14 +158,27 @@ To try it, enter in another terminal:
 `);
 }
 
+/** Reads the server's ISSUER, which an option of wrangler can set. */
+async function issuerOf(url: string): Promise<string> {
+  const path = "/.well-known/oauth-authorization-server";
+  const metadata = await (await fetch(url + path)).json();
+  return metadataSchema.parse(metadata).issuer;
+}
+
+function plainHttpWarning(issuer: string): string {
+  return `Warning: ISSUER is ${issuer}, which is plain http. Everybody on a network between an app and this server can
+read the secrets and tokens. That is for containers on this machine and for development only: a deployed
+Baton refuses this ISSUER. Apps, APIs and browsers must all reach this server under that URL.`;
+}
+
 /** An option of wrangler can replace the development sign-in page by another login, or by none. */
-async function signInNotice(url: string): Promise<string> {
+async function signInNotice(url: string, issuer: string): Promise<string> {
   const exists = async (path: string) =>
     (await fetch(url + path, { redirect: "manual" })).status !== 404;
   if (await exists("/dev/login"))
-    return `Apps send users to ${url}/authorize.\nThe sign-in page accepts any user name without a password: it is for development only.`;
+    return `Apps send users to ${issuer}/authorize.\nThe sign-in page accepts any user name without a password: it is for development only.`;
   return (await exists("/authorize"))
-    ? `Apps send users to ${url}/authorize,\nwhich redirects them to LOGIN_URL.`
+    ? `Apps send users to ${issuer}/authorize,\nwhich redirects them to LOGIN_URL.`
     : "LOGIN_URL is not set, so users cannot sign in.";
 }
 

@@ -1,14 +1,24 @@
 import { createApp } from "../app.ts";
 import { createServer } from "../create-server.ts";
+import { Login as DeployedLogin } from "../index.ts";
+import { isLocalName } from "./local-name.ts";
 import { signIn, signInPage } from "./sign-in.tsx";
 
 /**
- * The entry of a local server: the same Worker with a sign-in page on which anybody can sign in as anybody.
- * `npm run dev` serves it. The deployed entry is `src/index.ts`, which does not import this folder.
+ * The entry of a local server: the same Worker with a sign-in page on which anybody can sign in as anybody, and with
+ * plain http for the name of a container. `npm run dev` serves it. The deployed entry is `src/index.ts`, which does
+ * not import this folder.
  */
 
 export * from "../index.ts";
 
-const app = createApp(createServer, [signInPage, signIn]);
+const createLocalServer = (env: Env) => createServer(env, isLocalName);
+
+/** The entrypoint of the deployed entry, for the configuration of a local server. */
+export class Login extends DeployedLogin {
+  static override createServer = createLocalServer;
+}
+
+const app = createApp(createLocalServer, [signInPage, signIn]);
 
 export default { fetch: app.fetch } satisfies ExportedHandler<Env>;

@@ -12,7 +12,6 @@ import {
 } from "../oauth/authorization/decide.ts";
 import { describeAuthorization } from "../oauth/authorization/describe.ts";
 import { type Parameters, readForm } from "../oauth/parameters.ts";
-import { isLoopback } from "../oauth/redirect-uri.ts";
 import type { Server } from "../oauth/server.ts";
 import type { Settings } from "../oauth/settings.ts";
 import { subject as subjectSchema } from "../oauth/subject.ts";
@@ -26,9 +25,12 @@ import {
 
 /** The development sign-in page: `LOGIN_URL` of a local server, without passwords (docs/login.md). */
 
-/** On for a loopback issuer only, so that the page is not there even if this file is deployed by accident. */
+/**
+ * On for an issuer with plain http only, which a public server cannot have. So the page is not there even if this
+ * file is deployed by accident.
+ */
 function isOn({ issuer, login_url }: Settings): boolean {
-  return isLoopback(issuer) && login_url === issuer + PATH;
+  return issuer.startsWith("http:") && login_url === issuer + PATH;
 }
 
 /**

@@ -21,7 +21,8 @@ export function transportSecurity(url: string): string | undefined {
 /**
  * Refuses a request that came by plain http, or to a host name that is not in ALLOWED_HOSTS. A loopback address
  * and another Worker with a service binding may use any scheme and any host name, because such a request does
- * not cross a network. X-Forwarded-Proto is not read, because anybody may send it.
+ * not cross a network. So may the host of an ISSUER with plain http, which only a local server has.
+ * X-Forwarded-Proto is not read, because anybody may send it.
  *
  * @throws OAuthError `host_malformed`, `host_not_allowed` or `https_required`
  */
@@ -35,12 +36,14 @@ export function holdOrigin(): MiddlewareHandler<AppEnv> {
 
     // The endpoints report a configuration that cannot be read.
     const server = await c.var.server().catch(() => undefined);
-    const allowed = server?.settings.allowed_hosts;
+    const { allowed_hosts: allowed, issuer = "" } = server?.settings ?? {};
     if (!allowed && c.req.url.startsWith("https:")) return next();
 
     const url = new URL(c.req.url);
     const isHeld =
-      !isLoopback(`http://${url.host}`) && !isFromServiceBinding(url, host);
+      !isLoopback(`http://${url.host}`) &&
+      !isPlainIssuer(issuer, url) &&
+      !isFromServiceBinding(url, host);
     if (isHeld && allowed && !allowed.includes(url.hostname))
       throw new OAuthError("host_not_allowed");
     if (isHeld && url.protocol === "http:") return refusePlainHttp(c, url);
@@ -50,6 +53,11 @@ export function holdOrigin(): MiddlewareHandler<AppEnv> {
 
 function isValidHost(host: string): boolean {
   return hostHeader.test(host) && URL.canParse(`http://${host}`);
+}
+
+/** Tells whether a URL has the host of an ISSUER with plain http. */
+function isPlainIssuer(issuer: string, { hostname }: URL): boolean {
+  return issuer.startsWith("http:") && new URL(issuer).hostname === hostname;
 }
 
 /**

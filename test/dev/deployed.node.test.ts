@@ -61,4 +61,9 @@ describe("the deployed Worker", () => {
     expect(deployed).not.toContain("/dev/login");
     expect(deployed).not.toContain("development server");
   });
+
+  it("does not contain the rule for the names of containers, so that no ISSUER of plain http turns it on", () => {
+    expect(local).toContain("home\\.arpa");
+    expect(deployed).not.toContain("home\\.arpa");
+  });
 });

@@ -127,7 +127,7 @@ function parseOrigin(text: string, source: "--url" | "BATON_URL"): URL {
 }
 
 /** The URL parser has already written every IPv4 address as four decimal numbers. */
-function isLoopback(hostname: string): boolean {
+export function isLoopback(hostname: string): boolean {
   return (
     hostname === "localhost" ||
     hostname === "[::1]" ||

@@ -78,7 +78,8 @@ export function spawnWranglerDev(
   const url = localUrl(port);
   const args = [localEntry, "--port", String(port)];
   // The sign-in page is part of the local server. A deployed Worker does not have it.
-  const variables = [`ISSUER:${url}`, `LOGIN_URL:${url}/dev/login`];
+  const issuer = plainIssuerIn(wranglerOptions) ?? url;
+  const variables = [`ISSUER:${url}`, `LOGIN_URL:${issuer}/dev/login`];
   args.push(...variables.flatMap((variable) => ["--var", variable]));
   // With routes, the Worker would see http://HOST-OF-THE-ROUTE, which it refuses, because it is plain http.
   if (hasRoutes()) args.push("--local-upstream", `localhost:${port}`);
@@ -91,6 +92,13 @@ export function spawnWranglerDev(
       ...options,
     },
   );
+}
+
+/** Returns the ISSUER with plain http that the options set. The sign-in page is there as well. */
+function plainIssuerIn(options: string[]): string | undefined {
+  return options
+    .map((option) => /^(?:--var=)?ISSUER:(http:\/\/.+)$/.exec(option)?.[1])
+    .findLast((issuer) => issuer !== undefined);
 }
 
 /** Tells whether wrangler.toml leads an address to the Worker. Wrangler's own parser takes seconds to load. */
