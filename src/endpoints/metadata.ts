@@ -28,6 +28,9 @@ export function metadataEndpoints(endpoints: readonly Endpoint[]): Endpoint[] {
         scopes_supported: Object.keys(await scopes.catalogue()),
         // RFC 8414 section 2 requires this member, also without an authorization endpoint.
         response_types_supported: [],
+        // A subject is the same for every client (OpenID Connect Core section 8). Spring Security's client does not
+        // start without this member, because it reads the document of OpenID Connect Discovery.
+        subject_types_supported: ["public"],
         ...Object.assign(
           {},
           ...on.map((endpoint) => endpoint.metadata?.(settings)),

@@ -246,7 +246,9 @@ describe("the examples of docs/clients.md", () => {
   it("AppAuth: the metadata lacks what its discovery wants, as the page says", async () => {
     const path = "/.well-known/openid-configuration";
     const response = await fetch(ISSUER + path);
-    expect(await response.json()).not.toHaveProperty("subject_types_supported");
+    expect(await response.json()).not.toHaveProperty(
+      "id_token_signing_alg_values_supported",
+    );
   });
 
   it("curl: gets a token for the client itself", async () => {

@@ -1,3 +1,4 @@
+import { decodeJwt } from "jose";
 import { describe, expect, it } from "vitest";
 import { grantTypes } from "../../src/grants/index.ts";
 import { ISSUER, server, serverWith } from "../support/server.ts";
@@ -44,6 +45,7 @@ describe("the metadata document", () => {
         "client_secret_post",
       ],
       response_types_supported: ["code"],
+      subject_types_supported: ["public"],
       scopes_supported: ["read", "write"],
     });
   });
@@ -86,12 +88,28 @@ describe("the metadata document", () => {
       const response = await server.http(`/.well-known/${name}`);
       const metadata = await response.json<Record<string, unknown>>();
       const claims = Object.keys(metadata).filter((member) =>
-        /userinfo|id_token|end_session|claim|registration|subject_type|acr|request_/.test(
+        /userinfo|id_token|end_session|claim|registration|acr|request_/.test(
           member,
         ),
       );
       expect(claims).toEqual([]);
     }
+  });
+
+  it("says that a subject is the same for every client, which Spring Security's client wants to read", async () => {
+    for (const name of ["oauth-authorization-server", "openid-configuration"]) {
+      const response = await server.http(`/.well-known/${name}`);
+      expect(await response.json()).toMatchObject({
+        subject_types_supported: ["public"],
+      });
+    }
+    const subjects = new Set<unknown>();
+    for (let count = 0; count < 2; count++) {
+      const { client_id } = await server.makeClient();
+      const { access_token } = await server.login({ client_id });
+      subjects.add(decodeJwt(access_token).sub);
+    }
+    expect([...subjects]).toEqual(["alice"]);
   });
 
   it("takes its grant types from the registry", async () => {
