@@ -39,6 +39,11 @@ export const notPasted: { page: string; has: string; why: string }[] = [
     has: "npx wrangler deploy",
     why: "it needs an account at Cloudflare",
   },
+  {
+    page: "docs/operations.md",
+    has: "--var ISSUER:http://baton:8787",
+    why: "test/cli/dev-container.test.ts runs it, on a free port",
+  },
   ...onMovingPage("test/moving-from-league.node.test.ts pastes it", [
     "league import-revoked ~/move/gone.ids",
     'league import-clients ~/move/clients.csv --scope "read" --dry-run',
