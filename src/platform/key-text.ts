@@ -20,7 +20,7 @@ const escapedSpace = /\\{1,8}[nrt]/g;
 const pemLine = /-----\s*(?:BEGIN|END)/;
 const quoted = /^(["'`])([^]*)\1$/;
 const base64 = /^[\w+/-]+={0,2}$/;
-const controlCharacter = /[\0-\x08\x0e-\x1f]/;
+const controlCharacter = /[^\P{Cc}\s]/u;
 
 /**
  * Removes what secret stores, env files and shells wrap a key in: quotation marks, a JSON string around it, base64 of

@@ -47,26 +47,27 @@ test("npm run dev serves plain http to the name of a container in ISSUER, signs 
     expect(metadata.body).toContain(`"${issuer}/access_token"`);
   }
 
-  const baton = async (...args: string[]) => {
-    const options = { directory };
-    const outcome = await run(
-      "baton",
-      ["--url", url, "--json", ...args],
-      options,
-    );
+  const baton = async (...args: (string | string[])[]) => {
+    const all = ["--url", url, "--json", ...args.flat()];
+    const outcome = await run("baton", all, { directory });
     expect(outcome).toMatchObject({ code: 0, stderr: "" });
     return JSON.parse(outcome.stdout) as Record<string, string>;
   };
   await baton("scopes", "put", "read", "Read");
   const redirectUri = "http://127.0.0.1/callback";
   const client = await baton(
-    ...["clients", "create", "--public", "--scope", "read"],
-    ...["--redirect-uri", redirectUri],
+    ["clients", "create", "--public", "--scope", "read"],
+    ["--redirect-uri", redirectUri],
   );
   const { client_id = "" } = client;
-  const { refresh_token = "" } = await baton(
-    ...["grants", "create", "--client", client_id, "--subject", "alice"],
-  );
+  const { refresh_token = "" } = await baton([
+    "grants",
+    "create",
+    "--client",
+    client_id,
+    "--subject",
+    "alice",
+  ]);
   const refresh = new URLSearchParams({
     grant_type: "refresh_token",
     client_id,
@@ -86,7 +87,7 @@ test("npm run dev serves plain http to the name of a container in ISSUER, signs 
     code_challenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
     code_challenge_method: "S256",
   });
-  const authorize = await send(`GET /authorize?${query}`);
+  const authorize = await send(`GET /authorize?${String(query)}`);
   const [, path = ""] =
     /^Location: http:\/\/baton:\d+(\/dev\/login\?\S+)/im.exec(
       authorize.headers,

@@ -70,10 +70,9 @@ const toBase64 = (text: string) => new TextEncoder().encode(text).toBase64();
 const inLines = (text: string) => text.replaceAll(/.{76}/g, "$&\n");
 const utf16 = (text: string) =>
   Uint8Array.from(
-    [...`\ufeff${text}`].flatMap((character) => {
-      const code = character.charCodeAt(0);
-      return [code & 0xff, code >> 8];
-    }),
+    Array.from(`\ufeff${text}`, (character) => character.charCodeAt(0)).flatMap(
+      (code) => [code & 0xff, code >> 8],
+    ),
   ).toBase64();
 
 type Squeeze = [string, (text: string) => string];
