@@ -161,7 +161,7 @@ async function run(
 ): Promise<string> {
   const { stdout } = await promisify(execFile)(
     "bash",
-    ["-euo", "pipefail", "-c", script],
+    ["--norc", "-euo", "pipefail", "-c", script],
     {
       cwd: root,
       env: {

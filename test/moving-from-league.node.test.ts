@@ -67,7 +67,9 @@ async function paste(snippet: string, input = ""): Promise<string> {
   const script = snippet
     .replaceAll("~/move", folder)
     .replaceAll("http://localhost:8787", server.url);
-  const shell = spawn("bash", ["-euo", "pipefail", "-c", script], {
+  // --norc: started by a program, bash may take itself for a remote shell, and then prints what the machine's own
+  // start-up file complains about.
+  const shell = spawn("bash", ["--norc", "-euo", "pipefail", "-c", script], {
     cwd: root,
     env: {
       ...process.env,

@@ -80,7 +80,7 @@ async function load<T>(path: string, heading: string): Promise<T> {
 async function paste(script: string): Promise<string> {
   const { stdout } = await promisify(execFile)(
     "bash",
-    ["-euo", "pipefail", "-c", script],
+    ["--norc", "-euo", "pipefail", "-c", script],
     {
       cwd: root,
       env: {
