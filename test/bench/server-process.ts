@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, openSync, readFileSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { request } from "undici";
+import { sum } from "./statistics.ts";
 
 /** How long a server may take until it answers. Generous, because a busy machine is slow. */
 const START_MS = 30_000;
@@ -32,12 +33,19 @@ export class ServerProcess {
   readonly url: string;
   /** The folder for the server's data and its log. */
   readonly folder: string;
+  /** How it was started, so that it can be started again with the same data. */
+  readonly command: ServerCommand;
   readonly #child: ChildProcess;
   readonly #ended: Promise<unknown>;
 
-  private constructor(child: ChildProcess, url: string, folder: string) {
+  private constructor(
+    child: ChildProcess,
+    url: string,
+    command: ServerCommand,
+  ) {
     this.url = url;
-    this.folder = folder;
+    this.folder = command.folder;
+    this.command = command;
     this.#child = child;
     this.#ended = once(child, "exit");
     // However the benchmark ends, the server ends with it.
@@ -52,19 +60,10 @@ export class ServerProcess {
 
   /** Starts a server and waits until it answers. @throws Error with the end of its log if it does not */
   static async start(command: ServerCommand): Promise<ServerProcess> {
-    const url = `http://127.0.0.1:${command.port}`;
-    if (await isUp(url)) throw new Error(`Port ${command.port} is in use`);
-    const output = openSync(logIn(command.folder), "a");
-    const environment: NodeJS.Dict<string> = {
-      PATH: process.env.PATH,
-      ...command.env,
-    };
-    const child = spawn(command.command, command.args, {
-      stdio: ["ignore", output, output],
-      env: environment as NodeJS.ProcessEnv,
-    });
-    closeSync(output);
-    const server = new ServerProcess(child, url, command.folder);
+    if (await isUp(urlOf(command)))
+      throw new Error(`Port ${command.port} is in use`);
+    const server = ServerProcess.spawn(command);
+    const { url } = server;
     const deadline = performance.now() + START_MS;
     while (!(await isUp(url + command.up)) || server.#hasEnded) {
       if (server.#hasEnded || performance.now() > deadline) {
@@ -76,6 +75,21 @@ export class ServerProcess {
       await sleep(20);
     }
     return server;
+  }
+
+  /** Starts a server and does not wait for it. Nobody has sent it a request when this returns. */
+  static spawn(command: ServerCommand): ServerProcess {
+    const output = openSync(logIn(command.folder), "a");
+    const environment: NodeJS.Dict<string> = {
+      PATH: process.env.PATH,
+      ...command.env,
+    };
+    const child = spawn(command.command, command.args, {
+      stdio: ["ignore", output, output],
+      env: environment as NodeJS.ProcessEnv,
+    });
+    closeSync(output);
+    return new ServerProcess(child, urlOf(command), command);
   }
 
   /** Kills all servers that are still running. */
@@ -90,6 +104,24 @@ export class ServerProcess {
     // Split after the name, which may contain any character. utime and stime are fields 14 and 15.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+  }
+
+  /**
+   * CPU time of its threads so far, in milliseconds. It is exact to a microsecond, and lacks the threads that
+   * have ended. A start takes a few hundredths of a second, which `cpuSeconds` cannot tell apart.
+   */
+  cpuMilliseconds(): number {
+    // Read without a pause, so that little CPU time passes between the first thread and the last.
+    const tasks = `/proc/${this.#child.pid}/task`;
+    const times = readdirSync(tasks).map((thread) => {
+      // The first field is the time on a CPU in nanoseconds (Linux, Documentation/scheduler/sched-stats.rst).
+      const [spent] = readFileSync(
+        `${tasks}/${thread}/schedstat`,
+        "utf8",
+      ).split(" ");
+      return Number(spent) / 1e6;
+    });
+    return sum(times);
   }
 
   /** Its resident memory now, in bytes. */
@@ -123,6 +155,10 @@ export class ServerProcess {
   get #hasEnded(): boolean {
     return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
+}
+
+function urlOf({ port }: ServerCommand): string {
+  return `http://127.0.0.1:${port}`;
 }
 
 function logIn(folder: string): string {
