@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as v from "valibot";
 import {
   clientId,
   clientMetadata,
@@ -6,6 +6,7 @@ import {
   scopeName,
   timestamp,
 } from "./client-metadata.ts";
+import { record } from "./schema.ts";
 
 /**
  * The records in KV. Unknown fields are dropped and not refused, so that a Worker one version older can read
@@ -16,49 +17,56 @@ const { grant_types, scope, redirect_uris, resources, ...optionalMetadata } =
   clientMetadata;
 
 /** A hashed client secret. A client has several while a secret is being rotated. */
-const clientSecretRecord = z.object({
+const clientSecretRecord = v.object({
   /** SHA-256 of the secret, in base64url. */
-  hash: z.string().regex(/^[\w-]{43}$/, "must be 32 bytes in base64url"),
+  hash: v.pipe(
+    v.string(),
+    v.regex(/^[\w-]{43}$/, "must be 32 bytes in base64url"),
+  ),
   created_at: timestamp,
   /** From this time on, the secret is not accepted. Left out: it does not expire. */
-  expires_at: timestamp.optional(),
+  expires_at: v.optional(timestamp),
 });
 
 /** The record `client:<client_id>` in KV. */
-export const clientRecord = z.object({
+export const clientRecord = v.object({
   client_id: clientId,
   client_id_issued_at: timestamp,
   grant_types,
   scope,
-  redirect_uris: redirect_uris.default([]),
-  resources: resources.default([]),
-  ...z.object(optionalMetadata).partial().shape,
+  redirect_uris: v.optional(redirect_uris, () => []),
+  resources: v.optional(resources, () => []),
+  ...v.partial(v.object(optionalMetadata)).entries,
   // A longer one that a record has anyway counts as the longest (`family/exchange.ts`).
-  refresh_token_retry_window: duration.optional(),
-  secrets: z.array(clientSecretRecord).max(10),
-  tokens_not_before: timestamp.optional().meta({
-    description:
-      "Logins and tokens of the client from this time or before have ended. Seconds since 1970.",
-  }),
+  refresh_token_retry_window: v.optional(duration),
+  secrets: v.pipe(v.array(clientSecretRecord), v.maxLength(10)),
+  tokens_not_before: v.optional(
+    v.pipe(
+      timestamp,
+      v.description(
+        "Logins and tokens of the client from this time or before have ended. Seconds since 1970.",
+      ),
+    ),
+  ),
 });
 
 /** The record of a deleted client. Its id stays taken while tokens that name it may be valid. */
-export const clientTombstone = z.object({
+export const clientTombstone = v.object({
   client_id: clientId,
   deleted_at: timestamp,
 });
 
 /** The record `scopes` in KV: the whole catalogue. */
-export const scopeCatalogueRecord = z.record(
+export const scopeCatalogueRecord = record(
   scopeName,
-  z.object({ description: z.string().max(1000) }),
+  v.object({ description: v.pipe(v.string(), v.maxLength(1000)) }),
 );
 
-export type Client = z.output<typeof clientRecord>;
-export type ClientTombstone = z.output<typeof clientTombstone>;
-export type ClientSecret = z.output<typeof clientSecretRecord>;
+export type Client = v.InferOutput<typeof clientRecord>;
+export type ClientTombstone = v.InferOutput<typeof clientTombstone>;
+export type ClientSecret = v.InferOutput<typeof clientSecretRecord>;
 /** Every scope that exists, by its name. */
-export type ScopeCatalogue = z.output<typeof scopeCatalogueRecord>;
+export type ScopeCatalogue = v.InferOutput<typeof scopeCatalogueRecord>;
 
 /** Tells whether a client is public: it has no secret and does not authenticate (RFC 6749 section 2.1). */
 export function isPublic(client: Client): boolean {

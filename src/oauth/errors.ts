@@ -1,5 +1,5 @@
-import type { core } from "zod";
 import { type Reason, refusals } from "./refusals.ts";
+import type { Issue } from "./schema.ts";
 
 export type { Reason };
 
@@ -103,8 +103,10 @@ export function fieldError(
 }
 
 /** Makes the refusal `admin_body_invalid`, which names every field that is wrong. */
-export function invalidFields(issues: readonly core.$ZodIssue[]): OAuthError {
-  const problems = new Map(issues.flatMap(problemsOf));
+export function invalidFields(issues: readonly Issue[]): OAuthError {
+  const problems = new Map(
+    issues.map(({ path, message }) => [path.join(".") || "body", message]),
+  );
   const sentences = [...problems].map(
     ([field, problem]) => `${field}: ${problem}`,
   );
@@ -113,15 +115,4 @@ export function invalidFields(issues: readonly core.$ZodIssue[]): OAuthError {
     // fromEntries and no assignment, because a field may be called __proto__.
     fields: Object.fromEntries(problems),
   });
-}
-
-/** Lists the fields of an issue, each with its problem. */
-function problemsOf(issue: core.$ZodIssue): [string, string][] {
-  if (issue.code !== "unrecognized_keys") {
-    return [[issue.path.join(".") || "body", issue.message]];
-  }
-  return issue.keys.map((name) => [
-    [...issue.path, name].join("."),
-    "is not a field of this request",
-  ]);
 }
