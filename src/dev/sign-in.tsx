@@ -14,6 +14,7 @@ import { describeAuthorization } from "../oauth/authorization/describe.ts";
 import { type Parameters, readForm } from "../oauth/parameters.ts";
 import type { Server } from "../oauth/server.ts";
 import type { Settings } from "../oauth/settings.ts";
+import { parse } from "../oauth/schema.ts";
 import { subject as subjectSchema } from "../oauth/subject.ts";
 import {
   PATH,
@@ -122,10 +123,9 @@ function readDecision(form: Parameters) {
     return { error: "access_denied" as const };
   const name = form.optional("subject");
   if (name === undefined) return { problem: "Type a name to sign in with." };
-  const subject = subjectSchema.safeParse(name);
-  if (subject.success)
-    return { subject: subject.data, scope: form.all("scope").join(" ") };
-  const problems = subject.error.issues.map(({ message }) => message);
+  const { data: subject, issues } = parse(subjectSchema, name);
+  if (!issues) return { subject, scope: form.all("scope").join(" ") };
+  const problems = issues.map(({ message }) => message);
   return { problem: `Your name ${problems.join(", and ")}.` };
 }
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as v from "valibot";
 import { issueCode } from "./code.ts";
 import { CODE_SECONDS } from "./encrypted-jwt.ts";
 import { authorizationResponse } from "./response.ts";
@@ -6,6 +6,7 @@ import { throwIfRefused } from "../errors.ts";
 import { finalizeScopeAndResource } from "../scope-and-resource.ts";
 import { readInteraction, encryptedRequest } from "./interaction.ts";
 import type { RequestLog } from "../request-log.ts";
+import { pathTo, strictObject } from "../schema.ts";
 import { requestedScopeInJson } from "../scope.ts";
 import type { Server } from "../server.ts";
 import { subject } from "../subject.ts";
@@ -14,35 +15,46 @@ import { subject } from "../subject.ts";
  * The errors that the sign-in page may report (RFC 6749 section 4.1.2.1), and those for a request whose
  * `prompt` forbids a page (OpenID Connect Core section 3.1.2.6).
  */
-const decisionError = z.enum([
+const decisionErrors = [
   "access_denied",
   "login_required",
   "interaction_required",
   "consent_required",
   "temporarily_unavailable",
   "server_error",
-]);
+] as const;
 
 /** The schema of a decision: either the user who signed in, with the scopes that they allow, or an error. */
-export const decision = z
-  .strictObject({
+export const decision = v.pipe(
+  strictObject({
     request: encryptedRequest,
-    subject: subject.optional(),
-    scope: z.string().max(8192).optional().meta({
-      description:
-        "The scopes that the user allows, out of the requested ones. Left out: all of them.",
-      example: "read",
-    }),
-    error: decisionError.optional().meta({
-      description:
-        "The error, instead of a subject. access_denied: the user denied the request.",
-    }),
-  })
-  .meta({ oneOf: [{ required: ["subject"] }, { required: ["error"] }] })
-  .transform(({ request, subject, scope, error }, context) => {
+    subject: v.optional(subject),
+    scope: v.optional(
+      v.pipe(
+        v.string(),
+        v.maxLength(8192),
+        v.metadata({
+          description:
+            "The scopes that the user allows, out of the requested ones. Left out: all of them.",
+          example: "read",
+        }),
+      ),
+    ),
+    error: v.optional(
+      v.pipe(
+        v.picklist(decisionErrors),
+        v.description(
+          "The error, instead of a subject. access_denied: the user denied the request.",
+        ),
+      ),
+    ),
+  }),
+  v.metadata({ oneOf: [{ required: ["subject"] }, { required: ["error"] }] }),
+  v.rawTransform(({ dataset, addIssue, NEVER }) => {
+    const { request, subject, scope, error } = dataset.value;
     const problem = (field: string, message: string) => {
-      context.addIssue({ code: "custom", path: [field], message });
-      return z.NEVER;
+      addIssue({ message, path: pathTo(field) });
+      return NEVER;
     };
     if (error !== undefined) {
       if (subject !== undefined)
@@ -56,9 +68,10 @@ export const decision = z
       return problem("subject", message);
     }
     return { request, subject, ...(scope !== undefined && { scope }) };
-  });
+  }),
+);
 
-export type Decision = z.output<typeof decision>;
+export type Decision = v.InferOutput<typeof decision>;
 
 /**
  * Carries out the decision of the sign-in page. Nothing is stored.
@@ -123,7 +136,7 @@ export async function decideAuthorization(
 }
 
 /** The error descriptions, for the client's developer. */
-const descriptions: Record<z.output<typeof decisionError>, string> = {
+const descriptions: Record<(typeof decisionErrors)[number], string> = {
   access_denied: "The resource owner denied the request.",
   login_required: "The user must sign in.",
   interaction_required: "The user must answer a question on the sign-in page.",

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as v from "valibot";
 import {
   type AuthorizationRequest,
   decryptAuthorizationRequest,
@@ -16,10 +16,14 @@ import { requiresPkce } from "./pkce.ts";
 import type { Server } from "../server.ts";
 
 /** The schema of the encrypted authorization request that the sign-in page sends back. */
-export const encryptedRequest = z.string().min(1).max(MAX_JWT_CHARACTERS).meta({
-  description:
+export const encryptedRequest = v.pipe(
+  v.string(),
+  v.minLength(1),
+  v.maxLength(MAX_JWT_CHARACTERS),
+  v.description(
     "The value of the parameter `request` with which the browser came to LOGIN_URL, unchanged.",
-});
+  ),
+);
 
 /** An interaction: an authorization request that the sign-in page has not yet decided. */
 export interface Interaction {

@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import type * as v from "valibot";
 import type { clientMetadata } from "../client-metadata.ts";
 import { givenSecretRecord, makeSecret } from "./secret.ts";
 import { after, CLOCK_SKEW_SECONDS, type Seconds } from "../duration.ts";
@@ -14,7 +14,7 @@ import type { Server } from "../server.ts";
 /** The metadata of a client, each field optional. */
 type Metadata = {
   [Name in keyof typeof clientMetadata]?:
-    z.output<(typeof clientMetadata)[Name]> | undefined;
+    v.InferOutput<(typeof clientMetadata)[Name]> | undefined;
 };
 
 /** A client's record, and its secret if that was made just now. */
