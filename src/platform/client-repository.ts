@@ -1,4 +1,3 @@
-import { z } from "zod";
 import {
   clientRecord,
   clientTombstone,
@@ -7,6 +6,7 @@ import {
 } from "../oauth/entities.ts";
 import type { Problem } from "../oauth/errors.ts";
 import type { ClientPage, ClientRepository } from "../oauth/repositories.ts";
+import { parse, type Parsed } from "../oauth/schema.ts";
 import { KvRecords } from "./kv-records.ts";
 import type { KvRecordWriter } from "./kv-record-writer.ts";
 
@@ -26,7 +26,7 @@ export class KvClientRepository implements ClientRepository {
     kv: KVNamespace,
     writers: DurableObjectNamespace<KvRecordWriter>,
   ) {
-    this.#records = new KvRecords(kv, writers, schemaOf);
+    this.#records = new KvRecords(kv, writers, parseRecord);
   }
 
   async find(clientId: string): Promise<Client | undefined> {
@@ -99,14 +99,17 @@ export class KvClientRepository implements ClientRepository {
   }
 }
 
-function schemaOf(
+function parseRecord(
   key: string,
   record: unknown,
-): z.ZodType<Client | ClientTombstone> {
+): Parsed<Client | ClientTombstone> {
   const deleted =
     typeof record === "object" && record !== null && "deleted_at" in record;
-  const ownId = { client_id: z.literal(key.slice(PREFIX.length)) };
-  return deleted ? clientTombstone.extend(ownId) : clientRecord.extend(ownId);
+  const parsed = parse(deleted ? clientTombstone : clientRecord, record);
+  if (parsed.issues || parsed.data.client_id === key.slice(PREFIX.length))
+    return parsed;
+  const message = "must be the id in the key";
+  return { issues: [{ path: ["client_id"], message }] };
 }
 
 function living(

@@ -1,5 +1,5 @@
-import type { z } from "zod";
 import { fieldError, OAuthError } from "../oauth/errors.ts";
+import type { Parsed } from "../oauth/schema.ts";
 import {
   CACHED_MAX_AGE_MS,
   FRESH_MAX_AGE_MS,
@@ -42,18 +42,18 @@ export interface Change<T> {
 export class KvRecords<T> {
   readonly #kv: KVNamespace;
   readonly #writers: DurableObjectNamespace<KvRecordWriter>;
-  readonly #schemaOf: (key: string, record: unknown) => z.ZodType<T>;
+  readonly #parseRecord: (key: string, record: unknown) => Parsed<T>;
   readonly #cache = new IsolateCache<T>();
 
-  /** @param schemaOf chooses the schema that the record of a key must fit */
+  /** @param parseRecord parses the record of a key by its schema */
   constructor(
     kv: KVNamespace,
     writers: DurableObjectNamespace<KvRecordWriter>,
-    schemaOf: (key: string, record: unknown) => z.ZodType<T>,
+    parseRecord: (key: string, record: unknown) => Parsed<T>,
   ) {
     this.#kv = kv;
     this.#writers = writers;
-    this.#schemaOf = schemaOf;
+    this.#parseRecord = parseRecord;
   }
 
   /** Finds a record. This isolate's own copy is good while it is younger than a minute. */
@@ -179,10 +179,9 @@ export class KvRecords<T> {
   }
 
   #parse(key: string, text: string): T {
-    const record = parseJson(key, text);
-    const result = this.#schemaOf(key, record).safeParse(record);
-    if (result.success) return result.data;
-    const [issue] = result.error.issues;
+    const { data, issues } = this.#parseRecord(key, parseJson(key, text));
+    if (!issues) return data;
+    const [issue] = issues;
     throw malformed(
       key,
       `${issue?.path.join(".") || "the record"}: ${issue?.message}`,

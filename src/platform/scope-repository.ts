@@ -4,6 +4,7 @@ import {
 } from "../oauth/entities.ts";
 import { OAuthError, type Problem } from "../oauth/errors.ts";
 import type { ScopeRepository } from "../oauth/repositories.ts";
+import { parse } from "../oauth/schema.ts";
 import { KvRecords } from "./kv-records.ts";
 import type { KvRecordWriter } from "./kv-record-writer.ts";
 
@@ -17,7 +18,9 @@ export class KvScopeRepository implements ScopeRepository {
     kv: KVNamespace,
     writers: DurableObjectNamespace<KvRecordWriter>,
   ) {
-    this.#records = new KvRecords(kv, writers, () => scopeCatalogueRecord);
+    this.#records = new KvRecords(kv, writers, (_key, record) =>
+      parse(scopeCatalogueRecord, record),
+    );
   }
 
   async catalogue(): Promise<ScopeCatalogue> {

@@ -1,4 +1,5 @@
 import { env } from "cloudflare:workers";
+import * as v from "valibot";
 import { afterEach, describe, expect, it, vi } from "vitest";
 
 /** The isolate's copies of KV records: limited in number and age, and never replaced by older ones. */
@@ -17,12 +18,14 @@ async function recordsOf(
   answer: () => { value: string | null; metadata: unknown },
 ) {
   const { KvRecords } = await import("../../src/platform/kv-records.ts");
-  const { z } = await import("zod");
+  const { parse } = await import("../../src/oauth/schema.ts");
   const get = vi.fn(async () => answer());
   const kv = { getWithMetadata: get } as unknown as KVNamespace;
   return {
     get,
-    records: new KvRecords(kv, env.KV_RECORD_WRITER, () => z.string()),
+    records: new KvRecords(kv, env.KV_RECORD_WRITER, (_key, record) =>
+      parse(v.string(), record),
+    ),
   };
 }
 
