@@ -1,13 +1,25 @@
-import { z } from "zod";
+import * as v from "valibot";
 import { OAuthError } from "../oauth/errors.ts";
 import { mediaType, Parameters, readForm } from "../oauth/parameters.ts";
+import { parse } from "../oauth/schema.ts";
 
 /** The only parameter that may be repeated (RFC 8707 section 2). */
 const repeatable = ["resource"];
 
-const object = z.record(z.string(), z.unknown());
-const text = z.union([z.string(), z.number(), z.boolean(), z.null()]);
-const texts = z.union([text.transform((one) => [one]), z.array(text)]);
+const text = v.union([
+  v.string(),
+  // JSON has numbers that are read as infinite, such as 1e999.
+  v.pipe(v.number(), v.finite()),
+  v.boolean(),
+  v.null(),
+]);
+const texts = v.union([
+  v.pipe(
+    text,
+    v.transform((one) => [one]),
+  ),
+  v.array(text),
+]);
 
 /**
  * Reads a body in one of the formats that PHP and Laravel accept: a form in either encoding, or a JSON
@@ -26,7 +38,7 @@ export async function readLenientForm(
   const values = await readValues(contentType, body);
   if (!values) return readForm(contentType, body, singular);
   const pairs = values.flatMap(([name, value]) => {
-    const { data } = texts.safeParse(value);
+    const { data } = parse(texts, value);
     if (!data && known.includes(name)) throw new OAuthError("body_malformed");
     return (data ?? []).map((one) => [name, String(one ?? "")]);
   });
@@ -44,12 +56,18 @@ async function readValues(
   const headers = { "Content-Type": contentType ?? "" };
   const content = new Response(body, { headers });
   try {
-    if (type === "application/json")
-      return Object.entries(object.parse(await content.json()));
+    if (type === "application/json") return entriesOf(await content.json());
     if (type === "multipart/form-data") return [...(await content.formData())];
     return undefined;
   } catch {
     // The parsers say no more than that the body is malformed.
     throw new OAuthError("body_malformed");
   }
+}
+
+/** @throws OAuthError `body_malformed` */
+function entriesOf(value: unknown): [string, unknown][] {
+  const isObject = typeof value === "object" && value !== null;
+  if (!isObject || Array.isArray(value)) throw new OAuthError("body_malformed");
+  return Object.entries(value);
 }

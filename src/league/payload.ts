@@ -1,6 +1,7 @@
-import { z } from "zod";
+import * as v from "valibot";
 import type { Seconds } from "../oauth/duration.ts";
 import { FAMILY_SECRET_BYTES } from "../oauth/tokens/refresh-token.ts";
+import { parse } from "../oauth/schema.ts";
 import { scopeToken } from "../oauth/scope.ts";
 import { subject } from "../oauth/subject.ts";
 
@@ -19,31 +20,35 @@ export interface LeagueToken {
 }
 
 /** An id in a token is an integer if it is one in the old server's tables. */
-const id = z.union([z.string(), z.int().transform(String)]);
+const id = v.union([
+  v.string(),
+  v.pipe(v.number(), v.safeInteger(), v.transform(String)),
+]);
 
 /**
- * Leaves out names that are not a scope-token (RFC 6749 section 3.3), because no scope here can have such a
+ * Names that are not a scope-token (RFC 6749 section 3.3) are left out, because no scope here can have such a
  * name. A token that has only such names is not valid, because its login would have no scope at all.
  */
-function keepScopeTokens(names: string[], context: z.RefinementCtx): string[] {
-  const scopes = names.filter((name) => scopeToken.test(name));
-  if (scopes.length === 0 && names.length > 0)
-    context.addIssue({ code: "custom", message: "has no scope" });
-  return scopes;
+function isScopeToken(name: string): boolean {
+  return scopeToken.test(name);
 }
 
 /** The JSON in a league refresh token. An authorization code of league has no `refresh_token_id`. */
-const payload = z
-  .object({
+const payload = v.pipe(
+  v.object({
     client_id: id,
     // It becomes the name of a Durable Object, so it is bounded.
-    refresh_token_id: id.pipe(z.string().regex(/^[\x21-\x7e]{1,255}$/)),
-    scopes: z.array(z.string()).transform(keepScopeTokens),
-    user_id: id.nullish(),
+    refresh_token_id: v.pipe(id, v.regex(/^[\x21-\x7e]{1,255}$/)),
+    scopes: v.pipe(
+      v.array(v.string()),
+      v.check((names) => names.length === 0 || names.some(isScopeToken)),
+      v.transform((names) => names.filter(isScopeToken)),
+    ),
+    user_id: v.nullish(id),
     /** Seconds since 1970. */
-    expire_time: z.int().min(0),
-  })
-  .transform(
+    expire_time: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+  }),
+  v.transform(
     ({ client_id, refresh_token_id, user_id, scopes, expire_time }) => ({
       client_id,
       refresh_token_id,
@@ -53,8 +58,9 @@ const payload = z
       scope: [...new Set(scopes)],
       expires_at: expire_time,
     }),
-  )
-  .refine((token) => subject.safeParse(token.subject).success);
+  ),
+  v.check((token) => !parse(subject, token.subject).issues),
+);
 
 /**
  * Reads the decrypted text of a league token.
@@ -67,10 +73,10 @@ export function readRefreshToken(
   text: Uint8Array,
   digest: Uint8Array,
 ): LeagueToken | undefined {
-  const parsed = payload.safeParse(parseJson(text));
-  if (!parsed.success) return undefined;
+  const { data, issues } = parse(payload, parseJson(text));
+  if (issues) return undefined;
   const family_secret = digest.slice(0, FAMILY_SECRET_BYTES);
-  return { ...parsed.data, family_secret };
+  return { ...data, family_secret };
 }
 
 function parseJson(text: Uint8Array): unknown {

@@ -1,7 +1,8 @@
 import { base64url } from "jose";
-import { z } from "zod";
+import * as v from "valibot";
 import type { Seconds } from "../duration.ts";
 import type { SigningKey, VerificationKeys } from "../keys.ts";
+import { parse } from "../schema.ts";
 import { signJwt, verifyJwt } from "../signed-jwt.ts";
 
 /** The content of an access token (RFC 9068 section 2.2). */
@@ -48,25 +49,28 @@ export function signAccessToken(
 /** A `jti` as `signAccessToken` writes it: the id of a family, or that there is none, and the random part. */
 const familyInJti = new RegExp(`^(?:([\\w-]{43})|${NO_FAMILY})\\.[\\w-]{22}$`);
 
+/** JSON has numbers that are read as infinite, such as 1e999. */
+const time = v.pipe(v.number(), v.finite());
+
 /**
  * The signed payload of an access token. Claims that this server does not issue are left out, because nothing
  * checks them.
  */
-const signedClaims = z.object({
-  iss: z.string(),
-  sub: z.string(),
-  sub_type: z.literal("client").optional(),
-  aud: z.union([z.string(), z.array(z.string()).min(1)]),
-  client_id: z.string(),
-  scope: z.string().optional(),
-  scopes: z.array(z.string()).optional(),
-  iat: z.number(),
-  exp: z.number(),
-  nbf: z.number().optional(),
-  jti: z.string().regex(familyInJti),
+const signedClaims = v.object({
+  iss: v.string(),
+  sub: v.string(),
+  sub_type: v.optional(v.literal("client")),
+  aud: v.union([v.string(), v.pipe(v.array(v.string()), v.minLength(1))]),
+  client_id: v.string(),
+  scope: v.optional(v.string()),
+  scopes: v.optional(v.array(v.string())),
+  iat: time,
+  exp: time,
+  nbf: v.optional(time),
+  jti: v.pipe(v.string(), v.regex(familyInJti)),
 });
 
-export type SignedClaims = z.output<typeof signedClaims>;
+export type SignedClaims = v.InferOutput<typeof signedClaims>;
 
 /** An access token that this server has signed. It may have expired. */
 export interface VerifiedAccessToken {
@@ -86,7 +90,7 @@ export async function verifyAccessToken(
   token: string,
 ): Promise<VerifiedAccessToken | undefined> {
   const verified = await verifyJwt(keys, "accessToken", token);
-  const { data: claims } = signedClaims.safeParse(verified);
+  const { data: claims } = parse(signedClaims, verified);
   if (claims?.iss !== issuer) return undefined;
   const [, family] = familyInJti.exec(claims.jti) ?? [];
   return {
