@@ -1,5 +1,5 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
-import { z } from "zod";
+import * as v from "valibot";
 import { createServer } from "./create-server.ts";
 import {
   decideAuthorization,
@@ -17,6 +17,7 @@ import {
 } from "./oauth/errors.ts";
 import { encryptedRequest } from "./oauth/authorization/interaction.ts";
 import { RequestLog } from "./oauth/request-log.ts";
+import { parse } from "./oauth/schema.ts";
 import type { Server } from "./oauth/server.ts";
 
 /** The result of a method that has failed: the JSON of a refusal of the admin API. */
@@ -36,7 +37,7 @@ export class Login extends WorkerEntrypoint<Env> {
     request: string,
   ): Promise<AuthorizationDescription | Refusal> {
     return this.#answer("describeAuthorization", async (server, log) => {
-      const parsed = parse(z.strictObject({ request: encryptedRequest }), {
+      const parsed = validate(v.object({ request: encryptedRequest }), {
         request,
       });
       const now = Math.floor(Date.now() / 1000);
@@ -49,7 +50,7 @@ export class Login extends WorkerEntrypoint<Env> {
     decided: Decision,
   ): Promise<{ redirect_to: string } | Refusal> {
     return this.#answer("decideAuthorization", async (server, log) =>
-      decideAuthorization(server, parse(decision, decided), Date.now(), log),
+      decideAuthorization(server, validate(decision, decided), Date.now(), log),
     );
   }
 
@@ -78,8 +79,11 @@ export class Login extends WorkerEntrypoint<Env> {
 }
 
 /** @throws OAuthError `admin_body_invalid` with every wrong field */
-function parse<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
-  const parsed = schema.safeParse(value);
-  if (!parsed.success) throw invalidFields(parsed.error.issues);
-  return parsed.data;
+function validate<S extends v.GenericSchema>(
+  schema: S,
+  value: unknown,
+): v.InferOutput<S> {
+  const { data, issues } = parse(schema, value);
+  if (issues) throw invalidFields(issues);
+  return data;
 }
