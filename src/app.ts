@@ -1,13 +1,11 @@
 import { Hono, type MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
-import { HTTPException } from "hono/http-exception";
-import { matchedRoutes } from "hono/route";
-import { METHOD_NAME_ALL } from "hono/router";
 import { adminApi } from "./endpoints/admin/index.ts";
 import { answerPreflight, readableByOrigins } from "./endpoints/cors.ts";
 import type { AppEnv, Endpoint } from "./endpoints/endpoint.ts";
 import { endpoints as registry } from "./endpoints/index.ts";
 import { holdOrigin, transportSecurity } from "./endpoints/origin.ts";
+import { refuseOtherMethods, routeOf } from "./endpoints/routes.ts";
 import { asOAuthError, OAuthError } from "./oauth/errors.ts";
 import { RequestLog } from "./oauth/request-log.ts";
 import type { Server } from "./oauth/server.ts";
@@ -53,12 +51,10 @@ export function createApp(
     }
     log.write({
       request_id: requestId,
-      endpoint:
-        matchedRoutes(c).findLast(({ path }) => !path.endsWith("*"))?.path ??
-        "none",
+      endpoint: routeOf(c) ?? "none",
       method: c.req.method,
       status: c.res.status,
-      refusal: c.error && asRefusal(c.error),
+      refusal: c.error && asOAuthError(c.error),
     });
   });
 
@@ -81,7 +77,7 @@ export function createApp(
   });
 
   app.onError((error, c) => {
-    const refusal = asRefusal(error);
+    const refusal = asOAuthError(error);
     const endpoint = endpoints.find(({ path }) => path === c.req.path);
     if (endpoint?.renderError) return endpoint.renderError(c, refusal);
     return c.json(refusal.toJSON(), refusal.status, refusal.details.headers);
@@ -151,35 +147,4 @@ function notFoundUnlessOn(
     if (server && !isOn(server.settings)) throw new OAuthError("path_unknown");
     await next();
   };
-}
-
-/** Answers 405 with `Allow` to another method on a known path (RFC 9110 section 15.5.6). */
-function refuseOtherMethods(app: Hono<AppEnv>): void {
-  const handlers = app.routes.filter(
-    ({ method }) => method !== METHOD_NAME_ALL,
-  );
-  for (const [path, routes] of Map.groupBy(handlers, (route) => route.path)) {
-    const methods = new Set(routes.map(({ method }) => method));
-    if (methods.has("GET")) methods.add("HEAD");
-    const allow = [...methods].join(", ");
-    app.all(path, () => {
-      throw new OAuthError("method_not_allowed", {
-        subject: allow,
-        headers: { Allow: allow },
-      });
-    });
-  }
-}
-
-/** Turns an exception into a refusal. */
-function asRefusal(error: Error): OAuthError {
-  // Hono's validator throws if the body is not JSON (400), or if its Content-Type is not JSON (415).
-  if (error instanceof HTTPException && error.status < 500) {
-    const subject =
-      error.status === 415
-        ? "The Content-Type must be application/json."
-        : "The body is not JSON.";
-    return new OAuthError("admin_body_invalid", { subject });
-  }
-  return asOAuthError(error);
 }

@@ -1,35 +1,108 @@
-import {
-  createRoute,
-  OpenAPIHono,
-  z,
-  type RouteConfig,
-} from "@hono/zod-openapi";
-import { invalidFields } from "../../oauth/errors.ts";
+import { type Context, Hono, type TypedResponse } from "hono";
+import type { StatusCode } from "hono/utils/http-status";
+import * as v from "valibot";
+import { strictObject } from "../../oauth/schema.ts";
 import type { AppEnv } from "../endpoint.ts";
-
-/** The admin API. The schemas of its routes check the requests and make the OpenAPI document. */
-export type AdminApi = OpenAPIHono<AppEnv>;
+import { type RequestSchemas, validate } from "./request.ts";
 
 export const PREFIX = "/admin";
 
-const errorBody = z
-  .object({
-    error: z.string(),
-    error_description: z.string(),
-    fields: z
-      .record(z.string(), z.string())
-      .optional()
-      .meta({ description: "The problem of each wrong field, by its name." }),
-  })
-  .openapi("Error");
+export type Schema = v.GenericSchema;
 
-/** Describes a JSON body for the OpenAPI document. */
-export function json<S extends z.ZodType>(schema: S, description: string) {
-  return { description, content: { "application/json": { schema } } };
+/** A JSON body or a response. A response without a schema has no body. */
+export interface Described {
+  description: string;
+  schema?: Schema;
 }
 
-/** The refusals of every route. */
-const refusals = {
+/** The JSON body of a request. */
+interface Body extends Required<Described> {
+  /** Left out: the body may be left out. */
+  required?: true;
+}
+
+/** An operation of the admin API. Its schemas check the requests and make the OpenAPI document. */
+export interface Operation {
+  method: "get" | "post" | "put" | "patch" | "delete";
+  /** The path below `/admin`, with the names of its parameters in braces. */
+  path: string;
+  summary: string;
+  request?: RequestSchemas & { body?: Body };
+  /** The responses by their status. Those of `refusals` are added. */
+  responses: Record<number, Described>;
+}
+
+type Output<S> = S extends Schema ? v.InferOutput<S> : never;
+
+/** What `c.req.valid` returns in the handler of an operation. */
+interface Valid<O extends Operation> {
+  out: {
+    param: O extends { request: { params: infer S } } ? Output<S> : never;
+    query: O extends { request: { query: infer S } } ? Output<S> : never;
+    json: O extends { request: { body: { schema: infer S } } }
+      ? Output<S>
+      : never;
+  };
+}
+
+/** The responses that the handler of an operation may return. */
+type ResponseOf<R extends Operation["responses"]> = {
+  [S in keyof R & StatusCode]: R[S] extends { schema: infer B }
+    ? TypedResponse<Output<B>, S, "json">
+    : TypedResponse<null, S, "body">;
+}[keyof R & StatusCode];
+
+/** The admin API: its routes, and its operations for the OpenAPI document. */
+export class AdminApi {
+  readonly app: Hono<AppEnv> = new Hono<AppEnv>();
+  readonly operations: Operation[] = [];
+
+  /** Adds an operation. A request that does not fit the schemas gets 400 with `fields`. */
+  add<const O extends Operation>(
+    operation: O,
+    respond: (
+      c: Context<AppEnv, string, Valid<O>>,
+    ) => Promise<Response & ResponseOf<O["responses"]>>,
+  ): void {
+    this.operations.push(operation);
+    const path = operation.path.replaceAll(/\{(\w+)\}/g, ":$1");
+    this.app.on(operation.method, PREFIX + path, async (c) => {
+      await validate(c.req, operation.request ?? {});
+      return respond(c);
+    });
+  }
+}
+
+/** The schemas that have a name in the OpenAPI document. */
+export const components: Record<string, Schema> = {};
+
+/** Gives a schema a name in the OpenAPI document. */
+export function named<S extends Schema>(name: string, schema: S): S {
+  components[name] = schema;
+  return schema;
+}
+
+/** Describes a JSON body for the OpenAPI document. */
+export function json<S extends Schema>(schema: S, description: string) {
+  return { description, schema };
+}
+
+const errorBody = named(
+  "Error",
+  v.object({
+    error: v.string(),
+    error_description: v.string(),
+    fields: v.optional(
+      v.pipe(
+        v.record(v.string(), v.string()),
+        v.description("The problem of each wrong field, by its name."),
+      ),
+    ),
+  }),
+);
+
+/** The refusals of every operation. */
+export const refusals: Operation["responses"] = {
   400: json(
     errorBody,
     "The request is malformed. `fields` names each wrong field and its problem.",
@@ -57,19 +130,7 @@ const refusals = {
   ),
 };
 
-/** Makes an admin route. Refusals and authentication are the same for all routes. */
-export function adminRoute<R extends Omit<RouteConfig, "getRoutingPath">>(
-  route: R,
-) {
-  const described: R = {
-    security: [{ adminToken: [] }],
-    ...route,
-    responses: { ...refusals, ...route.responses },
-  };
-  return createRoute(described);
-}
-
-/** Adds the refusal 409 to a route. */
+/** Adds the refusal 409 to an operation. */
 export function conflict(description: string) {
   return { 409: json(errorBody, description) };
 }
@@ -78,21 +139,30 @@ export function conflict(description: string) {
 const MAX_PAGE_SIZE = 100;
 
 /** The query parameters of a list. */
-export const pageQuery = z.strictObject({
-  limit: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(MAX_PAGE_SIZE)
-    .default(MAX_PAGE_SIZE),
-  cursor: z.string().max(1024).optional(),
+export const pageQuery = strictObject({
+  limit: v.optional(
+    v.pipe(
+      v.unknown(),
+      v.transform(Number),
+      v.number(),
+      v.integer(),
+      v.minValue(1),
+      v.maxValue(MAX_PAGE_SIZE),
+    ),
+    MAX_PAGE_SIZE,
+  ),
+  cursor: v.optional(v.pipe(v.string(), v.maxLength(1024))),
 });
 
-/** Makes an admin API without routes. A request that fails its schema gets 400 with `fields`. */
-export function newAdminApi(): AdminApi {
-  return new OpenAPIHono<AppEnv>({
-    defaultHook: (result) => {
-      if (!result.success) throw invalidFields(result.error.issues);
-    },
-  }).basePath(PREFIX);
+/** The field of a page that leads to the next page. */
+export const nextCursor = v.optional(
+  v.pipe(
+    v.string(),
+    v.description("There is another page: send this value as `cursor`."),
+  ),
+);
+
+/** Makes the schema of a whole number in a response. */
+export function count(description: string) {
+  return v.pipe(v.number(), v.integer(), v.description(description));
 }

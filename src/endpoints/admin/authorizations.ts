@@ -1,4 +1,4 @@
-import { z } from "@hono/zod-openapi";
+import * as v from "valibot";
 import { clientId, scopeName, timestamp } from "../../oauth/client-metadata.ts";
 import {
   decideAuthorization,
@@ -6,55 +6,62 @@ import {
 } from "../../oauth/authorization/decide.ts";
 import { describeAuthorization } from "../../oauth/authorization/describe.ts";
 import { encryptedRequest } from "../../oauth/authorization/interaction.ts";
+import { strictObject } from "../../oauth/schema.ts";
 import { now } from "../endpoint.ts";
-import { type AdminApi, adminRoute, json } from "./api.ts";
+import { type AdminApi, json, named } from "./api.ts";
 
 /** Describes a parameter that the client sent for the sign-in page (OpenID Connect Core section 3.1.2.1). */
 function clientHint(meaning: string) {
   const description = `As the client sent it: ${meaning}.`;
-  return z.string().optional().meta({ description });
+  return v.optional(v.pipe(v.string(), v.description(description)));
 }
 
-const description = z
-  .object({
+const description = named(
+  "AuthorizationDescription",
+  v.object({
     client_id: clientId,
-    client_name: z.string().optional(),
-    redirect_uri: z.string().meta({
-      description:
+    client_name: v.optional(v.string()),
+    redirect_uri: v.pipe(
+      v.string(),
+      v.description(
         "The client's redirect URI, which the browser goes to after the decision.",
-    }),
-    scopes: z
-      .array(z.object({ scope: scopeName, description: z.string() }))
-      .meta({
-        description:
-          "The scopes that the client asks for and may have, with their descriptions in the catalogue.",
-      }),
-    resource: z.array(z.string()).meta({
-      description: "The resource servers that the tokens are for (RFC 8707).",
-    }),
+      ),
+    ),
+    scopes: v.pipe(
+      v.array(v.object({ scope: scopeName, description: v.string() })),
+      v.description(
+        "The scopes that the client asks for and may have, with their descriptions in the catalogue.",
+      ),
+    ),
+    resource: v.pipe(
+      v.array(v.string()),
+      v.description("The resource servers that the tokens are for (RFC 8707)."),
+    ),
     prompt: clientHint(
       "none (show no page), or some of login, consent and select_account",
     ),
     login_hint: clientHint("a name of the user, for the sign-in form"),
     ui_locales: clientHint("the languages that the user prefers"),
-    expires_at: timestamp.meta({
-      description:
+    expires_at: v.pipe(
+      timestamp,
+      v.description(
         "The end of the request, in seconds since 1970: afterwards it cannot be decided.",
-    }),
-  })
-  .openapi("AuthorizationDescription");
+      ),
+    ),
+  }),
+);
 
 /** `/admin/authorizations`: the sign-in page describes and decides an authorization request. */
 export function authorizationRoutes(api: AdminApi): void {
-  api.openapi(
-    adminRoute({
+  api.add(
+    {
       method: "get",
       path: "/authorizations",
       summary:
         "Describe an authorization request, for the sign-in page to show",
-      request: { query: z.strictObject({ request: encryptedRequest }) },
+      request: { query: strictObject({ request: encryptedRequest }) },
       responses: { 200: json(description, "The authorization request.") },
-    }),
+    },
     async (c) => {
       const server = await c.var.server();
       const { request } = c.req.valid("query");
@@ -64,8 +71,8 @@ export function authorizationRoutes(api: AdminApi): void {
     },
   );
 
-  api.openapi(
-    adminRoute({
+  api.add(
+    {
       method: "post",
       path: "/authorizations",
       summary:
@@ -78,15 +85,16 @@ export function authorizationRoutes(api: AdminApi): void {
       },
       responses: {
         200: json(
-          z.object({
-            redirect_to: z
-              .string()
-              .meta({ description: "The URL to redirect the browser to." }),
+          v.object({
+            redirect_to: v.pipe(
+              v.string(),
+              v.description("The URL to redirect the browser to."),
+            ),
           }),
           "The redirect to the client, with a code or an error.",
         ),
       },
-    }),
+    },
     async (c) => {
       const server = await c.var.server();
       const decided = c.req.valid("json");

@@ -1,4 +1,4 @@
-import { z } from "@hono/zod-openapi";
+import * as v from "valibot";
 import {
   clientId,
   clientMetadata,
@@ -7,113 +7,154 @@ import {
   timestamp,
 } from "../../oauth/client-metadata.ts";
 import { type Client, clientRecord } from "../../oauth/entities.ts";
+import { strictObject } from "../../oauth/schema.ts";
 import { MIN_SECRET_LENGTH } from "../../oauth/secret-floor.ts";
+import { named } from "./api.ts";
 
 /** The JSON of `/admin/clients`: requests and responses. */
 
 const floor = `It has at least ${MIN_SECRET_LENGTH} characters and is not one repeated character, unless allow_weak_secret is set.`;
-const allowWeakSecret = z.boolean().optional().meta({
-  description:
-    "true: client_secret may be weaker. Replace it soon, because it can be guessed.",
-});
+const allowWeakSecret = v.optional(
+  v.pipe(
+    v.boolean(),
+    v.description(
+      "true: client_secret may be weaker. Replace it soon, because it can be guessed.",
+    ),
+  ),
+);
 
-const metadata = z.strictObject(clientMetadata).partial();
 /** The body of `POST /admin/clients`. */
-export const newClient = metadata
-  .extend({
-    client_id: clientId.optional(),
-    client_secret: clientSecret
-      .nullable()
-      .optional()
-      .meta({
-        description: `The secret that the client already has, from another server. ${floor} It is not in the response. null: the client has no secret, and cannot authenticate until it gets one. Left out: the server makes a secret. A public client must not have one.`,
-      }),
+export const newClient = named(
+  "NewClient",
+  strictObject({
+    ...v.partial(v.object(clientMetadata)).entries,
+    client_id: v.optional(clientId),
+    client_secret: v.optional(
+      v.pipe(
+        v.nullable(clientSecret),
+        v.description(
+          `The secret that the client already has, from another server. ${floor} It is not in the response. null: the client has no secret, and cannot authenticate until it gets one. Left out: the server makes a secret. A public client must not have one.`,
+        ),
+      ),
+    ),
     allow_weak_secret: allowWeakSecret,
-  })
-  .openapi("NewClient");
+  }),
+);
 /** The body of `PATCH /admin/clients/{client_id}`: null removes a field (RFC 7396). */
-export const clientPatch = z
-  .strictObject(
-    Object.fromEntries(
+export const clientPatch = named(
+  "ClientPatch",
+  strictObject({
+    ...(Object.fromEntries(
       Object.entries(clientMetadata).map(([name, schema]) => [
         name,
-        schema.nullable(),
+        v.optional(v.nullable<v.GenericSchema>(schema)),
       ]),
     ) as {
-      [Name in keyof typeof clientMetadata]: z.ZodNullable<
-        (typeof clientMetadata)[Name]
+      [Name in keyof typeof clientMetadata]: v.OptionalSchema<
+        v.NullableSchema<(typeof clientMetadata)[Name], undefined>,
+        undefined
       >;
-    },
-  )
-  .extend({
-    tokens_not_before: z.union([timestamp, z.literal("now")]).meta({
-      description:
-        "Ends every login and token of the client up to this time. now: the time of the server. It cannot be removed or set back.",
-      example: "now",
     }),
-  })
-  .partial()
-  .openapi("ClientPatch");
+    tokens_not_before: v.optional(
+      v.pipe(
+        v.union(
+          [timestamp, v.literal("now")],
+          "must be whole seconds since 1970, or now",
+        ),
+        v.metadata({
+          description:
+            "Ends every login and token of the client up to this time. now: the time of the server. It cannot be removed or set back.",
+          example: "now",
+        }),
+      ),
+    ),
+  }),
+);
 
-const { secrets: _, ...publicFields } = clientRecord.shape;
+const { secrets: _, ...publicFields } = clientRecord.entries;
 /** A client in a response. It never has a secret or the hash of one. */
-export const client = z
-  .object({
+export const client = named(
+  "Client",
+  v.object({
     ...publicFields,
-    credentials: z
-      .array(
-        z.object({ created_at: timestamp, expires_at: timestamp.optional() }),
-      )
-      .meta({
-        description:
-          "When each valid secret was made, and when it expires. In seconds since 1970; without expires_at it does not expire.",
-      }),
-  })
-  .openapi("Client");
+    credentials: v.pipe(
+      v.array(
+        v.object({ created_at: timestamp, expires_at: v.optional(timestamp) }),
+      ),
+      v.description(
+        "When each valid secret was made, and when it expires. In seconds since 1970; without expires_at it does not expire.",
+      ),
+    ),
+  }),
+);
 /** A client in the response that has its new secret. */
-export const clientWithSecret = client
-  .extend({
-    client_secret: z.string().optional().meta({
-      description:
-        "The secret, if the server has made it. No other response has it: keep it now.",
+export const clientWithSecret = named(
+  "ClientWithSecret",
+  v.intersect([
+    client,
+    v.object({
+      client_secret: v.optional(
+        v.pipe(
+          v.string(),
+          v.description(
+            "The secret, if the server has made it. No other response has it: keep it now.",
+          ),
+        ),
+      ),
+      client_secret_expires_at: v.optional(
+        v.pipe(
+          v.literal(0),
+          v.description("0: the secret does not expire (RFC 7591)."),
+        ),
+      ),
     }),
-    client_secret_expires_at: z
-      .literal(0)
-      .optional()
-      .meta({ description: "0: the secret does not expire (RFC 7591)." }),
-  })
-  .openapi("ClientWithSecret");
+  ]),
+);
 
 /** Warnings beside a client that was created or changed. No record has them. */
-const warnings = z.array(z.string()).optional().meta({
-  description:
-    "What the operator should know about the new values, for people to read. Left out: nothing. A redirect URI with an app's own scheme without a period has one, because any app on the device may register the same scheme (RFC 8252 section 8.4).",
-});
+const warnings = v.optional(
+  v.pipe(
+    v.array(v.string()),
+    v.description(
+      "What the operator should know about the new values, for people to read. Left out: nothing. A redirect URI with an app's own scheme without a period has one, because any app on the device may register the same scheme (RFC 8252 section 8.4).",
+    ),
+  ),
+);
 /** A client in the response to its creation. */
-export const createdClient = clientWithSecret
-  .extend({ warnings })
-  .openapi("CreatedClient");
+export const createdClient = named(
+  "CreatedClient",
+  v.intersect([clientWithSecret, v.object({ warnings })]),
+);
 /** A client in the response to a change. */
-export const changedClient = client
-  .extend({ warnings })
-  .openapi("ChangedClient");
+export const changedClient = named(
+  "ChangedClient",
+  v.intersect([client, v.object({ warnings })]),
+);
 
 /** The body of `POST /admin/clients/{client_id}/secrets`. */
-export const secretRotation = z.strictObject({
-  client_secret: clientSecret.optional().meta({
-    description: `The secret to set. ${floor} It is not in the response. If it is valid already, it no longer expires. Left out: the server makes a secret.`,
-  }),
+export const secretRotation = strictObject({
+  client_secret: v.optional(
+    v.pipe(
+      clientSecret,
+      v.description(
+        `The secret to set. ${floor} It is not in the response. If it is valid already, it no longer expires. Left out: the server makes a secret.`,
+      ),
+    ),
+  ),
   allow_weak_secret: allowWeakSecret,
-  old_secret_ttl: duration.optional().meta({
-    description:
-      "How long the older secrets stay valid, as an ISO 8601 duration. Left out: PT24H.",
-    example: "PT24H",
-  }),
+  old_secret_ttl: v.optional(
+    v.pipe(
+      duration,
+      v.metadata({
+        description:
+          "How long the older secrets stay valid, as an ISO 8601 duration. Left out: PT24H.",
+        example: "PT24H",
+      }),
+    ),
+  ),
 });
 
-export const clientParameter = z.object({
-  client_id: clientId,
-});
+export const clientParameter = v.object({ client_id: clientId });
 
 /** Makes the JSON of a client, without secrets and hashes. */
 export function clientJson({ secrets, ...fields }: Client) {

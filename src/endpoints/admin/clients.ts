@@ -1,4 +1,4 @@
-import { z } from "@hono/zod-openapi";
+import * as v from "valibot";
 import {
   deleteClient,
   existingClient,
@@ -7,7 +7,7 @@ import {
 } from "../../oauth/clients/registration.ts";
 import { rotateClientSecret } from "../../oauth/clients/secret-rotation.ts";
 import { now } from "../endpoint.ts";
-import { type AdminApi, adminRoute, conflict, json, pageQuery } from "./api.ts";
+import { type AdminApi, conflict, json, nextCursor, pageQuery } from "./api.ts";
 import {
   changedClient,
   client,
@@ -24,8 +24,8 @@ import {
 
 /** `/admin/clients`: the clients and their secrets. */
 export function clientRoutes(api: AdminApi): void {
-  api.openapi(
-    adminRoute({
+  api.add(
+    {
       method: "post",
       path: "/clients",
       summary: "Create a client",
@@ -39,7 +39,7 @@ export function clientRoutes(api: AdminApi): void {
           "The client id is taken. The id of a deleted client stays taken until its grants have ended.",
         ),
       },
-    }),
+    },
     async (c) => {
       const server = await c.var.server();
       const body = c.req.valid("json");
@@ -51,8 +51,8 @@ export function clientRoutes(api: AdminApi): void {
     },
   );
 
-  api.openapi(
-    adminRoute({
+  api.add(
+    {
       method: "get",
       path: "/clients",
       summary: "List the clients, a page at a time",
@@ -61,24 +61,22 @@ export function clientRoutes(api: AdminApi): void {
       },
       responses: {
         200: json(
-          z.object({
-            clients: z.array(client),
-            malformed: z
-              .array(z.object({ name: z.string(), problem: z.string() }))
-              .optional()
-              .meta({
-                description:
+          v.object({
+            clients: v.array(client),
+            malformed: v.optional(
+              v.pipe(
+                v.array(v.object({ name: v.string(), problem: v.string() })),
+                v.description(
                   "Client records that cannot be read. They can be deleted.",
-              }),
-            cursor: z.string().optional().meta({
-              description:
-                "There is another page: send this value as `cursor`.",
-            }),
+                ),
+              ),
+            ),
+            cursor: nextCursor,
           }),
           "A page of clients.",
         ),
       },
-    }),
+    },
     async (c) => {
       const { limit, cursor } = c.req.valid("query");
       const server = await c.var.server();
@@ -97,14 +95,14 @@ export function clientRoutes(api: AdminApi): void {
     },
   );
 
-  api.openapi(
-    adminRoute({
+  api.add(
+    {
       method: "get",
       path: "/clients/{client_id}",
       summary: "Show a client",
       request: { params: clientParameter },
       responses: { 200: json(client, "The client.") },
-    }),
+    },
     async (c) => {
       const server = await c.var.server();
       const { client_id } = c.req.valid("param");
@@ -113,8 +111,8 @@ export function clientRoutes(api: AdminApi): void {
     },
   );
 
-  api.openapi(
-    adminRoute({
+  api.add(
+    {
       method: "patch",
       path: "/clients/{client_id}",
       summary: "Change a client; null removes a field (RFC 7396)",
@@ -123,7 +121,7 @@ export function clientRoutes(api: AdminApi): void {
         body: { required: true, ...json(clientPatch, "The fields to change.") },
       },
       responses: { 200: json(changedClient, "The changed client.") },
-    }),
+    },
     async (c) => {
       const server = await c.var.server();
       const { client_id } = c.req.valid("param");
@@ -136,14 +134,14 @@ export function clientRoutes(api: AdminApi): void {
     },
   );
 
-  api.openapi(
-    adminRoute({
+  api.add(
+    {
       method: "delete",
       path: "/clients/{client_id}",
       summary: "Delete a client and end its grants",
       request: { params: clientParameter },
       responses: { 204: { description: "The client is deleted." } },
-    }),
+    },
     async (c) => {
       const server = await c.var.server();
       await deleteClient(server, c.req.valid("param").client_id, now());
@@ -151,8 +149,8 @@ export function clientRoutes(api: AdminApi): void {
     },
   );
 
-  api.openapi(
-    adminRoute({
+  api.add(
+    {
       method: "post",
       path: "/clients/{client_id}/secrets",
       summary: "Give a client a new secret",
@@ -170,7 +168,7 @@ export function clientRoutes(api: AdminApi): void {
         ),
         ...conflict("The client is public, or has too many valid secrets."),
       },
-    }),
+    },
     async (c) => {
       const server = await c.var.server();
       const {

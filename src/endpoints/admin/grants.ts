@@ -1,41 +1,53 @@
-import { z } from "@hono/zod-openapi";
+import * as v from "valibot";
 import { clientId, resourceUri } from "../../oauth/client-metadata.ts";
 import { fieldError, OAuthError } from "../../oauth/errors.ts";
+import { strictObject } from "../../oauth/schema.ts";
 import { requestedScopeInJson } from "../../oauth/scope.ts";
 import { grantTokens } from "../../oauth/tokens/grant-tokens.ts";
 import { subject } from "../../oauth/subject.ts";
 import { now } from "../endpoint.ts";
-import { type AdminApi, adminRoute, json } from "./api.ts";
+import { type AdminApi, count, json, named } from "./api.ts";
 
-const newGrant = z
-  .strictObject({
+const newGrant = named(
+  "NewGrant",
+  strictObject({
     client_id: clientId,
     subject,
-    scope: z.string().max(8192).optional().meta({
-      description:
-        "The scopes to grant, with spaces between them. Left out: all of the client's.",
-      example: "read",
-    }),
-    resource: z.union([resourceUri, z.array(resourceUri).max(100)]).optional(),
-  })
-  .openapi("NewGrant");
+    scope: v.optional(
+      v.pipe(
+        v.string(),
+        v.maxLength(8192),
+        v.metadata({
+          description:
+            "The scopes to grant, with spaces between them. Left out: all of the client's.",
+          example: "read",
+        }),
+      ),
+    ),
+    resource: v.optional(
+      v.union(
+        [resourceUri, v.pipe(v.array(resourceUri), v.maxLength(100))],
+        "must be a URI, or an array of at most 100 URIs",
+      ),
+    ),
+  }),
+);
 
-const tokens = z
-  .object({
-    token_type: z.literal("Bearer"),
-    expires_in: z
-      .int()
-      .meta({ description: "The access token's life, in seconds." }),
-    access_token: z.string(),
-    refresh_token: z.string().optional(),
-    scope: z.string().optional(),
-  })
-  .openapi("TokenResponse");
+const tokens = named(
+  "TokenResponse",
+  v.object({
+    token_type: v.literal("Bearer"),
+    expires_in: count("The access token's life, in seconds."),
+    access_token: v.string(),
+    refresh_token: v.optional(v.string()),
+    scope: v.optional(v.string()),
+  }),
+);
 
 /** `/admin/grants`: a back end that has authenticated its user starts a grant, or ends one. */
 export function grantRoutes(api: AdminApi): void {
-  api.openapi(
-    adminRoute({
+  api.add(
+    {
       method: "post",
       path: "/grants",
       summary: "Start a grant for a user, and get its first tokens",
@@ -51,7 +63,7 @@ export function grantRoutes(api: AdminApi): void {
           "The first tokens, as the token endpoint returns them.",
         ),
       },
-    }),
+    },
     async (c) => {
       const server = await c.var.server();
       const { client_id, subject, scope, resource = [] } = c.req.valid("json");
@@ -74,14 +86,14 @@ export function grantRoutes(api: AdminApi): void {
     },
   );
 
-  api.openapi(
-    adminRoute({
+  api.add(
+    {
       method: "delete",
       path: "/grants/{grant_id}",
       summary: "End a grant; may be repeated",
       request: {
-        params: z.object({
-          grant_id: z.string().max(64),
+        params: v.object({
+          grant_id: v.pipe(v.string(), v.maxLength(64)),
         }),
       },
       responses: {
@@ -90,7 +102,7 @@ export function grantRoutes(api: AdminApi): void {
             "The grant has ended: none of its refresh tokens is valid.",
         },
       },
-    }),
+    },
     async (c) => {
       const { families } = await c.var.server();
       const familyId = families.parseGrantId(c.req.valid("param").grant_id);

@@ -1,19 +1,22 @@
-import type { MiddlewareHandler } from "hono";
+import type { Hono, MiddlewareHandler } from "hono";
 import { OAuthError } from "../../oauth/errors.ts";
 import { hasAdminToken } from "../admin-token.ts";
 import type { AppEnv } from "../endpoint.ts";
-import { newAdminApi, PREFIX, type AdminApi } from "./api.ts";
+import { refuseOtherMethods } from "../routes.ts";
+import { AdminApi, PREFIX } from "./api.ts";
 import { authorizationRoutes } from "./authorizations.ts";
 import { clientRoutes } from "./clients.ts";
 import { grantRoutes } from "./grants.ts";
 import { leagueRoutes } from "./league.ts";
+import { describe } from "./openapi.ts";
 import { scopeRoutes } from "./scopes.ts";
 import { subjectRoutes } from "./subjects.ts";
 
-/** The admin API, and the document that describes it. */
-export function adminApi(): AdminApi {
-  const api = newAdminApi();
-  api.use("/*", requireAdminToken());
+/** Makes the app of the admin API, with the document that describes it. It answers every path below `/admin`. */
+export function adminApi(): Hono<AppEnv> {
+  const api = new AdminApi();
+  const { app } = api;
+  app.use(`${PREFIX}/*`, requireAdminToken());
   scopeRoutes(api);
   clientRoutes(api);
   grantRoutes(api);
@@ -21,22 +24,18 @@ export function adminApi(): AdminApi {
   authorizationRoutes(api);
   leagueRoutes(api);
 
-  api.openAPIRegistry.registerComponent("securitySchemes", "adminToken", {
-    type: "http",
-    scheme: "bearer",
-    description: "The value of the secret ADMIN_TOKEN.",
-  });
-  api.get("/openapi.json", async (c) => {
+  let document: Awaited<ReturnType<typeof describe>> | undefined;
+  app.get(`${PREFIX}/openapi.json`, async (c) => {
     const { settings } = await c.var.server();
-    return c.json(
-      api.getOpenAPI31Document({
-        openapi: "3.1.0",
-        info: { title: "Baton admin API", version: "1" },
-        servers: [{ url: settings.issuer }],
-      }),
-    );
+    document ??= await describe(api.operations);
+    return c.json({ ...document, servers: [{ url: settings.issuer }] });
   });
-  return api;
+
+  refuseOtherMethods(app);
+  app.all(`${PREFIX}/*`, () => {
+    throw new OAuthError("path_unknown");
+  });
+  return app;
 }
 
 /**

@@ -1,62 +1,76 @@
-import { z } from "@hono/zod-openapi";
+import * as v from "valibot";
 import { duration, timestamp } from "../../oauth/client-metadata.ts";
 import { after } from "../../oauth/duration.ts";
+import { strictObject } from "../../oauth/schema.ts";
 import { LONGEST_LIFE } from "../../oauth/takeover.ts";
 import { now } from "../endpoint.ts";
-import { type AdminApi, adminRoute, json } from "./api.ts";
+import { type AdminApi, count, json, named } from "./api.ts";
 
 /**
  * The number of tokens that fit into a body of 16 KiB, if their ids have 80 characters, as league makes them.
  */
 const MAX_TOKENS = 100;
 
-const tokenId = z
-  .string()
-  .regex(
+const tokenId = v.pipe(
+  v.string(),
+  v.regex(
     /^[\x21-\x7e]{1,255}$/,
     "must be 1 to 255 printable ASCII characters without spaces",
-  );
+  ),
+);
 
-const revokedTokens = z
-  .strictObject({
-    tokens: z
-      .array(
-        z.strictObject({
+const revokedTokens = named(
+  "RevokedLeagueTokens",
+  strictObject({
+    tokens: v.pipe(
+      v.array(
+        strictObject({
           refresh_token_id: tokenId,
-          expires_at: timestamp.optional(),
+          expires_at: v.optional(timestamp),
         }),
-      )
-      .min(1)
-      .max(MAX_TOKENS),
-    refresh_token_ttl: duration.optional().meta({
-      description: `The longest life that the old server gave a refresh token, as an ISO 8601 duration. A token without expires_at stays revoked that long. Left out: ${LONGEST_LIFE}.`,
-      example: LONGEST_LIFE,
-    }),
-  })
-  .openapi("RevokedLeagueTokens");
+      ),
+      v.minLength(1),
+      v.maxLength(MAX_TOKENS),
+    ),
+    refresh_token_ttl: v.optional(
+      v.pipe(
+        duration,
+        v.metadata({
+          description: `The longest life that the old server gave a refresh token, as an ISO 8601 duration. A token without expires_at stays revoked that long. Left out: ${LONGEST_LIFE}.`,
+          example: LONGEST_LIFE,
+        }),
+      ),
+    ),
+  }),
+);
 
-const tokenIds = z
-  .strictObject({
-    refresh_token_ids: z.array(tokenId).min(1).max(MAX_TOKENS),
-  })
-  .openapi("LeagueTokenIds");
-
-const count = (description: string) => z.int().meta({ description });
+const tokenIds = named(
+  "LeagueTokenIds",
+  strictObject({
+    refresh_token_ids: v.pipe(
+      v.array(tokenId),
+      v.minLength(1),
+      v.maxLength(MAX_TOKENS),
+    ),
+  }),
+);
 
 /** `/admin/league`: the refresh tokens of the old server that this server takes over from. */
 export function leagueRoutes(api: AdminApi): void {
-  api.openapi(
-    adminRoute({
+  api.add(
+    {
       method: "get",
       path: "/league",
       summary: "Count the old server's tokens that were exchanged or revoked",
       responses: {
         200: json(
-          z.object({
-            accepts_tokens: z.boolean().meta({
-              description:
+          v.object({
+            accepts_tokens: v.pipe(
+              v.boolean(),
+              v.description(
                 "True if LEAGUE_ENCRYPTION_KEY is set, so that the old server's tokens are accepted.",
-            }),
+              ),
+            ),
             exchanged: count(
               "Tokens of the old server that were exchanged here.",
             ),
@@ -65,7 +79,7 @@ export function leagueRoutes(api: AdminApi): void {
           "The counts of the old server's tokens that have not expired.",
         ),
       },
-    }),
+    },
     async (c) => {
       const { takeover } = await c.var.server();
       const counts = await takeover.count();
@@ -73,8 +87,8 @@ export function leagueRoutes(api: AdminApi): void {
     },
   );
 
-  api.openapi(
-    adminRoute({
+  api.add(
+    {
       method: "post",
       path: "/league/revoked-tokens",
       summary:
@@ -84,7 +98,7 @@ export function leagueRoutes(api: AdminApi): void {
       },
       responses: {
         200: json(
-          z.object({
+          v.object({
             in_force: count("Tokens of the request that are revoked now."),
             expired: count(
               "Tokens of the request that have expired, and so need no revocation.",
@@ -94,7 +108,7 @@ export function leagueRoutes(api: AdminApi): void {
           "None of these tokens is valid any more, and every grant that one of them started has ended.",
         ),
       },
-    }),
+    },
     async (c) => {
       const { tokens, refresh_token_ttl = LONGEST_LIFE } = c.req.valid("json");
       const { takeover } = await c.var.server();
@@ -114,8 +128,8 @@ export function leagueRoutes(api: AdminApi): void {
     },
   );
 
-  api.openapi(
-    adminRoute({
+  api.add(
+    {
       method: "post",
       path: "/league/tokens",
       summary:
@@ -125,7 +139,7 @@ export function leagueRoutes(api: AdminApi): void {
       },
       responses: {
         200: json(
-          z.object({
+          v.object({
             exchanged: count("Tokens of the request that were exchanged here."),
             revoked: count("Tokens of the request that are revoked here."),
             unknown: count("Tokens of the request that are neither."),
@@ -133,7 +147,7 @@ export function leagueRoutes(api: AdminApi): void {
           "The counts.",
         ),
       },
-    }),
+    },
     async (c) => {
       const { refresh_token_ids: ids } = c.req.valid("json");
       const { takeover } = await c.var.server();

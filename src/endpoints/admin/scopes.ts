@@ -1,32 +1,36 @@
-import { z } from "@hono/zod-openapi";
+import * as v from "valibot";
 import { scopeName } from "../../oauth/client-metadata.ts";
 import { fieldError, OAuthError } from "../../oauth/errors.ts";
-import { type AdminApi, adminRoute, json } from "./api.ts";
+import { strictObject } from "../../oauth/schema.ts";
+import { type AdminApi, json, named } from "./api.ts";
 
 /** The largest catalogue. It is one record that every refresh reads, so it must stay small. */
 const MAX_SCOPES = 500;
 
-const description = z.string().min(1).max(1000).meta({
-  description: "The meaning of the scope, in words for a user.",
-  example: "Read your notes",
-});
+const description = v.pipe(
+  v.string(),
+  v.minLength(1),
+  v.maxLength(1000),
+  v.metadata({
+    description: "The meaning of the scope, in words for a user.",
+    example: "Read your notes",
+  }),
+);
 
-const scope = z.object({ scope: scopeName, description }).openapi("Scope");
-const scopeParameter = z.object({
-  scope: scopeName,
-});
+const scope = named("Scope", v.object({ scope: scopeName, description }));
+const scopeParameter = v.object({ scope: scopeName });
 
 /** `/admin/scopes`: the catalogue of scopes. */
 export function scopeRoutes(api: AdminApi): void {
-  api.openapi(
-    adminRoute({
+  api.add(
+    {
       method: "get",
       path: "/scopes",
       summary: "List the scopes",
       responses: {
-        200: json(z.object({ scopes: z.array(scope) }), "The catalogue."),
+        200: json(v.object({ scopes: v.array(scope) }), "The catalogue."),
       },
-    }),
+    },
     async (c) => {
       const { scopes } = await c.var.server();
       const catalogue = Object.entries(await scopes.read());
@@ -39,8 +43,8 @@ export function scopeRoutes(api: AdminApi): void {
     },
   );
 
-  api.openapi(
-    adminRoute({
+  api.add(
+    {
       method: "put",
       path: "/scopes/{scope}",
       summary: "Add or change a scope",
@@ -48,11 +52,11 @@ export function scopeRoutes(api: AdminApi): void {
         params: scopeParameter,
         body: {
           required: true,
-          ...json(z.strictObject({ description }), "The scope."),
+          ...json(strictObject({ description }), "The scope."),
         },
       },
       responses: { 200: json(scope, "The scope as it is now.") },
-    }),
+    },
     async (c) => {
       const { scopes } = await c.var.server();
       const name = c.req.valid("param").scope;
@@ -71,14 +75,14 @@ export function scopeRoutes(api: AdminApi): void {
     },
   );
 
-  api.openapi(
-    adminRoute({
+  api.add(
+    {
       method: "delete",
       path: "/scopes/{scope}",
       summary: "Remove a scope; clients and grants that have it lose it",
       request: { params: scopeParameter },
       responses: { 204: { description: "The scope is removed." } },
-    }),
+    },
     async (c) => {
       const { scopes } = await c.var.server();
       const name = c.req.valid("param").scope;

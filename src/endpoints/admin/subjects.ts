@@ -1,26 +1,32 @@
-import { z } from "@hono/zod-openapi";
+import * as v from "valibot";
 import { timestamp } from "../../oauth/client-metadata.ts";
 import { fieldError, OAuthError } from "../../oauth/errors.ts";
 import { hasOwner } from "../../oauth/find-client.ts";
 import type { FamilyState } from "../../oauth/repositories.ts";
 import { subject } from "../../oauth/subject.ts";
 import { now } from "../endpoint.ts";
-import { type AdminApi, adminRoute, json, pageQuery } from "./api.ts";
+import {
+  type AdminApi,
+  count,
+  json,
+  named,
+  nextCursor,
+  pageQuery,
+} from "./api.ts";
 
-const grant = z
-  .object({
-    grant_id: z.string(),
-    client_id: z.string(),
-    scope: z.string(),
+const grant = named(
+  "Grant",
+  v.object({
+    grant_id: v.string(),
+    client_id: v.string(),
+    scope: v.string(),
     created_at: timestamp,
     last_used_at: timestamp,
     expires_at: timestamp,
-  })
-  .openapi("Grant");
+  }),
+);
 
-const subjectParameter = z.object({
-  subject: subject,
-});
+const subjectParameter = v.object({ subject });
 
 /** Makes the JSON of a grant. */
 function grantJson({
@@ -29,7 +35,7 @@ function grantJson({
   created_at,
   last_used_at,
   expires_at,
-}: FamilyState & { grant_id: string }): z.output<typeof grant> {
+}: FamilyState & { grant_id: string }): v.InferOutput<typeof grant> {
   const { client_id } = login;
   const scope = login.scope.join(" ");
   return { grant_id, client_id, scope, created_at, last_used_at, expires_at };
@@ -44,25 +50,19 @@ function trueIfMalformed(error: unknown): true {
 
 /** `/admin/subjects/{subject}/grants`: the grants of a user. */
 export function subjectRoutes(api: AdminApi): void {
-  api.openapi(
-    adminRoute({
+  api.add(
+    {
       method: "get",
       path: "/subjects/{subject}/grants",
       summary: "List the grants of a user, a page at a time",
       request: { params: subjectParameter, query: pageQuery },
       responses: {
         200: json(
-          z.object({
-            grants: z.array(grant),
-            cursor: z.string().optional().meta({
-              description:
-                "There is another page: send this value as `cursor`.",
-            }),
-          }),
+          v.object({ grants: v.array(grant), cursor: nextCursor }),
           "A page of the grants that have not ended.",
         ),
       },
-    }),
+    },
     async (c) => {
       const server = await c.var.server();
       const { subject: name } = c.req.valid("param");
@@ -80,23 +80,21 @@ export function subjectRoutes(api: AdminApi): void {
     },
   );
 
-  api.openapi(
-    adminRoute({
+  api.add(
+    {
       method: "delete",
       path: "/subjects/{subject}/grants",
       summary: "Log a user out everywhere; repeat it after a 503",
       request: { params: subjectParameter },
       responses: {
         200: json(
-          z.object({
-            revoked: z
-              .int()
-              .meta({ description: "How many grants this request has ended." }),
+          v.object({
+            revoked: count("How many grants this request has ended."),
           }),
           "Every grant of the user has ended.",
         ),
       },
-    }),
+    },
     async (c) => {
       const { families } = await c.var.server();
       const revoked = await families.revokeAll(c.req.valid("param").subject);

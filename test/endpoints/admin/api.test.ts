@@ -1,8 +1,9 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
+import { fieldErrors } from "../../support/admin.ts";
 import { refusal, server } from "../../support/server.ts";
 
-/** Tests what the whole admin API has in common: its token and its OpenAPI document. */
+/** Tests what the whole admin API has in common: its token, its requests and its OpenAPI document. */
 
 interface Document {
   openapi: string;
@@ -69,6 +70,87 @@ describe("the admin token", () => {
   it("may have its scheme in lower case", async () => {
     const headers = { Authorization: `bearer ${env.ADMIN_TOKEN}` };
     expect((await server.http("/admin/scopes", { headers })).status).toBe(200);
+  });
+});
+
+describe("a body", () => {
+  function create(type: string | undefined, body?: string) {
+    const headers = {
+      Authorization: `Bearer ${env.ADMIN_TOKEN}`,
+      ...(type !== undefined && { "Content-Type": type }),
+    };
+    // As bytes, because a string would get a Content-Type of its own.
+    const bytes = body === undefined ? null : new TextEncoder().encode(body);
+    const init = { method: "POST", headers, body: bytes };
+    return server.http("/admin/clients", init);
+  }
+
+  it.each([
+    "application/json",
+    "application/json; charset=utf-8",
+    'Application/JSON;charset="utf-8"',
+    "application/merge-patch+json",
+  ])("is read if its Content-Type is %s", async (type) => {
+    const response = await create(type, '{"client_name":"An app"}');
+    expect(response.status).toBe(201);
+    expect(await response.json()).toMatchObject({ client_name: "An app" });
+  });
+
+  it.each([undefined, "text/json", "application/jsonx", "application/json;"])(
+    "is refused if its Content-Type is %s",
+    async (type) => {
+      expect(await refusal(await create(type, "{}"))).toEqual([
+        400,
+        "invalid_request",
+        "admin_body_invalid",
+      ]);
+    },
+  );
+
+  it.each(["", "{", "\u0000"])(
+    "is refused if it is not JSON: %j",
+    async (body) => {
+      expect(await refusal(await create("application/json", body))).toEqual([
+        400,
+        "invalid_request",
+        "admin_body_invalid",
+      ]);
+    },
+  );
+
+  it.each(["null", "7", '"x"', "[]", "[[]]"])(
+    "is refused if it is not an object: %s",
+    async (body) => {
+      const response = await create("application/json", body);
+      expect(await fieldErrors(response)).toEqual({
+        body: "must be an object",
+      });
+    },
+  );
+
+  it.each([undefined, ""])(
+    "may be left out, which is the same as no fields (%j)",
+    async (body) => {
+      expect((await create(undefined, body)).status).toBe(201);
+    },
+  );
+});
+
+describe("the query parameters of a list", () => {
+  it.each([
+    ["limit=0", "limit", "must be at least 1"],
+    ["limit=", "limit", "must be at least 1"],
+    ["limit=101", "limit", "must be at most 100"],
+    ["limit=1.5", "limit", "must be a whole number"],
+    ["limit=x", "limit", "must be a number"],
+    ["limit=1&limit=2", "limit", "must be a number"],
+    ["cursor=x&cursor=y", "cursor", "must be a string"],
+    ["__proto__=1", "__proto__", "is not a field of this request"],
+  ])("are checked: %s", async (query, field, problem) => {
+    const response = await server.admin("GET", `/clients?${query}`);
+    expect(Object.entries(await fieldErrors(response))).toEqual([
+      [field, problem],
+    ]);
   });
 });
 

@@ -1,0 +1,391 @@
+import { expect, it } from "vitest";
+import { server } from "../../support/server.ts";
+
+/**
+ * Keeps the OpenAPI document as it is, because clients are generated from it. After an intended change,
+ * `npx vitest run -u` with the name of this file writes its outlines anew.
+ */
+
+interface Schema {
+  $ref?: string;
+  type?: string | string[];
+  enum?: unknown[];
+  anyOf?: Schema[];
+  allOf?: Schema[];
+  oneOf?: { required: string[] }[];
+  items?: Schema;
+  properties?: Record<string, Schema>;
+  required?: string[];
+  additionalProperties?: boolean | Schema;
+  minimum?: number;
+  maximum?: number;
+  minLength?: number;
+  maxLength?: number;
+  minItems?: number;
+  maxItems?: number;
+  pattern?: string;
+  default?: unknown;
+  example?: unknown;
+  description?: string;
+}
+
+interface Described {
+  description: string;
+  required?: boolean;
+  content?: { "application/json": { schema: Schema } };
+}
+
+interface Operation {
+  security: object[];
+  summary: string;
+  parameters?: (Described & { in: string; name: string; schema: Schema })[];
+  requestBody?: Described;
+  responses: Record<string, Described>;
+}
+
+interface Document {
+  paths: Record<string, Record<string, Operation>>;
+  components: { schemas: Record<string, Schema>; securitySchemes: object };
+}
+
+/** Returns the lines of a field: its name, type and bounds, the words with which its description begins. */
+function linesOf(name: string, schema: Schema, isRequired = true): string[] {
+  const { items, properties, required = [], additionalProperties } = schema;
+  const fields = Object.entries(properties ?? {}).flatMap(([field, inner]) =>
+    linesOf(field, inner, required.includes(field)),
+  );
+  const parts = [
+    ...(items ? linesOf("each", items) : []),
+    ...(typeof additionalProperties === "object"
+      ? linesOf("any", additionalProperties)
+      : []),
+    ...(schema.anyOf ?? []).flatMap((inner) => linesOf("or", inner)),
+    ...(schema.allOf ?? []).flatMap((inner) => linesOf("and", inner)),
+    ...(schema.oneOf ?? []).map((inner) => `either ${inner.required.join()}`),
+  ];
+  const words = schema.description?.split(" ").slice(0, 3).join(" ");
+  const head = [
+    `${name}${isRequired ? "" : "?"}:`,
+    schema.$ref?.replace("#/components/schemas/", ""),
+    [schema.type ?? []].flat().join("/"),
+    additionalProperties === false && "closed",
+    schema.enum && `in ${JSON.stringify(schema.enum)}`,
+    range(schema.minimum, schema.maximum),
+    range(schema.minLength, schema.maxLength),
+    range(schema.minItems, schema.maxItems),
+    schema.pattern !== undefined && `/${schema.pattern}/`,
+    "default" in schema && `= ${JSON.stringify(schema.default)}`,
+    "example" in schema && `e.g. ${JSON.stringify(schema.example)}`,
+    words !== undefined && `"${words}"`,
+  ].filter(Boolean);
+  return [head.join(" "), ...indent([...parts, ...fields])];
+}
+
+function range(min?: number, max?: number): string | undefined {
+  if (min === undefined && max === undefined) return undefined;
+  return `${min ?? ""}..${max ?? ""}`;
+}
+
+function indent(lines: string[]): string[] {
+  return lines.map((line) => `  ${line}`);
+}
+
+/** Returns the lines of a body. */
+function linesOfBody(name: string, body: Described): string[] {
+  const schema = body.content?.["application/json"].schema;
+  return schema ? linesOf(name, schema) : [`${name}: no body`];
+}
+
+/** Returns the lines of responses. Statuses with the same body share them. */
+function linesOfResponses(responses: Record<string, Described>): string[] {
+  const groups = Map.groupBy(Object.entries(responses), ([, response]) =>
+    linesOfBody("", response).join("\n"),
+  );
+  return [...groups].flatMap(([lines, group]) => {
+    const statuses = group.map(([status]) => status).join(" ");
+    return (statuses + lines).split("\n");
+  });
+}
+
+function linesOfOperation(name: string, operation: Operation): string[] {
+  const { parameters = [], requestBody, responses } = operation;
+  return [
+    name,
+    ...indent([
+      ...parameters.flatMap((parameter) =>
+        linesOf(
+          `${parameter.in} ${parameter.name}`,
+          parameter.schema,
+          parameter.required,
+        ),
+      ),
+      ...(requestBody
+        ? linesOfBody(requestBody.required ? "body" : "body?", requestBody)
+        : []),
+      ...linesOfResponses(responses),
+    ]),
+  ];
+}
+
+it("the OpenAPI document has these operations", async () => {
+  const { paths } = await server.expectAdmin<Document>("GET", "/openapi.json");
+  const operations = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).flatMap(([method, operation]) =>
+      linesOfOperation(`${method.toUpperCase()} ${path}`, operation),
+    ),
+  );
+  expect(operations.join("\n")).toMatchInlineSnapshot(`
+    "GET /admin/scopes
+      200: object
+        scopes: array
+          each: Scope
+      400 401 404 413 429 500 503: Error
+    PUT /admin/scopes/{scope}
+      path scope: string ..255 /^[\\x21\\x23-\\x5b\\x5d-\\x7e]+$/ e.g. "read" "One scope (RFC"
+      body: object closed
+        description: string 1..1000 e.g. "Read your notes" "The meaning of"
+      200: Scope
+      400 401 404 413 429 500 503: Error
+    DELETE /admin/scopes/{scope}
+      path scope: string ..255 /^[\\x21\\x23-\\x5b\\x5d-\\x7e]+$/ e.g. "read" "One scope (RFC"
+      204: no body
+      400 401 404 413 429 500 503: Error
+    POST /admin/clients
+      body: NewClient
+      201: CreatedClient
+      400 401 404 409 413 429 500 503: Error
+    GET /admin/clients
+      query limit?: integer 1..100 = 100
+      query cursor?: string ..1024
+      200: object
+        clients: array
+          each: Client
+        malformed?: array "Client records that"
+          each: object
+            name: string
+            problem: string
+        cursor?: string "There is another"
+      400 401 404 413 429 500 503: Error
+    GET /admin/clients/{client_id}
+      path client_id: string e.g. "web" "The client identifier"
+      200: Client
+      400 401 404 413 429 500 503: Error
+    PATCH /admin/clients/{client_id}
+      path client_id: string e.g. "web" "The client identifier"
+      body: ClientPatch
+      200: ChangedClient
+      400 401 404 413 429 500 503: Error
+    DELETE /admin/clients/{client_id}
+      path client_id: string e.g. "web" "The client identifier"
+      204: no body
+      400 401 404 413 429 500 503: Error
+    POST /admin/clients/{client_id}/secrets
+      path client_id: string e.g. "web" "The client identifier"
+      body?: object closed
+        client_secret?: string /^[\\x20-\\x7e]{1,255}$/ "The secret to"
+        allow_weak_secret?: boolean "true: client_secret may"
+        old_secret_ttl?: string e.g. "PT24H" "How long the"
+      201: ClientWithSecret
+      400 401 404 409 413 429 500 503: Error
+    POST /admin/grants
+      body: NewGrant
+      200: TokenResponse
+      400 401 404 413 429 500 503: Error
+    DELETE /admin/grants/{grant_id}
+      path grant_id: string ..64
+      204: no body
+      400 401 404 413 429 500 503: Error
+    GET /admin/subjects/{subject}/grants
+      path subject: string 1.. e.g. "alice" "The user: \`sub\`"
+      query limit?: integer 1..100 = 100
+      query cursor?: string ..1024
+      200: object
+        grants: array
+          each: Grant
+        cursor?: string "There is another"
+      400 401 404 413 429 500 503: Error
+    DELETE /admin/subjects/{subject}/grants
+      path subject: string 1.. e.g. "alice" "The user: \`sub\`"
+      200: object
+        revoked: integer "How many grants"
+      400 401 404 413 429 500 503: Error
+    GET /admin/authorizations
+      query request: string 1..16384 "The value of"
+      200: AuthorizationDescription
+      400 401 404 413 429 500 503: Error
+    POST /admin/authorizations
+      body: object closed
+        either subject
+        either error
+        request: string 1..16384 "The value of"
+        subject?: string 1.. e.g. "alice" "The user: \`sub\`"
+        scope?: string ..8192 e.g. "read" "The scopes that"
+        error?: string in ["access_denied","login_required","interaction_required","consent_required","temporarily_unavailable","server_error"] "The error, instead"
+      200: object
+        redirect_to: string "The URL to"
+      400 401 404 413 429 500 503: Error
+    GET /admin/league
+      200: object
+        accepts_tokens: boolean "True if LEAGUE_ENCRYPTION_KEY"
+        exchanged: integer "Tokens of the"
+        revoked: integer "Tokens of the"
+      400 401 404 413 429 500 503: Error
+    POST /admin/league/revoked-tokens
+      body: RevokedLeagueTokens
+      200: object
+        in_force: integer "Tokens of the"
+        expired: integer "Tokens of the"
+        ended: integer "Grants of these"
+      400 401 404 413 429 500 503: Error
+    POST /admin/league/tokens
+      body: LeagueTokenIds
+      200: object
+        exchanged: integer "Tokens of the"
+        revoked: integer "Tokens of the"
+        unknown: integer "Tokens of the"
+      400 401 404 413 429 500 503: Error"
+  `);
+});
+
+it("the OpenAPI document has these components", async () => {
+  const { components } = await server.expectAdmin<Document>(
+    "GET",
+    "/openapi.json",
+  );
+  const schemas = Object.entries(components.schemas).flatMap(([name, schema]) =>
+    linesOf(name, schema),
+  );
+  expect(schemas.join("\n")).toMatchInlineSnapshot(`
+    "Error: object
+      error: string
+      error_description: string
+      fields?: object "The problem of"
+        any: string
+    AuthorizationDescription: object
+      client_id: string e.g. "web" "The client identifier"
+      client_name?: string
+      redirect_uri: string "The client's redirect"
+      scopes: array "The scopes that"
+        each: object
+          scope: string ..255 /^[\\x21\\x23-\\x5b\\x5d-\\x7e]+$/ e.g. "read" "One scope (RFC"
+          description: string
+      resource: array "The resource servers"
+        each: string
+      prompt?: string "As the client"
+      login_hint?: string "As the client"
+      ui_locales?: string "As the client"
+      expires_at: integer 0..9007199254740991 "The end of"
+    NewClient: object closed
+      client_name?: string 1..255 "A name for"
+      token_endpoint_auth_method?: string in ["client_secret_basic","client_secret_post","none"] "The method by"
+      grant_types?: array ..10 "The grant types"
+        each: string in ["authorization_code","refresh_token","client_credentials"]
+      scope?: string ..8192 e.g. "read write" "Scopes with spaces"
+      redirect_uris?: array ..100 "The URIs to"
+        each: string ..2048
+      resources?: array ..100 "The audiences that"
+        each: string ..2048 e.g. "https://api.example.com" "The URI of"
+      resource_server?: string ..2048 "Makes the client"
+      require_pkce?: boolean "false: a confidential"
+      access_token_ttl?: string e.g. "PT10M" "Overrides ACCESS_TOKEN_TTL."
+      refresh_token_ttl?: string e.g. "P14D" "Overrides REFRESH_TOKEN_TTL."
+      refresh_token_max_age?: string e.g. "P6M" "Overrides REFRESH_TOKEN_MAX_AGE."
+      refresh_token_retry_window?: string e.g. "PT30S" "Overrides REFRESH_TOKEN_RETRY_WINDOW. At"
+      access_token_format?: string in ["rfc9068","league"] "Overrides ACCESS_TOKEN_FORMAT. league:"
+      client_id?: string e.g. "web" "The client identifier"
+      client_secret?: string/null /^[\\x20-\\x7e]{1,255}$/ "The secret that"
+      allow_weak_secret?: boolean "true: client_secret may"
+    ClientPatch: object closed
+      client_name?: string/null 1..255 "A name for"
+      token_endpoint_auth_method?: string/null in ["client_secret_basic","client_secret_post","none",null] "The method by"
+      grant_types?: array/null ..10 "The grant types"
+        each: string in ["authorization_code","refresh_token","client_credentials"]
+      scope?: string/null ..8192 e.g. "read write" "Scopes with spaces"
+      redirect_uris?: array/null ..100 "The URIs to"
+        each: string ..2048
+      resources?: array/null ..100 "The audiences that"
+        each: string ..2048 e.g. "https://api.example.com" "The URI of"
+      resource_server?: string/null ..2048 "Makes the client"
+      require_pkce?: boolean/null "false: a confidential"
+      access_token_ttl?: string/null e.g. "PT10M" "Overrides ACCESS_TOKEN_TTL."
+      refresh_token_ttl?: string/null e.g. "P14D" "Overrides REFRESH_TOKEN_TTL."
+      refresh_token_max_age?: string/null e.g. "P6M" "Overrides REFRESH_TOKEN_MAX_AGE."
+      refresh_token_retry_window?: string/null e.g. "PT30S" "Overrides REFRESH_TOKEN_RETRY_WINDOW. At"
+      access_token_format?: string/null in ["rfc9068","league",null] "Overrides ACCESS_TOKEN_FORMAT. league:"
+      tokens_not_before?: e.g. "now" "Ends every login"
+        or: integer 0..9007199254740991 "Seconds since 1970."
+        or: string in ["now"]
+    Client: object
+      client_id: string e.g. "web" "The client identifier"
+      client_id_issued_at: integer 0..9007199254740991 "Seconds since 1970."
+      grant_types: array ..10 "The grant types"
+        each: string in ["authorization_code","refresh_token","client_credentials"]
+      scope: string ..8192 e.g. "read write" "Scopes with spaces"
+      redirect_uris?: array ..100 = [] "The URIs to"
+        each: string ..2048
+      resources?: array ..100 = [] "The audiences that"
+        each: string ..2048 e.g. "https://api.example.com" "The URI of"
+      client_name?: string 1..255 "A name for"
+      token_endpoint_auth_method?: string in ["client_secret_basic","client_secret_post","none"] "The method by"
+      resource_server?: string ..2048 "Makes the client"
+      require_pkce?: boolean "false: a confidential"
+      access_token_ttl?: string e.g. "PT10M" "Overrides ACCESS_TOKEN_TTL."
+      refresh_token_ttl?: string e.g. "P14D" "Overrides REFRESH_TOKEN_TTL."
+      refresh_token_max_age?: string e.g. "P6M" "Overrides REFRESH_TOKEN_MAX_AGE."
+      refresh_token_retry_window?: string
+      access_token_format?: string in ["rfc9068","league"] "Overrides ACCESS_TOKEN_FORMAT. league:"
+      tokens_not_before?: integer 0..9007199254740991 "Logins and tokens"
+      credentials: array "When each valid"
+        each: object
+          created_at: integer 0..9007199254740991 "Seconds since 1970."
+          expires_at?: integer 0..9007199254740991 "Seconds since 1970."
+    ClientWithSecret:
+      and: Client
+      and: object
+        client_secret?: string "The secret, if"
+        client_secret_expires_at?: number in [0] "0: the secret"
+    CreatedClient:
+      and: ClientWithSecret
+      and: object
+        warnings?: array "What the operator"
+          each: string
+    ChangedClient:
+      and: Client
+      and: object
+        warnings?: array "What the operator"
+          each: string
+    NewGrant: object closed
+      client_id: string e.g. "web" "The client identifier"
+      subject: string 1.. e.g. "alice" "The user: \`sub\`"
+      scope?: string ..8192 e.g. "read" "The scopes to"
+      resource?:
+        or: string ..2048 e.g. "https://api.example.com" "The URI of"
+        or: array ..100
+          each: string ..2048 e.g. "https://api.example.com" "The URI of"
+    TokenResponse: object
+      token_type: string in ["Bearer"]
+      expires_in: integer "The access token's"
+      access_token: string
+      refresh_token?: string
+      scope?: string
+    RevokedLeagueTokens: object closed
+      tokens: array 1..100
+        each: object closed
+          refresh_token_id: string /^[\\x21-\\x7e]{1,255}$/
+          expires_at?: integer 0..9007199254740991 "Seconds since 1970."
+      refresh_token_ttl?: string e.g. "P1Y" "The longest life"
+    LeagueTokenIds: object closed
+      refresh_token_ids: array 1..100
+        each: string /^[\\x21-\\x7e]{1,255}$/
+    Scope: object
+      scope: string ..255 /^[\\x21\\x23-\\x5b\\x5d-\\x7e]+$/ e.g. "read" "One scope (RFC"
+      description: string 1..1000 e.g. "Read your notes" "The meaning of"
+    Grant: object
+      grant_id: string
+      client_id: string
+      scope: string
+      created_at: integer 0..9007199254740991 "Seconds since 1970."
+      last_used_at: integer 0..9007199254740991 "Seconds since 1970."
+      expires_at: integer 0..9007199254740991 "Seconds since 1970.""
+  `);
+});
