@@ -1,9 +1,10 @@
-import { z } from "zod";
+import * as v from "valibot";
 import { decodeBase64 } from "./oauth/bytes.ts";
 import { lifetimeProblem, retryWindowProblem } from "./oauth/duration.ts";
 import { OAuthError } from "./oauth/errors.ts";
 import { type Lifetimes, retryWindowExceeds } from "./oauth/lifetimes.ts";
 import { isLoopback } from "./oauth/redirect-uri.ts";
+import { parse, rule } from "./oauth/schema.ts";
 import {
   isOneRepeated,
   unwrapSecret,
@@ -27,70 +28,80 @@ export interface Configuration extends SigningKeys {
 /** The size of ENCRYPTION_KEY: 256 bits, that of the SHA-256 in the HMAC and HKDF that use it. */
 const ENCRYPTION_KEY_BYTES = 32;
 
-const text = z.string({
-  error: ({ input }) =>
-    input === undefined ? "is not set" : "must be a string",
-});
+const NOT_SET = "is not set";
 
-/** Treats a variable with an empty value as not set. */
-function emptyAsUnset<S extends z.ZodType>(schema: S) {
-  return z.preprocess((value) => (value === "" ? undefined : value), schema);
-}
-
-/** Treats a secret as it is without what surrounds it. */
-function unwrapped<S extends z.ZodType>(schema: S) {
-  return z.preprocess(
-    (value) => (typeof value === "string" ? unwrapSecret(value) : value),
-    emptyAsUnset(schema),
-  );
-}
+const text = v.string(({ input }) =>
+  input === undefined ? NOT_SET : "must be a string",
+);
 
 /** Makes the schema of a string that must obey a rule. `problem` returns what is wrong, or undefined. */
 function stringWithRule(problem: (value: string) => string | undefined) {
-  return text.superRefine((value, context) => {
-    const message = problem(value);
-    if (message !== undefined) context.addIssue({ code: "custom", message });
-  });
+  return v.pipe(text, rule(problem));
 }
 
-const variables = z.object({
-  ISSUER: emptyAsUnset(stringWithRule(issuerProblem)),
-  AUDIENCE: emptyAsUnset(text.optional()),
-  ACCESS_TOKEN_FORMAT: emptyAsUnset(
-    z
-      .enum(accessTokenFormats, {
-        error: `must be ${accessTokenFormats.join(" or ")}`,
-      })
-      .default("rfc9068"),
-  ),
-  ACCESS_TOKEN_TTL: emptyAsUnset(stringWithRule(lifetimeProblem)),
-  REFRESH_TOKEN_TTL: emptyAsUnset(stringWithRule(lifetimeProblem)),
-  REFRESH_TOKEN_MAX_AGE: emptyAsUnset(stringWithRule(lifetimeProblem)),
-  REFRESH_TOKEN_RETRY_WINDOW: emptyAsUnset(stringWithRule(retryWindowProblem)),
-  LOGIN_URL: emptyAsUnset(stringWithRule(loginUrlProblem).optional()),
-  PASSPORT_TOKEN_ENDPOINT: emptyAsUnset(
-    z.literal("on", { error: "must be on, or empty" }).optional(),
-  ),
-  CORS_ORIGINS: emptyAsUnset(
-    stringWithRule(originsProblem).transform(splitList).optional(),
-  ),
-  ALLOWED_HOSTS: emptyAsUnset(
-    stringWithRule(hostsProblem).transform(splitList).optional(),
-  ),
-  PRIVATE_KEY: z.preprocess(
-    (value) =>
-      typeof value === "string" && unwrapSecret(value) === ""
-        ? undefined
-        : value,
-    text,
-  ),
-  PRIVATE_KEY_PASSPHRASE: emptyAsUnset(text.optional()),
-  ENCRYPTION_KEY: unwrapped(
-    stringWithRule(encryptionKeyProblem).transform(encryptionKeys),
-  ),
-  ADMIN_TOKEN: unwrapped(stringWithRule(adminTokenProblem).optional()),
-  LEAGUE_ENCRYPTION_KEY: emptyAsUnset(text.optional()),
-});
+/** The values as `valuesIn` returns them. */
+const variables = v.object(
+  {
+    ISSUER: stringWithRule(issuerProblem),
+    AUDIENCE: v.optional(text),
+    ACCESS_TOKEN_FORMAT: v.optional(
+      v.picklist(
+        accessTokenFormats,
+        `must be ${accessTokenFormats.join(" or ")}`,
+      ),
+      "rfc9068",
+    ),
+    ACCESS_TOKEN_TTL: stringWithRule(lifetimeProblem),
+    REFRESH_TOKEN_TTL: stringWithRule(lifetimeProblem),
+    REFRESH_TOKEN_MAX_AGE: stringWithRule(lifetimeProblem),
+    REFRESH_TOKEN_RETRY_WINDOW: stringWithRule(retryWindowProblem),
+    LOGIN_URL: v.optional(stringWithRule(loginUrlProblem)),
+    PASSPORT_TOKEN_ENDPOINT: v.optional(
+      v.literal("on", "must be on, or empty"),
+    ),
+    CORS_ORIGINS: v.optional(
+      v.pipe(stringWithRule(originsProblem), v.transform(splitList)),
+    ),
+    ALLOWED_HOSTS: v.optional(
+      v.pipe(stringWithRule(hostsProblem), v.transform(splitList)),
+    ),
+    PRIVATE_KEY: text,
+    PRIVATE_KEY_PASSPHRASE: v.optional(text),
+    ENCRYPTION_KEY: v.pipe(
+      stringWithRule(encryptionKeyProblem),
+      v.transform(encryptionKeys),
+    ),
+    ADMIN_TOKEN: v.optional(stringWithRule(adminTokenProblem)),
+    LEAGUE_ENCRYPTION_KEY: v.optional(text),
+  },
+  NOT_SET,
+);
+
+type Name = keyof typeof variables.entries;
+type Values = { [N in Name]?: unknown };
+
+/** The secrets that may be surrounded by what is not a part of them, such as quotation marks. */
+const wrapped: readonly string[] = [
+  "PRIVATE_KEY",
+  "ENCRYPTION_KEY",
+  "ADMIN_TOKEN",
+] satisfies Name[];
+
+/**
+ * Returns the values of the variables and secrets that are set. An empty value counts as not set, and secrets
+ * are without what surrounds them. That of PRIVATE_KEY stays, because the reader of keys knows more forms.
+ */
+function valuesIn(env: object): Values {
+  const values: Values = {};
+  for (const name of Object.keys(variables.entries) as Name[]) {
+    const given: unknown = Reflect.get(env, name);
+    const isWrapped = typeof given === "string" && wrapped.includes(name);
+    const value = isWrapped ? unwrapSecret(given) : given;
+    if (value !== undefined && value !== "")
+      values[name] = name === "PRIVATE_KEY" ? given : value;
+  }
+  return values;
+}
 
 /** Tells whether a URL of plain http may be ISSUER or LOGIN_URL. */
 export type PlainHttpRule = (url: string) => boolean;
@@ -106,46 +117,42 @@ export async function loadConfiguration(
   env: object,
   mayBePlain: PlainHttpRule = isLoopback,
 ): Promise<Configuration> {
-  const parsed = variables.safeParse(env);
-  const problems = parsed.success
-    ? []
-    : parsed.error.issues.map(({ path, message }) => ({
-        name: path.join("."),
-        problem: message,
-      }));
+  const values = valuesIn(env);
+  const { data, issues = [] } = parse(variables, values);
+  const problems = issues.map(({ path, message }) => ({
+    name: path.join("."),
+    problem: message,
+  }));
 
   for (const name of ["ISSUER", "LOGIN_URL"] as const) {
-    const { data: url } = variables.shape[name].safeParse(
-      Reflect.get(env, name),
-    );
+    const { data: url } = parse(variables.entries[name], values[name]);
     const problem = url && transportProblem(url, mayBePlain);
     if (problem) problems.push({ name, problem });
   }
-  const signingKeys = await signingKeysOf(env).catch((error: unknown) => {
+  const signingKeys = await signingKeysOf(values).catch((error: unknown) => {
     if (!(error instanceof KeyError)) throw error;
     problems.push({ name: "PRIVATE_KEY", problem: error.message });
   });
-  const leagueKey = await leagueKeyOf(env).catch((error: unknown) => {
+  const leagueKey = await leagueKeyOf(values).catch((error: unknown) => {
     if (!(error instanceof LeagueKeyError)) throw error;
     problems.push({ name: "LEAGUE_ENCRYPTION_KEY", problem: error.message });
     return undefined;
   });
-  const lifetimes = parsed.success ? lifetimesIn(parsed.data) : undefined;
+  const lifetimes = data && lifetimesIn(data);
   const shorter = lifetimes && retryWindowExceeds(lifetimes);
   if (shorter) {
     const problem = `is longer than ${shorter.toUpperCase()}, and must not be`;
     problems.push({ name: "REFRESH_TOKEN_RETRY_WINDOW", problem });
   }
-  if (parsed.success && lacksHostOf(parsed.data))
+  if (data && lacksHostOf(data))
     problems.push({
       name: "ALLOWED_HOSTS",
       problem: "must contain the host name of ISSUER, or nobody reaches it",
     });
-  if (!parsed.success || !lifetimes || !signingKeys || problems.length > 0) {
+  if (!data || !lifetimes || !signingKeys || problems.length > 0) {
     throw new OAuthError("configuration_malformed", { problems });
   }
 
-  const { data } = parsed;
   return {
     ...signingKeys,
     leagueKey,
@@ -166,7 +173,7 @@ export async function loadConfiguration(
   };
 }
 
-function lifetimesIn(data: z.output<typeof variables>): Lifetimes {
+function lifetimesIn(data: v.InferOutput<typeof variables>): Lifetimes {
   return {
     access_token_ttl: data.ACCESS_TOKEN_TTL,
     refresh_token_ttl: data.REFRESH_TOKEN_TTL,
@@ -176,23 +183,20 @@ function lifetimesIn(data: z.output<typeof variables>): Lifetimes {
 }
 
 /** Reads PRIVATE_KEY; undefined if it is not set or not a string, which the schema above reports. */
-async function signingKeysOf(env: object): Promise<SigningKeys | undefined> {
-  const keys = variables
-    .pick({ PRIVATE_KEY: true, PRIVATE_KEY_PASSPHRASE: true })
-    .safeParse(env);
-  if (!keys.success) return undefined;
-  return readSigningKeys(
-    keys.data.PRIVATE_KEY,
-    keys.data.PRIVATE_KEY_PASSPHRASE,
-  );
+async function signingKeysOf({
+  PRIVATE_KEY: text,
+  PRIVATE_KEY_PASSPHRASE: passphrase,
+}: Values): Promise<SigningKeys | undefined> {
+  if (typeof text !== "string") return undefined;
+  if (passphrase !== undefined && typeof passphrase !== "string")
+    return undefined;
+  return readSigningKeys(text, passphrase);
 }
 
-async function leagueKeyOf(env: object): Promise<LeagueKey | undefined> {
-  const { data } = variables
-    .pick({ LEAGUE_ENCRYPTION_KEY: true })
-    .safeParse(env);
-  const { LEAGUE_ENCRYPTION_KEY: key } = data ?? {};
-  return key === undefined ? undefined : readLeagueKey(key);
+async function leagueKeyOf({
+  LEAGUE_ENCRYPTION_KEY: key,
+}: Values): Promise<LeagueKey | undefined> {
+  return typeof key === "string" ? readLeagueKey(key) : undefined;
 }
 
 /**
@@ -271,7 +275,7 @@ function hostsProblem(list: string): string | undefined {
 function lacksHostOf({
   ISSUER,
   ALLOWED_HOSTS,
-}: z.output<typeof variables>): boolean {
+}: v.InferOutput<typeof variables>): boolean {
   if (!ALLOWED_HOSTS || ISSUER.startsWith("http:")) return false;
   return !ALLOWED_HOSTS.includes(new URL(ISSUER).hostname);
 }
