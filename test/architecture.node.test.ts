@@ -148,6 +148,15 @@ describe("src/", () => {
     ]);
   });
 
+  it("parses with oauth/schema.ts alone, because the messages of valibot itself quote the value", () => {
+    const parses =
+      /\bv\.(?:\w*[pP]arser?|is|assert)\b|import\s*\{[^}]*\}\s*from "valibot"/;
+    const parsers = files
+      .filter(({ text }) => parses.test(text))
+      .map(({ file }) => file);
+    expect(parsers).toEqual(["oauth/schema.ts"]);
+  });
+
   it("has one registry line for each grant type", () => {
     const registry = readFileSync(join(src, "grants/index.ts"), "utf8");
     const grantTypes = readdirSync(join(src, "grants")).filter(
