@@ -1,5 +1,4 @@
 import { add } from "date-fns/add";
-import { parse } from "tinyduration";
 
 /** The longest duration, in years. Every expiry then fits into a Date and into a token. */
 const MAX_YEARS = 100;
@@ -12,20 +11,31 @@ export type Seconds = number;
  */
 export const CLOCK_SKEW_SECONDS = 60;
 
+/** An ISO 8601 duration of whole numbers, each part once and in its order. */
+const durationPattern =
+  /^P(?=.)(?:(?<years>\d{1,9})Y)?(?:(?<months>\d{1,9})M)?(?:(?<weeks>\d{1,9})W)?(?:(?<days>\d{1,9})D)?(?:T(?=.)(?:(?<hours>\d{1,9})H)?(?:(?<minutes>\d{1,9})M)?(?:(?<seconds>\d{1,9})S)?)?$/;
+
 /**
  * Adds an ISO 8601 duration to a time, in UTC. Months are calendar months: P1M after 31 January is the last
  * day of February.
+ *
+ * @param duration one in which `durationProblem` finds nothing wrong
+ * @throws RangeError if it is not a duration
  */
 export function after(duration: string, start: Seconds): Seconds {
-  return Math.floor(add(start * 1000, parse(duration)).getTime() / 1000);
+  const { groups } = durationPattern.exec(duration) ?? {};
+  if (!groups) throw new RangeError(`${duration} is not a duration`);
+  const parts = {
+    years: Number(groups["years"] ?? 0),
+    months: Number(groups["months"] ?? 0),
+    weeks: Number(groups["weeks"] ?? 0),
+    days: Number(groups["days"] ?? 0),
+    hours: Number(groups["hours"] ?? 0),
+    minutes: Number(groups["minutes"] ?? 0),
+    seconds: Number(groups["seconds"] ?? 0),
+  };
+  return Math.floor(add(start * 1000, parts).getTime() / 1000);
 }
-
-/**
- * An ISO 8601 duration of whole numbers, each part once and in its order. It is checked here because
- * tinyduration ignores the rest of a text that it cannot read, such as the hours of `P30D12H`.
- */
-const durationPattern =
-  /^P(?=.)(\d{1,9}Y)?(\d{1,9}M)?(\d{1,9}W)?(\d{1,9}D)?(T(?=.)(\d{1,9}H)?(\d{1,9}M)?(\d{1,9}S)?)?$/;
 
 /**
  * Returns what is wrong with a duration; undefined if it is valid: an ISO 8601 duration of whole numbers, not
