@@ -136,10 +136,10 @@ function inCommonWords({
   const { anyOf, required, propertyNames: _, ...rest } = jsonSchema;
   switch (type) {
     case "nullable": {
-      const { type: one, ...inner } = anyOf?.[0] as JsonSchema;
+      const [inner = {}] = (anyOf ?? []) as JsonSchema[];
       return {
         ...inner,
-        type: [one as "string", "null"],
+        type: [inner.type as "string", "null"],
         ...(inner.enum && { enum: [...inner.enum, null] }),
       };
     }
