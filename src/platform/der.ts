@@ -30,6 +30,14 @@ export function derLabel(der: Uint8Array): string | undefined {
   return labels.find(([pattern]) => pattern.test(tags))?.[1];
 }
 
+/** Returns the AlgorithmIdentifier of a key in PKCS#8 (RFC 5208 section 5): its content in hexadecimal digits. */
+export function algorithmOf(der: Uint8Array): string {
+  const { start: first } = elementAt(der, 0);
+  const version = elementAt(der, first);
+  const { start, end } = elementAt(der, version.end);
+  return der.subarray(start, end).toHex();
+}
+
 /** Tells whether bytes are one SEQUENCE and nothing else. Parsers of keys ignore what follows it. */
 export function isOneSequence(der: Uint8Array): boolean {
   const { tag, end } = elementAt(der, 0);

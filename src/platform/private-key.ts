@@ -1,8 +1,8 @@
-import { createPrivateKey } from "node:crypto";
 import type { JWK } from "jose";
 import { decodeBase64 } from "../oauth/bytes.ts";
 import { derLabel, isOneSequence } from "./der.ts";
 import { KeyError, unwrapKey } from "./key-text.ts";
+import { readPkcs8 } from "./pkcs8.ts";
 
 /**
  * Reads the text of PRIVATE_KEY as JWKs: a PEM (RFC 7468), a JWK or a JWK set (RFC 7517), also if a secret store has
@@ -11,12 +11,16 @@ import { KeyError, unwrapKey } from "./key-text.ts";
  * @param passphrase decrypts an encrypted PEM
  * @throws KeyError
  */
-export function readPrivateKey(text: string, passphrase?: string): JWK[] {
+export async function readPrivateKey(
+  text: string,
+  passphrase?: string,
+): Promise<JWK[]> {
   const key = unwrapKey(text);
   if ("json" in key) return readJwks(key.json);
-  return [
-    readPem("pem" in key ? findKey(key.pem) : armour(key.der), passphrase),
-  ];
+  const pem = "pem" in key ? findKey(key.pem) : armour(key.der);
+  const plain =
+    pem.label === "PRIVATE KEY" ? await readPkcs8(pem.bytes) : undefined;
+  return [plain ?? (await readPem(pem, passphrase))];
 }
 
 /** A PEM with a key in it (RFC 7468 section 2). */
@@ -129,8 +133,14 @@ function armour(bytes: Uint8Array): Pem {
   return { label, headers: "", bytes };
 }
 
-/** Reads a PEM with `node:crypto`, because WebCrypto reads no PKCS#1, SEC 1 or encrypted keys. */
-function readPem({ label, headers, bytes }: Pem, passphrase?: string): JWK {
+/**
+ * Reads a PEM with `node:crypto`, because WebCrypto reads no PKCS#1, SEC 1 or encrypted keys. It is loaded here, because
+ * that takes a starting isolate 4 ms.
+ */
+async function readPem(
+  { label, headers, bytes }: Pem,
+  passphrase?: string,
+): Promise<JWK> {
   const encrypted = label.startsWith("ENCRYPTED") || headers !== "";
   if (encrypted && passphrase === undefined) {
     throw new KeyError(
@@ -140,6 +150,7 @@ function readPem({ label, headers, bytes }: Pem, passphrase?: string): JWK {
   const lines = Buffer.from(bytes)
     .toString("base64")
     .replaceAll(/.{64}/g, "$&\n");
+  const { createPrivateKey } = await import("node:crypto");
   try {
     const key = createPrivateKey({
       key: `-----BEGIN ${label}-----\n${headers}${lines.trimEnd()}\n-----END ${label}-----\n`,

@@ -68,7 +68,7 @@ export async function readSigningKeys(
   text: string,
   passphrase?: string,
 ): Promise<SigningKeys> {
-  const keys = readPrivateKey(text, passphrase);
+  const keys = await readPrivateKey(text, passphrase);
   const named = await Promise.all(keys.map(nameKey));
   const [first] = named;
   if (!first)

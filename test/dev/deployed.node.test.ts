@@ -53,6 +53,12 @@ describe("the deployed Worker", () => {
     expect(gzipSync(deployed).length).toBeLessThan(170 * 1024);
   });
 
+  it("loads no module of Node before it is needed, because each costs every start milliseconds", () => {
+    expect(deployed).toContain('from"cloudflare:workers"');
+    expect(deployed).not.toMatch(/\b(?:from|import)\s*"node:/);
+    expect(deployed).toContain('import("node:crypto")');
+  });
+
   it("does not set a function's name each time it is made, because a request makes dozens of functions", () => {
     expect(deployed).not.toMatch(/\((\w+),(\w+)\)=>\w+\(\1,"name",\{value:\2/);
   });

@@ -105,6 +105,21 @@ describe("PRIVATE_KEY", () => {
 });
 
 describe("the JWKS", () => {
+  it.each([
+    ["RS256", 3],
+    ["ES256", 6],
+    ["ES384", 2],
+    ["EdDSA", 2],
+  ])("has the same key for every form of a key for %s", async (name, forms) => {
+    const published = await Promise.all(
+      keys.plain
+        .filter(([, , alg]) => alg === name)
+        .map(([, PRIVATE_KEY]) => jwks(serverWith({ PRIVATE_KEY }))),
+    );
+    expect(published).toHaveLength(forms);
+    for (const each of published) expect(each).toEqual(published[0]);
+  });
+
   it.each(keys.plain)(
     "has the public part of %s and nothing else",
     async (_, PRIVATE_KEY, alg) => {
