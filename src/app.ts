@@ -1,29 +1,38 @@
-import { Hono, type MiddlewareHandler } from "hono";
+import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { adminApi } from "./endpoints/admin/index.ts";
 import { answerPreflight, readableByOrigins } from "./endpoints/cors.ts";
-import type { AppEnv, Endpoint } from "./endpoints/endpoint.ts";
+import {
+  type AppEnv,
+  type Endpoint,
+  isConfigured,
+} from "./endpoints/endpoint.ts";
 import { endpoints as registry } from "./endpoints/index.ts";
 import { holdOrigin, transportSecurity } from "./endpoints/origin.ts";
 import { refuseOtherMethods, routeOf } from "./endpoints/routes.ts";
 import { asOAuthError, OAuthError } from "./oauth/errors.ts";
 import { RequestLog } from "./oauth/request-log.ts";
-import type { Server } from "./oauth/server.ts";
+import type { EarlyServer, Server } from "./oauth/server.ts";
 
 /** The largest body. It is many times larger than a refresh request, and small enough to hold in memory. */
 const MAX_BODY_BYTES = 16 * 1024;
 /** The beginning of the paths at which clients look for documents (RFC 8615). */
 const WELL_KNOWN = "/.well-known/";
 
+/** Makes the servers of a set of bindings (`create-server.ts`). */
+interface Servers {
+  createEarlyServer: (env: Env) => Promise<EarlyServer>;
+  createServer: (env: Env) => Promise<Server>;
+}
+
 /**
  * Makes the app: routes and limits, and the one place where an error becomes a response and a request a log
  * line.
  *
- * @param createServer makes the server of a set of bindings
  * @param extraEndpoints endpoints beside those of the registry
  */
 export function createApp(
-  createServer: (env: Env) => Promise<Server>,
+  { createEarlyServer, createServer }: Servers,
   extraEndpoints: readonly Endpoint[] = [],
 ): Hono<AppEnv> {
   const app = new Hono<AppEnv>();
@@ -31,6 +40,8 @@ export function createApp(
 
   app.use(async function prepare(c, next) {
     // Once per request, also while the configuration is malformed: reading the keys costs CPU time.
+    let early: Promise<EarlyServer> | undefined;
+    c.set("early", () => (early ??= createEarlyServer(c.env)));
     let server: Promise<Server> | undefined;
     c.set("server", () => (server ??= createServer(c.env)));
     const log = new RequestLog();
@@ -66,7 +77,7 @@ export function createApp(
     if (isOn) app.use(path, notFoundUnlessOn(isOn));
   for (const [path, methods] of open) app.use(path, answerPreflight(methods));
   for (const { path, cors: isOpen, isOn } of endpoints)
-    if (isOpen || isOn) app.use(path, requireConfiguration());
+    if (isOpen || isOn) app.use(path, reportConfigurationFirst());
   app.use(readBody());
   for (const { path, method, respond } of endpoints)
     app.on(method, path, respond);
@@ -76,8 +87,8 @@ export function createApp(
     throw new OAuthError("path_unknown");
   });
 
-  app.onError((error, c) => {
-    const refusal = asOAuthError(error);
+  app.onError(async (error, c) => {
+    const refusal = (await firstRefusal(c)) ?? asOAuthError(error);
     const endpoint = endpoints.find(({ path }) => path === c.req.path);
     if (endpoint?.renderError) return endpoint.renderError(c, refusal);
     return c.json(refusal.toJSON(), refusal.status, refusal.details.headers);
@@ -101,10 +112,13 @@ function openPaths(endpoints: readonly Endpoint[]): Map<string, string> {
   );
 }
 
-/** Reports a configuration that cannot be read before anything else that is wrong with a request. */
-function requireConfiguration(): MiddlewareHandler<AppEnv> {
-  return async function requireConfiguration(c, next) {
-    await c.var.server();
+/**
+ * Makes a configuration that cannot be read come before every later refusal. It is not awaited here, so that the
+ * signing keys of a new isolate are read while storage is asked.
+ */
+function reportConfigurationFirst(): MiddlewareHandler<AppEnv> {
+  return async function reportConfigurationFirst(c, next) {
+    c.set("configurationFirst", true);
     await next();
   };
 }
@@ -143,8 +157,24 @@ function notFoundUnlessOn(
 ): MiddlewareHandler<AppEnv> {
   return async function notFoundUnlessOn(c, next) {
     // What comes next reports a configuration that cannot be read.
-    const server = await c.var.server().catch(() => undefined);
-    if (server && !isOn(server.settings)) throw new OAuthError("path_unknown");
+    const server = await c.var.early().catch(() => undefined);
+    if (server && !isOn(server.settings) && (await isConfigured(c)))
+      throw new OAuthError("path_unknown");
     await next();
   };
+}
+
+/** Returns the refusal for a configuration that cannot be read, where that comes first. The log line has it too. */
+async function firstRefusal(
+  c: Context<AppEnv>,
+): Promise<OAuthError | undefined> {
+  if (!c.var.configurationFirst) return undefined;
+  try {
+    await c.var.server();
+    return undefined;
+  } catch (error) {
+    const refusal = asOAuthError(error);
+    c.error = refusal;
+    return refusal;
+  }
 }

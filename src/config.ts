@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { decodeBase64 } from "./oauth/bytes.ts";
 import { lifetimeProblem, retryWindowProblem } from "./oauth/duration.ts";
-import { OAuthError } from "./oauth/errors.ts";
+import { OAuthError, type Problem } from "./oauth/errors.ts";
 import { type Lifetimes, retryWindowExceeds } from "./oauth/lifetimes.ts";
 import { isLoopback } from "./oauth/redirect-uri.ts";
 import { parse, rule } from "./oauth/schema.ts";
@@ -17,8 +17,8 @@ import { type LeagueKey, LeagueKeyError, readLeagueKey } from "./league/key.ts";
 import { KeyError } from "./platform/key-text.ts";
 import { readSigningKeys, type SigningKeys } from "./platform/signing-keys.ts";
 
-/** Variables and secrets, parsed. */
-export interface Configuration extends SigningKeys {
+/** Variables and secrets, parsed, except PRIVATE_KEY, which costs the most time (`loadSigningKeys`). */
+export interface Configuration {
   settings: Settings;
   tokenKeys: TokenKeys;
   /** The key of the old server whose refresh tokens are accepted. Undefined: none are accepted. */
@@ -111,7 +111,8 @@ export type PlainHttpRule = (url: string) => boolean;
  *
  * @param env the Worker's bindings
  * @param mayBePlain left out: only a loopback address may use plain http
- * @throws OAuthError `configuration_malformed` with every problem, not only the first
+ * @throws OAuthError `configuration_malformed` with every problem, not only the first, and that of PRIVATE_KEY too.
+ *   If PRIVATE_KEY alone is malformed, `loadSigningKeys` reports it
  */
 export async function loadConfiguration(
   env: object,
@@ -129,10 +130,6 @@ export async function loadConfiguration(
     const problem = url && transportProblem(url, mayBePlain);
     if (problem) problems.push({ name, problem });
   }
-  const signingKeys = await signingKeysOf(values).catch((error: unknown) => {
-    if (!(error instanceof KeyError)) throw error;
-    problems.push({ name: "PRIVATE_KEY", problem: error.message });
-  });
   const leagueKey = await leagueKeyOf(values).catch((error: unknown) => {
     if (!(error instanceof LeagueKeyError)) throw error;
     problems.push({ name: "LEAGUE_ENCRYPTION_KEY", problem: error.message });
@@ -149,12 +146,13 @@ export async function loadConfiguration(
       name: "ALLOWED_HOSTS",
       problem: "must contain the host name of ISSUER, or nobody reaches it",
     });
-  if (!data || !lifetimes || !signingKeys || problems.length > 0) {
+  if (!data || !lifetimes || problems.length > 0) {
+    const { problem } = await signingKeysOf(values);
+    if (problem) problems.push(problem);
     throw new OAuthError("configuration_malformed", { problems });
   }
 
   return {
-    ...signingKeys,
     leagueKey,
     tokenKeys: (await Promise.all(
       data.ENCRYPTION_KEY.map((key) => deriveTokenKey(decodeBase64(key)!)),
@@ -173,6 +171,19 @@ export async function loadConfiguration(
   };
 }
 
+/**
+ * Imports and checks the keys of PRIVATE_KEY, if `loadConfiguration` has found nothing wrong.
+ *
+ * @throws OAuthError `configuration_malformed`
+ */
+export async function loadSigningKeys(env: object): Promise<SigningKeys> {
+  const { keys, problem } = await signingKeysOf(valuesIn(env));
+  if (keys) return keys;
+  throw new OAuthError("configuration_malformed", {
+    problems: problem ? [problem] : [],
+  });
+}
+
 function lifetimesIn(data: v.InferOutput<typeof variables>): Lifetimes {
   return {
     access_token_ttl: data.ACCESS_TOKEN_TTL,
@@ -182,15 +193,19 @@ function lifetimesIn(data: v.InferOutput<typeof variables>): Lifetimes {
   };
 }
 
-/** Reads PRIVATE_KEY; undefined if it is not set or not a string, which the schema above reports. */
+/** Reads PRIVATE_KEY. Nothing is returned if it is not set or not a string, which the schema above reports. */
 async function signingKeysOf({
   PRIVATE_KEY: text,
   PRIVATE_KEY_PASSPHRASE: passphrase,
-}: Values): Promise<SigningKeys | undefined> {
-  if (typeof text !== "string") return undefined;
-  if (passphrase !== undefined && typeof passphrase !== "string")
-    return undefined;
-  return readSigningKeys(text, passphrase);
+}: Values): Promise<{ keys?: SigningKeys; problem?: Problem }> {
+  if (typeof text !== "string") return {};
+  if (passphrase !== undefined && typeof passphrase !== "string") return {};
+  try {
+    return { keys: await readSigningKeys(text, passphrase) };
+  } catch (error) {
+    if (!(error instanceof KeyError)) throw error;
+    return { problem: { name: "PRIVATE_KEY", problem: error.message } };
+  }
 }
 
 async function leagueKeyOf({

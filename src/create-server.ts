@@ -1,20 +1,28 @@
-import { loadConfiguration, type PlainHttpRule } from "./config.ts";
+import {
+  loadConfiguration,
+  loadSigningKeys,
+  type PlainHttpRule,
+} from "./config.ts";
 import { LeagueTokenReader } from "./league/reader.ts";
 import { leagueTokenKind } from "./league/token-kind.ts";
 import { LeagueTokenRepository } from "./league/token-repository.ts";
 import { GuessLimit } from "./oauth/guess-limit.ts";
-import type { Server } from "./oauth/server.ts";
+import type { EarlyServer, Server } from "./oauth/server.ts";
 import { accessTokenKind, refreshTokenKind } from "./oauth/tokens/own-kinds.ts";
 import { KvClientRepository } from "./platform/client-repository.ts";
+import { sendStorageCalls } from "./platform/event-loop.ts";
 import { DurableFamilyRepository } from "./platform/family-repository.ts";
 import { KvScopeRepository } from "./platform/scope-repository.ts";
 
-/** The isolate's servers, one for each set of bindings. */
+/*
+ * The isolate's servers, one for each set of bindings. Finished servers are kept and not promises of them,
+ * because Workers do not let one request await a promise of another.
+ */
+const earlyServers = new WeakMap<Env, EarlyServer>();
 const servers = new WeakMap<Env, Server>();
 
 /**
- * Makes the server of a set of bindings, for HTTP and for RPC, and keeps it. The finished server is kept and
- * not a promise of it, because Workers do not let one request await a promise of another.
+ * Makes the server of a set of bindings, for HTTP and for RPC, and keeps it.
  *
  * @param mayBePlain left out: ISSUER and LOGIN_URL use plain http on a loopback address only
  * @throws OAuthError `configuration_malformed`
@@ -25,12 +33,29 @@ export async function createServer(
 ): Promise<Server> {
   const known = servers.get(env);
   if (known) return known;
-  const configuration = await loadConfiguration(env, mayBePlain);
-  // Another request may have made it meanwhile. An isolate must have one server, because each keeps its own
-  // copies of the records.
-  const madeMeanwhile = servers.get(env);
-  if (madeMeanwhile) return madeMeanwhile;
-  const { leagueKey, ...rest } = configuration;
+  const early = await createEarlyServer(env, mayBePlain);
+  await sendStorageCalls();
+  const parts = { ...early, ...(await loadSigningKeys(env)) };
+  const tokenKinds = [
+    ...early.tokenKinds,
+    accessTokenKind(parts, early.tokenKinds),
+  ];
+  return keepFirst(servers, env, { ...parts, tokenKinds });
+}
+
+/**
+ * Makes the part of the server that is ready first, and keeps it.
+ *
+ * @param mayBePlain left out: ISSUER and LOGIN_URL use plain http on a loopback address only
+ * @throws OAuthError `configuration_malformed`, but not for PRIVATE_KEY alone
+ */
+export async function createEarlyServer(
+  env: Env,
+  mayBePlain?: PlainHttpRule,
+): Promise<EarlyServer> {
+  const known = earlyServers.get(env);
+  if (known) return known;
+  const { leagueKey, ...rest } = await loadConfiguration(env, mayBePlain);
   const leagueTokens = new LeagueTokenRepository(
     env.TOKEN_FAMILY,
     env.SUBJECT_INDEX,
@@ -49,13 +74,21 @@ export async function createServer(
     families: new DurableFamilyRepository(env.TOKEN_FAMILY, env.SUBJECT_INDEX),
     takeover: leagueTokens,
   };
-  const withPrefix = [refreshTokenKind(parts)];
+  const tokenKinds = [refreshTokenKind(parts)];
   if (leagueKey) {
     const reader = new LeagueTokenReader(leagueKey, guesses);
-    withPrefix.push(leagueTokenKind(parts, reader, leagueTokens));
+    tokenKinds.push(leagueTokenKind(parts, reader, leagueTokens));
   }
-  const tokenKinds = [...withPrefix, accessTokenKind(parts, withPrefix)];
-  const server = { ...parts, tokenKinds };
-  servers.set(env, server);
-  return server;
+  return keepFirst(earlyServers, env, { ...parts, tokenKinds });
+}
+
+/**
+ * Keeps a server, unless another request has made one meanwhile. An isolate must have one, because each keeps its
+ * own copies of the records.
+ */
+function keepFirst<T>(kept: WeakMap<Env, T>, env: Env, made: T): T {
+  const madeMeanwhile = kept.get(env);
+  if (madeMeanwhile) return madeMeanwhile;
+  kept.set(env, made);
+  return made;
 }

@@ -1,5 +1,5 @@
 import { createApp } from "./app.ts";
-import { createServer } from "./create-server.ts";
+import { createEarlyServer, createServer } from "./create-server.ts";
 
 export { LeagueLedger } from "./league/ledger.ts";
 export { KvRecordWriter } from "./platform/kv-record-writer.ts";
@@ -7,6 +7,6 @@ export { SubjectIndex } from "./platform/subject-index.ts";
 export { TokenFamily } from "./platform/token-family.ts";
 export { Login } from "./rpc.ts";
 
-const app = createApp(createServer);
+const app = createApp({ createEarlyServer, createServer });
 
 export default { fetch: app.fetch } satisfies ExportedHandler<Env>;

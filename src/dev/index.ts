@@ -1,5 +1,5 @@
 import { createApp } from "../app.ts";
-import { createServer } from "../create-server.ts";
+import { createEarlyServer, createServer } from "../create-server.ts";
 import { Login as DeployedLogin } from "../index.ts";
 import { isLocalName } from "./local-name.ts";
 import { signIn, signInPage } from "./sign-in.tsx";
@@ -12,13 +12,16 @@ import { signIn, signInPage } from "./sign-in.tsx";
 
 export * from "../index.ts";
 
-const createLocalServer = (env: Env) => createServer(env, isLocalName);
+const local = {
+  createEarlyServer: (env: Env) => createEarlyServer(env, isLocalName),
+  createServer: (env: Env) => createServer(env, isLocalName),
+};
 
 /** The entrypoint of the deployed entry, for the configuration of a local server. */
 export class Login extends DeployedLogin {
-  static override createServer = createLocalServer;
+  static override createServer = local.createServer;
 }
 
-const app = createApp(createLocalServer, [signInPage, signIn]);
+const app = createApp(local, [signInPage, signIn]);
 
 export default { fetch: app.fetch } satisfies ExportedHandler<Env>;

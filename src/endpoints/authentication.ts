@@ -4,7 +4,7 @@ import { authenticationParameters } from "../oauth/clients/credentials.ts";
 import type { Client } from "../oauth/entities.ts";
 import type { readLenientForm } from "./passport-body.ts";
 import { type Parameters, readForm } from "../oauth/parameters.ts";
-import type { Server } from "../oauth/server.ts";
+import type { EarlyServer } from "../oauth/server.ts";
 import { type AppEnv, networkOf } from "./endpoint.ts";
 
 /**
@@ -33,7 +33,7 @@ export async function readClientForm(
  */
 export async function authenticate(
   c: Context<AppEnv>,
-  server: Server,
+  server: EarlyServer,
   form: Parameters,
   now: number,
   fresh = false,

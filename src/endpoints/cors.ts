@@ -22,11 +22,11 @@ const headerName = /^(?!\*$)[\w!#$%&'*+.^`|~-]+$/;
 /** Lets pages of other origins read the answers at a path, errors too, without credentials. */
 export function readableByOrigins(): MiddlewareHandler<AppEnv> {
   return async function readableByOrigins(c, next) {
-    const origin = await allowedOrigin(c);
     await next();
     const { headers } = c.res;
     // The answer to a preflight has all its headers already.
     if (headers.has("Access-Control-Max-Age")) return;
+    const origin = await allowedOrigin(c);
     if (origin !== null) headers.set("Access-Control-Allow-Origin", origin);
     headers.set("Access-Control-Expose-Headers", EXPOSED_HEADERS);
     headers.append("Vary", "Origin");

@@ -1,7 +1,7 @@
 import type { Context } from "hono";
 import type { OAuthError } from "../oauth/errors.ts";
 import type { RequestLog } from "../oauth/request-log.ts";
-import type { Server } from "../oauth/server.ts";
+import type { EarlyServer, Server } from "../oauth/server.ts";
 import type { Settings } from "../oauth/settings.ts";
 
 /** The bindings, and the variables that Hono carries through a request. */
@@ -10,6 +10,15 @@ export interface AppEnv {
   Variables: {
     /** @throws OAuthError `configuration_malformed` */
     server: () => Promise<Server>;
+    /**
+     * Returns the server before its signing keys are ready. An endpoint that uses it awaits `server` before it
+     * changes anything.
+     *
+     * @throws OAuthError `configuration_malformed`, but not for PRIVATE_KEY alone
+     */
+    early: () => Promise<EarlyServer>;
+    /** True: if the configuration cannot be read, that is the refusal, whatever else is wrong. */
+    configurationFirst?: true;
     log: RequestLog;
     /** A UUID, which is also in `X-Request-Id` of the response and in the log. */
     requestId: string;
@@ -45,6 +54,14 @@ export interface Endpoint {
     c: Context<AppEnv>,
     refusal: OAuthError,
   ) => Response | Promise<Response>;
+}
+
+/** Tells whether the whole configuration can be read. What can be read of it refuses nothing before. */
+export function isConfigured(c: Context<AppEnv>): Promise<boolean> {
+  return c.var.server().then(
+    () => true,
+    () => false,
+  );
 }
 
 /** The current time in whole seconds since 1970. A request reads it once, so that all checks agree. */

@@ -1,7 +1,7 @@
 import type { Context, MiddlewareHandler } from "hono";
 import { OAuthError } from "../oauth/errors.ts";
 import { isLoopback } from "../oauth/redirect-uri.ts";
-import type { AppEnv } from "./endpoint.ts";
+import { type AppEnv, isConfigured } from "./endpoint.ts";
 
 /** The time for which a browser must use https only, in seconds: a year (RFC 6797 section 6.1.1). */
 const TRANSPORT_SECURITY = "max-age=31536000";
@@ -35,7 +35,7 @@ export function holdOrigin(): MiddlewareHandler<AppEnv> {
       throw new OAuthError("host_malformed");
 
     // The endpoints report a configuration that cannot be read.
-    const server = await c.var.server().catch(() => undefined);
+    const server = await c.var.early().catch(() => undefined);
     const { allowed_hosts: allowed, issuer = "" } = server?.settings ?? {};
     if (!allowed && c.req.url.startsWith("https:")) return next();
 
@@ -44,7 +44,8 @@ export function holdOrigin(): MiddlewareHandler<AppEnv> {
       !isLoopback(`http://${url.host}`) &&
       !isPlainIssuer(issuer, url) &&
       !isFromServiceBinding(url, host);
-    if (isHeld && allowed && !allowed.includes(url.hostname))
+    const isForeign = isHeld && allowed && !allowed.includes(url.hostname);
+    if (isForeign && (await isConfigured(c)))
       throw new OAuthError("host_not_allowed");
     if (isHeld && url.protocol === "http:") return refusePlainHttp(c, url);
     return next();

@@ -45,31 +45,46 @@ async function answerTokenRequest(
   read?: typeof readLenientForm,
 ): Promise<Response> {
   const { log } = c.var;
-  const server = await c.var.server();
+  const early = await c.var.early();
   const form = await readClientForm(c, singular, read);
   // The time is read after the whole body has arrived, because a client may send its body slowly.
   const time = now();
 
   const grantType = form.required("grant_type");
-  const grant = enabledGrantTypes(server.settings).find(
+  const grant = enabledGrantTypes(early.settings).find(
     ({ type }) => type === grantType,
   );
   if (!grant) throw new OAuthError("grant_type_unknown");
   log.fields.grant_type = grant.type;
 
-  const fresh = grant.needsFreshClient?.(server, form);
-  const client = await authenticate(c, server, form, time, fresh);
-  if (!client.grant_types.includes(grant.type)) {
-    throw new OAuthError("grant_type_not_allowed", { subject: grant.type });
-  }
+  // KV is asked for the client; meanwhile the grant reads ahead and a new isolate gets its signing keys ready.
+  const fresh = grant.needsFreshClient?.(early, form);
+  const authenticated = authenticate(c, early, form, time, fresh);
+  const request = { parameters: form, now: time };
+  const started = grant.readAhead?.(early, request, c.var.server) ?? {};
+  const complete = c.var.server();
+  const settled = Promise.allSettled([complete, ...Object.values(started)]);
+  try {
+    const client = await authenticated;
+    if (!client.grant_types.includes(grant.type)) {
+      throw new OAuthError("grant_type_not_allowed", { subject: grant.type });
+    }
 
-  const answer = await grant.respond(server, {
-    client,
-    parameters: form,
-    now: time,
-    log,
-    network: () => networkOf(c),
-    userAgent: () => c.req.header("User-Agent") ?? "",
-  });
-  return c.json(answer);
+    const answer = await grant.respond(
+      await complete,
+      {
+        ...request,
+        client,
+        log,
+        network: () => networkOf(c),
+        userAgent: () => c.req.header("User-Agent") ?? "",
+      },
+      started,
+    );
+    return c.json(answer);
+  } catch (error) {
+    // The platform cuts off a read that nobody awaits. It would be made again for every request that is refused.
+    await settled;
+    throw error;
+  }
 }

@@ -3,8 +3,8 @@ import {
   type AuthorizationCode,
   readCode,
 } from "../oauth/authorization/code.ts";
-import type { Client } from "../oauth/entities.ts";
-import { throwIfRefused, OAuthError } from "../oauth/errors.ts";
+import type { Client, ScopeCatalogue } from "../oauth/entities.ts";
+import { throwIfRefused, OAuthError, type Reason } from "../oauth/errors.ts";
 import { identityOf, isSameClient } from "../oauth/login-attributes.ts";
 import {
   digestResources,
@@ -24,25 +24,46 @@ import { startFamily } from "../oauth/tokens/start-family.ts";
 import { tokenResponse } from "../oauth/tokens/token-response.ts";
 import type { GrantType } from "./grant-type.ts";
 
+/** What is started while the client is looked up. */
+type CodeAhead = {
+  /** The code, or the reason why it is not valid. */
+  code: Promise<AuthorizationCode | Reason>;
+  /** Read only for a code that is valid. */
+  catalogue: Promise<ScopeCatalogue>;
+};
+
 /**
  * Redeems an authorization code (RFC 6749 section 4.1.3), with PKCE (RFC 7636 section 4.5).
  *
  * Everything that the code is bound to is checked at the edge, so that somebody who has stolen a code without
  * its verifier cannot use it up. Beginning the family is the one step that changes anything.
  */
-export const authorizationCodeGrant: GrantType<"authorization_code"> = {
+export const authorizationCodeGrant: GrantType<
+  "authorization_code",
+  CodeAhead
+> = {
   type: "authorization_code",
   isOn: ({ login_url }) => login_url !== undefined,
   parameters: ["code", "redirect_uri", "code_verifier"],
   needsFreshClient: () => true,
 
-  async respond(server, { client, parameters, now, log }) {
-    const code = await readCode(server, parameters.required("code"), now);
+  readAhead({ scopes }, { parameters, now }, complete) {
+    const read = async () =>
+      readCode(await complete(), parameters.optional("code") ?? "", now);
+    const code = read();
+    const catalogue = async () =>
+      typeof (await code) === "string" ? {} : scopes.catalogueAgain();
+    return { code, catalogue: catalogue() };
+  },
+
+  async respond(server, { client, parameters, now, log }, started) {
+    parameters.required("code");
+    const code = await started.code;
     if (typeof code === "string") throw new OAuthError(code);
     await checkBinding(code, client, parameters);
 
     log.begin("scopes");
-    const catalogue = await server.scopes.catalogueAgain();
+    const catalogue = await started.catalogue;
     const { login } = code;
     const requested = {
       scope: undefined,

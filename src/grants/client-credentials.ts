@@ -1,4 +1,4 @@
-import { isPublic } from "../oauth/entities.ts";
+import { isPublic, type ScopeCatalogue } from "../oauth/entities.ts";
 import { throwIfRefused, OAuthError } from "../oauth/errors.ts";
 import { identityOf } from "../oauth/login-attributes.ts";
 import {
@@ -14,11 +14,16 @@ import type { GrantType } from "./grant-type.ts";
  * Issues an access token for the client itself (RFC 6749 section 4.4). There is no login, so there is no
  * refresh token (section 4.4.3) and no family: nothing is stored, and no Durable Object is called.
  */
-export const clientCredentialsGrant: GrantType<"client_credentials"> = {
+export const clientCredentialsGrant: GrantType<
+  "client_credentials",
+  { catalogue: Promise<ScopeCatalogue> }
+> = {
   type: "client_credentials",
   parameters: ["scope"],
 
-  async respond(server, { client, parameters, now, log }) {
+  readAhead: ({ scopes }) => ({ catalogue: scopes.catalogue() }),
+
+  async respond(server, { client, parameters, now, log }, started) {
     // Section 4.4: "MUST only be used by confidential clients", whatever the client's record says.
     if (isPublic(client)) {
       throw new OAuthError("grant_type_not_allowed", {
@@ -26,12 +31,11 @@ export const clientCredentialsGrant: GrantType<"client_credentials"> = {
       });
     }
     log.begin("scopes");
-    const catalogue = await server.scopes.catalogue();
     const granted = throwIfRefused(
       finalizeScopeAndResource(
         requestedScopeAndResource(parameters),
         registeredFor(client),
-        allowedFor(client, catalogue),
+        allowedFor(client, await started.catalogue),
       ),
     );
 

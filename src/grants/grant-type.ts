@@ -3,7 +3,7 @@ import type { Client } from "../oauth/entities.ts";
 import type { GrantTypeName } from "../oauth/grant-types.ts";
 import type { Parameters } from "../oauth/parameters.ts";
 import type { RequestLog } from "../oauth/request-log.ts";
-import type { Server } from "../oauth/server.ts";
+import type { EarlyServer, Server } from "../oauth/server.ts";
 import type { Settings } from "../oauth/settings.ts";
 import type { TokenResponse } from "../oauth/tokens/token-response.ts";
 
@@ -20,8 +20,14 @@ export interface GrantRequest {
   userAgent: () => string;
 }
 
+/** Work that a grant type has started. Its failures are of interest to whoever awaits it, and to nobody else. */
+export type Started = Record<string, Promise<unknown>>;
+
 /** A grant type (RFC 6749 section 4): one file, and one line in the registry (`index.ts`). */
-export interface GrantType<Name extends GrantTypeName = GrantTypeName> {
+export interface GrantType<
+  Name extends GrantTypeName = GrantTypeName,
+  Ahead extends Started = Started,
+> {
   /** The value of `grant_type`. */
   type: Name;
   /** Tells whether the configuration turns the grant type on. Left out: it is always on. */
@@ -32,11 +38,28 @@ export interface GrantType<Name extends GrantTypeName = GrantTypeName> {
    * Tells whether the request starts a login. Its client must then be read again, because an isolate's own
    * copy may be a minute old. Left out: the request never starts one.
    */
-  needsFreshClient?: (server: Server, parameters: Parameters) => boolean;
+  needsFreshClient?: (server: EarlyServer, parameters: Parameters) => boolean;
+  /**
+   * Starts what need not wait for the client, while its record is read: checks without storage, and the reads of
+   * a request that passes them. It throws nothing, because a refusal of the client comes first. Left out: nothing
+   * is started.
+   *
+   * @param complete returns the server when its signing keys are ready
+   */
+  readAhead?(
+    server: EarlyServer,
+    request: Pick<GrantRequest, "parameters" | "now">,
+    complete: () => Promise<Server>,
+  ): Ahead;
   /**
    * Answers a token request.
    *
+   * @param started what `readAhead` has started
    * @throws OAuthError
    */
-  respond: (server: Server, request: GrantRequest) => Promise<TokenResponse>;
+  respond(
+    server: Server,
+    request: GrantRequest,
+    started: Ahead,
+  ): Promise<TokenResponse>;
 }

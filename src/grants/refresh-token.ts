@@ -1,3 +1,4 @@
+import type { ScopeCatalogue } from "../oauth/entities.ts";
 import { OAuthError } from "../oauth/errors.ts";
 import { fingerprint } from "../oauth/fingerprint.ts";
 import { identityOf } from "../oauth/login-attributes.ts";
@@ -11,9 +12,17 @@ import {
   hashFamilySecret,
   newestKeyId,
 } from "../oauth/tokens/refresh-token.ts";
-import { kindOf } from "../oauth/token-kind.ts";
+import { kindOf, type PresentedToken } from "../oauth/token-kind.ts";
 import { tokenResponse } from "../oauth/tokens/token-response.ts";
+import type { Parameters } from "../oauth/parameters.ts";
 import type { GrantType } from "./grant-type.ts";
+
+/** What is started while the client is looked up: nothing for a token that its kind verifies later. */
+type RefreshAhead = {
+  presented?: Promise<PresentedToken>;
+  /** Read only for a token that is genuine and has not expired. Undefined: it was not read. */
+  catalogue?: Promise<ScopeCatalogue | undefined>;
+};
 
 /**
  * Refreshes an access token (RFC 6749 section 6), with refresh token rotation (RFC 9700 section 4.14.2).
@@ -21,26 +30,39 @@ import type { GrantType } from "./grant-type.ts";
  * Validate, prepare, commit, respond: everything that can fail for a reason of ours comes before the
  * exchange, which is the one step that changes anything.
  */
-export const refreshTokenGrant: GrantType<"refresh_token"> = {
+export const refreshTokenGrant: GrantType<"refresh_token", RefreshAhead> = {
   type: "refresh_token",
   parameters: ["refresh_token", "scope"],
-  needsFreshClient: ({ tokenKinds }, parameters) => {
-    const token = parameters.optional("refresh_token") ?? "";
-    return kindOf(tokenKinds, token).needsFreshClient ?? false;
+  needsFreshClient({ tokenKinds }, parameters) {
+    const token = tokenIn(parameters);
+    const kind = tokenKinds.find((candidate) => candidate.recognises(token));
+    return kind?.needsFreshClient ?? false;
   },
 
-  async respond(server, request) {
+  readAhead({ tokenKinds, scopes }, { parameters, now }) {
+    const token = tokenIn(parameters);
+    const kind = tokenKinds.find((candidate) => candidate.recognises(token));
+    const presented = kind?.verify?.(token);
+    if (!presented) return {};
+    const catalogue = async () =>
+      now < (await presented).expires_at ? scopes.catalogue() : undefined;
+    return { presented, catalogue: catalogue() };
+  },
+
+  async respond(server, request, started) {
     const { client, parameters, now, log, network, userAgent } = request;
     const token = parameters.required("refresh_token");
     const kind = kindOf(server.tokenKinds, token);
-    const presented = await kind.present?.(token, { client, network, log });
+    const presented = await (started.presented ??
+      kind.present?.(token, { client, network, log }));
     if (!presented) throw new OAuthError("refresh_token_malformed");
     if (now >= presented.expires_at)
       throw new OAuthError("refresh_token_expired");
 
     const { family_id, family_secret, generation } = presented;
     log.begin("scopes");
-    const catalogue = await server.scopes.catalogue();
+    const catalogue =
+      (await started.catalogue) ?? (await server.scopes.catalogue());
     const requested = requestedScopeAndResource(parameters);
     const allowed = allowedFor(client, catalogue);
     const lifetimes = lifetimesOf(client, server.settings);
@@ -92,3 +114,8 @@ export const refreshTokenGrant: GrantType<"refresh_token"> = {
     return tokenResponse(server, { client, login, granted, newest }, now);
   },
 };
+
+/** Returns the refresh token of a request, or an empty text, which no kind recognises. */
+function tokenIn(parameters: Parameters): string {
+  return parameters.optional("refresh_token") ?? "";
+}

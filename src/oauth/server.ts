@@ -29,3 +29,12 @@ export interface Server {
   /** Every kind of token that somebody may present. Exactly one of them recognises a token. */
   tokenKinds: readonly TokenKind[];
 }
+
+/**
+ * A server whose signing keys are not ready yet: they cost the most time, and finding a client or verifying a
+ * refresh token does not need them. Its `tokenKinds` are those of refresh tokens.
+ */
+export type EarlyServer = Omit<
+  Server,
+  "signingKey" | "jwks" | "verificationKeys"
+>;

@@ -36,10 +36,16 @@ export interface TokenKind {
   /** Tells by the form of a token whether it is of this kind. No other kind has the same form. */
   recognises(token: string): boolean;
   /**
-   * Verifies a refresh token for its exchange. The caller checks the expiry. Left out: tokens of this kind
-   * cannot be exchanged.
+   * Verifies a refresh token for its exchange, without storage and at the cost of one MAC. The caller checks the
+   * expiry. It may call this while the client is looked up, and then gives the refusal only after the client is
+   * authenticated. Left out: a client must be authenticated first (`present`).
    *
    * @throws OAuthError with the reason if the token is not valid
+   */
+  verify?(token: string): Promise<PresentedToken>;
+  /**
+   * Like `verify`, for a kind whose tokens only an authenticated client may present. A kind with neither method
+   * has tokens that cannot be exchanged.
    */
   present?(token: string, presenter: Presenter): Promise<PresentedToken>;
   /**

@@ -60,7 +60,10 @@ async function ask(
     network,
     userAgent: () => "test",
   };
-  return grant.respond(server, request);
+  const complete = async () => server;
+  const started = grant.readAhead?.(server, request, complete) ?? {};
+  await Promise.allSettled(Object.values(started));
+  return grant.respond(server, request, started);
 }
 
 function introspect(server: Server, token: string) {

@@ -53,10 +53,13 @@ export async function readInteraction(
   if (typeof decrypted === "string") throw invalidRequest(decrypted);
   const { request, expires_at } = decrypted;
   const { clients, scopes } = server;
-  const client = await clients.findAgain(request.login.client_id);
+  const [client, catalogue] = await Promise.all([
+    clients.findAgain(request.login.client_id),
+    scopes.catalogueAgain(),
+  ]);
   if (!client || !mayStillAsk(client, request))
     throw invalidRequest("outdated");
-  const allowed = allowedFor(client, await scopes.catalogueAgain());
+  const allowed = allowedFor(client, catalogue);
   const { scope, resource } = request.login;
   const left = {
     scope: scope.filter((name) => allowed.scope.includes(name)),

@@ -1,5 +1,5 @@
 import { isClientId } from "../client-metadata.ts";
-import type { Client } from "../entities.ts";
+import type { Client, ScopeCatalogue } from "../entities.ts";
 import { OAuthError, type Refused } from "../errors.ts";
 import type { Parameters } from "../parameters.ts";
 import { isRegistered } from "../redirect-uri.ts";
@@ -12,6 +12,8 @@ const redirectTargetParameters = ["client_id", "redirect_uri"] as const;
 export interface RedirectTarget {
   client: Client;
   redirect_uri: string;
+  /** The scope catalogue, which is read at the same time as the client. */
+  catalogue: Promise<ScopeCatalogue>;
 }
 
 /**
@@ -22,7 +24,7 @@ export interface RedirectTarget {
  *   `redirect_uris_none`, `redirect_uri_missing`, `redirect_uri_unregistered`
  */
 export async function findRedirectTarget(
-  { clients }: Pick<Server, "clients">,
+  { clients, scopes }: Pick<Server, "clients" | "scopes">,
   parameters: Parameters,
 ): Promise<RedirectTarget> {
   parameters.refuseRepeated(redirectTargetParameters);
@@ -32,16 +34,20 @@ export async function findRedirectTarget(
     throw new OAuthError("authorization_client_unknown");
 
   // Read again, because the login that starts here lasts long, and a record may be a minute old.
-  const client = await clients.findAgain(clientId);
+  const found = clients.findAgain(clientId);
+  const catalogue = scopes.catalogueAgain();
+  // The platform cuts off a read that nobody awaits. It would be made again for every request that is refused.
+  await Promise.allSettled([found, catalogue]);
+  const client = await found;
   const choice = chooseRedirectTarget(client, requestedUri);
-  if ("client" in choice) return choice;
+  if ("client" in choice) return { ...choice, catalogue };
   throw new OAuthError(choice.refused, client && { client_id: clientId });
 }
 
 function chooseRedirectTarget(
   client: Client | undefined,
   requestedUri: string | undefined,
-): RedirectTarget | Refused {
+): Omit<RedirectTarget, "catalogue"> | Refused {
   if (!client) return { refused: "authorization_client_unknown" };
   const { redirect_uris } = client;
   if (redirect_uris.length === 0) return { refused: "redirect_uris_none" };

@@ -71,7 +71,12 @@ export interface AuthorizationRequest {
  */
 export async function checkAuthorizationRequest(
   server: Server,
-  { client, redirect_uri, state }: RedirectTarget & { state?: string },
+  {
+    client,
+    redirect_uri,
+    catalogue: reading,
+    state,
+  }: RedirectTarget & { state?: string },
   parameters: Parameters,
   log: RequestLog,
 ): Promise<AuthorizationRequest> {
@@ -89,7 +94,7 @@ export async function checkAuthorizationRequest(
   }
   const challenge = throwIfRefused(readCodeChallenge(parameters, client));
   const prompt = throwIfRefused(readPrompt(parameters));
-  const catalogue = await server.scopes.catalogueAgain();
+  const catalogue = await reading;
   const allowed = allowedFor(client, catalogue);
   const requested = requestedScopeAndResource(parameters);
   const { scope, dropped } = dropScopes(requested.scope, allowed.scope);

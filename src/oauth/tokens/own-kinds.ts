@@ -24,11 +24,8 @@ import {
   verifyRefreshToken,
 } from "./refresh-token.ts";
 
-/** The parts of the server that the token kinds need. */
-type Parts = Pick<
-  Server,
-  "clients" | "families" | "settings" | "tokenKeys" | "verificationKeys"
->;
+/** The parts of the server that the kind of refresh tokens needs. */
+type Parts = Pick<Server, "clients" | "families" | "settings" | "tokenKeys">;
 
 /** Makes the kind of this server's refresh tokens. A forged token costs no storage call. */
 export function refreshTokenKind(server: Parts): TokenKind {
@@ -36,7 +33,7 @@ export function refreshTokenKind(server: Parts): TokenKind {
   return {
     recognises: isRefreshToken,
 
-    async present(token) {
+    async verify(token) {
       const claims = await verifyRefreshToken(tokenKeys, token);
       if (typeof claims === "string") throw new OAuthError(claims);
       return {
@@ -84,7 +81,7 @@ export function refreshTokenKind(server: Parts): TokenKind {
  * recognises; such a token is not valid. A forged token costs no storage call.
  */
 export function accessTokenKind(
-  server: Parts,
+  server: Parts & Pick<Server, "verificationKeys">,
   otherKinds: readonly TokenKind[],
 ): TokenKind {
   const { settings, verificationKeys } = server;
