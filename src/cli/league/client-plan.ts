@@ -27,7 +27,6 @@ export type Topic =
   | "perhaps_hash"
   | "weak_left_out"
   | "weak_imported"
-  | "form_encoded"
   | "warned"
   | "changed";
 
@@ -141,7 +140,7 @@ function scopesOf({ scope }: OldClient, { catalogue, defaults }: Scopes) {
  * which clients exist.
  */
 function secretToImport(
-  { id, secret }: OldClient,
+  { secret }: OldClient,
   allowWeakSecrets: boolean,
   notes: Note[],
 ): Pick<NewClient, "client_secret" | "allow_weak_secret"> {
@@ -163,10 +162,6 @@ function secretToImport(
   if (weakness !== undefined) {
     const text = "its secret is easy to guess";
     notes.push({ topic: "weak_imported", text });
-  }
-  if (/[%+]/.test(id + secret)) {
-    const text = "its id or its secret contains a % or a +";
-    notes.push({ topic: "form_encoded", text });
   }
   return {
     client_secret: secret,

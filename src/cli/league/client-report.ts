@@ -35,8 +35,8 @@ const words: Record<Outcome, { done: string; wouldBe: string }> = {
 
 interface List {
   advice: string[];
-  /** Content of each line: the id and the note, the id as an argument of the command above, or the id only. */
-  each: "text" | "argument" | "id";
+  /** Content of each line: the id and the note, or the id as an argument of the command above. */
+  each: "text" | "argument";
 }
 
 /** The lists below the table, each with what to do. */
@@ -80,13 +80,6 @@ const topics: Record<Topic, List> = {
       "  npm run baton -- clients rotate-secret ID",
     ],
     each: "argument",
-  },
-  form_encoded: {
-    advice: [
-      "The id or the secret of these contains a % or a +. An app that sends it with HTTP Basic must form-encode",
-      "it (RFC 6749 section 2.3.1), which the old server did not require. In the request body it still works.",
-    ],
-    each: "id",
   },
   warned: {
     advice: ["The server warns about these, which work:"],
@@ -155,7 +148,7 @@ function topicList(topic: Topic, clients: Imported[]): string {
       .filter((note) => note.topic === topic)
       .map(({ text }) => {
         if (each === "text") return printable(`${client_id}: ${text}`);
-        return printable(each === "id" ? client_id : quoteArgument(client_id));
+        return printable(quoteArgument(client_id));
       }),
   );
   return lines.length === 0

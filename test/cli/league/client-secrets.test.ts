@@ -62,7 +62,7 @@ describe("secrets of imported clients", () => {
     expect(await authenticates(id, PLAIN)).toBe(false);
   });
 
-  test("short secrets, possible hashes and secrets that HTTP Basic changes are listed", async () => {
+  test("short secrets and possible hashes are listed, and secrets with a % or a + are not", async () => {
     const [short, hex, plus] = [1, 2, 3].map(() => fresh("client"));
     const csv = file(
       "clients.csv",
@@ -75,7 +75,6 @@ describe("secrets of imported clients", () => {
     expect(lists.map((list) => list.split("\n").at(-1))).toEqual([
       `  ${hex}`,
       `  ${short}`,
-      `  ${plus}`,
     ]);
     expect(await authenticates(plus!, `${PLAIN}+%2B`)).toBe(true);
   });
