@@ -47,9 +47,19 @@ export function schemeProblem(uri: string): string | undefined {
     : `must not have the scheme ${scheme}, ${reason}`;
 }
 
-/** Returns a warning about the scheme of a redirect URI that may be registered; undefined: there is none. */
-export function schemeWarning(uri: string): string | undefined {
+/**
+ * Returns a warning about the scheme of a redirect URI that may be registered; undefined: there is none.
+ *
+ * @param hasPkce false: PKCE is waived for the client, which has a secret then
+ */
+export function schemeWarning(
+  uri: string,
+  hasPkce: boolean,
+): string | undefined {
   const scheme = schemeOf(uri);
   if (/^https?$/i.test(scheme) || reverseDomain.test(scheme)) return undefined;
-  return `The redirect URI ${uri} has the scheme ${scheme}, which is not a domain name in reverse order, with a period in it. Any app on the device may register the same scheme and receive the code (RFC 8252 section 8.4). PKCE keeps that app from using the code. Prefer an https:// link, or a scheme such as com.example.app.`;
+  const protection = hasPkce
+    ? "PKCE keeps that app from using the code."
+    : "Without PKCE, only the secret of the client keeps that app from using the code.";
+  return `The redirect URI ${uri} has the scheme ${scheme}, which is not a domain name in reverse order, with a period in it. Any app on the device may register the same scheme and receive the code (RFC 8252 section 8.4). ${protection} That app may also start a sign-in in the name of the client (section 8.6). Prefer an https:// link, or a scheme such as com.example.app.`;
 }

@@ -116,7 +116,7 @@ const warnings = v.optional(
   v.pipe(
     v.array(v.string()),
     v.description(
-      "What the operator should know about the new values, for people to read. Left out: nothing. A redirect URI with an app's own scheme without a period has one, because any app on the device may register the same scheme (RFC 8252 section 8.4).",
+      "What the operator should know about the new values, for people to read. Left out: nothing. A redirect URI with an app's own scheme without a period has one, because any app on the device may register the same scheme (RFC 8252 section 8.4). A change that waives PKCE has one for each such URI of the client.",
     ),
   ),
 );

@@ -76,7 +76,7 @@ export async function registerClient(
 ): Promise<ClientWithSecret & Warned> {
   const identity = { client_id, client_id_issued_at: now, secrets: [] };
   const described = await complete(server, { ...identity, ...metadata });
-  const warnings = checkRedirectUris(described.redirect_uris);
+  const warnings = checkRedirectUris(described);
   if (isPublic(described) && given !== undefined)
     throw fieldError(
       "client_secret",
@@ -118,7 +118,7 @@ export async function updateClient(
     // The client keeps a scope that has left the catalogue, so that the other changes are not refused.
     const known = [...Object.keys(catalogue), ...scopeSet(previous.scope)];
     const client = completeWith(known, server, changed as Identity & Metadata);
-    warnings = checkRedirectUris(client.redirect_uris, previous.redirect_uris);
+    warnings = checkRedirectUris(client, previous);
     const floors = [
       checkedFloor(tokens_not_before, previous, now),
       isPublic(client) && !isPublic(previous) ? now : undefined,
@@ -262,18 +262,20 @@ function completeWith(
 /**
  * Checks new redirect URIs. The previous ones are not checked, so that other fields can be changed.
  *
- * @returns warnings about the new ones
+ * @returns warnings about the new ones, and about all of them if PKCE is waived now
  * @throws OAuthError `admin_body_invalid`
  */
-function checkRedirectUris(
-  uris: readonly string[],
-  previous: readonly string[] = [],
-): string[] {
-  return uris.flatMap((uri, position) => {
-    if (previous.includes(uri)) return [];
-    const problem = registrationProblem(uri);
+function checkRedirectUris(client: Client, previous?: Client): string[] {
+  const hasPkce = client.require_pkce !== false;
+  const losesPkce = !hasPkce && previous?.require_pkce !== false;
+  const known = new Set(previous?.redirect_uris);
+  const warnings = client.redirect_uris.flatMap((uri, position) => {
+    const isNew = !known.has(uri);
+    const problem = isNew ? registrationProblem(uri) : undefined;
     if (problem !== undefined)
       throw fieldError(`redirect_uris.${position}`, problem);
-    return schemeWarning(uri) ?? [];
+    return isNew || losesPkce ? (schemeWarning(uri, hasPkce) ?? []) : [];
   });
+  // The list may have the same URI twice.
+  return [...new Set(warnings)];
 }

@@ -71,12 +71,15 @@ async function warningsOf(response: Response): Promise<unknown> {
   return (await response.json<{ warnings?: unknown }>()).warnings;
 }
 
-/** The warning about a redirect URI. */
-function warningAbout(uri: string) {
+/** The warning about a redirect URI. @param pkce false: PKCE is waived for its client */
+function warningAbout(uri: string, { pkce = true } = {}) {
   const scheme = uri.slice(0, uri.indexOf(":"));
+  const protection = pkce
+    ? "PKCE keeps that app from using the code"
+    : "Without PKCE, only the secret of the client keeps that app from using the code";
   return expect.stringMatching(
     new RegExp(
-      `^The redirect URI ${RegExp.escape(uri)} has the scheme ${RegExp.escape(scheme)},.*RFC 8252 section 8\\.4.*PKCE.*https`,
+      `^The redirect URI ${RegExp.escape(uri)} has the scheme ${RegExp.escape(scheme)},.*RFC 8252 section 8\\.4.* ${protection}\\. .*start a sign-in.* 8\\.6\\).*https`,
     ),
   );
 }
@@ -117,6 +120,46 @@ describe("a redirect URI with an app's own scheme without a period is accepted w
     expect(await change(both)).toEqual([warningAbout("myapp:/other")]);
     expect(await change({ redirect_uris: null })).toBeUndefined();
     expect(await change(one)).toEqual([warningAbout("myapp:/one")]);
+  });
+
+  it("one that is in a request twice is warned about once, and stays as it was sent", async () => {
+    const one = "myapp:/one";
+    const response = await register(one, good, one);
+    const { redirect_uris, warnings } = await response.json<
+      ClientRecord & { warnings: unknown }
+    >();
+    expect(redirect_uris).toEqual([one, good, one]);
+    expect(warnings).toEqual([warningAbout(one)]);
+  });
+
+  it("without PKCE, the warning says that only the secret protects the code", async () => {
+    const response = await server.admin("POST", "/clients", {
+      redirect_uris: [good, "myapp:/one"],
+      require_pkce: false,
+    });
+    expect(await warningsOf(response)).toEqual([
+      warningAbout("myapp:/one", { pkce: false }),
+    ]);
+  });
+
+  it("a change that waives PKCE warns about those that the client has already", async () => {
+    const redirect_uris = [good, "myapp:/one"];
+    const { client_id } = await server.makeClient({ redirect_uris });
+    const change = async (patch: object) =>
+      warningsOf(await server.admin("PATCH", `/clients/${client_id}`, patch));
+    const waived = [warningAbout("myapp:/one", { pkce: false })];
+    expect(await change({ require_pkce: true })).toBeUndefined();
+    expect(await change({ require_pkce: false })).toEqual(waived);
+    // The operator knows it now.
+    expect(await change({ require_pkce: false })).toBeUndefined();
+    expect(await change({ client_name: "New" })).toBeUndefined();
+    expect(
+      await change({ redirect_uris: [...redirect_uris, "cursor://x"] }),
+    ).toEqual([warningAbout("cursor://x", { pkce: false })]);
+    expect(await change({ require_pkce: null })).toBeUndefined();
+    expect(
+      await change({ require_pkce: false, redirect_uris: [good] }),
+    ).toBeUndefined();
   });
 
   it("a change that is refused warns of nothing", async () => {
