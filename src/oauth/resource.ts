@@ -8,14 +8,17 @@ import type { Refused } from "./errors.ts";
 const uriParts =
   /^([a-z][a-z\d+.-]*):(?:\/\/([\w.~!$&'()*+,;=:%-]*@)?(\[[\da-f:.]+\]|[\w.~!$&'()*+,;=-]+)(:\d*)?(?=[/?]|$))?(.*)$/i;
 
+/** The default ports of RFC 9110 section 4.2 and RFC 6455 section 3. */
 const defaultPorts = new Map([
   ["http", ":80"],
   ["https", ":443"],
+  ["ws", ":80"],
+  ["wss", ":443"],
 ]);
 
 /**
- * Returns the form in which resources are compared (RFC 3986 section 6.2.3): scheme and host in lower case;
- * for http and https also without the default port, and without the path `/`. Nothing else is changed.
+ * Returns the form in which resources are compared (RFC 3986 section 6.2.3): scheme and host in lower case,
+ * without an empty or default port, and without the path `/` after a host. Nothing else is changed.
  */
 export function comparableResource(uri: string): string {
   const parts = uriParts.exec(uri);
@@ -24,9 +27,7 @@ export function comparableResource(uri: string): string {
   const scheme = name.toLowerCase();
   if (host === undefined) return `${scheme}:${rest}`;
   const server = `${scheme}://${user}${host.toLowerCase()}`;
-  const defaultPort = defaultPorts.get(scheme);
-  if (defaultPort === undefined) return server + port + rest;
-  const isDefault = port === ":" || port === defaultPort;
+  const isDefault = port === ":" || port === defaultPorts.get(scheme);
   return server + (isDefault ? "" : port) + rest.replace(/^\/(?=\?|$)/, "");
 }
 

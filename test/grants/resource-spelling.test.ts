@@ -47,6 +47,15 @@ const same: Pair[] = [
   ["https://user@api.example.com", "https://user@API.example.com/"],
   ["urn:example:api", "URN:example:api"],
   ["api://5f2c-AB/read", "API://5F2C-ab/read"],
+  // The rule for an empty path and an empty port is for every scheme with an authority.
+  ["api://app", "api://app/"],
+  ["api://app/", "API://APP"],
+  ["api://app/?tenant=A", "api://app?tenant=A"],
+  ["api://app:8443/", "api://app:8443"],
+  ["api://app", "api://app:"],
+  ["ws://events.example.com", "ws://events.example.com:80/"],
+  ["wss://events.example.com:443/", "WSS://events.example.com"],
+  ["wss://events.example.com/v1", "wss://events.example.com:443/v1"],
 ];
 
 const different: Pair[] = [
@@ -118,13 +127,25 @@ const different: Pair[] = [
   [api, "\nhttps://api.example.com"],
   [api, "https://api.example.com\0"],
   [api, "http\u017f://api.example.com"],
-  // Of other schemes the scheme and the host may differ in case, and nothing else may differ.
+  // Of other schemes.
   ["urn:example:api", "urn:EXAMPLE:api"],
   ["urn:example:api", "urn:example:API"],
-  ["api://app", "api://app/"],
-  ["api://app", "api://app:"],
+  ["urn:example:api", "urn:example:api/"],
+  ["api:app", "api:app/"],
+  ["api:", "api:/"],
+  ["api:/", "api://"],
+  ["api://app", "api://app//"],
+  ["api://app", "api://app/?"],
+  ["api://app", "api://app:80"],
+  ["api://app", "api://app:443"],
+  ["api://app/read", "api://app/read/"],
   ["api://app/read", "api://app/Read"],
   ["api://app", "api:app"],
+  ["api://app", "api:/app"],
+  ["ws://events.example.com", "ws://events.example.com:443"],
+  ["wss://events.example.com", "wss://events.example.com:80"],
+  ["wss://events.example.com", "ws://events.example.com:443"],
+  ["wss://events.example.com", "https://events.example.com"],
 ];
 
 function makeServiceClient(resources: string[]): Promise<TestClient> {
