@@ -254,25 +254,25 @@ const appOrigin =
   /^[a-z][a-z0-9+.-]*:\/\/(?:[a-z0-9._-]+|[0-9A-F]{8}(?:-[0-9A-F]{4}){3}-[0-9A-F]{12})(?::\d{1,5})?$/;
 /** The scheme of a page whose origin is null (HTML section 7.1.1), or that origin itself. */
 const noOrigin =
-  /^(null|file|javascript|data|vbscript|blob|about|view-source|filesystem)(?::\/\/|$)/;
+  /^(null|file|javascript|data|vbscript|blob|about|view-source|filesystem)(?::\/\/|$)/i;
 
 function originsProblem(list: string): string | undefined {
   const origins = splitList(list);
   const [, name] =
     origins.map((item) => noOrigin.exec(item)).find(Boolean) ?? [];
   if (name !== undefined)
-    return `must not have ${name}: the origin of such pages is null, and any site can make a page whose origin is null`;
+    return `must not have ${name.toLowerCase()}: the origin of such pages is null, and any site can make a page whose origin is null`;
   return origins.every(isOrigin)
     ? undefined
     : "must be origins such as https://app.example.com or capacitor://localhost, without a path or a wildcard, with commas between them";
 }
 
 function isOrigin(item: string): boolean {
+  if (item.includes("*") || !URL.canParse(item)) return false;
+  const { origin, href } = new URL(item);
+  if (/^https?:/i.test(item)) return origin === item;
   // The parser knows no origin of another scheme than those of the web.
-  if (!/^https?:/i.test(item)) return appOrigin.test(item);
-  return (
-    !item.includes("*") && URL.canParse(item) && new URL(item).origin === item
-  );
+  return appOrigin.test(item) && href === item;
 }
 
 function hostsProblem(list: string): string | undefined {
@@ -302,6 +302,8 @@ function encryptionKeys(list: string): string[] {
 }
 
 function encryptionKeyProblem(list: string): string | undefined {
+  if (/^(?:export\s+)?ENCRYPTION_KEY\s*=/.test(list))
+    return "begins with ENCRYPTION_KEY=, and must be the value alone";
   const decoded = encryptionKeys(list).map(decodeBase64);
   if (decoded.some((key) => key?.length !== ENCRYPTION_KEY_BYTES)) {
     return "must be the base64 of 32 random bytes (openssl rand -base64 32), or several of them with commas between them";
@@ -314,7 +316,19 @@ function encryptionKeyProblem(list: string): string | undefined {
     : undefined;
 }
 
+/**
+ * Checks ADMIN_TOKEN. What a shell or a secret store has damaged is refused, because it would be another token
+ * than the operator has.
+ */
 function adminTokenProblem(token: string): string | undefined {
+  const [, name] =
+    /^(?:export\s+)?((?:BATON_)?ADMIN_TOKEN)\s*=/.exec(token) ?? [];
+  if (name !== undefined)
+    return `begins with ${name}=, and must be the value alone`;
+  if (/\\[nr]$/.test(token))
+    return "ends with a backslash and a letter, which was a line break before something escaped it: remove both";
+  if (/^\\?["'`]|["'`]$/.test(token))
+    return "begins or ends with a quotation mark: set the value without it";
   const weakness = weakSecretProblem(token);
   if (weakness !== undefined) return weakness;
   return /[^\x21-\x7e]/.test(token)

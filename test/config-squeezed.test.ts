@@ -1,5 +1,6 @@
 import { env } from "cloudflare:workers";
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { listenToLog, parsedLog } from "./support/log.ts";
 import { refusal, server, serverWith } from "./support/server.ts";
 
 /** ENCRYPTION_KEY and ADMIN_TOKEN with what a secret store or a shell leaves around them. */
@@ -18,12 +19,58 @@ const wrappings: [string, (value: string) => string][] = [
   ["two kinds of quotes", (value) => `'"${value}"'`],
 ];
 
-/** What is no wrapping: the value is another one. */
-const damages: [string, (value: string) => string][] = [
-  ["one quote at its beginning", (value) => `"${value}`],
-  ["one quote at its end", (value) => `${value}"`],
-  ["two kinds of quotes, one at each end", (value) => `"${value}'`],
+/** What is not a wrapping and does not belong to the value either: `[description, value, the problem]`. */
+const damages: [string, (value: string) => string, RegExp][] = [
+  ["one quote at its beginning", (value) => `"${value}`, /quotation mark/],
+  ["one quote at its end", (value) => `${value}"`, /quotation mark/],
+  ["a single quote at its end", (value) => `${value}'\n`, /quotation mark/],
+  ["a back quote at its beginning", (value) => `\`${value}`, /quotation mark/],
+  [
+    "two kinds of quotes, one at each end",
+    (value) => `"${value}'`,
+    /quotation mark/,
+  ],
+  ["three pairs of quotes", (value) => `'"\`${value}\`"'`, /quotation mark/],
+  ["escaped quotes", (value) => `\\"${value}\\"`, /quotation mark/],
+  ["a literal line break", (value) => `${value}\\n`, /backslash/],
+  ["a literal carriage return", (value) => `${value}\\r`, /backslash/],
+  ["a literal Windows line break", (value) => `${value}\\r\\n`, /backslash/],
+  ["a line break escaped twice", (value) => `${value}\\\\n`, /backslash/],
+  [
+    "a literal line break inside quotes",
+    (value) => `"${value}\\n"\n`,
+    /backslash/,
+  ],
+  [
+    "its name before it",
+    (value) => `ADMIN_TOKEN=${value}`,
+    /ADMIN_TOKEN=.*value alone/,
+  ],
+  [
+    "its name and quotes before it",
+    (value) => `ADMIN_TOKEN = "${value}"`,
+    /ADMIN_TOKEN=.*value alone/,
+  ],
+  [
+    "a line of a shell's file",
+    (value) => `export ADMIN_TOKEN=${value}`,
+    /ADMIN_TOKEN=.*value alone/,
+  ],
+  [
+    "its name before it, in quotes",
+    (value) => `'ADMIN_TOKEN=${value}'`,
+    /ADMIN_TOKEN=.*value alone/,
+  ],
+  [
+    "the command line's name before it",
+    (value) => `BATON_ADMIN_TOKEN=${value}`,
+    /BATON_ADMIN_TOKEN=.*value alone/,
+  ],
 ];
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
 
 const random = () => crypto.getRandomValues(new Uint8Array(32)).toBase64();
 
@@ -44,13 +91,32 @@ describe("ADMIN_TOKEN", () => {
     });
   });
 
-  it.each(damages)("with %s is another token", async (_, damage) => {
-    expect(await refusal(await call(damage(token), token))).toEqual([
-      401,
-      "invalid_token",
-      "admin_token_wrong",
-    ]);
-    expect((await call(damage(token), damage(token))).status).toBe(200);
+  it.each(damages)(
+    "with %s is refused, and the log says why",
+    async (_, damage, problem) => {
+      const lines = listenToLog();
+      expect(await refusal(await call(damage(token), token))).toEqual([
+        500,
+        "server_error",
+        "configuration_malformed",
+      ]);
+      const [line] = parsedLog(lines).filter((each) => "problems" in each);
+      expect(line?.["problems"]).toEqual([
+        { name: "ADMIN_TOKEN", problem: expect.stringMatching(problem) },
+      ]);
+      expect(lines.join()).not.toContain(token);
+    },
+  );
+
+  it.each([
+    `a-token"of-an'administrator`,
+    "a-token\\nof-an-administrator",
+    "a-token-of-an-administrator\\",
+    "a-token-of-an-administrator=",
+    "A_TOKEN=of-an-administrator",
+    "MY_ADMIN_TOKENS=of-an-administrator",
+  ])("may be %s", async (odd) => {
+    expect((await call(odd, odd)).status).toBe(200);
   });
 
   it("in a request is compared as it stands", async () => {
@@ -139,6 +205,11 @@ describe("ENCRYPTION_KEY", () => {
 
   it.each([
     ["one quote", `"${key}`, /32 random bytes/],
+    ["its name before it", `ENCRYPTION_KEY=${key}`, /value alone/],
+    ["its name and quotes", `ENCRYPTION_KEY="${key}"`, /value alone/],
+    ["a shell's line", `export ENCRYPTION_KEY=${key}\n`, /value alone/],
+    ["its name in quotes", `"ENCRYPTION_KEY='${key}'"`, /value alone/],
+    ["its name and nothing else", "ENCRYPTION_KEY=", /value alone/],
     ["other quotes at its end", `"${key}'`, /32 random bytes/],
     ["a comma too many", `"${key}",`, /32 random bytes/],
     ["31 bytes", `"${new Uint8Array(31).toBase64()}"`, /32 random bytes/],
