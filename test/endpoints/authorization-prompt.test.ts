@@ -78,6 +78,7 @@ describe("prompt", () => {
       "login_required",
       "consent_required",
       "interaction_required",
+      "account_selection_required",
     ];
     for (const error of errors) {
       const request = await requestAtLogin(client, { prompt: "none" });

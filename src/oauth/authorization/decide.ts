@@ -20,6 +20,7 @@ const decisionErrors = [
   "login_required",
   "interaction_required",
   "consent_required",
+  "account_selection_required",
   "temporarily_unavailable",
   "server_error",
 ] as const;
@@ -141,6 +142,8 @@ const descriptions: Record<(typeof decisionErrors)[number], string> = {
   login_required: "The user must sign in.",
   interaction_required: "The user must answer a question on the sign-in page.",
   consent_required: "The user must give consent on the sign-in page.",
+  account_selection_required:
+    "The user must choose an account on the sign-in page.",
   temporarily_unavailable:
     "The sign-in page is temporarily unavailable. Try again later.",
   server_error: "An internal error occurred on the sign-in page.",

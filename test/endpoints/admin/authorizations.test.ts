@@ -230,6 +230,7 @@ describe("POST /admin/authorizations", () => {
     "login_required",
     "interaction_required",
     "consent_required",
+    "account_selection_required",
     "temporarily_unavailable",
     "server_error",
   ])("answers with a redirect with %s", async (error) => {
