@@ -9,7 +9,7 @@ import {
 import { grantTypeNames } from "./grant-types.ts";
 import { accessTokenFormats } from "./settings.ts";
 import { rule } from "./schema.ts";
-import { parseScope, scopeToken } from "./scope.ts";
+import { parseScope, scopeSet, scopeToken } from "./scope.ts";
 
 /**
  * The fields of a client's record, with the names of RFC 7591 section 2 and some of Baton's own. The schemas
@@ -93,13 +93,17 @@ export const scopeName = v.pipe(
   }),
 );
 
+function scopeListProblem(list: string): string | undefined {
+  if (list === "" || parseScope(list)) return undefined;
+  return scopeSet(list).length === 0
+    ? "has spaces and names no scope: for a client without scopes, leave it out or send an empty text"
+    : "must be scopes with spaces between them, without other white space, quotation marks and backslashes";
+}
+
 const scopeList = v.pipe(
   v.string(),
   v.maxLength(8192),
-  v.check(
-    (value) => value === "" || parseScope(value) !== undefined,
-    "must be scopes with spaces between them",
-  ),
+  rule(scopeListProblem),
   v.metadata({
     description:
       "Scopes with spaces between them. Order and repeats have no meaning.",

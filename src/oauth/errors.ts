@@ -30,6 +30,9 @@ export interface Problem {
 /** The characters that error_description must not have (RFC 6749 section 5.2). */
 const forbiddenCharacters = /[^\x20\x21\x23-\x5b\x5d-\x7e]/g;
 
+/** The most characters of a request that a description repeats. It is in the URL of a redirect. */
+const MAX_SUBJECT_LENGTH = 200;
+
 /** A refusal. It is thrown anywhere and becomes a response in one place (`app.ts`). */
 export class OAuthError extends Error {
   readonly reason: Reason;
@@ -56,15 +59,23 @@ export class OAuthError extends Error {
   toJSON() {
     const { error, description } = refusals[this.reason];
     const { subject = "", fields } = this.details;
+    // With `fields` the subject is the server's own sentence.
+    const shown = fields ? subject : shortened(subject);
     return {
       error,
-      error_description: description(subject).replaceAll(
+      error_description: description(shown).replaceAll(
         forbiddenCharacters,
         "'",
       ),
       ...(fields && { fields }),
     };
   }
+}
+
+function shortened(subject: string): string {
+  return subject.length > MAX_SUBJECT_LENGTH
+    ? `${subject.slice(0, MAX_SUBJECT_LENGTH)}...`
+    : subject;
 }
 
 /** A negative verdict: the reason, for a caller that throws it or reports it. */

@@ -196,12 +196,12 @@ export const refusals = {
   authorization_code_expired: invalidGrant(
     "The authorization code has expired. The user must sign in again.",
   ),
-  // The login lives: an operator need not act.
+  // The login goes on: an operator need not act.
   authorization_code_repeated: invalidGrant(
-    "The authorization code was used a moment ago. Its tokens are in the first answer and stay good. Send a code only once.",
+    "The authorization code was used a moment ago. The login goes on with the tokens of the first answer and their successors. Send a code only once.",
   ),
   authorization_code_reused: invalidGrant(
-    "The authorization code was already used, so its login was ended. The user must sign in again.",
+    "The authorization code was already used, and its login has ended. The user must sign in again.",
   ),
   authorization_code_revoked: invalidGrant(
     "The user was logged out after this authorization code was issued, and must sign in again.",
@@ -262,7 +262,7 @@ export const refusals = {
     status: 400,
     error: "invalid_scope",
     description: () =>
-      "scope must be a list of scopes with spaces between them. Other white space, quotation marks and backslashes are not allowed.",
+      "scope must be one or more scopes with spaces between them, or be left out. Other white space, quotation marks and backslashes are not allowed.",
   },
   scope_not_granted: {
     status: 400,

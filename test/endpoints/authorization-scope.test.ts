@@ -96,6 +96,17 @@ describe("a request for too many scopes", () => {
       ]);
   });
 
+  it("has the beginning of a long scope in its error only", async () => {
+    const described = async (scope: string) => {
+      const [answer] = told(await authorize(client, { scope }));
+      return answer["error_description"] ?? "";
+    };
+    const start = "x".repeat(200);
+    expect(await described(start)).toContain(`asks for ${start}, which`);
+    expect(await described(`${start}y`)).toContain(`asks for ${start}..., `);
+    expect((await described("y".repeat(3_500))).length).toBeLessThan(400);
+  });
+
   it("is invalid_scope if it is malformed, whatever else it has", async () => {
     for (const scope of [
       'read "',

@@ -88,6 +88,25 @@ describe("a code that its client sends again with its verifier", () => {
     },
   );
 
+  it("is told whether its login goes on, and what to do", async () => {
+    const { code } = await redeemedCode();
+    const described = async () => {
+      const response = await redeem(client, code);
+      return (await response.json<Record<string, string>>())[
+        "error_description"
+      ];
+    };
+    expect(await described()).toBe(
+      "The authorization code was used a moment ago. The login goes on with the tokens of the first answer and their successors. Send a code only once.",
+    );
+    setClock(T0_MS + WINDOW_MS + 1);
+    // The first of these ends the login, and the second finds it ended.
+    for (let times = 0; times < 2; times++)
+      expect(await described()).toBe(
+        "The authorization code was already used, and its login has ended. The user must sign in again.",
+      );
+  });
+
   it("changes nothing after the life of the code", async () => {
     const { code, tokens } = await redeemedCode();
     setClock(T0_MS + CODE_LIFE_MS);

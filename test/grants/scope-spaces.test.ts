@@ -145,8 +145,22 @@ describe.each(malformed)("the scope %j is refused", (scope) => {
     const granted = await server.admin("POST", "/grants", body);
     expect(await refusal(granted)).toEqual(wrong);
     const made = await server.admin("POST", "/clients", { scope });
-    expect(Object.keys(await fieldErrors(made))).toEqual(["scope"]);
+    expect(await fieldErrors(made)).toEqual({
+      scope: expect.stringMatching(
+        /^ +$/.test(scope)
+          ? /names no scope.*leave it out/
+          : /spaces between them.*white space/,
+      ),
+    });
   });
+});
+
+it("a list of spaces is refused with what to do", async () => {
+  const response = await askForItself("  ", "form", passport);
+  const { error_description } = await response.json<{
+    error_description: string;
+  }>();
+  expect(error_description).toMatch(/one or more scopes.*left out/);
 });
 
 describe("a record that somebody wrote into KV with additional spaces", () => {
