@@ -11,12 +11,22 @@ const usualPlaces = [
   "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 ];
 
-/** The path of the browser to use: CHROMIUM_PATH, or an installed one; undefined if there is none. */
+/**
+ * The path of the browser to use: CHROMIUM_PATH, or an installed one; undefined if there is none. Where CI is set
+ * there must be one, so that these tests are not skipped unnoticed.
+ */
 export const chromiumPath = findChromium();
 
 function findChromium(): string | undefined {
   const named = process.env["CHROMIUM_PATH"];
-  if (named === undefined) return usualPlaces.find((path) => existsSync(path));
+  if (named === undefined) {
+    const installed = usualPlaces.find((path) => existsSync(path));
+    if (installed === undefined && process.env["CI"])
+      throw new Error(
+        "CI is set, and no Chromium was found: install one, or set CHROMIUM_PATH.",
+      );
+    return installed;
+  }
   if (!existsSync(named))
     throw new Error(`CHROMIUM_PATH is ${named}, but that file does not exist.`);
   return named;
