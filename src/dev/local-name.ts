@@ -10,7 +10,7 @@ const localName =
 
 /**
  * Tells whether a URL of plain http names a machine of one's own: a loopback address, or a name that the public DNS
- * cannot have. An address of a private network is none, because it is another machine in each network.
+ * cannot have. An address of a private network is not one, because it is another machine in each network.
  */
 export function isLocalName(url: string): boolean {
   return isLoopback(url) || localName.test(new URL(url).hostname);

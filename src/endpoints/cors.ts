@@ -16,7 +16,7 @@ const ALWAYS_GRANTED = ["Authorization", "Content-Type"];
  */
 const MAX_ASKED_HEADERS = 64;
 const MAX_ASKED_CHARACTERS = 2_048;
-/** A header name (RFC 9110 section 5.1). A lone `*` is none: in an answer it stands for every header. */
+/** A header name (RFC 9110 section 5.1). A lone `*` is not a name here: in an answer it stands for every header. */
 const headerName = /^(?!\*$)[\w!#$%&'*+.^`|~-]+$/;
 
 /** Lets pages of other origins read the answers at a path, errors too, without credentials. */

@@ -55,7 +55,7 @@ function unwrapLayer(text: string, layers: number): KeyText {
   return unwrapLayer(inner, layers - 1);
 }
 
-/** Parses JSON. Undefined if it is none: the parser's own message would quote the key. */
+/** Parses JSON. Undefined if the text is not JSON: the parser's own message would quote the key. */
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -79,7 +79,7 @@ function decodeWrapped(text: string): Uint8Array | undefined {
   return decodeBase64(line.replaceAll("-", "+").replaceAll("_", "/"));
 }
 
-/** Decodes text, which some shells write as UTF-16. Undefined: the bytes are no text. */
+/** Decodes text, which some shells write as UTF-16. Undefined: the bytes are not a text. */
 function decodeText(bytes: Uint8Array): string | undefined {
   const isUtf16 = bytes[0] === 0xff && bytes[1] === 0xfe;
   try {
@@ -119,7 +119,7 @@ const likenesses: [RegExp, string][] = [
   ],
 ];
 
-/** Says what a text looks like that is no key. It quotes nothing, because the text may be almost a key. */
+/** Says what a text looks like that is not a key. It quotes nothing, because the text may be almost a key. */
 function likeness(text: string): string {
   const [, problem] = likenesses.find(([pattern]) => pattern.test(text)) ?? [];
   return (

@@ -52,7 +52,7 @@ function readBody(parameters: Parameters): Credentials | Reason {
 }
 
 /**
- * Reads Basic credentials. An empty password is none, because libraries send Basic for public clients too.
+ * Reads Basic credentials. An empty password is not a secret, because libraries send Basic for public clients too.
  */
 function readBasic(
   encoded: string,
