@@ -135,7 +135,7 @@ function armour(bytes: Uint8Array): Pem {
 
 /**
  * Reads a PEM with `node:crypto`, because WebCrypto reads no PKCS#1, SEC 1 or encrypted keys. It is loaded here, because
- * that takes a starting isolate 4 ms.
+ * that costs a start 3 ms.
  */
 async function readPem(
   { label, headers, bytes }: Pem,
