@@ -11,8 +11,14 @@ export interface Contender {
   version: string;
   /** The others are compared with the floor; peers are servers of other projects. */
   role: "floor" | "own" | "peer";
-  /** What it runs on, what it stores tokens in, and the format of its access tokens, for the table. */
-  about: { runtime: string; store: string; accessToken: string };
+  /** For the tables: what it runs on, what it stores tokens in, and the format of its access tokens. */
+  about: {
+    runtime: string;
+    store: string;
+    accessToken: string;
+    /** True if each commit is on the disk before it is acknowledged. This is a setting and is not measured. */
+    synced: boolean;
+  };
   /**
    * Starts the server on a port of the loopback address. It stores its data in the folder. With the folder
    * and the port of an earlier start it continues with the data of that start, as after a crash.

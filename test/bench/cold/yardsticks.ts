@@ -4,11 +4,12 @@ import { login } from "../contenders/client.ts";
 import { versionOf } from "../contenders/versions.ts";
 import { buildUpload, startWorkerd } from "../workerd.ts";
 
-/** The Workers that the first answers are compared with. They give no access tokens. */
+/** The Workers that the first answers are compared with. They sign nothing. */
 
 const about = {
   runtime: `workerd ${versionOf("workerd")}`,
   accessToken: "none",
+  synced: true,
 };
 const tokenPath = "/access_token";
 const verify = () => Promise.reject(new Error("It gives no access tokens"));
@@ -34,7 +35,7 @@ export const honoOnly: Contender = {
 
 /** Hono with one route, which reads two records of KV and calls an object, as a refresh does. */
 export const honoBound: Contender = {
-  name: "Hono with one route, KV and an object",
+  name: "Hono with KV and an object",
   version: versionOf("hono"),
   role: "floor",
   about: { ...about, store: "KV and a Durable Object" },

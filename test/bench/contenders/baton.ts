@@ -20,6 +20,7 @@ export const baton: Contender = {
     runtime: `workerd ${versionOf("workerd")}`,
     store: "Durable Object",
     accessToken: "JWT (ES256)",
+    synced: true,
   },
 
   async start(folder, port) {

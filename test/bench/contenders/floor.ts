@@ -17,6 +17,7 @@ export const floor: Contender = {
     runtime: `workerd ${versionOf("workerd")}`,
     store: "Durable Object",
     accessToken: "JWT (ES256)",
+    synced: true,
   },
 
   async start(folder, port) {

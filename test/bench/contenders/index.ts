@@ -2,8 +2,8 @@ import type { Contender } from "../contender.ts";
 import { baton } from "./baton.ts";
 import { floor } from "./floor.ts";
 import { jmondi } from "./jmondi.ts";
-import { nodeOauth } from "./node-oauth.ts";
-import { oidcProvider } from "./oidc-provider.ts";
+import { nodeOauth, nodeOauthWithoutSync } from "./node-oauth.ts";
+import { oidcProvider, oidcProviderWithoutSync } from "./oidc-provider.ts";
 import { workersOauthProvider } from "./workers-oauth-provider.ts";
 
 export { floor };
@@ -13,7 +13,9 @@ export const contenders: Contender[] = [
   floor,
   baton,
   oidcProvider,
+  oidcProviderWithoutSync,
   jmondi,
   nodeOauth,
+  nodeOauthWithoutSync,
   workersOauthProvider,
 ];

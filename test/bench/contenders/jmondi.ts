@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Contender } from "../contender.ts";
 import { login, verifiedBy } from "./client.ts";
-import { node, startedByNode, store } from "./node-server.ts";
+import { node, startedByNode, storeText } from "./node-server.ts";
 import { common } from "./settings.ts";
 import { versionOf } from "./versions.ts";
 
@@ -12,9 +12,18 @@ export const jmondi: Contender = {
   name: "@jmondi/oauth2-server",
   version: versionOf("@jmondi/oauth2-server"),
   role: "peer",
-  about: { runtime: node, store, accessToken: "JWT (ES256)" },
+  about: {
+    runtime: node,
+    store: storeText(true),
+    accessToken: "JWT (ES256)",
+    synced: true,
+  },
 
-  ...startedByNode(join(import.meta.dirname, "jmondi/server.ts"), "/jwks"),
+  ...startedByNode(
+    join(import.meta.dirname, "jmondi/server.ts"),
+    "/jwks",
+    true,
+  ),
 
   async prepare({ url }) {
     return {

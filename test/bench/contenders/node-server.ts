@@ -9,22 +9,26 @@ const NEAREST_NETWORK_MS = 1;
 export const node = `Node ${process.versions.node}`;
 
 /** The store of a contender on Node: see `sqlite.ts`. */
-export const store = "SQLite (node:sqlite, WAL, fsync)";
+export function storeText(sync: boolean): string {
+  return `SQLite (node:sqlite, WAL, ${sync ? "fsync" : "no fsync"})`;
+}
 
 /**
  * The start functions of a contender on Node.
  *
  * @param script the server, which takes its `Settings` as its only argument
  * @param up a path that the server answers
+ * @param sync true if each commit of its store is on the disk before it is acknowledged
  */
 export function startedByNode(
   script: string,
   up: string,
+  sync: boolean,
 ): Pick<Contender, "start" | "startWithFarStore"> {
   const startWith =
     (storeDelay: number): Contender["start"] =>
     (folder, port) => {
-      const settings: Settings = { ...common, folder, port, storeDelay };
+      const settings: Settings = { ...common, folder, port, sync, storeDelay };
       return ServerProcess.start({
         command: process.execPath,
         args: [script, JSON.stringify(settings)],

@@ -6,6 +6,8 @@ export interface Settings {
   audience: string;
   client_id: string;
   client_secret: string;
+  /** True if each commit is on the disk before it is acknowledged. */
+  sync: boolean;
   /** The delay of the store in milliseconds: 0, except where the delay is what is measured. */
   storeDelay: number;
 }

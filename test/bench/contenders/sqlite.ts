@@ -1,18 +1,27 @@
 import { generateKeyPairSync, type JsonWebKey, randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import type { Settings } from "./settings.ts";
 
 /**
  * Opens the database of a contender and creates its tables. A later start with the same folder finds
- * everything that was committed. It is as durable as Baton's store: a commit is on the disk before it is
- * acknowledged.
+ * everything that was committed. With `sync` it is as durable as Baton's store: a commit is on the disk before
+ * it is acknowledged. Without, a commit is only handed to the operating system: it survives the end of the
+ * process, and a power cut may lose it.
  *
  * Its calls are synchronous. So in one process a library's look-up of a token and the write that follows are
  * one step, whether or not the library asks for that. With a database on the network they would not be.
  */
-export function openDatabase(folder: string, schema: string): DatabaseSync {
+export function openDatabase(
+  { folder, sync }: Pick<Settings, "folder" | "sync">,
+  schema: string,
+): DatabaseSync {
   const database = new DatabaseSync(join(folder, "store.sqlite"));
-  database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+  // https://www.sqlite.org/pragma.html#pragma_synchronous
+  const synchronous = sync ? "FULL" : "OFF";
+  database.exec(
+    `PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous}`,
+  );
   database.exec(schema);
   return database;
 }

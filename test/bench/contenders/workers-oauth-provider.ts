@@ -24,6 +24,7 @@ export const workersOauthProvider: Contender = {
     runtime: `workerd ${versionOf("workerd")}`,
     store: "KV (local, SQLite behind it)",
     accessToken: "opaque",
+    synced: true,
   },
 
   async start(folder, port) {

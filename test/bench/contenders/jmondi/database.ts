@@ -6,7 +6,7 @@ export const settings = settingsFromArguments();
 
 // The library's "simplified schema", which keeps scopes as a list in a column (docs, Database Schema).
 export const database = openDatabase(
-  settings.folder,
+  settings,
   `CREATE TABLE IF NOT EXISTS oauth_clients (
      id TEXT PRIMARY KEY,
      name TEXT NOT NULL,

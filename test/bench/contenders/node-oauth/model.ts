@@ -7,7 +7,7 @@ export const settings = settingsFromArguments();
 
 // Two tables with unhashed tokens, as in the documentation of saveToken (docs/api/model.md).
 const database = openDatabase(
-  settings.folder,
+  settings,
   `CREATE TABLE IF NOT EXISTS oauth_clients (
      client_id TEXT PRIMARY KEY,
      secret_hash BLOB NOT NULL,

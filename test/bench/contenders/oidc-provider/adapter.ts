@@ -8,7 +8,7 @@ export const settings = settingsFromArguments();
 // the whole payload, and extra columns for the look-ups. The key begins with the id, because with the type
 // first, SQLite would read all tokens to revoke those of one grant.
 export const database = openDatabase(
-  settings.folder,
+  settings,
   `CREATE TABLE IF NOT EXISTS oidc_payloads (
      type TEXT NOT NULL,
      id TEXT NOT NULL,
