@@ -4,6 +4,8 @@ import { UsageError } from "../../src/cli/failure.ts";
 import { say } from "../../src/cli/output.ts";
 import { newProgram, run } from "../../src/cli/program.ts";
 import { measureAll } from "./benchmark.ts";
+import { coldContenders, coldPlan, measureCold } from "./cold/measure.ts";
+import type { ColdPlan } from "./cold/results.ts";
 import type { Contender } from "./contender.ts";
 import { contenders, floor } from "./contenders/index.ts";
 import { commit } from "./contenders/versions.ts";
@@ -20,24 +22,26 @@ interface Options {
   only?: string[];
   rounds: number;
   seconds: number;
-  cold: number;
+  logins: number;
+  starts: number;
   out?: string;
   smoke?: true;
 }
 
-/** The fixed part of a full run, which takes about ten minutes with the default options. */
+/** The fixed part of a full run, which takes about twelve minutes with the default options. */
 const fullPlan = { races: 5, crashes: 5, crashAfter: 1, stored: 2_000 };
 
 /** Does everything once, to show that it works and that all answers are right. */
 const smokePlan: Plan = {
   rounds: 1,
   seconds: 0.3,
-  cold: 50,
+  logins: 50,
   races: 1,
   crashes: 1,
   crashAfter: 0.3,
   stored: 160,
 };
+const smokeColdPlan: ColdPlan = { starts: 1, rounds: 1, families: 5 };
 
 const program = newProgram("bench")
   .description(
@@ -50,8 +54,19 @@ const program = newProgram("bench")
   )
   .option("--rounds <count>", "rounds to count", count, 12)
   .option("--seconds <seconds>", "length of each measurement", positive, 1)
-  .option("--cold <count>", "logins in the cold run", count, 5_000)
-  .option("--out <folder>", "folder for results.json and rotations.svg")
+  .option(
+    "--logins <count>",
+    "logins that rotate once after a restart",
+    count,
+    5_000,
+  )
+  .option(
+    "--starts <count>",
+    "starts to count in the cold section",
+    count,
+    coldPlan.starts,
+  )
+  .option("--out <folder>", "folder for results.json and the pictures")
   .option("--smoke", "do everything once and briefly, to show that it works")
   .addHelpText(
     "after",
@@ -63,16 +78,17 @@ await run(program);
 
 async function bench(options: Options): Promise<void> {
   const chosen = choose(options.only);
-  const { rounds, seconds, cold } = options;
-  if (cold < rounds)
+  const { rounds, seconds, logins, starts } = options;
+  if (logins < rounds)
     throw new UsageError(
-      "--cold must be at least --rounds, because each round uses at least one login.",
+      "--logins must be at least --rounds, because each round uses at least one login.",
     );
   const plan = options.smoke
     ? smokePlan
-    : { ...fullPlan, rounds, seconds, cold };
+    : { ...fullPlan, rounds, seconds, logins };
+  const cold = options.smoke ? smokeColdPlan : { ...coldPlan, starts };
   const results = await inTemporaryFolder((folder) =>
-    measureIn(folder, chosen, plan),
+    measureIn(folder, chosen, plan, cold),
   );
 
   const rendered = await render(results);
@@ -106,10 +122,20 @@ async function measureIn(
   folder: string,
   chosen: readonly Contender[],
   plan: Plan,
+  planOfCold: ColdPlan,
 ): Promise<Results> {
   const date = new Date().toISOString();
   const built = commit();
   const machine = await describeMachine(folder);
+  // The yardsticks of the cold section are not among the servers that can be chosen.
+  const cold = await measureCold(
+    join(folder, "cold"),
+    coldContenders.filter(
+      (contender) =>
+        chosen.includes(contender) || !contenders.includes(contender),
+    ),
+    planOfCold,
+  );
   const entrants: Entrant[] = [];
   for (const [index, contender] of chosen.entries()) {
     progress(`${contender.name}: starting`);
@@ -117,15 +143,15 @@ async function measureIn(
     entrants.push(await Entrant.start(contender, place, await freePort()));
   }
   const measured = await measureAll(entrants, plan);
-  return { date, commit: built, machine, plan, entrants: measured };
+  return { date, commit: built, machine, plan, entrants: measured, cold };
 }
 
 /** Says what a smoke run has shown. Its figures mean nothing. */
-function summary({ entrants }: Results): string {
+function summary({ entrants, cold }: Results): string {
   const rotations = entrants.flatMap(({ runs }) =>
     runs.flatMap(({ rounds }) => rounds.map((round) => round.rotations)),
   );
-  return `All answers were right: ${sum(rotations)} rotations at ${entrants.length} servers, races, replays and crashes.`;
+  return `All answers were right: ${sum(rotations)} rotations at ${entrants.length} servers, races, replays and crashes; ${cold.servers.length} servers woke.`;
 }
 
 function count(text: string): number {

@@ -12,8 +12,8 @@ import {
 } from "./results.ts";
 import { bytesPerRotation, storedLogins } from "./storage.ts";
 
-/** How many logins rotate at a time after a cold start. */
-const COLD_CHAINS = 16;
+/** How many logins rotate at a time after a restart. */
+const RESTART_CHAINS = 16;
 
 /** Collects the results of one entrant. */
 class ResultSheet {
@@ -65,7 +65,7 @@ export async function measureAll(
     await sheet.during(() => addGuarantees(sheet, plan));
   for (const chains of [1, 16, 64] as const)
     await measureHot(sheets, chains, plan);
-  await measureStorageAndCold(sheets, plan);
+  await measureStorageAndRestart(sheets, plan);
   return sheets.map(({ results }) => results);
 }
 
@@ -100,9 +100,9 @@ async function measureHot(
   addRuns(measured, chains);
 }
 
-async function measureStorageAndCold(
+async function measureStorageAndRestart(
   sheets: readonly ResultSheet[],
-  { rounds, stored, cold }: Plan,
+  { rounds, stored, logins }: Plan,
 ): Promise<void> {
   const waiting = new Map<ResultSheet, Login[]>();
   for (const sheet of sheets) {
@@ -110,26 +110,23 @@ async function measureStorageAndCold(
     progress(`${entrant.name}: stored bytes`);
     await sheet.during(async () => {
       results.bytes_per_rotation = await bytesPerRotation(entrant, stored);
-      const { logins, bytes } = await storedLogins(entrant, cold);
+      const { logins: made, bytes } = await storedLogins(entrant, logins);
       results.bytes_per_login = bytes;
-      waiting.set(sheet, logins);
+      waiting.set(sheet, made);
     });
   }
   const measured = await measureInTurn(
     sheets,
-    "cold",
+    "after a restart",
     rounds,
     (sheet, round) => {
-      const logins = waiting.get(sheet) ?? [];
+      const left = waiting.get(sheet) ?? [];
       // Each login rotates once, so each round takes its share of them.
-      const part = logins.splice(
-        0,
-        Math.ceil(logins.length / (rounds - round)),
-      );
-      return measureOnce(sheet.entrant, part, COLD_CHAINS);
+      const part = left.splice(0, Math.ceil(left.length / (rounds - round)));
+      return measureOnce(sheet.entrant, part, RESTART_CHAINS);
     },
   );
-  addRuns(measured, "cold");
+  addRuns(measured, "restart");
 }
 
 /**

@@ -21,13 +21,13 @@ interface Answer {
 
 /** One keep-alive connection to the token endpoint of a contender. It checks each answer in full. */
 export class Connection {
-  readonly #entrant: Entrant;
+  readonly entrant: Entrant;
   readonly #path: string;
   readonly #form: string;
   readonly #http: Client;
 
   constructor(entrant: Entrant, client: BenchClient = entrant.client) {
-    this.#entrant = entrant;
+    this.entrant = entrant;
     this.#path = client.tokenPath;
     this.#form = new URLSearchParams({
       grant_type: "refresh_token",
@@ -80,7 +80,7 @@ export class Connection {
       });
       return { status: statusCode, text: await body.text() };
     } catch (error) {
-      const { name, server } = this.#entrant;
+      const { name, server } = this.entrant;
       const reason = error instanceof Error ? error.message : String(error);
       throw new Failure(
         `${name} did not answer an exchange: ${reason}\nIts log ends:\n${server.logEnd()}`,
@@ -120,7 +120,7 @@ export class Connection {
   }
 
   #wrong(token: string, { status, text }: Answer, reason: string): Failure {
-    const { name } = this.#entrant;
+    const { name } = this.entrant;
     const sent = `POST ${this.#path} with a refresh token of ${token.length} characters, ${token.slice(0, 6)}…`;
     return new Failure(
       `${name} gave a wrong answer: ${reason}\nsent: ${sent}\nreceived: ${status} ${text.slice(0, MAX_SHOWN_CHARACTERS)}`,

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { open, rm } from "node:fs/promises";
-import { cpus, release, totalmem, type } from "node:os";
+import { cpus, loadavg, release, totalmem, type } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { versionOf } from "./contenders/versions.ts";
@@ -38,6 +38,11 @@ export async function describeMachine(folder: string): Promise<Machine> {
     node: process.versions.node,
     workerd: versionOf("workerd"),
   };
+}
+
+/** The average number of processes that ran or waited for a core in the last minute. */
+export function loadAverage(): number {
+  return loadavg()[0] ?? Number.NaN;
 }
 
 async function fsyncTime(folder: string): Promise<number> {

@@ -1,17 +1,20 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { format } from "prettier";
-import { plot } from "./report/plot.ts";
+import { plot, type Scheme, schemes } from "./report/plot.ts";
 import { report } from "./report/report.ts";
 import type { Results } from "./results.ts";
 
 const ownFolder = join(import.meta.dirname, "results");
+/** The results of the last complete run. */
+export const resultsFile = join(ownFolder, "results.json");
 const readme = join(import.meta.dirname, "README.md");
 
 interface Rendered {
   json: string;
   markdown: string;
-  svg: string;
+  /** The picture, for a light and for a dark page. */
+  pictures: Record<Scheme, string>;
 }
 
 export async function render(results: Results): Promise<Rendered> {
@@ -19,23 +22,27 @@ export async function render(results: Results): Promise<Rendered> {
   return {
     json: await format(JSON.stringify(results), { parser: "json" }),
     markdown: await format(report(results), { parser: "markdown" }),
-    svg: await plot(results),
+    pictures: {
+      light: await plot(results, schemes.light),
+      dark: await plot(results, schemes.dark),
+    },
   };
 }
 
 /**
- * Writes the results and the picture, and the tables into the README beside this file.
+ * Writes the results and the pictures, and the tables into the README beside this file.
  *
  * @param folder instead of `results`; the README then stays unchanged
  */
 export async function publish(
-  { json, markdown, svg }: Rendered,
+  { json, markdown, pictures }: Rendered,
   folder?: string,
 ): Promise<void> {
   const target = folder ?? ownFolder;
   await mkdir(target, { recursive: true });
   await writeFile(join(target, "results.json"), json);
-  await writeFile(join(target, "rotations.svg"), svg);
+  for (const [scheme, svg] of Object.entries(pictures))
+    await writeFile(join(target, `figures-${scheme}.svg`), svg);
   if (folder !== undefined) return;
 
   await writeBetween("bench", markdown);

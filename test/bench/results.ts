@@ -1,3 +1,4 @@
+import type { ColdResults } from "./cold/results.ts";
 import type { Contender } from "./contender.ts";
 import type { Guarantees } from "./guarantees/guarantees.ts";
 import type { Measurement } from "./load.ts";
@@ -10,8 +11,8 @@ export interface Plan {
   rounds: number;
   /** Length of each measurement. */
   seconds: number;
-  /** Logins that rotate once each after a cold start. */
-  cold: number;
+  /** Logins that rotate once each after a restart. */
+  logins: number;
   /** How many races are run for one token. */
   races: number;
   /** How often a server is killed. */
@@ -31,6 +32,7 @@ export interface Results {
   machine: Machine;
   plan: Plan;
   entrants: EntrantResults[];
+  cold: ColdResults;
 }
 
 export interface EntrantResults extends Pick<
@@ -51,16 +53,19 @@ export interface Run {
   rounds: Measurement[];
 }
 
-/** The number of clients at a time, or logins after a cold start. */
-export type Load = 1 | 16 | 64 | "cold";
+/** The number of clients at a time, or logins after a restart. */
+export type Load = 1 | 16 | 64 | "restart";
 
-export const LOADS: readonly Load[] = [1, 16, 64, "cold"];
+export const LOADS: readonly Load[] = [1, 16, 64, "restart"];
 
 /** Takes one figure from a measurement. */
 export type Figure = (measurement: Measurement) => number;
 
 export const rotationsPerSecond: Figure = ({ rotations, seconds }) =>
   rotations / seconds;
+
+/** The median of a round's latencies, in milliseconds. */
+export const latency: Figure = ({ p50_ms }) => p50_ms;
 
 /** In seconds. */
 export const cpuPerRotation: Figure = ({ rotations, cpu_seconds }) =>

@@ -1,6 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, openSync, readdirSync, readFileSync } from "node:fs";
+import {
+  closeSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+} from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -128,6 +134,20 @@ export class ServerProcess {
   async memory(): Promise<number> {
     const status = await readFile(`/proc/${this.#child.pid}/status`, "utf8");
     return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
+  }
+
+  /** The files that it has open now, by path. */
+  openFiles(): Set<string> {
+    const folder = `/proc/${this.#child.pid}/fd`;
+    const files = new Set<string>();
+    for (const descriptor of readdirSync(folder)) {
+      try {
+        files.add(readlinkSync(join(folder, descriptor)));
+      } catch {
+        // It was closed meanwhile.
+      }
+    }
+    return files;
   }
 
   /** The last lines of its log. */

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
@@ -50,6 +50,9 @@ const wranglerScript = join(dirname(wranglerPackage), "bin/wrangler.js");
 /** The Worker behind a KV binding. */
 const kvConfig = join(import.meta.dirname, "kv/wrangler.toml");
 
+/** The uploads of this run, by their wrangler.toml, so that servers with the same Worker share one build. */
+const built = new Map<string, string>();
+
 /** The path of the runtime itself. The script around it would be a separate process, which would be measured. */
 const { default: runtime } = createRequire(wranglerPackage)("workerd") as {
   default: string;
@@ -68,6 +71,9 @@ export async function buildUpload(
   name = "worker",
 ): Promise<Upload> {
   const file = join(folder, `${name}.upload`);
+  const earlier = built.get(wranglerToml);
+  if (earlier !== undefined && existsSync(earlier) && !existsSync(file))
+    await copyFile(earlier, file);
   if (!existsSync(file)) {
     const options = ["--dry-run", "--outfile", file, "--config", wranglerToml];
     await promisify(execFile)(
@@ -81,6 +87,7 @@ export async function buildUpload(
         },
       },
     );
+    built.set(wranglerToml, file);
   }
   return readUpload(await readFile(file));
 }

@@ -1,74 +1,50 @@
-import { loadavg } from "node:os";
-import { join } from "node:path";
+import { readFile } from "node:fs/promises";
 import { InvalidArgumentError } from "commander";
 import { say } from "../../../src/cli/output.ts";
 import { newProgram, run } from "../../../src/cli/program.ts";
-import type { Contender } from "../contender.ts";
-import { baton } from "../contenders/baton.ts";
-import { floor } from "../contenders/floor.ts";
-import { workersOauthProvider } from "../contenders/workers-oauth-provider.ts";
-import { Entrant } from "../entrant.ts";
-import { freePort } from "../ports.ts";
-import { progress } from "../progress.ts";
+import { publish, render, resultsFile } from "../publish.ts";
+import { coldTables } from "../report/cold.ts";
+import type { Results } from "../results.ts";
 import { inTemporaryFolder } from "../temporary-folder.ts";
-import { measureStarts, requests, type Sleeper } from "./starts.ts";
-import { coldTable } from "./table.ts";
-import { honoBound, honoOnly } from "./yardsticks.ts";
+import { coldContenders, coldPlan, measureCold } from "./measure.ts";
 
-/** The servers on workerd. The others are compared with the first. */
-const sleepers: readonly Contender[] = [
-  honoOnly,
-  honoBound,
-  floor,
-  baton,
-  workersOauthProvider,
-];
+interface Options {
+  starts: number;
+  rounds: number;
+  write?: true;
+}
 
 const program = newProgram("bench:cold")
   .description(
-    "Measures the first answer after the process starts: a Worker with Hono and one route, the floor, Baton, and peers on workerd.",
+    "Measures the section of the benchmark about the cold path, without the other sections: the first answer " +
+      "after the process starts, and refreshes whose object was evicted.",
   )
-  .option("--starts <count>", "starts to count", positive, 12)
+  .option("--starts <count>", "starts to count", count, coldPlan.starts)
+  .option(
+    "--rounds <count>",
+    "rounds of evicted objects to count",
+    count,
+    coldPlan.rounds,
+  )
+  .option(
+    "--write",
+    "replace this section in test/bench/results and test/bench/README.md; the other figures stay",
+  )
   .action(runCold);
 
 await run(program);
 
-async function runCold({ starts }: { starts: number }): Promise<void> {
-  const load = () => (loadavg()[0] ?? Number.NaN).toFixed(2);
-  await inTemporaryFolder(async (folder) => {
-    const prepared: Sleeper[] = [];
-    for (const [index, contender] of sleepers.entries())
-      prepared.push(
-        await prepare(contender, join(folder, String(index)), starts),
-      );
-    for (const kind of requests) {
-      progress(`first answer: ${kind}`);
-      const before = load();
-      const measured = await measureStarts(prepared, kind, starts);
-      say(
-        `First answer, ${kind}. Load before and after: ${before}, ${load()}\n`,
-      );
-      say(`${coldTable(measured)}\n`);
-    }
-  });
+async function runCold({ starts, rounds, write }: Options): Promise<void> {
+  const cold = await inTemporaryFolder((folder) =>
+    measureCold(folder, coldContenders, { ...coldPlan, starts, rounds }),
+  );
+  say(coldTables(cold));
+  if (!write) return;
+  const stored = JSON.parse(await readFile(resultsFile, "utf8")) as Results;
+  await publish(await render({ ...stored, cold }));
 }
 
-/** Starts a server, makes its logins, and stops it. */
-async function prepare(
-  contender: Contender,
-  folder: string,
-  starts: number,
-): Promise<Sleeper> {
-  progress(`${contender.name}: starting`);
-  const entrant = await Entrant.start(contender, folder, await freePort());
-  const tokens: string[] = [];
-  // One more, for the round that is not counted.
-  while (tokens.length <= starts) tokens.push(await entrant.client.login());
-  await entrant.server.stop();
-  return { entrant, tokens };
-}
-
-function positive(text: string): number {
+function count(text: string): number {
   const value = Number(text);
   if (!Number.isSafeInteger(value) || value < 1)
     throw new InvalidArgumentError("It must be a whole number above 0.");

@@ -1,13 +1,9 @@
 import type { Entrant } from "../entrant.ts";
-import { median } from "../statistics.ts";
 import { type FirstAnswer, measureFirstAnswer } from "./first-answer.ts";
-
-/** The requests whose first answer is measured. */
-export const requests = ["a refused token", "a refresh"] as const;
-export type RequestKind = (typeof requests)[number];
+import type { RequestKind } from "./results.ts";
 
 /** A stopped server and what it is asked first. */
-export interface Sleeper {
+export interface StoppedServer {
   entrant: Entrant;
   /** Refresh tokens for the starts. A token is used once. */
   tokens: string[];
@@ -19,27 +15,27 @@ export interface Sleeper {
  * @returns the first answers by the name of the server; the first round is not counted
  */
 export async function measureStarts(
-  sleepers: readonly Sleeper[],
+  servers: readonly StoppedServer[],
   kind: RequestKind,
   starts: number,
 ): Promise<Map<string, FirstAnswer[]>> {
   const measured = new Map<string, FirstAnswer[]>(
-    sleepers.map(({ entrant }) => [entrant.name, []]),
+    servers.map(({ entrant }) => [entrant.name, []]),
   );
   for (let round = 0; round <= starts; round += 1) {
-    const first = round % sleepers.length;
-    const turn = [...sleepers.slice(first), ...sleepers.slice(0, first)];
-    for (const sleeper of turn) {
-      const answer = await startOnce(sleeper, kind);
+    const first = round % servers.length;
+    const turn = [...servers.slice(first), ...servers.slice(0, first)];
+    for (const stopped of turn) {
+      const answer = await startOnce(stopped, kind);
       // The first start reads the files from the disk.
-      if (round > 0) measured.get(sleeper.entrant.name)!.push(answer);
+      if (round > 0) measured.get(stopped.entrant.name)!.push(answer);
     }
   }
   return measured;
 }
 
 async function startOnce(
-  { entrant, tokens }: Sleeper,
+  { entrant, tokens }: StoppedServer,
   kind: RequestKind,
 ): Promise<FirstAnswer> {
   const { client, contender, server } = entrant;
@@ -64,18 +60,4 @@ async function startOnce(
       `${entrant.name} answered ${answer.status} to ${kind}. Its log ends:\n${server.logEnd()}`,
     );
   return answer;
-}
-
-/**
- * The median of the rounds' ratios to another server. A round's starts follow each other, so both had the
- * same disturbances.
- */
-export function ratioTo(
-  figure: (answer: FirstAnswer) => number,
-  found: readonly FirstAnswer[],
-  others: readonly FirstAnswer[],
-): number {
-  return median(
-    found.map((answer, round) => figure(answer) / figure(others[round]!)),
-  );
 }

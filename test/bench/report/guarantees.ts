@@ -1,5 +1,4 @@
 import {
-  type Guarantees,
   isAtomic,
   noticesReuse,
   type Race,
@@ -72,11 +71,18 @@ ${table(
 )}`;
 }
 
-/** The three columns beside a server's figures: one exchange per token, reuse noticed, survives `kill -9`. */
-export function verdicts(measured: Guarantees): string[] {
-  return [isAtomic, noticesReuse, survivesKill].map((holds) =>
-    holds(measured) ? "yes" : "no",
-  );
+/**
+ * The columns beside a server's figures: one exchange per token, reuse noticed, survives `kill -9`, synced.
+ * The last is a setting; the others are measured.
+ */
+export function verdicts({ guarantees, about }: EntrantResults): string[] {
+  const measured = guarantees[""]!;
+  return [
+    isAtomic(measured),
+    noticesReuse(measured),
+    survivesKill(measured),
+    about.synced,
+  ].map((holds) => (holds ? "yes" : "no"));
 }
 
 function raceCells(races: readonly Race[]): string[] {

@@ -1,3 +1,5 @@
+import type { Spread } from "../statistics.ts";
+
 /** A Markdown table with numbers aligned to the right. The formatter pads its columns. */
 export function table(head: string[], rows: string[][]): string {
   const rule = head.map((_, column) =>
@@ -19,4 +21,10 @@ export function figure(value: number): string {
     minimumFractionDigits: Math.min(decimals, 2),
     maximumFractionDigits: Math.min(decimals, 2),
   });
+}
+
+/** The median, and the middle half in brackets. */
+export function spreadText({ median, lower, upper }: Spread): string {
+  if (lower === upper) return figure(median);
+  return `${figure(median)} (${figure(lower)}–${figure(upper)})`;
 }

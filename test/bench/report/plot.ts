@@ -1,12 +1,19 @@
 import { parse, View } from "vega";
 import { compile, type TopLevelSpec } from "vega-lite";
 import {
+  coldRatio,
+  type ColdServer,
+  type RequestKind,
+} from "../cold/results.ts";
+import {
   cpuPerRotation,
   type EntrantResults,
   type Figure,
   type Results,
   rotationsPerSecond,
 } from "../results.ts";
+import type { Spread } from "../statistics.ts";
+import { answerCpu, evictedCpu, evictedRatio } from "./cold.ts";
 import { verdicts } from "./guarantees.ts";
 import { figure } from "./markdown.ts";
 import { ratioToFloor } from "./report.ts";
@@ -14,41 +21,109 @@ import { ratioToFloor } from "./report.ts";
 /** The load that the picture shows. */
 const CHAINS = 16;
 
-const BAR_COLORS = { floor: "#b8bfc7", own: "#d9730d", peer: "#4c78a8" };
-const VERDICT_COLORS = { yes: "#1a7f37", no: "#cf222e" };
-const TEXT = "#24292f";
+interface Colors {
+  background: string;
+  text: string;
+  /** Text that says how a panel is read. */
+  quiet: string;
+  yes: string;
+  no: string;
+  /** By the role of a server. */
+  bars: Record<EntrantResults["role"], string>;
+}
 
-type Panel = Extract<TopLevelSpec, { hconcat: unknown }>["hconcat"][number];
+/** The colours for a light and for a dark page. The backgrounds are those of GitHub's pages. */
+export const schemes = {
+  light: {
+    background: "#ffffff",
+    text: "#24292f",
+    quiet: "#57606a",
+    yes: "#1a7f37",
+    no: "#cf222e",
+    bars: { floor: "#868e96", own: "#d9730d", peer: "#4c78a8" },
+  },
+  dark: {
+    background: "#0d1117",
+    text: "#e6edf3",
+    quiet: "#9198a1",
+    yes: "#3fb950",
+    no: "#ff7b72",
+    bars: { floor: "#7d8590", own: "#f0883e", peer: "#6ca0dc" },
+  },
+} satisfies Record<string, Colors>;
+export type Scheme = keyof typeof schemes;
+
+type Panels = Extract<TopLevelSpec, { hconcat: unknown }>["hconcat"];
+type Panel = Panels[number];
+
+/** One row of a panel. */
+interface Bar {
+  name: string;
+  role: EntrantResults["role"];
+  /** To the yardstick of the panel. Without it the row stays empty. */
+  ratio: Spread | undefined;
+}
 
 const ROWS = { step: 28 };
-/** One row per server, in their order. */
-const row = {
-  field: "name",
-  type: "nominal",
-  sort: null,
-  axis: null,
-} as const;
 /** As wide as the longest name, because Vega can't measure text without a screen. */
-const NAMES_WIDTH = 205;
+const NAMES_WIDTH = 215;
 
-/** @returns an SVG: bars for throughput and CPU, and beside them what each server guarantees */
-export function plot({ entrants }: Results): Promise<string> {
+/**
+ * @returns an SVG: bars for throughput and CPU, and beside them what each server guarantees; below, bars for
+ *   the cold path
+ */
+export function plot(
+  { entrants, cold: { servers } }: Results,
+  colors: Colors,
+): Promise<string> {
+  const hot = (ofWhat: Figure) =>
+    entrants.map((entrant) => ({
+      ...entrant,
+      ratio: ratioToFloor(entrants, ofWhat, entrant, CHAINS),
+    }));
   const spec: TopLevelSpec = {
     // Not transparent, because pages of any colour show the picture.
-    background: "white",
-    title: {
-      text: `${CHAINS} clients at a time, each rotating its own token`,
-      offset: 14,
-      fontWeight: "normal",
-    },
+    background: colors.background,
     padding: 12,
-    spacing: 24,
-    bounds: "flush",
-    hconcat: [
-      names(entrants),
-      bars("rotations per second", entrants, rotationsPerSecond),
-      bars("CPU time per rotation", entrants, cpuPerRotation),
-      guarantees(entrants),
+    spacing: 30,
+    vconcat: [
+      block(`${CHAINS} clients at a time, each rotating its own token`, [
+        names(entrants),
+        bars(
+          "rotations per second",
+          "more is better; the floor is 1",
+          hot(rotationsPerSecond),
+          colors,
+        ),
+        bars(
+          "CPU time per rotation",
+          "less is better; the floor is 1",
+          hot(cpuPerRotation),
+          colors,
+        ),
+        guarantees(entrants, colors),
+      ]),
+      block("Cold: a process that has just started, an object that sleeps", [
+        names(servers),
+        bars(
+          "CPU to the first answer",
+          "less is better; Hono is 1",
+          firstBars(servers, "a refused token"),
+          colors,
+        ),
+        bars(
+          "CPU to the first refresh",
+          "less is better; Hono is 1",
+          firstBars(servers, "a refresh"),
+          colors,
+        ),
+        bars(
+          "CPU, object evicted",
+          "less is better; the floor is 1",
+          evictedBars(servers),
+          colors,
+        ),
+      ]),
     ],
     config: {
       font: "Helvetica, Arial, sans-serif",
@@ -57,59 +132,100 @@ export function plot({ entrants }: Results): Promise<string> {
         domain: false,
         ticks: false,
         grid: false,
-        labelColor: TEXT,
+        labelColor: colors.text,
         labelFontSize: 11,
       },
-      title: { anchor: "start", frame: "group", fontSize: 12, color: TEXT },
-      text: { fontSize: 11, color: TEXT },
+      title: {
+        anchor: "start",
+        frame: "group",
+        fontSize: 12,
+        color: colors.text,
+        subtitleColor: colors.quiet,
+        subtitleFontSize: 11,
+      },
+      text: { fontSize: 11, color: colors.text },
     },
   };
   return new View(parse(compile(spec).spec), { renderer: "none" }).toSVG();
 }
 
-function names(entrants: readonly EntrantResults[]): Panel {
+function block(title: string, hconcat: Panels) {
+  return {
+    title: { text: title, offset: 14, fontWeight: "normal", fontSize: 14 },
+    spacing: 24,
+    bounds: "flush",
+    hconcat,
+  } as const;
+}
+
+function firstBars(servers: readonly ColdServer[], kind: RequestKind): Bar[] {
+  const [hono] = servers;
+  return servers.map((server) => ({
+    ...server,
+    ratio: coldRatio(answerCpu, server.first[kind], hono!.first[kind]),
+  }));
+}
+
+function evictedBars(servers: readonly ColdServer[]): Bar[] {
+  return servers.map((server) => ({
+    ...server,
+    ratio: server.evicted && evictedRatio(servers, evictedCpu, server.evicted),
+  }));
+}
+
+/** One row per server, in their order. Panels side by side have the same rows, also where a bar is missing. */
+function rowsOf(servers: readonly { name: string }[]) {
+  return {
+    field: "name",
+    type: "nominal",
+    sort: null,
+    axis: null,
+    scale: { domain: servers.map(({ name }) => name) },
+  } as const;
+}
+
+function names(servers: readonly { name: string }[]): Panel {
   return {
     width: NAMES_WIDTH,
     height: ROWS,
-    data: { values: entrants.map(({ name }) => ({ name })) },
+    data: { values: servers.map(({ name }) => ({ name })) },
     mark: { type: "text", align: "left", x: 0, fontSize: 12 },
-    encoding: { y: row, text: { field: "name", type: "nominal" } },
+    encoding: {
+      y: rowsOf(servers),
+      text: { field: "name", type: "nominal" },
+    },
   };
 }
 
 /** The median of the rounds as a bar, with a line over their middle half. */
 function bars(
   title: string,
-  entrants: readonly EntrantResults[],
-  ofWhat: Figure,
+  subtitle: string,
+  rows: readonly Bar[],
+  colors: Colors,
 ): Panel {
-  const values = entrants.map((entrant) => {
-    const { median, lower, upper } = ratioToFloor(
-      entrants,
-      ofWhat,
-      entrant,
-      CHAINS,
-    );
-    const color = BAR_COLORS[entrant.role];
-    return {
-      name: entrant.name,
-      median,
-      lower,
-      upper,
-      color,
-      label: figure(median),
-    };
-  });
+  const values = rows.flatMap(({ name, role, ratio }) =>
+    ratio === undefined
+      ? []
+      : [
+          {
+            name,
+            ...ratio,
+            color: colors.bars[role],
+            label: figure(ratio.median),
+          },
+        ],
+  );
   const max = Math.max(...values.map(({ upper }) => upper));
   // Leaves room for the label behind the longest bar.
   const scale = { domain: [0, max * 1.25], nice: false };
   const x = { type: "quantitative", axis: null, scale } as const;
   return {
-    title: [title, "(the floor is 1)"],
+    title: { text: title, subtitle },
     width: 150,
     height: ROWS,
     data: { values },
-    encoding: { y: row },
+    encoding: { y: rowsOf(rows) },
     layer: [
       {
         mark: { type: "bar", height: 16 },
@@ -119,7 +235,7 @@ function bars(
         },
       },
       {
-        mark: { type: "rule", color: TEXT },
+        mark: { type: "rule", color: colors.text },
         encoding: { x: { ...x, field: "lower" }, x2: { field: "upper" } },
       },
       {
@@ -133,11 +249,19 @@ function bars(
   };
 }
 
-function guarantees(entrants: readonly EntrantResults[]): Panel {
-  const columns = ["one|exchange", "reuse|noticed", "survives|kill -9"];
-  const values = entrants.flatMap(({ name, guarantees }) =>
-    verdicts(guarantees[""]!).map((verdict, index) => ({
-      name,
+function guarantees(
+  entrants: readonly EntrantResults[],
+  { yes, no }: Colors,
+): Panel {
+  const columns = [
+    "one|exchange",
+    "reuse|noticed",
+    "survives|kill -9",
+    "commits|synced",
+  ];
+  const values = entrants.flatMap((entrant) =>
+    verdicts(entrant).map((verdict, index) => ({
+      name: entrant.name,
       verdict,
       column: columns[index],
     })),
@@ -161,16 +285,13 @@ function guarantees(entrants: readonly EntrantResults[]): Panel {
           labelFontWeight: "bold",
         },
       },
-      y: row,
+      y: rowsOf(entrants),
       text: { field: "verdict", type: "nominal" },
       color: {
         field: "verdict",
         type: "nominal",
         legend: null,
-        scale: {
-          domain: Object.keys(VERDICT_COLORS),
-          range: Object.values(VERDICT_COLORS),
-        },
+        scale: { domain: ["yes", "no"], range: [yes, no] },
       },
     },
   };

@@ -4,6 +4,7 @@ import {
   cpuSecondsPer1000,
   type EntrantResults,
   type Figure,
+  latency,
   type Load,
   LOADS,
   memoryMegabytes,
@@ -14,17 +15,18 @@ import {
   typical,
 } from "../results.ts";
 import type { Spread } from "../statistics.ts";
+import { coldTables } from "./cold.ts";
 import { guaranteeTables, verdicts } from "./guarantees.ts";
-import { figure, table } from "./markdown.ts";
+import { figure, spreadText, table } from "./markdown.ts";
 
 /** A load generator that uses more than this share of a core may be the limit. */
 const MAX_GENERATOR_SHARE = 0.85;
 
 /** All figures in Markdown, ratios first. */
 export function report(results: Results): string {
-  const { date, commit, machine, plan, entrants } = results;
+  const { date, commit, machine, plan, entrants, cold } = results;
   return `Measured on ${date.slice(0, 10)}, Baton at commit ${commit}, on ${machineText(machine)}
-Rounds: ${plan.rounds} of ${plan.seconds} s for each figure, after one warm-up round that is not counted; ${plan.cold.toLocaleString("en")} logins in the cold run. ${generatorText(entrants)}
+Rounds: ${plan.rounds} of ${plan.seconds} s for each figure, after one warm-up round that is not counted; ${plan.logins.toLocaleString("en")} logins after the restart. ${generatorText(entrants)}
 
 ### Summary
 
@@ -41,6 +43,14 @@ ${ratioTable(rotationsPerSecond, entrants)}
 CPU time per rotation, as a multiple of the floor's (less is better):
 
 ${ratioTable(cpuPerRotation, entrants)}
+
+Latency of a rotation (p50), as a multiple of the floor's (less is better):
+
+${ratioTable(latency, entrants)}
+
+### The cold path
+
+${coldTables(cold)}
 
 ### Guarantees
 
@@ -77,12 +87,13 @@ function summaryTable(entrants: readonly EntrantResults[]): string {
       "one exchange per token",
       "reuse noticed",
       "survives `kill -9`",
+      "synced",
     ],
     entrants.map((entrant) => [
       entrant.name,
       spreadText(ratioToFloor(entrants, rotationsPerSecond, entrant, 16)),
       spreadText(ratioToFloor(entrants, cpuPerRotation, entrant, 16)),
-      ...verdicts(entrant.guarantees[""]!),
+      ...verdicts(entrant),
     ]),
   );
 }
@@ -136,14 +147,14 @@ function storageTable(entrants: readonly EntrantResults[]): string {
     [
       "",
       "memory after 64 clients, MB",
-      "memory after the cold run, MB",
+      "memory after the restart run, MB",
       "bytes stored per rotation",
       "bytes stored per login",
     ],
     entrants.map((entrant) => [
       entrant.name,
       figure(typical(memoryMegabytes, roundsOf(entrant, 64))),
-      figure(memoryMegabytes(roundsOf(entrant, "cold").at(-1)!)),
+      figure(memoryMegabytes(roundsOf(entrant, "restart").at(-1)!)),
       Math.round(entrant.bytes_per_rotation).toLocaleString("en"),
       Math.round(entrant.bytes_per_login).toLocaleString("en"),
     ]),
@@ -168,11 +179,6 @@ function generatorText(entrants: readonly EntrantResults[]): string {
 }
 
 function loadText(load: Load): string {
-  if (load === "cold") return "cold";
+  if (load === "restart") return "after a restart";
   return load === 1 ? "1 client" : `${load} clients`;
-}
-
-export function spreadText({ median, lower, upper }: Spread): string {
-  if (lower === upper) return figure(median);
-  return `${figure(median)} (${figure(lower)}–${figure(upper)})`;
 }

@@ -3,7 +3,8 @@ import { Hono } from "hono";
 
 /**
  * Hono with one route, and with the storage of a refresh: two records of KV, read at the same time, and one
- * call of an object that reads a value and writes it. It refuses a token that is not an object's id.
+ * call of an object that reads a value and writes it. It refuses a token that does not begin with an object's
+ * id.
  */
 
 interface Bindings {
@@ -30,13 +31,18 @@ app.post("/bench/login", (c) => {
 
 app.post("/access_token", async (c) => {
   const form = new URLSearchParams(await c.req.text());
-  const token = form.get("refresh_token") ?? "";
+  const [id = ""] = form.get("refresh_token")?.split(".") ?? [];
   const { KV, FAMILY } = c.env;
   await Promise.all([KV.get("client:bench"), KV.get("scopes")]);
-  if (!/^[0-9a-f]{64}$/.test(token))
+  if (!/^[0-9a-f]{64}$/.test(id))
     return c.json({ error: "invalid_grant" }, 400);
-  const count = await FAMILY.get(FAMILY.idFromString(token)).next();
-  return c.json({ refresh_token: `${token}.${count}` });
+  const count = await FAMILY.get(FAMILY.idFromString(id)).next();
+  return c.json({
+    token_type: "Bearer",
+    expires_in: 3600,
+    access_token: "none",
+    refresh_token: `${id}.${count}`,
+  });
 });
 
 export default app;
