@@ -1,6 +1,7 @@
-import { type Context, Hono, type MiddlewareHandler } from "hono";
-import { bodyLimit } from "hono/body-limit";
-import { adminApi } from "./endpoints/admin/index.ts";
+import type { Context, ExecutionContext, MiddlewareHandler } from "hono";
+import { HonoBase } from "hono/hono-base";
+import { getPath } from "hono/utils/url";
+import { readBody } from "./endpoints/body.ts";
 import { answerPreflight, readableByOrigins } from "./endpoints/cors.ts";
 import {
   type AppEnv,
@@ -10,14 +11,16 @@ import {
 import { endpoints as registry } from "./endpoints/index.ts";
 import { holdOrigin, transportSecurity } from "./endpoints/origin.ts";
 import { refuseOtherMethods, routeOf } from "./endpoints/routes.ts";
+import { StaticRouter } from "./endpoints/static-router.ts";
 import { asOAuthError, OAuthError } from "./oauth/errors.ts";
 import { RequestLog } from "./oauth/request-log.ts";
 import type { EarlyServer, Server } from "./oauth/server.ts";
 
-/** The largest body. It is many times larger than a refresh request, and small enough to hold in memory. */
-const MAX_BODY_BYTES = 16 * 1024;
 /** The beginning of the paths at which clients look for documents (RFC 8615). */
 const WELL_KNOWN = "/.well-known/";
+
+/** The paths of the admin API. */
+const adminPath = /^\/admin(?:\/|$)/;
 
 /** Makes the servers of a set of bindings (`create-server.ts`). */
 interface Servers {
@@ -25,20 +28,88 @@ interface Servers {
   createServer: (env: Env) => Promise<Server>;
 }
 
+type App = HonoBase<AppEnv>;
+
+/** Answers the requests of a Worker. */
+type Fetch = (
+  request: Request,
+  env: Env,
+  context: ExecutionContext,
+) => Response | Promise<Response>;
+
 /**
  * Makes the app: routes and limits, and the one place where an error becomes a response and a request a log
- * line.
+ * line. The admin API is an app of its own, because its code is loaded when somebody asks for it.
  *
  * @param extraEndpoints endpoints beside those of the registry
  */
 export function createApp(
-  { createEarlyServer, createServer }: Servers,
+  servers: Servers,
   extraEndpoints: readonly Endpoint[] = [],
-): Hono<AppEnv> {
-  const app = new Hono<AppEnv>();
-  const endpoints = [...registry, ...extraEndpoints];
+): { fetch: Fetch } {
+  const app = publicApp(servers, [...registry, ...extraEndpoints]);
+  let admin: App | undefined;
+  const fetchAdmin: Fetch = async (request, env, context) => {
+    admin ??= await adminApp(servers);
+    return admin.fetch(request, env, context);
+  };
+  return {
+    fetch(request, env, context) {
+      const isOfAdmin = env.ADMIN_TOKEN && adminPath.test(getPath(request));
+      return (isOfAdmin ? fetchAdmin : app.fetch)(request, env, context);
+    },
+  };
+}
 
-  app.use(async function prepare(c, next) {
+/** Makes the app of the endpoints. */
+function publicApp(servers: Servers, endpoints: readonly Endpoint[]): App {
+  const app: App = new HonoBase<AppEnv>({ router: new StaticRouter() });
+  app.use(frame(servers));
+  const open = openPaths(endpoints);
+  // Outside of everything that may refuse, so that a page of another origin can read every refusal.
+  for (const [path] of open) app.use(path, readableByOrigins());
+  app.use(holdOrigin());
+  for (const { path, isOn } of endpoints)
+    if (isOn) app.use(path, notFoundUnlessOn(isOn));
+  for (const [path, methods] of open) app.use(path, answerPreflight(methods));
+  for (const { path, cors: isOpen, isOn } of endpoints)
+    if (isOpen || isOn) app.use(path, reportConfigurationFirst());
+  app.use(readBody());
+  for (const { path, method, respond } of endpoints)
+    app.on(method, path, respond);
+  refuseOtherMethods(app);
+  app.all("*", async (c) => {
+    // The admin API does not show while it is off, but what keeps it from being read does.
+    if (adminPath.test(c.req.path)) await c.var.server();
+    throw new OAuthError("path_unknown");
+  });
+  app.onError(async (error, c) => {
+    const refusal = (await firstRefusal(c)) ?? asOAuthError(error);
+    const endpoint = endpoints.find(({ path }) => path === c.req.path);
+    return endpoint?.renderError?.(c, refusal) ?? asJson(c, refusal);
+  });
+  return app;
+}
+
+/** Loads the admin API and makes its app. Its paths have parameters, for which Hono has the better router. */
+async function adminApp(servers: Servers): Promise<App> {
+  const [{ Hono }, { adminApi }] = await Promise.all([
+    import("hono"),
+    import("./endpoints/admin/index.ts"),
+  ]);
+  const app: App = new Hono<AppEnv>();
+  app.use(frame(servers), holdOrigin(), readBody());
+  app.route("/", adminApi());
+  app.onError((error, c) => asJson(c, asOAuthError(error)));
+  return app;
+}
+
+/** Prepares what every request needs, and completes its answer and its log line. */
+function frame({
+  createEarlyServer,
+  createServer,
+}: Servers): MiddlewareHandler<AppEnv> {
+  return async function frame(c, next) {
     // Once per request, also while the configuration is malformed: reading the keys costs CPU time.
     let early: Promise<EarlyServer> | undefined;
     c.set("early", () => (early ??= createEarlyServer(c.env)));
@@ -67,33 +138,11 @@ export function createApp(
       status: c.res.status,
       refusal: c.error && asOAuthError(c.error),
     });
-  });
+  };
+}
 
-  const open = openPaths(endpoints);
-  // Outside of everything that may refuse, so that a page of another origin can read every refusal.
-  for (const [path] of open) app.use(path, readableByOrigins());
-  app.use(holdOrigin());
-  for (const { path, isOn } of endpoints)
-    if (isOn) app.use(path, notFoundUnlessOn(isOn));
-  for (const [path, methods] of open) app.use(path, answerPreflight(methods));
-  for (const { path, cors: isOpen, isOn } of endpoints)
-    if (isOpen || isOn) app.use(path, reportConfigurationFirst());
-  app.use(readBody());
-  for (const { path, method, respond } of endpoints)
-    app.on(method, path, respond);
-  app.route("/", adminApi());
-  refuseOtherMethods(app);
-  app.all("*", () => {
-    throw new OAuthError("path_unknown");
-  });
-
-  app.onError(async (error, c) => {
-    const refusal = (await firstRefusal(c)) ?? asOAuthError(error);
-    const endpoint = endpoints.find(({ path }) => path === c.req.path);
-    if (endpoint?.renderError) return endpoint.renderError(c, refusal);
-    return c.json(refusal.toJSON(), refusal.status, refusal.details.headers);
-  });
-  return app;
+function asJson(c: Context<AppEnv>, refusal: OAuthError): Response {
+  return c.json(refusal.toJSON(), refusal.status, refusal.details.headers);
 }
 
 /**
@@ -119,34 +168,6 @@ function openPaths(endpoints: readonly Endpoint[]): Map<string, string> {
 function reportConfigurationFirst(): MiddlewareHandler<AppEnv> {
   return async function reportConfigurationFirst(c, next) {
     c.set("configurationFirst", true);
-    await next();
-  };
-}
-
-/**
- * Reads the whole body, which is at most 16 KiB, before anything is decided by it. Hono keeps it, so that
- * `c.req.arrayBuffer()` and the like return it without reading again.
- *
- * @throws OAuthError `body_too_large`, or `body_incomplete` if the body breaks off or its chunks are malformed
- */
-function readBody(): MiddlewareHandler<AppEnv> {
-  const limit = bodyLimit({
-    maxSize: MAX_BODY_BYTES,
-    onError: () => {
-      throw new OAuthError("body_too_large");
-    },
-  });
-  return async function readBody(c, next) {
-    if (c.req.raw.body) {
-      try {
-        await limit(c, async () => {
-          await c.req.arrayBuffer();
-        });
-      } catch (error) {
-        if (error instanceof OAuthError) throw error;
-        throw new OAuthError("body_incomplete");
-      }
-    }
     await next();
   };
 }

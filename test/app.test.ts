@@ -64,6 +64,26 @@ describe("a path", () => {
     },
   );
 
+  it.each(["", " "])(
+    "below /admin does not exist while ADMIN_TOKEN is not set (%j), whatever its method",
+    async (ADMIN_TOKEN) => {
+      const off = serverWith({ ADMIN_TOKEN });
+      for (const path of ["", "/clients", "/openapi.json", "/nowhere"])
+        for (const method of ["GET", "POST", "PROPFIND"])
+          expect(await refusal(await off.admin(method, path))).toEqual([
+            404,
+            "not_found",
+            "path_unknown",
+          ]);
+      const malformed = serverWith({ ADMIN_TOKEN, ISSUER: "" });
+      expect(await refusal(await malformed.admin("GET", "/clients"))).toEqual([
+        500,
+        "server_error",
+        "configuration_malformed",
+      ]);
+    },
+  );
+
   it.each([
     "/",
     "/access_token/",

@@ -164,6 +164,17 @@ describe("src/", () => {
     expect([...new Set(users)]).toEqual(["cli"]);
   });
 
+  it("imports the admin API when somebody asks for it, because its evaluation would delay every start", () => {
+    const imports =
+      /^import [^;]*? from "[./\w-]*\/admin\/|import\("[./\w-]*\/admin\//gm;
+    const found = files
+      .filter(({ file }) => !file.startsWith("endpoints/admin/"))
+      .flatMap(({ file, text }) =>
+        [...text.matchAll(imports)].map(([match]) => [file, match]),
+      );
+    expect(found).toEqual([["app.ts", 'import("./endpoints/admin/']]);
+  });
+
   it("has one registry line for each grant type", () => {
     const registry = readFileSync(join(src, "grants/index.ts"), "utf8");
     const grantTypes = readdirSync(join(src, "grants")).filter(

@@ -1,11 +1,12 @@
-import type { Context, Hono } from "hono";
+import type { Context } from "hono";
+import type { HonoBase } from "hono/hono-base";
 import { matchedRoutes } from "hono/route";
 import { METHOD_NAME_ALL } from "hono/router";
 import { OAuthError } from "../oauth/errors.ts";
 import type { AppEnv } from "./endpoint.ts";
 
 /** Answers 405 with `Allow` to another method on a known path (RFC 9110 section 15.5.6). */
-export function refuseOtherMethods(app: Hono<AppEnv>): void {
+export function refuseOtherMethods(app: HonoBase<AppEnv>): void {
   const handlers = app.routes.filter(
     ({ method }) => method !== METHOD_NAME_ALL,
   );

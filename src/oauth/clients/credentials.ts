@@ -6,7 +6,7 @@ import type { Parameters } from "../parameters.ts";
 /** The parameters of client authentication (RFC 6749 section 2.3.1). */
 export const authenticationParameters = ["client_id", "client_secret"] as const;
 
-/** The most characters of Basic credentials: as many as a body may have (16 KiB, `app.ts`). */
+/** The most characters of Basic credentials: as many as a body may have (16 KiB, `endpoints/body.ts`). */
 const MAX_BASIC_CHARACTERS = 16 * 1024;
 
 /** A client id, and the secret that is presented with it. */
