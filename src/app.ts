@@ -1,5 +1,6 @@
 import type { Context, ExecutionContext, MiddlewareHandler } from "hono";
 import { HonoBase } from "hono/hono-base";
+import { TrieRouter } from "hono/router/trie-router";
 import { getPath } from "hono/utils/url";
 import { readBody } from "./endpoints/body.ts";
 import { answerPreflight, readableByOrigins } from "./endpoints/cors.ts";
@@ -93,11 +94,8 @@ function publicApp(servers: Servers, endpoints: readonly Endpoint[]): App {
 
 /** Loads the admin API and makes its app. Its paths have parameters, for which Hono has the better router. */
 async function adminApp(servers: Servers): Promise<App> {
-  const [{ Hono }, { adminApi }] = await Promise.all([
-    import("hono"),
-    import("./endpoints/admin/index.ts"),
-  ]);
-  const app: App = new Hono<AppEnv>();
+  const { adminApi } = await import("./endpoints/admin/index.ts");
+  const app: App = new HonoBase<AppEnv>({ router: new TrieRouter() });
   app.use(frame(servers), holdOrigin(), readBody());
   app.route("/", adminApi());
   app.onError((error, c) => asJson(c, asOAuthError(error)));

@@ -48,9 +48,9 @@ describe("the deployed Worker", () => {
     expect(deployed).toContain("/authorize");
   });
 
-  it("stays small, because Cloudflare allows 3 MB gzipped and every location must load it", () => {
-    expect(deployed.length).toBeLessThan(652 * 1024);
-    expect(gzipSync(deployed).length).toBeLessThan(170 * 1024);
+  it("stays small, because every new isolate compiles it before its first answer", () => {
+    expect(deployed.length).toBeLessThan(215 * 1024);
+    expect(gzipSync(deployed).length).toBeLessThan(73 * 1024);
   });
 
   it("loads no module of Node before it is needed, because each costs every start milliseconds", () => {

@@ -1,4 +1,6 @@
-import { type Context, Hono, type TypedResponse } from "hono";
+import type { Context, TypedResponse } from "hono";
+import { HonoBase } from "hono/hono-base";
+import { TrieRouter } from "hono/router/trie-router";
 import type { StatusCode } from "hono/utils/http-status";
 import * as v from "valibot";
 import { strictObject } from "../../oauth/schema.ts";
@@ -54,7 +56,9 @@ type ResponseOf<R extends Operation["responses"]> = {
 
 /** The admin API: its routes, and its operations for the OpenAPI document. */
 export class AdminApi {
-  readonly app: Hono<AppEnv> = new Hono<AppEnv>();
+  readonly app: HonoBase<AppEnv> = new HonoBase<AppEnv>({
+    router: new TrieRouter(),
+  });
   readonly operations: Operation[] = [];
 
   /** Adds an operation. A request that does not fit the schemas gets 400 with `fields`. */

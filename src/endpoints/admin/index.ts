@@ -1,4 +1,5 @@
-import type { Hono, MiddlewareHandler } from "hono";
+import type { MiddlewareHandler } from "hono";
+import type { HonoBase } from "hono/hono-base";
 import { OAuthError } from "../../oauth/errors.ts";
 import { hasAdminToken } from "../admin-token.ts";
 import type { AppEnv } from "../endpoint.ts";
@@ -13,7 +14,7 @@ import { scopeRoutes } from "./scopes.ts";
 import { subjectRoutes } from "./subjects.ts";
 
 /** Makes the app of the admin API, with the document that describes it. It answers every path below `/admin`. */
-export function adminApi(): Hono<AppEnv> {
+export function adminApi(): HonoBase<AppEnv> {
   const api = new AdminApi();
   const { app } = api;
   app.use(`${PREFIX}/*`, requireAdminToken());

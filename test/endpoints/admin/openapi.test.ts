@@ -220,7 +220,7 @@ it("the OpenAPI document has these operations", async () => {
         request: string 1..16384 "The value of"
         subject?: string 1.. e.g. "alice" "The user: \`sub\`"
         scope?: string ..8192 e.g. "read" "The scopes that"
-        error?: string in ["access_denied","login_required","interaction_required","consent_required","temporarily_unavailable","server_error"] "The error, instead"
+        error?: string in ["access_denied","login_required","interaction_required","consent_required","account_selection_required","temporarily_unavailable","server_error"] "The error, instead"
       200: object
         redirect_to: string "The URL to"
       400 401 404 413 429 500 503: Error
