@@ -4,7 +4,12 @@ import { herd } from "./scenarios/herd.ts";
 import { hotClient } from "./scenarios/hot-client.ts";
 import { hotSubject } from "./scenarios/hot-subject.ts";
 import { loginQueue } from "./scenarios/login-queue.ts";
-import { dispersion, kvReads, retries } from "./scenarios/without-server.ts";
+import {
+  dispersion,
+  kvReads,
+  kvWaits,
+  retries,
+} from "./scenarios/without-server.ts";
 import { storage } from "./scenarios/storage.ts";
 import type { Scenario } from "./scenario.ts";
 
@@ -12,6 +17,7 @@ import type { Scenario } from "./scenario.ts";
 const scenarios: Scenario[] = [
   storage,
   kvReads,
+  kvWaits,
   hotClient,
   hotSubject,
   loginQueue,

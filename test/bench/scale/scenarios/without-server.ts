@@ -6,6 +6,7 @@ import type { Scenario } from "../scenario.ts";
 import {
   expectedReads,
   KEEP_SECONDS,
+  MAX_ENTRIES,
   simulatedReads,
   zipf,
 } from "../zipf-cache.ts";
@@ -40,6 +41,35 @@ export const kvReads: Scenario = {
     });
     const head = rates.map((rate) => `${rate}/s per isolate`);
     return table(["clients", ...head], rows);
+  },
+};
+
+/** Refreshes out of a thousand that find no record as young as that. Each cell is simulated and calculated. */
+export const kvWaits: Scenario = {
+  name: "kv-waits",
+  about: "how often a refresh of a client that is seldom seen waits for KV",
+  withoutServer: true,
+
+  async run({ smoke }) {
+    const refreshes = smoke ? 1_000 : 100_000;
+    const keepTimes = {
+      "a minute": KEEP_SECONDS,
+      "ten minutes": 600,
+      "an hour": 3_600,
+      "a day": 86_400,
+    };
+    const rows = [1, 10, 100, 1_000].map((perHour) => {
+      const load = { refreshesPerSecond: perHour / 3_600, shares: [1] };
+      const cells = Object.values(keepTimes).map((keepTime) => {
+        const limits = { keepTime, maxEntries: MAX_ENTRIES };
+        const simulated = simulatedReads(load, refreshes, seeded(1), limits);
+        const calculated = expectedReads(load, limits);
+        return `${figure(1_000 * simulated)} (${figure(1_000 * calculated)})`;
+      });
+      return [figure(perHour), ...cells];
+    });
+    const head = Object.keys(keepTimes).map((name) => `kept for ${name}`);
+    return table(["refreshes of the client per hour", ...head], rows);
   },
 };
 
