@@ -8,7 +8,7 @@ import {
 } from "./duration.ts";
 import { grantTypeNames } from "./grant-types.ts";
 import { accessTokenFormats } from "./settings.ts";
-import { rule } from "./schema.ts";
+import { maxCharacters, rule } from "./schema.ts";
 import { parseScope, scopeSet, scopeToken } from "./scope.ts";
 
 /**
@@ -28,7 +28,7 @@ function text(description: string, maxLength: number) {
   return v.pipe(
     v.string(),
     v.minLength(1),
-    v.maxLength(maxLength),
+    maxCharacters(maxLength),
     v.description(description),
   );
 }
@@ -47,7 +47,7 @@ function redirectUriProblem(uri: string): string | undefined {
     : uriProblem(uri);
 }
 
-const uri = v.pipe(v.string(), v.maxLength(2048), rule(uriProblem));
+const uri = v.pipe(v.string(), maxCharacters(2048), rule(uriProblem));
 
 function lifetime(description: string, example: string) {
   return v.pipe(
@@ -80,7 +80,7 @@ export const clientSecret = v.pipe(
 
 export const scopeName = v.pipe(
   v.string(),
-  v.maxLength(255),
+  maxCharacters(255),
   v.regex(
     scopeToken,
     "must be a scope-token of RFC 6749 section 3.3: printable ASCII without spaces, quotation marks and backslashes",
@@ -102,7 +102,7 @@ function scopeListProblem(list: string): string | undefined {
 
 const scopeList = v.pipe(
   v.string(),
-  v.maxLength(8192),
+  maxCharacters(8192),
   rule(scopeListProblem),
   v.metadata({
     description:
@@ -139,7 +139,7 @@ export const clientMetadata = {
   ),
   scope: scopeList,
   redirect_uris: v.pipe(
-    v.array(v.pipe(v.string(), v.maxLength(2048), rule(redirectUriProblem))),
+    v.array(v.pipe(v.string(), maxCharacters(2048), rule(redirectUriProblem))),
     v.maxLength(100),
     v.description(
       "The URIs to which the authorization endpoint may redirect the browser, compared character by character. Each begins with https://, with an app's own scheme, or with http:// for 127.0.0.1, [::1] or localhost. The port of these three hosts may differ, and no path is the same as / there. A scheme without a period (myapp://callback) gets a warning (RFC 8252 section 8.4).",

@@ -6,7 +6,7 @@ import {
   scopeName,
   timestamp,
 } from "./client-metadata.ts";
-import { record } from "./schema.ts";
+import { maxCharacters, record } from "./schema.ts";
 
 /**
  * The records in KV. Unknown fields are dropped and not refused, so that a Worker one version older can read
@@ -59,7 +59,7 @@ export const clientTombstone = v.object({
 /** The record `scopes` in KV: the whole catalogue. */
 export const scopeCatalogueRecord = record(
   scopeName,
-  v.object({ description: v.pipe(v.string(), v.maxLength(1000)) }),
+  v.object({ description: v.pipe(v.string(), maxCharacters(1000)) }),
 );
 
 export type Client = v.InferOutput<typeof clientRecord>;

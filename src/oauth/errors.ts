@@ -116,7 +116,10 @@ export function fieldError(
 /** Makes the refusal `admin_body_invalid`, which names every field that is wrong. */
 export function invalidFields(issues: readonly Issue[]): OAuthError {
   const problems = new Map(
-    issues.map(({ path, message }) => [path.join(".") || "body", message]),
+    issues.map(({ path, message }) => [
+      path.length === 0 ? "body" : path.join("."),
+      message,
+    ]),
   );
   const sentences = [...problems].map(
     ([field, problem]) => `${field}: ${problem}`,

@@ -11,7 +11,10 @@ export interface Issue {
   message: string;
 }
 
-/** The result of `parse`: the value in the form of its schema, or every problem. */
+/** The most problems of one value that are told, so that an answer is not many times longer than its request. */
+const MAX_ISSUES = 100;
+
+/** The result of `parse`: the value in the form of its schema, or its problems. */
 export type Parsed<T> =
   { data: T; issues?: undefined } | { data?: undefined; issues: Issue[] };
 
@@ -28,7 +31,7 @@ export function parse<S extends v.GenericSchema>(
   });
   if (success) return { data: output };
   return {
-    issues: issues.map(({ path, message }) => ({
+    issues: issues.slice(0, MAX_ISSUES).map(({ path, message }) => ({
       path: path?.map(({ key }) => key as PropertyKey) ?? [],
       message,
     })),
@@ -83,6 +86,21 @@ export function record<T>(
       return values;
     }),
   );
+}
+
+/**
+ * Bounds the length of a string in characters (code points), as `maxLength` of JSON Schema does. valibot's own
+ * counts an emoji twice, and would find records malformed that were written by this bound.
+ */
+export function maxCharacters(max: number): v.GenericValidation<string> {
+  const action = v.maxLength<string, number>(max);
+  return {
+    ...action,
+    "~run": (dataset, config) =>
+      dataset.typed && [...dataset.value].length <= max
+        ? dataset
+        : action["~run"](dataset, config),
+  };
 }
 
 /** Makes a rule of a schema's pipe. `problemOf` returns the message for a value that breaks it. */

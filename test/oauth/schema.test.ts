@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { describe, expect, it } from "vitest";
 import {
+  maxCharacters,
   parse,
   pathTo,
   record,
@@ -158,5 +159,20 @@ describe("record", () => {
       "read.text: must be a string",
       `${"x".repeat(21)}: must have at most 20 characters`,
     ]);
+  });
+});
+
+describe("maxCharacters", () => {
+  const schema = v.pipe(v.string(), maxCharacters(3));
+
+  it("counts characters and not UTF-16 units, as JSON Schema does", () => {
+    expect(parse(schema, "\u{1f600}".repeat(3))).toHaveProperty("data");
+    expect(problems(schema, "\u{1f600}".repeat(4))).toEqual([
+      ": must have at most 3 characters",
+    ]);
+  });
+
+  it("says nothing about the length of what is not a string", () => {
+    expect(problems(schema, [1, 2, 3, 4])).toEqual([": must be a string"]);
   });
 });

@@ -3,7 +3,7 @@ import { HonoBase } from "hono/hono-base";
 import { TrieRouter } from "hono/router/trie-router";
 import type { StatusCode } from "hono/utils/http-status";
 import * as v from "valibot";
-import { strictObject } from "../../oauth/schema.ts";
+import { maxCharacters, strictObject } from "../../oauth/schema.ts";
 import type { AppEnv } from "../endpoint.ts";
 import { type RequestSchemas, validate } from "./request.ts";
 
@@ -155,7 +155,7 @@ export const pageQuery = strictObject({
     ),
     MAX_PAGE_SIZE,
   ),
-  cursor: v.optional(v.pipe(v.string(), v.maxLength(1024))),
+  cursor: v.optional(v.pipe(v.string(), maxCharacters(1024))),
 });
 
 /** The field of a page that leads to the next page. */

@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { clientId, resourceUri } from "../../oauth/client-metadata.ts";
 import { fieldError, OAuthError } from "../../oauth/errors.ts";
-import { strictObject } from "../../oauth/schema.ts";
+import { maxCharacters, strictObject } from "../../oauth/schema.ts";
 import { requestedScopeInJson } from "../../oauth/scope.ts";
 import { grantTokens } from "../../oauth/tokens/grant-tokens.ts";
 import { subject } from "../../oauth/subject.ts";
@@ -16,7 +16,7 @@ const newGrant = named(
     scope: v.optional(
       v.pipe(
         v.string(),
-        v.maxLength(8192),
+        maxCharacters(8192),
         v.metadata({
           description:
             "The scopes to grant, with spaces between them. Left out: all of the client's.",
@@ -93,7 +93,7 @@ export function grantRoutes(api: AdminApi): void {
       summary: "End a grant; may be repeated",
       request: {
         params: v.object({
-          grant_id: v.pipe(v.string(), v.maxLength(64)),
+          grant_id: v.pipe(v.string(), maxCharacters(64)),
         }),
       },
       responses: {

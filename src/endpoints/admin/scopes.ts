@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { scopeName } from "../../oauth/client-metadata.ts";
 import { fieldError, OAuthError } from "../../oauth/errors.ts";
-import { strictObject } from "../../oauth/schema.ts";
+import { maxCharacters, strictObject } from "../../oauth/schema.ts";
 import { type AdminApi, json, named } from "./api.ts";
 
 /** The largest catalogue. It is one record that every refresh reads, so it must stay small. */
@@ -10,7 +10,7 @@ const MAX_SCOPES = 500;
 const description = v.pipe(
   v.string(),
   v.minLength(1),
-  v.maxLength(1000),
+  maxCharacters(1000),
   v.metadata({
     description: "The meaning of the scope, in words for a user.",
     example: "Read your notes",

@@ -6,7 +6,7 @@ import { throwIfRefused } from "../errors.ts";
 import { finalizeScopeAndResource } from "../scope-and-resource.ts";
 import { readInteraction, encryptedRequest } from "./interaction.ts";
 import type { RequestLog } from "../request-log.ts";
-import { pathTo, strictObject } from "../schema.ts";
+import { maxCharacters, pathTo, strictObject } from "../schema.ts";
 import { requestedScopeInJson } from "../scope.ts";
 import type { Server } from "../server.ts";
 import { subject } from "../subject.ts";
@@ -33,7 +33,7 @@ export const decision = v.pipe(
     scope: v.optional(
       v.pipe(
         v.string(),
-        v.maxLength(8192),
+        maxCharacters(8192),
         v.metadata({
           description:
             "The scopes that the user allows, out of the requested ones. Left out: all of them.",

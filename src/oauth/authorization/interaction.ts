@@ -11,6 +11,7 @@ import { allowedFor, type ScopeAndResource } from "../scope-and-resource.ts";
 import { isRegistered } from "../redirect-uri.ts";
 import type { RequestLog } from "../request-log.ts";
 import { registeredResources } from "../resource.ts";
+import { maxCharacters } from "../schema.ts";
 import { MAX_JWT_CHARACTERS } from "./encrypted-jwt.ts";
 import { requiresPkce } from "./pkce.ts";
 import type { Server } from "../server.ts";
@@ -19,7 +20,7 @@ import type { Server } from "../server.ts";
 export const encryptedRequest = v.pipe(
   v.string(),
   v.minLength(1),
-  v.maxLength(MAX_JWT_CHARACTERS),
+  maxCharacters(MAX_JWT_CHARACTERS),
   v.description(
     "The value of the parameter `request` with which the browser came to LOGIN_URL, unchanged.",
   ),

@@ -231,3 +231,36 @@ describe("/admin/openapi.json", () => {
     expect((await server.admin("POST", "/clients", examples)).status).toBe(201);
   });
 });
+
+describe("the bounds of a body", () => {
+  const smile = "\u{1f600}";
+
+  it("count characters, so that what fits can be stored, read and changed", async () => {
+    const client_name = smile.repeat(255);
+    const { client_id } = await server.makeClient({ client_name });
+    const path = `/clients/${client_id}`;
+    const read = await server.admin("GET", path);
+    expect(await read.json()).toMatchObject({ client_name });
+    const changed = await server.admin("PATCH", path, { client_name });
+    expect(changed.status).toBe(200);
+    const longer = { client_name: client_name + smile };
+    expect(
+      await fieldErrors(await server.admin("PATCH", path, longer)),
+    ).toEqual({ client_name: "must have at most 255 characters" });
+  });
+
+  it("keep the answer to a body of many wrong values short", async () => {
+    const response = await server.admin("POST", "/clients", {
+      redirect_uris: Array<number>(5_000).fill(1),
+    });
+    expect(response.status).toBe(400);
+    expect((await response.text()).length).toBeLessThan(16_384);
+  });
+
+  it("name a field without a name", async () => {
+    const response = await server.admin("POST", "/clients", { "": 1 });
+    expect(await fieldErrors(response)).toEqual({
+      "": "is not a field of this request",
+    });
+  });
+});
