@@ -5,7 +5,7 @@ import {
 } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import type { TokenFamily } from "../../src/index.ts";
+import { TokenFamily } from "../../src/index.ts";
 import type { ExchangeAttempt } from "../../src/oauth/repositories.ts";
 import { DAY, exchange, familyBuilders } from "../support/family.ts";
 
@@ -39,6 +39,28 @@ function footprint(family: Family): Promise<Footprint> {
     keys: [...storage.kv.list()].map(([key]) => key),
     alarm: await storage.getAlarm(),
   }));
+}
+
+/** Notes each call of the storage from now on, and runs it. */
+function noteStorageCalls(storage: DurableObjectStorage): string[] {
+  const calls: string[] = [];
+  const parts = { storage, kv: storage.kv, sql: storage.sql };
+  for (const [part, object] of Object.entries<object>(parts)) {
+    const methods = Object.getPrototypeOf(object) as Record<string, unknown>;
+    for (const name of Object.getOwnPropertyNames(methods)) {
+      const { value } = Object.getOwnPropertyDescriptor(methods, name) ?? {};
+      if (typeof value !== "function" || name === "constructor") continue;
+      const method = value as (...args: unknown[]) => unknown;
+      vi.spyOn(
+        methods as Record<string, typeof method>,
+        name,
+      ).mockImplementation(function call(this: unknown, ...args) {
+        calls.push(`${part}.${name}`);
+        return method.apply(this, args);
+      });
+    }
+  }
+  return calls;
 }
 
 /** Time for an alarm that fires by itself, on a machine that may be busy. */
@@ -108,6 +130,19 @@ describe("an exchange", () => {
     await evictDurableObject(family);
     const result = await exchange(family, attempt({ generation: 2 }));
     expect(result).toMatchObject({ outcome: "exchanged", generation: 3 });
+  });
+
+  it("of a family that was asleep reads one value and writes one, and waking it costs nothing", async () => {
+    const family = await makeFamily();
+    await evictDurableObject(family);
+    await runInDurableObject(family, (_, state) => {
+      const calls = noteStorageCalls(state.storage);
+      const woken = new TokenFamily(state, env);
+      expect(calls).toEqual([]);
+      expect(woken.exchange(attempt())).toContain('"generation":2,');
+      expect(calls).toEqual(["kv.get", "kv.put"]);
+      vi.restoreAllMocks();
+    });
   });
 
   it("succeeds once if fifty arrive at the same time", async () => {
