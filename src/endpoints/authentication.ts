@@ -38,7 +38,7 @@ export async function authenticate(
   now: number,
   fresh = false,
 ): Promise<Client> {
-  const { log } = c.var;
+  const log = c.get("log");
   log.begin("client");
   const client = await authenticateClient(server, {
     authorization: c.req.header("Authorization"),

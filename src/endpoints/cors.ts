@@ -85,7 +85,8 @@ function grantedHeaders(asked: string): string[] {
  * the origins. While the configuration cannot be read, any origin may read the error that says so.
  */
 async function allowedOrigin(c: Context<AppEnv>): Promise<string | null> {
-  const server = await c.var.server().catch(() => undefined);
+  const findServer = c.get("server");
+  const server = await findServer().catch(() => undefined);
   const { cors_origins } = server?.settings ?? {};
   if (!cors_origins) return "*";
   const origin = c.req.header("Origin") ?? "";

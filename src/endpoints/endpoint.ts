@@ -4,7 +4,10 @@ import type { RequestLog } from "../oauth/request-log.ts";
 import type { EarlyServer, Server } from "../oauth/server.ts";
 import type { Settings } from "../oauth/settings.ts";
 
-/** The bindings, and the variables that Hono carries through a request. */
+/**
+ * The bindings, and the variables that Hono carries through a request. A refresh reads them with `c.get`, because
+ * each use of `c.var` copies them all.
+ */
 export interface AppEnv {
   Bindings: Env;
   Variables: {

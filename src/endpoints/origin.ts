@@ -35,7 +35,8 @@ export function holdOrigin(): MiddlewareHandler<AppEnv> {
       throw new OAuthError("host_malformed");
 
     // The endpoints report a configuration that cannot be read.
-    const server = await c.var.early().catch(() => undefined);
+    const findServer = c.get("early");
+    const server = await findServer().catch(() => undefined);
     const { allowed_hosts: allowed, issuer = "" } = server?.settings ?? {};
     if (!allowed && c.req.url.startsWith("https:")) return next();
 

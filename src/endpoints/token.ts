@@ -44,8 +44,9 @@ async function answerTokenRequest(
   c: Context<AppEnv>,
   read?: typeof readLenientForm,
 ): Promise<Response> {
-  const { log } = c.var;
-  const early = await c.var.early();
+  const log = c.get("log");
+  const early = await c.get("early")();
+  const server = c.get("server");
   const form = await readClientForm(c, singular, read);
   // The time is read after the whole body has arrived, because a client may send its body slowly.
   const time = now();
@@ -61,8 +62,8 @@ async function answerTokenRequest(
   const fresh = grant.needsFreshClient?.(early, form);
   const authenticated = authenticate(c, early, form, time, fresh);
   const request = { parameters: form, now: time };
-  const started = grant.readAhead?.(early, request, c.var.server) ?? {};
-  const complete = c.var.server();
+  const started = grant.readAhead?.(early, request, server) ?? {};
+  const complete = server();
   const settled = Promise.allSettled([complete, ...Object.values(started)]);
   try {
     const client = await authenticated;
