@@ -9,7 +9,7 @@ const PRIME = 0x01000193;
  */
 export function fingerprint(text: string): number {
   let hash = OFFSET_BASIS;
-  for (const byte of new TextEncoder().encode(text))
-    hash = Math.imul(hash ^ byte, PRIME);
+  for (let position = 0; position < text.length; position++)
+    hash = Math.imul(hash ^ text.charCodeAt(position), PRIME);
   return ((hash >>> 16) ^ hash) & 0xffff;
 }
