@@ -61,19 +61,18 @@ export class RequestLog {
         JSON.stringify({ ...event, request_id, client_id: eventClient }),
       );
     const { problems, cause, client_id, reuse } = refusal?.details ?? {};
+    // JSON leaves out what is undefined.
     const line = JSON.stringify({
       event: "request",
       ...ending,
-      ...(client_id !== undefined && { client_id }),
+      client_id,
       ...this.fields,
       outcome:
         refusal?.toJSON().error ?? (ending.status < 400 ? "ok" : "failing"),
-      ...(refusal && { reason: refusal.reason }),
-      ...(problems && { problems }),
-      ...(reuse && { reuse }),
-      ...(cause instanceof Error && {
-        fault: { name: cause.name, stack: cause.stack },
-      }),
+      reason: refusal?.reason,
+      problems: problems ?? this.fields.problems,
+      reuse,
+      fault: describeFault(cause),
       duration_ms: elapsed(this.#start),
       durations_ms: this.#durations,
     });
@@ -88,6 +87,12 @@ export class RequestLog {
     this.#durations[name] = (this.#durations[name] ?? 0) + elapsed(start);
     this.#step = undefined;
   }
+}
+
+function describeFault(cause: unknown) {
+  return cause instanceof Error
+    ? { name: cause.name, stack: cause.stack }
+    : undefined;
 }
 
 /** Milliseconds, rounded to microseconds. The clock of a Worker advances only at I/O. */
