@@ -1,4 +1,5 @@
 import { add } from "date-fns/add";
+import type { Duration } from "date-fns";
 
 /** The longest duration, in years. Every expiry then fits into a Date and into a token. */
 const MAX_YEARS = 100;
@@ -15,6 +16,11 @@ export const CLOCK_SKEW_SECONDS = 60;
 const durationPattern =
   /^P(?=.)(?:(?<years>\d{1,9})Y)?(?:(?<months>\d{1,9})M)?(?:(?<weeks>\d{1,9})W)?(?:(?<days>\d{1,9})D)?(?:T(?=.)(?:(?<hours>\d{1,9})H)?(?:(?<minutes>\d{1,9})M)?(?:(?<seconds>\d{1,9})S)?)?$/;
 
+/** The most durations whose parts an isolate keeps, so that a refresh seldom parses one. */
+const MAX_KEPT = 100;
+
+const kept = new Map<string, Duration>();
+
 /**
  * Adds an ISO 8601 duration to a time, in UTC. Months are calendar months: P1M after 31 January is the last
  * day of February.
@@ -23,6 +29,12 @@ const durationPattern =
  * @throws RangeError if it is not a duration
  */
 export function after(duration: string, start: Seconds): Seconds {
+  return Math.floor(add(start * 1000, partsOf(duration)).getTime() / 1000);
+}
+
+function partsOf(duration: string): Duration {
+  const known = kept.get(duration);
+  if (known) return known;
   const { groups } = durationPattern.exec(duration) ?? {};
   if (!groups) throw new RangeError(`${duration} is not a duration`);
   const parts = {
@@ -34,7 +46,9 @@ export function after(duration: string, start: Seconds): Seconds {
     minutes: Number(groups["minutes"] ?? 0),
     seconds: Number(groups["seconds"] ?? 0),
   };
-  return Math.floor(add(start * 1000, parts).getTime() / 1000);
+  if (kept.size >= MAX_KEPT) kept.clear();
+  kept.set(duration, parts);
+  return parts;
 }
 
 /**
