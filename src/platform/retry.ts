@@ -45,41 +45,42 @@ export const ABANDON_WAIT_MS = 2_000;
  * @throws OAuthError `storage_unavailable`, also if there is no answer within `maxWaitMs`
  * @throws the exception of our own code in a Durable Object, as it is
  */
-export async function withRetry<T>(
+export function withRetry<T>(
   call: () => Promise<T>,
   maxWaitMs = MAX_WAIT_MS,
 ): Promise<T> {
-  let isOver = false;
-  const timers: ReturnType<typeof setTimeout>[] = [];
-  const silence = (ms: number) =>
-    new Promise<"silence">((resolve) => {
-      timers.push(setTimeout(resolve, ms, "silence"));
-    });
-  const start = () => tryRepeatedly(call, () => isOver);
-  try {
-    const first = start();
-    const early = Math.min(SECOND_CALL_AFTER_MS, maxWaitMs);
-    const answer = await Promise.race([first.then(asAnswer), silence(early)]);
-    if (answer !== "silence") return answer.value;
-    // The answer of either call will do, and a fault of one leaves the other.
-    const calls = early < maxWaitMs ? [first, start()] : [first];
-    const either = Promise.any(calls).catch((error: AggregateError) => {
-      throw error.errors[0];
-    });
-    const late = await Promise.race([
-      either.then(asAnswer),
-      silence(maxWaitMs - early),
-    ]);
-    if (late !== "silence") return late.value;
-    throw unavailable(new Error(`no answer within ${maxWaitMs} ms`));
-  } finally {
-    isOver = true;
-    for (const timer of timers) clearTimeout(timer);
-  }
-}
-
-function asAnswer<T>(value: T): { value: T } {
-  return { value };
+  const early = Math.min(SECOND_CALL_AFTER_MS, maxWaitMs);
+  // One promise and one timer, because every refresh waits here.
+  return new Promise((resolve, reject) => {
+    let running = 0;
+    let isOver = false;
+    const end = (settle: () => void) => {
+      isOver = true;
+      clearTimeout(timer);
+      settle();
+    };
+    const start = () => {
+      running += 1;
+      tryRepeatedly(call, () => isOver).then(
+        (value) => end(() => resolve(value)),
+        (fault: Error) => {
+          running -= 1;
+          // The answer of either call will do, and a fault of one leaves the other.
+          if (running === 0) end(() => reject(fault));
+        },
+      );
+    };
+    const giveUp = () => {
+      const fault = new Error(`no answer within ${maxWaitMs} ms`);
+      end(() => reject(unavailable(fault)));
+    };
+    const startAgain = () => {
+      timer = setTimeout(giveUp, maxWaitMs - early);
+      start();
+    };
+    let timer = setTimeout(early < maxWaitMs ? startAgain : giveUp, early);
+    start();
+  });
 }
 
 /** @param isOver true: nobody waits for the answer any more, so the call is not repeated */
