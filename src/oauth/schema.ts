@@ -97,7 +97,7 @@ export function maxCharacters(max: number): v.GenericValidation<string> {
   return {
     ...action,
     "~run": (dataset, config) =>
-      dataset.typed && [...dataset.value].length <= max
+      dataset.typed && Array.from(dataset.value).length <= max
         ? dataset
         : action["~run"](dataset, config),
   };
