@@ -20,7 +20,7 @@ export interface GrantRequest {
   userAgent: () => string;
 }
 
-/** Work that a grant type has started. Its failures are of interest to whoever awaits it, and to nobody else. */
+/** Work that a grant type has started. A failure matters only to the code that awaits it. */
 export type Started = Record<string, Promise<unknown>>;
 
 /** A grant type (RFC 6749 section 4): one file, and one line in the registry (`index.ts`). */
