@@ -1,11 +1,6 @@
-import {
-  calculateJwkThumbprint,
-  compactVerify,
-  importJWK,
-  type JWK,
-} from "jose";
+import { base64url, type JWK } from "jose";
 import type { JwkSet, SigningKey, VerificationKeys } from "../oauth/keys.ts";
-import { protectedHeaders, signJwt } from "../oauth/signed-jwt.ts";
+import { protectedHeaders } from "../oauth/signed-jwt.ts";
 import { KeyError } from "./key-text.ts";
 import { readPrivateKey } from "./private-key.ts";
 
@@ -18,31 +13,39 @@ const publicMembers = {
 
 /**
  * The signing algorithms, by `alg` (RFC 7518 section 3.1, RFC 8037 section 3.1): the keys that an algorithm
- * is for, and the parameters with which WebCrypto signs.
+ * is for, and the parameters with which WebCrypto imports them, signs and verifies.
  */
 const algorithms: Record<
   string,
   {
     kty: keyof typeof publicMembers;
     crv?: string;
-    parameters: SubtleCryptoSignAlgorithm;
+    parameters: SubtleCryptoSignAlgorithm & SubtleCryptoImportKeyAlgorithm;
   }
 > = {
   ES256: {
     kty: "EC",
     crv: "P-256",
-    parameters: { name: "ECDSA", hash: "SHA-256" },
+    parameters: { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" },
   },
   ES384: {
     kty: "EC",
     crv: "P-384",
-    parameters: { name: "ECDSA", hash: "SHA-384" },
+    parameters: { name: "ECDSA", namedCurve: "P-384", hash: "SHA-384" },
   },
   EdDSA: { kty: "OKP", crv: "Ed25519", parameters: { name: "Ed25519" } },
-  RS256: { kty: "RSA", parameters: { name: "RSASSA-PKCS1-v1_5" } },
+  RS256: {
+    kty: "RSA",
+    parameters: { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" },
+  },
   // RFC 7518 section 3.5: the salt is as long as the hash.
-  PS256: { kty: "RSA", parameters: { name: "RSA-PSS", saltLength: 32 } },
+  PS256: {
+    kty: "RSA",
+    parameters: { name: "RSA-PSS", hash: "SHA-256", saltLength: 32 },
+  },
 };
+
+const encoder = new TextEncoder();
 
 /** RFC 7518 section 3.3: "A key of size 2048 bits or larger MUST be used". */
 const MIN_RSA_BITS = 2048;
@@ -108,27 +111,43 @@ async function nameKey(jwk: JWK, index: number): Promise<NamedKey> {
     ([, { kty, crv }]) =>
       kty === jwk.kty && (crv === undefined || crv === jwk.crv),
   );
-  const [alg] =
+  const [alg, { kty } = {}] =
     candidates.find(([name]) => jwk.alg === undefined || jwk.alg === name) ??
     [];
-  if (alg === undefined) {
+  if (alg === undefined || kty === undefined) {
     const names = Object.keys(algorithms).join(", ");
     throw new KeyError(
       `${where} is not for a supported algorithm: it must be for one of ${names}`,
     );
   }
-  try {
-    return { alg, kid: jwk.kid ?? (await calculateJwkThumbprint(jwk)), jwk };
-  } catch {
+  const kid = jwk.kid ?? (await thumbprint(jwk, publicMembers[kty]));
+  if (kid === undefined)
     throw new KeyError(`${where} lacks a part of its public half`);
-  }
+  return { alg, kid, jwk };
+}
+
+/** Returns a key's thumbprint (RFC 7638); undefined if it lacks one of its public members. */
+async function thumbprint(
+  jwk: JWK,
+  members: readonly (keyof JWK)[],
+): Promise<string | undefined> {
+  if (!members.every((name) => isText(jwk[name]))) return undefined;
+  // Section 3: the members in the order of their names, without white space.
+  const text = JSON.stringify(jwk, members.toSorted());
+  const digest = await crypto.subtle.digest("SHA-256", encoder.encode(text));
+  return base64url.encode(new Uint8Array(digest));
+}
+
+/** Tells whether a value is a string of ASCII and not empty, as every member of a key is. */
+function isText(value: unknown): boolean {
+  return typeof value === "string" && /^[\0-\x7f]+$/.test(value);
 }
 
 async function importPublicKey({ alg, kid, jwk }: NamedKey) {
   const members = Object.fromEntries(
     publicMembers[algorithms[alg]!.kty].map((name) => [name, jwk[name]]),
   ) as JWK;
-  const key = await importKey(members, alg, kid);
+  const key = await importKey(members, alg, kid, "verify");
   const algorithm = key.algorithm as { modulusLength?: number };
   if (
     algorithm.modulusLength !== undefined &&
@@ -155,30 +174,35 @@ async function importSigningKey(
     ext: _ext,
     ...members
   } = jwk;
-  const key = await importKey(members, alg, kid);
+  const key = await importKey(members, alg, kid, "sign");
   const { parameters } = algorithms[alg]!;
   const signer = { key, parameters, headers: protectedHeaders(alg, kid) };
-  const signed = await signJwt(signer, "accessToken", "{}");
+  const text = encoder.encode("{}");
+  const signature = await crypto.subtle.sign(parameters, key, text);
   // With halves that do not belong together nobody could verify what the key signs.
-  const belongTogether = await compactVerify(signed, publicKey).then(
-    () => true,
-    () => false,
-  );
-  if (!belongTogether)
+  if (!(await crypto.subtle.verify(parameters, publicKey, signature, text)))
     throw new KeyError(
       "has a first key whose private and public half do not belong together",
     );
-  const [, , signature = ""] = signed.split(".");
-  return { ...signer, signatureCharacters: signature.length };
+  const { length } = base64url.encode(new Uint8Array(signature));
+  return { ...signer, signatureCharacters: length };
 }
 
 async function importKey(
   jwk: JWK,
   alg: string,
   kid: string,
+  usage: "sign" | "verify",
 ): Promise<CryptoKey> {
+  const { parameters } = algorithms[alg]!;
   try {
-    return (await importJWK(jwk, alg)) as CryptoKey;
+    return await crypto.subtle.importKey(
+      "jwk",
+      jwk as JsonWebKey,
+      parameters,
+      usage === "verify",
+      [usage],
+    );
   } catch {
     throw new KeyError(`has a key, ${kid}, that is malformed`);
   }
