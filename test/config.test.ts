@@ -30,6 +30,20 @@ async function mixedHalves(): Promise<string> {
   return JSON.stringify({ ...(await exportJWK(one!.privateKey)), x });
 }
 
+/** Makes a JWK for RS256, with some members of another key in it. */
+async function rsaJwk(...ofAnother: string[]): Promise<object> {
+  const [own, other] = await Promise.all(
+    [1, 2].map(async () => {
+      const pair = await generateKeyPair("RS256", { extractable: true });
+      return exportJWK(pair.privateKey);
+    }),
+  );
+  const members = Object.entries(other!).filter(([name]) =>
+    ofAnother.includes(name),
+  );
+  return { ...own, ...Object.fromEntries(members) };
+}
+
 const malformed: [string, Record<string, unknown>, RegExp][] = [
   ["ISSUER", { ISSUER: "" }, /not set/],
   ["ISSUER", { ISSUER: undefined }, /not set/],
@@ -151,6 +165,16 @@ const malformed: [string, Record<string, unknown>, RegExp][] = [
     /belong together|malformed/,
   ],
   ["PRIVATE_KEY", { PRIVATE_KEY: await mixedHalves() }, /belong together/],
+  [
+    "PRIVATE_KEY",
+    { PRIVATE_KEY: JSON.stringify(await rsaJwk("p", "q")) },
+    /belong together/,
+  ],
+  [
+    "PRIVATE_KEY",
+    { PRIVATE_KEY: JSON.stringify({ ...(await rsaJwk()), d: "" }) },
+    /no private half/,
+  ],
   ["PRIVATE_KEY", { PRIVATE_KEY: good.PRIVATE_KEY.repeat(2) }, /JWK set/],
   ["PRIVATE_KEY", { PRIVATE_KEY: keys.publicPem }, /PUBLIC KEY/],
   ["PRIVATE_KEY", { PRIVATE_KEY: keys.damaged }, /damaged/],

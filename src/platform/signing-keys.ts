@@ -164,7 +164,7 @@ async function importSigningKey(
   { alg, kid, jwk }: NamedKey,
   publicKey: CryptoKey,
 ): Promise<SigningKey> {
-  if (jwk.d === undefined)
+  if (!isText(jwk.d))
     throw new KeyError("has no private half in its first key, which signs");
   const {
     kid: _kid,
@@ -176,16 +176,36 @@ async function importSigningKey(
   } = jwk;
   const key = await importKey(members, alg, kid, "sign");
   const { parameters } = algorithms[alg]!;
-  const signer = { key, parameters, headers: protectedHeaders(alg, kid) };
-  const text = encoder.encode("{}");
-  const signature = await crypto.subtle.sign(parameters, key, text);
+  const signature = await signToTry(parameters, key, publicKey);
   // With halves that do not belong together nobody could verify what the key signs.
-  if (!(await crypto.subtle.verify(parameters, publicKey, signature, text)))
+  if (signature === undefined)
     throw new KeyError(
       "has a first key whose private and public half do not belong together",
     );
-  const { length } = base64url.encode(new Uint8Array(signature));
-  return { ...signer, signatureCharacters: length };
+  return {
+    key,
+    parameters,
+    headers: protectedHeaders(alg, kid),
+    signatureCharacters: base64url.encode(signature).length,
+  };
+}
+
+/** Signs a text to try a key. @returns undefined if the key cannot sign, or the public key does not verify it */
+async function signToTry(
+  parameters: SubtleCryptoSignAlgorithm,
+  key: CryptoKey,
+  publicKey: CryptoKey,
+): Promise<Uint8Array | undefined> {
+  const text = encoder.encode("{}");
+  try {
+    const signature = await crypto.subtle.sign(parameters, key, text);
+    return (await crypto.subtle.verify(parameters, publicKey, signature, text))
+      ? new Uint8Array(signature)
+      : undefined;
+  } catch {
+    // For example an RSA key with the primes of another one.
+    return undefined;
+  }
 }
 
 async function importKey(
