@@ -78,11 +78,11 @@ export class AdminApi {
 }
 
 /** The schemas that have a name in the OpenAPI document. */
-export const components: Record<string, Schema> = {};
+export const components = new Map<Schema, string>();
 
 /** Gives a schema a name in the OpenAPI document. */
 export function named<S extends Schema>(name: string, schema: S): S {
-  components[name] = schema;
+  components.set(schema, name);
   return schema;
 }
 

@@ -25,10 +25,10 @@ export function adminApi(): HonoBase<AppEnv> {
   authorizationRoutes(api);
   leagueRoutes(api);
 
-  let document: Awaited<ReturnType<typeof describe>> | undefined;
+  let document: ReturnType<typeof describe> | undefined;
   app.get(`${PREFIX}/openapi.json`, async (c) => {
     const { settings } = await c.var.server();
-    document ??= await describe(api.operations);
+    document ??= describe(api.operations);
     return c.json({ ...document, servers: [{ url: settings.issuer }] });
   });
 
