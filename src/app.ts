@@ -1,6 +1,5 @@
 import type { Context, ExecutionContext, MiddlewareHandler } from "hono";
 import { HonoBase } from "hono/hono-base";
-import { TrieRouter } from "hono/router/trie-router";
 import { getPath } from "hono/utils/url";
 import { readBody } from "./endpoints/body.ts";
 import { answerPreflight, readableByOrigins } from "./endpoints/cors.ts";
@@ -11,8 +10,8 @@ import {
 } from "./endpoints/endpoint.ts";
 import { endpoints as registry } from "./endpoints/index.ts";
 import { holdOrigin, transportSecurity } from "./endpoints/origin.ts";
+import { PathRouter } from "./endpoints/path-router.ts";
 import { refuseOtherMethods, routeOf } from "./endpoints/routes.ts";
-import { StaticRouter } from "./endpoints/static-router.ts";
 import { asOAuthError, OAuthError } from "./oauth/errors.ts";
 import { RequestLog } from "./oauth/request-log.ts";
 import type { EarlyServer, Server } from "./oauth/server.ts";
@@ -64,7 +63,7 @@ export function createApp(
 
 /** Makes the app of the endpoints. */
 function publicApp(servers: Servers, endpoints: readonly Endpoint[]): App {
-  const app: App = new HonoBase<AppEnv>({ router: new StaticRouter() });
+  const app: App = new HonoBase<AppEnv>({ router: new PathRouter() });
   app.use(frame(servers));
   const open = openPaths(endpoints);
   // Outside of everything that may refuse, so that a page of another origin can read every refusal.
@@ -92,10 +91,10 @@ function publicApp(servers: Servers, endpoints: readonly Endpoint[]): App {
   return app;
 }
 
-/** Loads the admin API and makes its app. Its paths have parameters, for which Hono has the better router. */
+/** Loads the admin API and makes its app. */
 async function adminApp(servers: Servers): Promise<App> {
   const { adminApi } = await import("./endpoints/admin/index.ts");
-  const app: App = new HonoBase<AppEnv>({ router: new TrieRouter() });
+  const app: App = new HonoBase<AppEnv>({ router: new PathRouter() });
   app.use(frame(servers), holdOrigin(), readBody());
   app.route("/", adminApi());
   app.onError((error, c) => asJson(c, asOAuthError(error)));

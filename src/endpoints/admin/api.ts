@@ -1,10 +1,10 @@
 import type { Context, TypedResponse } from "hono";
 import { HonoBase } from "hono/hono-base";
-import { TrieRouter } from "hono/router/trie-router";
 import type { StatusCode } from "hono/utils/http-status";
 import * as v from "valibot";
 import { maxCharacters, strictObject } from "../../oauth/schema.ts";
 import type { AppEnv } from "../endpoint.ts";
+import { PathRouter } from "../path-router.ts";
 import { type RequestSchemas, validate } from "./request.ts";
 
 export const PREFIX = "/admin";
@@ -57,7 +57,7 @@ type ResponseOf<R extends Operation["responses"]> = {
 /** The admin API: its routes, and its operations for the OpenAPI document. */
 export class AdminApi {
   readonly app: HonoBase<AppEnv> = new HonoBase<AppEnv>({
-    router: new TrieRouter(),
+    router: new PathRouter(),
   });
   readonly operations: Operation[] = [];
 
