@@ -1,15 +1,23 @@
 import * as v from "valibot";
+import { hostsProblem, originsProblem, splitList } from "./config/lists.ts";
+import {
+  adminTokenProblem,
+  encryptionKeyProblem,
+  encryptionKeys,
+} from "./config/secrets.ts";
+import {
+  issuerProblem,
+  loginUrlProblem,
+  type PlainHttpRule,
+  transportProblem,
+} from "./config/urls.ts";
 import { decodeBase64 } from "./oauth/bytes.ts";
 import { lifetimeProblem, retryWindowProblem } from "./oauth/duration.ts";
 import { OAuthError, type Problem } from "./oauth/errors.ts";
 import { type Lifetimes, retryWindowExceeds } from "./oauth/lifetimes.ts";
 import { isLoopback } from "./oauth/redirect-uri.ts";
 import { parse, rule } from "./oauth/schema.ts";
-import {
-  isOneRepeated,
-  unwrapSecret,
-  weakSecretProblem,
-} from "./oauth/secret-floor.ts";
+import { unwrapSecret } from "./oauth/secret-floor.ts";
 import { accessTokenFormats, type Settings } from "./oauth/settings.ts";
 import type { TokenKey, TokenKeys } from "./oauth/keys.ts";
 import { deriveTokenKey } from "./oauth/tokens/token-keys.ts";
@@ -24,9 +32,6 @@ export interface Configuration {
   /** The key of the old server whose refresh tokens are accepted. Undefined: none are accepted. */
   leagueKey: LeagueKey | undefined;
 }
-
-/** The size of ENCRYPTION_KEY: 256 bits, that of the SHA-256 in the HMAC and HKDF that use it. */
-const ENCRYPTION_KEY_BYTES = 32;
 
 const NOT_SET = "is not set";
 
@@ -102,9 +107,6 @@ function valuesIn(env: object): Values {
   }
   return values;
 }
-
-/** Tells whether a URL of plain http may be ISSUER or LOGIN_URL. */
-export type PlainHttpRule = (url: string) => boolean;
 
 /**
  * Parses variables and secrets.
@@ -214,78 +216,6 @@ async function leagueKeyOf({
   return typeof key === "string" ? readLeagueKey(key) : undefined;
 }
 
-/**
- * Checks an issuer (RFC 8414 section 2). It must be an origin, because the endpoints have fixed paths below
- * it.
- */
-function issuerProblem(issuer: string): string | undefined {
-  if (!URL.canParse(issuer) || new URL(issuer).origin !== issuer) {
-    return "must be an origin without a path or a slash at its end, such as https://auth.example.com";
-  }
-  return undefined;
-}
-
-function transportProblem(
-  url: string,
-  mayBePlain: PlainHttpRule,
-): string | undefined {
-  const { protocol } = new URL(url);
-  return protocol === "https:" || (protocol === "http:" && mayBePlain(url))
-    ? undefined
-    : "must begin with https:// (http:// is for localhost only)";
-}
-
-/**
- * Checks LOGIN_URL. It must not have a fragment, as the endpoints of RFC 6749 section 3.1, nor the parameter
- * that `/authorize` adds.
- */
-function loginUrlProblem(url: string): string | undefined {
-  // A browser reads spaces, backslashes and missing slashes, which RFC 3986 forbids, in its own way.
-  const isPlain = /^[a-z]+:\/\/[^/]/.test(url) && !/[^!-~]|[#\\]/.test(url);
-  if (!isPlain || !URL.canParse(url))
-    return "must be a URL without a fragment or spaces, such as https://login.example.com/sign-in";
-  return new URL(url).searchParams.has("request")
-    ? "must not have a parameter named request, because Baton adds it"
-    : undefined;
-}
-
-/** The origin of an app's pages: a scheme of its own, a host as the browser sends it, and perhaps a port. */
-const appOrigin =
-  /^[a-z][a-z0-9+.-]*:\/\/(?:[a-z0-9._-]+|[0-9A-F]{8}(?:-[0-9A-F]{4}){3}-[0-9A-F]{12})(?::\d{1,5})?$/;
-/** The scheme of a page whose origin is null (HTML section 7.1.1), or that origin itself. */
-const noOrigin =
-  /^(null|file|javascript|data|vbscript|blob|about|view-source|filesystem)(?::\/\/|$)/i;
-
-function originsProblem(list: string): string | undefined {
-  const origins = splitList(list);
-  const [, name] =
-    origins.map((item) => noOrigin.exec(item)).find(Boolean) ?? [];
-  if (name !== undefined)
-    return `must not have ${name.toLowerCase()}: the origin of such pages is null, and any site can make a page whose origin is null`;
-  return origins.every(isOrigin)
-    ? undefined
-    : "must be origins such as https://app.example.com or capacitor://localhost, without a path or a wildcard, with commas between them";
-}
-
-function isOrigin(item: string): boolean {
-  if (item.includes("*") || !URL.canParse(item)) return false;
-  const { origin, href } = new URL(item);
-  if (/^https?:/i.test(item)) return origin === item;
-  // The parser knows no origin of another scheme than those of the web.
-  return appOrigin.test(item) && href === item;
-}
-
-function hostsProblem(list: string): string | undefined {
-  return splitList(list).every(
-    (item) =>
-      !item.includes("*") &&
-      URL.canParse(`https://${item}`) &&
-      new URL(`https://${item}`).hostname === item,
-  )
-    ? undefined
-    : "must be host names such as auth.example.com, in lower case and without a port, with commas between them";
-}
-
 /** Tells whether ALLOWED_HOSTS lacks the host of ISSUER. The host of a local server is always allowed. */
 function lacksHostOf({
   ISSUER,
@@ -293,49 +223,4 @@ function lacksHostOf({
 }: v.InferOutput<typeof variables>): boolean {
   if (!ALLOWED_HOSTS || ISSUER.startsWith("http:")) return false;
   return !ALLOWED_HOSTS.includes(new URL(ISSUER).hostname);
-}
-
-/** Returns the keys of ENCRYPTION_KEY. A line break may be a backslash and a letter, which are not base64. */
-function encryptionKeys(list: string): string[] {
-  const lines = list.replaceAll(/\\{1,4}[nr]/g, "\n");
-  return splitList(unwrapSecret(lines)).map(unwrapSecret);
-}
-
-function encryptionKeyProblem(list: string): string | undefined {
-  if (/^(?:export\s+)?ENCRYPTION_KEY\s*=/.test(list))
-    return "begins with ENCRYPTION_KEY=, and must be the value alone";
-  const decoded = encryptionKeys(list).map(decodeBase64);
-  if (decoded.some((key) => key?.length !== ENCRYPTION_KEY_BYTES)) {
-    return "must be the base64 of 32 random bytes (openssl rand -base64 32), or several of them with commas between them";
-  }
-  // The bytes are compared, because one key has several spellings.
-  if (new Set(decoded.map(String)).size < decoded.length)
-    return "has the same key twice";
-  return decoded.some((key) => isOneRepeated(key!))
-    ? "has a key of one repeated byte, which anybody can guess: make one with openssl rand -base64 32"
-    : undefined;
-}
-
-/**
- * Checks ADMIN_TOKEN. What a shell or a secret store has damaged is refused, because it would be another token
- * than the operator has.
- */
-function adminTokenProblem(token: string): string | undefined {
-  const [, name] =
-    /^(?:export\s+)?((?:BATON_)?ADMIN_TOKEN)\s*=/.exec(token) ?? [];
-  if (name !== undefined)
-    return `begins with ${name}=, and must be the value alone`;
-  if (/\\[nr]$/.test(token))
-    return "ends with a backslash and a letter, which was a line break before something escaped it: remove both";
-  if (/^\\?["'`]|["'`]$/.test(token))
-    return "begins or ends with a quotation mark: set the value without it";
-  const weakness = weakSecretProblem(token);
-  if (weakness !== undefined) return weakness;
-  return /[^\x21-\x7e]/.test(token)
-    ? "must be printable ASCII without spaces"
-    : undefined;
-}
-
-function splitList(list: string): string[] {
-  return list.split(",").map((item) => item.trim());
 }

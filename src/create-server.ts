@@ -1,8 +1,5 @@
-import {
-  loadConfiguration,
-  loadSigningKeys,
-  type PlainHttpRule,
-} from "./config.ts";
+import { loadConfiguration, loadSigningKeys } from "./config.ts";
+import type { PlainHttpRule } from "./config/urls.ts";
 import { LeagueTokenReader } from "./league/reader.ts";
 import { leagueTokenKind } from "./league/token-kind.ts";
 import { LeagueTokenRepository } from "./league/token-repository.ts";
