@@ -1,34 +1,38 @@
 import * as v from "valibot";
-import { hostsProblem, originsProblem, splitList } from "./config/lists.ts";
+import { adminTokenProblem } from "./config/admin-token.ts";
 import {
-  adminTokenProblem,
-  encryptionKeyProblem,
-  encryptionKeys,
-} from "./config/secrets.ts";
+  deriveTokenKeys,
+  readEncryptionKeys,
+} from "./config/encryption-keys.ts";
+import { findKeySecrets } from "./config/key-secrets.ts";
+import { hostsProblem, originsProblem, splitList } from "./config/lists.ts";
 import {
   issuerProblem,
   loginUrlProblem,
   type PlainHttpRule,
   transportProblem,
 } from "./config/urls.ts";
-import { decodeBase64 } from "./oauth/bytes.ts";
-import { lifetimeProblem, retryWindowProblem } from "./oauth/duration.ts";
+import {
+  lifetimeProblem,
+  retryWindowProblem,
+  type Seconds,
+} from "./oauth/duration.ts";
 import { OAuthError, type Problem } from "./oauth/errors.ts";
 import { type Lifetimes, retryWindowExceeds } from "./oauth/lifetimes.ts";
 import { isLoopback } from "./oauth/redirect-uri.ts";
 import { parse, rule } from "./oauth/schema.ts";
 import { unwrapSecret } from "./oauth/secret-floor.ts";
 import { accessTokenFormats, type Settings } from "./oauth/settings.ts";
+import type { KeySchedule } from "./oauth/key-schedule.ts";
 import type { TokenKey, TokenKeys } from "./oauth/keys.ts";
-import { deriveTokenKey } from "./oauth/tokens/token-keys.ts";
 import { type LeagueKey, LeagueKeyError, readLeagueKey } from "./league/key.ts";
-import { KeyError } from "./platform/key-text.ts";
 import { readSigningKeys, type SigningKeys } from "./platform/signing-keys.ts";
 
-/** Variables and secrets, parsed, except PRIVATE_KEY, which costs the most time (`loadSigningKeys`). */
+/** Variables and secrets, parsed, except the private keys, which cost the most time (`loadSigningKeys`). */
 export interface Configuration {
   settings: Settings;
   tokenKeys: TokenKeys;
+  tokenKeySchedule: KeySchedule<TokenKey>;
   /** The key of the old server whose refresh tokens are accepted. Undefined: none are accepted. */
   leagueKey: LeagueKey | undefined;
 }
@@ -70,12 +74,7 @@ const variables = v.object(
     ALLOWED_HOSTS: v.optional(
       v.pipe(stringWithRule(hostsProblem), v.transform(splitList)),
     ),
-    PRIVATE_KEY: text,
     PRIVATE_KEY_PASSPHRASE: v.optional(text),
-    ENCRYPTION_KEY: v.pipe(
-      stringWithRule(encryptionKeyProblem),
-      v.transform(encryptionKeys),
-    ),
     ADMIN_TOKEN: v.optional(stringWithRule(adminTokenProblem)),
     LEAGUE_ENCRYPTION_KEY: v.optional(text),
   },
@@ -85,25 +84,17 @@ const variables = v.object(
 type Name = keyof typeof variables.entries;
 type Values = { [N in Name]?: unknown };
 
-/** The secrets that may be surrounded by what is not a part of them, such as quotation marks. */
-const wrapped: readonly string[] = [
-  "PRIVATE_KEY",
-  "ENCRYPTION_KEY",
-  "ADMIN_TOKEN",
-] satisfies Name[];
-
 /**
- * Returns the values of the variables and secrets that are set. An empty value counts as not set, and secrets
- * are without what surrounds them. That of PRIVATE_KEY stays, because the reader of keys knows more forms.
+ * Returns the values of the variables and secrets that are set. An empty value counts as not set, and ADMIN_TOKEN is
+ * without what surrounds it.
  */
 function valuesIn(env: object): Values {
   const values: Values = {};
   for (const name of Object.keys(variables.entries) as Name[]) {
     const given: unknown = Reflect.get(env, name);
-    const isWrapped = typeof given === "string" && wrapped.includes(name);
+    const isWrapped = typeof given === "string" && name === "ADMIN_TOKEN";
     const value = isWrapped ? unwrapSecret(given) : given;
-    if (value !== undefined && value !== "")
-      values[name] = name === "PRIVATE_KEY" ? given : value;
+    if (value !== undefined && value !== "") values[name] = value;
   }
   return values;
 }
@@ -112,12 +103,14 @@ function valuesIn(env: object): Values {
  * Parses variables and secrets.
  *
  * @param env the Worker's bindings
+ * @param now keys whose start time is later do not make tokens yet
  * @param mayBePlain left out: only a loopback address may use plain http
- * @throws OAuthError `configuration_malformed` with every problem, not only the first, and that of PRIVATE_KEY too.
- *   If PRIVATE_KEY alone is malformed, `loadSigningKeys` reports it
+ * @throws OAuthError `configuration_malformed` with every problem, not only the first, and those of private keys too.
+ *   If private keys alone are malformed, `loadSigningKeys` reports them
  */
 export async function loadConfiguration(
   env: object,
+  now: Seconds,
   mayBePlain: PlainHttpRule = isLoopback,
 ): Promise<Configuration> {
   const values = valuesIn(env);
@@ -148,17 +141,17 @@ export async function loadConfiguration(
       name: "ALLOWED_HOSTS",
       problem: "must contain the host name of ISSUER, or nobody reaches it",
     });
+  const encryption = findKeySecrets(env, "ENCRYPTION_KEY", now);
+  const { read, problems: malformed } = readEncryptionKeys(encryption.secrets);
+  problems.push(...encryption.problems, ...malformed);
   if (!data || !lifetimes || problems.length > 0) {
-    const { problem } = await signingKeysOf(values);
-    if (problem) problems.push(problem);
+    problems.push(...(await signingKeysOf(env, now)).problems);
     throw new OAuthError("configuration_malformed", { problems });
   }
 
   return {
     leagueKey,
-    tokenKeys: (await Promise.all(
-      data.ENCRYPTION_KEY.map((key) => deriveTokenKey(decodeBase64(key)!)),
-    )) as [TokenKey, ...TokenKey[]],
+    ...(await deriveTokenKeys(read)),
     settings: {
       issuer: data.ISSUER,
       audience: data.AUDIENCE ?? data.ISSUER,
@@ -174,16 +167,18 @@ export async function loadConfiguration(
 }
 
 /**
- * Imports and checks the keys of PRIVATE_KEY, if `loadConfiguration` has found nothing wrong.
+ * Imports and checks the private keys, if `loadConfiguration` has found nothing wrong.
  *
- * @throws OAuthError `configuration_malformed`
+ * @param now keys whose start time is later do not sign yet
+ * @throws OAuthError `configuration_malformed` with every problem
  */
-export async function loadSigningKeys(env: object): Promise<SigningKeys> {
-  const { keys, problem } = await signingKeysOf(valuesIn(env));
-  if (keys) return keys;
-  throw new OAuthError("configuration_malformed", {
-    problems: problem ? [problem] : [],
-  });
+export async function loadSigningKeys(
+  env: object,
+  now: Seconds,
+): Promise<SigningKeys> {
+  const { keys, problems } = await signingKeysOf(env, now);
+  if (keys && problems.length === 0) return keys;
+  throw new OAuthError("configuration_malformed", { problems });
 }
 
 function lifetimesIn(data: v.InferOutput<typeof variables>): Lifetimes {
@@ -195,19 +190,17 @@ function lifetimesIn(data: v.InferOutput<typeof variables>): Lifetimes {
   };
 }
 
-/** Reads PRIVATE_KEY. Nothing is returned if it is not set or not a string, which the schema above reports. */
-async function signingKeysOf({
-  PRIVATE_KEY: text,
-  PRIVATE_KEY_PASSPHRASE: passphrase,
-}: Values): Promise<{ keys?: SigningKeys; problem?: Problem }> {
-  if (typeof text !== "string") return {};
-  if (passphrase !== undefined && typeof passphrase !== "string") return {};
-  try {
-    return { keys: await readSigningKeys(text, passphrase) };
-  } catch (error) {
-    if (!(error instanceof KeyError)) throw error;
-    return { problem: { name: "PRIVATE_KEY", problem: error.message } };
-  }
+/** Reads the private keys, unless the pass phrase is not a string, which the schema above reports. */
+async function signingKeysOf(
+  env: object,
+  now: Seconds,
+): Promise<{ keys?: SigningKeys; problems: Problem[] }> {
+  const { secrets, problems } = findKeySecrets(env, "PRIVATE_KEY", now);
+  const { PRIVATE_KEY_PASSPHRASE: passphrase } = valuesIn(env);
+  if (passphrase !== undefined && typeof passphrase !== "string")
+    return { problems };
+  const read = await readSigningKeys(secrets, passphrase, now);
+  return { ...read, problems: [...problems, ...read.problems] };
 }
 
 async function leagueKeyOf({

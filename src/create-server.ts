@@ -3,6 +3,7 @@ import type { PlainHttpRule } from "./config/urls.ts";
 import { LeagueTokenReader } from "./league/reader.ts";
 import { leagueTokenKind } from "./league/token-kind.ts";
 import { LeagueTokenRepository } from "./league/token-repository.ts";
+import type { Seconds } from "./oauth/duration.ts";
 import { GuessLimit } from "./oauth/guess-limit.ts";
 import type { EarlyServer, Server } from "./oauth/server.ts";
 import { accessTokenKind, refreshTokenKind } from "./oauth/tokens/own-kinds.ts";
@@ -32,7 +33,7 @@ export async function createServer(
   if (known) return known;
   const early = await createEarlyServer(env, mayBePlain);
   await sendStorageCalls();
-  const parts = { ...early, ...(await loadSigningKeys(env)) };
+  const parts = { ...early, ...(await loadSigningKeys(env, secondsNow())) };
   const tokenKinds = [
     ...early.tokenKinds,
     accessTokenKind(parts, early.tokenKinds),
@@ -52,7 +53,11 @@ export async function createEarlyServer(
 ): Promise<EarlyServer> {
   const known = earlyServers.get(env);
   if (known) return known;
-  const { leagueKey, ...rest } = await loadConfiguration(env, mayBePlain);
+  const { leagueKey, ...rest } = await loadConfiguration(
+    env,
+    secondsNow(),
+    mayBePlain,
+  );
   const leagueTokens = new LeagueTokenRepository(
     env.TOKEN_FAMILY,
     env.SUBJECT_INDEX,
@@ -77,6 +82,10 @@ export async function createEarlyServer(
     tokenKinds.push(leagueTokenKind(parts, reader, leagueTokens));
   }
   return keepFirst(earlyServers, env, { ...parts, tokenKinds });
+}
+
+function secondsNow(): Seconds {
+  return Math.floor(Date.now() / 1000);
 }
 
 /**

@@ -22,8 +22,7 @@ import {
   onTestFinished,
 } from "vitest";
 import { LocalServer } from "../src/cli/local/local-server.ts";
-import { loadConfiguration } from "../src/config.ts";
-import { readSigningKeys } from "../src/platform/signing-keys.ts";
+import { loadConfiguration, loadSigningKeys } from "../src/config.ts";
 import { type Block, type Page, parse } from "./support/markdown.ts";
 import { notPasted } from "./support/not-pasted.ts";
 
@@ -446,7 +445,8 @@ describe("docs/operations.md", () => {
 });
 
 async function signingKeysNow(): Promise<{ kids: string[] }> {
-  const { jwks } = await readSigningKeys(secret("PRIVATE_KEY"));
+  const secrets = { PRIVATE_KEY: secret("PRIVATE_KEY") };
+  const { jwks } = await loadSigningKeys(secrets, 0);
   return { kids: jwks.keys.map(({ kid }) => String(kid)) };
 }
 
@@ -455,11 +455,12 @@ function configuredWith(secrets: Record<string, string>) {
   const variables = [
     ...read("wrangler.toml").matchAll(/^([A-Z_]+) = "(.*)"$/gm),
   ].map(([, name = "", value = ""]) => [name, value] as const);
-  return loadConfiguration({
+  const env = {
     ...Object.fromEntries(variables),
     ISSUER: "https://auth.example.com",
     ...secrets,
-  });
+  };
+  return loadConfiguration(env, Math.floor(Date.now() / 1000));
 }
 
 describe.each([...pages])("%s", (path, { blocks, prose, headings, links }) => {

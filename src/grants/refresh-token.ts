@@ -8,10 +8,7 @@ import {
   requestedScopeAndResource,
 } from "../oauth/scope-and-resource.ts";
 import { lifetimesOf, refreshTokenExpiry } from "../oauth/lifetimes.ts";
-import {
-  hashFamilySecret,
-  newestKeyId,
-} from "../oauth/tokens/refresh-token.ts";
+import { hashFamilySecret } from "../oauth/tokens/refresh-token.ts";
 import { kindOf, type PresentedToken } from "../oauth/token-kind.ts";
 import { tokenResponse } from "../oauth/tokens/token-response.ts";
 import type { Parameters } from "../oauth/parameters.ts";
@@ -80,7 +77,7 @@ export const refreshTokenGrant: GrantType<"refresh_token", RefreshAhead> = {
       ),
       now,
       successor_expires_at: refreshTokenExpiry(lifetimes, now),
-      key_id: newestKeyId(server.tokenKeys),
+      key_id: server.tokenKeySchedule.use(now).id,
       origin: {
         network: fingerprint(network()),
         user_agent: fingerprint(userAgent()),

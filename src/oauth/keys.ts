@@ -39,6 +39,8 @@ export interface JwkSet {
 export interface TokenKey {
   /** Identifies the key in tokens: 32 bits that reveal nothing about the key. */
   id: number;
+  /** The id in base64url, as it stands in encrypted JWTs. */
+  kid: string;
   /** For refresh tokens: HMAC-SHA256. */
   mac: CryptoKey;
   /** For the encrypted authorization request that the sign-in page gets: AES-256 key wrap. */
@@ -47,5 +49,5 @@ export interface TokenKey {
   code: CryptoKey;
 }
 
-/** The first key makes tokens. Tokens of all keys are accepted. */
-export type TokenKeys = readonly [TokenKey, ...TokenKey[]];
+/** The keys whose tokens are accepted. `KeySchedule` says which of them makes. */
+export type TokenKeys = readonly TokenKey[];

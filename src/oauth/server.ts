@@ -1,7 +1,9 @@
 import type { GuessLimit } from "./guess-limit.ts";
+import type { KeySchedule } from "./key-schedule.ts";
 import type {
   JwkSet,
   SigningKey,
+  TokenKey,
   TokenKeys,
   VerificationKeys,
 } from "./keys.ts";
@@ -17,9 +19,14 @@ import type { TokenKind } from "./token-kind.ts";
 /** Everything that is needed to answer a request: settings, keys and storage. All of it is ready for use. */
 export interface Server {
   settings: Settings;
-  signingKey: SigningKey;
+  /** Sign, each in its time. */
+  signingKeys: KeySchedule<SigningKey>;
+  /** The public halves of all signing keys. */
   jwks: JwkSet;
   verificationKeys: VerificationKeys;
+  /** Make tokens, each in its time. */
+  tokenKeySchedule: KeySchedule<TokenKey>;
+  /** All of them are accepted. */
   tokenKeys: TokenKeys;
   clients: ClientRepository;
   scopes: ScopeRepository;
@@ -36,5 +43,5 @@ export interface Server {
  */
 export type EarlyServer = Omit<
   Server,
-  "signingKey" | "jwks" | "verificationKeys"
+  "signingKeys" | "jwks" | "verificationKeys"
 >;

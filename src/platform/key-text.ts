@@ -1,4 +1,5 @@
 import { decodeBase64 } from "../oauth/bytes.ts";
+import { misplacedStartProblem } from "../oauth/key-secret.ts";
 
 /** PRIVATE_KEY cannot be used. The message says why, and quotes nothing of the key. */
 export class KeyError extends Error {}
@@ -14,7 +15,7 @@ const MAX_LAYERS = 5;
 /** What copying and converting a file may add, and nobody sees. */
 const invisible = /[\0\u200b\ufeff]/g;
 /** What stands before the value in an env file, or before base64 in some configurations. */
-const prefix = /^(?:(?:export\s+)?PRIVATE_KEY\s*=|base64:)\s*/;
+const prefix = /^(?:(?:export\s+)?PRIVATE_KEY\w*\s*=|base64:)\s*/;
 /** A line break or a tab as a backslash and a letter, also if it was escaped several times. */
 const escapedSpace = /\\{1,8}[nrt]/g;
 const pemLine = /-----\s*(?:BEGIN|END)/;
@@ -39,6 +40,10 @@ export function unwrapKey(text: string): KeyText {
 function unwrapLayer(text: string, layers: number): KeyText {
   const bare = text.replaceAll(invisible, "").trim().replace(prefix, "");
   const json = parseJson(bare);
+  // A PEM may have any text around it, so a start time there would be lost silently.
+  const problem =
+    typeof json === "object" ? undefined : misplacedStartProblem(bare);
+  if (problem !== undefined) throw new KeyError(problem);
   if (typeof json !== "string") {
     if (pemLine.test(bare)) return { pem: bare.replaceAll(escapedSpace, "\n") };
     const repaired = json ?? parseJson(withoutEscapes(bare));

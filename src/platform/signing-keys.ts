@@ -1,229 +1,156 @@
-import { base64url, type JWK } from "jose";
+import type { Seconds } from "../oauth/duration.ts";
+import type { Problem } from "../oauth/errors.ts";
+import {
+  type ConfiguredKey,
+  hasStarted,
+  KeySchedule,
+  newestFirst,
+} from "../oauth/key-schedule.ts";
+import { countProblem, type KeySecret } from "../oauth/key-secret.ts";
 import type { JwkSet, SigningKey, VerificationKeys } from "../oauth/keys.ts";
-import { protectedHeaders } from "../oauth/signed-jwt.ts";
 import { KeyError } from "./key-text.ts";
 import { readPrivateKey } from "./private-key.ts";
+import {
+  importPublicKey,
+  importSigningKey,
+  type NamedKey,
+  nameKey,
+  publicHalf,
+} from "./signing-key.ts";
 
-/** The public members of a JWK, by `kty` (RFC 7518 section 6, RFC 8037 section 2). */
-const publicMembers = {
-  EC: ["kty", "crv", "x", "y"],
-  OKP: ["kty", "crv", "x"],
-  RSA: ["kty", "n", "e"],
-} satisfies Record<string, (keyof JWK)[]>;
-
-/**
- * The signing algorithms, by `alg` (RFC 7518 section 3.1, RFC 8037 section 3.1): the keys that an algorithm
- * is for, and the parameters with which WebCrypto imports them, signs and verifies.
- */
-const algorithms: Record<
-  string,
-  {
-    kty: keyof typeof publicMembers;
-    crv?: string;
-    parameters: SubtleCryptoSignAlgorithm & SubtleCryptoImportKeyAlgorithm;
-  }
-> = {
-  ES256: {
-    kty: "EC",
-    crv: "P-256",
-    parameters: { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" },
-  },
-  ES384: {
-    kty: "EC",
-    crv: "P-384",
-    parameters: { name: "ECDSA", namedCurve: "P-384", hash: "SHA-384" },
-  },
-  EdDSA: { kty: "OKP", crv: "Ed25519", parameters: { name: "Ed25519" } },
-  RS256: {
-    kty: "RSA",
-    parameters: { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" },
-  },
-  // RFC 7518 section 3.5: the salt is as long as the hash.
-  PS256: {
-    kty: "RSA",
-    parameters: { name: "RSA-PSS", hash: "SHA-256", saltLength: 32 },
-  },
-};
-
-const encoder = new TextEncoder();
-
-/** RFC 7518 section 3.3: "A key of size 2048 bits or larger MUST be used". */
-const MIN_RSA_BITS = 2048;
-
-/** The keys of PRIVATE_KEY, ready for use. */
+/** The keys of every PRIVATE_KEY, ready for use. */
 export interface SigningKeys {
-  /** Signs JWTs: the first key of PRIVATE_KEY. */
-  signingKey: SigningKey;
+  /** Sign JWTs, each in its time: the first key of each secret. */
+  signingKeys: KeySchedule<SigningKey>;
   /** The public halves of all keys (RFC 7517 section 5). */
   jwks: JwkSet;
   /** Verify the JWTs that this server has signed, by `kid`. */
   verificationKeys: VerificationKeys;
 }
 
+/** A key, and the secret that holds it. */
+interface FoundKey extends NamedKey {
+  secret: string;
+  from?: Seconds;
+  /** True: it is the first of its secret, so it may sign. */
+  maySign: boolean;
+}
+
 /**
- * Reads PRIVATE_KEY: a PEM, a private JWK, or a JWK set. The first key of a set signs; the public halves of
- * all keys are published.
+ * Reads secrets that each hold a PEM, a private JWK, or a JWK set. The first key of each may sign; the public halves of
+ * all keys are published. Private halves are imported, and tried, of the key that signs now and of those that start
+ * later.
  *
- * @param passphrase decrypts an encrypted PEM
- * @throws KeyError
+ * @param passphrase decrypts encrypted PEMs
+ * @returns no keys if there is a problem
  */
 export async function readSigningKeys(
-  text: string,
-  passphrase?: string,
-): Promise<SigningKeys> {
-  const keys = await readPrivateKey(text, passphrase);
-  const named = await Promise.all(keys.map(nameKey));
-  const [first] = named;
-  if (!first)
+  secrets: readonly KeySecret[],
+  passphrase: string | undefined,
+  now: Seconds,
+): Promise<{ keys?: SigningKeys; problems: Problem[] }> {
+  const problems: Problem[] = [];
+  /** Does a step for one secret. The result is empty if the secret has a problem, which is collected. */
+  const attempt = async <T>(name: string, step: Promise<T>): Promise<T[]> => {
+    try {
+      return [await step];
+    } catch (error) {
+      if (!(error instanceof KeyError)) throw error;
+      problems.push({ name, problem: error.message });
+      return [];
+    }
+  };
+
+  const found = await Promise.all(
+    secrets.map((secret) => attempt(secret.name, readKeys(secret, passphrase))),
+  );
+  const keys = newestFirst(found.flat(2));
+  problems.push(...sharedKeys(keys));
+  if (problems.length > 0) return { problems };
+
+  // The newest that has started signs. Those that come before it start later.
+  const signer = keys.findIndex((key) => key.maySign && hasStarted(key, now));
+  const imported = await Promise.all(
+    keys.map((key, position) => {
+      const signs = key.maySign && position <= signer;
+      return attempt(key.secret, importKeys(key, signs));
+    }),
+  );
+  if (problems.length > 0) return { problems };
+
+  const ready = imported.flat();
+  return {
+    keys: {
+      signingKeys: new KeySchedule(ready.map(({ configured }) => configured)),
+      jwks: { keys: ready.map(({ published }) => published.jwk) },
+      verificationKeys: new Map(
+        ready.map(({ published: { key, jwk } }) => [
+          jwk.kid,
+          { alg: jwk.alg, key },
+        ]),
+      ),
+    },
+    problems,
+  };
+}
+
+/** Reads the keys of one secret. @throws KeyError */
+async function readKeys(
+  secret: KeySecret,
+  passphrase: string | undefined,
+): Promise<FoundKey[]> {
+  const { name, value, from } = secret;
+  const keys = await readPrivateKey(value, passphrase);
+  if (keys.length === 0)
     throw new KeyError(
       "is a JWK set without a key, and must have at least one",
     );
+  const problem = countProblem(secret, keys.length);
+  if (problem !== undefined) throw new KeyError(problem);
+  const named = await Promise.all(keys.map(nameKey));
   if (new Set(named.map(({ kid }) => kid)).size < named.length) {
     throw new KeyError("has two keys with the same kid");
   }
-  const published = await Promise.all(named.map(importPublicKey));
-  return {
-    signingKey: await importSigningKey(first, published[0]!.key),
-    jwks: { keys: published.map(({ jwk }) => jwk) },
-    verificationKeys: new Map(
-      published.map(({ key, jwk }) => [jwk.kid, { alg: jwk.alg, key }]),
-    ),
-  };
+  return named.map((key, position) => ({
+    ...key,
+    secret: name,
+    ...(from !== undefined && { from }),
+    maySign: position === 0,
+  }));
 }
 
-interface NamedKey {
-  alg: string;
-  kid: string;
-  jwk: JWK;
-}
-
-/** Fills in what a JWK may leave out: `alg` by the kind of key, `kid` by its thumbprint (RFC 7638). */
-async function nameKey(jwk: JWK, index: number): Promise<NamedKey> {
-  const where = `key ${index + 1}`;
-  if (jwk.use !== undefined && jwk.use !== "sig")
-    throw new KeyError(
-      `${where} is not for signing: use must be sig, or left out`,
-    );
-  if (jwk.kid !== undefined && typeof jwk.kid !== "string") {
-    throw new KeyError(`${where} has a kid that is not a string`);
-  }
-  const candidates = Object.entries(algorithms).filter(
-    ([, { kty, crv }]) =>
-      kty === jwk.kty && (crv === undefined || crv === jwk.crv),
+/** Finds the keys that stand in two secrets, and those with the `kid` of a key in another secret. */
+function sharedKeys(keys: readonly FoundKey[]): Problem[] {
+  const inOrder = keys.toSorted((one, other) =>
+    one.secret < other.secret ? -1 : Number(one.secret > other.secret),
   );
-  const [alg, { kty } = {}] =
-    candidates.find(([name]) => jwk.alg === undefined || jwk.alg === name) ??
-    [];
-  if (alg === undefined || kty === undefined) {
-    const names = Object.keys(algorithms).join(", ");
-    throw new KeyError(
-      `${where} is not for a supported algorithm: it must be for one of ${names}`,
+  return inOrder.flatMap((key, position) => {
+    const { secret: name, kid } = key;
+    const before = inOrder
+      .slice(0, position)
+      .filter(({ secret }) => secret !== name);
+    const half = JSON.stringify(publicHalf(key));
+    const same = before.find(
+      (other) => JSON.stringify(publicHalf(other)) === half,
     );
-  }
-  const kid = jwk.kid ?? (await thumbprint(jwk, publicMembers[kty]));
-  if (kid === undefined)
-    throw new KeyError(`${where} lacks a part of its public half`);
-  return { alg, kid, jwk };
+    if (same) return [{ name, problem: `has the same key as ${same.secret}` }];
+    const named = before.find((other) => other.kid === kid);
+    return named
+      ? [{ name, problem: `has the same kid as a key in ${named.secret}` }]
+      : [];
+  });
 }
 
-/** Returns a key's thumbprint (RFC 7638); undefined if it lacks one of its public members. */
-async function thumbprint(
-  jwk: JWK,
-  members: readonly (keyof JWK)[],
-): Promise<string | undefined> {
-  if (!members.every((name) => isText(jwk[name]))) return undefined;
-  // Section 3: the members in the order of their names, without white space.
-  const text = JSON.stringify(jwk, members.toSorted());
-  const digest = await crypto.subtle.digest("SHA-256", encoder.encode(text));
-  return base64url.encode(new Uint8Array(digest));
-}
-
-/** Tells whether a value is a string of ASCII and not empty, as every member of a key is. */
-function isText(value: unknown): boolean {
-  return typeof value === "string" && /^[\0-\x7f]+$/.test(value);
-}
-
-async function importPublicKey({ alg, kid, jwk }: NamedKey) {
-  const members = Object.fromEntries(
-    publicMembers[algorithms[alg]!.kty].map((name) => [name, jwk[name]]),
-  ) as JWK;
-  const key = await importKey(members, alg, kid, "verify");
-  const algorithm = key.algorithm as { modulusLength?: number };
-  if (
-    algorithm.modulusLength !== undefined &&
-    algorithm.modulusLength < MIN_RSA_BITS
-  ) {
-    throw new KeyError(
-      `has an RSA key, ${kid}, of less than ${MIN_RSA_BITS} bits`,
-    );
-  }
-  return { key, jwk: { ...members, kid, alg, use: "sig" } };
-}
-
-async function importSigningKey(
-  { alg, kid, jwk }: NamedKey,
-  publicKey: CryptoKey,
-): Promise<SigningKey> {
-  if (!isText(jwk.d))
-    throw new KeyError("has no private half in its first key, which signs");
-  const {
-    kid: _kid,
-    alg: _alg,
-    use: _use,
-    key_ops: _ops,
-    ext: _ext,
-    ...members
-  } = jwk;
-  const key = await importKey(members, alg, kid, "sign");
-  const { parameters } = algorithms[alg]!;
-  const signature = await signToTry(parameters, key, publicKey);
-  // With halves that do not belong together nobody could verify what the key signs.
-  if (signature === undefined)
-    throw new KeyError(
-      "has a first key whose private and public half do not belong together",
-    );
-  return {
-    key,
-    parameters,
-    headers: protectedHeaders(alg, kid),
-    signatureCharacters: base64url.encode(signature).length,
+/** Imports the public half of a key, and the private one if it signs. @throws KeyError */
+async function importKeys(key: FoundKey, signs: boolean) {
+  const { secret, kid, alg, from } = key;
+  const published = await importPublicKey(key);
+  const configured: ConfiguredKey<SigningKey> = {
+    secret,
+    kid,
+    alg,
+    ...(from !== undefined && { from }),
+    ...(signs && { maker: await importSigningKey(key, published.key) }),
   };
-}
-
-/** Signs a text to try a key. @returns undefined if the key cannot sign, or the public key does not verify it */
-async function signToTry(
-  parameters: SubtleCryptoSignAlgorithm,
-  key: CryptoKey,
-  publicKey: CryptoKey,
-): Promise<Uint8Array | undefined> {
-  const text = encoder.encode("{}");
-  try {
-    const signature = await crypto.subtle.sign(parameters, key, text);
-    return (await crypto.subtle.verify(parameters, publicKey, signature, text))
-      ? new Uint8Array(signature)
-      : undefined;
-  } catch {
-    // For example an RSA key with the primes of another one.
-    return undefined;
-  }
-}
-
-async function importKey(
-  jwk: JWK,
-  alg: string,
-  kid: string,
-  usage: "sign" | "verify",
-): Promise<CryptoKey> {
-  const { parameters } = algorithms[alg]!;
-  try {
-    return await crypto.subtle.importKey(
-      "jwk",
-      jwk as JsonWebKey,
-      parameters,
-      usage === "verify",
-      [usage],
-    );
-  } catch {
-    throw new KeyError(`has a key, ${kid}, that is malformed`);
-  }
+  return { published, configured };
 }

@@ -22,6 +22,7 @@ import type {
   ScopeRepository,
 } from "../../src/oauth/repositories.ts";
 import type { Server } from "../../src/oauth/server.ts";
+import { KeySchedule } from "../../src/oauth/key-schedule.ts";
 import { protectedHeaders } from "../../src/oauth/signed-jwt.ts";
 import {
   accessTokenKind,
@@ -51,7 +52,7 @@ export async function memoryServer(client: Client): Promise<Server> {
       login_url: "https://login.example.com/",
       admin_token: undefined,
     },
-    tokenKeys: [await deriveTokenKey(randomBytes(32))] as const,
+    ...(await tokenKeys()),
     clients: clientsWith(client),
     scopes: scopesWith("read", "write"),
     families: new MemoryFamilies(),
@@ -81,6 +82,12 @@ function memoryGuesses(): GuessLimit {
   return new GuessLimit({ perNetwork: shared, perSite: shared });
 }
 
+async function tokenKeys() {
+  const key = await deriveTokenKey(randomBytes(32));
+  const configured = { secret: "ENCRYPTION_KEY", kid: key.kid, maker: key };
+  return { tokenKeys: [key], tokenKeySchedule: new KeySchedule([configured]) };
+}
+
 async function signingKeys() {
   const { privateKey, publicKey } = generateKeyPairSync("ec", {
     namedCurve: "P-256",
@@ -100,13 +107,14 @@ async function signingKeys() {
     true,
     ["verify"],
   );
+  const maker = {
+    key,
+    parameters: { name: "ECDSA", hash: "SHA-256" },
+    headers: protectedHeaders("ES256", "1"),
+    signatureCharacters: 86,
+  };
   return {
-    signingKey: {
-      key,
-      parameters: { name: "ECDSA", hash: "SHA-256" },
-      headers: protectedHeaders("ES256", "1"),
-      signatureCharacters: 86,
-    },
+    signingKeys: new KeySchedule([{ secret: "PRIVATE_KEY", kid: "1", maker }]),
     jwks: { keys: [] },
     verificationKeys: new Map([["1", { alg: "ES256", key: verifies }]]),
   };

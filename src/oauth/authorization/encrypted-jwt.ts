@@ -47,7 +47,11 @@ type Kind = keyof typeof kinds;
 /** The parts of the server that make and read the JWTs. */
 type Parts = Pick<
   Server,
-  "settings" | "signingKey" | "tokenKeys" | "verificationKeys"
+  | "settings"
+  | "signingKeys"
+  | "tokenKeys"
+  | "tokenKeySchedule"
+  | "verificationKeys"
 >;
 
 const MANAGEMENT = "A256KW";
@@ -70,13 +74,13 @@ export async function encryptJwt(
   claims: object,
   now: Seconds,
 ): Promise<string> {
-  const { signingKey, tokenKeys } = server;
   const payload = payloadOf(server, kind, claims, now);
-  const jws = await signJwt(signingKey, kind, payload);
+  const jws = await signJwt(server.signingKeys.use(now), kind, payload);
+  const key = server.tokenKeySchedule.use(now);
   const plaintext = `${detachPayload(jws)}\n${payload}`;
   return new CompactEncrypt(new TextEncoder().encode(plaintext))
-    .setProtectedHeader(headerOf(server, kind))
-    .encrypt(tokenKeys[0][kind]);
+    .setProtectedHeader(headerOf(key, kind))
+    .encrypt(key[kind]);
 }
 
 /**
@@ -85,7 +89,10 @@ export async function encryptJwt(
  */
 const FIXED_CHARACTERS = 54 + 16 + 22 + 4;
 
-/** Returns the length of the JWT that `encryptJwt` makes of the same arguments. */
+/**
+ * Returns the length of the JWT that `encryptJwt` makes of the same arguments, now or later. Keys may start to sign in
+ * between, so it is that by the longest signature.
+ */
 export function encryptedJwtCharacters(
   server: Parts,
   kind: Kind,
@@ -93,10 +100,15 @@ export function encryptedJwtCharacters(
   now: Seconds,
 ): number {
   const bytesOf = (text: string) => new TextEncoder().encode(text).length;
-  const { headers, signatureCharacters } = server.signingKey;
-  const signature = headers[kind].length + signatureCharacters + "..\n".length;
+  const signatures = server.signingKeys
+    .makingFrom(now)
+    .map(({ headers, signatureCharacters }) => {
+      return headers[kind].length + signatureCharacters + "..\n".length;
+    });
+  const signature = Math.max(...signatures);
   const payload = bytesOf(payloadOf(server, kind, claims, now));
-  const header = bytesOf(JSON.stringify(headerOf(server, kind)));
+  const { maker } = server.tokenKeySchedule.makingAt(now);
+  const header = bytesOf(JSON.stringify(headerOf(maker, kind)));
   return (
     FIXED_CHARACTERS + inBase64url(header) + inBase64url(signature + payload)
   );
@@ -107,9 +119,9 @@ function inBase64url(bytes: number): number {
   return Math.ceil((bytes * 4) / 3);
 }
 
-function headerOf({ tokenKeys: [key] }: Parts, kind: Kind) {
+function headerOf(key: TokenKey, kind: Kind) {
   const { typ } = kinds[kind];
-  return { alg: MANAGEMENT, enc: ENCRYPTION, typ, kid: kidOf(key) };
+  return { alg: MANAGEMENT, enc: ENCRYPTION, typ, kid: key.kid };
 }
 
 function payloadOf(
@@ -159,7 +171,7 @@ async function decrypt(
     const { plaintext, protectedHeader } = await compactDecrypt(
       jwe,
       ({ kid }) => {
-        const key = tokenKeys.find((candidate) => kidOf(candidate) === kid);
+        const key = tokenKeys.find((candidate) => candidate.kid === kid);
         if (!key) throw new errors.JWEDecryptionFailed();
         return key[kind];
       },
@@ -193,10 +205,4 @@ function verifySigned(
 /** Tells whether a part has no unused bits, padding or white space. They would be a second spelling. */
 function isCanonical(part: string): boolean {
   return base64url.encode(base64url.decode(part)) === part;
-}
-
-function kidOf({ id }: TokenKey): string {
-  const bytes = new Uint8Array(4);
-  new DataView(bytes.buffer).setUint32(0, id);
-  return base64url.encode(bytes);
 }

@@ -1,5 +1,5 @@
 import { base64url } from "jose";
-import type { TokenKeys } from "../keys.ts";
+import type { TokenKey, TokenKeys } from "../keys.ts";
 import type { RefreshTokenClaims } from "../token-kind.ts";
 import { KEY_ID_BYTES } from "./token-keys.ts";
 
@@ -52,23 +52,11 @@ const pattern = new RegExp(
 );
 const prefixBytes = new TextEncoder().encode(PREFIX);
 
-/** Returns the id of the key that makes new tokens. */
-export function newestKeyId([key]: TokenKeys): number {
-  return key.id;
-}
-
-/**
- * Makes a refresh token.
- *
- * @param keyId the id of the key that made this token the first time, so that a retry gets the same string.
- *   If the key is no longer configured, the first key makes the token
- */
+/** Makes a refresh token. The same key makes the same string of the same claims. */
 export async function issueRefreshToken(
-  keys: TokenKeys,
+  key: Pick<TokenKey, "id" | "mac">,
   claims: RefreshTokenClaims,
-  keyId: number,
 ): Promise<string> {
-  const key = keys.find(({ id }) => id === keyId) ?? keys[0];
   const bytes = new Uint8Array(offsets.end);
   const view = new DataView(bytes.buffer);
   view.setUint8(0, VERSION);

@@ -11,11 +11,7 @@ import type { LoginAttributes } from "../login-attributes.ts";
 import type { NewFamily, Redemption } from "../repositories.ts";
 import type { Server } from "../server.ts";
 import { isBeforeFloor } from "../token-floor.ts";
-import {
-  FAMILY_SECRET_BYTES,
-  hashFamilySecret,
-  newestKeyId,
-} from "./refresh-token.ts";
+import { FAMILY_SECRET_BYTES, hashFamilySecret } from "./refresh-token.ts";
 import type { NewestToken } from "./token-response.ts";
 
 /** The content of an authorization code that its redemption needs. */
@@ -45,7 +41,7 @@ export async function startFamily(
   const family_secret = crypto.getRandomValues(
     new Uint8Array(FAMILY_SECRET_BYTES),
   );
-  const key_id = newestKeyId(server.tokenKeys);
+  const key_id = server.tokenKeySchedule.use(now).id;
   const lifetime = familyLifetime(server, client, now);
   const family = {
     login,

@@ -1,3 +1,4 @@
+import { base64url } from "jose";
 import type { TokenKey } from "../keys.ts";
 
 /** The length of a key id in a token. */
@@ -39,6 +40,7 @@ export async function deriveTokenKey(secret: Uint8Array): Promise<TokenKey> {
   );
   return {
     id: new DataView(id).getUint32(0),
+    kid: base64url.encode(new Uint8Array(id)),
     mac: await derive("baton refresh token", hmac),
     request: await derive("baton authorization request", keyWrap),
     code: await derive("baton authorization code", keyWrap),

@@ -2,6 +2,7 @@ import { leagueClaims } from "./access-token-format.ts";
 import { type AccessTokenClaims, signAccessToken } from "./access-token.ts";
 import type { Seconds } from "../duration.ts";
 import type { Client } from "../entities.ts";
+import type { TokenKey } from "../keys.ts";
 import { accessTokenExpiry, lifetimesOf } from "../lifetimes.ts";
 import type { RefreshTokenClaims } from "../token-kind.ts";
 import { issueRefreshToken } from "./refresh-token.ts";
@@ -47,7 +48,7 @@ export async function tokenResponse(
   now: Seconds,
 ): Promise<TokenResponse> {
   const { scope, resource } = granted;
-  const { settings, signingKey, tokenKeys } = server;
+  const { settings } = server;
   const lifetimes = lifetimesOf(client, settings);
   const exp = accessTokenExpiry(
     lifetimes,
@@ -70,7 +71,7 @@ export async function tokenResponse(
   };
   const format = client.access_token_format ?? settings.access_token_format;
   const access_token = await signAccessToken(
-    signingKey,
+    server.signingKeys.use(now),
     format === "league"
       ? { ...claims, ...leagueClaims(claims, resource) }
       : claims,
@@ -83,11 +84,22 @@ export async function tokenResponse(
     ...(newest &&
       mayRefresh && {
         refresh_token: await issueRefreshToken(
-          tokenKeys,
+          keyWithId(server, newest.key_id, now),
           newest.refreshToken,
-          newest.key_id,
         ),
       }),
     ...(scope.length > 0 && { scope: scope.join(" ") }),
   };
+}
+
+/**
+ * Returns the key that made a token the first time, so that a retry gets the same string. If it is not configured any
+ * more, it is the key that makes now.
+ */
+function keyWithId(
+  { tokenKeys, tokenKeySchedule }: Server,
+  keyId: number,
+  now: Seconds,
+): TokenKey {
+  return tokenKeys.find(({ id }) => id === keyId) ?? tokenKeySchedule.use(now);
 }

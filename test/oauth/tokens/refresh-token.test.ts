@@ -166,26 +166,21 @@ describe("a forged refresh token", () => {
     if (typeof claims === "string") throw new Error(claims);
     const family_secret = new Uint8Array(24);
     for (const generation of [1, 2, 3]) {
-      const forged = await issueRefreshToken(
-        keys,
-        {
-          ...claims,
-          generation,
-          family_secret,
-        },
-        keys[0].id,
-      );
+      const forged = await issueRefreshToken(keys[0], {
+        ...claims,
+        generation,
+        family_secret,
+      });
       expect(await refusal(await server.refresh(client, forged))).toEqual([
         400,
         "invalid_grant",
         "refresh_token_forged",
       ]);
     }
-    const ahead = await issueRefreshToken(
-      keys,
-      { ...claims, generation: 3 },
-      keys[0].id,
-    );
+    const ahead = await issueRefreshToken(keys[0], {
+      ...claims,
+      generation: 3,
+    });
     expect(await refusal(await server.refresh(client, ahead))).toEqual([
       400,
       "invalid_grant",
@@ -202,16 +197,12 @@ describe("a forged refresh token", () => {
     const keys = [
       await deriveTokenKey(Buffer.from(env.ENCRYPTION_KEY, "base64")),
     ] as const;
-    const stray = await issueRefreshToken(
-      keys,
-      {
-        family_id: crypto.getRandomValues(new Uint8Array(32)),
-        generation: 1,
-        expires_at: Math.floor(Date.now() / 1000) + 60,
-        family_secret: new Uint8Array(24),
-      },
-      keys[0].id,
-    );
+    const stray = await issueRefreshToken(keys[0], {
+      family_id: crypto.getRandomValues(new Uint8Array(32)),
+      generation: 1,
+      expires_at: Math.floor(Date.now() / 1000) + 60,
+      family_secret: new Uint8Array(24),
+    });
     expect(await refusal(await server.refresh(client, stray))).toEqual([
       400,
       "invalid_grant",
