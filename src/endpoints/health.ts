@@ -4,7 +4,13 @@ import { GuessLimit } from "../oauth/guess-limit.ts";
 import { unwrapSecret } from "../oauth/secret-floor.ts";
 import type { Server } from "../oauth/server.ts";
 import { hasAdminToken } from "./admin-token.ts";
-import type { AppEnv, Endpoint } from "./endpoint.ts";
+import {
+  configuredKeys,
+  type LifetimesInUse,
+  lifetimesInUse,
+} from "./configured-keys.ts";
+import { type AppEnv, type Endpoint, now } from "./endpoint.ts";
+import { VERSION } from "./version.ts";
 
 /**
  * The time for which the result of a check is used again, in milliseconds. The endpoint is open to everybody,
@@ -17,6 +23,10 @@ interface HealthCheck {
   failing: Problem[];
   /** Problems of single clients. */
   degraded: Problem[];
+  /** Undefined: the clients could not be read. */
+  inUse?: LifetimesInUse;
+  /** True: there are more clients than were read. */
+  hasMoreClients?: boolean;
   /** In milliseconds since 1970. */
   checkedAt: number;
 }
@@ -26,7 +36,7 @@ const lastChecks = new WeakMap<Server, HealthCheck>();
 /**
  * Tells whether the server can work: 200 if configuration, keys and the scope catalogue can be read, else 503.
  * A malformed client record is a problem too, but the answer stays 200, because it affects one client. What is
- * wrong is named for the admin token only, because it tells an attacker where to look.
+ * wrong is named for the admin token only, because it tells an attacker where to look. So are the version and the keys.
  */
 export const healthEndpoint: Endpoint = {
   path: "/health",
@@ -34,15 +44,34 @@ export const healthEndpoint: Endpoint = {
   cors: false,
 
   async respond(c) {
-    const { failing, degraded } = await checkHealth(c.var.server);
-    const problems = [...failing, ...degraded];
+    const check = await checkHealth(c.var.server);
+    const problems = [...check.failing, ...check.degraded];
     if (problems.length > 0) c.var.log.fields.problems = problems;
-    if (problems.length === 0) return c.json({ status: "ok" });
-    const named = (await isAdministrator(c)) && { problems };
-    if (failing.length > 0) return c.json({ status: "failing", ...named }, 503);
-    return c.json({ status: "degraded", ...named });
+    const details = (await isAdministrator(c)) && {
+      version: VERSION,
+      ...(problems.length > 0 && { problems }),
+      ...(await keysFor(c, check)),
+    };
+    if (check.failing.length > 0)
+      return c.json({ status: "failing", ...details }, 503);
+    const status = problems.length > 0 ? "degraded" : "ok";
+    return c.json({ status, ...details });
   },
 };
+
+/** Shows the keys, unless the configuration is malformed. */
+async function keysFor(
+  c: Context<AppEnv>,
+  { inUse, hasMoreClients }: HealthCheck,
+) {
+  const server = await c.var.server().catch(() => undefined);
+  return (
+    server && {
+      keys: configuredKeys(server, inUse, now()),
+      ...(hasMoreClients && { more_clients: true }),
+    }
+  );
+}
 
 /**
  * Tells whether an administrator asks. The token is not that of the parsed configuration, because there may be
@@ -65,19 +94,35 @@ const guessesWithoutServer = new GuessLimit({
 
 async function checkHealth(
   getServer: () => Promise<Server>,
-): Promise<Omit<HealthCheck, "checkedAt">> {
+): Promise<HealthCheck> {
   try {
     const server = await getServer();
     const last = lastChecks.get(server);
     if (last && Date.now() - last.checkedAt < CACHE_MS) return last;
     const failing = await server.scopes.problems();
-    const degraded = failing.length > 0 ? [] : await server.clients.problems();
-    const check = { failing, degraded, checkedAt: Date.now() };
+    const check = {
+      failing,
+      ...(failing.length > 0 ? { degraded: [] } : await checkClients(server)),
+      checkedAt: Date.now(),
+    };
     lastChecks.set(server, check);
     return check;
   } catch (error) {
-    return { failing: problemsIn(error), degraded: [] };
+    return {
+      failing: problemsIn(error),
+      degraded: [],
+      checkedAt: Date.now(),
+    };
   }
+}
+
+async function checkClients({ clients, settings }: Server) {
+  const { clients: found, malformed, hasMore } = await clients.survey();
+  return {
+    degraded: malformed,
+    inUse: lifetimesInUse(settings, found),
+    hasMoreClients: hasMore,
+  };
 }
 
 function problemsIn(error: unknown): Problem[] {

@@ -42,8 +42,17 @@ export interface ClientRepository {
       seconds: number;
     },
   ): Promise<void>;
-  /** Lists the client records that can't be read. Only the first 1,000 records are checked. */
-  problems(): Promise<Problem[]>;
+  /** Reads the first 1,000 records, to check them. */
+  survey(): Promise<ClientSurvey>;
+}
+
+/** The result of a check of the client records. */
+export interface ClientSurvey {
+  clients: Client[];
+  /** The records that can't be read. */
+  malformed: Problem[];
+  /** True: there are more records than were read. */
+  hasMore: boolean;
 }
 
 /** One page of a list of clients. */

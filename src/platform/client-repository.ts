@@ -5,7 +5,11 @@ import {
   type ClientTombstone,
 } from "../oauth/entities.ts";
 import type { Problem } from "../oauth/errors.ts";
-import type { ClientPage, ClientRepository } from "../oauth/repositories.ts";
+import type {
+  ClientPage,
+  ClientRepository,
+  ClientSurvey,
+} from "../oauth/repositories.ts";
 import { parse, type Parsed } from "../oauth/schema.ts";
 import { KvRecords } from "./kv-records.ts";
 import type { KvRecordWriter } from "./kv-record-writer.ts";
@@ -15,7 +19,7 @@ const PREFIX = "client:";
 /** The most pages of KV that `list` reads while they hold only tombstones. Then it returns an empty page. */
 const MAX_PAGES_READ = 10;
 
-/** The most records that `problems` reads. Any other malformed record shows when it is used. */
+/** The most records that `survey` reads. Any other malformed record shows when it is used. */
 const MAX_CHECKED = 1_000;
 
 /** Keeps clients in KV, under `client:<client_id>`. */
@@ -89,13 +93,14 @@ export class KvClientRepository implements ClientRepository {
     });
   }
 
-  async problems(): Promise<Problem[]> {
-    const problems: Problem[] = [];
-    const { keys } = await this.#records.keys(PREFIX, MAX_CHECKED);
-    await this.#records.readAll(keys, ({ details }) => {
-      problems.push(...(details.problems ?? []));
+  async survey(): Promise<ClientSurvey> {
+    const malformed: Problem[] = [];
+    const { keys, cursor } = await this.#records.keys(PREFIX, MAX_CHECKED);
+    const records = await this.#records.readAll(keys, ({ details }) => {
+      malformed.push(...(details.problems ?? []));
     });
-    return problems;
+    const clients = records.flatMap((record) => living(record) ?? []);
+    return { clients, malformed, hasMore: cursor !== undefined };
   }
 }
 

@@ -40,8 +40,11 @@ function localAt(origin: string, variables: Record<string, unknown> = {}) {
   });
 }
 
-async function problemsOf(server: TestServer): Promise<unknown> {
-  return (await server.health()).json();
+async function problemsOf(server: TestServer): Promise<object> {
+  const { status, problems } = await (
+    await server.health()
+  ).json<{ status: string; problems?: object[] }>();
+  return { status, ...(problems && { problems }) };
 }
 
 const names = [

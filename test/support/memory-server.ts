@@ -130,7 +130,7 @@ function clientsWith(client: Client): ClientRepository {
     list: notNeeded,
     update: notNeeded,
     replaceWithTombstone: notNeeded,
-    problems: async () => [],
+    survey: notNeeded,
   };
 }
 

@@ -39,6 +39,9 @@ const kinds = {
   Record<keyof TokenKey & SignedKind, { typ: string; seconds: number }>
 >;
 
+/** The lifetime of an authorization request, in seconds. It is longer than that of a code. */
+export const REQUEST_SECONDS = kinds.request.seconds;
+
 /** The lifetime of a code, in seconds. */
 export const CODE_SECONDS = kinds.code.seconds;
 
