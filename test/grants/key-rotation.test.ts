@@ -1,6 +1,15 @@
 import { base64url, decodeProtectedHeader, type JSONWebKeySet } from "jose";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import {
+  afterEach,
+  beforeEach,
+  describe,
+  expect,
+  inject,
+  it,
+  vi,
+} from "vitest";
+import {
+  authorize,
   decide,
   expectTokens,
   makeWebClient,
@@ -8,6 +17,7 @@ import {
   requestAtLogin,
 } from "../support/authorization.ts";
 import { listenToLog, parsedLog } from "../support/log.ts";
+import { reasonOf } from "../support/request-lines.ts";
 import {
   newEncryptionKey,
   newPem,
@@ -195,6 +205,35 @@ describe("PRIVATE_KEY_<LABEL> with a start time", () => {
     };
     expect(await active(during)).toBe(true);
     expect(await active(afterwards)).toBe(false);
+  });
+
+  it("a request is refused before the user signs in, if its code would be too long with the key that starts meanwhile", async () => {
+    const rsa = inject("testKeys").plain[0]![1];
+    const before = serverWith({ PRIVATE_KEY: old });
+    const rotating = serverWith({
+      PRIVATE_KEY: old,
+      PRIVATE_KEY_RSA: startingAfter(START, rsa),
+    });
+    const scopes = Array.from({ length: 30 }, (_, n) =>
+      `${n}-`.padEnd(199, "s"),
+    );
+    await before.makeScopes(...scopes);
+    const ask = async (count: number, at: TestServer) => {
+      const scope = scopes.slice(0, count).join(" ");
+      const response = await authorize(
+        await makeWebClient({ scope }, at),
+        {},
+        at,
+      );
+      return reasonOf(response);
+    };
+    // One scope more is 200 bytes in the code, and the signature of an RSA key has 256 more.
+    let most = 15;
+    while ((await ask(most + 1, before)) === undefined) most += 1;
+    const tooLong = "authorization_request_too_long";
+    expect(await ask(most + 1, before)).toBe(tooLong);
+    expect(await ask(most, rotating)).toBe(tooLong);
+    expect(await ask(most - 2, rotating)).toBeUndefined();
   });
 
   it("before its start its access tokens are active, because the clock of another location may be ahead", async () => {
