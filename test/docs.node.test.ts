@@ -6,6 +6,7 @@ import {
   globSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   writeFileSync,
@@ -116,8 +117,8 @@ const [askAsBot = ""] = take(
   "sh",
   1,
 );
-const rotateSigning = take(operationsPage, "`PRIVATE_KEY`", "sh", 3);
-const rotateEncryption = take(operationsPage, "`ENCRYPTION_KEY`", "sh", 3);
+const rotateSigning = take(operationsPage, "`PRIVATE_KEY`", "sh", 2);
+const rotateEncryption = take(operationsPage, "`ENCRYPTION_KEY`", "sh", 2);
 const [logLine = "{}"] = take(operationsPage, "The log", "json", 1);
 
 let home: string;
@@ -128,11 +129,14 @@ beforeAll(async () => {
   home = mkdtempSync(join(tmpdir(), "baton-docs-"));
   mkdirSync(join(home, "bin"));
   mkdirSync(join(home, "secrets"));
-  // A replacement for npx: it saves the input of `wrangler secret put NAME`, and does nothing else.
+  // A replacement for npx: it saves the input of `wrangler secret put NAME`, forgets it, and does nothing else.
   const npx = join(home, "bin/npx");
   writeFileSync(
     npx,
-    `#!/bin/sh\nif [ "$1 $2 $3" = "wrangler secret put" ]; then cat > "$HOME/secrets/$4"; fi\n`,
+    `#!/bin/sh
+if [ "$1 $2 $3" = "wrangler secret put" ]; then cat > "$HOME/secrets/$4"; fi
+if [ "$1 $2 $3" = "wrangler secret delete" ]; then rm "$HOME/secrets/$4"; fi
+`,
   );
   chmodSync(npx, 0o755);
   await run(makeKeys + makeToken, {});
@@ -399,37 +403,34 @@ describe("docs/operations.md", () => {
 
   it("rotates PRIVATE_KEY: the new key is published, then signs, and is the only one at the end", async () => {
     await run(makeKeys, {});
-    const old = await signingKeysNow();
-    const [publish = "", sign = "", removeOld = ""] = rotateSigning;
+    const now = Math.floor(Date.now() / 1000);
+    const [old] = (await signingKeysAt(now)).kids;
+    const [publish = "", deleteOld = ""] = rotateSigning;
     await run(publish, {});
-    const both = await signingKeysNow();
-    expect(both.kids).toHaveLength(2);
-    expect(both.kids[0]).toBe(old.kids[0]);
-    // The function that makes the set is defined in the first block.
-    const [, define = ""] =
-      /^ *(key_set\(\) \{.*?^ *\})$/ms.exec(publish) ?? [];
-    await run(`${define}\n${sign}`, {});
-    expect((await signingKeysNow()).kids).toEqual(both.kids.toReversed());
-    await run(removeOld, {});
-    expect((await signingKeysNow()).kids).toEqual([both.kids[1]]);
+    const before = await signingKeysAt(now);
+    expect(before).toMatchObject({ signs: old, kids: { length: 2 } });
+    const [added] = before.kids.filter((kid) => kid !== old);
+    const afterAnHour = now + 3660;
+    expect((await signingKeysAt(afterAnHour)).signs).toBe(added);
+    await run(deleteOld, {});
+    const alone = { signs: added, kids: [added] };
+    expect(await signingKeysAt(afterAnHour)).toEqual(alone);
   });
 
   it("rotates ENCRYPTION_KEY: the new key is accepted, then makes tokens, and is the only one at the end", async () => {
     await run(makeKeys, {});
-    const old = secret("ENCRYPTION_KEY");
-    const [accept = "", make = "", removeOld = ""] = rotateEncryption;
+    const now = Math.floor(Date.now() / 1000);
+    const [old] = (await tokenKeysAt(now)).kids;
+    const [accept = "", deleteOld = ""] = rotateEncryption;
     await run(accept, {});
-    const [first, added = ""] = secret("ENCRYPTION_KEY").split(",");
-    expect(first).toBe(old);
-    const all = {
-      PRIVATE_KEY: secret("PRIVATE_KEY"),
-      ENCRYPTION_KEY: secret("ENCRYPTION_KEY"),
-    };
-    expect((await configuredWith(all)).tokenKeys).toHaveLength(2);
-    await run(make, {});
-    expect(secret("ENCRYPTION_KEY")).toBe(`${added},${old}`);
-    await run(removeOld, {});
-    expect(secret("ENCRYPTION_KEY")).toBe(added);
+    const before = await tokenKeysAt(now);
+    expect(before).toMatchObject({ makes: old, kids: { length: 2 } });
+    const [added] = before.kids.filter((kid) => kid !== old);
+    const afterAWhile = now + 960;
+    expect((await tokenKeysAt(afterAWhile)).makes).toBe(added);
+    await run(deleteOld, {});
+    const alone = { makes: added, kids: [added] };
+    expect(await tokenKeysAt(afterAWhile)).toEqual(alone);
   });
 
   it("explains every variable and every secret", () => {
@@ -446,14 +447,29 @@ describe("docs/operations.md", () => {
   });
 });
 
-async function signingKeysNow(): Promise<{ kids: string[] }> {
-  const secrets = { PRIVATE_KEY: secret("PRIVATE_KEY") };
-  const { jwks } = await loadSigningKeys(secrets, 0);
-  return { kids: jwks.keys.map(({ kid }) => String(kid)) };
+/** All secrets that were put and not deleted. */
+function secretsNow(): Record<string, string> {
+  const names = readdirSync(join(home, "secrets"));
+  return Object.fromEntries(names.map((name) => [name, secret(name)]));
+}
+
+async function signingKeysAt(now: number) {
+  const { jwks, signingKeys } = await loadSigningKeys(secretsNow(), now);
+  const kids = jwks.keys.map(({ kid }) => String(kid));
+  return { signs: signingKeys.makingAt(now).kid, kids };
+}
+
+async function tokenKeysAt(now: number) {
+  const loaded = await configuredWith(secretsNow(), now);
+  const kids = loaded.tokenKeys.map(({ kid }) => kid);
+  return { makes: loaded.tokenKeySchedule.makingAt(now).kid, kids };
 }
 
 /** Loads the configuration with the defaults of wrangler.toml. */
-function configuredWith(secrets: Record<string, string>) {
+function configuredWith(
+  secrets: Record<string, string>,
+  now = Math.floor(Date.now() / 1000),
+) {
   const variables = [
     ...read("wrangler.toml").matchAll(/^([A-Z_]+) = "(.*)"$/gm),
   ].map(([, name = "", value = ""]) => [name, value] as const);
@@ -462,7 +478,7 @@ function configuredWith(secrets: Record<string, string>) {
     ISSUER: "https://auth.example.com",
     ...secrets,
   };
-  return loadConfiguration(env, Math.floor(Date.now() / 1000));
+  return loadConfiguration(env, now);
 }
 
 describe.each([...pages])("%s", (path, { blocks, prose, headings, links }) => {
