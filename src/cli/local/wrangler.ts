@@ -22,7 +22,7 @@ export const devVarsPath = join(projectDirectory, ".dev.vars");
 const localEntry = join(projectDirectory, "src/dev/index.ts");
 
 /** The script of wrangler itself. It is started without npm or a shell, so that signals reach it directly. */
-const wranglerScript = join(
+export const wranglerScript = join(
   dirname(createRequire(import.meta.url).resolve("wrangler/package.json")),
   "bin/wrangler.js",
 );

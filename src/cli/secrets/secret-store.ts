@@ -1,0 +1,40 @@
+import { Failure } from "../failure.ts";
+
+/** Where a server's secrets are kept: at Cloudflare, or in the file of a local server. Values are never read back. */
+export interface SecretStore {
+  /** The names of the secrets that are set. @throws Failure if the store cannot be read */
+  names(): Promise<string[]>;
+  /** Sets a secret. A value that it had is lost: see `putNew`. @throws Failure */
+  put(name: string, value: string): Promise<void>;
+  /** Removes a secret. @throws Failure, also if there is none with this name */
+  delete(name: string): Promise<void>;
+  /** Names the store in a sentence, such as "the secrets of the Worker at Cloudflare". */
+  describe(): string;
+  /** The command line with which a person does the same. The value comes by a pipe. */
+  command(action: "put" | "delete", name: string): string;
+}
+
+/** A Worker's secret has at most 5 KB. */
+export const MAX_SECRET_BYTES = 5120;
+
+/**
+ * Sets a secret that does not exist yet.
+ *
+ * @throws Failure if the name is taken or the value is too long; the store is not changed then
+ */
+export async function putNew(
+  store: SecretStore,
+  name: string,
+  value: string,
+): Promise<void> {
+  const bytes = Buffer.byteLength(value);
+  if (bytes > MAX_SECRET_BYTES)
+    throw new Failure(
+      `${name} was not set, because its value has ${bytes} bytes and a secret has at most ${MAX_SECRET_BYTES}.`,
+    );
+  if ((await store.names()).includes(name))
+    throw new Failure(
+      `${name} was not set, because ${store.describe()} already has a secret with this name, and it would be lost. Choose another name.`,
+    );
+  await store.put(name, value);
+}
