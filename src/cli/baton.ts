@@ -1,6 +1,7 @@
 import { clientCommands } from "./commands/clients.ts";
 import { grantCommands } from "./commands/grants.ts";
 import { healthCommand } from "./commands/health.ts";
+import { keyCommands } from "./keys/index.ts";
 import { leagueCommands } from "./league/index.ts";
 import { newProgram, run } from "./program.ts";
 import { scopeCommands } from "./commands/scopes.ts";
@@ -43,6 +44,7 @@ clientCommands(program, session);
 grantCommands(program, session);
 subjectCommands(program, session);
 healthCommand(program, session);
+keyCommands(program, session);
 leagueCommands(program, session);
 
 await run(program);

@@ -30,13 +30,15 @@ export interface RunOptions {
   directory?: string;
   /** Start the script with `npm run`, as people do. */
   npm?: boolean;
+  /** Start it in a process group of its own, as a shell does, so that Ctrl-C can be sent to the group. */
+  group?: boolean;
 }
 
 /** Starts a script, without the developer's own settings from the environment. */
 export function start(
   script: "baton" | "demo" | "dev",
   args: string[],
-  { env, directory = project, npm = false }: RunOptions = {},
+  { env, directory = project, npm = false, group = false }: RunOptions = {},
 ) {
   const {
     BATON_URL: _url,
@@ -51,6 +53,7 @@ export function start(
     cwd: directory,
     env: { ...inherited, ...env },
     stdio: ["ignore", "pipe", "pipe"],
+    detached: group,
   });
   const output = { stdout: "", stderr: "" };
   for (const stream of ["stdout", "stderr"] as const) {
@@ -61,6 +64,8 @@ export function start(
   const closed = once(child, "close");
   return {
     child,
+    /** What it has written so far. */
+    output,
     /** Resolves when the text appears in standard output. */
     async waitForOutput(text: string): Promise<void> {
       const ended = closed.then(() => "ended" as const);

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import type { Connection } from "./connection.ts";
 import { ApiError, Failure, UsageError } from "../failure.ts";
+import { serverKey } from "../keys/server-key.ts";
 import { printable } from "../output.ts";
 
 /** Much longer than any admin request takes. */
@@ -22,6 +23,8 @@ export const healthSchema = z.object({
   problems: z
     .array(z.object({ name: z.string(), problem: z.string() }))
     .optional(),
+  /** Left out: the server did not accept the admin token, or its keys cannot be read. */
+  keys: z.array(serverKey).optional(),
 });
 
 export type Health = z.output<typeof healthSchema>;

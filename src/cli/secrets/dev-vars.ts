@@ -4,13 +4,14 @@ import { basename } from "node:path";
 import { parseEnv } from "node:util";
 import { unwrapSecret } from "../../oauth/secret-floor.ts";
 import { Failure } from "../failure.ts";
+import { quote } from "../shell.ts";
 import type { SecretStore } from "./secret-store.ts";
 
 /** Only the owner may read the file, because it has private keys. */
 const OWNER_ONLY = 0o600;
 
 /** In the order of preference: in single quotes, a parser changes nothing. */
-const quotes = ["'", "`", '"'];
+const quotationMarks = ["'", "`", '"'];
 
 /**
  * The secrets of a local server, in a `.dev.vars` file. `wrangler dev` reads it again when it changes. A change keeps
@@ -27,10 +28,12 @@ export class DevVarsSecrets implements SecretStore {
     return basename(this.#path);
   }
 
-  command(action: "put" | "delete", name: string): string {
-    return action === "put"
-      ? `add the line ${name}=… to ${this.#path}`
-      : `remove ${name}=… from ${this.#path}`;
+  putCommand(name: string, generator: string): string {
+    return `echo "${name}='$(${generator})'" >> ${quote(basename(this.#path))}`;
+  }
+
+  deleteCommand(name: string): string {
+    return `sed -i '/^${name}=/d' ${quote(basename(this.#path))}`;
   }
 
   /** A name without a value is not set. */
@@ -47,8 +50,8 @@ export class DevVarsSecrets implements SecretStore {
     const end = lineEnd(before);
     const start =
       before === "" || before.endsWith("\n") ? before : before + end;
-    const after = quotes
-      .map((quote) => `${start}${name}=${quote}${value}${quote}${end}`)
+    const after = quotationMarks
+      .map((mark) => `${start}${name}=${mark}${value}${mark}${end}`)
       .find((candidate) => differsOnlyIn(name, text, candidate, value));
     if (after === undefined)
       throw new Failure(

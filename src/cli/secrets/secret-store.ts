@@ -8,10 +8,12 @@ export interface SecretStore {
   put(name: string, value: string): Promise<void>;
   /** Removes a secret. @throws Failure, also if there is none with this name */
   delete(name: string): Promise<void>;
-  /** Names the store in a sentence, such as "the secrets of the Worker at Cloudflare". */
+  /** Names the store in a sentence, such as "the deployed Worker". */
   describe(): string;
-  /** The command line with which a person does the same. The value comes by a pipe. */
-  command(action: "put" | "delete", name: string): string;
+  /** The command line with which a person sets a secret to what another command prints. */
+  putCommand(name: string, generator: string): string;
+  /** The command line with which a person removes a secret. */
+  deleteCommand(name: string): string;
 }
 
 /** A Worker's secret has at most 5 KB. */

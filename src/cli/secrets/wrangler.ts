@@ -44,6 +44,8 @@ export async function runWrangler(
     {
       cwd: projectDirectory,
       stdio: "pipe",
+      // Ctrl-C goes to every process of a terminal's group, and must not cut off a change (`uninterrupted.ts`).
+      detached: process.platform !== "win32",
       env: {
         ...process.env,
         WRANGLER_SEND_METRICS: "false",
@@ -101,10 +103,12 @@ export class WranglerSecrets implements SecretStore {
       : `the deployed Worker of the environment ${env}`;
   }
 
-  command(action: "put" | "delete", name: string): string {
-    return ["npx wrangler secret", action, name, ...this.#arguments()].join(
-      " ",
-    );
+  putCommand(name: string, generator: string): string {
+    return `${generator} | npx ${this.#words("put", name)}`;
+  }
+
+  deleteCommand(name: string): string {
+    return `npx ${this.#words("delete", name)}`;
   }
 
   async names(): Promise<string[]> {
@@ -112,7 +116,7 @@ export class WranglerSecrets implements SecretStore {
     const parsed = secretList.safeParse(parseList(run.stdout));
     if (!parsed.success)
       throw new Failure(
-        `\`wrangler secret list\` has not printed a list of secrets. Run \`npx wrangler secret list ${this.#arguments().join(" ")}\` yourself to see what it prints.`,
+        `\`wrangler secret list\` has not printed a list of secrets. Run \`npx ${this.#words("list")}\` yourself to see what it prints.`,
       );
     return parsed.data.map(({ name }) => name);
   }
@@ -126,8 +130,9 @@ export class WranglerSecrets implements SecretStore {
     await this.#run(["delete", name]);
   }
 
-  #arguments(): string[] {
-    return wranglerArguments(this.#options).map(quote);
+  #words(...words: string[]): string {
+    const chosen = wranglerArguments(this.#options).map(quote);
+    return ["wrangler", "secret", ...words, ...chosen].join(" ");
   }
 
   async #run(args: string[], input?: string): Promise<WranglerRun> {

@@ -4,10 +4,12 @@ import {
   readFileSync,
   writeFileSync,
 } from "node:fs";
+import { setTimeout } from "node:timers/promises";
 
 /**
  * A wrangler for tests, started by BATON_WRANGLER. It keeps secrets in FAKE_WRANGLER_FILE, and appends the arguments of
- * each run to a file beside it. FAKE_WRANGLER_FAIL is a command (`put`) and what it fails with, after a colon.
+ * each run to a file beside it. FAKE_WRANGLER_FAIL is a command (`put`, `put NAME`) and what it fails with, after a colon.
+ * A put waits for as long as the file beside it that ends with `.hold` exists.
  */
 
 const file = process.env["FAKE_WRANGLER_FILE"];
@@ -24,7 +26,7 @@ const [failing, ...message] = (process.env["FAKE_WRANGLER_FAIL"] ?? "").split(
   ":",
 );
 
-if (failing === action) {
+if (failing === action || failing === `${action} ${name}`) {
   process.stderr.write(`\u001b[31m✘ [ERROR]\u001b[0m ${message.join(":")}\n`);
   process.exitCode = 1;
 } else if (command !== "secret") {
@@ -36,8 +38,10 @@ if (failing === action) {
   }));
   process.stdout.write(`${JSON.stringify(list, undefined, "  ")}\n`);
 } else {
-  if (action === "put") secrets[name] = input.trimEnd();
-  else delete secrets[name];
+  if (action === "put") {
+    while (existsSync(`${file}.hold`)) await setTimeout(20);
+    secrets[name] = input.trimEnd();
+  } else delete secrets[name];
   writeFileSync(file, JSON.stringify(secrets));
   process.stdout.write(`✨ Success! ${action} ${name}\n`);
 }

@@ -44,8 +44,11 @@ describe("the secrets of a deployed Worker", () => {
       "secret list --format json --env staging",
       "secret put A --env staging",
     ]);
-    expect(store.command("put", "A")).toBe(
-      "npx wrangler secret put A --env staging",
+    expect(store.putCommand("A", "openssl rand -base64 32")).toBe(
+      "openssl rand -base64 32 | npx wrangler secret put A --env staging",
+    );
+    expect(store.deleteCommand("A")).toBe(
+      "npx wrangler secret delete A --env staging",
     );
   });
 

@@ -1,0 +1,84 @@
+import { table } from "../output.ts";
+import { baseNames } from "./key-names.ts";
+import type { ServerKey } from "./server-key.ts";
+import { minuteText } from "./times.ts";
+
+/** Enough of a `kid` to recognise it. --json has the whole. */
+const SHOWN_KID = 8;
+
+/** A table of keys that fits 80 columns with the labels that `rotate` chooses. Times are in UTC. */
+export function keyTable(keys: readonly ServerKey[]): string {
+  return table(
+    ["secret", "alg", "kid", "state", "when (UTC)"],
+    keys.map((key) => [
+      key.secret,
+      key.alg ?? "",
+      key.kid.length > SHOWN_KID + 1
+        ? `${key.kid.slice(0, SHOWN_KID)}…`
+        : key.kid,
+      key.state,
+      when(key),
+    ]),
+  );
+}
+
+function when({ state, from, needed_until }: ServerKey): string {
+  if (state === "accepted")
+    return needed_until === undefined
+      ? ""
+      : `until ${minuteText(needed_until)}`;
+  if (from === undefined) return "";
+  return `${state === "pending" ? "from" : "since"} ${minuteText(from)}`;
+}
+
+/** Explains the states that occur, and says which keys are not needed any more. */
+export function keyNotes(keys: readonly ServerKey[], now: number): string[] {
+  const notes = [
+    "making: makes tokens. pending: will make them from that time. accepted: makes none any",
+    "more; its tokens are good, and some may live until that time.",
+  ];
+  const secrets = [...new Set(keys.map(({ secret }) => secret))];
+  for (const secret of secrets)
+    if (isDue(keysOf(keys, secret), now))
+      notes.push(
+        `${secret} is not needed any more: npm run baton -- keys retire ${secret}`,
+      );
+  return notes;
+}
+
+/** The keys that one secret has. */
+export function keysOf(
+  keys: readonly ServerKey[],
+  secret: string,
+): ServerKey[] {
+  return keys.filter((key) => key.secret === secret);
+}
+
+/** Tells whether every token of these keys has expired. */
+export function isDue(keys: readonly ServerKey[], now: number): boolean {
+  const until = neededUntil(keys);
+  return (
+    keys.every(({ state }) => state === "accepted") &&
+    until !== undefined &&
+    until <= now
+  );
+}
+
+/**
+ * The latest time until which a token of these keys may live. Undefined: unknown. Of the keys of one secret, the
+ * first has made the newest tokens, so a later one whose time is unknown is older.
+ */
+export function neededUntil(keys: readonly ServerKey[]): number | undefined {
+  const known = keys.flatMap(({ needed_until: until }) => until ?? []);
+  return known.length === 0 ? undefined : Math.max(...known);
+}
+
+/** The keys of one kind, in sentences: "ENCRYPTION_KEY, ENCRYPTION_KEY_2026_11_26". */
+export function secretNames(keys: readonly ServerKey[]): string {
+  return [...new Set(keys.map(({ secret }) => secret))].join(", ");
+}
+
+/** Names the kind of a key in a sentence. */
+export function kindText(kind: keyof typeof baseNames): string {
+  return kind === "encryption" ? "encryption key" : "private key";
+}
