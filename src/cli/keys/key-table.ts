@@ -1,5 +1,5 @@
 import { table } from "../output.ts";
-import { baseNames } from "./key-names.ts";
+import type { KeyKind } from "./key-names.ts";
 import type { ServerKey } from "./server-key.ts";
 import { minuteText } from "./times.ts";
 
@@ -34,8 +34,8 @@ function when({ state, from, needed_until }: ServerKey): string {
 /** Explains the states that occur, and says which keys are not needed any more. */
 export function keyNotes(keys: readonly ServerKey[], now: number): string[] {
   const notes = [
-    "making: makes tokens. pending: will make them from that time. accepted: makes none any",
-    "more; its tokens are good, and some may live until that time.",
+    "making: makes tokens. pending: will make tokens from that time. accepted: makes",
+    "none; what it has made is good, and some of it may be in use until that time.",
   ];
   const secrets = [...new Set(keys.map(({ secret }) => secret))];
   for (const secret of secrets)
@@ -73,12 +73,18 @@ export function neededUntil(keys: readonly ServerKey[]): number | undefined {
   return known.length === 0 ? undefined : Math.max(...known);
 }
 
-/** The keys of one kind, in sentences: "ENCRYPTION_KEY, ENCRYPTION_KEY_2026_11_26". */
-export function secretNames(keys: readonly ServerKey[]): string {
-  return [...new Set(keys.map(({ secret }) => secret))].join(", ");
+/** Lists the secrets of a kind in a sentence: "ENCRYPTION_KEY, ENCRYPTION_KEY_2026_11_26". */
+export function secretsOf(keys: readonly ServerKey[], kind: KeyKind): string {
+  const ofKind = keys.filter((key) => key.kind === kind);
+  return [...new Set(ofKind.map(({ secret }) => secret))].join(", ");
 }
 
-/** Names the kind of a key in a sentence. */
-export function kindText(kind: keyof typeof baseNames): string {
+/** Names a kind of key in a sentence. */
+export function kindText(kind: KeyKind): string {
   return kind === "encryption" ? "encryption key" : "private key";
+}
+
+/** The same with its article. */
+export function aKindText(kind: KeyKind): string {
+  return kind === "encryption" ? "an encryption key" : "a private key";
 }

@@ -5,7 +5,7 @@ import { Failure, UsageError } from "../failure.ts";
 import { examples } from "../program.ts";
 import { putKey, removeKey } from "./change-keys.ts";
 import { freeName, keyKinds, type KeyKind, kindOf } from "./key-names.ts";
-import { keysOf, keyTable, kindText } from "./key-table.ts";
+import { aKindText, keysOf, keyTable, secretsOf } from "./key-table.ts";
 import {
   checkSameServer,
   type KeyTarget,
@@ -15,7 +15,7 @@ import {
 } from "./key-target.ts";
 import { notice } from "./notice.ts";
 import { targetOptions } from "./options.ts";
-import { keysInWords, secretNamed } from "./retire.ts";
+import { secretNamed } from "./retire.ts";
 import type { ServerKey } from "./server-key.ts";
 import { secondsText } from "./times.ts";
 
@@ -121,17 +121,12 @@ function leakedSecret(
   if (name !== undefined) {
     const secret = secretNamed(name, known);
     if (kindOf(secret) === kind) return secret;
-    throw new UsageError(
-      `${secret} is not the name of an ${kindText(kind)}.`.replace(
-        "an private",
-        "a private",
-      ),
-    );
+    throw new UsageError(`${secret} is not ${aKindText(kind)}.`);
   }
   const [only] = known;
   if (only === undefined || new Set(known).size > 1 || yes)
     throw new UsageError(
-      `Say which key has leaked, because the other keys stay. There ${new Set(known).size > 1 ? "are" : "is"}: ${keysInWords(keys, kind)}.`,
+      `Say which key has leaked, because the other keys stay. There ${new Set(known).size > 1 ? "are" : "is"}: ${secretsOf(keys, kind)}.`,
     );
   return only;
 }
@@ -229,8 +224,8 @@ function introduction(
 function afterwards(kind: KeyKind, removedAt: number | undefined): string[] {
   if (kind === "encryption")
     return [
-      "Users whose refresh token was made with it sign in again. Look for",
-      "refresh_token_malformed and refresh_token_reused in the log.",
+      "Users whose refresh token it has made sign in again. In the log, their refresh has",
+      "the reason refresh_token_malformed.",
     ];
   const until =
     removedAt === undefined

@@ -6,14 +6,7 @@ import { printable } from "../output.ts";
 import { examples } from "../program.ts";
 import { removeKey } from "./change-keys.ts";
 import { keyKinds, type KeyKind, kindOf, labelledName } from "./key-names.ts";
-import {
-  isDue,
-  keysOf,
-  keyTable,
-  kindText,
-  neededUntil,
-  secretNames,
-} from "./key-table.ts";
+import { isDue, keysOf, keyTable, kindText, neededUntil } from "./key-table.ts";
 import {
   checkSameServer,
   type KeyTarget,
@@ -189,9 +182,4 @@ function consequence(
     `The same by hand: ${store.deleteCommand(secret)}`,
     "",
   ].join("\n");
-}
-
-/** Says which secrets of a kind there are. */
-export function keysInWords(keys: readonly ServerKey[], kind: KeyKind): string {
-  return secretNames(keys.filter((key) => key.kind === kind));
 }

@@ -19,15 +19,12 @@ export async function uninterrupted<T>(
     process.stderr.write("\nEnding this step first …\n");
   };
   for (const signal of signals) process.on(signal, remember);
-  try {
-    return await work();
-  } finally {
+  const result = await work().finally(() => {
     for (const signal of signals) process.off(signal, remember);
-    if (received !== undefined) {
-      process.stderr.write(
-        `Interrupted after this step had ended: ${step}. Run the command again to go on, or \`npm run baton -- keys show\` to look.\n`,
-      );
-      process.exit(signalExitCode(received));
-    }
-  }
+  });
+  if (received === undefined) return result;
+  process.stderr.write(
+    `Interrupted after this step had ended: ${step}. Run the command again to go on, or \`npm run baton -- keys show\` to look.\n`,
+  );
+  return process.exit(signalExitCode(received));
 }
