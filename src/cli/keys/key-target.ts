@@ -24,9 +24,11 @@ export interface TargetOptions {
 
 /** `wrangler secret put` reaches every location within about a minute. */
 const DEPLOYED_WAIT_SECONDS = 120;
-/** `wrangler dev` reads `.dev.vars` again at once, and takes a second or two to build. */
+/** `wrangler dev` takes a second or two to build. */
 const LOCAL_WAIT_SECONDS = 60;
 const INTERVAL_MS = 500;
+/** `wrangler dev` may miss a change that comes while it starts a changed server. */
+const ANNOUNCE_EVERY = 10;
 
 /** A server with the store of its secrets. */
 export interface KeyTarget {
@@ -147,14 +149,15 @@ export interface Waited {
  * @returns the last answer; `isDone` holds for it unless the time was up
  */
 export async function waitForKeys(
-  { session, waitSeconds }: KeyTarget,
+  { session, store, waitSeconds }: KeyTarget,
   isDone: (waited: Waited) => boolean,
 ): Promise<Waited> {
   const deadline = Date.now() + waitSeconds * 1000;
-  for (;;) {
+  for (let count = 1; ; count++) {
     const waited = await askOnce(session);
     if (isDone(waited) || Date.now() >= deadline) return waited;
     await sleep(INTERVAL_MS);
+    if (count % ANNOUNCE_EVERY === 0) await store.announce?.();
   }
 }
 

@@ -225,7 +225,7 @@ function afterwards(kind: KeyKind, removedAt: number | undefined): string[] {
   if (kind === "encryption")
     return [
       "Users whose refresh token it has made sign in again. In the log, their refresh has",
-      "the reason refresh_token_malformed.",
+      "the reason refresh_token_forged.",
     ];
   const until =
     removedAt === undefined

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { open, readFile, realpath, rename, rm } from "node:fs/promises";
-import { basename } from "node:path";
+import { open, readFile, realpath, rename, rm, utimes } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { parseEnv } from "node:util";
 import { unwrapSecret } from "../../oauth/secret-floor.ts";
 import { Failure } from "../failure.ts";
@@ -14,8 +14,8 @@ const OWNER_ONLY = 0o600;
 const quotationMarks = ["'", "`", '"'];
 
 /**
- * The secrets of a local server, in a `.dev.vars` file. `wrangler dev` reads it again when it changes. A change keeps
- * every other byte of the file, and is made in one step: a reader sees the old file or the new one.
+ * The secrets of a local server, in a `.dev.vars` file. A change keeps every other byte of the file, and is made in one
+ * step: a reader sees the old file or the new one.
  */
 export class DevVarsSecrets implements SecretStore {
   readonly #path: string;
@@ -29,11 +29,15 @@ export class DevVarsSecrets implements SecretStore {
   }
 
   putCommand(name: string, generator: string): string {
-    return `echo "${name}='$(${generator})'" >> ${quote(basename(this.#path))}`;
+    return `echo "${name}='$(${generator})'" >> ${this.#fileAndReload()}`;
   }
 
   deleteCommand(name: string): string {
-    return `sed -i '/^${name}=/d' ${quote(basename(this.#path))}`;
+    return `sed -i '/^${name}=/d' ${this.#fileAndReload()}`;
+  }
+
+  #fileAndReload(): string {
+    return `${quote(basename(this.#path))}; touch wrangler.toml`;
   }
 
   /** A name without a value is not set. */
@@ -58,6 +62,7 @@ export class DevVarsSecrets implements SecretStore {
         `${name} could not be added to ${this.#path}: either the file ends inside a quoted value, or the value has a line break or every kind of quotation mark in it. The file was not changed.`,
       );
     await this.#write(after);
+    await this.announce();
   }
 
   async delete(name: string): Promise<void> {
@@ -70,6 +75,17 @@ export class DevVarsSecrets implements SecretStore {
         `${name} could not be found for certain in ${this.#path}, so the file was not changed. Remove it with an editor.`,
       );
     await this.#write(after);
+    await this.announce();
+  }
+
+  /**
+   * Makes a running `wrangler dev` read the file again. It watches wrangler.toml alone, so that gets a new time of change.
+   */
+  async announce(): Promise<void> {
+    const now = new Date();
+    await utimes(join(dirname(this.#path), "wrangler.toml"), now, now).catch(
+      () => undefined,
+    );
   }
 
   async #read(): Promise<string | undefined> {

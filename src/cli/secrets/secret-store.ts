@@ -8,6 +8,8 @@ export interface SecretStore {
   put(name: string, value: string): Promise<void>;
   /** Removes a secret. @throws Failure, also if there is none with this name */
   delete(name: string): Promise<void>;
+  /** Tells a running server again that secrets have changed. Left out: it notices by itself. */
+  announce?(): Promise<void>;
   /** Names the store in a sentence, such as "the deployed Worker". */
   describe(): string;
   /** The command line with which a person sets a secret to what another command prints. */

@@ -178,8 +178,8 @@ describe("baton keys rotate", () => {
     expect(stdout).toContain(
       "Warning: a resource server that has read the JWKS",
     );
-    const default_ = await server.keys("rotate", "--dry-run");
-    expect(default_.stdout).not.toContain("Warning");
+    const unhurried = await server.keys("rotate", "--dry-run");
+    expect(unhurried.stdout).not.toContain("Warning");
   });
 
   test("says so if the server does not list the new key in time, and the next run does not make another", async () => {

@@ -6,6 +6,7 @@ import {
   readFileSync,
   statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
@@ -75,6 +76,18 @@ describe("the secrets of .dev.vars", () => {
       A: "b",
       NEW: "value",
     });
+  });
+
+  test("tell a running wrangler dev, which watches wrangler.toml alone", async () => {
+    const { path, store } = storeWith("A=b\n");
+    const config = join(dirname(path), "wrangler.toml");
+    writeFileSync(config, "# mine\n");
+    for (const change of [() => store.put("B", "c"), () => store.delete("A")]) {
+      utimesSync(config, 1, 1);
+      await change();
+      expect(statSync(config).mtimeMs).toBeGreaterThan(1000);
+    }
+    expect(readFileSync(config, "utf8")).toBe("# mine\n");
   });
 
   test("are never replaced by putNew, unless they have no value", async () => {
