@@ -13,6 +13,7 @@ import { holdOrigin, transportSecurity } from "./endpoints/origin.ts";
 import { PathRouter } from "./endpoints/path-router.ts";
 import { refuseOtherMethods, routeOf } from "./endpoints/routes.ts";
 import { asOAuthError, OAuthError } from "./oauth/errors.ts";
+import type { Administrator } from "./oauth/administration.ts";
 import { RequestLog } from "./oauth/request-log.ts";
 import type { EarlyServer, Server } from "./oauth/server.ts";
 
@@ -23,12 +24,15 @@ const WELL_KNOWN = "/.well-known/";
 const adminPath = /^\/admin(?:\/|$)/;
 
 /** Makes the servers of a set of bindings (`create-server.ts`). */
-interface Servers {
+export interface Servers {
   createEarlyServer: (env: Env) => Promise<EarlyServer>;
   createServer: (env: Env) => Promise<Server>;
 }
 
 type App = HonoBase<AppEnv>;
+
+/** The administrators of the requests that come by RPC. No header can name one. */
+const letIn = new WeakMap<Request, Administrator>();
 
 /** Answers the requests of a Worker. */
 type Fetch = (
@@ -48,16 +52,33 @@ export function createApp(
   extraEndpoints: readonly Endpoint[] = [],
 ): { fetch: Fetch } {
   const app = publicApp(servers, [...registry, ...extraEndpoints]);
-  let admin: App | undefined;
-  const fetchAdmin: Fetch = async (request, env, context) => {
-    admin ??= await adminApp(servers);
-    return admin.fetch(request, env, context);
-  };
+  const fetchAdmin: Fetch = lazyAdminApp(servers);
   return {
     fetch(request, env, context) {
-      const isOfAdmin = env.ADMIN_TOKEN && adminPath.test(getPath(request));
+      const isOfAdmin =
+        (env.ADMIN_TOKEN || env.ACCESS_TEAM_DOMAIN) &&
+        adminPath.test(getPath(request));
       return (isOfAdmin ? fetchAdmin : app.fetch)(request, env, context);
     },
+  };
+}
+
+/**
+ * Makes the app of the admin API, which is loaded with the first request.
+ *
+ * @returns answers a request; with an administrator whom somebody else has let in, it asks for no credentials
+ */
+export function lazyAdminApp(servers: Servers) {
+  let app: App | undefined;
+  return async (
+    request: Request,
+    env: Env,
+    context: ExecutionContext,
+    administrator?: Administrator,
+  ): Promise<Response> => {
+    app ??= await adminApp(servers);
+    if (administrator) letIn.set(request, administrator);
+    return app.fetch(request, env, context);
   };
 }
 
@@ -95,10 +116,19 @@ function publicApp(servers: Servers, endpoints: readonly Endpoint[]): App {
 async function adminApp(servers: Servers): Promise<App> {
   const { adminApi } = await import("./endpoints/admin/index.ts");
   const app: App = new HonoBase<AppEnv>({ router: new PathRouter() });
-  app.use(frame(servers), holdOrigin(), readBody());
+  app.use(rememberLetIn(), frame(servers), holdOrigin(), readBody());
   app.route("/", adminApi());
   app.onError((error, c) => asJson(c, asOAuthError(error)));
   return app;
+}
+
+/** Hands on the administrator of a request that was let in. */
+function rememberLetIn(): MiddlewareHandler<AppEnv> {
+  return async function rememberLetIn(c, next) {
+    const administrator = letIn.get(c.req.raw);
+    if (administrator) c.set("administrator", administrator);
+    await next();
+  };
 }
 
 /** Prepares what every request needs, and completes its answer and its log line. */

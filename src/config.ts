@@ -1,4 +1,11 @@
 import * as v from "valibot";
+import {
+  accessRolesProblem,
+  accessSettings,
+  audienceTagProblem,
+  missingAccessVariables,
+  teamDomainProblem,
+} from "./config/access.ts";
 import { adminTokenProblem } from "./config/admin-token.ts";
 import {
   deriveTokenKeys,
@@ -76,6 +83,9 @@ const variables = v.object(
     ),
     PRIVATE_KEY_PASSPHRASE: v.optional(text),
     ADMIN_TOKEN: v.optional(stringWithRule(adminTokenProblem)),
+    ACCESS_TEAM_DOMAIN: v.optional(stringWithRule(teamDomainProblem)),
+    ACCESS_AUD: v.optional(stringWithRule(audienceTagProblem)),
+    ACCESS_ROLES: v.optional(stringWithRule(accessRolesProblem)),
     LEAGUE_ENCRYPTION_KEY: v.optional(text),
   },
   NOT_SET,
@@ -144,11 +154,13 @@ export async function loadConfiguration(
   const encryption = findKeySecrets(env, "ENCRYPTION_KEY", now);
   const { read, problems: malformed } = readEncryptionKeys(encryption.secrets);
   problems.push(...encryption.problems, ...malformed);
+  if (data) problems.push(...missingAccessVariables(data));
   if (!data || !lifetimes || problems.length > 0) {
     problems.push(...(await signingKeysOf(env, now)).problems);
     throw new OAuthError("configuration_malformed", { problems });
   }
 
+  const access = accessSettings(data);
   return {
     leagueKey,
     ...(await deriveTokenKeys(read)),
@@ -162,6 +174,7 @@ export async function loadConfiguration(
       cors_origins: data.CORS_ORIGINS,
       allowed_hosts: data.ALLOWED_HOSTS,
       admin_token: data.ADMIN_TOKEN,
+      ...(access && { access }),
     },
   };
 }

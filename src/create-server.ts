@@ -3,9 +3,11 @@ import type { PlainHttpRule } from "./config/urls.ts";
 import { LeagueTokenReader } from "./league/reader.ts";
 import { leagueTokenKind } from "./league/token-kind.ts";
 import { LeagueTokenRepository } from "./league/token-repository.ts";
+import type { Administration } from "./oauth/administration.ts";
 import type { Seconds } from "./oauth/duration.ts";
 import { GuessLimit } from "./oauth/guess-limit.ts";
 import type { EarlyServer, Server } from "./oauth/server.ts";
+import type { AccessSettings } from "./oauth/settings.ts";
 import { accessTokenKind, refreshTokenKind } from "./oauth/tokens/own-kinds.ts";
 import { KvClientRepository } from "./platform/client-repository.ts";
 import { sendStorageCalls } from "./platform/event-loop.ts";
@@ -75,6 +77,7 @@ export async function createEarlyServer(
     scopes: new KvScopeRepository(env.KV, env.KV_RECORD_WRITER),
     families: new DurableFamilyRepository(env.TOKEN_FAMILY, env.SUBJECT_INDEX),
     takeover: leagueTokens,
+    administration: administrationOf(env, rest.settings.access),
   };
   const tokenKinds = [refreshTokenKind(parts)];
   if (leagueKey) {
@@ -86,6 +89,19 @@ export async function createEarlyServer(
 
 function secondsNow(): Seconds {
   return Math.floor(Date.now() / 1000);
+}
+
+/** Makes the function that loads, and then keeps, what only the admin API needs. */
+function administrationOf(
+  env: Env,
+  access: AccessSettings | undefined,
+): () => Promise<Administration> {
+  let made: Administration | undefined;
+  return async () => {
+    if (made) return made;
+    const { makeAdministration } = await import("./platform/administration.ts");
+    return (made ??= makeAdministration(env, access));
+  };
 }
 
 /**

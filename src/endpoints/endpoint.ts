@@ -1,4 +1,5 @@
 import type { Context } from "hono";
+import type { Administrator } from "../oauth/administration.ts";
 import type { OAuthError } from "../oauth/errors.ts";
 import type { RequestLog } from "../oauth/request-log.ts";
 import type { EarlyServer, Server } from "../oauth/server.ts";
@@ -23,6 +24,10 @@ export interface AppEnv {
     /** True: if the configuration cannot be read, that is the refusal, whatever else is wrong. */
     configurationFirst?: true;
     log: RequestLog;
+    /** Who sends a request of the admin API. */
+    administrator?: Administrator;
+    /** The name of the administrator, for the log. */
+    actor?: string;
     /** A UUID, which is also in `X-Request-Id` of the response and in the log. */
     requestId: string;
     /**

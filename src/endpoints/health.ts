@@ -1,9 +1,9 @@
 import type { Context } from "hono";
 import { OAuthError, type Problem } from "../oauth/errors.ts";
 import { GuessLimit } from "../oauth/guess-limit.ts";
+import { includesRole } from "../oauth/roles.ts";
 import { unwrapSecret } from "../oauth/secret-floor.ts";
 import type { Server } from "../oauth/server.ts";
-import { hasAdminToken } from "./admin-token.ts";
 import {
   configuredKeys,
   type LifetimesInUse,
@@ -11,6 +11,11 @@ import {
 } from "./configured-keys.ts";
 import { type AppEnv, type Endpoint, now } from "./endpoint.ts";
 import { VERSION } from "./version.ts";
+import {
+  findAdministrator,
+  hasRootToken,
+  isAdminApiOn,
+} from "./administrator.ts";
 
 /**
  * The time for which the result of a check is used again, in milliseconds. The endpoint is open to everybody,
@@ -74,15 +79,21 @@ async function keysFor(
 }
 
 /**
- * Tells whether an administrator asks. The token is not that of the parsed configuration, because there may be
- * none: it may be the token that is malformed.
+ * Tells whether an administrator asks: anybody but a sign-in page. While there is no parsed configuration, the token is
+ * that of the bindings: it may be the token that is malformed.
  */
 async function isAdministrator(c: Context<AppEnv>): Promise<boolean> {
+  const server = await c.var.server().catch(() => undefined);
+  if (server) {
+    if (!isAdminApiOn(server.settings)) return false;
+    const found = await findAdministrator(c, server);
+    return (
+      found !== undefined && "role" in found && includesRole(found.role, "read")
+    );
+  }
   const set: unknown = c.env.ADMIN_TOKEN;
   const token = typeof set === "string" ? unwrapSecret(set) : "";
-  if (token === "") return false;
-  const server = await c.var.server().catch(() => undefined);
-  return hasAdminToken(c, token, server?.guesses ?? guessesWithoutServer);
+  return token !== "" && hasRootToken(c, token, guessesWithoutServer);
 }
 
 /** While the configuration is malformed there is no server, and this isolate's own count limits guesses. */
@@ -102,7 +113,7 @@ async function checkHealth(
     const failing = await server.scopes.problems();
     const check = {
       failing,
-      ...(failing.length > 0 ? { degraded: [] } : await checkClients(server)),
+      ...(failing.length > 0 ? { degraded: [] } : await checkRecords(server)),
       checkedAt: Date.now(),
     };
     lastChecks.set(server, check);
@@ -116,10 +127,12 @@ async function checkHealth(
   }
 }
 
-async function checkClients({ clients, settings }: Server) {
+/** Reads the records whose problem keeps one client, or the named admin tokens, from working. */
+async function checkRecords({ clients, settings, administration }: Server) {
   const { clients: found, malformed, hasMore } = await clients.survey();
+  const { tokens } = await administration();
   return {
-    degraded: malformed,
+    degraded: [...malformed, ...(await tokens.problems())],
     inUse: lifetimesInUse(settings, found),
     hasMoreClients: hasMore,
   };

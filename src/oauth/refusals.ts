@@ -1,6 +1,6 @@
 /** One row of the table `refusals`. */
 interface Refusal {
-  status: 400 | 401 | 404 | 405 | 409 | 413 | 429 | 500 | 503;
+  status: 400 | 401 | 403 | 404 | 405 | 409 | 413 | 429 | 500 | 503;
   /** The standard code for the wire (RFC 6749 section 5.2). */
   error: string;
   /**
@@ -299,7 +299,32 @@ export const refusals = {
     status: 401,
     error: "invalid_token",
     description: () =>
-      "The admin token is missing or wrong. Send the header Authorization: Bearer with the value of the secret ADMIN_TOKEN.",
+      "The admin token is missing or wrong. Send the header Authorization: Bearer with the value of the secret ADMIN_TOKEN, or with an admin token that was made with POST /admin/tokens.",
+  },
+  admin_token_expired: {
+    status: 401,
+    error: "invalid_token",
+    description: () =>
+      "The admin token has expired. Send another one, or make a new one with POST /admin/tokens.",
+  },
+  // RFC 6750 section 3.1.
+  admin_role_insufficient: {
+    status: 403,
+    error: "insufficient_scope",
+    description: (role) =>
+      `This needs an administrator with the role ${role}. Send an admin token that has it, or have the role given to you.`,
+  },
+  admin_request_cross_site: {
+    status: 403,
+    error: "access_denied",
+    description: () =>
+      "A page of another site has sent this request, so it may not be what the administrator wants. Send it from a program, or from a page of this server's origin.",
+  },
+  access_keys_unavailable: {
+    status: 503,
+    error: "temporarily_unavailable",
+    description: () =>
+      "The keys of Cloudflare Access cannot be fetched, so nobody can come in with it. Try again after the seconds in the header Retry-After, or send an admin token.",
   },
   admin_tokens_limited: {
     status: 429,
@@ -324,6 +349,12 @@ export const refusals = {
     status: 404,
     error: "not_found",
     description: (what) => `There is no ${what}.`,
+  },
+  admin_token_name_taken: {
+    status: 409,
+    error: "conflict",
+    description: () =>
+      "There is an admin token with this name. Choose another name, or delete that token first.",
   },
   client_id_taken: {
     status: 409,

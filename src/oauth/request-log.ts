@@ -3,6 +3,8 @@ import type { OAuthError, Problem } from "./errors.ts";
 /** The fields of a request's log line that are set while it runs. Never a token, a secret or a code. */
 export interface LogFields {
   grant_type?: string;
+  /** The administrator: `root`, `token:NAME`, `access:EMAIL` or `rpc:ENTRYPOINT`. */
+  actor?: string;
   /** The id of a client that exists. Any other value could be a secret in the wrong field. */
   client_id?: string;
   /** The decision of the sign-in page: `authorized`, or an error such as `access_denied`. */

@@ -1,3 +1,4 @@
+import type { Administration } from "./administration.ts";
 import type { GuessLimit } from "./guess-limit.ts";
 import type { KeySchedule } from "./key-schedule.ts";
 import type {
@@ -33,6 +34,8 @@ export interface Server {
   families: FamilyRepository;
   takeover: Takeover;
   guesses: GuessLimit;
+  /** Loads what only the admin API needs. */
+  administration: () => Promise<Administration>;
   /** Every kind of token that somebody may present. Exactly one of them recognises a token. */
   tokenKinds: readonly TokenKind[];
 }

@@ -1,4 +1,5 @@
 import type { Lifetimes } from "./lifetimes.ts";
+import type { Role } from "./roles.ts";
 
 /**
  * The formats of an access token. `rfc9068`: the claims of RFC 9068 section 2.2. `league`: in addition, the
@@ -7,6 +8,19 @@ import type { Lifetimes } from "./lifetimes.ts";
 export const accessTokenFormats = ["rfc9068", "league"] as const;
 
 export type AccessTokenFormat = (typeof accessTokenFormats)[number];
+
+/** Cloudflare Access as a way into the admin API. */
+export interface AccessSettings {
+  /** The host name of the team, such as team.cloudflareaccess.com. */
+  team_domain: string;
+  /** The audience tag of the Access application. */
+  aud: string;
+  /**
+   * The roles by email address, or by the common name of a service token, in lower case. `*` is everybody whom Access
+   * lets through. Somebody without a role may do nothing.
+   */
+  roles: ReadonlyMap<string, Role>;
+}
 
 /** The parsed configuration. */
 export interface Settings extends Lifetimes {
@@ -23,6 +37,8 @@ export interface Settings extends Lifetimes {
   passport_token_endpoint: boolean;
   /** The URL of the sign-in page. Undefined: there is no authorization endpoint. */
   login_url: string | undefined;
-  /** The bearer token of the admin API. Undefined: there is no admin API. */
+  /** The token of the admin API that may do everything. Undefined: without Access there is no admin API. */
   admin_token: string | undefined;
+  /** Left out: nobody comes in by Access. */
+  access?: AccessSettings;
 }

@@ -57,6 +57,7 @@ export async function memoryServer(client: Client): Promise<Server> {
     scopes: scopesWith("read", "write"),
     families: new MemoryFamilies(),
     guesses: memoryGuesses(),
+    administration: notNeeded,
     takeover: {
       acceptsTokens: false,
       revoke: notNeeded,

@@ -3,6 +3,8 @@ import { HonoBase } from "hono/hono-base";
 import type { StatusCode } from "hono/utils/http-status";
 import * as v from "valibot";
 import { maxCharacters, strictObject } from "../../oauth/schema.ts";
+import type { Role } from "../../oauth/roles.ts";
+import { requireRole } from "../administrator.ts";
 import type { AppEnv } from "../endpoint.ts";
 import { PathRouter } from "../path-router.ts";
 import { type RequestSchemas, validate } from "./request.ts";
@@ -29,9 +31,16 @@ export interface Operation {
   /** The path below `/admin`, with the names of its parameters in braces. */
   path: string;
   summary: string;
+  /** The role that an administrator needs. Left out: `read` for GET, else `operator`. */
+  role?: Role;
   request?: RequestSchemas & { body?: Body };
   /** The responses by their status. Those of `refusals` are added. */
   responses: Record<number, Described>;
+}
+
+/** Returns the role that an operation needs. */
+export function roleOf({ method, role }: Operation): Role {
+  return role ?? (method === "get" ? "read" : "operator");
 }
 
 type Output<S> = S extends Schema ? v.InferOutput<S> : never;
@@ -61,7 +70,10 @@ export class AdminApi {
   });
   readonly operations: Operation[] = [];
 
-  /** Adds an operation. A request that does not fit the schemas gets 400 with `fields`. */
+  /**
+   * Adds an operation. An administrator without its role gets 403, a request that does not fit the schemas 400 with
+   * `fields`.
+   */
   add<const O extends Operation>(
     operation: O,
     respond: (
@@ -71,6 +83,7 @@ export class AdminApi {
     this.operations.push(operation);
     const path = operation.path.replaceAll(/\{(\w+)\}/g, ":$1");
     this.app.on(operation.method, PREFIX + path, async (c) => {
+      requireRole(c, roleOf(operation));
       await validate(c.req, operation.request ?? {});
       return respond(c);
     });
@@ -113,11 +126,15 @@ export const refusals: Operation["responses"] = {
   ),
   401: json(
     errorBody,
-    "The admin token is missing or wrong. Send `Authorization: Bearer` with the value of the secret ADMIN_TOKEN.",
+    "The admin token is missing, wrong or expired. Send `Authorization: Bearer` with a named admin token, or with the value of the secret ADMIN_TOKEN.",
+  ),
+  403: json(
+    errorBody,
+    "The administrator does not have the role of the operation, `x-role`. `admin` has every role, `operator` has `read` too.",
   ),
   404: json(
     errorBody,
-    "The object of the request does not exist. Every path is 404 while the secret ADMIN_TOKEN is not set.",
+    "The object of the request does not exist. Every path is 404 while neither the secret ADMIN_TOKEN nor Cloudflare Access is configured.",
   ),
   413: json(errorBody, "The body is larger than 16 KiB."),
   429: json(

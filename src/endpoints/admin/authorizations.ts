@@ -57,6 +57,7 @@ export function authorizationRoutes(api: AdminApi): void {
     {
       method: "get",
       path: "/authorizations",
+      role: "login",
       summary:
         "Describe an authorization request, for the sign-in page to show",
       request: { query: strictObject({ request: encryptedRequest }) },
@@ -75,6 +76,7 @@ export function authorizationRoutes(api: AdminApi): void {
     {
       method: "post",
       path: "/authorizations",
+      role: "login",
       summary:
         "Decide an authorization request: who signed in and what they allow, or an error",
       request: {

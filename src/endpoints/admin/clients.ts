@@ -6,6 +6,7 @@ import {
   updateClient,
 } from "../../oauth/clients/registration.ts";
 import { rotateClientSecret } from "../../oauth/clients/secret-rotation.ts";
+import { requireRole } from "../administrator.ts";
 import { now } from "../endpoint.ts";
 import { type AdminApi, conflict, json, nextCursor, pageQuery } from "./api.ts";
 import {
@@ -28,6 +29,7 @@ export function clientRoutes(api: AdminApi): void {
     {
       method: "post",
       path: "/clients",
+      role: "admin",
       summary: "Create a client",
       request: { body: { required: true, ...json(newClient, "The client.") } },
       responses: {
@@ -126,6 +128,9 @@ export function clientRoutes(api: AdminApi): void {
       const server = await c.var.server();
       const { client_id } = c.req.valid("param");
       const patch = c.req.valid("json");
+      // Without a secret, a client's tokens are as good as its secret was.
+      if (patch.token_endpoint_auth_method !== undefined)
+        requireRole(c, "admin");
       const changed = await updateClient(server, client_id, patch, now());
       return c.json(
         { ...clientJson(changed.client), ...warningsJson(changed.warnings) },
@@ -138,6 +143,7 @@ export function clientRoutes(api: AdminApi): void {
     {
       method: "delete",
       path: "/clients/{client_id}",
+      role: "admin",
       summary: "Delete a client and end its grants",
       request: { params: clientParameter },
       responses: { 204: { description: "The client is deleted." } },
@@ -153,6 +159,7 @@ export function clientRoutes(api: AdminApi): void {
     {
       method: "post",
       path: "/clients/{client_id}/secrets",
+      role: "admin",
       summary: "Give a client a new secret",
       request: {
         params: clientParameter,

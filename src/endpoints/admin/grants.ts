@@ -50,6 +50,7 @@ export function grantRoutes(api: AdminApi): void {
     {
       method: "post",
       path: "/grants",
+      role: "login",
       summary: "Start a grant for a user, and get its first tokens",
       request: {
         body: {

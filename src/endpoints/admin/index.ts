@@ -1,9 +1,17 @@
-import type { MiddlewareHandler } from "hono";
+import type { Context, MiddlewareHandler } from "hono";
 import type { HonoBase } from "hono/hono-base";
-import { OAuthError } from "../../oauth/errors.ts";
-import { hasAdminToken } from "../admin-token.ts";
+import type { Administrator } from "../../oauth/administration.ts";
+import { OAuthError, type Reason } from "../../oauth/errors.ts";
+import type { Server } from "../../oauth/server.ts";
+import {
+  challenge,
+  findAdministrator,
+  isAdminApiOn,
+  requireRole,
+} from "../administrator.ts";
 import type { AppEnv } from "../endpoint.ts";
 import { refuseOtherMethods } from "../routes.ts";
+import { adminTokenRoutes } from "./admin-tokens.ts";
 import { AdminApi, PREFIX } from "./api.ts";
 import { authorizationRoutes } from "./authorizations.ts";
 import { clientRoutes } from "./clients.ts";
@@ -17,13 +25,14 @@ import { subjectRoutes } from "./subjects.ts";
 export function adminApi(): HonoBase<AppEnv> {
   const api = new AdminApi();
   const { app } = api;
-  app.use(`${PREFIX}/*`, requireAdminToken());
+  app.use(`${PREFIX}/*`, requireAdministrator());
   scopeRoutes(api);
   clientRoutes(api);
   grantRoutes(api);
   subjectRoutes(api);
   authorizationRoutes(api);
   leagueRoutes(api);
+  adminTokenRoutes(api);
 
   let document: ReturnType<typeof describe> | undefined;
   app.get(`${PREFIX}/openapi.json`, async (c) => {
@@ -40,19 +49,42 @@ export function adminApi(): HonoBase<AppEnv> {
 }
 
 /**
- * Requires the admin token (RFC 6750). Everything is 404 while ADMIN_TOKEN is not set, so that the API does
- * not show. Wrong tokens are limited per network.
+ * Requires an administrator, of any role: each operation requires its own. Everything is 404 while neither ADMIN_TOKEN
+ * nor Access is configured, so that the API does not show. Wrong credentials are limited per network.
  */
-function requireAdminToken(): MiddlewareHandler<AppEnv> {
-  return async function requireAdminToken(c, next) {
-    const { settings, guesses } = await c.var.server();
-    const { admin_token } = settings;
-    if (admin_token === undefined) throw new OAuthError("path_unknown");
-    if (!(await hasAdminToken(c, admin_token, guesses))) {
-      throw new OAuthError("admin_token_wrong", {
-        headers: { "WWW-Authenticate": `Bearer realm="baton${PREFIX}"` },
-      });
-    }
+function requireAdministrator(): MiddlewareHandler<AppEnv> {
+  return async function requireAdministrator(c, next) {
+    const server = await c.var.server();
+    // Another Worker of the account is let in by its binding (`rpc/admin.ts`), also while the API is off.
+    const administrator =
+      c.var.administrator ?? (await administratorOf(c, server));
+    const { actor, role } = administrator;
+    c.set("administrator", administrator);
+    c.set("actor", actor);
+    c.var.log.fields.actor = actor;
+    if (role === undefined) requireRole(c, "read");
     await next();
   };
+}
+
+/** @throws OAuthError `path_unknown`, `admin_token_wrong` or `admin_token_expired` */
+async function administratorOf(
+  c: Context<AppEnv>,
+  server: Server,
+): Promise<Administrator> {
+  if (!isAdminApiOn(server.settings)) throw new OAuthError("path_unknown");
+  const found = await findAdministrator(c, server);
+  if (found && "role" in found) return found;
+  if (!found) throw denied("admin_token_wrong");
+  const { refused: reason, actor } = found;
+  if (actor !== undefined) c.var.log.fields.actor = actor;
+  c.var.log.addEvent("admin.denied", { ...(actor && { actor }), reason });
+  throw denied(reason, ', error="invalid_token"');
+}
+
+/** @param problem the error of WWW-Authenticate, which a request without credentials does not get (RFC 6750 section 3.1) */
+function denied(reason: Reason, problem = ""): OAuthError {
+  return new OAuthError(reason, {
+    headers: { "WWW-Authenticate": challenge + problem },
+  });
 }

@@ -4,6 +4,7 @@ import {
   type Operation,
   PREFIX,
   refusals,
+  roleOf,
 } from "./api.ts";
 import { type JsonSchema, JsonSchemas } from "./json-schema.ts";
 import type { RequestSchemas } from "./request.ts";
@@ -24,7 +25,8 @@ export function describe(operations: readonly Operation[]) {
         adminToken: {
           type: "http",
           scheme: "bearer",
-          description: "The value of the secret ADMIN_TOKEN.",
+          description:
+            "A named admin token of `POST /admin/tokens`, or the value of the secret ADMIN_TOKEN, which has the role admin. Where Cloudflare Access is configured, its JWT in the header Cf-Access-Jwt-Assertion may stand instead.",
         },
       },
       schemas: schemas.components(),
@@ -33,14 +35,13 @@ export function describe(operations: readonly Operation[]) {
   };
 }
 
-function operationJson(
-  { summary, request = {}, responses }: Operation,
-  schemas: JsonSchemas,
-) {
+function operationJson(operation: Operation, schemas: JsonSchemas) {
+  const { summary, request = {}, responses } = operation;
   const parameters = parametersJson(request, schemas);
   const { body } = request;
   return {
     security: [{ adminToken: [] }],
+    "x-role": roleOf(operation),
     summary,
     ...(parameters.length > 0 && { parameters }),
     ...(body && {
