@@ -1,10 +1,9 @@
 import { base64url } from "jose";
 import * as v from "valibot";
-import type { AdminTokenRepository } from "./administration.ts";
 import { timestamp } from "./client-metadata.ts";
 import { equalBytes } from "./constant-time.ts";
 import type { Seconds } from "./duration.ts";
-import { fieldError, OAuthError } from "./errors.ts";
+import { fieldError, OAuthError, type Problem } from "./errors.ts";
 import { ADMIN_TOKEN_PREFIX as PREFIX } from "./admin-token-form.ts";
 import { type Role, roles } from "./roles.ts";
 import { record } from "./schema.ts";
@@ -42,6 +41,20 @@ export const adminTokensRecord = record(adminTokenName, adminToken);
 
 export type AdminToken = v.InferOutput<typeof adminToken>;
 export type AdminTokens = v.InferOutput<typeof adminTokensRecord>;
+
+/** Stores the named admin tokens. */
+export interface AdminTokenRepository {
+  /** Finds the tokens in the isolate's own copy, which is at most a minute old. */
+  find(): Promise<AdminTokens>;
+  /** Finds the tokens without the isolate's own copy, at most once per second. */
+  findAgain(): Promise<AdminTokens>;
+  /** Reads the current record without any cache. */
+  read(): Promise<AdminTokens>;
+  /** Changes the record in one atomic step. `change` is called again if another change was faster. */
+  update(change: (current: AdminTokens) => AdminTokens): Promise<void>;
+  /** Lists what is wrong with the record. */
+  problems(): Promise<Problem[]>;
+}
 
 /** The fields of a token that are shown: everything but the hash. */
 export type ShownAdminToken = Omit<AdminToken, "hash"> & { name: string };

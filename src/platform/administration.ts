@@ -1,8 +1,9 @@
-import { adminTokensRecord, type AdminTokens } from "../oauth/admin-tokens.ts";
-import type {
-  Administration,
-  AdminTokenRepository,
-} from "../oauth/administration.ts";
+import {
+  type AdminTokenRepository,
+  type AdminTokens,
+  adminTokensRecord,
+} from "../oauth/admin-tokens.ts";
+import type { Administration } from "../oauth/administration.ts";
 import { OAuthError, type Problem } from "../oauth/errors.ts";
 import { parse } from "../oauth/schema.ts";
 import type { AccessSettings } from "../oauth/settings.ts";

@@ -168,12 +168,14 @@ describe("/admin/openapi.json", () => {
       "DELETE /admin/grants/{grant_id}",
       "DELETE /admin/scopes/{scope}",
       "DELETE /admin/subjects/{subject}/grants",
+      "DELETE /admin/tokens/{name}",
       "GET /admin/authorizations",
       "GET /admin/clients",
       "GET /admin/clients/{client_id}",
       "GET /admin/league",
       "GET /admin/scopes",
       "GET /admin/subjects/{subject}/grants",
+      "GET /admin/tokens",
       "PATCH /admin/clients/{client_id}",
       "POST /admin/authorizations",
       "POST /admin/clients",
@@ -181,6 +183,7 @@ describe("/admin/openapi.json", () => {
       "POST /admin/grants",
       "POST /admin/league/revoked-tokens",
       "POST /admin/league/tokens",
+      "POST /admin/tokens",
       "PUT /admin/scopes/{scope}",
     ]);
     for (const operation of Object.values(document.paths).flatMap((path) =>

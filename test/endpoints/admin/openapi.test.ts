@@ -139,21 +139,21 @@ it("the OpenAPI document has these operations", async () => {
       200: object
         scopes: array
           each: Scope
-      400 401 404 413 429 500 503: Error
+      400 401 403 404 413 429 500 503: Error
     PUT /admin/scopes/{scope}
       path scope: string ..255 /^[\\x21\\x23-\\x5b\\x5d-\\x7e]+$/ e.g. "read" "One scope (RFC"
       body: object closed
         description: string 1..1000 e.g. "Read your notes" "The meaning of"
       200: Scope
-      400 401 404 413 429 500 503: Error
+      400 401 403 404 413 429 500 503: Error
     DELETE /admin/scopes/{scope}
       path scope: string ..255 /^[\\x21\\x23-\\x5b\\x5d-\\x7e]+$/ e.g. "read" "One scope (RFC"
       204: no body
-      400 401 404 413 429 500 503: Error
+      400 401 403 404 413 429 500 503: Error
     POST /admin/clients
       body: NewClient
       201: CreatedClient
-      400 401 404 409 413 429 500 503: Error
+      400 401 403 404 409 413 429 500 503: Error
     GET /admin/clients
       query limit?: integer 1..100 = 100
       query cursor?: string ..1024
@@ -165,20 +165,20 @@ it("the OpenAPI document has these operations", async () => {
             name: string
             problem: string
         cursor?: string "There is another"
-      400 401 404 413 429 500 503: Error
+      400 401 403 404 413 429 500 503: Error
     GET /admin/clients/{client_id}
       path client_id: string e.g. "web" "The client identifier"
       200: Client
-      400 401 404 413 429 500 503: Error
+      400 401 403 404 413 429 500 503: Error
     PATCH /admin/clients/{client_id}
       path client_id: string e.g. "web" "The client identifier"
       body: ClientPatch
       200: ChangedClient
-      400 401 404 413 429 500 503: Error
+      400 401 403 404 413 429 500 503: Error
     DELETE /admin/clients/{client_id}
       path client_id: string e.g. "web" "The client identifier"
       204: no body
-      400 401 404 413 429 500 503: Error
+      400 401 403 404 413 429 500 503: Error
     POST /admin/clients/{client_id}/secrets
       path client_id: string e.g. "web" "The client identifier"
       body?: object closed
@@ -186,15 +186,15 @@ it("the OpenAPI document has these operations", async () => {
         allow_weak_secret?: boolean "true: client_secret may"
         old_secret_ttl?: string e.g. "PT24H" "How long the"
       201: ClientWithSecret
-      400 401 404 409 413 429 500 503: Error
+      400 401 403 404 409 413 429 500 503: Error
     POST /admin/grants
       body: NewGrant
       200: TokenResponse
-      400 401 404 413 429 500 503: Error
+      400 401 403 404 413 429 500 503: Error
     DELETE /admin/grants/{grant_id}
       path grant_id: string ..64
       204: no body
-      400 401 404 413 429 500 503: Error
+      400 401 403 404 413 429 500 503: Error
     GET /admin/subjects/{subject}/grants
       path subject: string 1.. e.g. "alice" "The user: \`sub\`"
       query limit?: integer 1..100 = 100
@@ -203,16 +203,16 @@ it("the OpenAPI document has these operations", async () => {
         grants: array
           each: Grant
         cursor?: string "There is another"
-      400 401 404 413 429 500 503: Error
+      400 401 403 404 413 429 500 503: Error
     DELETE /admin/subjects/{subject}/grants
       path subject: string 1.. e.g. "alice" "The user: \`sub\`"
       200: object
         revoked: integer "How many grants"
-      400 401 404 413 429 500 503: Error
+      400 401 403 404 413 429 500 503: Error
     GET /admin/authorizations
       query request: string 1..16384 "The value of"
       200: AuthorizationDescription
-      400 401 404 413 429 500 503: Error
+      400 401 403 404 413 429 500 503: Error
     POST /admin/authorizations
       body: object closed
         either subject
@@ -223,27 +223,46 @@ it("the OpenAPI document has these operations", async () => {
         error?: string in ["access_denied","login_required","interaction_required","consent_required","account_selection_required","temporarily_unavailable","server_error"] "The error, instead"
       200: object
         redirect_to: string "The URL to"
-      400 401 404 413 429 500 503: Error
+      400 401 403 404 413 429 500 503: Error
     GET /admin/league
       200: object
         accepts_tokens: boolean "True if LEAGUE_ENCRYPTION_KEY"
         exchanged: integer "Tokens of the"
         revoked: integer "Tokens of the"
-      400 401 404 413 429 500 503: Error
+      400 401 403 404 413 429 500 503: Error
     POST /admin/league/revoked-tokens
       body: RevokedLeagueTokens
       200: object
         in_force: integer "Tokens of the"
         expired: integer "Tokens of the"
         ended: integer "Grants of these"
-      400 401 404 413 429 500 503: Error
+      400 401 403 404 413 429 500 503: Error
     POST /admin/league/tokens
       body: LeagueTokenIds
       200: object
         exchanged: integer "Tokens of the"
         revoked: integer "Tokens of the"
         unknown: integer "Tokens of the"
-      400 401 404 413 429 500 503: Error"
+      400 401 403 404 413 429 500 503: Error
+    POST /admin/tokens
+      body: NewAdminToken
+      201: object
+        name: string /^[a-z0-9][a-z0-9._-]{0,63}$/ e.g. "sign-in-page" "The name, which"
+        role: string in ["admin","operator","login","read"] "The role: admin"
+        id: string "The eight characters"
+        created_at: integer 0..9007199254740991 "Seconds since 1970."
+        expires_at?: integer 0..9007199254740991 "Seconds since 1970."
+        token: string "The token. The"
+      400 401 403 404 409 413 429 500 503: Error
+    GET /admin/tokens
+      200: object
+        tokens: array
+          each: AdminToken
+      400 401 403 404 413 429 500 503: Error
+    DELETE /admin/tokens/{name}
+      path name: string /^[a-z0-9][a-z0-9._-]{0,63}$/ e.g. "sign-in-page" "The name, which"
+      204: no body
+      400 401 403 404 413 429 500 503: Error"
   `);
 });
 
@@ -261,6 +280,16 @@ it("the OpenAPI document has these components", async () => {
       error_description: string
       fields?: object "The problem of"
         any: string
+    AdminToken: object
+      name: string /^[a-z0-9][a-z0-9._-]{0,63}$/ e.g. "sign-in-page" "The name, which"
+      role: string in ["admin","operator","login","read"] "The role: admin"
+      id: string "The eight characters"
+      created_at: integer 0..9007199254740991 "Seconds since 1970."
+      expires_at?: integer 0..9007199254740991 "Seconds since 1970."
+    NewAdminToken: object closed
+      name: string /^[a-z0-9][a-z0-9._-]{0,63}$/ e.g. "sign-in-page" "The name, which"
+      role: string in ["admin","operator","login","read"] "The role: admin"
+      expires_in?: string e.g. "P90D" "The token's life,"
     AuthorizationDescription: object
       client_id: string e.g. "web" "The client identifier"
       client_name?: string
