@@ -1,12 +1,13 @@
 import type { Context } from "hono";
 import { ADMIN_TOKEN_PREFIX } from "../oauth/admin-token-form.ts";
 import type { Administrator } from "../oauth/administration.ts";
-import { OAuthError } from "../oauth/errors.ts";
+import { OAuthError, type Reason } from "../oauth/errors.ts";
 import type { GuessLimit } from "../oauth/guess-limit.ts";
 import { includesRole, type Role } from "../oauth/roles.ts";
 import type { Server } from "../oauth/server.ts";
 import type { Settings } from "../oauth/settings.ts";
 import { type AppEnv, networkOf, now } from "./endpoint.ts";
+import { routeOf } from "./routes.ts";
 
 /**
  * The network of a request that has none: on a local server, or by a service binding. Guesses at the admin token are
@@ -74,21 +75,31 @@ export async function hasRootToken(
  * @throws OAuthError `admin_role_insufficient` (RFC 6750 section 3.1)
  */
 export function requireRole(c: Context<AppEnv>, needed: Role): void {
-  const { administrator, log } = c.var;
-  const role = administrator?.role;
-  if (includesRole(role, needed)) return;
+  if (includesRole(c.var.administrator?.role, needed)) return;
   const reason = "admin_role_insufficient";
-  log.addEvent("admin.denied", {
-    actor: administrator?.actor ?? "",
-    reason,
-    ...(role && { role }),
-    needed_role: needed,
-  });
+  reportDenied(c, reason, needed);
   throw new OAuthError(reason, {
     subject: needed,
     headers: {
       "WWW-Authenticate": `${challenge}, error="insufficient_scope", scope="${needed}"`,
     },
+  });
+}
+
+/**
+ * Adds the event of a refusal. The log adds the administrator, if it is known.
+ *
+ * @param role the role that is needed
+ */
+export function reportDenied(
+  c: Context<AppEnv>,
+  reason: Reason,
+  role?: Role,
+): void {
+  c.var.log.addEvent("admin.denied", {
+    reason,
+    endpoint: routeOf(c) ?? "none",
+    ...(role && { role }),
   });
 }
 
@@ -140,7 +151,7 @@ async function byAccess(
   if (name === undefined) return wrong;
   const actor = `access:${name}`;
   c.var.log.fields.actor = actor;
-  refuseCrossSite(c, actor);
+  refuseCrossSite(c);
   const roles = settings.access?.roles;
   return { actor, role: roles?.get(name.toLowerCase()) ?? roles?.get("*") };
 }
@@ -151,7 +162,7 @@ async function byAccess(
  *
  * @throws OAuthError `admin_request_cross_site`
  */
-function refuseCrossSite(c: Context<AppEnv>, actor: string): void {
+function refuseCrossSite(c: Context<AppEnv>): void {
   if (c.req.method === "GET" || c.req.method === "HEAD") return;
   const site = c.req.header("Sec-Fetch-Site") ?? "none";
   const origin = c.req.header("Origin");
@@ -160,7 +171,7 @@ function refuseCrossSite(c: Context<AppEnv>, actor: string): void {
     (origin === undefined || origin === new URL(c.req.url).origin);
   if (isOwn) return;
   const reason = "admin_request_cross_site";
-  c.var.log.addEvent("admin.denied", { actor, reason });
+  reportDenied(c, reason);
   throw new OAuthError(reason);
 }
 

@@ -57,10 +57,15 @@ export class RequestLog {
   write({ refusal, ...ending }: Ending): void {
     this.#endStep();
     const { request_id } = ending;
-    const { client_id: eventClient } = this.fields;
+    const { actor, client_id: eventClient } = this.fields;
     for (const event of this.#events)
       console.log(
-        JSON.stringify({ ...event, request_id, client_id: eventClient }),
+        JSON.stringify({
+          ...event,
+          request_id,
+          actor,
+          client_id: eventClient,
+        }),
       );
     const { problems, cause, client_id, reuse } = refusal?.details ?? {};
     // JSON leaves out what is undefined.

@@ -91,7 +91,10 @@ export function adminTokenRoutes(api: AdminApi): void {
       const time = now();
       const expiry = expires_in !== undefined && after(expires_in, time);
       const wanted = { name, role, ...(expiry && { expires_at: expiry }) };
-      return c.json(await makeAdminToken(tokens, wanted, time), 201);
+      const made = await makeAdminToken(tokens, wanted, time);
+      const event = { action: "made", name, role };
+      c.var.log.addEvent("admin.token_changed", event);
+      return c.json(made, 201);
     },
   );
 
@@ -136,7 +139,10 @@ export function adminTokenRoutes(api: AdminApi): void {
     async (c) => {
       const { administration } = await c.var.server();
       const { tokens } = await administration();
-      await deleteAdminToken(tokens, c.req.valid("param").name);
+      const { name } = c.req.valid("param");
+      await deleteAdminToken(tokens, name);
+      const event = { action: "ended", name };
+      c.var.log.addEvent("admin.token_changed", event);
       return c.body(null, 204);
     },
   );

@@ -7,6 +7,7 @@ import {
   challenge,
   findAdministrator,
   isAdminApiOn,
+  reportDenied,
   requireRole,
 } from "../administrator.ts";
 import type { AppEnv } from "../endpoint.ts";
@@ -78,7 +79,7 @@ async function administratorOf(
   if (!found) throw denied("admin_token_wrong");
   const { refused: reason, actor } = found;
   if (actor !== undefined) c.var.log.fields.actor = actor;
-  c.var.log.addEvent("admin.denied", { ...(actor && { actor }), reason });
+  reportDenied(c, reason);
   throw denied(reason, ', error="invalid_token"');
 }
 

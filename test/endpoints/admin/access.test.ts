@@ -123,8 +123,7 @@ describe("a person whom Access lets through", () => {
       {
         event: "admin.denied",
         actor: "access:oscar@example.com",
-        role: "operator",
-        needed_role: "admin",
+        role: "admin",
       },
       { event: "request", actor: "access:oscar@example.com", status: 403 },
     ]);

@@ -262,6 +262,8 @@ describe("the log", () => {
       [undefined, 401],
       [actor, 401],
     ]);
+    const changed = all.filter(({ event }) => event === "admin.token_changed");
+    expect(changed).toMatchObject([{ action: "made", name, role: "read" }]);
     const denied = all.filter(({ event }) => event === "admin.denied");
     const line = (reason: string, more: object) =>
       expect.objectContaining({
@@ -272,11 +274,11 @@ describe("the log", () => {
     expect(denied).toEqual([
       line("admin_role_insufficient", {
         actor,
-        role: "read",
-        needed_role: "admin",
+        endpoint: "/admin/clients",
+        role: "admin",
       }),
-      line("admin_token_wrong", {}),
-      line("admin_token_expired", { actor }),
+      line("admin_token_wrong", { endpoint: "/admin/scopes" }),
+      line("admin_token_expired", { actor, endpoint: "/admin/scopes" }),
     ]);
     expect(lines.join()).not.toContain(token.slice(20, -3));
   });
