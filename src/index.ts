@@ -5,7 +5,7 @@ export { LeagueLedger } from "./league/ledger.ts";
 export { KvRecordWriter } from "./platform/kv-record-writer.ts";
 export { SubjectIndex } from "./platform/subject-index.ts";
 export { TokenFamily } from "./platform/token-family.ts";
-export { Login } from "./rpc.ts";
+export { Admin, Login, Tokens } from "./rpc/index.ts";
 
 const app = createApp({ createEarlyServer, createServer });
 

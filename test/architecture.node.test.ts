@@ -54,7 +54,7 @@ function isAtTheTop(file: string): boolean {
 /** The rooms from which a room may import, besides itself. */
 const mayImport: Record<string, string[]> = {
   index: ["app", "create-server", "league", "platform", "rpc"],
-  rpc: ["create-server", ...protocol],
+  rpc: ["app", "create-server", ...protocol],
   "create-server": ["config", "league", "platform", ...protocol],
   app: ["endpoints", ...protocol],
   config: ["league", "platform", ...protocol],

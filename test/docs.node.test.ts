@@ -335,7 +335,7 @@ describe("docs/login.md", () => {
       ...(calls + silentAnswer).matchAll(/env\.BATON\.(\w+)/g),
     ].map(([, method]) => method);
     expect(methods.length).toBeGreaterThan(1);
-    const rpc = read("src/rpc.ts");
+    const rpc = read("src/rpc/login.ts");
     for (const method of methods) expect(rpc).toContain(`  ${method}(`);
     const [, error] = /error = "(\w+)"/.exec(silentAnswer) ?? [];
     expect(read("src/oauth/authorization/decide.ts")).toContain(`"${error}",`);

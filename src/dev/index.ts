@@ -1,6 +1,10 @@
-import { createApp } from "../app.ts";
+import { createApp, lazyAdminApp } from "../app.ts";
 import { createEarlyServer, createServer } from "../create-server.ts";
-import { Login as DeployedLogin } from "../index.ts";
+import {
+  Admin as DeployedAdmin,
+  Login as DeployedLogin,
+  Tokens as DeployedTokens,
+} from "../index.ts";
 import { isLocalName } from "./local-name.ts";
 import { signIn, signInPage } from "./sign-in.tsx";
 
@@ -17,9 +21,19 @@ const local = {
   createServer: (env: Env) => createServer(env, isLocalName),
 };
 
-/** The entrypoint of the deployed entry, for the configuration of a local server. */
+/*
+ * The entrypoints of the deployed entry, for the configuration of a local server.
+ */
 export class Login extends DeployedLogin {
   static override createServer = local.createServer;
+}
+
+export class Tokens extends DeployedTokens {
+  static override createServer = local.createServer;
+}
+
+export class Admin extends DeployedAdmin {
+  static override fetchAdmin = lazyAdminApp(local);
 }
 
 const app = createApp(local, [signInPage, signIn]);

@@ -66,6 +66,13 @@ export interface TokenKind {
     now: Seconds,
   ): Promise<IntrospectionClaims | undefined>;
   /**
+   * Returns the id of the client whose token it is, whether or not the token is still good. For an administrator, who
+   * presents no client.
+   *
+   * @returns undefined if the token is not genuine
+   */
+  clientIdOf(token: string): Promise<string | undefined>;
+  /**
    * True: the exchange of such a token starts a login. Then the client is read again, because an isolate's
    * own copy may be a minute old.
    */

@@ -8,7 +8,7 @@ import {
   type SecureHeadersVariables,
 } from "hono/secure-headers";
 // Only types are imported, so that none of Baton's code becomes part of this Worker.
-import type { Login, Refusal } from "../../src/rpc.ts";
+import type { LoginService, Refusal } from "../../src/rpc/types.ts";
 import { Page, SignInForm, type SignInProps } from "./pages.tsx";
 import { authenticate } from "./users.ts";
 
@@ -20,7 +20,7 @@ import { authenticate } from "./users.ts";
  * Anybody who has a `request` can answer it for half an hour, so it is never logged.
  */
 interface App {
-  Bindings: { BATON: Service<typeof Login>; ATTEMPTS: RateLimit };
+  Bindings: { BATON: LoginService; ATTEMPTS: RateLimit };
   Variables: SecureHeadersVariables;
 }
 

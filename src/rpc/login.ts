@@ -1,0 +1,54 @@
+import { WorkerEntrypoint } from "cloudflare:workers";
+import * as v from "valibot";
+import { createServer } from "../create-server.ts";
+import {
+  decideAuthorization,
+  decision,
+} from "../oauth/authorization/decide.ts";
+import { describeAuthorization } from "../oauth/authorization/describe.ts";
+import { encryptedRequest } from "../oauth/authorization/interaction.ts";
+import { answerCall, type CreateServer, validate } from "./call.ts";
+import type {
+  AuthorizationDescription,
+  Decision,
+  LoginService,
+  Refusal,
+} from "./types.ts";
+
+const actor = "rpc:Login";
+
+/**
+ * The part of the admin API that a sign-in page needs, for a Worker of the same account with a service
+ * binding to the entrypoint `Login`. The binding is the authority, so no admin token is needed.
+ */
+export class Login extends WorkerEntrypoint<Env> implements LoginService {
+  /** Makes the server. The entry of a local server has another one. A caller cannot reach what is static. */
+  static createServer: CreateServer = createServer;
+
+  describeAuthorization(
+    request: string,
+  ): Promise<AuthorizationDescription | Refusal> {
+    const call = { method: "describeAuthorization", actor };
+    return answerCall(call, this.#createServer(), async (server, log) => {
+      const parsed = validate(v.object({ request: encryptedRequest }), {
+        request,
+      });
+      const now = Math.floor(Date.now() / 1000);
+      return describeAuthorization(server, parsed.request, now, log);
+    });
+  }
+
+  decideAuthorization(
+    decided: Decision,
+  ): Promise<{ redirect_to: string } | Refusal> {
+    const call = { method: "decideAuthorization", actor };
+    return answerCall(call, this.#createServer(), async (server, log) =>
+      decideAuthorization(server, validate(decision, decided), Date.now(), log),
+    );
+  }
+
+  #createServer() {
+    const { createServer } = this.constructor as typeof Login;
+    return () => createServer(this.env);
+  }
+}

@@ -1,0 +1,115 @@
+/**
+ * The types of the RPC entrypoints, for a Worker of the same account. This file imports nothing, so that it can be
+ * copied or imported without the rest. Methods return a `Refusal` and do not throw.
+ */
+
+/** The result of a call that was refused or that failed: the JSON of a refusal of the admin API. */
+export interface Refusal {
+  error: string;
+  error_description: string;
+  /** Each field that is wrong, with its problem. */
+  fields?: Record<string, string>;
+}
+
+/** The description of an authorization request, for a sign-in page to show to the user. */
+export interface AuthorizationDescription {
+  client_id: string;
+  client_name?: string;
+  /** The URI to which the browser is redirected after the decision. */
+  redirect_uri: string;
+  /** The requested scopes that the client may have, with the descriptions of the scope catalogue. */
+  scopes: { scope: string; description: string }[];
+  resource: string[];
+  prompt?: string;
+  login_hint?: string;
+  ui_locales?: string;
+  /** From this time on, the request cannot be decided. Seconds since 1970. */
+  expires_at: number;
+}
+
+/** The decision of a sign-in page: the user who signed in and what they allow, or an error. */
+export type Decision = { request: string } & (
+  | {
+      subject: string;
+      /** The scopes that the user allows, with spaces between them. Left out: all that were asked for. */
+      scope?: string;
+      error?: never;
+    }
+  | {
+      error:
+        | "access_denied"
+        | "login_required"
+        | "interaction_required"
+        | "consent_required"
+        | "account_selection_required"
+        | "temporarily_unavailable"
+        | "server_error";
+      subject?: never;
+      scope?: never;
+    }
+);
+
+/** The entrypoint `Login`: what a sign-in page needs. */
+export interface LoginService {
+  /** Describes an authorization request, as `GET /admin/authorizations` does. */
+  describeAuthorization(
+    request: string,
+  ): Promise<AuthorizationDescription | Refusal>;
+  /** Decides an authorization request, as `POST /admin/authorizations` does. */
+  decideAuthorization(
+    decision: Decision,
+  ): Promise<{ redirect_to: string } | Refusal>;
+}
+
+/** An active token (RFC 7662 section 2.2). It may have more claims than these. */
+export interface ActiveToken {
+  active: true;
+  client_id: string;
+  /** The user, or the client for a token of its own. */
+  sub: string;
+  scope?: string;
+  /** Seconds since 1970. */
+  exp: number;
+  /** Seconds since 1970. Left out for a refresh token of an old league server. */
+  iat?: number;
+  iss?: string;
+  aud?: string | string[];
+  /** Left out for a refresh token. */
+  token_type?: "Bearer";
+}
+
+/** The entrypoint `Tokens`: what a Worker needs that gets tokens from others. It may ask about any client's tokens. */
+export interface TokensService {
+  /** Tells whether a token is active, and what it says. Nobody but the caller's own code checks its audience. */
+  introspect(token: string): Promise<ActiveToken | { active: false } | Refusal>;
+  /** Ends the login of a token. A token that is not valid is ignored (RFC 7009 section 2.2). */
+  revoke(token: string): Promise<Record<string, never> | Refusal>;
+}
+
+/** A request of the admin API. `/admin/openapi.json` describes all of them. */
+export interface AdminRequest {
+  method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+  /** The path below `/admin`, such as `/clients`. Its parameters are percent-encoded. */
+  path: string;
+  query?: Record<string, string | number>;
+  /** The JSON of the body. */
+  body?: object;
+}
+
+/** An answer of the admin API. */
+export type AdminAnswer<T> =
+  | { ok: true; status: number; body: T }
+  | { ok: false; status: number; body: Refusal };
+
+/**
+ * The entrypoint `Admin`: the admin API, with the role in the `props` of the service binding: `admin`, `operator`,
+ * `login` or `read`. Without `props` it may read.
+ */
+export interface AdminService {
+  /**
+   * Sends a request. The body of an answer without one (204) is null.
+   *
+   * @typeParam T the body of a success, which nothing checks
+   */
+  request<T = unknown>(request: AdminRequest): Promise<AdminAnswer<T>>;
+}
