@@ -1,3 +1,4 @@
+import { adminTokenCommands } from "./commands/admin-tokens.ts";
 import { clientCommands } from "./commands/clients.ts";
 import { grantCommands } from "./commands/grants.ts";
 import { healthCommand } from "./commands/health.ts";
@@ -43,6 +44,7 @@ scopeCommands(program, session);
 clientCommands(program, session);
 grantCommands(program, session);
 subjectCommands(program, session);
+adminTokenCommands(program, session);
 healthCommand(program, session);
 keyCommands(program, session);
 leagueCommands(program, session);

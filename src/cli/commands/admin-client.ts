@@ -125,9 +125,11 @@ export class AdminClient {
     const { url, tokenSource } = this.#connection;
     const parsed = refusal.safeParse(body);
     if (!parsed.success) return this.#notBaton(response);
-    if (response.status === 401) {
+    const { error, error_description } = parsed.data;
+    const isExpired = /\bhas expired\b/.test(error_description ?? "");
+    if (response.status === 401 && !isExpired) {
       return new ApiError(
-        `${url} refused the admin token: ${tokenSource} is not the value of the server's ADMIN_TOKEN. Set BATON_ADMIN_TOKEN to that value, and BATON_URL to ${url}.`,
+        `${url} refused the admin token: ${tokenSource} is neither the server's ADMIN_TOKEN nor one of its admin tokens. Set BATON_ADMIN_TOKEN to one of them, and BATON_URL to ${url}.`,
         body,
         response.status,
       );
@@ -139,7 +141,6 @@ export class AdminClient {
         response.status,
       );
     }
-    const { error, error_description } = parsed.data;
     // Printed on one line, so that text from the server cannot imitate a line of this program.
     return new ApiError(
       printable(error_description ?? error),

@@ -26,7 +26,7 @@ export function healthCommand(program: Command, session: Session): void {
 function healthText({ status, problems }: Health): string {
   if (status === "ok") return "ok";
   if (!problems)
-    return `${status}\nThe server names what is wrong only to its ADMIN_TOKEN, and the token that was sent is another. The server's log names it, too.`;
+    return `${status}\nThe server names what is wrong only to an administrator, and the token that was sent is none of theirs or has the role login. The server's log names it, too.`;
   return [status, ...problemLines(problems)].join("\n");
 }
 

@@ -350,7 +350,7 @@ describe("the error of a real server", () => {
     try {
       expect(await run("baton", list, { env: operatorOf(url) })).toEqual(
         failure(
-          `${url} refused the admin token: BATON_ADMIN_TOKEN is not the value of the server's ADMIN_TOKEN. Set BATON_ADMIN_TOKEN to that value, and BATON_URL to ${url}.`,
+          `${url} refused the admin token: BATON_ADMIN_TOKEN is neither the server's ADMIN_TOKEN nor one of its admin tokens. Set BATON_ADMIN_TOKEN to one of them, and BATON_URL to ${url}.`,
         ),
       );
     } finally {

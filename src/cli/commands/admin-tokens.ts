@@ -1,0 +1,113 @@
+import type { Command } from "commander";
+import { z } from "zod";
+import { fields, table, timeText } from "../output.ts";
+import { examples } from "../program.ts";
+import type { Session } from "./session.ts";
+
+const adminToken = z.looseObject({
+  name: z.string(),
+  role: z.string(),
+  id: z.string(),
+  created_at: z.int(),
+  expires_at: z.int().optional(),
+});
+const madeToken = adminToken.extend({ token: z.string() });
+const list = z.looseObject({ tokens: z.array(adminToken) });
+
+/** `baton admin-tokens …`: the named admin tokens, beside the server's ADMIN_TOKEN. */
+export function adminTokenCommands(program: Command, session: Session): void {
+  const tokens = program
+    .command("admin-tokens")
+    .description("manage the admin tokens of people and programs");
+
+  tokens
+    .command("list")
+    .description("list the admin tokens, expired ones too; never a token")
+    .addHelpText("after", examples("admin-tokens list"))
+    .action(async () => {
+      const body = await session.request({
+        method: "GET",
+        path: ["tokens"],
+        schema: list,
+      });
+      session.print(body, ({ tokens }) =>
+        tokens.length === 0
+          ? "There are no admin tokens beside ADMIN_TOKEN. Create one with: npm run baton -- admin-tokens create alice --role operator"
+          : table(
+              ["name", "role", "begins with", "created", "expires"],
+              tokens.map(({ name, role, id, created_at, expires_at }) => [
+                name,
+                role,
+                `baton_admin_${id}`,
+                timeText(created_at),
+                expires_at === undefined ? "never" : expiryText(expires_at),
+              ]),
+            ),
+      );
+    });
+
+  tokens
+    .command("create <name>")
+    .description(
+      "create an admin token; shows it this one time, because the server keeps only its hash",
+    )
+    .requiredOption(
+      "--role <role>",
+      "admin (everything), operator (no credentials), login (sign people in) or read",
+    )
+    .option(
+      "--expires-in <duration>",
+      "life of the token, as an ISO 8601 duration such as P90D (default: it does not expire)",
+    )
+    .addHelpText(
+      "after",
+      examples(
+        "admin-tokens create alice --role operator --expires-in P90D",
+        "admin-tokens create sign-in-page --role login",
+      ),
+    )
+    .action(
+      async (
+        name: string,
+        { role, expiresIn }: { role: string; expiresIn?: string },
+      ) => {
+        const body = await session.request({
+          method: "POST",
+          path: ["tokens"],
+          body: {
+            name,
+            role,
+            ...(expiresIn !== undefined && { expires_in: expiresIn }),
+          },
+          schema: madeToken,
+        });
+        session.print(
+          body,
+          (made) =>
+            `${fields(made)}\n\nKeep the token now: it cannot be shown again. Use it as BATON_ADMIN_TOKEN, or as \`Authorization: Bearer\`.`,
+        );
+      },
+    );
+
+  tokens
+    .command("delete <name>")
+    .description("end an admin token; everywhere within two minutes")
+    .addHelpText("after", examples("admin-tokens delete alice"))
+    .action(async (name: string) => {
+      await session.request({
+        method: "DELETE",
+        path: ["tokens", name],
+        schema: z.unknown(),
+      });
+      session.print(
+        { deleted: name },
+        () =>
+          `Ended the admin token ${name}. Every location refuses it within two minutes.`,
+      );
+    });
+}
+
+function expiryText(expiresAt: number): string {
+  const isOver = expiresAt * 1000 <= Date.now();
+  return `${timeText(expiresAt)}${isOver ? " (expired)" : ""}`;
+}
