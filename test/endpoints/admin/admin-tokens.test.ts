@@ -83,12 +83,13 @@ describe("POST /admin/tokens", () => {
   });
 
   it("refuses a name that a token has, until that has expired or ended", async () => {
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
     const made = await makeToken("read", { expires_in: "PT10S" });
     const again = () =>
       server.admin("POST", "/tokens", { name: made.name, role: "read" });
     const taken = [409, "conflict", "admin_token_name_taken"];
     expect(await refusal(await again())).toEqual(taken);
-    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 10_000 });
+    vi.advanceTimersByTime(10_000);
     expect((await again()).status).toBe(201);
     await server.expectAdmin("DELETE", `/tokens/${made.name}`);
     expect((await again()).status).toBe(201);
@@ -114,8 +115,9 @@ describe("POST /admin/tokens", () => {
 
 describe("a named admin token", () => {
   it("is refused from its expiry on, as one that was right, and is listed until its name is used again", async () => {
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
     const made = await makeToken("admin", { expires_in: "PT1M" });
-    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 59_000 });
+    vi.advanceTimersByTime(59_000);
     const ask = () => askWith(server, made.token, "GET", "/scopes");
     expect((await ask()).status).toBe(200);
     vi.advanceTimersByTime(2_000);
@@ -217,7 +219,7 @@ describe("the record of the admin tokens", () => {
       (await askWith(broken, env.ADMIN_TOKEN, "GET", "/scopes")).status,
     ).toBe(200);
     const health = await broken.health();
-    expect([health.status, await health.json()]).toEqual([
+    expect([health.status, await health.json()]).toMatchObject([
       200,
       {
         status: "degraded",
