@@ -7,6 +7,7 @@ import {
   type AppEnv,
   type Endpoint,
   isConfigured,
+  networkOf,
 } from "./endpoints/endpoint.ts";
 import { endpoints as registry } from "./endpoints/index.ts";
 import { holdOrigin, transportSecurity } from "./endpoints/origin.ts";
@@ -14,6 +15,8 @@ import { PathRouter } from "./endpoints/path-router.ts";
 import { refuseOtherMethods, routeOf } from "./endpoints/routes.ts";
 import { asOAuthError, OAuthError } from "./oauth/errors.ts";
 import type { Administrator } from "./oauth/administration.ts";
+import { type Report, reportEvents } from "./oauth/event-report.ts";
+import type { DataPoint } from "./oauth/metrics.ts";
 import { RequestLog } from "./oauth/request-log.ts";
 import type { EarlyServer, Server } from "./oauth/server.ts";
 
@@ -23,10 +26,17 @@ const WELL_KNOWN = "/.well-known/";
 /** The paths of the admin API. */
 const adminPath = /^\/admin(?:\/|$)/;
 
-/** Makes the servers of a set of bindings (`create-server.ts`). */
+/** Makes the servers of a set of bindings, and sends what leaves them beside the answers (`create-server.ts`). */
 export interface Servers {
   createEarlyServer: (env: Env) => Promise<EarlyServer>;
   createServer: (env: Env) => Promise<Server>;
+  /** Sends events without an exception. Undefined: they go nowhere but to the log. */
+  sendEvents: (env: Env, report: Report) => Promise<void> | undefined;
+  /** Writes a data point, which is made only where metrics are bound. */
+  writeDataPoint: (
+    env: Env,
+    make: (version: string | undefined) => DataPoint,
+  ) => void;
 }
 
 type App = HonoBase<AppEnv>;
@@ -135,6 +145,8 @@ function rememberLetIn(): MiddlewareHandler<AppEnv> {
 function frame({
   createEarlyServer,
   createServer,
+  sendEvents,
+  writeDataPoint,
 }: Servers): MiddlewareHandler<AppEnv> {
   return async function frame(c, next) {
     // Once per request, also while the configuration is malformed: reading the keys costs CPU time.
@@ -158,12 +170,30 @@ function frame({
       headers.set("Cache-Control", "no-store");
       headers.set("Pragma", "no-cache");
     }
-    log.write({
+    const refusal = c.error && asOAuthError(c.error);
+    if (refusal) log.addRefusal(refusal);
+    if (log.hasEvents) {
+      const origin = {
+        request_id: requestId,
+        network: networkOf(c),
+        user_agent: c.req.header("User-Agent") ?? "",
+      };
+      const report = await reportEvents(log, origin, c.get("early"));
+      const sent = sendEvents(c.env, report);
+      // The answer does not wait for it.
+      if (sent) c.executionCtx.waitUntil(sent);
+    }
+    const ending = {
       request_id: requestId,
       endpoint: routeOf(c) ?? "none",
       method: c.req.method,
       status: c.res.status,
-      refusal: c.error && asOAuthError(c.error),
+      refusal,
+    };
+    log.write(ending);
+    writeDataPoint(c.env, (version) => {
+      const location = c.req.raw.cf?.colo as string | undefined;
+      return log.dataPoint(ending, { location, version });
     });
   };
 }

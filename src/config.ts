@@ -20,6 +20,11 @@ import {
   transportProblem,
 } from "./config/urls.ts";
 import {
+  webhookProblems,
+  webhookSecretProblem,
+  webhookSettings,
+} from "./config/webhook.ts";
+import {
   lifetimeProblem,
   retryWindowProblem,
   type Seconds,
@@ -87,6 +92,8 @@ const variables = v.object(
     ACCESS_AUD: v.optional(stringWithRule(audienceTagProblem)),
     ACCESS_ROLES: v.optional(stringWithRule(accessRolesProblem)),
     LEAGUE_ENCRYPTION_KEY: v.optional(text),
+    EVENT_WEBHOOK_URL: v.optional(text),
+    EVENT_WEBHOOK_SECRET: v.optional(stringWithRule(webhookSecretProblem)),
   },
   NOT_SET,
 );
@@ -135,6 +142,7 @@ export async function loadConfiguration(
     const problem = url && transportProblem(url, mayBePlain);
     if (problem) problems.push({ name, problem });
   }
+  if (data) problems.push(...webhookProblems(data, mayBePlain));
   const leagueKey = await leagueKeyOf(values).catch((error: unknown) => {
     if (!(error instanceof LeagueKeyError)) throw error;
     problems.push({ name: "LEAGUE_ENCRYPTION_KEY", problem: error.message });
@@ -161,6 +169,7 @@ export async function loadConfiguration(
   }
 
   const access = accessSettings(data);
+  const webhook = webhookSettings(data);
   return {
     leagueKey,
     ...(await deriveTokenKeys(read)),
@@ -175,6 +184,7 @@ export async function loadConfiguration(
       allowed_hosts: data.ALLOWED_HOSTS,
       admin_token: data.ADMIN_TOKEN,
       ...(access && { access }),
+      ...(webhook && { webhook }),
     },
   };
 }

@@ -5,11 +5,17 @@ import { leagueTokenKind } from "./league/token-kind.ts";
 import { LeagueTokenRepository } from "./league/token-repository.ts";
 import type { Administration } from "./oauth/administration.ts";
 import type { Seconds } from "./oauth/duration.ts";
+import type { AuditEvent } from "./oauth/events.ts";
 import { GuessLimit } from "./oauth/guess-limit.ts";
 import type { EarlyServer, Server } from "./oauth/server.ts";
 import type { AccessSettings } from "./oauth/settings.ts";
 import { accessTokenKind, refreshTokenKind } from "./oauth/tokens/own-kinds.ts";
 import { KvClientRepository } from "./platform/client-repository.ts";
+import {
+  postBatch,
+  sendEvents,
+  writeDataPoint,
+} from "./platform/event-delivery.ts";
 import { sendStorageCalls } from "./platform/event-loop.ts";
 import { DurableFamilyRepository } from "./platform/family-repository.ts";
 import { KvScopeRepository } from "./platform/scope-repository.ts";
@@ -103,6 +109,21 @@ function administrationOf(
     return (made ??= makeAdministration(env, access));
   };
 }
+
+/**
+ * Posts the events of the queue to the webhook, where `wrangler.toml` makes this Worker the consumer of its queue.
+ *
+ * @param findServer `createEarlyServer` with the bindings of the Worker
+ */
+export function consumeEvents(
+  batch: MessageBatch<AuditEvent>,
+  findServer: () => Promise<EarlyServer>,
+): Promise<void> {
+  return postBatch(batch, async () => (await findServer()).settings.webhook);
+}
+
+/** Sends what leaves a server beside its answers, where the bindings have a place for it. */
+export const outlets = { sendEvents, writeDataPoint };
 
 /**
  * Keeps a server, unless another request has made one meanwhile. An isolate must have one, because each keeps its

@@ -1,5 +1,11 @@
 import { createApp } from "./app.ts";
-import { createEarlyServer, createServer } from "./create-server.ts";
+import {
+  consumeEvents,
+  createEarlyServer,
+  createServer,
+  outlets,
+} from "./create-server.ts";
+import type { AuditEvent } from "./oauth/events.ts";
 
 export { LeagueLedger } from "./league/ledger.ts";
 export { KvRecordWriter } from "./platform/kv-record-writer.ts";
@@ -7,6 +13,9 @@ export { SubjectIndex } from "./platform/subject-index.ts";
 export { TokenFamily } from "./platform/token-family.ts";
 export { Admin, Login, Tokens } from "./rpc/index.ts";
 
-const app = createApp({ createEarlyServer, createServer });
+const app = createApp({ createEarlyServer, createServer, ...outlets });
 
-export default { fetch: app.fetch } satisfies ExportedHandler<Env>;
+export default {
+  fetch: app.fetch,
+  queue: (batch, env) => consumeEvents(batch, () => createEarlyServer(env)),
+} satisfies ExportedHandler<Env, AuditEvent>;

@@ -1,10 +1,16 @@
 import { createApp, lazyAdminApp } from "../app.ts";
-import { createEarlyServer, createServer } from "../create-server.ts";
 import {
   Admin as DeployedAdmin,
   Login as DeployedLogin,
   Tokens as DeployedTokens,
 } from "../index.ts";
+import {
+  consumeEvents,
+  createEarlyServer,
+  createServer,
+  outlets,
+} from "../create-server.ts";
+import type { AuditEvent } from "../oauth/events.ts";
 import { isLocalName } from "./local-name.ts";
 import { signIn, signInPage } from "./sign-in.tsx";
 
@@ -19,6 +25,7 @@ export * from "../index.ts";
 const local = {
   createEarlyServer: (env: Env) => createEarlyServer(env, isLocalName),
   createServer: (env: Env) => createServer(env, isLocalName),
+  ...outlets,
 };
 
 /*
@@ -38,4 +45,8 @@ export class Admin extends DeployedAdmin {
 
 const app = createApp(local, [signInPage, signIn]);
 
-export default { fetch: app.fetch } satisfies ExportedHandler<Env>;
+export default {
+  fetch: app.fetch,
+  queue: (batch, env) =>
+    consumeEvents(batch, () => local.createEarlyServer(env)),
+} satisfies ExportedHandler<Env, AuditEvent>;

@@ -79,16 +79,30 @@ export const authorizationCodeGrant: GrantType<
     );
 
     log.begin("family");
+    const family_id = base64url.decode(code.family_id);
     const newest = await startFamily(server, client, login, now, {
-      family_id: base64url.decode(code.family_id),
+      family_id,
       code_id: code.code_id,
       authorized_at_ms: code.authorized_at_ms,
       redeemable_until: code.redeemable_until,
+    }).catch((error: unknown) => {
+      if (isReuse(error)) {
+        const grant_id = server.families.grantIdOf(family_id);
+        const { subject } = login;
+        log.addEvent("authorization_code.reused", { subject, grant_id });
+      }
+      throw error;
     });
     log.begin("sign");
     return tokenResponse(server, { client, login, granted, newest }, now);
   },
 };
+
+function isReuse(error: unknown): boolean {
+  return (
+    error instanceof OAuthError && error.reason === "authorization_code_reused"
+  );
+}
 
 /**
  * Checks that the code is the client's, for the redirect URI, and presented with the verifier of its request.

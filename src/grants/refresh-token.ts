@@ -89,14 +89,24 @@ export const refreshTokenGrant: GrantType<"refresh_token", RefreshAhead> = {
 
     log.begin("family");
     const result = await presented.exchange(attempt);
+    const grantId = () => server.families.grantIdOf(family_id);
     if (result.outcome === "refused") {
-      const { reason, reuse } = result;
+      const { reason, reuse, subject } = result;
+      if (reuse) {
+        const grant_id = grantId();
+        log.addEvent("refresh_token.reused", { subject, grant_id, ...reuse });
+      }
       throw new OAuthError(reason, { ...(reuse && { reuse }) });
     }
     if (result.retried) log.fields.retried = true;
     if (result.retry) {
-      const grant_id = server.families.grantIdOf(family_id);
-      log.addEvent("refresh_token.retried", { grant_id, ...result.retry });
+      const { subject } = result.login;
+      const grant_id = grantId();
+      log.addEvent("refresh_token.retried", {
+        subject,
+        grant_id,
+        ...result.retry,
+      });
     }
 
     const { login, granted, expires_at, key_id } = result;

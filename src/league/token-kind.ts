@@ -28,7 +28,7 @@ const FIRST_GENERATION = 1;
  * like any other, whose first token is the league token.
  */
 export function leagueTokenKind(
-  { settings }: Pick<Server, "settings">,
+  { families, settings }: Pick<Server, "families" | "settings">,
   reader: LeagueTokenReader,
   tokens: LeagueTokenRepository,
 ): TokenKind {
@@ -46,6 +46,9 @@ export function leagueTokenKind(
       ? decrypted
       : "refresh_token_of_another_client";
   }
+
+  const grantIdOf = ({ refresh_token_id }: LeagueToken) =>
+    families.grantIdOf(tokens.familyIdOf(refresh_token_id));
 
   /** Makes the family of a token, as it is before its first exchange. */
   async function newFamily(
@@ -91,8 +94,15 @@ export function leagueTokenKind(
         async exchange(attempt) {
           const family = await newFamily(found, client, attempt);
           const result = await tokens.adopt(found, family, attempt);
-          if (result.outcome === "exchanged" && !result.retried)
-            log.addEvent("league_token.exchanged", { refresh_token_id });
+          if (result.outcome === "exchanged" && !result.retried) {
+            const { subject } = found;
+            const grant_id = grantIdOf(found);
+            log.addEvent("league_token.exchanged", {
+              subject,
+              grant_id,
+              refresh_token_id,
+            });
+          }
           return result;
         },
       };
@@ -115,6 +125,10 @@ export function leagueTokenKind(
       log.begin("family");
       const result = await tokens.revokeOwn(found, key);
       if (result.outcome === "refused") throw new OAuthError(result.reason);
+      if (result.outcome !== "revoked") return;
+      const { subject } = result;
+      const grant_id = grantIdOf(found);
+      log.addEvent("family.revoked", { subject, grant_id, by: "client" });
     },
 
     async introspect(token, presenter, now: Seconds) {

@@ -1,3 +1,4 @@
+import type { EventFields } from "./events.ts";
 import { type Reason, refusals } from "./refusals.ts";
 import type { Issue } from "./schema.ts";
 
@@ -16,7 +17,9 @@ interface RefusalDetails {
   /** For the log: the client that failed to authenticate. Only the id of a client that exists. */
   client_id?: string;
   /** For the log: how a used token came back (`Reuse`). */
-  reuse?: object;
+  reuse?: EventFields<"refresh_token.reused">;
+  /** For the log: the limit on guesses that this refusal is the first to hit in its period. */
+  limit?: EventFields<"limit.reached">;
   /** For the log: the fault that caused the refusal. */
   cause?: unknown;
 }

@@ -1,4 +1,5 @@
 import { OAuthError, type Reason } from "./errors.ts";
+import { logEvent } from "./events.ts";
 
 /** The period of the limits, in seconds. The platform offers 10 and 60. */
 export const PERIOD_SECONDS = 60;
@@ -70,6 +71,8 @@ interface Count {
   pending: number;
   /** The end of the period, in milliseconds since 1970. */
   endsAt: number;
+  /** An attempt was refused in this period, and the log has the event. */
+  isReported?: true;
 }
 
 /**
@@ -97,9 +100,9 @@ export class GuessLimit {
     isWrong: (result: T) => boolean,
   ): Promise<T> {
     if (guesser.network === "") return attempt();
-    const { reason, isCostly } = kinds[guesser.kind];
+    const { isCostly } = kinds[guesser.kind];
     const callers = this.#callersOf(guesser);
-    this.#refuseOverLimit(callers, reason);
+    this.#refuseOverLimit(callers, guesser.kind);
     const pending = isCostly
       ? callers.map(({ key }) => this.#countOf(key))
       : [];
@@ -109,7 +112,7 @@ export class GuessLimit {
     });
     // Attempts at the same time may have used up the limit meanwhile. Then a right guess is refused like a wrong
     // one, or a thousand guesses at once would all be answered.
-    if (!isCostly) this.#refuseOverLimit(callers, reason);
+    if (!isCostly) this.#refuseOverLimit(callers, guesser.kind);
     if (isWrong(result))
       await Promise.all(callers.map((caller) => this.#addWrong(caller)));
     return result;
@@ -138,16 +141,16 @@ export class GuessLimit {
     return [own, callerIn(site, MAX_PER_SITE, perSite)];
   }
 
-  #refuseOverLimit(callers: readonly Caller[], reason: Reason): void {
+  #refuseOverLimit(callers: readonly Caller[], kind: Guesser["kind"]): void {
     const now = Date.now();
     for (const { key, max } of callers) {
       const count = this.#counts.get(key);
       if (!count || now >= count.endsAt) continue;
       const guesses = callers.filter((caller) => caller.key === key).length;
       const left = max - guesses;
-      if (count.wrong > left) throw tooMany(reason, count.endsAt - now);
+      if (count.wrong > left) throw tooMany(kind, count, count.endsAt - now);
       // The shortest Retry-After, because the pending attempts may all be right.
-      if (count.wrong + count.pending > left) throw tooMany(reason, 0);
+      if (count.wrong + count.pending > left) throw tooMany(kind, count, 0);
     }
   }
 
@@ -159,8 +162,7 @@ export class GuessLimit {
       if (!success) count.wrong = max;
     } catch (error) {
       // Without the shared count this isolate's own count limits the caller.
-      const event = "guess_limit.unreachable";
-      console.error(JSON.stringify({ event, error: String(error) }));
+      logEvent("guess_limit.unreachable", { error: String(error) });
     }
   }
 
@@ -190,11 +192,19 @@ async function within<T>(ms: number, answer: Promise<T>): Promise<T> {
 
 /**
  * Makes the refusal: 429 with `Retry-After`. It is neither `invalid_client` nor `invalid_grant`, because secret
- * and token may be good, and the client would drop them.
+ * and token may be good, and the client would drop them. The first of a period has the event for the log: one for
+ * each refusal would let the guesser write it.
  */
-function tooMany(reason: Reason, milliseconds: number): OAuthError {
-  const seconds = Math.max(1, Math.ceil(milliseconds / 1000));
-  return new OAuthError(reason, {
-    headers: { "Retry-After": String(seconds) },
+function tooMany(
+  kind: Guesser["kind"],
+  count: Count,
+  milliseconds: number,
+): OAuthError {
+  const retry_after = Math.max(1, Math.ceil(milliseconds / 1000));
+  const isFirst = !count.isReported;
+  count.isReported = true;
+  return new OAuthError(kinds[kind].reason, {
+    headers: { "Retry-After": String(retry_after) },
+    ...(isFirst && { limit: { limit: kind, retry_after } }),
   });
 }

@@ -1,4 +1,5 @@
 import type { Seconds } from "./duration.ts";
+import { logEvent } from "./events.ts";
 
 /** A key of the configuration, as operators see it, and the key itself. */
 export interface ConfiguredKey<K> {
@@ -73,7 +74,6 @@ export class KeySchedule<K> {
     const { secret, kid, from } = key;
     if (from === undefined || this.#activated.has(key)) return;
     this.#activated.add(key);
-    const event = "key.activated";
-    console.log(JSON.stringify({ event, secret, kid, from }));
+    logEvent("key.activated", { secret, kid, from });
   }
 }

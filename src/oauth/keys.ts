@@ -47,6 +47,8 @@ export interface TokenKey {
   request: CryptoKey;
   /** For authorization codes: AES-256 key wrap. */
   code: CryptoKey;
+  /** For the hashes in events: HMAC-SHA256. It is derived when the first event is written. */
+  event: () => Promise<CryptoKey>;
 }
 
 /** The keys whose tokens are accepted. `KeySchedule` says which of them makes. */

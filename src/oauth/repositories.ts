@@ -187,11 +187,19 @@ export type ExchangeResult =
       /** The id of the key that makes the successor. */
       key_id: number;
     }
-  | { outcome: "refused"; reason: Reason; reuse?: Reuse };
+  | {
+      outcome: "refused";
+      reason: Reason;
+      reuse?: Reuse;
+      /** Only for a reuse: the user of the login that it has ended. A family of an older version leaves it out. */
+      subject?: string;
+    };
 
 /** The result of ending a family. `ended_before`: it had already ended, or it does not exist. */
 export type RevocationResult =
-  | { outcome: "revoked" | "ended_before" }
+  /** `subject`: the user of the login. A family of an older version leaves it out. */
+  | { outcome: "revoked"; subject?: string }
+  | { outcome: "ended_before" }
   | { outcome: "refused"; reason: Reason };
 
 /** The state of a family that has not ended. */

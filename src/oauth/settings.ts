@@ -1,5 +1,6 @@
 import type { Lifetimes } from "./lifetimes.ts";
 import type { Role } from "./roles.ts";
+import type { Webhook } from "./webhook.ts";
 
 /**
  * The formats of an access token. `rfc9068`: the claims of RFC 9068 section 2.2. `league`: in addition, the
@@ -41,4 +42,6 @@ export interface Settings extends Lifetimes {
   admin_token: string | undefined;
   /** Left out: nobody comes in by Access. */
   access?: AccessSettings;
+  /** The webhook that gets the events. Left out: there is none. */
+  webhook?: Webhook;
 }

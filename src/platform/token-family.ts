@@ -1,5 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import { judgeExchange } from "../oauth/family/exchange.ts";
+import { logEvent } from "../oauth/events.ts";
 import {
   endsByItselfAt,
   type FamilyRecord,
@@ -139,8 +140,7 @@ export class TokenFamily extends DurableObject<Env> {
         .get(index.idFromName(ended.subject))
         .remove([this.ctx.id.toString()]);
     } catch (error) {
-      const event = "subject_index.unreachable";
-      console.error(JSON.stringify({ event, error: String(error) }));
+      logEvent("subject_index.unreachable", { error: String(error) });
       return this.ctx.storage.setAlarm(Date.now() + INDEX_RETRY_MS);
     }
     const { redeemed } = ended;

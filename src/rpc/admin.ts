@@ -1,6 +1,6 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { lazyAdminApp } from "../app.ts";
-import { createEarlyServer, createServer } from "../create-server.ts";
+import { createEarlyServer, createServer, outlets } from "../create-server.ts";
 import { roleNamed } from "../oauth/roles.ts";
 import type {
   AdminAnswer,
@@ -32,7 +32,11 @@ export class Admin
   implements AdminService
 {
   /** Answers requests. The entry of a local server has another one. A caller cannot reach what is static. */
-  static fetchAdmin = lazyAdminApp({ createEarlyServer, createServer });
+  static fetchAdmin = lazyAdminApp({
+    createEarlyServer,
+    createServer,
+    ...outlets,
+  });
 
   async request<T>(asked: AdminRequest): Promise<AdminAnswer<T>> {
     const request = requestOf(asked);

@@ -7,7 +7,7 @@ import {
 } from "../oauth/authorization/decide.ts";
 import { describeAuthorization } from "../oauth/authorization/describe.ts";
 import { encryptedRequest } from "../oauth/authorization/interaction.ts";
-import { answerCall, type CreateServer, validate } from "./call.ts";
+import { answerCall, type CreateServer, senderOf, validate } from "./call.ts";
 import type {
   AuthorizationDescription,
   Decision,
@@ -28,23 +28,37 @@ export class Login extends WorkerEntrypoint<Env> implements LoginService {
   describeAuthorization(
     request: string,
   ): Promise<AuthorizationDescription | Refusal> {
-    const call = { method: "describeAuthorization", actor };
-    return answerCall(call, this.#createServer(), async (server, log) => {
-      const parsed = validate(v.object({ request: encryptedRequest }), {
-        request,
-      });
-      const now = Math.floor(Date.now() / 1000);
-      return describeAuthorization(server, parsed.request, now, log);
-    });
+    return answerCall(
+      this.#call("describeAuthorization"),
+      this.#createServer(),
+      async (server, log) => {
+        const parsed = validate(v.object({ request: encryptedRequest }), {
+          request,
+        });
+        const now = Math.floor(Date.now() / 1000);
+        return describeAuthorization(server, parsed.request, now, log);
+      },
+    );
   }
 
   decideAuthorization(
     decided: Decision,
   ): Promise<{ redirect_to: string } | Refusal> {
-    const call = { method: "decideAuthorization", actor };
-    return answerCall(call, this.#createServer(), async (server, log) =>
-      decideAuthorization(server, validate(decision, decided), Date.now(), log),
+    return answerCall(
+      this.#call("decideAuthorization"),
+      this.#createServer(),
+      async (server, log) =>
+        decideAuthorization(
+          server,
+          validate(decision, decided),
+          Date.now(),
+          log,
+        ),
     );
+  }
+
+  #call(method: string) {
+    return { method, actor, send: senderOf(this.env, this.ctx) };
   }
 
   #createServer() {

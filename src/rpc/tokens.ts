@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { createServer } from "../create-server.ts";
 import { maxCharacters } from "../oauth/schema.ts";
 import { introspectOwn, revokeOwn } from "../oauth/tokens/owner.ts";
-import { answerCall, type CreateServer, validate } from "./call.ts";
+import { answerCall, type CreateServer, senderOf, validate } from "./call.ts";
 import type { ActiveToken, Refusal, TokensService } from "./types.ts";
 
 const actor = "rpc:Tokens";
@@ -24,25 +24,35 @@ export class Tokens extends WorkerEntrypoint<Env> implements TokensService {
   introspect(
     token: string,
   ): Promise<ActiveToken | { active: false } | Refusal> {
-    const call = { method: "introspect", actor };
-    return answerCall(call, this.#createServer(), async (server, log) => {
-      const parsed = validate(presented, { token });
-      const now = Math.floor(Date.now() / 1000);
-      const claims = await introspectOwn(server, parsed.token, log, now);
-      return claims
-        ? ({ active: true, ...claims } as ActiveToken)
-        : { active: false as const };
-    });
+    return answerCall(
+      this.#call("introspect"),
+      this.#createServer(),
+      async (server, log) => {
+        const parsed = validate(presented, { token });
+        const now = Math.floor(Date.now() / 1000);
+        const claims = await introspectOwn(server, parsed.token, log, now);
+        return claims
+          ? ({ active: true, ...claims } as ActiveToken)
+          : { active: false as const };
+      },
+    );
   }
 
   revoke(token: string): Promise<Record<string, never> | Refusal> {
-    const call = { method: "revoke", actor };
-    return answerCall(call, this.#createServer(), async (server, log) => {
-      const parsed = validate(presented, { token });
-      const now = Math.floor(Date.now() / 1000);
-      await revokeOwn(server, parsed.token, log, now);
-      return {};
-    });
+    return answerCall(
+      this.#call("revoke"),
+      this.#createServer(),
+      async (server, log) => {
+        const parsed = validate(presented, { token });
+        const now = Math.floor(Date.now() / 1000);
+        await revokeOwn(server, parsed.token, log, now);
+        return {};
+      },
+    );
+  }
+
+  #call(method: string) {
+    return { method, actor, send: senderOf(this.env, this.ctx) };
   }
 
   #createServer() {

@@ -217,6 +217,11 @@ describe("inside the retry window,", () => {
       expect(retry.status).toBe(200);
       expect(parsedLog(lines)).toContainEqual({
         event: "refresh_token.retried",
+        event_id: expect.any(String) as string,
+        time: Math.floor(T0 / 1000) + 12,
+        network: expect.any(String) as string,
+        user_agent: expect.any(String) as string,
+        subject: "alice",
         grant_id: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
         generation: 1,
         seconds_since_exchange: 12,

@@ -333,10 +333,15 @@ describe("the log", () => {
     expect(log.filter(({ event }) => event !== "request")).toEqual([
       {
         event: "league_token.exchanged",
+        event_id: expect.any(String) as string,
+        time: expect.any(Number) as number,
         refresh_token_id,
         client_id: "demo",
+        subject: "42",
+        grant_id: expect.any(String) as string,
         request_id: response.headers.get("X-Request-Id"),
       },
+      expect.objectContaining({ event: "refresh_token.reused", subject: "42" }),
     ]);
     expect(log.at(-1)).toMatchObject({ reason: "refresh_token_reused" });
     for (const secret of [token, refresh_token, demo.client_secret])

@@ -237,6 +237,7 @@ describe("a refused exchange", () => {
     expect(result).toEqual({
       outcome: "refused",
       reason: "refresh_token_reused",
+      subject: "alice",
       reuse: {
         generation: 1,
         newest_generation: 2,

@@ -109,7 +109,13 @@ export function grantRoutes(api: AdminApi): void {
       const familyId = families.parseGrantId(c.req.valid("param").grant_id);
       if (!familyId)
         throw new OAuthError("admin_target_unknown", { subject: "such grant" });
-      await families.revoke(familyId);
+      const result = await families.revoke(familyId);
+      if (result.outcome === "revoked") {
+        const { subject } = result;
+        const grant_id = families.grantIdOf(familyId);
+        const by = "administrator";
+        c.var.log.addEvent("family.revoked", { subject, grant_id, by });
+      }
       return c.body(null, 204);
     },
   );

@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { scopeName } from "../../oauth/client-metadata.ts";
 import { fieldError, OAuthError } from "../../oauth/errors.ts";
+import { fieldChanges } from "../../oauth/field-changes.ts";
 import { maxCharacters, strictObject } from "../../oauth/schema.ts";
 import { type AdminApi, json, named } from "./api.ts";
 
@@ -61,7 +62,11 @@ export function scopeRoutes(api: AdminApi): void {
       const { scopes } = await c.var.server();
       const name = c.req.valid("param").scope;
       const entry = c.req.valid("json");
+      let from: string | undefined;
       await scopes.update((before) => {
+        from = Object.hasOwn(before, name)
+          ? before[name]?.description
+          : undefined;
         const catalogue = { ...before, [name]: entry };
         if (Object.keys(catalogue).length > MAX_SCOPES) {
           throw fieldError(
@@ -70,6 +75,11 @@ export function scopeRoutes(api: AdminApi): void {
           );
         }
         return catalogue;
+      });
+      c.var.log.addEvent("scope.changed", {
+        action: from === undefined ? "created" : "changed",
+        scope: name,
+        changes: fieldChanges({ description: from }, entry),
       });
       return c.json({ scope: name, ...entry }, 200);
     },
@@ -86,7 +96,9 @@ export function scopeRoutes(api: AdminApi): void {
     async (c) => {
       const { scopes } = await c.var.server();
       const name = c.req.valid("param").scope;
+      let from: string | undefined;
       await scopes.update((before) => {
+        from = before[name]?.description;
         if (!Object.hasOwn(before, name)) {
           throw new OAuthError("admin_target_unknown", {
             subject: "such scope",
@@ -94,6 +106,11 @@ export function scopeRoutes(api: AdminApi): void {
         }
         const { [name]: _removed, ...rest } = before;
         return rest;
+      });
+      c.var.log.addEvent("scope.changed", {
+        action: "deleted",
+        scope: name,
+        changes: fieldChanges({ description: from }, {}),
       });
       return c.body(null, 204);
     },

@@ -97,8 +97,21 @@ export function subjectRoutes(api: AdminApi): void {
     },
     async (c) => {
       const { families } = await c.var.server();
-      const revoked = await families.revokeAll(c.req.valid("param").subject);
-      return c.json({ revoked }, 200);
+      const { subject } = c.req.valid("param");
+      const { log } = c.var;
+      try {
+        const revoked = await families.revokeAll(subject);
+        log.addEvent("subject.logged_out", {
+          subject,
+          revoked,
+          complete: true,
+        });
+        return c.json({ revoked }, 200);
+      } catch (error) {
+        // Some logins may have ended.
+        log.addEvent("subject.logged_out", { subject, complete: false });
+        throw error;
+      }
     },
   );
 }

@@ -61,8 +61,9 @@ export function judgeExchange(
   const reuseKind = isUsed ? classifyReuse(family, attempt) : undefined;
   if (reuseKind === "late") {
     const reuse = describeReuse(family, attempt);
-    const result = { ...refused("refresh_token_reused" as const), reuse };
-    return { result, ...end(family) };
+    const { subject } = family.login;
+    const refusal = refused("refresh_token_reused" as const);
+    return { result: { ...refusal, reuse, subject }, ...end(family) };
   }
   // Scope and resource are checked last, because reuse must end the family even if they are wrong. A retry is
   // refused as an unused token is, so that the window tells nobody whether a token was used.

@@ -21,6 +21,9 @@ export function judgeRevocation(
     return { result: { outcome: "ended_before" } };
   const foreign = key && refuseForeign(record, key);
   if (foreign) return { result: refused(foreign) };
-  const outcome = record.abandoned ? "ended_before" : "revoked";
-  return { result: { outcome }, ...end(record) };
+  const { subject } = record.login;
+  const result = record.abandoned
+    ? ({ outcome: "ended_before" } as const)
+    : ({ outcome: "revoked", subject } as const);
+  return { result, ...end(record) };
 }

@@ -160,6 +160,10 @@ async function revokeFamily(
   const key = { ...identityOf(client), ...secret };
   const result = await families.revoke(familyId, key);
   if (result.outcome === "refused") throw new OAuthError(result.reason);
+  if (result.outcome !== "revoked") return;
+  const { subject } = result;
+  const grant_id = families.grantIdOf(familyId);
+  log.addEvent("family.revoked", { subject, grant_id, by: "client" });
 }
 
 /**

@@ -38,11 +38,13 @@ export async function deriveTokenKey(secret: Uint8Array): Promise<TokenKey> {
     root,
     KEY_ID_BYTES * 8,
   );
+  let event: CryptoKey | undefined;
   return {
     id: new DataView(id).getUint32(0),
     kid: base64url.encode(new Uint8Array(id)),
     mac: await derive("baton refresh token", hmac),
     request: await derive("baton authorization request", keyWrap),
     code: await derive("baton authorization code", keyWrap),
+    event: async () => (event ??= await derive("baton event", hmac)),
   };
 }

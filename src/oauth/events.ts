@@ -1,0 +1,213 @@
+import { base64url } from "jose";
+
+/**
+ * The catalogue of events: what an operator may count or be called for, beside the one line per request. Nothing else
+ * writes an event, so each name and each field stands here. The types below are derived from it, and
+ * docs/operations.md has the same table, which a test compares.
+ */
+
+/** The types of the fields of an event. */
+interface FieldTypes {
+  text: string;
+  number: number;
+  boolean: boolean;
+  changes: readonly FieldChange[];
+}
+
+/** The change of one field: from and to, or what was added to a list and removed from it. */
+export interface FieldChange {
+  field: string;
+  from?: string | number | boolean;
+  to?: string | number | boolean;
+  added?: readonly string[];
+  removed?: readonly string[];
+}
+
+interface Description {
+  /** For operators. */
+  meaning: string;
+  /** `log`: the event is not sent, because no request has caused it. Left out: it is sent too, where bound. */
+  goesTo?: "log";
+  /** The fields of its own, with their types. One that ends with a question mark may be left out. */
+  fields: Record<string, keyof FieldTypes | `${keyof FieldTypes}?`>;
+}
+
+export const eventCatalogue = {
+  "client_authentication.failed": {
+    meaning: "A client did not authenticate: 401.",
+    fields: { reason: "text" },
+  },
+  "refresh_token.reused": {
+    meaning: "A used refresh token came back, and its login has ended.",
+    fields: {
+      generation: "number",
+      newest_generation: "number",
+      seconds_since_exchange: "number",
+      looks_like: "text",
+    },
+  },
+  "refresh_token.retried": {
+    meaning: "A used refresh token came back inside its window.",
+    fields: {
+      generation: "number",
+      seconds_since_exchange: "number",
+      network_differs: "boolean",
+      user_agent_differs: "boolean",
+    },
+  },
+  "authorization_code.reused": {
+    meaning: "A code came back late, and the login that it made has ended.",
+    fields: {},
+  },
+  "family.revoked": {
+    meaning: "A login was ended by its client or by an administrator.",
+    fields: { by: "text" },
+  },
+  "subject.logged_out": {
+    meaning: "An administrator ended all logins of a user.",
+    fields: { revoked: "number?", complete: "boolean" },
+  },
+  "client.changed": {
+    meaning: "An administrator changed a client.",
+    fields: { action: "text", changes: "changes" },
+  },
+  "scope.changed": {
+    meaning: "An administrator changed the scope catalogue.",
+    fields: { action: "text", scope: "text", changes: "changes" },
+  },
+  "admin.denied": {
+    meaning: "A request for the admin API was refused: 401 or 403.",
+    fields: { reason: "text", endpoint: "text", role: "text?" },
+  },
+  "admin.token_changed": {
+    meaning: "An administrator made or ended a named admin token.",
+    fields: { action: "text", name: "text", role: "text?" },
+  },
+  "key.activated": {
+    meaning: "A key whose time has come makes or signs from now on.",
+    fields: { secret: "text", kind: "text", kid: "text", from: "text?" },
+  },
+  "limit.reached": {
+    meaning:
+      "A network made too many wrong guesses: 429 until the minute ends.",
+    fields: { limit: "text", retry_after: "number" },
+  },
+  "league_token.exchanged": {
+    meaning: "An old server's token was exchanged.",
+    fields: { refresh_token_id: "text" },
+  },
+  "event_delivery.failed": {
+    meaning: "An event did not reach the queue or the webhook.",
+    goesTo: "log",
+    fields: {
+      to: "text",
+      error: "text",
+      failed_event: "text?",
+      event_id: "text?",
+    },
+  },
+  "subject_index.unreachable": {
+    meaning: "A login has ended, and its user's list was not told yet.",
+    goesTo: "log",
+    fields: { error: "text" },
+  },
+  "guess_limit.unreachable": {
+    meaning: "A rate limit of wrangler.toml did not answer.",
+    goesTo: "log",
+    fields: { error: "text" },
+  },
+} as const satisfies Record<string, Description>;
+
+type Catalogue = typeof eventCatalogue;
+
+export type EventName = keyof Catalogue;
+
+/** The events of no request. They are written to the log alone. */
+type LogEventName = {
+  [N in EventName]: Catalogue[N] extends { goesTo: "log" } ? N : never;
+}[EventName];
+
+/** The events of a request, which are also sent. */
+export type RequestEventName = Exclude<EventName, LogEventName>;
+
+type TypeOf<T> = T extends `${infer Base}?`
+  ? TypeOf<Base>
+  : T extends keyof FieldTypes
+    ? FieldTypes[T]
+    : never;
+
+type Typed<F> = {
+  -readonly [N in keyof F as F[N] extends `${string}?` ? never : N]: TypeOf<
+    F[N]
+  >;
+} & {
+  -readonly [N in keyof F as F[N] extends `${string}?` ? N : never]?:
+    TypeOf<F[N]> | undefined;
+};
+
+/** The fields of an event of its own. */
+export type EventFields<N extends EventName> = Typed<Catalogue[N]["fields"]>;
+
+/** Whom an event is about, as far as it is known. */
+export interface Concerned {
+  /** The id of a client that exists. Left out: that of the request. */
+  client_id?: string | undefined;
+  subject?: string | undefined;
+  grant_id?: string | undefined;
+}
+
+/** An event as it is written and sent. JSON leaves out what is undefined. */
+export interface AuditEvent extends Concerned {
+  event: EventName;
+  /** Unique. A receiver that gets an event twice knows it by this. */
+  event_id: string;
+  /** Seconds since 1970. */
+  time: number;
+  request_id: string;
+  /** The administrator that made the request. Left out: a client or nobody known made it. */
+  actor?: string | undefined;
+  /** Keyed hashes (`keyedHash`): equal for equal networks and user agents. */
+  network?: string | undefined;
+  user_agent?: string | undefined;
+  [field: string]: unknown;
+}
+
+/** Where the events of a request come from. */
+export interface EventOrigin {
+  request_id: string;
+  /** The network (`networkOf`). Empty: unknown. */
+  network: string;
+  /** Empty: unknown. */
+  user_agent: string;
+  /** The key for the hashes. Undefined: the configuration cannot be read, and the hashes are left out. */
+  key: CryptoKey | undefined;
+}
+
+/** The part of an HMAC that an event has, in bytes: enough that no two networks of a deployment are equal. */
+const HASH_BYTES = 9;
+
+/**
+ * Hashes a value, so that two events can be compared and the value is not kept.
+ *
+ * @param kind separates the values, so that a network and a user agent are never equal
+ * @returns 12 characters of base64url; undefined for an empty value
+ */
+export async function keyedHash(
+  key: CryptoKey | undefined,
+  kind: "network" | "user_agent",
+  value: string,
+): Promise<string | undefined> {
+  if (!key || value === "") return undefined;
+  const bytes = new TextEncoder().encode(`${kind}\n${value}`);
+  const mac = new Uint8Array(await crypto.subtle.sign("HMAC", key, bytes));
+  return base64url.encode(mac.subarray(0, HASH_BYTES));
+}
+
+/** Writes an event of no request to the log, as an error. */
+export function logEvent<N extends LogEventName>(
+  event: N,
+  fields: EventFields<N>,
+): void {
+  const time = Math.floor(Date.now() / 1000);
+  console.error(JSON.stringify({ event, time, ...fields }));
+}
