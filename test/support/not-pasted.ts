@@ -105,6 +105,12 @@ export const notPasted: { page: string; has: string; why: string }[] = [
     "envoy.filters.http.jwt_authn",
     "kind: RequestAuthentication",
   ]),
+  ...onPage("docs/metrics.md", "test/events/queries.node.test.ts runs it", [
+    "FROM baton",
+  ]),
+  ...onPage("docs/metrics.md", "it asks Cloudflare, and needs an account", [
+    "analytics_engine/sql",
+  ]),
 ];
 
 function onMovingPage(why: string, parts: string[]) {
