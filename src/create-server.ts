@@ -20,6 +20,8 @@ import { sendStorageCalls } from "./platform/event-loop.ts";
 import { DurableFamilyRepository } from "./platform/family-repository.ts";
 import { KvScopeRepository } from "./platform/scope-repository.ts";
 
+export type { AuditEvent };
+
 /*
  * The isolate's servers, one for each set of bindings. Finished servers are kept and not promises of them,
  * because Workers do not let one request await a promise of another.

@@ -1,11 +1,11 @@
 import { createApp } from "./app.ts";
 import {
+  type AuditEvent,
   consumeEvents,
   createEarlyServer,
   createServer,
   outlets,
 } from "./create-server.ts";
-import type { AuditEvent } from "./oauth/events.ts";
 
 export { LeagueLedger } from "./league/ledger.ts";
 export { KvRecordWriter } from "./platform/kv-record-writer.ts";

@@ -74,8 +74,11 @@ function database(): DatabaseSync {
   // The state of an aggregate is a text, because the types know no other that grows.
   db.aggregate("quantile", {
     start: "[]",
-    step: (state, ...row) =>
-      JSON.stringify([...(JSON.parse(String(state)) as Weighted[]), row]),
+    step: (state, level, value, weight) =>
+      JSON.stringify([
+        ...(JSON.parse(String(state)) as Weighted[]),
+        [level, value, weight],
+      ]),
     result: (state) => {
       const rows = JSON.parse(String(state)) as Weighted[];
       const sorted = rows.toSorted(([, one], [, other]) => one - other);
