@@ -26,7 +26,7 @@ export interface FieldChange {
 interface Description {
   /** For operators. */
   meaning: string;
-  /** `log`: the event is not sent, because no request has caused it. Left out: it is sent too, where bound. */
+  /** `log`: the event is not sent, because it is of an isolate and not of a request. Left out: it is sent, too. */
   goesTo?: "log";
   /** The fields of its own, with their types. One that ends with a question mark may be left out. */
   fields: Record<string, keyof FieldTypes | `${keyof FieldTypes}?`>;
@@ -85,7 +85,8 @@ export const eventCatalogue = {
   },
   "key.activated": {
     meaning: "A key whose time has come makes or signs from now on.",
-    fields: { secret: "text", kind: "text", kid: "text", from: "text?" },
+    goesTo: "log",
+    fields: { secret: "text", kid: "text", from: "number" },
   },
   "limit.reached": {
     meaning:
@@ -203,11 +204,13 @@ export async function keyedHash(
   return base64url.encode(mac.subarray(0, HASH_BYTES));
 }
 
-/** Writes an event of no request to the log, as an error. */
+/** Writes an event of no request to the log: as an error if it has one. */
 export function logEvent<N extends LogEventName>(
   event: N,
   fields: EventFields<N>,
 ): void {
   const time = Math.floor(Date.now() / 1000);
-  console.error(JSON.stringify({ event, time, ...fields }));
+  const line = JSON.stringify({ event, time, ...fields });
+  if ("error" in fields) console.error(line);
+  else console.log(line);
 }
