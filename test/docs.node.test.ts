@@ -120,6 +120,7 @@ const [askAsBot = ""] = take(
 const rotateSigning = take(operationsPage, "`PRIVATE_KEY`", "sh", 2);
 const rotateEncryption = take(operationsPage, "`ENCRYPTION_KEY`", "sh", 2);
 const [logLine = "{}"] = take(operationsPage, "The log", "json", 1);
+const [makeWebhookSecret = ""] = take(operationsPage, "Send events", "sh", 1);
 
 let home: string;
 let server: LocalServer;
@@ -431,6 +432,17 @@ describe("docs/operations.md", () => {
     await run(deleteOld, {});
     const alone = { makes: added, kids: [added] };
     expect(await tokenKeysAt(afterAWhile)).toEqual(alone);
+  });
+
+  it("makes with its command a secret that the webhook may have", async () => {
+    await run(makeKeys + makeWebhookSecret, {});
+    const { settings } = await configuredWith({
+      PRIVATE_KEY: secret("PRIVATE_KEY"),
+      ENCRYPTION_KEY: secret("ENCRYPTION_KEY"),
+      EVENT_WEBHOOK_URL: "https://siem.example.com",
+      EVENT_WEBHOOK_SECRET: secret("EVENT_WEBHOOK_SECRET"),
+    });
+    expect(settings.webhook?.secret).toHaveLength(32);
   });
 
   it("explains every variable and every secret", () => {

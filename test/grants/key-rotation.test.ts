@@ -274,10 +274,10 @@ describe("the event key.activated", () => {
     const tokens = await refresh();
     await refresh();
     const from = Math.floor(Date.now() / 1000);
-    const event = "key.activated";
+    const activated = { event: "key.activated", time: from, from };
     expect(activations()).toEqual([
-      { event, secret: "ENCRYPTION_KEY_B", kid: keyOf(tokens), from },
-      { event, secret: "PRIVATE_KEY_B", kid: signerOf(tokens), from },
+      { ...activated, secret: "ENCRYPTION_KEY_B", kid: keyOf(tokens) },
+      { ...activated, secret: "PRIVATE_KEY_B", kid: signerOf(tokens) },
     ]);
     expect(lines.join("\n")).not.toContain(added);
   });

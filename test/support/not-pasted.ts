@@ -108,6 +108,9 @@ export const notPasted: { page: string; has: string; why: string }[] = [
   ...onPage("docs/metrics.md", "test/events/queries.node.test.ts runs it", [
     "FROM baton",
   ]),
+  ...onPage("docs/operations.md", "it needs an account at Cloudflare", [
+    "wrangler queues create",
+  ]),
   ...onPage("docs/metrics.md", "it asks Cloudflare, and needs an account", [
     "analytics_engine/sql",
   ]),
