@@ -164,10 +164,16 @@ const malformed: [string, string, Record<string, unknown>, RegExp][] = [
     /neither a PEM nor JSON/,
   ],
   [
+    "a file's name",
+    "PRIVATE_KEY_B",
+    { PRIVATE_KEY_B: startingAfter(9, "~/new-key.pem") },
+    /put PRIVATE_KEY_B < FILE$/,
+  ],
+  [
     "a key that is too short",
     "ENCRYPTION_KEY_B",
     { ENCRYPTION_KEY_B: startingAfter(9, "c2hvcnQ=") },
-    /32 random bytes/,
+    /^must be the base64 of 32 random bytes \(openssl rand -base64 32\)$/,
   ],
   [
     "its name before it",

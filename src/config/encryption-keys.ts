@@ -33,7 +33,7 @@ export function readEncryptionKeys(secrets: readonly KeySecret[]): {
       .map((key) => holders.get(String(key)))
       .find((other) => other !== undefined);
     const problem =
-      valueProblem(value, keys) ??
+      valueProblem(value, keys, secret) ??
       countProblem(secret, keys.length) ??
       (holder === undefined ? undefined : `has the same key as ${holder}`);
     if (problem !== undefined) problems.push({ name, problem });
@@ -79,12 +79,17 @@ function keysIn(value: string): string[] {
 function valueProblem(
   value: string,
   keys: readonly (Uint8Array | undefined)[],
+  { holdsOne }: KeySecret,
 ): string | undefined {
   const [, name] = /^(?:export\s+)?(ENCRYPTION_KEY\w*)\s*=/.exec(value) ?? [];
   if (name !== undefined)
     return `begins with ${name}=, and must be the value alone`;
   if (keys.some((key) => key?.length !== KEY_BYTES)) {
-    return "must be the base64 of 32 random bytes (openssl rand -base64 32), or several of them with commas between them";
+    const one =
+      "must be the base64 of 32 random bytes (openssl rand -base64 32)";
+    return holdsOne
+      ? one
+      : `${one}, or several of them with commas between them`;
   }
   if (new Set(keys.map(String)).size < keys.length)
     return "has the same key twice";

@@ -73,7 +73,7 @@ function findKey(text: string): Pem {
   const keys = blocks.filter(({ name }) => name.endsWith("PRIVATEKEY"));
   if (keys.length > 1)
     throw new KeyError(
-      "has several PEMs, and must have one: put several keys into a JWK set",
+      "has several PEMs, and must have one: put each key into a secret of its own, or all of them into a JWK set",
     );
   const [{ name, body } = { name: blocks[0]?.name ?? "", body: undefined }] =
     keys;

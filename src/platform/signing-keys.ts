@@ -56,7 +56,12 @@ export async function readSigningKeys(
       return [await step];
     } catch (error) {
       if (!(error instanceof KeyError)) throw error;
-      problems.push({ name, problem: error.message });
+      // A message may have the command that puts the secret.
+      const problem = error.message.replaceAll(
+        "put PRIVATE_KEY",
+        `put ${name}`,
+      );
+      problems.push({ name, problem });
       return [];
     }
   };

@@ -170,9 +170,10 @@ describe("/health", () => {
 
   it("says that there are more clients than it has read, because one of them may have longer lifetimes", async () => {
     expect(await healthOf(rotating())).not.toHaveProperty("more_clients");
-    const ids = Array.from({ length: 1001 }, (_, n) => n);
-    await Promise.all(ids.map((id) => env.KV.put(`client:${id}`, "{}")));
-    expect((await healthOf(rotating())).more_clients).toBe(true);
-    await Promise.all(ids.map((id) => env.KV.delete(`client:${id}`)));
+    const KV = Object.assign(Object.create(env.KV) as KVNamespace, {
+      list: async () => ({ keys: [], list_complete: false, cursor: "next" }),
+      getWithMetadata: (key: string) => env.KV.getWithMetadata(key),
+    });
+    expect((await healthOf(rotating({ KV }))).more_clients).toBe(true);
   });
 });
