@@ -388,14 +388,14 @@ describe("a start time before a value", () => {
     ],
   ])("is read before %s", async (_, make) => {
     const { private: kid } = await makersAt(serverWith({ PRIVATE_KEY: pem }));
-    const with_ = (seconds: number) =>
+    const makersFrom = (seconds: number) =>
       makersAt(
         serverWith({
           PRIVATE_KEY_B: make((value) => startingAfter(seconds, value)),
         }),
       );
-    expect((await with_(-60)).private).toBe(kid);
-    expect((await with_(60)).private).not.toBe(kid);
+    expect((await makersFrom(-60)).private).toBe(kid);
+    expect((await makersFrom(60)).private).not.toBe(kid);
   });
 
   it.each([

@@ -35,7 +35,7 @@ afterEach(async () => {
 });
 
 async function healthOf(server: TestServer): Promise<Health> {
-  return (await server.health()).json<Health>();
+  return (await server.wholeHealth()).json<Health>();
 }
 
 async function keysOf(server: TestServer, kind: string) {
@@ -63,7 +63,10 @@ describe("/health", () => {
     });
     const failing = rotating({ ISSUER: "" });
     expect((await healthOf(failing)).version).toBe(packageJson.version);
-    for (const asked of [server.http("/health"), server.health("x".repeat(16))])
+    for (const asked of [
+      server.http("/health"),
+      server.wholeHealth("x".repeat(16)),
+    ])
       expect(await (await asked).json()).toEqual({ status: "ok" });
   });
 

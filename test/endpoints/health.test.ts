@@ -30,7 +30,6 @@ describe("/health", () => {
       503,
       {
         status: "failing",
-        version: expect.any(String),
         problems: [{ name: "ENCRYPTION_KEY", problem: expect.any(String) }],
       },
     ]);
@@ -39,9 +38,7 @@ describe("/health", () => {
       200,
       {
         status: "degraded",
-        version: expect.any(String),
         problems: [{ name: "client:broken", problem: expect.any(String) }],
-        keys: expect.any(Array),
       },
     ]);
     await env.KV.delete("client:broken");

@@ -6,7 +6,7 @@ import {
   jwtVerify,
 } from "jose";
 import type { JSONWebKeySet, JWK } from "jose";
-import { describe, expect, inject, it } from "vitest";
+import { describe, expect, inject, it, vi } from "vitest";
 import { ISSUER, serverWith, type TestServer } from "../support/server.ts";
 
 /** PRIVATE_KEY in every form that it may have, and the JWKS that is made from it. */
@@ -148,4 +148,30 @@ describe("the JWKS", () => {
       });
     },
   );
+});
+
+describe("a start", () => {
+  it("imports the private half of the key that signs and of those that start later, and no other", async () => {
+    const newJwk = async (more: object = {}) => {
+      const options = { extractable: true };
+      const { privateKey } = await generateKeyPair("ES256", options);
+      return JSON.stringify({ ...(await exportJWK(privateKey)), ...more });
+    };
+    const later = new Date(Date.now() + 86_400_000).toISOString().slice(0, 19);
+    const server = serverWith({
+      PRIVATE_KEY: await newJwk(),
+      PRIVATE_KEY_2024: `from=2024-01-01T00:00:00Z;${await newJwk()}`,
+      PRIVATE_KEY_2025: `from=2025-01-01T00:00:00Z;${await newJwk({ kid: "signs" })}`,
+      PRIVATE_KEY_LATER: `from=${later}Z;${await newJwk({ kid: "later" })}`,
+    });
+    const imported = vi.spyOn(crypto.subtle, "importKey");
+    expect((await jwks(server)).keys).toHaveLength(4);
+    const usages = imported.mock.calls.map(([, , , , usage]) => usage);
+    vi.restoreAllMocks();
+    const used = (name: string) =>
+      usages.filter((usage) => (usage as readonly string[]).includes(name));
+    expect(used("verify")).toHaveLength(4);
+    expect(used("sign")).toHaveLength(2);
+    expect((await signedWith(server)).kid).toBe("signs");
+  });
 });
