@@ -110,8 +110,9 @@ function publicApp(servers: Servers, endpoints: readonly Endpoint[]): App {
     app.on(method, path, respond);
   refuseOtherMethods(app);
   app.all("*", async (c) => {
-    // The admin API does not show while it is off, but what keeps it from being read does.
-    if (adminPath.test(c.req.path)) await c.var.server();
+    // The admin API does not show while it is off, but what keeps it from being read does. So it does at the root,
+    // which a person opens first.
+    if (adminPath.test(c.req.path) || c.req.path === "/") await c.var.server();
     throw new OAuthError("path_unknown");
   });
   app.onError(async (error, c) => {

@@ -6,6 +6,7 @@ import {
   createServer,
   outlets,
 } from "./create-server.ts";
+import { envFor, sayHowToBegin } from "./platform/loopback-env.ts";
 
 export { LeagueLedger } from "./league/ledger.ts";
 export { KvRecordWriter } from "./platform/kv-record-writer.ts";
@@ -13,9 +14,14 @@ export { SubjectIndex } from "./platform/subject-index.ts";
 export { TokenFamily } from "./platform/token-family.ts";
 export { Admin, Login, Tokens } from "./rpc/index.ts";
 
-const app = createApp({ createEarlyServer, createServer, ...outlets });
+const app = createApp({
+  createEarlyServer: sayHowToBegin(createEarlyServer),
+  createServer: sayHowToBegin(createServer),
+  ...outlets,
+});
 
 export default {
-  fetch: app.fetch,
+  fetch: (request: Request, env: Env, context: ExecutionContext) =>
+    app.fetch(request, envFor(request, env), context),
   queue: (batch, env) => consumeEvents(batch, () => createEarlyServer(env)),
 } satisfies ExportedHandler<Env, AuditEvent>;

@@ -383,6 +383,17 @@ export const refusals = {
       "The server is temporarily unavailable. Try again in a few seconds.",
   },
   configuration_malformed: serverError(),
+  local_keys_missing: {
+    status: 500,
+    error: "server_error",
+    description: () =>
+      "This server has no keys yet. End it and type `npm run dev`, which makes keys. Or type `npm run baton -- setup --local` and start it again.",
+    person: {
+      title: "This server has no keys yet",
+      words:
+        "End it and type npm run dev, which makes keys. Or type npm run baton -- setup --local and start it again.",
+    },
+  },
   record_malformed: serverError(),
   unexpected: serverError(),
 } as const satisfies Record<string, Refusal>;

@@ -1,0 +1,81 @@
+import { OAuthError, type Problem } from "../oauth/errors.ts";
+
+/**
+ * A server of plain `wrangler dev`, for which nobody has set ISSUER: an empty ISSUER stands for the loopback address
+ * that was asked. For every other address an empty ISSUER stays an error, because whoever chooses the Host of a
+ * request would choose the issuer of its tokens.
+ */
+
+/** A line of the log, beside those of the missing secrets. */
+const howToBegin: Problem = {
+  name: ".dev.vars",
+  problem:
+    "has no keys: type `npm run dev`, which makes them, or `npm run baton -- setup --local`, and start the server again",
+};
+
+/** The most loopback origins of one set of bindings that are kept. A local server has two or three. */
+const MAX_ORIGINS = 16;
+
+/** The bindings with an ISSUER from a loopback address, by origin, of each set of bindings. */
+const derived = new WeakMap<Env, Map<string, Env>>();
+/** The sets of bindings of a local server that has no keys yet. */
+const withoutKeys = new WeakSet<Env>();
+
+/**
+ * Returns the bindings for a request. They are the Worker's own, unless the request is for a loopback address and
+ * ISSUER or all keys are missing. The result for an origin is always the same object, because servers are kept for
+ * each set of bindings.
+ */
+export function envFor(request: Request, env: Env): Env {
+  if (env.ISSUER && env.PRIVATE_KEY && env.ENCRYPTION_KEY) return env;
+  const origin = loopbackOriginOf(request);
+  if (origin === undefined) return env;
+  const known = derived.get(env) ?? new Map<string, Env>();
+  derived.set(env, known);
+  const made = known.get(origin);
+  if (made) return made;
+  const local = { ...env, ISSUER: env.ISSUER || origin };
+  if (!Object.keys(env).some((name) => isKey(name) && Reflect.get(env, name)))
+    withoutKeys.add(local);
+  if (known.size < MAX_ORIGINS) known.set(origin, local);
+  return local;
+}
+
+/** The URL of a request to a loopback address. A pattern, because every request of a deployed server is tested. */
+const loopbackUrl = /^https?:\/\/(?:localhost|127\.0\.0\.1|\[::1\])[:/]/;
+
+/**
+ * Returns the origin of a request to a loopback address. The Host must be that of the URL, because another Worker
+ * can send a request to any URL by a service binding.
+ */
+function loopbackOriginOf({ url, headers }: Request): string | undefined {
+  if (!loopbackUrl.test(url)) return undefined;
+  const { host, origin } = new URL(url);
+  return headers.get("Host") === host ? origin : undefined;
+}
+
+/** Tells whether a secret is a key that a server needs. */
+function isKey(name: string): boolean {
+  return (
+    /^(?:PRIVATE|ENCRYPTION)_KEY(?:_|$)/.test(name) &&
+    name !== "PRIVATE_KEY_PASSPHRASE"
+  );
+}
+
+/**
+ * Makes a function that makes servers say which command writes the keys, if a local server has none.
+ *
+ * @throws OAuthError `local_keys_missing` in place of `configuration_malformed`
+ */
+export function sayHowToBegin<T>(
+  make: (env: Env) => Promise<T>,
+): (env: Env) => Promise<T> {
+  return (env) =>
+    make(env).catch((error: unknown) => {
+      if (!(error instanceof OAuthError) || !withoutKeys.has(env)) throw error;
+      const { problems = [] } = error.details;
+      throw new OAuthError("local_keys_missing", {
+        problems: [howToBegin, ...problems],
+      });
+    });
+}
