@@ -7,6 +7,7 @@ import { leagueCommands } from "./league/index.ts";
 import { newProgram, run } from "./program.ts";
 import { scopeCommands } from "./commands/scopes.ts";
 import { type ProgramOptions, Session } from "./commands/session.ts";
+import { setupCommand } from "./setup/index.ts";
 import { subjectCommands } from "./commands/subjects.ts";
 import { devVarsPath } from "./local/wrangler.ts";
 
@@ -48,5 +49,6 @@ adminTokenCommands(program, session);
 healthCommand(program, session);
 keyCommands(program, session);
 leagueCommands(program, session);
+setupCommand(program);
 
 await run(program);

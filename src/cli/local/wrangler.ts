@@ -81,6 +81,9 @@ export function spawnWranglerDev(
   const issuer = plainIssuerIn(wranglerOptions) ?? url;
   const variables = [`ISSUER:${url}`, `LOGIN_URL:${issuer}/dev/login`];
   args.push(...variables.flatMap((variable) => ["--var", variable]));
+  // Not wrangler.json, which has the settings of a deployed server.
+  if (!wranglerOptions.some((option) => /^(?:-c|--config)(?:=|$)/.test(option)))
+    args.push("--config", join(projectDirectory, "wrangler.toml"));
   // With routes, the Worker would see http://HOST-OF-THE-ROUTE, which it refuses, because it is plain http.
   if (hasRoutes()) args.push("--local-upstream", `localhost:${port}`);
   return spawn(

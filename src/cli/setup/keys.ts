@@ -1,0 +1,79 @@
+import { freshSecrets, type SecretName } from "../local/dev-vars.ts";
+import type { SecretStore } from "../secrets/secret-store.ts";
+import type { Reporter } from "./reporter.ts";
+
+/** The secrets that a server needs, each with a pattern of the names under which it may be set already. */
+const needed: [SecretName, RegExp, string][] = [
+  [
+    "PRIVATE_KEY",
+    /^PRIVATE_KEY(?:_(?!PASSPHRASE$)[A-Z0-9][A-Z0-9_]*)?$/,
+    "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256",
+  ],
+  [
+    "ENCRYPTION_KEY",
+    /^ENCRYPTION_KEY(?:_[A-Z0-9][A-Z0-9_]*)?$/,
+    "openssl rand -base64 32",
+  ],
+  ["ADMIN_TOKEN", /^ADMIN_TOKEN$/, 'echo "$BATON_ADMIN_TOKEN"'],
+];
+
+/** Tells whether a Worker with these secrets is a Baton. */
+export function hasKeys(names: string[]): boolean {
+  return needed
+    .slice(0, 2)
+    .some(([, pattern]) => names.some((name) => pattern.test(name)));
+}
+
+/** The secrets that were made, and those that were there. */
+export interface KeysMade {
+  made: SecretName[];
+  kept: string[];
+  /** The value, if it was made now. Nothing else can show it. */
+  adminToken: string | undefined;
+}
+
+/**
+ * Makes the secrets that a server lacks. One that is there is never made anew, because its tokens would be lost.
+ *
+ * @param names the secrets that the server has
+ * @param isRehearsal true shows the commands and changes nothing
+ */
+export async function makeKeys(
+  store: SecretStore,
+  names: string[],
+  reporter: Reporter,
+  isRehearsal: boolean,
+): Promise<KeysMade> {
+  const result: KeysMade = { made: [], kept: [], adminToken: undefined };
+  const values = freshSecrets();
+  for (const [name, pattern, maker] of needed) {
+    const present = names.filter((other) => pattern.test(other));
+    if (present.length > 0) {
+      reporter.note(`${present.join(", ")}: is there, and stays.`);
+      result.kept.push(...present);
+      continue;
+    }
+    if (name === "ADMIN_TOKEN") showToken(values[name], reporter, isRehearsal);
+    reporter.command(`${maker} | ${store.command("put", name)}`);
+    // The token is shown before it is set: whoever ends setup here must not have a server with a token that nobody knows.
+    if (!isRehearsal) await store.put(name, values[name]);
+    result.made.push(name);
+    if (name === "ADMIN_TOKEN") result.adminToken = values[name];
+  }
+  return result;
+}
+
+function showToken(
+  token: string,
+  reporter: Reporter,
+  isRehearsal: boolean,
+): void {
+  reporter.note(
+    "The admin token is shown this one time. Keep it where you keep passwords:",
+  );
+  reporter.command(
+    isRehearsal
+      ? "export BATON_ADMIN_TOKEN=$(openssl rand -base64 32)"
+      : `export BATON_ADMIN_TOKEN=${token}`,
+  );
+}

@@ -1,0 +1,17 @@
+/** Loaded into setup before it starts: leads every https request to the test's server, with its host in a header. */
+
+export {};
+
+const target = process.env["LEAD_HERE"];
+const fetchThere = globalThis.fetch;
+globalThis.fetch = (input, init) => {
+  const url = new URL(input instanceof Request ? input.url : input);
+  if (target === undefined || url.protocol !== "https:")
+    return fetchThere(input, init);
+  const headers = new Headers(init?.headers);
+  headers.set("X-Host", url.host);
+  return fetchThere(new URL(url.pathname + url.search, target), {
+    ...init,
+    headers,
+  });
+};
