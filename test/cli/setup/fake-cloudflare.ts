@@ -49,6 +49,7 @@ function option(name: string): string | undefined {
 
 function fail(message: string): never {
   process.stderr.write(`\u001b[31m✘ [ERROR]\u001b[0m ${message}\n`);
+  killIfAsked();
   process.exit(1);
 }
 
@@ -59,6 +60,10 @@ function settings(): FakeSettings {
   const env = option("--env");
   if (env === undefined) return top;
   return top.env?.[env] ?? fail(`No environment found with the name "${env}".`);
+}
+
+function killIfAsked(): void {
+  if (isFault && kind === "kill") process.kill(process.ppid, "SIGKILL");
 }
 
 const [fault = "", kind] = (process.env["FAKE_FAULT"] ?? "").split("=");
@@ -104,4 +109,4 @@ if (command === "whoami") {
 } else if (command !== "login") fail(`unknown command ${command}`);
 
 writeFileSync(file, JSON.stringify(state));
-if (isFault && kind === "kill") process.kill(process.ppid, "SIGKILL");
+killIfAsked();
