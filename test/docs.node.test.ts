@@ -74,7 +74,6 @@ function take(
 }
 
 const [setUp = "", refresh = ""] = take("README.md", "One refresh", "sh", 2);
-const [deployInShort = ""] = take("README.md", "Deploy", "sh", 1);
 
 const clientsPage = "docs/clients.md";
 const [answer = "{}"] = take(clientsPage, "Get tokens", "json", 1);
@@ -107,7 +106,7 @@ const [registerApi = "", introspect = ""] = take(
 const operationsPage = "docs/operations.md";
 const [makeKeys = "", makeToken = "", askHealth = "", firstClients = ""] = take(
   operationsPage,
-  "Deploy",
+  "By hand",
   "sh",
   4,
 );
@@ -257,26 +256,6 @@ describe("README.md", () => {
     expect(namesIn(JSON.parse(line ?? "{}"))).toEqual(
       namesIn(JSON.parse(logLine)),
     );
-  });
-
-  it("deploys with commands that make secrets that the server accepts", async () => {
-    expect(JSON.parse(await paste(deployInShort))).toMatchObject({
-      status: "ok",
-    });
-    const secrets = {
-      PRIVATE_KEY: secret("PRIVATE_KEY"),
-      ENCRYPTION_KEY: secret("ENCRYPTION_KEY"),
-      ADMIN_TOKEN: secret("ADMIN_TOKEN"),
-    };
-    const { settings } = await configuredWith(secrets);
-    expect(settings.admin_token).toBe(secrets.ADMIN_TOKEN);
-    for (const [file, name] of [
-      ["baton-private-key.pem", "PRIVATE_KEY"],
-      ["baton-encryption-key.txt", "ENCRYPTION_KEY"],
-    ] as const)
-      expect(readFileSync(join(home, file), "utf8").trimEnd()).toBe(
-        secrets[name],
-      );
   });
 
   it("links to every page", () => {

@@ -387,11 +387,11 @@ export const refusals = {
     status: 500,
     error: "server_error",
     description: () =>
-      "This server has no keys yet. End it and type `npm run dev`, which makes keys. Or type `npm run baton -- setup --local` and start it again.",
+      "This server has no keys yet. Type `npm run dev`, or `npm run baton -- setup --local` and start it again.",
     person: {
       title: "This server has no keys yet",
       words:
-        "End it and type npm run dev, which makes keys. Or type npm run baton -- setup --local and start it again.",
+        "Type npm run dev, or npm run baton -- setup --local and start it again.",
     },
   },
   record_malformed: serverError(),

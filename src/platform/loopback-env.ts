@@ -9,8 +9,7 @@ import { OAuthError, type Problem } from "../oauth/errors.ts";
 /** A line of the log, beside those of the missing secrets. */
 const howToBegin: Problem = {
   name: ".dev.vars",
-  problem:
-    "has no keys: type `npm run dev`, which makes them, or `npm run baton -- setup --local`, and start the server again",
+  problem: "has no keys: type npm run dev, or npm run baton -- setup --local",
 };
 
 /** The most loopback origins of one set of bindings that are kept. A local server has two or three. */

@@ -20,6 +20,11 @@ export const notPasted: { page: string; has: string; why: string }[] = [
     why: "it does not end; test/cli/dev.test.ts runs it",
   },
   {
+    page: "README.md",
+    has: "npm ci && npm run baton -- setup",
+    why: "it needs an account at Cloudflare; test/cli/setup/ runs it against a stand-in",
+  },
+  {
     page: "CONTRIBUTING.md",
     has: "npm run check",
     why: "this test is a part of npm run check; the names in it are looked up below",
@@ -34,10 +39,20 @@ export const notPasted: { page: string; has: string; why: string }[] = [
     has: "wrangler dev -c test/login/wrangler.toml",
     why: "test/login/login.node.test.ts starts both Workers, on free ports",
   },
+  ...[
+    "npx wrangler deploy",
+    "npx wrangler rollback",
+    "npm run baton -- setup --dry-run",
+    "read -rs BATON_ADMIN_TOKEN",
+  ].map((has) => ({
+    page: "docs/operations.md",
+    has,
+    why: "it needs an account at Cloudflare",
+  })),
   {
     page: "docs/operations.md",
-    has: "npx wrangler deploy",
-    why: "it needs an account at Cloudflare",
+    has: "npm run baton -- setup --update",
+    why: "npm ci would delete the libraries while the tests use them; test/cli/setup/settings.test.ts updates settings",
   },
   {
     page: "docs/operations.md",

@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { findConnection } from "../commands/connection.ts";
 import { ApiError, UsageError } from "../failure.ts";
+import { devVarsPath } from "../local/wrangler.ts";
 import { quote, quoteArgument } from "../shell.ts";
 import type { Questions } from "./questions.ts";
 import type { Reporter } from "./reporter.ts";
@@ -51,7 +53,13 @@ export async function makeFirstRecords(
   const records =
     token === undefined
       ? undefined
-      : new FirstRecords({ url, token, tokenSource: "the admin token" });
+      : new FirstRecords(
+          await findConnection(
+            { url },
+            { BATON_URL: url, BATON_ADMIN_TOKEN: token },
+            devVarsPath,
+          ),
+        );
   const before = isRehearsal || !records ? [] : await accepted(records, wait);
   const scopes = await scopesToMake(given, before, tools, isRehearsal);
   for (const [name, description] of scopes) {
