@@ -26,7 +26,14 @@ describe("baton health", () => {
       stdout: "ok\n",
       stderr: "",
     });
-    expect(await baton.json("health")).toEqual({ status: "ok" });
+    expect(await baton.json("health")).toEqual({
+      status: "ok",
+      version: expect.any(String),
+      keys: [
+        expect.objectContaining({ secret: "ENCRYPTION_KEY", state: "making" }),
+        expect.objectContaining({ secret: "PRIVATE_KEY", state: "making" }),
+      ],
+    });
   });
 
   test("names what is wrong, and ends with exit code 1 if the server cannot work", async () => {
