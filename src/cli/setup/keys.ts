@@ -54,7 +54,7 @@ export async function makeKeys(
       continue;
     }
     if (name === "ADMIN_TOKEN") showToken(values[name], reporter, isRehearsal);
-    reporter.command(`${maker} | ${store.command("put", name)}`);
+    reporter.command(store.putCommand(name, maker));
     // The token is shown before it is set: whoever ends setup here must not have a server with a token that nobody knows.
     if (!isRehearsal) await store.put(name, values[name]);
     result.made.push(name);
