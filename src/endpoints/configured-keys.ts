@@ -31,6 +31,8 @@ interface ShownKey {
    * place, or which lifetimes are in use.
    */
   needed_until?: Seconds;
+  /** How long the longest-lived of what a making key makes now is good. Left out: as above. */
+  longest_life?: Seconds;
 }
 
 /** Collects the lifetimes in use. A client without one of its own has that of the configuration. */
@@ -67,7 +69,13 @@ function shown<K>(
   const making = schedule.makingAt(now);
   return schedule.keys.map((key, position) => {
     const { maker: _maker, ...rest } = key;
-    if (key === making) return { ...rest, kind, state: "making" };
+    if (key === making)
+      return {
+        ...rest,
+        kind,
+        state: "making",
+        ...(ttls && { longest_life: lastExpiry(ttls, now) - now }),
+      };
     if (!hasStarted(key, now)) return { ...rest, kind, state: "pending" };
     const replacedAt = successorStart(schedule.keys.slice(0, position), now);
     return {

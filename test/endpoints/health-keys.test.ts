@@ -81,8 +81,17 @@ describe("/health", () => {
         kind: "encryption",
         kid: expect.stringMatching(/^[\w-]{6}$/) as string,
         state: "making",
+        // REFRESH_TOKEN_TTL is P1M, from 26 November to 26 December.
+        longest_life: 30 * DAY,
       },
-      { secret: "PRIVATE_KEY", kind: "private", kid, alg, state: "making" },
+      {
+        secret: "PRIVATE_KEY",
+        kind: "private",
+        kid,
+        alg,
+        state: "making",
+        longest_life: 3600,
+      },
     ]);
   });
 

@@ -25,6 +25,8 @@ export const healthSchema = z.looseObject({
     .optional(),
   /** Left out: the server did not accept the admin token, or its keys cannot be read. */
   keys: z.array(serverKey).optional(),
+  /** True: there are more clients than the server has looked at. */
+  more_clients: z.boolean().optional(),
 });
 
 export type Health = z.output<typeof healthSchema>;

@@ -6,6 +6,7 @@ import { problemLines } from "../commands/health.ts";
 import type { Session } from "../commands/session.ts";
 import { Failure, UsageError } from "../failure.ts";
 import { devVarsPath } from "../local/wrangler.ts";
+import { warn } from "../output.ts";
 import { DevVarsSecrets } from "../secrets/dev-vars.ts";
 import type { SecretStore } from "../secrets/secret-store.ts";
 import { WranglerSecrets } from "../secrets/wrangler.ts";
@@ -80,7 +81,13 @@ export async function openTarget(
  */
 export async function readKeys(session: Session): Promise<ServerKey[]> {
   const health = await session.health();
-  if (health.keys) return health.keys;
+  if (health.keys) {
+    if (health.more_clients)
+      warn(
+        "the server has looked at its first 1,000 clients only. If another one has longer lifetimes, keys are needed longer than it says.",
+      );
+    return health.keys;
+  }
   if (health.status === "failing") throw failing(health);
   // Refuses a wrong admin token with a sentence.
   await session.request({

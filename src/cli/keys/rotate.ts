@@ -221,8 +221,8 @@ function planText(
       `The ${kindText(kind)} (times in UTC):`,
       `  now               ${secret} is set. ${kind === "private" ? "It is published, and signs nothing yet." : "It is accepted, and makes nothing yet."}`,
       `  ${minuteText(from)}  ${secret} ${kind === "private" ? "signs" : "makes tokens"}. What ${old} has made stays good.`,
-      `  later             When all of that has expired, \`npm run baton -- keys show\` says`,
-      `                    so, and \`npm run baton -- keys retire ${old}\` ends it.`,
+      `  ${due(step)}  The last of that has expired: \`npm run baton -- keys show\` says so,`,
+      `                    and \`npm run baton -- keys retire ${old}\` ends it.`,
       `  The same by hand: ${store.putCommand(secret, generatorOf(step))}`,
       ...warningsOf(step),
     ];
@@ -234,6 +234,11 @@ function planText(
     ...lines,
     "",
   ].join("\n");
+}
+
+/** The minute at which the old key may be retired, as far as the lifetimes of now tell. */
+function due({ from, replaces: { longest_life: life } }: Step): string {
+  return life === undefined ? "later           " : minuteText(from + life);
 }
 
 function generatorOf({ kind, from, choice: { alg, bits } }: Step): string {

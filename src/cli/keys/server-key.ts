@@ -15,6 +15,8 @@ export const serverKey = z.looseObject({
   state: z.enum(["making", "pending", "accepted"]),
   /** The time until which a token of it may live, in seconds since 1970. Left out: unknown, or without end. */
   needed_until: z.int().optional(),
+  /** Of a key that makes tokens: how long the longest-lived of them is good, in seconds. Left out: unknown. */
+  longest_life: z.int().optional(),
 });
 
 export type ServerKey = z.output<typeof serverKey>;

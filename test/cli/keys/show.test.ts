@@ -53,6 +53,17 @@ describe("baton keys show", () => {
     expect(JSON.parse(stdout)).toEqual({ keys: healthKeys(server.secrets()) });
   });
 
+  test("warns if the server has not looked at all clients", async () => {
+    const server = await deployed();
+    const keys = healthKeys(server.secrets());
+    server.answer(() => ({ status: "ok", keys, more_clients: true }));
+    const { code, stderr } = await server.keys("show");
+    expect([code, stderr]).toEqual([
+      0,
+      expect.stringContaining("looked at its first 1,000 clients only"),
+    ]);
+  });
+
   test("runs no wrangler", async () => {
     const server = await deployed();
     await server.keys("show");

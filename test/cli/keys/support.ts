@@ -83,7 +83,12 @@ export function healthKeys(secrets: Record<string, string>): ServerKey[] {
       .toSorted((a, b) => (a.from ?? 0) - (b.from ?? 0));
     const successor = started[started.indexOf(key) + 1];
     if (!started.includes(key)) return { ...key, state: "pending" as const };
-    if (!successor) return { ...key, state: "making" as const };
+    if (!successor)
+      return {
+        ...key,
+        state: "making" as const,
+        longest_life: LIVES[key.kind],
+      };
     const until = (successor.from ?? 0) + LIVES[key.kind];
     return { ...key, state: "accepted" as const, needed_until: until };
   });
