@@ -118,6 +118,15 @@ const [askAsBot = ""] = take(
 );
 const rotateSigning = take(operationsPage, "`PRIVATE_KEY`", "sh", 2);
 const rotateEncryption = take(operationsPage, "`ENCRYPTION_KEY`", "sh", 2);
+const [adminTokens = ""] = take(operationsPage, "Admin tokens", "sh", 1);
+const [accessVariables = ""] = take(
+  operationsPage,
+  "Cloudflare Access",
+  "toml",
+  1,
+);
+const [adminBinding = ""] = take(operationsPage, workerHeading, "toml", 1);
+const [adminCall = ""] = take(operationsPage, workerHeading, "ts", 1);
 const [logLine = "{}"] = take(operationsPage, "The log", "json", 1);
 const [makeWebhookSecret = ""] = take(operationsPage, "Send events", "sh", 1);
 
@@ -422,6 +431,37 @@ describe("docs/operations.md", () => {
       EVENT_WEBHOOK_SECRET: secret("EVENT_WEBHOOK_SECRET"),
     });
     expect(settings.webhook?.secret).toHaveLength(32);
+  });
+
+  it("makes, lists and deletes admin tokens with its commands", async () => {
+    const output = await paste(adminTokens);
+    expect(output.match(/^token +baton_admin_[\w-]{43}$/gm)).toHaveLength(2);
+    expect(output).toMatch(/^alice +operator +baton_admin_/m);
+    expect(output).toContain("Ended the admin token alice.");
+  });
+
+  it("sets variables of Cloudflare Access that are well formed", async () => {
+    const lines = [...accessVariables.matchAll(/^ *([A-Z_]+) = "(.*)"$/gm)];
+    const variables = lines.map(([, name, value]) => [name, value]);
+    await run(makeKeys, {});
+    const { settings } = await configuredWith({
+      ...secretsNow(),
+      ...Object.fromEntries(variables),
+    });
+    expect(settings.access).toMatchObject({
+      team_domain: "your-team.cloudflareaccess.com",
+      roles: new Map([
+        ["alice@example.com", "admin"],
+        ["*", "read"],
+      ]),
+    });
+  });
+
+  it("binds the entrypoint Admin, and calls it, as test/rpc/ does", () => {
+    expect(read("test/rpc/wrangler.toml")).toContain(adminBinding);
+    expect(asOneLine(read("test/rpc/index.ts"))).toContain(
+      asOneLine(adminCall),
+    );
   });
 
   it("explains every variable and every secret", () => {

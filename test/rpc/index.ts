@@ -34,6 +34,14 @@ const uses: Record<string, (env: Bindings, text: string) => Promise<unknown>> =
       if ("error" in found) return found.error_description;
       return found.active ? found.sub : "nobody";
     },
+    /** Logs a user out everywhere, for a page where somebody closes their account. */
+    async logout(env) {
+      const answer = await env.ADMIN.request({
+        method: "DELETE",
+        path: "/subjects/alice/grants",
+      });
+      return answer;
+    },
     /** The names of the clients, for a page that lists them. */
     async names({ READER }) {
       const answer = await READER.request<{

@@ -14,7 +14,10 @@ const harness = createTestHarness({
     { configPath: join(import.meta.dirname, "wrangler.toml") },
     {
       configPath: join(root, "wrangler.toml"),
-      vars: { ISSUER: "https://auth.example.com" },
+      vars: {
+        ISSUER: "https://auth.example.com",
+        ALLOWED_HOSTS: "auth.example.com",
+      },
       secrets,
     },
   ],
@@ -181,6 +184,11 @@ describe("the entrypoint Tokens", () => {
 describe("the types", () => {
   it("are enough for a Worker that imports them", async () => {
     expect(await use("names")).toEqual([]);
+    expect(await use("logout")).toEqual({
+      ok: true,
+      status: 200,
+      body: { revoked: 0 },
+    });
     expect(await call("LOGIN", "describeAuthorization", "x")).toMatchObject({
       error: "invalid_request",
     });
