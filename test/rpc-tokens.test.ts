@@ -152,6 +152,7 @@ describe("the log of the entrypoints", () => {
         actor: "rpc:Tokens",
         client_id: client.client_id,
       },
+      { event: "family.revoked", actor: "rpc:Tokens" },
       { endpoint: "revoke", actor: "rpc:Tokens", client_id: client.client_id },
       { endpoint: "/admin/scopes", actor: "rpc:Admin", status: 200 },
       { event: "admin.denied", actor: "rpc:Admin", role: "admin" },
