@@ -28,7 +28,9 @@ function when({ state, from, needed_until }: ServerKey): string {
       ? ""
       : `until ${minuteText(needed_until)}`;
   if (from === undefined) return "";
-  return `${state === "pending" ? "from" : "since"} ${minuteText(from)}`;
+  return state === "pending"
+    ? `from ${minuteText(from)}`
+    : `since ${minuteText(from, true)}`;
 }
 
 /** Explains the states that occur, and says which keys are not needed any more. */

@@ -19,8 +19,8 @@ import { secretNamed } from "./retire.ts";
 import type { ServerKey } from "./server-key.ts";
 import { secondsText } from "./times.ts";
 
-/** The JWKS says `max-age=300`. */
-const JWKS_SECONDS = 300;
+/** The JWKS says `max-age=300`, and the removal reaches every location within about a minute. */
+const BELIEVED_SECONDS = 360;
 
 interface LeakedOptions extends TargetOptions {
   yes?: boolean;
@@ -229,8 +229,8 @@ function afterwards(kind: KeyKind, removedAt: number | undefined): string[] {
     ];
   const until =
     removedAt === undefined
-      ? "for five minutes after the removal"
-      : `until ${secondsText(removedAt + JWKS_SECONDS)}`;
+      ? "for six minutes after the removal"
+      : `until ${secondsText(removedAt + BELIEVED_SECONDS)}`;
   return [
     `An API that keeps the JWKS for its max-age believes forged tokens ${until}.`,
     "One that keeps it longer must be restarted. /introspect refuses them now. Look in the logs",

@@ -139,7 +139,12 @@ async function rotate(session: Session, options: RotateOptions): Promise<void> {
     return;
   }
   notice(planText(target, keys, steps));
-  await confirm("The new keys are made now and set as above.", options);
+  await confirm(
+    steps.length === 1
+      ? "The new key is made and set now."
+      : "The new keys are made and set now.",
+    options,
+  );
   if (Date.now() - plannedAt > MAX_ANSWER_SECONDS * 1000 && !options.yes)
     throw new Failure(
       "Nothing was changed, because the answer came more than a minute after the plan, and its times would no longer be right. Run the command again.",
@@ -219,10 +224,9 @@ function planText(
     return [
       "",
       `The ${kindText(kind)} (times in UTC):`,
-      `  now               ${secret} is set. ${kind === "private" ? "It is published, and signs nothing yet." : "It is accepted, and makes nothing yet."}`,
-      `  ${minuteText(from)}  ${secret} ${kind === "private" ? "signs" : "makes tokens"}. What ${old} has made stays good.`,
-      `  ${due(step)}  The last of that has expired: \`npm run baton -- keys show\` says so,`,
-      `                    and \`npm run baton -- keys retire ${old}\` ends it.`,
+      `  now               ${secret} is set. It is ${kind === "private" ? "published, and signs" : "accepted, and makes"} nothing yet.`,
+      `  ${minuteText(from)}  It ${kind === "private" ? "signs" : "makes tokens"}. What ${old} has made stays good.`,
+      `  ${due(step)}  ${old} may go: npm run baton -- keys retire ${old}`,
       `  The same by hand: ${store.putCommand(secret, generatorOf(step))}`,
       ...warningsOf(step),
     ];

@@ -56,9 +56,13 @@ export function secondsText(seconds: number): string {
   return timeText(seconds);
 }
 
-/** Writes a time for a table: 2026-12-01 10:00, in UTC. Rounded up to the minute, so that nothing is done too early. */
-export function minuteText(seconds: number): string {
-  return timeText(Math.ceil(seconds / 60) * 60)
+/**
+ * Writes a time for a table: 2026-12-01 10:00, in UTC. A time to come is rounded up to the minute, so that nothing is done
+ * too early.
+ */
+export function minuteText(seconds: number, isPast = false): string {
+  const minutes = isPast ? Math.floor(seconds / 60) : Math.ceil(seconds / 60);
+  return timeText(minutes * 60)
     .slice(0, 16)
     .replace("T", " ");
 }
