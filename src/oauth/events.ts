@@ -107,6 +107,11 @@ export const eventCatalogue = {
       event_id: "text?",
     },
   },
+  "access_keys.unreachable": {
+    meaning: "The keys of Cloudflare Access could not be fetched.",
+    goesTo: "log",
+    fields: { error: "text" },
+  },
   "subject_index.unreachable": {
     meaning: "A login has ended, and its user's list was not told yet.",
     goesTo: "log",

@@ -3,6 +3,7 @@ import * as v from "valibot";
 import type { AccessVerifier } from "../oauth/administration.ts";
 import { CLOCK_SKEW_SECONDS, type Seconds } from "../oauth/duration.ts";
 import { OAuthError } from "../oauth/errors.ts";
+import { logEvent } from "../oauth/events.ts";
 import { parse } from "../oauth/schema.ts";
 import type { AccessSettings } from "../oauth/settings.ts";
 
@@ -138,8 +139,7 @@ export class AccessKeys implements AccessVerifier {
     try {
       this.#keys = await this.#fetch();
     } catch (error) {
-      const event = "access_keys.unreachable";
-      console.error(JSON.stringify({ event, error: String(error) }));
+      logEvent("access_keys.unreachable", { error: String(error) });
     } finally {
       this.#fetchingUntil = 0;
       this.#pauseUntil = Date.now() + PAUSE_MS;

@@ -1,6 +1,10 @@
 import type { Context, MiddlewareHandler } from "hono";
 import type { HonoBase } from "hono/hono-base";
 import type { Administrator } from "../../oauth/administration.ts";
+import {
+  clientChanges,
+  notingChanges,
+} from "../../oauth/clients/client-changes.ts";
 import { OAuthError, type Reason } from "../../oauth/errors.ts";
 import type { Server } from "../../oauth/server.ts";
 import {
@@ -26,7 +30,7 @@ import { subjectRoutes } from "./subjects.ts";
 export function adminApi(): HonoBase<AppEnv> {
   const api = new AdminApi();
   const { app } = api;
-  app.use(`${PREFIX}/*`, requireAdministrator());
+  app.use(`${PREFIX}/*`, requireAdministrator(), noteClientChanges());
   scopeRoutes(api);
   clientRoutes(api);
   grantRoutes(api);
@@ -64,6 +68,20 @@ function requireAdministrator(): MiddlewareHandler<AppEnv> {
     c.set("actor", actor);
     c.var.log.fields.actor = actor;
     if (role === undefined) requireRole(c, "read");
+    await next();
+  };
+}
+
+/** Adds the event of each change of a client, whichever operation makes it. */
+function noteClientChanges(): MiddlewareHandler<AppEnv> {
+  return async function noteClientChanges(c, next) {
+    const server = await c.var.server();
+    const clients = notingChanges(server.clients, (client_id, ...records) => {
+      const { action, changes } = clientChanges(...records);
+      if (action === "changed" && changes.length === 0) return;
+      c.var.log.addEvent("client.changed", { client_id, action, changes });
+    });
+    c.set("server", async () => ({ ...server, clients }));
     await next();
   };
 }

@@ -1,44 +1,115 @@
-import type { Client, ClientSecret } from "../entities.ts";
-import type { EventFields } from "../events.ts";
+import type { Client, ClientSecret, ClientTombstone } from "../entities.ts";
+import type { EventFields, FieldChange } from "../events.ts";
 import { fieldChanges } from "../field-changes.ts";
+import type { ClientRepository } from "../repositories.ts";
 import { scopeSet } from "../scope.ts";
+
+/** A client's record before or after a change. Undefined: there was none, or it could not be read. */
+type Record = Client | ClientTombstone | undefined;
 
 /**
  * Describes the change of a client for the event `client.changed`: which fields, from and to. Never a secret or a
- * hash: of a secret, the times are named.
- *
- * @param before undefined: the client did not exist, or its record could not be read
- * @param after undefined: the client was deleted
- * @param action left out: created, changed or deleted, by which of the two there is
+ * hash: a secret is identified by the time when it was made.
  */
 export function clientChanges(
-  before: Client | undefined,
-  after: Client | undefined,
-  action: string = actionOf(before, after),
-): EventFields<"client.changed"> & { client_id: string | undefined } {
-  const client_id = (after ?? before)?.client_id;
-  const changes = fieldChanges(comparable(before), comparable(after));
-  return { client_id, action, changes };
+  before: Record,
+  after: Record,
+): EventFields<"client.changed"> {
+  const changes = [
+    ...fieldChanges(comparable(before), comparable(after)),
+    ...secretChanges(before, after),
+  ];
+  return { action: actionOf(before, after), changes };
 }
 
-function actionOf(before: Client | undefined, after: Client | undefined) {
-  if (!after) return "deleted";
+/**
+ * Wraps a repository, so that each change that was written is noted.
+ *
+ * @param note gets the records before and after it
+ */
+export function notingChanges(
+  clients: ClientRepository,
+  note: (clientId: string, before: Record, after: Record) => void,
+): ClientRepository {
+  const noting: Pick<ClientRepository, "update" | "replaceWithTombstone"> = {
+    async update(clientId, change) {
+      let before: Record;
+      const client = await clients.update(clientId, (current) => {
+        // Another change may have been faster, and then this function is called again.
+        before = undefined;
+        return change(() => (before = current()));
+      });
+      note(clientId, before, client);
+      return client;
+    },
+
+    async replaceWithTombstone(clientId, change) {
+      let before: Record;
+      let after: Record;
+      await clients.replaceWithTombstone(clientId, (current) => {
+        before = undefined;
+        const made = change(() => (before = current()));
+        after = made.tombstone;
+        return made;
+      });
+      note(clientId, before, after);
+    },
+  };
+  return new Proxy(clients, {
+    get(target, name) {
+      const own: unknown = Reflect.get(noting, name);
+      if (own !== undefined) return own;
+      const method: unknown = Reflect.get(target, name);
+      // Bound, because a repository has private fields.
+      return typeof method === "function"
+        ? (method.bind(target) as unknown)
+        : method;
+    },
+  });
+}
+
+function actionOf(before: Record, after: Record): string {
+  if (!after || "deleted_at" in after) return "deleted";
   if (!before) return "created";
-  const [wasDisabled, isDisabled] = [before, after].map(
-    (client) => "disabled_at" in client,
-  );
-  if (isDisabled === wasDisabled) return "changed";
-  return isDisabled ? "disabled" : "enabled";
+  if ("deleted_at" in before) return "restored";
+  const wasDisabled = "disabled_at" in before;
+  if ("disabled_at" in after === wasDisabled) return "changed";
+  return wasDisabled ? "enabled" : "disabled";
 }
 
-/** Makes a record whose fields can be shown, and whose lists are lists. */
-function comparable(client: Client | undefined): Record<string, unknown> {
-  if (!client) return {};
-  const { client_id: _id, secrets, scope, ...shown } = client;
-  return { ...shown, scope: scopeSet(scope), secrets: secrets.map(timesOf) };
+/** Makes fields that can be shown and compared. A deleted client has none, so that a restored one has all again. */
+function comparable(record: Record): { [field: string]: unknown } {
+  if (!record || !("secrets" in record)) return {};
+  const { client_id: _id, secrets: _secrets, scope, ...shown } = record;
+  return { ...shown, scope: scopeSet(scope) };
 }
 
-/** Identifies a secret by the time when it was made, in seconds since 1970. */
+/** Compares the secrets by their hashes, which stay here: two may have been made in the same second. */
+function secretChanges(before: Record, after: Record): FieldChange[] {
+  const [was, is] = [before, after].map((record) =>
+    record && "secrets" in record ? record.secrets : [],
+  ) as [ClientSecret[], ClientSecret[]];
+  const without = (secrets: ClientSecret[], others: ClientSecret[]) =>
+    secrets
+      .filter(
+        ({ hash, expires_at }) =>
+          !others.some(
+            (other) => other.hash === hash && other.expires_at === expires_at,
+          ),
+      )
+      .map(timesOf);
+  const [added, removed] = [without(is, was), without(was, is)];
+  if (added.length + removed.length === 0) return [];
+  return [
+    {
+      field: "secrets",
+      ...(added.length > 0 && { added }),
+      ...(removed.length > 0 && { removed }),
+    },
+  ];
+}
+
+/** Identifies a secret by its times, in seconds since 1970. */
 function timesOf({ created_at, expires_at }: ClientSecret): string {
   return expires_at === undefined
     ? `made at ${created_at}`
