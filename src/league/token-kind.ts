@@ -128,7 +128,7 @@ export function leagueTokenKind(
       if (result.outcome !== "revoked") return;
       const { subject } = result;
       const grant_id = grantIdOf(found);
-      log.addEvent("family.revoked", { subject, grant_id, by: "client" });
+      log.addRevocation({ subject, grant_id });
     },
 
     async introspect(token, presenter, now: Seconds) {

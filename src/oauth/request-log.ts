@@ -61,6 +61,12 @@ export class RequestLog {
     this.#events.push({ event, ...fields });
   }
 
+  /** Adds the event of a login that a client or an administrator has ended. */
+  addRevocation(login: Concerned): void {
+    const by = this.fields.actor === undefined ? "client" : "administrator";
+    this.addEvent("family.revoked", { ...login, by });
+  }
+
   /** Adds the event of a refusal, if it is one that operators count. */
   addRefusal(refusal: OAuthError): void {
     const { client_id, limit } = refusal.details;

@@ -14,7 +14,7 @@ interface OptionalBindings {
 }
 
 function withOptional(env: Env): Env & OptionalBindings {
-  return env as Env & OptionalBindings;
+  return env;
 }
 
 /** The time that the webhook may take to answer, in milliseconds. */

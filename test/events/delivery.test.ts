@@ -6,7 +6,7 @@ import {
 } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import worker from "../../src/index.ts";
+import worker, { Admin, Tokens } from "../../src/index.ts";
 import { listenToLog, parsedLog } from "../support/log.ts";
 import { ISSUER, serverWith } from "../support/server.ts";
 
@@ -39,7 +39,7 @@ afterEach(() => {
 /** Has a receiver at the webhook that answers with these, and with the last one from then on. */
 function receiver(...answers: (() => Response | Promise<Response>)[]): void {
   vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) => {
-    const request = new Request(input as Request, init as RequestInit);
+    const request = new Request(input, init);
     posts.push({ request, body: await request.clone().text() });
     request.signal.throwIfAborted();
     const answer = answers[Math.min(posts.length, answers.length) - 1];
@@ -226,6 +226,36 @@ describe("the queue", () => {
     expect(sendBatch.mock.calls).toMatchObject([[[{ body: event }]]]);
   });
 
+  it("gets the events of a call by RPC, too", async () => {
+    const sendBatch = vi.fn(async () => undefined);
+    const server = serverWith({});
+    const client = await server.makeClient();
+    const { refresh_token } = await server.login(client);
+    const context = createExecutionContext();
+    const bindings = { ...env, EVENTS: { sendBatch } };
+    await new Tokens(context, bindings).revoke(refresh_token);
+    await waitOnExecutionContext(context);
+    const actor = "rpc:Tokens";
+    expect(sendBatch.mock.calls).toMatchObject([
+      [[{ body: { event: "family.revoked", actor, by: "administrator" } }]],
+    ]);
+  });
+
+  it("gets the events of an administrator by RPC, too", async () => {
+    const sendBatch = vi.fn(async () => undefined);
+    const context = Object.assign(createExecutionContext(), {
+      props: { role: "operator" },
+    });
+    const bindings = { ...env, EVENTS: { sendBatch } };
+    const admin = new Admin(context, bindings);
+    const body = { description: "Read your notes" };
+    await admin.request({ method: "PUT", path: "/scopes/by-rpc", body });
+    await waitOnExecutionContext(context);
+    expect(sendBatch.mock.calls).toMatchObject([
+      [[{ body: { event: "scope.changed", actor: "rpc:Admin" } }]],
+    ]);
+  });
+
   it("that fails harms no request, and the log says what is missing", async () => {
     const sendBatch = () => Promise.reject(new Error("overloaded"));
     const { sent } = await refusedRequest({ EVENTS: { sendBatch } });
@@ -321,7 +351,7 @@ describe("the consumer of the queue", () => {
 describe("EVENT_WEBHOOK_URL and EVENT_WEBHOOK_SECRET", () => {
   async function problems(bindings: object): Promise<unknown> {
     const health = await serverWith({ ...webhook, ...bindings }).health();
-    return ((await health.json()) as { problems?: unknown }).problems;
+    return (await health.json<{ problems?: unknown }>()).problems;
   }
 
   it.each([

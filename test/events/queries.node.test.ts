@@ -76,11 +76,11 @@ function database(): DatabaseSync {
     start: "[]",
     step: (state, level, value, weight) =>
       JSON.stringify([
-        ...(JSON.parse(String(state)) as Weighted[]),
+        ...(JSON.parse(state as string) as Weighted[]),
         [level, value, weight],
       ]),
     result: (state) => {
-      const rows = JSON.parse(String(state)) as Weighted[];
+      const rows = JSON.parse(state as string) as Weighted[];
       const sorted = rows.toSorted(([, one], [, other]) => one - other);
       const total = sorted.reduce((sum, [, , weight]) => sum + weight, 0);
       let reached = 0;

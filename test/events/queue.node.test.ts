@@ -1,7 +1,12 @@
 import { createHmac, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { createServer, type IncomingHttpHeaders } from "node:http";
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type ServerResponse,
+} from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -21,11 +26,15 @@ interface Post {
 
 const posts: Post[] = [];
 /** The receiver refuses the first post. */
-const receiver = createServer(async (request, response) => {
+const receiver = createServer((request, response) => {
+  void receive(request, response);
+});
+
+async function receive(request: IncomingMessage, response: ServerResponse) {
   posts.push({ headers: request.headers, body: await text(request) });
   response.writeHead(posts.length === 1 ? 503 : 204).end();
   receiver.emit("post");
-});
+}
 
 let harness: ReturnType<typeof createTestHarness>;
 let url: URL;

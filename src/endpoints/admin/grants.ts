@@ -113,8 +113,7 @@ export function grantRoutes(api: AdminApi): void {
       if (result.outcome === "revoked") {
         const { subject } = result;
         const grant_id = families.grantIdOf(familyId);
-        const by = "administrator";
-        c.var.log.addEvent("family.revoked", { subject, grant_id, by });
+        c.var.log.addRevocation({ subject, grant_id });
       }
       return c.body(null, 204);
     },

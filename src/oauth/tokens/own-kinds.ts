@@ -163,7 +163,7 @@ async function revokeFamily(
   if (result.outcome !== "revoked") return;
   const { subject } = result;
   const grant_id = families.grantIdOf(familyId);
-  log.addEvent("family.revoked", { subject, grant_id, by: "client" });
+  log.addRevocation({ subject, grant_id });
 }
 
 /**
