@@ -27,7 +27,17 @@ function startWrangler(directory: string, port: number) {
   let output = "";
   for (const stream of [child.stdout!, child.stderr!])
     stream.setEncoding("utf8").on("data", (text: string) => (output += text));
-  return { child, output: () => output };
+  return {
+    child,
+    /** Resolves when the text is in the output: a log line comes after its answer. */
+    async waitForOutput(text: string): Promise<void> {
+      while (!output.includes(text))
+        await Promise.race([
+          once(child.stdout!, "data"),
+          once(child.stderr!, "data"),
+        ]);
+    },
+  };
 }
 
 /** Resolves when wrangler says that it can answer. */
@@ -54,7 +64,9 @@ test("says which command to type, in the answer and in the log, and serves when 
     expect(answer.status).toBe(500);
     expect(await answer.text()).toContain("npm run baton -- setup --local");
   }
-  expect(wrangler.output()).toContain("setup --local");
+  await wrangler.waitForOutput(
+    '"problem":"has no keys: type npm run dev, or npm run baton -- setup --local"',
+  );
 
   const setup = await run("baton", ["setup", "--local"], { directory });
   expect(setup).toMatchObject({ code: 0, stderr: "" });

@@ -45,10 +45,14 @@ export async function askForAnswers(
       problem: environmentProblem,
     }));
   const block = blockOf(settings, environment);
+  const givenName = checked("--name", options.name, workerNameProblem);
+  const wrongLogin = (url: string) =>
+    url === "" ? undefined : loginUrlProblem(url);
+  const givenLogin = checked("--login-url", options.loginUrl, wrongLogin);
   const base = block ? {} : await readBase();
   const baseName = textOf(base["name"]) ?? "baton";
   const worker =
-    checked("--name", options.name, workerNameProblem) ??
+    givenName ??
     (block && textOf(block["name"])) ??
     (environment === PRODUCTION ? baseName : `${baseName}-${environment}`);
 
@@ -65,10 +69,8 @@ export async function askForAnswers(
       fallback: textOf(variables["ISSUER"]),
       problem: wrongIssuer,
     }));
-  const wrongLogin = (url: string) =>
-    url === "" ? undefined : loginUrlProblem(url);
   const loginUrl =
-    checked("--login-url", options.loginUrl, wrongLogin) ??
+    givenLogin ??
     (await questions.ask({
       text: "Your sign-in page, to which /authorize leads (empty: none yet)",
       option: "--login-url",

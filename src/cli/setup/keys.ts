@@ -1,27 +1,38 @@
+import { kindOf } from "../keys/key-names.ts";
 import { freshSecrets, type SecretName } from "../local/dev-vars.ts";
 import type { SecretStore } from "../secrets/secret-store.ts";
 import type { Reporter } from "./reporter.ts";
 
-/** The secrets that a server needs, each with a pattern of the names under which it may be set already. */
-const needed: [SecretName, RegExp, string][] = [
-  [
-    "PRIVATE_KEY",
-    /^PRIVATE_KEY(?:_(?!PASSPHRASE$)[A-Z0-9][A-Z0-9_]*)?$/,
-    "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256",
-  ],
-  [
-    "ENCRYPTION_KEY",
-    /^ENCRYPTION_KEY(?:_[A-Z0-9][A-Z0-9_]*)?$/,
-    "openssl rand -base64 32",
-  ],
-  ["ADMIN_TOKEN", /^ADMIN_TOKEN$/, 'echo "$BATON_ADMIN_TOKEN"'],
+/** A secret that a server needs. */
+interface Needed {
+  name: SecretName;
+  /** Tells whether a secret is one of this kind, under any name. */
+  isKind: (name: string) => boolean;
+  /** The command that makes a value. */
+  generator: string;
+}
+
+const needed: Needed[] = [
+  {
+    name: "PRIVATE_KEY",
+    isKind: (name) => kindOf(name) === "private",
+    generator: "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256",
+  },
+  {
+    name: "ENCRYPTION_KEY",
+    isKind: (name) => kindOf(name) === "encryption",
+    generator: "openssl rand -base64 32",
+  },
+  {
+    name: "ADMIN_TOKEN",
+    isKind: (name) => name === "ADMIN_TOKEN",
+    generator: 'echo "$BATON_ADMIN_TOKEN"',
+  },
 ];
 
 /** Tells whether a Worker with these secrets is a Baton. */
 export function hasKeys(names: string[]): boolean {
-  return needed
-    .slice(0, 2)
-    .some(([, pattern]) => names.some((name) => pattern.test(name)));
+  return names.some((name) => kindOf(name) !== undefined);
 }
 
 /** The secrets that were made, and those that were there. */
@@ -46,15 +57,15 @@ export async function makeKeys(
 ): Promise<KeysMade> {
   const result: KeysMade = { made: [], kept: [], adminToken: undefined };
   const values = freshSecrets();
-  for (const [name, pattern, maker] of needed) {
-    const present = names.filter((other) => pattern.test(other));
+  for (const { name, isKind, generator } of needed) {
+    const present = names.filter(isKind);
     if (present.length > 0) {
       reporter.note(`${present.join(", ")}: is there, and stays.`);
       result.kept.push(...present);
       continue;
     }
     if (name === "ADMIN_TOKEN") showToken(values[name], reporter, isRehearsal);
-    reporter.command(store.putCommand(name, maker));
+    reporter.command(store.putCommand(name, generator));
     // The token is shown before it is set: whoever ends setup here must not have a server with a token that nobody knows.
     if (!isRehearsal) await store.put(name, values[name]);
     result.made.push(name);
