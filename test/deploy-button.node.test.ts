@@ -19,7 +19,7 @@ it("describes every variable, secret and binding, and nothing else", () => {
     ...variables.matchAll(/^([A-Z_]+) = /gm),
     ...read("wrangler.toml").matchAll(/^(?:binding|name) = "([A-Z_]+)"$/gm),
     ...read(".dev.vars.example").matchAll(/^([A-Z_]+)=/gm),
-  ].map(([, name]) => name);
+  ].map(([, name]) => String(name));
   expect(names.length).toBeGreaterThan(20);
   expect(Object.keys(cloudflare.bindings).toSorted()).toEqual(names.toSorted());
   for (const { description } of Object.values(cloudflare.bindings))

@@ -51,7 +51,9 @@ describe("an empty ISSUER", () => {
     "https://localhost:8787",
   ])("stands for the loopback address that was asked: %s", async (origin) => {
     const server = at(origin);
-    expect(await (await server.health()).json()).toEqual({ status: "ok" });
+    expect(await (await server.health()).json()).toMatchObject({
+      status: "ok",
+    });
     expect(await issuerOf(server)).toBe(origin);
   });
 

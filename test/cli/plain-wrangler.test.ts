@@ -47,7 +47,7 @@ async function whenReady(child: ChildProcess): Promise<void> {
   });
   const ready = new Promise<void>((resolve) => {
     child.on("message", (message) => {
-      if (String(message).includes("DEV_SERVER_READY")) resolve();
+      if (JSON.stringify(message).includes("DEV_SERVER_READY")) resolve();
     });
   });
   await Promise.race([ready, ended]);

@@ -204,9 +204,9 @@ function blockBase(base: JsonObject): JsonObject {
     }),
     ...(Array.isArray(ratelimits) && {
       // Counters with one id are shared by all Workers of an account.
-      ratelimits: ratelimits.map((limit) => ({
-        ...objectOf(limit),
-        namespace_id: `1${String(objectOf(limit)["namespace_id"])}`,
+      ratelimits: ratelimits.map(objectOf).map((limit) => ({
+        ...limit,
+        namespace_id: `1${limit["namespace_id"] as string}`,
       })),
     }),
   };

@@ -154,7 +154,8 @@ describe("setup", () => {
     // The server of this test knows PRIVATE_KEY alone.
     const { code, stdout, stderr } = await cloudflare.setup([
       ...args,
-      ...["--wait", "0"],
+      "--wait",
+      "0",
     ]);
     expect(stdout).toContain("baton is a Baton already");
     expect(cloudflare.worker().secrets).toEqual({
@@ -249,8 +250,11 @@ describe("setup refuses, and changes nothing,", () => {
   test("to go on where the Worker is at another address than ISSUER says", async () => {
     const cloudflare = await FakeCloudflare.start();
     const { code, stderr } = await cloudflare.setup([
-      ...["--env", "production", "--yes"],
-      ...["--issuer", "https://baton.exampel.workers.dev"],
+      "--env",
+      "production",
+      "--yes",
+      "--issuer",
+      "https://baton.exampel.workers.dev",
     ]);
     expect([code, stderr]).toEqual([
       1,

@@ -1,8 +1,7 @@
 /** Loaded into setup before it starts: leads every https request to the test's server, with its host in a header. */
 
-export {};
-
-const target = process.env["LEAD_HERE"];
+/** The address of the test's server. */
+export const target = process.env["LEAD_HERE"];
 const fetchThere = globalThis.fetch;
 globalThis.fetch = (input, init) => {
   const url = new URL(input instanceof Request ? input.url : input);

@@ -52,7 +52,9 @@ test("plain `npx wrangler deploy` deploys the settings, each environment with it
   expect(block.output).not.toContain("0f2ac74b498b48028cb68387c421e279");
   expect(block.output).not.toContain("WARNING");
   const bindings = (output: string) =>
-    [...output.matchAll(/^env\.(\w+)/gm)].map(([, name]) => name).toSorted();
+    [...output.matchAll(/^env\.(\w+)/gm)]
+      .map(([, name]) => String(name))
+      .toSorted();
   expect(bindings(block.output)).toEqual(bindings(top.output));
   expect(bindings(top.output)).toEqual(
     expect.arrayContaining(["KV", "TOKEN_FAMILY", "GUESSES_PER_SITE"]),
