@@ -12,6 +12,8 @@ interface RefusalDetails {
   headers?: Record<string, string>;
   /** Admin API: each field that is wrong, with its problem. */
   fields?: Record<string, string>;
+  /** Admin API: how many grants the request has ended, although it is refused. */
+  revoked?: number;
   /** For the log and /health: the variables, secrets or records that are wrong. */
   problems?: Problem[];
   /** For the log: the client that failed to authenticate. Only the id of a client that exists. */
@@ -61,7 +63,7 @@ export class OAuthError extends Error {
   /** Makes the body of the response (RFC 6749 section 5.2). */
   toJSON() {
     const { error, description } = refusals[this.reason];
-    const { subject = "", fields } = this.details;
+    const { subject = "", fields, revoked } = this.details;
     // With `fields` the subject is the server's own sentence.
     const shown = fields ? subject : shortened(subject);
     return {
@@ -71,6 +73,7 @@ export class OAuthError extends Error {
         "'",
       ),
       ...(fields && { fields }),
+      ...(revoked !== undefined && { revoked }),
     };
   }
 }

@@ -382,6 +382,13 @@ export const refusals = {
     description: () =>
       "The server is temporarily unavailable. Try again in a few seconds.",
   },
+  // A user has more grants than one request can end.
+  logout_incomplete: {
+    status: 503,
+    error: "temporarily_unavailable",
+    description: () =>
+      "The user has more grants than one request can end. Repeat the request: it goes on with the rest.",
+  },
   configuration_malformed: serverError(),
   local_keys_missing: {
     status: 500,

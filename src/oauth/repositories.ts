@@ -259,10 +259,12 @@ export interface FamilyRepository {
     cursor?: string;
   }>;
   /**
-   * Ends every family of a subject. Complete when it returns. If it throws, it may have ended some of them
-   * and can be called again.
+   * Ends every family of a subject. Complete when it returns. If it throws, it can be called again and goes on
+   * with the rest.
    *
    * @returns the number of families that it ended
+   * @throws OAuthError whose details say how many it ended (`revoked`); `logout_incomplete` if there are too
+   *   many for one call
    */
   revokeAll(subject: string): Promise<number>;
   /** Parses a `grant_id` of the admin API into a family's id. Undefined: it is not the id of a family. */

@@ -1,6 +1,10 @@
 import type { Seconds } from "./duration.ts";
 import type { Client } from "./entities.ts";
-import type { ExchangeAttempt, ExchangeResult } from "./repositories.ts";
+import type {
+  ExchangeAttempt,
+  ExchangeResult,
+  FamilyState,
+} from "./repositories.ts";
 import type { RequestLog } from "./request-log.ts";
 
 /** The claims that a refresh token carries. */
@@ -27,6 +31,27 @@ export interface Presenter {
 
 /** The claims of an introspection response (RFC 7662 section 2.2), without `active`. */
 export type IntrospectionClaims = Record<string, unknown>;
+
+/** The content of a token that this server has made, or took over. Only signature or MAC are verified. */
+export interface TokenContent {
+  kind: "access_token" | "refresh_token" | "league_token";
+  /** Left out: the token is the client's own, without a user. */
+  family_id?: Uint8Array;
+  /** Only of a refresh token. The first is 1. */
+  generation?: number;
+  /** What the token says of its login. Left out: only its family knows it. */
+  login?: {
+    client_id: string;
+    subject: string;
+    sub_type?: "client";
+    scope: string[];
+    resource: string[];
+  };
+  issued_at?: Seconds;
+  expires_at: Seconds;
+  /** Tells whether the family can be the token's: the secret fits, or user and client do. */
+  isOf: (family: FamilyState) => Promise<boolean>;
+}
 
 /**
  * One kind of token that somebody may present: it recognises its tokens and implements what each endpoint
@@ -72,6 +97,15 @@ export interface TokenKind {
    * @returns undefined if the token is not genuine
    */
   clientIdOf(token: string): Promise<string | undefined>;
+  /**
+   * Reads a token for an administrator, also an expired one.
+   *
+   * @returns undefined if the token is not valid
+   */
+  read(
+    token: string,
+    by: Pick<Presenter, "network">,
+  ): Promise<TokenContent | undefined>;
   /**
    * True: the exchange of such a token starts a login. Then the client is read again, because an isolate's
    * own copy may be a minute old.

@@ -1,3 +1,4 @@
+import { asOAuthError, OAuthError } from "../oauth/errors.ts";
 import type {
   ExchangeResult,
   FamilyRepository,
@@ -137,9 +138,16 @@ export class DurableFamilyRepository implements FamilyRepository {
     const [logout] = await Promise.allSettled([
       this.#index(subject, (index) => index.logOut(now)),
     ]);
-    const revoked = await this.#revokeListed(subject);
-    if (logout.status === "rejected") throw unavailable(logout.reason);
-    return revoked;
+    const ended = { revoked: 0 };
+    try {
+      await this.#revokeListed(subject, ended);
+      if (logout.status === "rejected") throw unavailable(logout.reason);
+      return ended.revoked;
+    } catch (error) {
+      // The caller repeats the call, and sums what each has ended.
+      const { reason, details } = asOAuthError(error);
+      throw new OAuthError(reason, { ...details, ...ended });
+    }
   };
 
   /**
@@ -148,17 +156,19 @@ export class DurableFamilyRepository implements FamilyRepository {
    * family also removes itself from the index by its alarm; it is removed here so that a repeated call goes
    * on with the rest.
    *
-   * @returns how many families it has ended
-   * @throws OAuthError `storage_unavailable` if some families are left
+   * @param ended counts the families that it has ended
+   * @throws OAuthError `storage_unavailable` or `logout_incomplete` if some families are left
    */
-  async #revokeListed(subject: string): Promise<number> {
-    let revoked = 0;
+  async #revokeListed(
+    subject: string,
+    ended: { revoked: number },
+  ): Promise<void> {
     let lastUnreached: string | undefined;
     for (let count = 0; count < MAX_PER_REQUEST; count += BATCH_SIZE) {
       const page = await this.#index(subject, (index) =>
         index.list(BATCH_SIZE, lastUnreached),
       );
-      if (page.length === 0 && lastUnreached === undefined) return revoked;
+      if (page.length === 0 && lastUnreached === undefined) return;
       if (page.length === 0) break;
       const results = await Promise.allSettled(
         page.map((grantId) => this.revoke(Uint8Array.fromHex(grantId))),
@@ -169,16 +179,20 @@ export class DurableFamilyRepository implements FamilyRepository {
       await this.#index(subject, (index) => index.remove(done));
       for (const result of results) {
         if (result.status === "fulfilled" && result.value.outcome === "revoked")
-          revoked += 1;
+          ended.revoked += 1;
       }
       // The next page begins after the last family that could not be reached.
       lastUnreached =
         page.findLast((grantId) => !done.includes(grantId)) ?? lastUnreached;
     }
     const [left] = await this.#index(subject, (index) => index.list(1));
-    if (left === undefined) return revoked;
+    if (left === undefined) return;
+    if (lastUnreached === undefined)
+      throw new OAuthError("logout_incomplete", {
+        headers: { "Retry-After": "0" },
+      });
     throw unavailable(
-      new Error("some families of the subject could not be ended yet"),
+      new Error("some families of the subject could not be reached"),
     );
   }
 

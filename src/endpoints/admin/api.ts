@@ -104,7 +104,8 @@ export function json<S extends Schema>(schema: S, description: string) {
   return { description, schema };
 }
 
-const errorBody = named(
+/** The body of a refusal. */
+export const errorBody = named(
   "Error",
   v.object({
     error: v.string(),

@@ -7,6 +7,7 @@ import { grantTokens } from "../../oauth/tokens/grant-tokens.ts";
 import { subject } from "../../oauth/subject.ts";
 import { now } from "../endpoint.ts";
 import { type AdminApi, count, json, named } from "./api.ts";
+import { grantDetails, grantDetailsJson } from "./grant-schemas.ts";
 
 const newGrant = named(
   "NewGrant",
@@ -44,7 +45,16 @@ const tokens = named(
   }),
 );
 
-/** `/admin/grants`: a back end that has authenticated its user starts a grant, or ends one. */
+const grantParameter = v.object({
+  grant_id: v.pipe(v.string(), maxCharacters(64)),
+});
+
+/** Makes the refusal of a grant that never was, or has ended. */
+function noSuchGrant(): OAuthError {
+  return new OAuthError("admin_target_unknown", { subject: "such grant" });
+}
+
+/** `/admin/grants`: a back end that has authenticated its user starts a grant, looks at one or ends it. */
 export function grantRoutes(api: AdminApi): void {
   api.add(
     {
@@ -89,14 +99,31 @@ export function grantRoutes(api: AdminApi): void {
 
   api.add(
     {
+      method: "get",
+      path: "/grants/{grant_id}",
+      summary: "Show a grant",
+      request: { params: grantParameter },
+      responses: { 200: json(grantDetails, "The grant, which has not ended.") },
+    },
+    async (c) => {
+      const server = await c.var.server();
+      const { grant_id } = c.req.valid("param");
+      const familyId = server.families.parseGrantId(grant_id);
+      const family = familyId && (await server.families.look(familyId));
+      if (!family) throw noSuchGrant();
+      return c.json(
+        await grantDetailsJson(server, grant_id, family, now()),
+        200,
+      );
+    },
+  );
+
+  api.add(
+    {
       method: "delete",
       path: "/grants/{grant_id}",
       summary: "End a grant; may be repeated",
-      request: {
-        params: v.object({
-          grant_id: v.pipe(v.string(), maxCharacters(64)),
-        }),
-      },
+      request: { params: grantParameter },
       responses: {
         204: {
           description:
@@ -107,8 +134,7 @@ export function grantRoutes(api: AdminApi): void {
     async (c) => {
       const { families } = await c.var.server();
       const familyId = families.parseGrantId(c.req.valid("param").grant_id);
-      if (!familyId)
-        throw new OAuthError("admin_target_unknown", { subject: "such grant" });
+      if (!familyId) throw noSuchGrant();
       const result = await families.revoke(familyId);
       if (result.outcome === "revoked") {
         const { subject } = result;

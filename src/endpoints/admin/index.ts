@@ -25,6 +25,7 @@ import { leagueRoutes } from "./league.ts";
 import { describe } from "./openapi.ts";
 import { scopeRoutes } from "./scopes.ts";
 import { subjectRoutes } from "./subjects.ts";
+import { tokenRoutes } from "./tokens.ts";
 
 /** Makes the app of the admin API, with the document that describes it. It answers every path below `/admin`. */
 export function adminApi(): HonoBase<AppEnv> {
@@ -35,6 +36,7 @@ export function adminApi(): HonoBase<AppEnv> {
   clientRoutes(api);
   grantRoutes(api);
   subjectRoutes(api);
+  tokenRoutes(api);
   authorizationRoutes(api);
   leagueRoutes(api);
   adminTokenRoutes(api);

@@ -1,45 +1,35 @@
 import * as v from "valibot";
-import { timestamp } from "../../oauth/client-metadata.ts";
-import { fieldError, OAuthError } from "../../oauth/errors.ts";
+import { clientId } from "../../oauth/client-metadata.ts";
+import { asOAuthError, fieldError, OAuthError } from "../../oauth/errors.ts";
+import { strictObject } from "../../oauth/schema.ts";
 import { hasOwner } from "../../oauth/find-client.ts";
-import type { FamilyState } from "../../oauth/repositories.ts";
 import { subject } from "../../oauth/subject.ts";
 import { now } from "../endpoint.ts";
 import {
   type AdminApi,
   count,
+  errorBody,
   json,
-  named,
   nextCursor,
   pageQuery,
 } from "./api.ts";
-
-const grant = named(
-  "Grant",
-  v.object({
-    grant_id: v.string(),
-    client_id: v.string(),
-    scope: v.string(),
-    created_at: timestamp,
-    last_used_at: timestamp,
-    expires_at: timestamp,
-  }),
-);
+import { grant, grantJson } from "./grant-schemas.ts";
 
 const subjectParameter = v.object({ subject });
 
-/** Makes the JSON of a grant. */
-function grantJson({
-  grant_id,
-  login,
-  created_at,
-  last_used_at,
-  expires_at,
-}: FamilyState & { grant_id: string }): v.InferOutput<typeof grant> {
-  const { client_id } = login;
-  const scope = login.scope.join(" ");
-  return { grant_id, client_id, scope, created_at, last_used_at, expires_at };
-}
+const revoked = count("How many grants this request has ended.");
+
+const listQuery = strictObject({
+  ...pageQuery.entries,
+  client_id: v.optional(
+    v.pipe(
+      clientId,
+      v.description(
+        "Only the grants of this client. A page may then have fewer grants than its limit, also none.",
+      ),
+    ),
+  ),
+});
 
 /** Treats a client with a malformed record as existing, so that its grants are still listed. */
 function trueIfMalformed(error: unknown): true {
@@ -55,7 +45,7 @@ export function subjectRoutes(api: AdminApi): void {
       method: "get",
       path: "/subjects/{subject}/grants",
       summary: "List the grants of a user, a page at a time",
-      request: { params: subjectParameter, query: pageQuery },
+      request: { params: subjectParameter, query: listQuery },
       responses: {
         200: json(
           v.object({ grants: v.array(grant), cursor: nextCursor }),
@@ -66,16 +56,17 @@ export function subjectRoutes(api: AdminApi): void {
     async (c) => {
       const server = await c.var.server();
       const { subject: name } = c.req.valid("param");
-      const { limit, cursor } = c.req.valid("query");
+      const { limit, cursor, client_id } = c.req.valid("query");
       if (cursor !== undefined && !server.families.parseGrantId(cursor))
         throw fieldError("cursor", "must be the cursor of the page before");
       const page = await server.families.ofSubject(name, now(), limit, cursor);
-      const owned = await Promise.all(
-        page.grants.map((family) =>
-          hasOwner(server, family).catch(trueIfMalformed),
-        ),
+      const asked = page.grants.filter(
+        ({ login }) => client_id === undefined || login.client_id === client_id,
       );
-      const grants = page.grants.filter((_, position) => owned[position]);
+      const owned = await Promise.all(
+        asked.map((family) => hasOwner(server, family).catch(trueIfMalformed)),
+      );
+      const grants = asked.filter((_, position) => owned[position]);
       return c.json({ ...page, grants: grants.map(grantJson) }, 200);
     },
   );
@@ -87,11 +78,10 @@ export function subjectRoutes(api: AdminApi): void {
       summary: "Log a user out everywhere; repeat it after a 503",
       request: { params: subjectParameter },
       responses: {
-        200: json(
-          v.object({
-            revoked: count("How many grants this request has ended."),
-          }),
-          "Every grant of the user has ended.",
+        200: json(v.object({ revoked }), "Every grant of the user has ended."),
+        503: json(
+          v.object({ ...errorBody.entries, revoked: v.optional(revoked) }),
+          "Some grants are left. Repeat the request after `Retry-After` seconds: it goes on with the rest. The sum of `revoked` over all requests is how many grants have ended.",
         ),
       },
     },
@@ -109,7 +99,12 @@ export function subjectRoutes(api: AdminApi): void {
         return c.json({ revoked }, 200);
       } catch (error) {
         // Some logins may have ended.
-        log.addEvent("subject.logged_out", { subject, complete: false });
+        const { revoked } = asOAuthError(error).details;
+        log.addEvent("subject.logged_out", {
+          subject,
+          ...(revoked !== undefined && { revoked }),
+          complete: false,
+        });
         throw error;
       }
     },

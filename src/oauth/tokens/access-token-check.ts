@@ -77,8 +77,11 @@ export function audiences({ aud }: SignedClaims): string[] {
 }
 
 /** Returns the scopes that a resource server reads: those of `scope`, and those of league's `scopes`. */
-function scopes({ scope, scopes: ofLeague = [] }: SignedClaims): string[] {
-  return [...scopeSet(scope ?? ""), ...ofLeague];
+export function scopes({
+  scope,
+  scopes: ofLeague = [],
+}: SignedClaims): string[] {
+  return [...new Set([...scopeSet(scope ?? ""), ...ofLeague])];
 }
 
 function isWithin(values: readonly string[], allowed: readonly string[]) {

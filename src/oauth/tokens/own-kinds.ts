@@ -16,6 +16,7 @@ import {
   isIssued,
   isOfClient,
   isOfFamily,
+  scopes,
 } from "./access-token-check.ts";
 import { type SignedClaims, verifyAccessToken } from "./access-token.ts";
 import {
@@ -54,6 +55,15 @@ export function refreshTokenKind(server: Parts): TokenKind {
       if (typeof claims === "string") return;
       const secret_hash = await hashFamilySecret(claims.family_secret);
       await revokeFamily(server, claims.family_id, presenter, { secret_hash });
+    },
+
+    async read(token) {
+      const claims = await verifyRefreshToken(tokenKeys, token);
+      if (typeof claims === "string") return undefined;
+      const { family_id, generation, expires_at, family_secret } = claims;
+      const isOf = async ({ secret_hash }: FamilyState) =>
+        equalBytes(secret_hash, await hashFamilySecret(family_secret));
+      return { kind: "refresh_token", family_id, generation, expires_at, isOf };
     },
 
     async introspect(token, { client, log }, now) {
@@ -110,6 +120,28 @@ export function accessTokenKind(
       throw new OAuthError(
         isOwn ? "token_not_revocable" : "token_of_another_client",
       );
+    },
+
+    async read(token) {
+      const verified = await verify(token);
+      if (!verified) return undefined;
+      const { family_id, claims } = verified;
+      const { client_id, sub, sub_type, iat, exp } = claims;
+      return {
+        kind: "access_token",
+        ...(family_id && { family_id }),
+        login: {
+          client_id,
+          subject: sub,
+          ...(sub_type && { sub_type }),
+          scope: scopes(claims),
+          resource: audiences(claims),
+        },
+        issued_at: iat,
+        expires_at: exp,
+        isOf: async ({ login }) =>
+          login.subject === sub && login.client_id === client_id,
+      };
     },
 
     async introspect(token, { client, log }, now) {

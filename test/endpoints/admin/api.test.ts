@@ -172,6 +172,7 @@ describe("/admin/openapi.json", () => {
       "GET /admin/authorizations",
       "GET /admin/clients",
       "GET /admin/clients/{client_id}",
+      "GET /admin/grants/{grant_id}",
       "GET /admin/league",
       "GET /admin/scopes",
       "GET /admin/subjects/{subject}/grants",
@@ -181,8 +182,10 @@ describe("/admin/openapi.json", () => {
       "POST /admin/clients",
       "POST /admin/clients/{client_id}/secrets",
       "POST /admin/grants",
+      "POST /admin/introspect",
       "POST /admin/league/revoked-tokens",
       "POST /admin/league/tokens",
+      "POST /admin/revoke",
       "POST /admin/tokens",
       "PUT /admin/scopes/{scope}",
     ]);

@@ -191,6 +191,10 @@ it("the OpenAPI document has these operations", async () => {
       body: NewGrant
       200: TokenResponse
       400 401 403 404 413 429 500 503: Error
+    GET /admin/grants/{grant_id}
+      path grant_id: string ..64
+      200: GrantDetails
+      400 401 403 404 413 429 500 503: Error
     DELETE /admin/grants/{grant_id}
       path grant_id: string ..64
       204: no body
@@ -199,6 +203,7 @@ it("the OpenAPI document has these operations", async () => {
       path subject: string 1.. e.g. "alice" "The user: \`sub\`"
       query limit?: integer 1..100 = 100
       query cursor?: string ..1024
+      query client_id?: string e.g. "web" "Only the grants"
       200: object
         grants: array
           each: Grant
@@ -208,6 +213,26 @@ it("the OpenAPI document has these operations", async () => {
       path subject: string 1.. e.g. "alice" "The user: \`sub\`"
       200: object
         revoked: integer "How many grants"
+      400 401 403 404 413 429 500: Error
+      503: object
+        error: string
+        error_description: string
+        fields?: object "The problem of"
+          any: string
+        revoked?: integer "How many grants"
+    POST /admin/introspect
+      body: object closed
+        token: string 1..16384 "An access token"
+      200: InspectedToken
+      400 401 403 404 413 429 500 503: Error
+    POST /admin/revoke
+      body: object closed
+        token: string 1..16384 "An access token"
+      200: object
+        revoked: boolean "false: the grant"
+        grant_id?: string "The grant that"
+        client_id?: string
+        subject?: string
       400 401 403 404 413 429 500 503: Error
     GET /admin/authorizations
       query request: string 1..16384 "The value of"
@@ -383,6 +408,27 @@ it("the OpenAPI document has these components", async () => {
       and: object
         warnings?: array "What the operator"
           each: string
+    Grant: object
+      grant_id: string
+      client_id: string
+      scope: string
+      created_at: integer 0..9007199254740991 "Seconds since 1970."
+      last_used_at: integer 0..9007199254740991 "Seconds since 1970."
+      expires_at: integer 0..9007199254740991 "Seconds since 1970."
+    GrantDetails: object
+      grant_id: string
+      client_id: string
+      scope: string
+      created_at: integer 0..9007199254740991 "Seconds since 1970."
+      last_used_at: integer 0..9007199254740991 "Seconds since 1970."
+      expires_at: integer 0..9007199254740991 "Seconds since 1970."
+      subject: string
+      sub_type?: string in ["client"] "client: there is"
+      resource: array "The audiences that"
+        each: string
+      ends_at: integer 0..9007199254740991 "When the grant"
+      generation: integer "The number of"
+      inactive_because?: string in ["unknown","not_issued","expired","used","grant_ended","client_unknown","tokens_not_before"] "Left out: it"
     NewGrant: object closed
       client_id: string e.g. "web" "The client identifier"
       subject: string 1.. e.g. "alice" "The user: \`sub\`"
@@ -409,12 +455,20 @@ it("the OpenAPI document has these components", async () => {
     Scope: object
       scope: string ..255 /^[\\x21\\x23-\\x5b\\x5d-\\x7e]+$/ e.g. "read" "One scope (RFC"
       description: string 1..1000 e.g. "Read your notes" "The meaning of"
-    Grant: object
-      grant_id: string
-      client_id: string
-      scope: string
-      created_at: integer 0..9007199254740991 "Seconds since 1970."
-      last_used_at: integer 0..9007199254740991 "Seconds since 1970."
-      expires_at: integer 0..9007199254740991 "Seconds since 1970.""
+    InspectedToken: object
+      active: boolean "Whether its client"
+      inactive_because?: string in ["unknown","not_issued","expired","used","grant_ended","client_unknown","tokens_not_before"] "Left out: it"
+      kind?: string in ["access_token","refresh_token","league_token"]
+      grant_id?: string "The grant that"
+      client_id?: string
+      subject?: string
+      sub_type?: string in ["client"] "client: there is"
+      scope?: string
+      resource?: array "The audiences of"
+        each: string
+      issued_at?: integer 0..9007199254740991 "Seconds since 1970."
+      expires_at?: integer 0..9007199254740991 "Seconds since 1970."
+      generation?: integer "The number of"
+      grant?: GrantDetails"
   `);
 });

@@ -1,0 +1,107 @@
+import * as v from "valibot";
+import { timestamp } from "../../oauth/client-metadata.ts";
+import type { Seconds } from "../../oauth/duration.ts";
+import type { FamilyState } from "../../oauth/repositories.ts";
+import type { Server } from "../../oauth/server.ts";
+import {
+  type InactiveReason,
+  inactiveReasons,
+  whyLoginInactive,
+} from "../../oauth/tokens/inspection.ts";
+import { count, named } from "./api.ts";
+
+/** The JSON of grants in the responses of `/admin/grants`, `/admin/subjects` and `/admin/introspect`. */
+
+/** A grant in a list. */
+export const grant = named(
+  "Grant",
+  v.object({
+    grant_id: v.string(),
+    client_id: v.string(),
+    scope: v.string(),
+    created_at: timestamp,
+    last_used_at: timestamp,
+    expires_at: timestamp,
+  }),
+);
+
+/** Makes the JSON of a grant in a list. */
+export function grantJson({
+  grant_id,
+  login,
+  created_at,
+  last_used_at,
+  expires_at,
+}: FamilyState & { grant_id: string }): v.InferOutput<typeof grant> {
+  const { client_id } = login;
+  const scope = login.scope.join(" ");
+  return { grant_id, client_id, scope, created_at, last_used_at, expires_at };
+}
+
+/** Left out, or a reason, with the meaning of each. */
+export const inactiveBecause = v.optional(
+  v.pipe(
+    v.picklist(Object.keys(inactiveReasons) as InactiveReason[]),
+    v.description(
+      `Left out: it is active. ${Object.entries(inactiveReasons)
+        .map(([reason, meaning]) => `${reason}: ${meaning}.`)
+        .join(" ")}`,
+    ),
+  ),
+);
+
+export const subjectType = v.optional(
+  v.pipe(
+    v.literal("client"),
+    v.description(
+      "client: there is no user, and the subject is the client. Left out: a user.",
+    ),
+  ),
+);
+
+/** A grant that is shown alone. */
+export const grantDetails = named(
+  "GrantDetails",
+  v.object({
+    ...grant.entries,
+    subject: v.string(),
+    sub_type: subjectType,
+    resource: v.pipe(
+      v.array(v.string()),
+      v.description(
+        "The audiences that were granted. Empty: each refresh may choose one of the client's.",
+      ),
+    ),
+    ends_at: v.pipe(
+      timestamp,
+      v.description(
+        "When the grant ends, however often it is used. In seconds since 1970.",
+      ),
+    ),
+    generation: count(
+      "The number of its newest refresh token. The first has 1.",
+    ),
+    inactive_because: inactiveBecause,
+  }),
+);
+
+/** Makes the JSON of a grant that is shown alone. */
+export async function grantDetailsJson(
+  server: Server,
+  grant_id: string,
+  family: FamilyState,
+  now: Seconds,
+): Promise<v.InferOutput<typeof grantDetails>> {
+  const { subject, sub_type, resource } = family.login;
+  const { ends_at, generation } = family;
+  const inactive_because = await whyLoginInactive(server, family, now);
+  return {
+    ...grantJson({ ...family, grant_id }),
+    subject,
+    ...(sub_type && { sub_type }),
+    resource,
+    ends_at,
+    generation,
+    ...(inactive_because && { inactive_because }),
+  };
+}
