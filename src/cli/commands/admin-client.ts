@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import type { Connection } from "./connection.ts";
+import { problemsByFlag } from "./field-flags.ts";
 import { ApiError, Failure, UsageError } from "../failure.ts";
 import { serverKey } from "../keys/server-key.ts";
 import { printable } from "../output.ts";
@@ -37,6 +38,11 @@ export interface AdminRequest<S extends z.ZodType> {
   path: string[];
   query?: Record<string, string>;
   body?: object;
+  /**
+   * Called with the body of each 503. @returns true if the request did a part of its work: then it is sent again,
+   * however often
+   */
+  hasGotOn?: (body: unknown) => boolean;
   /** The fields of the response that the caller uses. A loose object keeps the other fields, for --json. */
   schema: S;
 }
@@ -71,8 +77,9 @@ export class AdminClient {
     for (let retries = 0; ; retries++) {
       const response = await this.#send(request);
       const wait = Number(response.headers.get("Retry-After") ?? NaN);
-      if (response.status !== 503 || !(wait >= 0) || retries === MAX_RETRIES)
-        return response;
+      if (response.status !== 503 || !(wait >= 0)) return response;
+      if (request.hasGotOn?.(await readJson(response.clone()))) retries = 0;
+      else if (retries === MAX_RETRIES) return response;
       await response.body?.cancel();
       await sleep(Math.min(wait, MAX_WAIT_SECONDS) * 1000);
     }
@@ -145,7 +152,9 @@ export class AdminClient {
     }
     // Printed on one line, so that text from the server cannot imitate a line of this program.
     return new ApiError(
-      printable(error_description ?? error),
+      printable(
+        problemsByFlag(body, request.path) ?? error_description ?? error,
+      ),
       body,
       response.status,
     );

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { z } from "zod";
 import { collect } from "./client-options.ts";
+import { UsageError } from "../failure.ts";
 import { fields, printable, table, timeText } from "../output.ts";
 import { examples } from "../program.ts";
 import type { Session } from "./session.ts";
@@ -23,7 +24,14 @@ const page = z.looseObject({
   cursor: z.string().optional(),
 });
 
+const details = z.looseObject({ grant_id: z.string(), subject: z.string() });
+
 type Grant = z.output<typeof grant>;
+
+interface ListOptions {
+  subject?: string;
+  client?: string;
+}
 
 interface GrantOptions {
   client: string;
@@ -74,14 +82,37 @@ export function grantCommands(program: Command, session: Session): void {
     });
 
   grants
-    .command("list <subject>")
+    .command("list [subject]")
     .description("list the grants of a user; times are in UTC")
-    .addHelpText("after", examples("grants list alice"))
-    .action(async (subject: string) => {
+    .option("--subject <subject>", "the user, instead of the argument")
+    .option("--client <client_id>", "only the grants of this client")
+    .addHelpText(
+      "after",
+      examples("grants list alice", "grants list --subject alice --client web"),
+    )
+    .action(async (argument: string | undefined, options: ListOptions) => {
+      const subject = oneSubject(argument, options.subject);
       const path = ["subjects", subject, "grants"];
-      const pages = await session.requestAllPages(path, page);
+      const query =
+        options.client === undefined ? {} : { client_id: options.client };
+      const pages = await session.requestAllPages(path, page, query);
       const body = { grants: pages.flatMap((next) => next.grants) };
-      session.print(body, ({ grants }) => grantTable(subject, grants));
+      session.print(body, ({ grants }) =>
+        grantTable(subject, grants, options.client),
+      );
+    });
+
+  grants
+    .command("show <grant_id>")
+    .description("show one grant; `grants list` and the log have its grant_id")
+    .addHelpText("after", examples("grants show $GRANT_ID"))
+    .action(async (id: string) => {
+      const body = await session.request({
+        method: "GET",
+        path: ["grants", id],
+        schema: details,
+      });
+      session.print(body, fields);
     });
 
   grants
@@ -98,9 +129,28 @@ export function grantCommands(program: Command, session: Session): void {
     });
 }
 
-function grantTable(subject: string, grants: Grant[]): string {
-  if (grants.length === 0)
-    return `${printable(subject)} is not logged in anywhere.`;
+/** @throws UsageError if the user is named twice, or not at all */
+function oneSubject(argument?: string, option?: string): string {
+  if (argument !== undefined && option !== undefined)
+    throw new UsageError(
+      "The user is named twice: as the argument and with --subject. Leave out one of them.",
+    );
+  const subject = argument ?? option;
+  if (subject !== undefined) return subject;
+  throw new UsageError(
+    "The user is missing, because the server lists grants by user. Name the user: grants list alice.",
+  );
+}
+
+function grantTable(
+  subject: string,
+  grants: Grant[],
+  client: string | undefined,
+): string {
+  if (grants.length === 0) {
+    const where = client === undefined ? "anywhere" : `at ${printable(client)}`;
+    return `${printable(subject)} is not logged in ${where}.`;
+  }
   return table(
     ["grant_id", "client_id", "scope", "created", "last used", "expires"],
     grants.map((grant) => [

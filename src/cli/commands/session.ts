@@ -48,11 +48,12 @@ export class Session {
   async requestAllPages<S extends z.ZodType<{ cursor?: string | undefined }>>(
     path: string[],
     schema: S,
+    filter: Record<string, string> = {},
   ): Promise<z.output<S>[]> {
     const pages: z.output<S>[] = [];
     let cursor: string | undefined;
     do {
-      const query = cursor === undefined ? {} : { cursor };
+      const query = { ...filter, ...(cursor !== undefined && { cursor }) };
       const page = await this.request({ method: "GET", path, query, schema });
       pages.push(page);
       ({ cursor } = page);

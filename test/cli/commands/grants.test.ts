@@ -190,6 +190,68 @@ describe("baton grants list", () => {
   });
 });
 
+describe("baton grants show", () => {
+  test("shows one grant, with its user and its times", async () => {
+    const { client, subject } = await createGrants(1);
+    const [grant] = await grantsOf(subject);
+    const show = ["grants", "show", grant!.grant_id];
+    expect(await baton.json(show)).toMatchObject({
+      ...grant,
+      subject,
+      resource: [],
+      generation: 1,
+    });
+    const { code, stdout } = await baton.run(show);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(new RegExp(`^subject +${subject}$`, "m"));
+    expect(stdout).toMatch(new RegExp(`^client_id +${client}$`, "m"));
+    expect(stdout).toMatch(
+      new RegExp(`^created_at +${utc(grant!.created_at)}$`, "m"),
+    );
+  });
+
+  test("says that there is no such grant", async () => {
+    expect(await baton.run("grants", "show", "nonsense")).toEqual({
+      code: 1,
+      stdout: "",
+      stderr: "There is no such grant.\n",
+    });
+  });
+});
+
+describe("baton grants list --client", () => {
+  test("lists the grants of a user at one client", async () => {
+    const { client, subject } = await createGrants(2);
+    const other = fresh("client");
+    await baton.json("clients", "create", "--id", other);
+    const grant = ["grants", "create", "--client", other];
+    await baton.json(grant, ["--subject", subject]);
+    const list = ["grants", "list", "--subject", subject];
+    const of = async (...filter: string[]) => {
+      const { grants } = (await baton.json(list, filter)) as {
+        grants: Grant[];
+      };
+      return grants.map(({ client_id }) => client_id);
+    };
+    expect(await of("--client", client)).toEqual([client, client]);
+    expect(await of("--client", other)).toEqual([other]);
+    expect(await of()).toHaveLength(3);
+    expect(await baton.run(list, ["--client", "nobody"])).toMatchObject({
+      code: 0,
+      stdout: `${subject} is not logged in at nobody.\n`,
+    });
+  });
+
+  test.each<[string, string[], string]>([
+    ["no user", [], "The user is missing"],
+    ["two users", ["alice", "--subject", "bob"], "named twice"],
+  ])("refuses %s", async (_, args, text) => {
+    const { code, stderr } = await baton.run("grants", "list", ...args);
+    expect(code).toBe(2);
+    expect(stderr).toContain(text);
+  });
+});
+
 describe("baton grants revoke", () => {
   test("revokes one grant, says so, and keeps the others", async () => {
     const { subject } = await createGrants(2);

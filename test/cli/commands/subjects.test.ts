@@ -79,6 +79,46 @@ describe("baton subjects logout", () => {
     );
   });
 
+  /** A server that ends some grants per request. Each answer is a status, and how many grants it has ended. */
+  async function serverThatEnds(answers: [status: number, revoked: number][]) {
+    const { port } = await stubServer((_request, response) => {
+      const [statusCode, revoked] = answers.shift() ?? [500, 0];
+      response.statusCode = statusCode;
+      if (statusCode === 503) response.setHeader("Retry-After", "0");
+      const error = "temporarily_unavailable";
+      response.end(
+        JSON.stringify({ ...(statusCode > 200 && { error }), revoked }),
+      );
+    });
+    return {
+      BATON_URL: `http://localhost:${port}`,
+      BATON_ADMIN_TOKEN: "the-admin-token-of-a-test",
+    };
+  }
+
+  test("counts the grants of all requests, however many it takes", async () => {
+    const parts = Array.from({ length: 9 }, (): [number, number] => [503, 800]);
+    const env = await serverThatEnds([...parts, [200, 592]]);
+    expect(await run("baton", ["subjects", "logout", "bob"], { env })).toEqual({
+      code: 0,
+      stdout: "Logged bob out: 7,792 grants were revoked.\n",
+      stderr: "",
+    });
+  });
+
+  test("says how many grants were revoked before the server failed", async () => {
+    const failing = Array.from({ length: 4 }, (): [number, number] => [503, 0]);
+    const env = await serverThatEnds([[503, 800], [503, 40], ...failing]);
+    const { code, stdout, stderr } = await run(
+      "baton",
+      ["subjects", "logout", "bob"],
+      { env },
+    );
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toContain("840 grants were revoked");
+    expect(stderr).toContain("run the command again");
+  });
+
   test("a missing subject is a usage error", async () => {
     const { code, stdout, stderr } = await baton.run("subjects", "logout");
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });

@@ -1,0 +1,66 @@
+import { z } from "zod";
+
+const refusal = z.looseObject({ fields: z.record(z.string(), z.string()) });
+
+/** The fields of the admin API whose option has another name, by the first segment of the path below `/admin`. */
+const flags: Record<string, Record<string, string>> = {
+  clients: {
+    client_id: "--id",
+    client_name: "--name",
+    token_endpoint_auth_method: "--auth-method",
+    grant_types: "--grant-type",
+    redirect_uris: "--redirect-uri",
+    resources: "--resource",
+  },
+  grants: { client_id: "--client" },
+  subjects: { client_id: "--client" },
+};
+
+/** The fields whose option has their own name. */
+const sameNames = new Set([
+  "scope",
+  "subject",
+  "resource",
+  "resource_server",
+  "require_pkce",
+  "access_token_ttl",
+  "refresh_token_ttl",
+  "refresh_token_max_age",
+  "refresh_token_retry_window",
+  "access_token_format",
+  "old_secret_ttl",
+]);
+
+/**
+ * Writes the problems of a refusal's fields with the options of the command line: `refresh_token_ttl: must be …`
+ * becomes `--refresh-token-ttl: must be …`. A field that no option sets keeps its name.
+ *
+ * @param body the refusal of the admin API
+ * @param path the path segments below `/admin`
+ * @returns undefined if the refusal names no field
+ */
+export function problemsByFlag(
+  body: unknown,
+  [resource = "", ...rest]: readonly string[],
+): string | undefined {
+  const { data } = refusal.safeParse(body);
+  if (!data) return undefined;
+  const flagOf = (field: string) =>
+    // Behind the collection the client is an argument.
+    field === "client_id" && resource === "clients" && rest.length > 0
+      ? field
+      : (flags[resource]?.[field] ??
+        (sameNames.has(field) ? `--${field.replaceAll("_", "-")}` : field));
+  return Object.entries(data.fields)
+    .map(([path, problem]) => {
+      const [field = "", index] = path.split(".");
+      const flag = flagOf(field);
+      // A repeated option makes an array, and people count from 1.
+      const which =
+        index !== undefined && /^\d+$/.test(index) && flag !== field
+          ? ` number ${Number(index) + 1}`
+          : path.slice(field.length);
+      return `${flag}${which}: ${problem}`;
+    })
+    .join("; ");
+}

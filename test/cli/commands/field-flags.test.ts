@@ -1,0 +1,58 @@
+import { expect, test } from "vitest";
+import { batonWithServer, fresh } from "../support.ts";
+
+const baton = batonWithServer();
+
+/** What a refused command writes. */
+async function problemOf(...args: string[]): Promise<string> {
+  const { code, stderr } = await baton.run(args);
+  expect(code).toBe(1);
+  return stderr;
+}
+
+test.each<[string[], RegExp]>([
+  [["--refresh-token-ttl", "soon"], /^--refresh-token-ttl: must be /],
+  [["--id", "ü"], /^--id: must be 1 to 255 printable ASCII characters/],
+  [["--name", "x".repeat(256)], /^--name: must have at most 255 characters/],
+  [["--auth-method", "x"], /^--auth-method: must be one of /],
+  [["--grant-type", "x"], /^--grant-type number 1: must be one of /],
+  [
+    ["--redirect-uri", "https://a.example", "--redirect-uri", "x"],
+    /^--redirect-uri number 2: must be an absolute URI/,
+  ],
+  [["--resource", "x"], /^--resource number 1: must be an absolute URI/],
+  [["--scope", "nobody-knows"], /^--scope: /],
+])(
+  "clients create %j is refused with the option's name",
+  async (args, text) => {
+    expect(await problemOf("clients", "create", ...args)).toMatch(text);
+  },
+);
+
+test("every wrong option is named in one line", async () => {
+  const options = ["--access-token-ttl", "x", "--refresh-token-max-age", "y"];
+  expect(await problemOf("clients", "create", ...options)).toMatch(
+    /^--access-token-ttl: .+; --refresh-token-max-age: .+\n$/,
+  );
+});
+
+test("grants create names --client and --resource", async () => {
+  const grant = ["grants", "create", "--subject", "alice"];
+  expect(await problemOf(...grant, "--client", fresh("nobody"))).toBe(
+    "--client: there is no such client\n",
+  );
+  const client = fresh("client");
+  await baton.json("clients", "create", "--id", client);
+  const resource = ["--client", client, "--resource", "x"];
+  expect(await problemOf(...grant, ...resource)).toMatch(/^--resource: /);
+});
+
+test("with --json the fields keep the names of the API", async () => {
+  const { stderr } = await baton.run(
+    ["clients", "create", "--json"],
+    ["--refresh-token-ttl", "soon"],
+  );
+  expect(JSON.parse(stderr)).toMatchObject({
+    fields: { refresh_token_ttl: expect.any(String) },
+  });
+});
