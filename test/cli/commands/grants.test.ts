@@ -89,7 +89,7 @@ describe("baton grants create", () => {
     ).toEqual({
       code: 1,
       stdout: "",
-      stderr: "client_id: there is no such client\n",
+      stderr: "--client: there is no such client\n",
     });
   });
 
