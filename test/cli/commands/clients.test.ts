@@ -316,7 +316,7 @@ describe("baton clients update", () => {
       code: 1,
       stdout: "",
       stderr:
-        "require_pkce: must not be false for a public client, because only PKCE protects its codes. Remove it or set it to true\n",
+        "--require-pkce: must not be false for a public client, because only PKCE protects its codes. Remove it or set it to true\n",
     };
     const waiver = "--no-require-pkce";
     const id = await freshClient(waiver);
