@@ -44,7 +44,9 @@ test("grants create names --client and --resource", async () => {
   const client = fresh("client");
   await baton.json("clients", "create", "--id", client);
   const resource = ["--client", client, "--resource", "x"];
-  expect(await problemOf(...grant, ...resource)).toMatch(/^--resource number 1: /);
+  expect(await problemOf(...grant, ...resource)).toMatch(
+    /^--resource number 1: /,
+  );
 });
 
 test("with --json the fields keep the names of the API", async () => {
