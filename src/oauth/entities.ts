@@ -6,6 +6,7 @@ import {
   scopeName,
   timestamp,
 } from "./client-metadata.ts";
+import type { Seconds } from "./duration.ts";
 import { maxCharacters, record } from "./schema.ts";
 
 /**
@@ -48,12 +49,22 @@ export const clientRecord = v.object({
       ),
     ),
   ),
+  disabled_at: v.optional(
+    v.pipe(
+      timestamp,
+      v.description(
+        "The client is disabled since this time: every endpoint treats it as unknown. Its logins are kept. Seconds since 1970.",
+      ),
+    ),
+  ),
 });
 
 /** The record of a deleted client. Its id stays taken while tokens that name it may be valid. */
 export const clientTombstone = v.object({
   client_id: clientId,
   deleted_at: timestamp,
+  /** The record to restore. Left out: it could not be read, or an older version of Baton deleted it. */
+  deleted_client: v.fallback(v.optional(clientRecord), undefined),
 });
 
 /** The record `scopes` in KV: the whole catalogue. */
@@ -67,6 +78,27 @@ export type ClientTombstone = v.InferOutput<typeof clientTombstone>;
 export type ClientSecret = v.InferOutput<typeof clientSecretRecord>;
 /** Every scope that exists, by its name. */
 export type ScopeCatalogue = v.InferOutput<typeof scopeCatalogueRecord>;
+
+/** A client that was deleted and can be restored. */
+export interface DeletedClient extends Client {
+  deleted_at: Seconds;
+  /** From this time on, the client cannot be restored. */
+  restorable_until: Seconds;
+}
+
+/** The time for which a deleted client can be restored, in seconds: 30 days. */
+export const RESTORABLE_SECONDS = 30 * 24 * 60 * 60;
+
+/** Returns the client of a tombstone. Undefined: it cannot be restored. */
+export function restorableClient(
+  { deleted_at, deleted_client }: ClientTombstone,
+  now: Seconds,
+): DeletedClient | undefined {
+  const restorable_until = deleted_at + RESTORABLE_SECONDS;
+  return deleted_client && now < restorable_until
+    ? { ...deleted_client, deleted_at, restorable_until }
+    : undefined;
+}
 
 /** Tells whether a client is public: it has no secret and does not authenticate (RFC 6749 section 2.1). */
 export function isPublic(client: Client): boolean {

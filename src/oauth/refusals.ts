@@ -1,6 +1,6 @@
 /** One row of the table `refusals`. */
 interface Refusal {
-  status: 400 | 401 | 403 | 404 | 405 | 409 | 413 | 429 | 500 | 503;
+  status: 400 | 401 | 403 | 404 | 405 | 409 | 412 | 413 | 429 | 500 | 503;
   /** The standard code for the wire (RFC 6749 section 5.2). */
   error: string;
   /**
@@ -101,6 +101,7 @@ export const refusals = {
   client_id_missing: invalidClient(),
   client_id_malformed: invalidClient(),
   client_unknown: invalidClient(),
+  client_disabled: invalidClient(),
   client_secret_wrong: invalidClient(),
   client_authentication_method_wrong: invalidClient(),
   basic_credentials_malformed: invalidClient(),
@@ -356,11 +357,27 @@ export const refusals = {
     description: () =>
       "There is an admin token with this name. Choose another name, or delete that token first.",
   },
+  admin_precondition_failed: {
+    status: 412,
+    error: "precondition_failed",
+    description: (what) =>
+      `${what} was changed since you read it: If-Match is not its ETag. Read it again, and repeat the change if you still want it.`,
+  },
   client_id_taken: {
     status: 409,
     error: "conflict",
     description: () =>
-      "client_id is taken by another client, or by one that was deleted. Choose another client_id.",
+      "client_id is taken by another client, or by one that was deleted. Choose another client_id. A client that was deleted in the last 30 days can be restored.",
+  },
+  client_not_deleted: {
+    status: 409,
+    error: "conflict",
+    description: () => "This client is not deleted, so it cannot be restored.",
+  },
+  client_not_restorable: {
+    status: 409,
+    error: "conflict",
+    description: (why) => `This client cannot be restored, because ${why}.`,
   },
   client_has_no_secret: {
     status: 409,

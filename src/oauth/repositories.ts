@@ -1,5 +1,10 @@
 import type { Seconds } from "./duration.ts";
-import type { Client, ClientTombstone, ScopeCatalogue } from "./entities.ts";
+import type {
+  Client,
+  ClientTombstone,
+  DeletedClient,
+  ScopeCatalogue,
+} from "./entities.ts";
 import type { Problem, Reason } from "./errors.ts";
 import type { ClientIdentity, LoginAttributes } from "./login-attributes.ts";
 import type { ResourceDigests } from "./resource-memory.ts";
@@ -14,16 +19,23 @@ import type {
  * can't be read.
  */
 
-/** Stores clients. */
+/** Stores clients. A disabled client is not found, as if it did not exist. It is read, listed and changed. */
 export interface ClientRepository {
   /** Finds a client in the isolate's own copy, which is at most a minute old. */
   find(clientId: string): Promise<Client | undefined>;
   /** Finds a client without the isolate's own copy, at most once per second and client. */
   findAgain(clientId: string): Promise<Client | undefined>;
+  /** Tells whether a client that was just not found is disabled. For the log. Looks at the isolate's own copy. */
+  isDisabled(clientId: string): boolean;
   /** Reads the current record without any cache. For a deleted client it is the tombstone. */
   read(clientId: string): Promise<Client | ClientTombstone | undefined>;
-  /** Lists clients, a page at a time. `cursor` is that of the page before. */
-  list(limit: number, cursor?: string): Promise<ClientPage>;
+  /** Lists the clients whose ids begin with a text, a page at a time. */
+  list(query: ClientQuery): Promise<ClientPage>;
+  /** Lists the deleted clients that can be restored, as `list` does. */
+  listDeleted(
+    query: ClientQuery,
+    now: Seconds,
+  ): Promise<ClientPage<DeletedClient>>;
   /**
    * Makes or changes a client in one atomic step.
    *
@@ -55,9 +67,19 @@ export interface ClientSurvey {
   hasMore: boolean;
 }
 
+/** One page of clients that a caller asks for. */
+export interface ClientQuery {
+  /** The most clients of a page. */
+  limit: number;
+  /** The `cursor` of the page before. */
+  cursor?: string | undefined;
+  /** The first characters of the ids. */
+  prefix?: string | undefined;
+}
+
 /** One page of a list of clients. */
-export interface ClientPage {
-  clients: Client[];
+export interface ClientPage<T extends Client = Client> {
+  clients: T[];
   /** The records of the page that can't be read. */
   malformed: Problem[];
   /** The cursor for the next page. Left out: there is no next page. */

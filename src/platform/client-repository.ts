@@ -1,12 +1,16 @@
+import type { Seconds } from "../oauth/duration.ts";
 import {
   clientRecord,
   clientTombstone,
   type Client,
   type ClientTombstone,
+  type DeletedClient,
+  restorableClient,
 } from "../oauth/entities.ts";
 import type { Problem } from "../oauth/errors.ts";
 import type {
   ClientPage,
+  ClientQuery,
   ClientRepository,
   ClientSurvey,
 } from "../oauth/repositories.ts";
@@ -34,30 +38,51 @@ export class KvClientRepository implements ClientRepository {
   }
 
   async find(clientId: string): Promise<Client | undefined> {
-    return living(await this.#records.find(PREFIX + clientId));
+    return enabled(await this.#records.find(PREFIX + clientId));
   }
 
   async findAgain(clientId: string): Promise<Client | undefined> {
-    return living(await this.#records.findFresh(PREFIX + clientId));
+    return enabled(await this.#records.findFresh(PREFIX + clientId));
+  }
+
+  isDisabled(clientId: string): boolean {
+    const client = living(this.#records.peek(PREFIX + clientId));
+    return client?.disabled_at !== undefined;
   }
 
   read(clientId: string): Promise<Client | ClientTombstone | undefined> {
     return this.#records.readCurrent(PREFIX + clientId);
   }
 
+  list(query: ClientQuery): Promise<ClientPage> {
+    return this.#list(query, living);
+  }
+
+  listDeleted(
+    query: ClientQuery,
+    now: Seconds,
+  ): Promise<ClientPage<DeletedClient>> {
+    return this.#list(query, (record) =>
+      "secrets" in record ? undefined : restorableClient(record, now),
+    );
+  }
+
   /**
-   * Lists a page of clients. Tombstones are left out. Where they fill a whole page of KV, the next page is
-   * read, so that an empty page is rare.
+   * Lists a page of the records that `select` returns something for. Where the others fill a whole page of KV,
+   * the next page is read, so that an empty page is rare.
    */
-  async list(limit: number, from?: string): Promise<ClientPage> {
-    const page: ClientPage = { clients: [], malformed: [] };
+  async #list<T extends Client>(
+    { limit, cursor: from, prefix = "" }: ClientQuery,
+    select: (record: Client | ClientTombstone) => T | undefined,
+  ): Promise<ClientPage<T>> {
+    const page: ClientPage<T> = { clients: [], malformed: [] };
     let cursor = from;
     for (let pages = 0; pages < MAX_PAGES_READ; pages++) {
-      const next = await this.#records.keys(PREFIX, limit, cursor);
+      const next = await this.#records.keys(PREFIX + prefix, limit, cursor);
       const records = await this.#records.readAll(next.keys, ({ details }) => {
         page.malformed.push(...(details.problems ?? []));
       });
-      page.clients.push(...records.flatMap((record) => living(record) ?? []));
+      page.clients.push(...records.flatMap((record) => select(record) ?? []));
       ({ cursor } = next);
       if (
         cursor === undefined ||
@@ -115,6 +140,13 @@ function parseRecord(
     return parsed;
   const message = "must be the id in the key";
   return { issues: [{ path: ["client_id"], message }] };
+}
+
+function enabled(
+  record: Client | ClientTombstone | undefined,
+): Client | undefined {
+  const client = living(record);
+  return client?.disabled_at === undefined ? client : undefined;
 }
 
 function living(

@@ -53,6 +53,11 @@ export class IsolateCache<T> {
   /** In the order of reading, so that the first one is the oldest. */
   readonly #entries = new Map<string, Entry<T>>();
 
+  /** Returns the cached record, however old it is. Reads nothing. */
+  peek(key: string): T | undefined {
+    return this.#entries.get(key)?.value;
+  }
+
   /**
    * Returns the cached record if it is younger than `maxAgeMs`, else what `read` finds. While one caller
    * reads, the others get the cached record, if it is at most a second too old.

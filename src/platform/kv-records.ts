@@ -66,6 +66,11 @@ export class KvRecords<T> {
     return this.#cache.lookUp(key, FRESH_MAX_AGE_MS, () => this.read(key));
   }
 
+  /** Returns this isolate's own copy of a record, however old it is. Reads nothing. */
+  peek(key: string): T | undefined {
+    return this.#cache.peek(key);
+  }
+
   /** Reads a record from KV, whose cache at this location may be half a minute old. */
   async read(key: string): Promise<T | undefined> {
     const readStartedAt = Date.now();

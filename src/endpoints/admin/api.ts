@@ -34,6 +34,10 @@ export interface Operation {
   /** The role that an administrator needs. Left out: `read` for GET, else `operator`. */
   role?: Role;
   request?: RequestSchemas & { body?: Body };
+  /** True: a successful response has an ETag. */
+  tagged?: true;
+  /** True: the operation takes If-Match. */
+  conditional?: true;
   /** The responses by their status. Those of `refusals` are added. */
   responses: Record<number, Described>;
 }
@@ -156,6 +160,26 @@ export const refusals: Operation["responses"] = {
 export function conflict(description: string) {
   return { 409: json(errorBody, description) };
 }
+
+/** Adds the refusal 412 to an operation that takes If-Match. */
+export const preconditionFailed = {
+  412: json(
+    errorBody,
+    "If-Match is not the ETag of the object, because it was changed since. Nothing was changed.",
+  ),
+};
+
+/** The query parameters of an operation that can be rehearsed. */
+export const rehearsalQuery = {
+  dry_run: v.optional(
+    v.pipe(
+      v.picklist(["true", "false"]),
+      v.description(
+        "true: the request is checked by every rule, and nothing is changed. No secret is made.",
+      ),
+    ),
+  ),
+};
 
 /** The largest page. KV reads up to 100 keys in one operation. */
 const MAX_PAGE_SIZE = 100;

@@ -23,6 +23,15 @@ const allowWeakSecret = v.optional(
   ),
 );
 
+const disabled = v.optional(
+  v.pipe(
+    v.boolean(),
+    v.description(
+      "true: every endpoint treats the client as unknown, and its logins are kept. false: it works again.",
+    ),
+  ),
+);
+
 /** The body of `POST /admin/clients`. */
 export const newClient = named(
   "NewClient",
@@ -38,6 +47,7 @@ export const newClient = named(
       ),
     ),
     allow_weak_secret: allowWeakSecret,
+    disabled,
   }),
 );
 /** The body of `PATCH /admin/clients/{client_id}`: null removes a field (RFC 7396). */
@@ -68,6 +78,7 @@ export const clientPatch = named(
         }),
       ),
     ),
+    disabled,
   }),
 );
 
@@ -86,6 +97,29 @@ export const client = named(
       ),
     ),
   }),
+);
+/** A client in a list. */
+export const listedClient = named(
+  "ListedClient",
+  v.intersect([
+    client,
+    v.object({
+      deleted_at: v.optional(
+        v.pipe(
+          timestamp,
+          v.description("When the client was deleted. Seconds since 1970."),
+        ),
+      ),
+      restorable_until: v.optional(
+        v.pipe(
+          timestamp,
+          v.description(
+            "From this time on, the client cannot be restored. Seconds since 1970.",
+          ),
+        ),
+      ),
+    }),
+  ]),
 );
 /** A client in the response that has its new secret. */
 export const clientWithSecret = named(
@@ -157,7 +191,7 @@ export const secretRotation = strictObject({
 export const clientParameter = v.object({ client_id: clientId });
 
 /** Makes the JSON of a client, without secrets and hashes. */
-export function clientJson({ secrets, ...fields }: Client) {
+export function clientJson<C extends Client>({ secrets, ...fields }: C) {
   return {
     ...fields,
     credentials: secrets.map(({ hash: _hash, ...times }) => times),

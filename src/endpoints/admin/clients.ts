@@ -1,14 +1,29 @@
+import type { Context } from "hono";
 import * as v from "valibot";
+import { deleteClient, restoreClient } from "../../oauth/clients/deletion.ts";
 import {
-  deleteClient,
   existingClient,
+  type Precondition,
   registerClient,
   updateClient,
 } from "../../oauth/clients/registration.ts";
+import { rehearsal } from "../../oauth/clients/rehearsal.ts";
 import { rotateClientSecret } from "../../oauth/clients/secret-rotation.ts";
+import type { Client } from "../../oauth/entities.ts";
+import { scopeSet } from "../../oauth/scope.ts";
+import type { Server } from "../../oauth/server.ts";
+import { maxCharacters, strictObject } from "../../oauth/schema.ts";
 import { requireRole } from "../administrator.ts";
-import { now } from "../endpoint.ts";
-import { type AdminApi, conflict, json, nextCursor, pageQuery } from "./api.ts";
+import { type AppEnv, now } from "../endpoint.ts";
+import {
+  type AdminApi,
+  conflict,
+  json,
+  nextCursor,
+  pageQuery,
+  preconditionFailed,
+  rehearsalQuery,
+} from "./api.ts";
 import {
   changedClient,
   client,
@@ -16,12 +31,44 @@ import {
   clientPatch,
   clientWithSecret,
   createdClient,
+  listedClient,
   newClient,
   secretRotation,
   clientJson,
   clientWithSecretJson,
   warningsJson,
 } from "./client-schemas.ts";
+import { etagOf, precondition } from "./precondition.ts";
+
+/** The query parameters of a rehearsal that makes or changes a client. */
+const clientRehearsalQuery = v.object({
+  ...rehearsalQuery,
+  assume_scopes: v.optional(
+    v.pipe(
+      v.string(),
+      maxCharacters(8192),
+      v.description(
+        "With dry_run: scopes to take as in the catalogue, with spaces between them.",
+      ),
+    ),
+  ),
+});
+
+const listQuery = v.object({
+  deleted: v.optional(
+    v.pipe(
+      v.picklist(["true", "false"]),
+      v.description("true: the deleted clients that can be restored."),
+    ),
+  ),
+  prefix: v.optional(
+    v.pipe(
+      v.string(),
+      maxCharacters(255),
+      v.description("Only clients whose client_id begins with this text."),
+    ),
+  ),
+});
 
 /** `/admin/clients`: the clients and their secrets. */
 export function clientRoutes(api: AdminApi): void {
@@ -31,8 +78,16 @@ export function clientRoutes(api: AdminApi): void {
       path: "/clients",
       role: "admin",
       summary: "Create a client",
-      request: { body: { required: true, ...json(newClient, "The client.") } },
+      request: {
+        query: clientRehearsalQuery,
+        body: { required: true, ...json(newClient, "The client.") },
+      },
+      tagged: true,
       responses: {
+        200: json(
+          changedClient,
+          "With dry_run: the client as it would be. It was not created.",
+        ),
         201: json(
           createdClient,
           "The client, with its secret if the server has made it.",
@@ -45,7 +100,14 @@ export function clientRoutes(api: AdminApi): void {
     async (c) => {
       const server = await c.var.server();
       const body = c.req.valid("json");
+      const { dry_run, assume_scopes = "" } = c.req.valid("query");
+      if (dry_run === "true") {
+        const registry = rehearsal(server, scopeSet(assume_scopes));
+        const rehearsed = await registerClient(registry, body, now());
+        return c.json(changedJson(rehearsed), 200);
+      }
       const made = await registerClient(server, body, now());
+      await tag(c, made.client);
       return c.json(
         { ...clientWithSecretJson(made), ...warningsJson(made.warnings) },
         201,
@@ -59,12 +121,12 @@ export function clientRoutes(api: AdminApi): void {
       path: "/clients",
       summary: "List the clients, a page at a time",
       request: {
-        query: pageQuery,
+        query: strictObject({ ...pageQuery.entries, ...listQuery.entries }),
       },
       responses: {
         200: json(
           v.object({
-            clients: v.array(client),
+            clients: v.array(listedClient),
             malformed: v.optional(
               v.pipe(
                 v.array(v.object({ name: v.string(), problem: v.string() })),
@@ -80,15 +142,15 @@ export function clientRoutes(api: AdminApi): void {
       },
     },
     async (c) => {
-      const { limit, cursor } = c.req.valid("query");
-      const server = await c.var.server();
-      const { clients, malformed, ...next } = await server.clients.list(
-        limit,
-        cursor,
-      );
+      const { deleted, ...query } = c.req.valid("query");
+      const { clients: repository } = await c.var.server();
+      const { clients, malformed, ...next } =
+        deleted === "true"
+          ? await repository.listDeleted(query, now())
+          : await repository.list(query);
       return c.json(
         {
-          clients: clients.map(clientJson),
+          clients: clients.map((listed) => clientJson(listed)),
           ...(malformed.length > 0 && { malformed }),
           ...next,
         },
@@ -103,12 +165,14 @@ export function clientRoutes(api: AdminApi): void {
       path: "/clients/{client_id}",
       summary: "Show a client",
       request: { params: clientParameter },
+      tagged: true,
       responses: { 200: json(client, "The client.") },
     },
     async (c) => {
       const server = await c.var.server();
       const { client_id } = c.req.valid("param");
       const found = existingClient(await server.clients.read(client_id));
+      await tag(c, found);
       return c.json(clientJson(found), 200);
     },
   );
@@ -120,9 +184,18 @@ export function clientRoutes(api: AdminApi): void {
       summary: "Change a client; null removes a field (RFC 7396)",
       request: {
         params: clientParameter,
+        query: clientRehearsalQuery,
         body: { required: true, ...json(clientPatch, "The fields to change.") },
       },
-      responses: { 200: json(changedClient, "The changed client.") },
+      tagged: true,
+      conditional: true,
+      responses: {
+        200: json(
+          changedClient,
+          "The changed client. With dry_run: as it would be.",
+        ),
+        ...preconditionFailed,
+      },
     },
     async (c) => {
       const server = await c.var.server();
@@ -131,11 +204,17 @@ export function clientRoutes(api: AdminApi): void {
       // Without a secret, a client's tokens are as good as its secret was.
       if (patch.token_endpoint_auth_method !== undefined)
         requireRole(c, "admin");
-      const changed = await updateClient(server, client_id, patch, now());
-      return c.json(
-        { ...clientJson(changed.client), ...warningsJson(changed.warnings) },
-        200,
+      const { dry_run, assume_scopes = "" } = c.req.valid("query");
+      const isRehearsal = dry_run === "true";
+      const changed = await updateClient(
+        isRehearsal ? rehearsal(server, scopeSet(assume_scopes)) : server,
+        client_id,
+        patch,
+        now(),
+        await ifMatch(c, server, client_id),
       );
+      if (!isRehearsal) await tag(c, changed.client);
+      return c.json(changedJson(changed), 200);
     },
   );
 
@@ -144,14 +223,47 @@ export function clientRoutes(api: AdminApi): void {
       method: "delete",
       path: "/clients/{client_id}",
       role: "admin",
-      summary: "Delete a client and end its grants",
+      summary: "Delete a client; its grants end unless it is restored",
       request: { params: clientParameter },
-      responses: { 204: { description: "The client is deleted." } },
+      conditional: true,
+      responses: {
+        204: {
+          description:
+            "The client is deleted. For 30 days it can be restored, with its secrets and grants.",
+        },
+        ...preconditionFailed,
+      },
     },
     async (c) => {
       const server = await c.var.server();
-      await deleteClient(server, c.req.valid("param").client_id, now());
+      const { client_id } = c.req.valid("param");
+      const check = await ifMatch(c, server, client_id);
+      await deleteClient(server, client_id, now(), check);
       return c.body(null, 204);
+    },
+  );
+
+  api.add(
+    {
+      method: "post",
+      path: "/clients/{client_id}/restore",
+      role: "admin",
+      summary: "Restore a deleted client, with its secrets and grants",
+      request: { params: clientParameter },
+      tagged: true,
+      responses: {
+        200: json(client, "The client, as it was when it was deleted."),
+        ...conflict(
+          "The client is not deleted, was deleted more than 30 days ago, or its record was not kept.",
+        ),
+      },
+    },
+    async (c) => {
+      const server = await c.var.server();
+      const { client_id } = c.req.valid("param");
+      const restored = await restoreClient(server, client_id, now());
+      await tag(c, restored);
+      return c.json(clientJson(restored), 200);
     },
   );
 
@@ -168,12 +280,15 @@ export function clientRoutes(api: AdminApi): void {
           "The new secret, and how long the older ones stay valid.",
         ),
       },
+      tagged: true,
+      conditional: true,
       responses: {
         201: json(
           clientWithSecret,
           "The client, with its new secret if the server has made it.",
         ),
         ...conflict("The client is public, or has too many valid secrets."),
+        ...preconditionFailed,
       },
     },
     async (c) => {
@@ -184,17 +299,37 @@ export function clientRoutes(api: AdminApi): void {
         allow_weak_secret: allowWeak = false,
       } = c.req.valid("json");
       const { client_id } = c.req.valid("param");
-      return c.json(
-        clientWithSecretJson(
-          await rotateClientSecret(
-            server,
-            client_id,
-            { oldSecretTtl, given, allowWeak },
-            now(),
-          ),
-        ),
-        201,
+      const rotated = await rotateClientSecret(
+        server,
+        client_id,
+        { oldSecretTtl, given, allowWeak },
+        now(),
+        await ifMatch(c, server, client_id),
       );
+      await tag(c, rotated.client);
+      return c.json(clientWithSecretJson(rotated), 201);
     },
   );
+}
+
+function changedJson(changed: { client: Client; warnings: string[] }) {
+  return { ...clientJson(changed.client), ...warningsJson(changed.warnings) };
+}
+
+/** Sets the ETag of a response that shows a client. */
+async function tag(c: Context<AppEnv>, shown: Client): Promise<void> {
+  c.header("ETag", await etagOf(clientJson(shown)));
+}
+
+/** Reads If-Match of a change of a client. There is none of a deleted client. */
+function ifMatch(
+  c: Context<AppEnv>,
+  { clients }: Server,
+  clientId: string,
+): Promise<Precondition> {
+  const read = async () => {
+    const record = await clients.read(clientId);
+    return record && "secrets" in record ? record : undefined;
+  };
+  return precondition(c, "The client", read, clientJson);
 }

@@ -81,6 +81,11 @@ export function grantRoutes(api: AdminApi): void {
       const client = await server.clients.read(client_id);
       if (!client || !("secrets" in client))
         throw fieldError("client_id", "there is no such client");
+      if (client.disabled_at !== undefined)
+        throw fieldError(
+          "client_id",
+          "the client is disabled. Enable it first",
+        );
       c.var.log.fields.client_id = client_id;
       const requested = {
         scope: requestedScopeInJson(scope),

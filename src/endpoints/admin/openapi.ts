@@ -37,7 +37,10 @@ export function describe(operations: readonly Operation[]) {
 
 function operationJson(operation: Operation, schemas: JsonSchemas) {
   const { summary, request = {}, responses } = operation;
-  const parameters = parametersJson(request, schemas);
+  const parameters = [
+    ...parametersJson(request, schemas),
+    ...(operation.conditional ? [ifMatch] : []),
+  ];
   const { body } = request;
   return {
     security: [{ adminToken: [] }],
@@ -52,11 +55,33 @@ function operationJson(operation: Operation, schemas: JsonSchemas) {
     }),
     responses: Object.fromEntries(
       Object.entries({ ...refusals, ...responses }).map(
-        ([status, response]) => [status, describedJson(response, schemas)],
+        ([status, response]) => [
+          status,
+          {
+            ...describedJson(response, schemas),
+            ...(operation.tagged && status.startsWith("2") && { headers: etag }),
+          },
+        ],
       ),
     ),
   };
 }
+
+const ifMatch = {
+  name: "If-Match",
+  in: "header",
+  required: false,
+  description:
+    "The ETag of the object as you have read it. The change is refused with 412 if the object is another one now.",
+  schema: { type: "string" },
+};
+
+const etag = {
+  ETag: {
+    description: "The version of the object, for If-Match.",
+    schema: { type: "string" },
+  },
+};
 
 function parametersJson(
   { params, query }: RequestSchemas,

@@ -1,9 +1,19 @@
+import type { Context } from "hono";
 import * as v from "valibot";
 import { scopeName } from "../../oauth/client-metadata.ts";
 import { fieldError, OAuthError } from "../../oauth/errors.ts";
 import { fieldChanges } from "../../oauth/field-changes.ts";
 import { maxCharacters, strictObject } from "../../oauth/schema.ts";
-import { type AdminApi, json, named } from "./api.ts";
+import type { AppEnv } from "../endpoint.ts";
+import type { ScopeCatalogue } from "../../oauth/entities.ts";
+import {
+  type AdminApi,
+  json,
+  named,
+  preconditionFailed,
+  rehearsalQuery,
+} from "./api.ts";
+import { etagOf, precondition } from "./precondition.ts";
 
 /** The largest catalogue. It is one record that every refresh reads, so it must stay small. */
 const MAX_SCOPES = 500;
@@ -28,19 +38,16 @@ export function scopeRoutes(api: AdminApi): void {
       method: "get",
       path: "/scopes",
       summary: "List the scopes",
+      tagged: true,
       responses: {
         200: json(v.object({ scopes: v.array(scope) }), "The catalogue."),
       },
     },
     async (c) => {
       const { scopes } = await c.var.server();
-      const catalogue = Object.entries(await scopes.read());
-      return c.json(
-        {
-          scopes: catalogue.map(([name, entry]) => ({ scope: name, ...entry })),
-        },
-        200,
-      );
+      const catalogue = await scopes.read();
+      c.header("ETag", await etagOf(catalogue));
+      return c.json({ scopes: catalogueJson(catalogue) }, 200);
     },
   );
 
@@ -48,22 +55,33 @@ export function scopeRoutes(api: AdminApi): void {
     {
       method: "put",
       path: "/scopes/{scope}",
-      summary: "Add or change a scope",
+      summary: "Add or change a scope; the ETag is that of the list",
       request: {
         params: scopeParameter,
+        query: v.object(rehearsalQuery),
         body: {
           required: true,
           ...json(strictObject({ description }), "The scope."),
         },
       },
-      responses: { 200: json(scope, "The scope as it is now.") },
+      tagged: true,
+      conditional: true,
+      responses: {
+        200: json(
+          scope,
+          "The scope as it is now. With dry_run: as it would be.",
+        ),
+        ...preconditionFailed,
+      },
     },
     async (c) => {
       const { scopes } = await c.var.server();
       const name = c.req.valid("param").scope;
       const entry = c.req.valid("json");
+      const check = await ifMatch(c, () => scopes.read());
       let from: string | undefined;
-      await scopes.update((before) => {
+      const change = (before: ScopeCatalogue) => {
+        check(before);
         from = Object.hasOwn(before, name)
           ? before[name]?.description
           : undefined;
@@ -75,7 +93,12 @@ export function scopeRoutes(api: AdminApi): void {
           );
         }
         return catalogue;
-      });
+      };
+      if (c.req.valid("query").dry_run === "true") {
+        change(await scopes.read());
+        return c.json({ scope: name, ...entry }, 200);
+      }
+      c.header("ETag", await etagOf(await scopes.update(change)));
       c.var.log.addEvent("scope.changed", {
         action: from === undefined ? "created" : "changed",
         scope: name,
@@ -91,13 +114,20 @@ export function scopeRoutes(api: AdminApi): void {
       path: "/scopes/{scope}",
       summary: "Remove a scope; clients and grants that have it lose it",
       request: { params: scopeParameter },
-      responses: { 204: { description: "The scope is removed." } },
+      tagged: true,
+      conditional: true,
+      responses: {
+        204: { description: "The scope is removed." },
+        ...preconditionFailed,
+      },
     },
     async (c) => {
       const { scopes } = await c.var.server();
       const name = c.req.valid("param").scope;
+      const check = await ifMatch(c, () => scopes.read());
       let from: string | undefined;
-      await scopes.update((before) => {
+      const left = await scopes.update((before) => {
+        check(before);
         from = before[name]?.description;
         if (!Object.hasOwn(before, name)) {
           throw new OAuthError("admin_target_unknown", {
@@ -112,7 +142,20 @@ export function scopeRoutes(api: AdminApi): void {
         scope: name,
         changes: fieldChanges({ description: from }, {}),
       });
+      c.header("ETag", await etagOf(left));
       return c.body(null, 204);
     },
   );
+}
+
+function catalogueJson(catalogue: ScopeCatalogue) {
+  return Object.entries(catalogue).map(([name, entry]) => ({
+    scope: name,
+    ...entry,
+  }));
+}
+
+/** Reads If-Match of a change: the ETag of the whole catalogue, because it is one record. */
+function ifMatch(c: Context<AppEnv>, read: () => Promise<ScopeCatalogue>) {
+  return precondition(c, "The scope catalogue", read, (catalogue) => catalogue);
 }

@@ -46,10 +46,10 @@ export async function authenticateClient(
   }: AuthenticationRequest,
 ): Promise<Client> {
   const basic = authorization?.match(/^basic(?:[ \t]+|$)(.*)$/i)?.[1];
-  const refuse = (reason: Reason, client?: Client) =>
+  const refuse = (reason: Reason, client_id?: string) =>
     new OAuthError(reason, {
       ...(basic !== undefined && { headers: basicChallenge }),
-      ...(client && { client_id: client.client_id }),
+      ...(client_id !== undefined && { client_id }),
     });
 
   const credentials = readCredentials(basic, parameters);
@@ -69,8 +69,15 @@ export async function authenticateClient(
           attempt,
           ({ refused }) => refused !== undefined,
         );
-  if (verdict.refused) throw refuse(verdict.refused, verdict.client);
-  return verdict.client;
+  if (!verdict.refused) return verdict.client;
+  // The log names a disabled client. To the caller it is like an unknown one.
+  const disabled = credentials.pairs.find(
+    ({ clientId }) =>
+      verdict.refused === "client_unknown" && clients.isDisabled(clientId),
+  );
+  throw disabled
+    ? refuse("client_disabled", disabled.clientId)
+    : refuse(verdict.refused, verdict.client?.client_id);
 }
 
 /** Ids that no client can have count as one, so that an id in memory is short. */

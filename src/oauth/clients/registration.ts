@@ -1,7 +1,7 @@
 import type * as v from "valibot";
 import type { clientMetadata } from "../client-metadata.ts";
 import { givenSecretRecord, makeSecret } from "./secret.ts";
-import { after, CLOCK_SKEW_SECONDS, type Seconds } from "../duration.ts";
+import { CLOCK_SKEW_SECONDS, type Seconds } from "../duration.ts";
 import { type Client, type ClientTombstone, isPublic } from "../entities.ts";
 import { fieldError, OAuthError } from "../errors.ts";
 import { isForConfidentialClients } from "../grant-types.ts";
@@ -39,6 +39,8 @@ interface NewClient extends Metadata {
   client_secret?: string | null | undefined;
   /** True: the given secret may be easy to guess. */
   allow_weak_secret?: boolean | undefined;
+  /** True: the client is disabled from the beginning. */
+  disabled?: boolean | undefined;
 }
 
 /** A change of a client. Null removes a field (RFC 7396). */
@@ -47,10 +49,18 @@ export type ClientPatch = {
 } & {
   /** Ends what is as old. `now`: the time of this server. */
   tokens_not_before?: Seconds | "now" | undefined;
+  /** True: every endpoint treats the client as unknown, until it is false again. */
+  disabled?: boolean | undefined;
 };
 
-/** The shortest expiry that KV allows, in seconds. */
-const MIN_KV_SECONDS = 60;
+/** Refuses a change if the current record is not the one that the caller has read. */
+export type Precondition = (current: Client) => void;
+
+/** The parts of a server that making and changing a client needs. */
+export interface Registry extends Pick<Server, "settings"> {
+  clients: Pick<Server["clients"], "update">;
+  scopes: Pick<Server["scopes"], "read">;
+}
 
 /** The grant types of a client that was created without any: it signs users in and keeps them signed in. */
 const defaultGrantTypes: Client["grant_types"] = [
@@ -65,16 +75,22 @@ const defaultGrantTypes: Client["grant_types"] = [
  * @throws OAuthError `client_id_taken`, `admin_body_invalid`
  */
 export async function registerClient(
-  server: Server,
+  server: Registry,
   {
     client_id = crypto.randomUUID(),
     client_secret: given,
     allow_weak_secret = false,
+    disabled = false,
     ...metadata
   }: NewClient,
   now: Seconds,
 ): Promise<ClientWithSecret & Warned> {
-  const identity = { client_id, client_id_issued_at: now, secrets: [] };
+  const identity = {
+    client_id,
+    client_id_issued_at: now,
+    secrets: [],
+    ...(disabled && { disabled_at: now }),
+  };
   const described = await complete(server, { ...identity, ...metadata });
   const warnings = checkRedirectUris(described);
   if (isPublic(described) && given !== undefined)
@@ -98,19 +114,26 @@ export async function registerClient(
  * Changes a client. A client that becomes public loses its secrets, and all that it has ends, so that a token
  * that was useless without the secret stays useless. If it becomes confidential again, it needs a new secret.
  *
- * @throws OAuthError `admin_target_unknown`, `admin_body_invalid`
+ * @throws OAuthError `admin_target_unknown`, `admin_body_invalid`, and what `precondition` throws
  */
 export async function updateClient(
-  server: Server,
+  server: Registry,
   clientId: string,
-  { tokens_not_before, ...patch }: ClientPatch,
+  { tokens_not_before, disabled, ...patch }: ClientPatch,
   now: Seconds,
+  precondition: Precondition = () => {},
 ): Promise<Warned> {
   const catalogue = await server.scopes.read();
   let warnings: string[] = [];
   const client = await server.clients.update(clientId, (current) => {
     const previous = existingClient(current());
-    const changed: Record<string, unknown> = { ...previous };
+    precondition(previous);
+    const { disabled_at = now, ...rest } = previous;
+    const isDisabled = disabled ?? previous.disabled_at !== undefined;
+    const changed: Record<string, unknown> = {
+      ...rest,
+      ...(isDisabled && { disabled_at }),
+    };
     for (const [name, value] of Object.entries(patch)) {
       if (value === null) delete changed[name];
       else changed[name] = value;
@@ -158,46 +181,6 @@ function checkedFloor(
   return floor;
 }
 
-/**
- * Deletes a client, even if its record can't be read. Its id stays taken until every token that names it has
- * expired, so that the tokens of two clients cannot be mixed up.
- *
- * @throws OAuthError `admin_target_unknown`
- */
-export function deleteClient(
-  server: Server,
-  clientId: string,
-  now: Seconds,
-): Promise<void> {
-  const tombstone = { client_id: clientId, deleted_at: now };
-  return server.clients.replaceWithTombstone(clientId, (current) => {
-    const client = existingClientUnlessMalformed(current);
-    const lifetimes = lifetimesOf(client ?? {}, server.settings);
-    const ages = [
-      lifetimes.refresh_token_max_age,
-      server.settings.refresh_token_max_age,
-      // An access token of the client itself is not bounded by a family.
-      lifetimes.access_token_ttl,
-      // A league token names its client by the id alone, so it would be valid for a later client.
-      ...server.tokenKinds.flatMap(({ longestLife = [] }) => longestLife),
-    ];
-    const lastEnd = Math.max(...ages.map((age) => after(age, now)));
-    return { tombstone, seconds: Math.max(lastEnd - now, MIN_KV_SECONDS) };
-  });
-}
-
-function existingClientUnlessMalformed(
-  current: () => Client | ClientTombstone | undefined,
-) {
-  try {
-    return existingClient(current());
-  } catch (error) {
-    if (error instanceof OAuthError && error.reason === "record_malformed")
-      return undefined;
-    throw error;
-  }
-}
-
 /** Returns a client that exists. @throws OAuthError `admin_target_unknown` */
 export function existingClient(
   record: Client | ClientTombstone | undefined,
@@ -210,7 +193,7 @@ type Identity = Pick<Client, "client_id" | "client_id_issued_at" | "secrets">;
 
 /** Fills in the fields that were left out, and checks the others against each other and the catalogue. */
 async function complete(
-  server: Server,
+  server: Registry,
   described: Identity & Metadata,
 ): Promise<Client> {
   return completeWith(
@@ -222,7 +205,7 @@ async function complete(
 
 function completeWith(
   knownScopes: readonly string[],
-  server: Server,
+  server: Registry,
   described: Identity & Metadata,
 ): Client {
   const scope = (parseScope(described.scope ?? "") ?? []).join(" ");

@@ -1,4 +1,8 @@
-import { type ClientWithSecret, existingClient } from "./registration.ts";
+import {
+  type ClientWithSecret,
+  existingClient,
+  type Precondition,
+} from "./registration.ts";
 import { givenSecretRecord, makeSecret } from "./secret.ts";
 import { after, type Seconds } from "../duration.ts";
 import { isPublic } from "../entities.ts";
@@ -22,13 +26,14 @@ interface Rotation {
  *
  * @returns the client's record, and the secret, only this time and only if it was made here
  * @throws OAuthError `admin_target_unknown`, `client_has_no_secret`, `too_many_client_secrets`,
- *   `admin_body_invalid`
+ *   `admin_body_invalid`, and what `precondition` throws
  */
 export async function rotateClientSecret(
   server: Server,
   clientId: string,
   { oldSecretTtl, given, allowWeak }: Rotation,
   now: Seconds,
+  precondition: Precondition = () => {},
 ): Promise<ClientWithSecret> {
   const end = after(oldSecretTtl, now);
   const { record, secret } =
@@ -40,6 +45,7 @@ export async function rotateClientSecret(
         };
   const client = await server.clients.update(clientId, (current) => {
     const client = existingClient(current());
+    precondition(client);
     if (isPublic(client)) throw new OAuthError("client_has_no_secret");
     const isInForce = ({ expires_at = Infinity }) => now < expires_at;
     const sameSecret = client.secrets.find(

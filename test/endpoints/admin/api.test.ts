@@ -180,6 +180,7 @@ describe("/admin/openapi.json", () => {
       "PATCH /admin/clients/{client_id}",
       "POST /admin/authorizations",
       "POST /admin/clients",
+      "POST /admin/clients/{client_id}/restore",
       "POST /admin/clients/{client_id}/secrets",
       "POST /admin/grants",
       "POST /admin/introspect",

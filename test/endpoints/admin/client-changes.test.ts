@@ -46,19 +46,19 @@ describe("DELETE /admin/clients/{client_id}", () => {
     );
   });
 
-  it("keeps the id taken while a family of the client could be alive", async () => {
-    const shortLived = serverWith({ REFRESH_TOKEN_MAX_AGE: "P10D" });
+  it("keeps the id taken while a family of the client could be alive, and while it can be restored", async () => {
+    const shortLived = serverWith({ REFRESH_TOKEN_MAX_AGE: "P40D" });
     const withDefault = await server.makeClient();
     const withOwnMaxAge = await server.makeClient({
-      refresh_token_max_age: "P20D",
+      refresh_token_max_age: "P50D",
     });
     const days = async ({ client_id }: TestClient) => {
       await shortLived.expectAdmin("DELETE", `/clients/${client_id}`);
       const { keys } = await env.KV.list({ prefix: `client:${client_id}` });
       return ((keys[0]?.expiration ?? 0) - Date.now() / 1000) / 86_400;
     };
-    expect(await days(withDefault)).toBeCloseTo(10, 2);
-    expect(await days(withOwnMaxAge)).toBeCloseTo(20, 2);
+    expect(await days(withDefault)).toBeCloseTo(40, 2);
+    expect(await days(withOwnMaxAge)).toBeCloseTo(50, 2);
   });
 
   it("does not let a later client with the same id use an old family", async () => {

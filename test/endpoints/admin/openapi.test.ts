@@ -142,24 +142,32 @@ it("the OpenAPI document has these operations", async () => {
       400 401 403 404 413 429 500 503: Error
     PUT /admin/scopes/{scope}
       path scope: string ..255 /^[\\x21\\x23-\\x5b\\x5d-\\x7e]+$/ e.g. "read" "One scope (RFC"
+      query dry_run?: string in ["true","false"] "true: the request"
+      header If-Match?: string
       body: object closed
         description: string 1..1000 e.g. "Read your notes" "The meaning of"
       200: Scope
-      400 401 403 404 413 429 500 503: Error
+      400 401 404 412 413 429 500 503: Error
     DELETE /admin/scopes/{scope}
       path scope: string ..255 /^[\\x21\\x23-\\x5b\\x5d-\\x7e]+$/ e.g. "read" "One scope (RFC"
+      header If-Match?: string
       204: no body
-      400 401 403 404 413 429 500 503: Error
+      400 401 404 412 413 429 500 503: Error
     POST /admin/clients
+      query dry_run?: string in ["true","false"] "true: the request"
+      query assume_scopes?: string ..8192 "With dry_run: scopes"
       body: NewClient
+      200: ChangedClient
       201: CreatedClient
       400 401 403 404 409 413 429 500 503: Error
     GET /admin/clients
       query limit?: integer 1..100 = 100
       query cursor?: string ..1024
+      query deleted?: string in ["true","false"] "true: the deleted"
+      query prefix?: string ..255 "Only clients whose"
       200: object
         clients: array
-          each: Client
+          each: ListedClient
         malformed?: array "Client records that"
           each: object
             name: string
@@ -172,21 +180,30 @@ it("the OpenAPI document has these operations", async () => {
       400 401 403 404 413 429 500 503: Error
     PATCH /admin/clients/{client_id}
       path client_id: string e.g. "web" "The client identifier"
+      query dry_run?: string in ["true","false"] "true: the request"
+      query assume_scopes?: string ..8192 "With dry_run: scopes"
+      header If-Match?: string
       body: ClientPatch
       200: ChangedClient
-      400 401 403 404 413 429 500 503: Error
+      400 401 404 412 413 429 500 503: Error
     DELETE /admin/clients/{client_id}
       path client_id: string e.g. "web" "The client identifier"
+      header If-Match?: string
       204: no body
-      400 401 403 404 413 429 500 503: Error
+      400 401 404 412 413 429 500 503: Error
+    POST /admin/clients/{client_id}/restore
+      path client_id: string e.g. "web" "The client identifier"
+      200: Client
+      400 401 404 409 413 429 500 503: Error
     POST /admin/clients/{client_id}/secrets
       path client_id: string e.g. "web" "The client identifier"
+      header If-Match?: string
       body?: object closed
         client_secret?: string /^[\\x20-\\x7e]{1,255}$/ "The secret to"
         allow_weak_secret?: boolean "true: client_secret may"
         old_secret_ttl?: string e.g. "PT24H" "How long the"
       201: ClientWithSecret
-      400 401 403 404 409 413 429 500 503: Error
+      400 401 404 409 412 413 429 500 503: Error
     POST /admin/grants
       body: NewGrant
       200: TokenResponse
@@ -349,6 +366,7 @@ it("the OpenAPI document has these components", async () => {
       client_id?: string e.g. "web" "The client identifier"
       client_secret?: string/null /^[\\x20-\\x7e]{1,255}$/ "The secret that"
       allow_weak_secret?: boolean "true: client_secret may"
+      disabled?: boolean "true: every endpoint"
     ClientPatch: object closed
       client_name?: string/null 1..255 "A name for"
       token_endpoint_auth_method?: string/null in ["client_secret_basic","client_secret_post","none",null] "The method by"
@@ -369,6 +387,7 @@ it("the OpenAPI document has these components", async () => {
       tokens_not_before?: e.g. "now" "Ends every login"
         or: integer 0..9007199254740991 "Seconds since 1970."
         or: string in ["now"]
+      disabled?: boolean "true: every endpoint"
     Client: object
       client_id: string e.g. "web" "The client identifier"
       client_id_issued_at: integer 0..9007199254740991 "Seconds since 1970."
@@ -389,10 +408,16 @@ it("the OpenAPI document has these components", async () => {
       refresh_token_retry_window?: string
       access_token_format?: string in ["rfc9068","league"] "Overrides ACCESS_TOKEN_FORMAT. league:"
       tokens_not_before?: integer 0..9007199254740991 "Logins and tokens"
+      disabled_at?: integer 0..9007199254740991 "The client is"
       credentials: array "When each valid"
         each: object
           created_at: integer 0..9007199254740991 "Seconds since 1970."
           expires_at?: integer 0..9007199254740991 "Seconds since 1970."
+    ListedClient:
+      and: Client
+      and: object
+        deleted_at?: integer 0..9007199254740991 "When the client"
+        restorable_until?: integer 0..9007199254740991 "From this time"
     ClientWithSecret:
       and: Client
       and: object
