@@ -231,6 +231,7 @@ describe("/admin/openapi.json", () => {
       access_token_format: "league",
       client_secret: "of the server that it comes from",
       allow_weak_secret: true,
+      disabled: true,
     };
     expect(Object.keys(schema?.properties ?? {}).toSorted()).toEqual(
       Object.keys(examples).toSorted(),
