@@ -1,7 +1,7 @@
 import Table from "cli-table3";
 
 /** Columns are two spaces apart and have no borders, so that `grep` and `awk` can read them. */
-const plainStyle = {
+export const plainStyle = {
   chars: Object.fromEntries(
     [
       "top",

@@ -43,8 +43,16 @@ export interface AdminRequest<S extends z.ZodType> {
    * however often
    */
   hasGotOn?: (body: unknown) => boolean;
+  /** The ETag of what the caller has read. The server refuses the change if the object is another one now. */
+  ifMatch?: string | undefined;
   /** The fields of the response that the caller uses. A loose object keeps the other fields, for --json. */
   schema: S;
+}
+
+/** The body of a response, and the ETag of the object in it. */
+export interface Tagged<T> {
+  body: T;
+  etag: string | undefined;
 }
 
 /** A client of the admin API. It turns error responses into messages, and leaves all rules to the server. */
@@ -64,11 +72,19 @@ export class AdminClient {
   async request<S extends z.ZodType>(
     request: AdminRequest<S>,
   ): Promise<z.output<S>> {
+    return (await this.requestTagged(request)).body;
+  }
+
+  /** As `request`, and returns the ETag of the response as well. */
+  async requestTagged<S extends z.ZodType>(
+    request: AdminRequest<S>,
+  ): Promise<Tagged<z.output<S>>> {
     const response = await this.#sendWithRetries(request);
     const body = response.status === 204 ? {} : await readJson(response);
     if (!response.ok) throw await this.#errorOf(request, response, body);
     const parsed = request.schema.safeParse(body);
-    if (parsed.success) return parsed.data;
+    const etag = response.headers.get("ETag") ?? undefined;
+    if (parsed.success) return { body: parsed.data, etag };
     throw this.#notBaton(response);
   }
 
@@ -99,14 +115,20 @@ export class AdminClient {
     path,
     query = {},
     body,
+    ifMatch,
   }: AdminRequest<z.ZodType>): Promise<Response> {
     const { url } = this.#connection;
     const target = new URL(`/admin/${path.map(encodeSegment).join("/")}`, url);
     target.search = new URLSearchParams(query).toString();
-    return this.#fetch(method, target, body);
+    return this.#fetch(method, target, body, ifMatch);
   }
 
-  async #fetch(method: string, target: URL, body?: object): Promise<Response> {
+  async #fetch(
+    method: string,
+    target: URL,
+    body?: object,
+    ifMatch?: string,
+  ): Promise<Response> {
     const { url, token } = this.#connection;
     try {
       return await fetch(target, {
@@ -115,6 +137,7 @@ export class AdminClient {
           Accept: "application/json",
           Authorization: `Bearer ${token}`,
           ...(body && { "Content-Type": "application/json" }),
+          ...(ifMatch !== undefined && { "If-Match": ifMatch }),
         },
         ...(body && { body: JSON.stringify(body) }),
         // Following a redirect could send the admin token to another server.

@@ -118,7 +118,7 @@ export function clientFields(options: ClientOptions): Record<string, unknown> {
 /**
  * A merge patch (RFC 7396): the fields to set, and null for the fields to remove.
  *
- * @throws UsageError if there is nothing to change, or if a field is both set and removed
+ * @throws UsageError if a field is both set and removed
  */
 export function clientPatch(
   options: ClientOptions,
@@ -130,14 +130,17 @@ export function clientPatch(
     throw new UsageError(
       `${both} cannot be both set and removed. Leave out one of the two options.`,
     );
-  const patch = {
+  return {
     ...set,
     ...Object.fromEntries(unset.map((field) => [field, null])),
   };
+}
+
+/** @throws UsageError if a patch changes nothing */
+export function refuseEmpty(patch: Record<string, unknown>): void {
   if (Object.keys(patch).length === 0) {
     throw new UsageError(
       "There is nothing to change. Add an option that sets a field, or --unset with the name of a field. --help lists the options.",
     );
   }
-  return patch;
 }

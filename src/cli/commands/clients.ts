@@ -1,75 +1,51 @@
 import type { Command } from "commander";
-import { z } from "zod";
+import { fields } from "../output.ts";
+import { examples } from "../program.ts";
+import { clientLifeCommands, withSecretNotice } from "./client-life.ts";
+import { clientListCommand } from "./client-list.ts";
+import { addListOptions, changeLists, listChanges } from "./client-lists.ts";
+import { forClient } from "./client-lookup.ts";
 import {
-  type ClientOptions,
+  addClientOptions,
   clientFields,
+  type ClientOptions,
   clientPatch,
   collect,
-  addClientOptions,
+  refuseEmpty,
 } from "./client-options.ts";
-import { fields, printable, table, timeText } from "../output.ts";
-import { examples } from "../program.ts";
+import { client, clientWithSecret, warnings } from "./client-schema.ts";
 import type { Session } from "./session.ts";
-
-const client = z.looseObject({
-  client_id: z.string(),
-  client_name: z.string().optional(),
-  token_endpoint_auth_method: z.string().optional(),
-  grant_types: z.array(z.string()),
-  scope: z.string(),
-});
-const page = z.looseObject({
-  clients: z.array(client),
-  malformed: z
-    .array(z.object({ name: z.string(), problem: z.string() }))
-    .optional(),
-  cursor: z.string().optional(),
-});
-const clientWithSecret = client.extend({
-  client_secret: z.string().optional(),
-});
-/** The warnings in the answer to a client that was created or changed. */
-const warnings = z.array(z.string()).optional();
-
-const endedClient = client.extend({ tokens_not_before: z.int() });
-
-type Client = z.output<typeof client>;
 
 /** `baton clients …`: the clients that may ask for tokens. */
 export function clientCommands(program: Command, session: Session): void {
   const clients = program
     .command("clients")
-    .description("manage the clients that may ask for tokens");
+    .description(
+      "manage the clients that may ask for tokens; `show`, `update`, `enable`, `delete` and `restore` take the beginning of an id, if there is only one such client",
+    );
 
-  clients
-    .command("list")
-    .description("list all clients")
-    .addHelpText("after", examples("clients list"))
-    .action(async () => {
-      const pages = await session.requestAllPages(["clients"], page);
-      const malformed = pages.flatMap((next) => next.malformed ?? []);
-      const all = {
-        clients: pages.flatMap((next) => next.clients),
-        ...(malformed.length > 0 && { malformed }),
-      };
-      session.print(all, ({ clients }) =>
-        [clientTable(clients), ...malformed.map(malformedNotice)].join("\n"),
-      );
-    });
+  clientListCommand(clients, session);
 
   clients
     .command("show <client_id>")
     .description("show a client, without its secrets")
     .addHelpText("after", examples("clients show web"))
-    .action(async (id: string) => {
-      const body = await session.request({
-        method: "GET",
-        path: ["clients", id],
-        schema: client,
-      });
-      session.print(body, fields);
+    .action(async (typed: string) => {
+      const show = (id: string) =>
+        session.request({
+          method: "GET",
+          path: ["clients", id],
+          schema: client,
+        });
+      session.print(await forClient(session, typed, show), fields);
     });
 
+  createCommand(clients, session);
+  updateCommand(clients, session);
+  clientLifeCommands(clients, session);
+}
+
+function createCommand(clients: Command, session: Session): void {
   const create = clients
     .command("create")
     .description(
@@ -101,7 +77,9 @@ export function clientCommands(program: Command, session: Session): void {
       session.print(body, () => withSecretNotice(made));
       session.warn(told);
     });
+}
 
+function updateCommand(clients: Command, session: Session): void {
   const update = clients
     .command("update <client_id>")
     .description("change a client; fields that are not named stay as they are")
@@ -111,119 +89,36 @@ export function clientCommands(program: Command, session: Session): void {
       collect,
       [],
     );
-  addClientOptions(update)
+  addListOptions(addClientOptions(update))
     .addHelpText(
       "after",
       examples(
         'clients update web --scope "read write"',
+        "clients update web --add-redirect-uri https://notes.example.com/callback",
         "clients update web --unset client_name --unset access_token_ttl",
       ),
     )
     .action(
       async (
-        id: string,
+        typed: string,
         { unset, ...options }: ClientOptions & { unset: string[] },
       ) => {
-        const body = await session.request({
-          method: "PATCH",
-          path: ["clients", id],
-          body: clientPatch(options, unset),
-          schema: client.extend({ warnings }),
-        });
+        const patch = clientPatch(options, unset);
+        const changes = listChanges({ ...options }, patch);
+        if (changes.length === 0) refuseEmpty(patch);
+        const change = (id: string) =>
+          changes.length > 0
+            ? changeLists(session, id, changes, patch)
+            : session.request({
+                method: "PATCH",
+                path: ["clients", id],
+                body: patch,
+                schema: client.extend({ warnings }),
+              });
+        const body = await forClient(session, typed, change);
         const { warnings: told, ...changed } = body;
         session.print(body, () => fields(changed));
         session.warn(told);
       },
     );
-
-  clients
-    .command("end-logins <client_id>")
-    .description(
-      "end all logins and tokens that a client has now, such as after a leak; its users must sign in again",
-    )
-    .addHelpText("after", examples("clients end-logins web"))
-    .action(async (id: string) => {
-      const body = await session.request({
-        method: "PATCH",
-        path: ["clients", id],
-        // The server's own time, because the clock of this machine may be behind.
-        body: { tokens_not_before: "now" },
-        schema: endedClient,
-      });
-      session.print(body, endedMessage);
-    });
-
-  clients
-    .command("delete <client_id>")
-    .description("delete a client; its refresh tokens stop working")
-    .addHelpText("after", examples("clients delete web"))
-    .action(async (id: string) => {
-      await session.request({
-        method: "DELETE",
-        path: ["clients", id],
-        schema: z.unknown(),
-      });
-      session.print({ deleted: id }, () => `Deleted the client ${id}.`);
-    });
-
-  clients
-    .command("rotate-secret <client_id>")
-    .description(
-      "create a new secret for a client; shows it, and it cannot be shown again",
-    )
-    .option(
-      "--old-secret-ttl <duration>",
-      "time that the old secrets keep working, such as PT1H or PT0S (default: PT24H)",
-    )
-    .addHelpText(
-      "after",
-      examples(
-        "clients rotate-secret web",
-        "clients rotate-secret web --old-secret-ttl PT0S",
-      ),
-    )
-    .action(async (id: string, options: { oldSecretTtl?: string }) => {
-      const { oldSecretTtl: old_secret_ttl } = options;
-      const body = await session.request({
-        method: "POST",
-        path: ["clients", id, "secrets"],
-        body: { ...(old_secret_ttl !== undefined && { old_secret_ttl }) },
-        schema: clientWithSecret,
-      });
-      session.print(body, withSecretNotice);
-    });
-}
-
-function malformedNotice({ name, problem }: { name: string; problem: string }) {
-  return `The record ${printable(name)} cannot be read (${printable(problem)}). To remove it, use \`clients delete\`.`;
-}
-
-function clientTable(clients: Client[]): string {
-  if (clients.length === 0)
-    return "There are no clients yet. Create one with: npm run baton -- clients create --id web";
-  return table(
-    ["client_id", "name", "authentication", "grant types", "scope"],
-    clients.map((client) => [
-      client.client_id,
-      client.client_name ?? "",
-      client.token_endpoint_auth_method ?? "secret",
-      client.grant_types.join(" "),
-      client.scope,
-    ]),
-  );
-}
-
-function endedMessage({
-  client_id,
-  tokens_not_before,
-}: z.output<typeof endedClient>): string {
-  return `Ended all logins of the client ${printable(client_id)} up to ${timeText(tokens_not_before)}. Other locations learn of it within about two minutes. Access tokens that were issued already expire by themselves; only introspection refuses them.`;
-}
-
-function withSecretNotice(client: z.output<typeof clientWithSecret>): string {
-  const notice =
-    client.client_secret === undefined
-      ? ""
-      : "\n\nStore the client_secret now. It cannot be shown again, because the server keeps only a hash of it.";
-  return fields(client) + notice;
 }

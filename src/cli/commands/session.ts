@@ -1,5 +1,10 @@
 import type { z } from "zod";
-import { AdminClient, type AdminRequest, type Health } from "./admin-client.ts";
+import {
+  AdminClient,
+  type AdminRequest,
+  type Health,
+  type Tagged,
+} from "./admin-client.ts";
 import {
   type Connection,
   type ConnectionOptions,
@@ -30,6 +35,18 @@ export class Session {
     return new AdminClient(await this.#connection()).request(request);
   }
 
+  /** As `request`, and returns the ETag of the response as well. */
+  async requestTagged<S extends z.ZodType>(
+    request: AdminRequest<S>,
+  ): Promise<Tagged<z.output<S>>> {
+    return new AdminClient(await this.#connection()).requestTagged(request);
+  }
+
+  /** True: the result is JSON, for scripts. */
+  get isJson(): boolean {
+    return this.#options().json === true;
+  }
+
   /** Asks for the server's health. @throws Failure if there is no answer of Baton */
   async health(): Promise<Health> {
     return new AdminClient(await this.#connection()).health();
@@ -44,21 +61,33 @@ export class Session {
     return findConnection(this.#options(), process.env, this.#devVarsPath);
   }
 
-  /** Requests all pages of a list. The API sends a cursor while there are more. */
+  /** Requests all pages of a list. */
   async requestAllPages<S extends z.ZodType<{ cursor?: string | undefined }>>(
     path: string[],
     schema: S,
     filter: Record<string, string> = {},
   ): Promise<z.output<S>[]> {
-    const pages: z.output<S>[] = [];
+    return Array.fromAsync(this.pages(path, schema, filter));
+  }
+
+  /** Requests a list, one page after another. The API sends a cursor while there are more. */
+  async *pages<S extends z.ZodType<{ cursor?: string | undefined }>>(
+    path: string[],
+    schema: S,
+    query: Record<string, string> = {},
+  ): AsyncGenerator<z.output<S>, void> {
     let cursor: string | undefined;
     do {
-      const query = { ...filter, ...(cursor !== undefined && { cursor }) };
-      const page = await this.request({ method: "GET", path, query, schema });
-      pages.push(page);
+      const next = cursor === undefined ? query : { ...query, cursor };
+      const page = await this.request({
+        method: "GET",
+        path,
+        query: next,
+        schema,
+      });
+      yield page;
       ({ cursor } = page);
     } while (cursor !== undefined);
-    return pages;
   }
 
   /** Prints the result: as JSON with --json, else as `format` writes it. */

@@ -363,7 +363,7 @@ describe("baton clients update", () => {
 describe("baton clients delete", () => {
   test("deletes the client, and says so", async () => {
     const id = await freshClient();
-    expect(await baton.run("clients", "delete", id)).toEqual({
+    expect(await baton.run("clients", "delete", id, "--yes")).toEqual({
       code: 0,
       stdout: `Deleted the client ${id}.\n`,
       stderr: "",

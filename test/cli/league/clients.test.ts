@@ -392,7 +392,7 @@ describe("the import", () => {
   test("a refused client does not stop the import of the others", async () => {
     const [bad, deleted, good] = [1, 2, 3].map(() => fresh("client"));
     await baton.json("clients", "create", "--id", deleted!);
-    await baton.json("clients", "delete", deleted!);
+    await baton.json("clients", "delete", deleted!, "--yes");
     const many = Array.from(
       { length: 101 },
       (_, n) => `https://a.example/${n}`,

@@ -1,0 +1,59 @@
+import { ApiError, Failure } from "../failure.ts";
+import { printable } from "../output.ts";
+import { clientPage } from "./client-schema.ts";
+import type { Session } from "./session.ts";
+
+/** The most candidates that an error lists. */
+const MAX_CANDIDATES = 10;
+
+/**
+ * Runs a command for one client, whose id may be typed in part. An id that exists is never taken for the
+ * beginning of another one.
+ *
+ * @param run gets the whole id. It is called again if there is no client with exactly the typed id
+ * @param deleted true: the client is one of the deleted ones
+ * @throws Failure with the candidates, if several ids begin with what was typed
+ */
+export async function forClient<T>(
+  session: Session,
+  typed: string,
+  run: (id: string) => Promise<T>,
+  { deleted = false } = {},
+): Promise<T> {
+  try {
+    return await run(typed);
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.status !== 404) throw error;
+    const id = await findByPrefix(session, typed, deleted);
+    if (id === undefined) throw error;
+    return run(id);
+  }
+}
+
+/** Finds the only client whose id begins with a text. @throws Failure if there are several */
+async function findByPrefix(
+  session: Session,
+  prefix: string,
+  deleted: boolean,
+): Promise<string | undefined> {
+  const limit = String(MAX_CANDIDATES + 1);
+  const page = await session.request({
+    method: "GET",
+    path: ["clients"],
+    query: { prefix, limit, ...(deleted && { deleted: "true" }) },
+    schema: clientPage,
+  });
+  const [first, ...others] = page.clients.map(({ client_id }) => client_id);
+  if (first === undefined) return undefined;
+  if (others.length === 0 && page.cursor === undefined) return first;
+  const ids = [first, ...others];
+  const shown = ids.slice(0, MAX_CANDIDATES).map((id) => `  ${printable(id)}`);
+  const more = ids.length > MAX_CANDIDATES || page.cursor !== undefined;
+  throw new Failure(
+    [
+      `Several client ids begin with ${printable(prefix)}. Type more of the one that you mean:`,
+      ...shown,
+      ...(more ? ["  … and others"] : []),
+    ].join("\n"),
+  );
+}
