@@ -1,4 +1,5 @@
 import { adminTokenCommands } from "./commands/admin-tokens.ts";
+import { applyCommands } from "./apply/index.ts";
 import { clientCommands } from "./commands/clients.ts";
 import { grantCommands } from "./commands/grants.ts";
 import { healthCommand } from "./commands/health.ts";
@@ -48,6 +49,7 @@ subjectCommands(program, session);
 adminTokenCommands(program, session);
 healthCommand(program, session);
 keyCommands(program, session);
+applyCommands(program, session);
 leagueCommands(program, session);
 setupCommand(program);
 

@@ -1,0 +1,50 @@
+import { z } from "zod";
+
+/** A client in a file: the fields that an operator decides. Secrets and times are not among them. */
+const desiredClient = z
+  .strictObject({
+    client_name: z.string(),
+    token_endpoint_auth_method: z.string(),
+    grant_types: z.array(z.string()),
+    scope: z.string(),
+    redirect_uris: z.array(z.string()),
+    resources: z.array(z.string()),
+    resource_server: z.string(),
+    require_pkce: z.boolean(),
+    access_token_ttl: z.string(),
+    refresh_token_ttl: z.string(),
+    refresh_token_max_age: z.string(),
+    refresh_token_retry_window: z.string(),
+    access_token_format: z.string(),
+    disabled: z.boolean(),
+  })
+  .partial();
+
+/** The names of the fields of a client in a file, in the order in which `export` writes them. */
+export const clientFieldNames = Object.keys(
+  desiredClient.shape,
+) as (keyof DesiredClient)[];
+
+/** The content of a file. A section that is left out is not touched. YAML reads an empty section as null. */
+export const desiredSchema = z.strictObject({
+  scopes: z
+    .record(z.string(), z.string())
+    .nullable()
+    .transform(orEmpty)
+    .optional(),
+  clients: z
+    .record(z.string(), desiredClient.nullable().transform(orEmpty))
+    .nullable()
+    .transform(orEmpty)
+    .optional(),
+});
+
+export type DesiredClient = z.output<typeof desiredClient>;
+export type Desired = z.output<typeof desiredSchema>;
+
+/** The path of a value in a file. */
+export type Path = (string | number)[];
+
+function orEmpty<T extends object>(value: T | null): T {
+  return value ?? ({} as T);
+}

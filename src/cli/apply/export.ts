@@ -1,0 +1,96 @@
+import { Document, isScalar, Scalar, visit } from "yaml";
+import { z } from "zod";
+import { type Client, clientPage } from "../commands/client-schema.ts";
+import type { Session } from "../commands/session.ts";
+import { printable } from "../output.ts";
+import { clientFieldNames, type DesiredClient } from "./desired.ts";
+import { isDefault, valueIn } from "./difference.ts";
+
+const catalogue = z.looseObject({
+  scopes: z.array(
+    z.looseObject({ scope: z.string(), description: z.string() }),
+  ),
+});
+
+export interface ExportOptions {
+  clients?: true;
+  scopes?: true;
+}
+
+/** Prints the scopes and clients of a server in the form that `apply` reads. It has no secrets. */
+export async function exportAll(
+  session: Session,
+  { clients, scopes }: ExportOptions,
+): Promise<void> {
+  const both = !clients && !scopes;
+  const content = {
+    ...((both || scopes) && { scopes: await exportScopes(session) }),
+    ...((both || clients) && { clients: await exportClients(session) }),
+  };
+  const url = await session.serverUrl();
+  session.print(content, () => yamlText(content, url).trimEnd());
+}
+
+async function exportScopes(session: Session): Promise<Record<string, string>> {
+  const { scopes } = await session.request({
+    method: "GET",
+    path: ["scopes"],
+    schema: catalogue,
+  });
+  return sorted(scopes.map(({ scope, description }) => [scope, description]));
+}
+
+async function exportClients(
+  session: Session,
+): Promise<Record<string, DesiredClient>> {
+  const entries: [string, DesiredClient][] = [];
+  for await (const page of session.pages(["clients"], clientPage)) {
+    entries.push(
+      ...page.clients.map((client): [string, DesiredClient] => [
+        client.client_id,
+        described(client),
+      ]),
+    );
+    session.warn(
+      page.malformed?.map(
+        ({ name, problem }) =>
+          `The record ${name} cannot be read (${problem}), so it is not in the output.`,
+      ),
+    );
+  }
+  return sorted(entries);
+}
+
+/** Takes the fields that an operator decides, without those that are left out anyway. */
+function described(client: Client): DesiredClient {
+  return Object.fromEntries(
+    clientFieldNames
+      .map((field) => [field, valueIn(client, field)] as const)
+      .filter(([field, value]) => !isDefault(field, value)),
+  );
+}
+
+/** Sorts by name, so that two exports can be compared. */
+function sorted<T>(entries: [string, T][]): Record<string, T> {
+  return Object.fromEntries(
+    entries.toSorted(([one], [other]) => (one < other ? -1 : 1)),
+  );
+}
+
+/** Makes YAML in which no text can control a terminal: such characters are escaped, in quotation marks. */
+function yamlText(content: object, url: string): string {
+  const document = new Document(content);
+  document.commentBefore = ` ${printable(url)}: scopes and clients, without secrets.\n To make a server like this: npm run baton -- apply FILE`;
+  visit(document, {
+    Scalar(_, node) {
+      const { value } = node;
+      if (isScalar(node) && typeof value === "string")
+        if (printable(value) !== value) node.type = Scalar.QUOTE_DOUBLE;
+    },
+  });
+  return document
+    .toString({ lineWidth: 0 })
+    .split("\n")
+    .map(printable)
+    .join("\n");
+}

@@ -1,0 +1,89 @@
+import { z } from "zod";
+import type { Session } from "../commands/session.ts";
+import { ApiError } from "../failure.ts";
+import type { Desired } from "./desired.ts";
+import type { Change } from "./difference.ts";
+import type { DesiredFile, FileProblem } from "./file.ts";
+import { makeChange } from "./requests.ts";
+import type { ServerState } from "./server-state.ts";
+
+const refusal = z.looseObject({
+  fields: z.record(z.string(), z.string()).optional(),
+});
+
+/**
+ * Lets the server check every change by its own rules, before the first one is made.
+ *
+ * @returns the server's warnings, each with the client that it is about
+ * @throws Failure with file, line and field of each problem
+ */
+export async function rehearse(
+  session: Session,
+  { desired, failure }: DesiredFile,
+  changes: readonly Change[],
+  state: ServerState,
+): Promise<string[]> {
+  const problems = prunedScopeProblems(desired, changes);
+  const warnings: string[] = [];
+  const newScopes = changes
+    .filter(({ action, kind }) => action === "create" && kind === "scope")
+    .map(({ name }) => name);
+  for (const change of changes) {
+    if (change.action === "delete") continue;
+    const record = desired.clients?.[change.name] ?? {};
+    const named = new Set(record.scope?.split(" "));
+    try {
+      const done = await makeChange(session, change, {
+        state,
+        desired: record,
+        noSecrets: false,
+        rehearsedScopes: newScopes.filter((scope) => named.has(scope)),
+      });
+      warnings.push(...done.warnings.map((text) => `${change.name}: ${text}`));
+    } catch (error) {
+      if (!(error instanceof ApiError) || ![400, 409].includes(error.status))
+        throw error;
+      problems.push(...problemsOf(change, error));
+    }
+  }
+  if (problems.length > 0) throw failure(problems);
+  return warnings;
+}
+
+/** Finds clients of the file with a scope that is deleted by the same command. */
+function prunedScopeProblems(
+  { clients = {} }: Desired,
+  changes: readonly Change[],
+): FileProblem[] {
+  const pruned = changes
+    .filter(({ action, kind }) => action === "delete" && kind === "scope")
+    .map(({ name }) => name);
+  return Object.entries(clients).flatMap(([id, { scope = "" }]) =>
+    scope
+      .split(" ")
+      .filter((name) => pruned.includes(name))
+      .map((name) => ({
+        path: ["clients", id, "scope"],
+        message: `${name} is deleted by --prune`,
+      })),
+  );
+}
+
+/** Finds where in the file the fields are that the server names. */
+function problemsOf({ kind, name }: Change, error: ApiError): FileProblem[] {
+  const path = [`${kind}s`, name];
+  const { data } = refusal.safeParse(error.body);
+  const fields = Object.entries(data?.fields ?? {});
+  if (fields.length === 0) return [{ path, message: error.message }];
+  return fields.map(([field, message]) => ({
+    path:
+      kind === "scope" || field === "client_id"
+        ? path
+        : [...path, ...field.split(".").map(indexOrName)],
+    message,
+  }));
+}
+
+function indexOrName(part: string): string | number {
+  return /^\d+$/.test(part) ? Number(part) : part;
+}

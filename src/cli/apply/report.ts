@@ -1,0 +1,71 @@
+import { printable } from "../output.ts";
+import type { Change, FieldChange, Value } from "./difference.ts";
+
+const signs = { create: "+", change: "~", delete: "-" } as const;
+
+/** Shows changes to people: a line for each object, and below it a line for each field, from what to what. */
+export function changesText(changes: readonly Change[]): string {
+  return changes
+    .flatMap(({ action, kind, name, fields }) => [
+      `${signs[action]} ${kind} ${printable(name)}`,
+      ...fields.flatMap(fieldLines).map((line) => `    ${line}`),
+    ])
+    .join("\n");
+}
+
+function fieldLines({ field, from, to }: FieldChange): string[] {
+  if (Array.isArray(from) || Array.isArray(to)) {
+    const before = listOf(from);
+    const after = listOf(to);
+    return [
+      `${field}:`,
+      ...before
+        .filter((value) => !after.includes(value))
+        .map((value) => `  - ${text(value)}`),
+      ...after
+        .filter((value) => !before.includes(value))
+        .map((value) => `  + ${text(value)}`),
+    ];
+  }
+  return from === undefined
+    ? [`${field}: ${text(to)}`]
+    : [`${field}: ${text(from)} -> ${text(to)}`];
+}
+
+function listOf(value: Value): string[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function text(value: Value): string {
+  return value === undefined ? "not set" : printable(JSON.stringify(value));
+}
+
+/** Says what a change does that one does not see in its fields. */
+export function consequences(changes: readonly Change[]): string[] {
+  return changes.flatMap(({ action, kind, name, fields }) => {
+    if (action === "delete")
+      return kind === "client"
+        ? `${name}: its users are logged out. For 30 days it can be restored: npm run baton -- clients restore ${name}`
+        : `${name}: clients and grants that have this scope lose it.`;
+    const method = fields.find(
+      ({ field }) => field === "token_endpoint_auth_method",
+    );
+    if (action === "create" || kind === "scope" || !method) return [];
+    if (method.to === "none")
+      return `${name}: it becomes public, so it loses its secrets, and all its logins end.`;
+    if (method.from === "none")
+      return `${name}: it is no longer public and has no secret. Make one: npm run baton -- clients rotate-secret ${name}`;
+    return [];
+  });
+}
+
+const verbs = {
+  create: "Created",
+  change: "Changed",
+  delete: "Deleted",
+} as const;
+
+/** Says that a change was made. */
+export function doneText({ action, kind, name }: Change): string {
+  return `${verbs[action]} the ${kind} ${printable(name)}.`;
+}
