@@ -5,7 +5,7 @@ import { printable, say } from "../output.ts";
 import { type Change, difference } from "./difference.ts";
 import { type DesiredFile, readDesiredFile } from "./file.ts";
 import { rehearse } from "./rehearse.ts";
-import { changesText, consequences, doneText } from "./report.ts";
+import { changesText, consequences, doneText, verbs } from "./report.ts";
 import { makeChange } from "./requests.ts";
 import {
   findPruned,
@@ -148,21 +148,26 @@ function sayDone(outcome: Outcome): void {
 /** Makes the failure of a change. */
 function stopped(
   error: unknown,
-  { kind, name }: Change,
+  { action, kind, name }: Change,
   outcomes: readonly Outcome[],
 ): unknown {
   if (!(error instanceof Failure)) return error;
+  const done = verbs[action].toLowerCase();
+  const lostSecret =
+    action === "create" && kind === "client"
+      ? ` If it was, its secret was not shown: make a new one with npm run baton -- clients rotate-secret ${printable(name)}.`
+      : "";
   const what =
     kind === "scope" ? "The scope catalogue" : `The client ${printable(name)}`;
   if (error instanceof ApiError && error.status === 412)
     return new Failure(
       `${what} was changed by somebody else since this command compared it, and is left as it is. ${progress(outcomes)} ${again}`,
     );
-  return addDetails(
-    error,
-    `The change of the ${kind} ${printable(name)} was not made. ${progress(outcomes)}`,
-    again,
-  );
+  const outcome =
+    error instanceof ApiError
+      ? `The ${kind} ${printable(name)} was not ${done}.`
+      : `The ${kind} ${printable(name)} may have been ${done} or not.${lostSecret}`;
+  return addDetails(error, `${outcome} ${progress(outcomes)}`, again);
 }
 
 const again = "Run the same command again: it compares anew and does the rest.";

@@ -59,7 +59,8 @@ export function consequences(changes: readonly Change[]): string[] {
   });
 }
 
-const verbs = {
+/** What was done, as the first word of a sentence. */
+export const verbs = {
   create: "Created",
   change: "Changed",
   delete: "Deleted",
