@@ -59,7 +59,8 @@ function operationJson(operation: Operation, schemas: JsonSchemas) {
           status,
           {
             ...describedJson(response, schemas),
-            ...(operation.tagged && status.startsWith("2") && { headers: etag }),
+            ...(operation.tagged &&
+              status.startsWith("2") && { headers: etag }),
           },
         ],
       ),

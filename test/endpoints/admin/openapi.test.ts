@@ -147,12 +147,12 @@ it("the OpenAPI document has these operations", async () => {
       body: object closed
         description: string 1..1000 e.g. "Read your notes" "The meaning of"
       200: Scope
-      400 401 404 412 413 429 500 503: Error
+      400 401 403 404 412 413 429 500 503: Error
     DELETE /admin/scopes/{scope}
       path scope: string ..255 /^[\\x21\\x23-\\x5b\\x5d-\\x7e]+$/ e.g. "read" "One scope (RFC"
       header If-Match?: string
       204: no body
-      400 401 404 412 413 429 500 503: Error
+      400 401 403 404 412 413 429 500 503: Error
     POST /admin/clients
       query dry_run?: string in ["true","false"] "true: the request"
       query assume_scopes?: string ..8192 "With dry_run: scopes"
@@ -185,16 +185,16 @@ it("the OpenAPI document has these operations", async () => {
       header If-Match?: string
       body: ClientPatch
       200: ChangedClient
-      400 401 404 412 413 429 500 503: Error
+      400 401 403 404 412 413 429 500 503: Error
     DELETE /admin/clients/{client_id}
       path client_id: string e.g. "web" "The client identifier"
       header If-Match?: string
       204: no body
-      400 401 404 412 413 429 500 503: Error
+      400 401 403 404 412 413 429 500 503: Error
     POST /admin/clients/{client_id}/restore
       path client_id: string e.g. "web" "The client identifier"
       200: Client
-      400 401 404 409 413 429 500 503: Error
+      400 401 403 404 409 413 429 500 503: Error
     POST /admin/clients/{client_id}/secrets
       path client_id: string e.g. "web" "The client identifier"
       header If-Match?: string
@@ -203,7 +203,7 @@ it("the OpenAPI document has these operations", async () => {
         allow_weak_secret?: boolean "true: client_secret may"
         old_secret_ttl?: string e.g. "PT24H" "How long the"
       201: ClientWithSecret
-      400 401 404 409 412 413 429 500 503: Error
+      400 401 403 404 409 412 413 429 500 503: Error
     POST /admin/grants
       body: NewGrant
       200: TokenResponse
