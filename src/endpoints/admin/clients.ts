@@ -1,6 +1,5 @@
 import type { Context } from "hono";
 import * as v from "valibot";
-import { clientChanges } from "../../oauth/clients/client-changes.ts";
 import { deleteClient, restoreClient } from "../../oauth/clients/deletion.ts";
 import {
   existingClient,
@@ -108,7 +107,6 @@ export function clientRoutes(api: AdminApi): void {
         return c.json(changedJson(rehearsed), 200);
       }
       const made = await registerClient(server, body, now());
-      noteChange(c, undefined, made.client);
       await tag(c, made.client);
       return c.json(
         { ...clientWithSecretJson(made), ...warningsJson(made.warnings) },
@@ -215,10 +213,7 @@ export function clientRoutes(api: AdminApi): void {
         now(),
         await ifMatch(c, server, client_id),
       );
-      if (!isRehearsal) {
-        noteChange(c, changed.before, changed.client);
-        await tag(c, changed.client);
-      }
+      if (!isRehearsal) await tag(c, changed.client);
       return c.json(changedJson(changed), 200);
     },
   );
@@ -243,8 +238,7 @@ export function clientRoutes(api: AdminApi): void {
       const server = await c.var.server();
       const { client_id } = c.req.valid("param");
       const check = await ifMatch(c, server, client_id);
-      const before = await deleteClient(server, client_id, now(), check);
-      noteChange(c, before, undefined, client_id);
+      await deleteClient(server, client_id, now(), check);
       return c.body(null, 204);
     },
   );
@@ -268,10 +262,6 @@ export function clientRoutes(api: AdminApi): void {
       const server = await c.var.server();
       const { client_id } = c.req.valid("param");
       const restored = await restoreClient(server, client_id, now());
-      c.var.log.addEvent(
-        "client.changed",
-        clientChanges(undefined, restored, "restored"),
-      );
       await tag(c, restored);
       return c.json(clientJson(restored), 200);
     },
@@ -316,7 +306,6 @@ export function clientRoutes(api: AdminApi): void {
         now(),
         await ifMatch(c, server, client_id),
       );
-      noteChange(c, rotated.before, rotated.client);
       await tag(c, rotated.client);
       return c.json(clientWithSecretJson(rotated), 201);
     },
@@ -325,17 +314,6 @@ export function clientRoutes(api: AdminApi): void {
 
 function changedJson(changed: { client: Client; warnings: string[] }) {
   return { ...clientJson(changed.client), ...warningsJson(changed.warnings) };
-}
-
-/** Writes the event of a change. @param client_id of a client whose record could not be read */
-function noteChange(
-  c: Context<AppEnv>,
-  before: Client | undefined,
-  after: Client | undefined,
-  client_id = (after ?? before)?.client_id,
-): void {
-  const event = { ...clientChanges(before, after), client_id };
-  c.var.log.addEvent("client.changed", event);
 }
 
 /** Sets the ETag of a response that shows a client. */

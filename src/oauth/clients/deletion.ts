@@ -15,19 +15,16 @@ import type { Server } from "../server.ts";
  * expired, so that the tokens of two clients cannot be mixed up. The tombstone keeps the record, so that the
  * client can be restored.
  *
- * @returns the record of the client. Undefined: it could not be read
  * @throws OAuthError `admin_target_unknown`, and what `precondition` throws
  */
-export async function deleteClient(
+export function deleteClient(
   server: Server,
   clientId: string,
   now: Seconds,
   precondition: Precondition = () => {},
-): Promise<Client | undefined> {
-  let before: Client | undefined;
-  await server.clients.replaceWithTombstone(clientId, (current) => {
+): Promise<void> {
+  return server.clients.replaceWithTombstone(clientId, (current) => {
     const client = existingClientUnlessMalformed(current);
-    before = client;
     if (client) precondition(client);
     const tombstone = {
       client_id: clientId,
@@ -46,7 +43,6 @@ export async function deleteClient(
     const lastEnd = Math.max(...ages.map((age) => after(age, now)));
     return { tombstone, seconds: Math.max(lastEnd - now, RESTORABLE_SECONDS) };
   });
-  return before;
 }
 
 /**

@@ -114,7 +114,6 @@ export async function registerClient(
  * Changes a client. A client that becomes public loses its secrets, and all that it has ends, so that a token
  * that was useless without the secret stays useless. If it becomes confidential again, it needs a new secret.
  *
- * @returns its record with warnings, and the record before the change
  * @throws OAuthError `admin_target_unknown`, `admin_body_invalid`, and what `precondition` throws
  */
 export async function updateClient(
@@ -123,14 +122,12 @@ export async function updateClient(
   { tokens_not_before, disabled, ...patch }: ClientPatch,
   now: Seconds,
   precondition: Precondition = () => {},
-): Promise<Warned & { before: Client | undefined }> {
+): Promise<Warned> {
   const catalogue = await server.scopes.read();
   let warnings: string[] = [];
-  let before: Client | undefined;
   const client = await server.clients.update(clientId, (current) => {
     const previous = existingClient(current());
     precondition(previous);
-    before = previous;
     const { disabled_at = now, ...rest } = previous;
     const isDisabled = disabled ?? previous.disabled_at !== undefined;
     const changed: Record<string, unknown> = {
@@ -155,7 +152,7 @@ export async function updateClient(
       ...(floors.length > 0 && { tokens_not_before: Math.max(...floors) }),
     };
   });
-  return { client, warnings, before };
+  return { client, warnings };
 }
 
 /**

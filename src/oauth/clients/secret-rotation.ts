@@ -5,7 +5,7 @@ import {
 } from "./registration.ts";
 import { givenSecretRecord, makeSecret } from "./secret.ts";
 import { after, type Seconds } from "../duration.ts";
-import { type Client, isPublic } from "../entities.ts";
+import { isPublic } from "../entities.ts";
 import { OAuthError } from "../errors.ts";
 import type { Server } from "../server.ts";
 
@@ -24,7 +24,7 @@ interface Rotation {
 /**
  * Gives a client a new secret. Its old secrets end after `oldSecretTtl`.
  *
- * @returns the client's record after and before it, and the secret, only this time and only if it was made here
+ * @returns the client's record, and the secret, only this time and only if it was made here
  * @throws OAuthError `admin_target_unknown`, `client_has_no_secret`, `too_many_client_secrets`,
  *   `admin_body_invalid`, and what `precondition` throws
  */
@@ -34,7 +34,7 @@ export async function rotateClientSecret(
   { oldSecretTtl, given, allowWeak }: Rotation,
   now: Seconds,
   precondition: Precondition = () => {},
-): Promise<ClientWithSecret & { before: Client | undefined }> {
+): Promise<ClientWithSecret> {
   const end = after(oldSecretTtl, now);
   const { record, secret } =
     given === undefined
@@ -43,11 +43,9 @@ export async function rotateClientSecret(
           record: await givenSecretRecord(given, now, allowWeak),
           secret: undefined,
         };
-  let before: Client | undefined;
   const client = await server.clients.update(clientId, (current) => {
     const client = existingClient(current());
     precondition(client);
-    before = client;
     if (isPublic(client)) throw new OAuthError("client_has_no_secret");
     const isInForce = ({ expires_at = Infinity }) => now < expires_at;
     const sameSecret = client.secrets.find(
@@ -69,9 +67,5 @@ export async function rotateClientSecret(
     }
     return { ...client, secrets: [newest, ...old] };
   });
-  return {
-    client,
-    before,
-    ...(secret !== undefined && { client_secret: secret }),
-  };
+  return { client, ...(secret !== undefined && { client_secret: secret }) };
 }
