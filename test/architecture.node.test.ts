@@ -135,7 +135,7 @@ describe("src/", () => {
     expect(violations).toEqual([]);
   });
 
-  it("lets the command line import only lists of names and the floor of secrets from the server", () => {
+  it("lets the command line import only lists of names, the floor of secrets and the layout of refresh tokens from the server", () => {
     const imported = internalImports
       .filter(({ file }) => room(file) === "cli")
       .flatMap(({ imports }) => imports)
@@ -143,6 +143,7 @@ describe("src/", () => {
     expect([...new Set(imported)].toSorted()).toEqual([
       "oauth/authentication-methods.ts",
       "oauth/grant-types.ts",
+      "oauth/refresh-token-layout.ts",
       "oauth/secret-floor.ts",
       "oauth/settings.ts",
     ]);

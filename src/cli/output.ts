@@ -1,3 +1,4 @@
+import { styleText } from "node:util";
 import Table from "cli-table3";
 
 /** Columns are two spaces apart and have no borders, so that `grep` and `awk` can read them. */
@@ -48,6 +49,26 @@ function toEscapes(character: string): string {
   ).join("");
 }
 
+let quiet = false;
+
+/** Leaves out what is neither a result nor an error: warnings, progress, and messages of success. */
+export function beQuiet(): void {
+  quiet = true;
+}
+
+export function isQuiet(): boolean {
+  return quiet;
+}
+
+/** Adds a colour on a terminal. NO_COLOR, FORCE_COLOR and NODE_DISABLE_COLORS decide before the terminal does. */
+export function styled(
+  format: "bold" | "green" | "red" | "yellow",
+  text: string,
+  stream: NodeJS.WriteStream = process.stdout,
+): string {
+  return styleText(format, text, { stream });
+}
+
 /** Writes a line to standard output. */
 export function say(line: string): void {
   process.stdout.write(`${line}\n`);
@@ -55,14 +76,16 @@ export function say(line: string): void {
 
 /** Writes a warning to standard error, so that it is not part of the result. */
 export function warn(warning: string): void {
-  process.stderr.write(`Warning: ${printable(warning)}\n`);
+  if (quiet) return;
+  const label = styled("yellow", "Warning:", process.stderr);
+  process.stderr.write(`${label} ${printable(warning)}\n`);
 }
 
 export function table(head: string[], rows: string[][]): string {
   const output = new Table({
     ...plainStyle,
     chars: { ...plainStyle.chars, middle: "  " },
-    head: head.map((name) => name.toUpperCase()),
+    head: head.map((name) => styled("bold", name.toUpperCase())),
   });
   output.push(...rows.map((row) => row.map(printable)));
   return trimLines(output.toString());

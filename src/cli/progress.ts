@@ -1,3 +1,5 @@
+import { isQuiet } from "./output.ts";
+
 /** Interval of updates on a terminal, where the line is rewritten in place. */
 const TERMINAL_INTERVAL_MS = 200;
 /** Interval of lines elsewhere, such as in a log file. */
@@ -13,7 +15,7 @@ export class Progress {
   show(text: () => string): void {
     const now = Date.now();
     const interval = this.#isTerminal ? TERMINAL_INTERVAL_MS : LINE_INTERVAL_MS;
-    if (now - this.#shownAt < interval) return;
+    if (isQuiet() || now - this.#shownAt < interval) return;
     this.#shownAt = now;
     this.#isShown = true;
     process.stderr.write(

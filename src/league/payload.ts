@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import type { Seconds } from "../oauth/duration.ts";
-import { FAMILY_SECRET_BYTES } from "../oauth/tokens/refresh-token.ts";
+import { FAMILY_SECRET_BYTES } from "../oauth/refresh-token-layout.ts";
 import { parse } from "../oauth/schema.ts";
 import { scopeToken } from "../oauth/scope.ts";
 import { subject } from "../oauth/subject.ts";

@@ -32,13 +32,24 @@ export interface RunOptions {
   npm?: boolean;
   /** Start it in a process group of its own, as a shell does, so that Ctrl-C can be sent to the group. */
   group?: boolean;
+  /** The folder in which the user stands. Left out: the checkout. */
+  cwd?: string;
+  /** Standard input. Left out: there is none. */
+  input?: string;
 }
 
 /** Starts a script, without the developer's own settings from the environment. */
 export function start(
   script: "baton" | "demo" | "dev",
   args: string[],
-  { env, directory = project, npm = false, group = false }: RunOptions = {},
+  {
+    env,
+    directory = project,
+    npm = false,
+    group = false,
+    cwd = directory,
+    input,
+  }: RunOptions = {},
 ) {
   const {
     BATON_URL: _url,
@@ -50,11 +61,12 @@ export function start(
     ? ["npm", ["run", "--silent", script, "--"]]
     : [process.execPath, [join(directory, `src/cli/${script}.ts`)]];
   const child = spawn(command, [...first, ...args], {
-    cwd: directory,
+    cwd,
     env: { ...inherited, ...env },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["pipe", "pipe", "pipe"],
     detached: group,
   });
+  child.stdin.end(input);
   const output = { stdout: "", stderr: "" };
   for (const stream of ["stdout", "stderr"] as const) {
     child[stream].setEncoding("utf8").on("data", (text: string) => {
@@ -150,7 +162,13 @@ export function temporaryDirectory(): string {
 /** Copies the project, so that scripts can write files without changing those of the developer. */
 export function temporaryProject(): string {
   const directory = temporaryDirectory();
-  for (const name of ["src", "wrangler.toml", "package.json", "tsconfig.json"])
+  for (const name of [
+    "bin",
+    "src",
+    "wrangler.toml",
+    "package.json",
+    "tsconfig.json",
+  ])
     cpSync(join(project, name), join(directory, name), { recursive: true });
   symlinkSync(join(project, "node_modules"), join(directory, "node_modules"));
   mkdirSync(join(directory, "tmp"));

@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Connection } from "./connection.ts";
 import { problemsByFlag } from "./field-flags.ts";
 import { ApiError, Failure, UsageError } from "../failure.ts";
+import { connectionError } from "./connection-error.ts";
 import { serverKey } from "../keys/server-key.ts";
 import { printable } from "../output.ts";
 
@@ -129,7 +130,7 @@ export class AdminClient {
     body?: object,
     ifMatch?: string,
   ): Promise<Response> {
-    const { url, token } = this.#connection;
+    const { token } = this.#connection;
     try {
       return await fetch(target, {
         method,
@@ -145,7 +146,7 @@ export class AdminClient {
         signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
       });
     } catch (error) {
-      throw connectionError(url, error);
+      throw connectionError(this.#connection, error, REQUEST_TIMEOUT_MS);
     }
   }
 
@@ -169,6 +170,13 @@ export class AdminClient {
     if (response.status === 404 && (await this.#isApiOff(request))) {
       return new ApiError(
         `The admin API of ${url} is off, because the server has no ADMIN_TOKEN. To turn it on, set the secret: \`npx wrangler secret put ADMIN_TOKEN\`. For a server on this machine, set ADMIN_TOKEN in .dev.vars and start \`npm run dev\` again.`,
+        body,
+        response.status,
+      );
+    }
+    if (response.status === 500) {
+      return new ApiError(
+        `${url} has a problem, and could not do this. To see which one: \`npm run baton -- health\`. If that says ok, look for request_id ${printable(response.headers.get("X-Request-Id") ?? "unknown")} in the server's log.`,
         body,
         response.status,
       );
@@ -224,25 +232,4 @@ function encodeSegment(text: string): string {
       `"${text}" cannot be a name, because it cannot be part of a URL path. Use another name.`,
     );
   return encodeURIComponent(text);
-}
-
-function connectionError(url: string, error: unknown): Failure {
-  if (error instanceof Error && error.name === "TimeoutError") {
-    return new Failure(
-      `${url} did not respond within ${REQUEST_TIMEOUT_MS / 1000} seconds. Try again later.`,
-    );
-  }
-  const cause = error instanceof Error ? (error.cause ?? error) : error;
-  const { code, message } = cause as { code?: unknown; message?: unknown };
-  if (code === "ECONNREFUSED") {
-    return new Failure(
-      `There is no server at ${url}. Start one with \`npm run dev\`, or set BATON_URL to the URL of yours.`,
-    );
-  }
-  if (code === "ENOTFOUND") {
-    return new Failure(
-      `The host in ${url} does not exist. Check the spelling.`,
-    );
-  }
-  return new Failure(`Cannot connect to ${url}: ${String(message || code)}.`);
 }

@@ -1,6 +1,7 @@
 import { unwrapSecret } from "../../oauth/secret-floor.ts";
 import { adminTokenIn, readDevVars } from "../local/dev-vars.ts";
 import { Failure, UsageError } from "../failure.ts";
+import { readProfile, tokenOf, tokenVariable } from "../profiles.ts";
 
 /** The server of `npm run dev`. */
 const DEFAULT_URL = new URL("http://localhost:8787");
@@ -8,6 +9,8 @@ const DEFAULT_URL = new URL("http://localhost:8787");
 /** The options of the command line that choose the server. */
 export interface ConnectionOptions {
   url?: string;
+  /** The name of a profile. */
+  env?: string;
   /** True allows plain http to another machine. */
   insecure?: boolean;
 }
@@ -16,6 +19,8 @@ export interface ConnectionOptions {
 export interface Connection {
   /** An origin, without a slash at the end. */
   url: string;
+  /** Where the URL comes from, so that an error can say what to correct. */
+  urlSource: string;
   token: string;
   /** The name of the token's source, so that an error can say which token is wrong. */
   tokenSource: string;
@@ -27,9 +32,11 @@ export interface Connection {
  *
  * Each token is sent only where it was meant for. BATON_ADMIN_TOKEN belongs to the server in BATON_URL, also
  * when --url names another one: in an environment the two are set together, and a URL that is typed for one
- * command says nothing of the token. The token in `.dev.vars` belongs to the servers on this machine.
+ * command says nothing of the token. The token of a profile belongs to the server of that profile, and the token in
+ * `.dev.vars` to the servers on this machine.
  *
- * @param options without `url` the server is the one in BATON_URL, else that of `npm run dev`
+ * @param options without `url` the server is that of the profile in `env`, else the one in BATON_URL, else that of
+ *   `npm run dev`
  * @throws UsageError if a URL is not an origin
  * @throws Failure if there is no token for the server, or if it would be sent without encryption
  */
@@ -47,7 +54,12 @@ export async function findConnection(
   const fromEnvironment = BATON_URL
     ? parseOrigin(BATON_URL, "BATON_URL")
     : undefined;
-  const chosen = fromOption ?? fromEnvironment;
+  const profile =
+    options.env === undefined
+      ? undefined
+      : await readProfile(options.env, environment);
+  const fromProfile = profile && parseOrigin(profile.url, "the profile");
+  const chosen = fromOption ?? fromProfile ?? fromEnvironment;
   // The local server is not taken in its place: the token shows that another one is meant.
   if (!chosen && BATON_ADMIN_TOKEN) {
     throw new Failure(
@@ -65,30 +77,62 @@ export async function findConnection(
     );
   }
 
+  const ofProfile =
+    profile &&
+    options.env !== undefined &&
+    fromProfile?.origin === server.origin
+      ? tokenOf(options.env, profile, environment)
+      : undefined;
   const found =
-    BATON_ADMIN_TOKEN && fromEnvironment?.origin === server.origin
+    ofProfile ??
+    (BATON_ADMIN_TOKEN && fromEnvironment?.origin === server.origin
       ? { token: BATON_ADMIN_TOKEN, tokenSource: "BATON_ADMIN_TOKEN" }
-      : await readLocalToken(server, devVarsPath);
-  if (!found) throw missingToken(server, BATON_ADMIN_TOKEN !== "");
+      : await readLocalToken(server, devVarsPath));
+  if (!found) {
+    throw fromProfile?.origin === server.origin
+      ? missingProfileToken(String(options.env), server)
+      : missingToken(server, BATON_ADMIN_TOKEN !== "");
+  }
   // Checked here, because the HTTP library would quote the token in its error message.
-  if (!/^[\x21-\x7e]+$/.test(found.token)) {
+  const problem = adminTokenProblem(found.token);
+  if (problem !== undefined) {
     throw new Failure(
-      `${found.tokenSource} cannot be an admin token, because it contains a space, a line break or a character that is not ASCII. Set it to the server's ADMIN_TOKEN.`,
+      `${found.tokenSource} cannot be an admin token, because ${problem}. Set it to the server's ADMIN_TOKEN.`,
     );
   }
-  return { url: server.origin, ...found };
+  const urlSource = fromOption
+    ? "--url"
+    : fromProfile
+      ? `the profile ${options.env}`
+      : fromEnvironment
+        ? "BATON_URL"
+        : "the default";
+  return { url: server.origin, urlSource, ...found };
+}
+
+/** Says why a text cannot be an admin token, which an HTTP header carries. Undefined: it can. */
+export function adminTokenProblem(token: string): string | undefined {
+  return /^[\x21-\x7e]+$/.test(token)
+    ? undefined
+    : "it contains a space, a line break or a character that is not ASCII";
 }
 
 /** The token in `.dev.vars`, for a server on this machine only. */
 async function readLocalToken(
   { hostname }: URL,
   devVarsPath: string,
-): Promise<Omit<Connection, "url"> | undefined> {
+): Promise<Pick<Connection, "token" | "tokenSource"> | undefined> {
   if (!isLoopback(hostname)) return undefined;
   const token = adminTokenIn(await readDevVars(devVarsPath));
   return token === undefined
     ? undefined
     : { token, tokenSource: "ADMIN_TOKEN in .dev.vars" };
+}
+
+function missingProfileToken(name: string, { origin }: URL): Failure {
+  return new Failure(
+    `The profile ${name} has no admin token for ${origin}. Set the environment variable ${tokenVariable(name)} to the server's ADMIN_TOKEN, or keep the token in the profile: \`npm run baton -- profiles add ${name} --url ${origin} --replace\`.`,
+  );
 }
 
 /** @param isOther true if BATON_ADMIN_TOKEN is set, and for another server */
@@ -112,7 +156,10 @@ function missingToken({ origin, hostname }: URL, isOther: boolean): Failure {
 }
 
 /** The message does not quote the URL, because a password may be in it. */
-function parseOrigin(text: string, source: "--url" | "BATON_URL"): URL {
+export function parseOrigin(
+  text: string,
+  source: "--url" | "BATON_URL" | "the profile",
+): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const isOrigin =
     url !== undefined &&

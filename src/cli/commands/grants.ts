@@ -125,7 +125,7 @@ export function grantCommands(program: Command, session: Session): void {
         path: ["grants", id],
         schema: z.unknown(),
       });
-      session.print({ revoked: id }, () => `Revoked the grant ${id}.`);
+      session.done({ revoked: id }, () => `Revoked the grant ${id}.`);
     });
 }
 

@@ -59,6 +59,6 @@ export function scopeCommands(program: Command, session: Session): void {
         path: ["scopes", name],
         schema: z.unknown(),
       });
-      session.print({ deleted: name }, () => `Deleted the scope ${name}.`);
+      session.done({ deleted: name }, () => `Deleted the scope ${name}.`);
     });
 }

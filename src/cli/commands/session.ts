@@ -10,11 +10,14 @@ import {
   type ConnectionOptions,
   findConnection,
 } from "./connection.ts";
-import { say, toJson, warn } from "../output.ts";
+import { isQuiet, say, toJson, warn } from "../output.ts";
+import { readProfile } from "../profiles.ts";
 
 /** The global options. */
 export interface ProgramOptions extends ConnectionOptions {
   json?: boolean;
+  quiet?: boolean;
+  yes?: boolean;
 }
 
 /** The part that all commands share: a request to the chosen server, and the output of the response. */
@@ -32,14 +35,14 @@ export class Session {
   async request<S extends z.ZodType>(
     request: AdminRequest<S>,
   ): Promise<z.output<S>> {
-    return new AdminClient(await this.#connection()).request(request);
+    return new AdminClient(await this.connection()).request(request);
   }
 
   /** As `request`, and returns the ETag of the response as well. */
   async requestTagged<S extends z.ZodType>(
     request: AdminRequest<S>,
   ): Promise<Tagged<z.output<S>>> {
-    return new AdminClient(await this.#connection()).requestTagged(request);
+    return new AdminClient(await this.connection()).requestTagged(request);
   }
 
   /** True: the result is JSON, for scripts. */
@@ -49,15 +52,23 @@ export class Session {
 
   /** Asks for the server's health. @throws Failure if there is no answer of Baton */
   async health(): Promise<Health> {
-    return new AdminClient(await this.#connection()).health();
+    return new AdminClient(await this.connection()).health();
   }
 
   /** The server's URL. Commands that cannot be undone print it. @throws Failure */
   async serverUrl(): Promise<string> {
-    return (await this.#connection()).url;
+    return (await this.connection()).url;
   }
 
-  #connection(): Promise<Connection> {
+  /** The environment of wrangler.toml that belongs to the profile in --env. Undefined: the top of the file. */
+  async wranglerEnvironment(): Promise<string | undefined> {
+    const { env } = this.#options();
+    if (env === undefined) return undefined;
+    return (await readProfile(env, process.env)).wrangler_env;
+  }
+
+  /** The server, and the admin token for it. @throws Failure */
+  connection(): Promise<Connection> {
     return findConnection(this.#options(), process.env, this.#devVarsPath);
   }
 
@@ -93,6 +104,11 @@ export class Session {
   /** Prints the result: as JSON with --json, else as `format` writes it. */
   print<T>(result: T, format: (result: T) => string): void {
     say(this.#options().json ? toJson(result) : format(result));
+  }
+
+  /** Prints that something was done: as JSON with --json, else as a sentence, and with --quiet not at all. */
+  done<T>(result: T, sentence: (result: T) => string): void {
+    if (this.#options().json || !isQuiet()) this.print(result, sentence);
   }
 
   /** Writes warnings to standard error. With --json they are a part of the result, so it writes nothing. */

@@ -22,7 +22,7 @@ export function subjectCommands(program: Command, session: Session): void {
     .addHelpText("after", examples("subjects logout alice"))
     .action(async (subject: string) => {
       const body = await logOut(session, subject);
-      session.print(body, ({ revoked }) => logoutMessage(subject, revoked));
+      session.done(body, ({ revoked }) => logoutMessage(subject, revoked));
     });
 }
 

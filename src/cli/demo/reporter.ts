@@ -1,5 +1,4 @@
-import { styleText } from "node:util";
-import { printable, say } from "../output.ts";
+import { printable, say, styled } from "../output.ts";
 
 /** Enough of a secret to recognise it: tokens of one family have the same start and different ends. */
 const SHOWN_HEAD = 12;
@@ -72,9 +71,4 @@ function formatParameter(name: string, value: unknown): string {
   return printable(
     isSecret ? `${text.slice(0, SHOWN_HEAD)}…${text.slice(-SHOWN_TAIL)}` : text,
   );
-}
-
-/** Adds colour on a terminal. Node also honours variables such as NO_COLOR. */
-function styled(format: "bold" | "green" | "red", text: string): string {
-  return styleText(format, text, { stream: process.stdout });
 }

@@ -1,55 +1,8 @@
 import { base64url } from "jose";
 import type { TokenKey, TokenKeys } from "../keys.ts";
+import { offsets, pattern, PREFIX, VERSION } from "../refresh-token-layout.ts";
 import type { RefreshTokenClaims } from "../token-kind.ts";
-import { KEY_ID_BYTES } from "./token-keys.ts";
 
-/*
- * The format of a refresh token: `baton_rt_` and the base64url of
- *
- * | bytes | content                                                 |
- * |-------|---------------------------------------------------------|
- * | 1     | version of the format, 1                                |
- * | 4     | id of the key that made the MAC                         |
- * | 32    | id of the family, which is the id of its Durable Object |
- * | 4     | generation, from 1                                      |
- * | 8     | expiry, seconds since 1970                              |
- * | 24    | family secret                                           |
- * | 32    | HMAC-SHA256 over the prefix and all of the above        |
- *
- * 105 bytes are a whole number of base64 quanta, so a token has no unused bits, no padding and exactly one
- * spelling. The MAC lets the edge refuse a forged token without a call to the family. The token carries the
- * family secret, of which the family keeps only a hash, so that neither the key nor the storage alone makes a
- * token. A token is a pure function of its claims and its key, so that no successor is ever stored.
- */
-
-const PREFIX = "baton_rt_";
-const VERSION = 1;
-const FAMILY_ID_BYTES = 32;
-/** 192 bits, more than the 160 that RFC 6749 section 10.10 recommends. */
-export const FAMILY_SECRET_BYTES = 24;
-const MAC_BYTES = 32;
-
-const offsets = (() => {
-  const keyId = 1;
-  const familyId = keyId + KEY_ID_BYTES;
-  const generation = familyId + FAMILY_ID_BYTES;
-  const expiry = generation + 4;
-  const secret = expiry + 8;
-  const mac = secret + FAMILY_SECRET_BYTES;
-  return {
-    keyId,
-    familyId,
-    generation,
-    expiry,
-    secret,
-    mac,
-    end: mac + MAC_BYTES,
-  };
-})();
-
-const pattern = new RegExp(
-  `^${PREFIX}[A-Za-z0-9_-]{${(offsets.end / 3) * 4}}$`,
-);
 const prefixBytes = new TextEncoder().encode(PREFIX);
 
 /** Makes a refresh token. The same key makes the same string of the same claims. */

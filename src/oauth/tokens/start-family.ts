@@ -11,7 +11,8 @@ import type { LoginAttributes } from "../login-attributes.ts";
 import type { NewFamily, Redemption } from "../repositories.ts";
 import type { Server } from "../server.ts";
 import { isBeforeFloor } from "../token-floor.ts";
-import { FAMILY_SECRET_BYTES, hashFamilySecret } from "./refresh-token.ts";
+import { FAMILY_SECRET_BYTES } from "../refresh-token-layout.ts";
+import { hashFamilySecret } from "./refresh-token.ts";
 import type { NewestToken } from "./token-response.ts";
 
 /** The content of an authorization code that its redemption needs. */

@@ -1,8 +1,6 @@
 import { base64url } from "jose";
 import type { TokenKey } from "../keys.ts";
-
-/** The length of a key id in a token. */
-export const KEY_ID_BYTES = 4;
+import { KEY_ID_BYTES } from "../refresh-token-layout.ts";
 
 const hmac = {
   algorithm: { name: "HMAC", hash: "SHA-256", length: 256 },

@@ -1,0 +1,72 @@
+import { decode, type Inspection, parseObject } from "./inspection.ts";
+
+/** The encrypted JWTs of Baton (`src/oauth/authorization/encrypted-jwt.ts`), by `typ`. */
+const encrypted: Record<string, { kind: string; about: string }> = {
+  "baton-encrypted-code+jwt": {
+    kind: "authorization_code",
+    about:
+      "An authorization code of Baton. It is good for 60 seconds and for one exchange. Its content is encrypted.",
+  },
+  "baton-encrypted-request+jwt": {
+    kind: "authorization_request",
+    about:
+      "An authorization request of Baton, as the sign-in page gets it in the parameter `request`. It is good for 30 minutes. Its content is encrypted.",
+  },
+};
+
+/** `jti` of an access token: the id of its family, and a random part. */
+const familyInJti = /^([\w-]{43})\./;
+
+/**
+ * Reads a JWT (RFC 7519): signed (three parts), or encrypted (five), of which only the header can be read.
+ *
+ * @returns undefined if it is not a JWT
+ */
+export function readJwt(token: string, now: number): Inspection | undefined {
+  const parts = token.split(".");
+  const header = readPart(parts[0]);
+  if (!header || !("alg" in header)) return undefined;
+  if (parts.length === 5) return readEncrypted(header);
+  const claims = readPart(parts[1]);
+  return parts.length === 3 && claims
+    ? readSigned(header, claims, now)
+    : undefined;
+}
+
+function readEncrypted(header: Record<string, unknown>): Inspection {
+  const { kind, about } = encrypted[String(header["typ"])] ?? {
+    kind: "encrypted_jwt",
+    about: "An encrypted JWT that Baton does not make.",
+  };
+  return { kind, about, verified: false, header };
+}
+
+function readSigned(
+  header: Record<string, unknown>,
+  claims: Record<string, unknown>,
+  now: number,
+): Inspection {
+  // RFC 9068 section 2.1: the media type may be written in full.
+  const isAccessToken = /^(?:application\/)?at\+jwt$/i.test(
+    String(header["typ"]),
+  );
+  const { exp, jti } = claims;
+  const family = familyInJti.exec(String(jti))?.[1];
+  const grant_id = family && Buffer.from(decode(family) ?? []).toString("hex");
+  return {
+    kind: isAccessToken ? "access_token" : "signed_jwt",
+    about: isAccessToken
+      ? "An access token (RFC 9068). The signature was not checked: anybody can write such claims."
+      : "A signed JWT, but not an access token of Baton: `typ` in its header is not at+jwt. The signature was not checked.",
+    verified: false,
+    ...(typeof exp === "number" && { expired: exp <= now }),
+    ...(isAccessToken && grant_id && { grant_id }),
+    header,
+    claims,
+  };
+}
+
+function readPart(part = ""): Record<string, unknown> | undefined {
+  const bytes = decode(part);
+  return bytes && parseObject(new TextDecoder().decode(bytes));
+}
