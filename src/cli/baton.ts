@@ -17,6 +17,7 @@ import { type ProgramOptions, Session } from "./commands/session.ts";
 import { setupCommand } from "./setup/index.ts";
 import { subjectCommands } from "./commands/subjects.ts";
 import { devVarsPath, projectDirectory } from "./local/wrangler.ts";
+import { tryCommand } from "./commands/try.ts";
 import { tokenCommands } from "./commands/tokens.ts";
 
 const { version } = JSON.parse(
@@ -74,6 +75,7 @@ leagueCommands(program, session);
 setupCommand(program);
 profileCommands(program, session);
 tokenCommands(program, session);
+tryCommand(program, session);
 completionCommand(program);
 
 /** Some commands have a global option of their own, so that their help shows it. Commander gives it to the program. */

@@ -23,8 +23,10 @@ async function runDemo(): Promise<void> {
     say("Starting a server with temporary keys and state …");
     await server.ready();
     say(`The server is running at ${server.url}.`);
-    await playDemo(server.url, server.secrets.ADMIN_TOKEN, reporter);
-    say(`\nAll ${reporter.steps} steps passed.`);
+    const { url, secrets } = server;
+    const token = secrets.ADMIN_TOKEN;
+    await playDemo({ url, urlSource: "the demo", token }, reporter);
+    say(`\nAll ${reporter.steps.length} steps passed.`);
   } catch (error) {
     throw new Failure(
       [

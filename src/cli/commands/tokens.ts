@@ -48,7 +48,7 @@ export function tokenCommands(program: Command, session: Session): void {
 }
 
 function inspectionText(
-  { about, verified: _, expired, header, claims, ...rest }: Inspection,
+  { about, expired, header, claims, ...rest }: Inspection,
   now: number,
 ): string {
   const record = {

@@ -1,5 +1,10 @@
 import { z } from "zod";
+import { type Address, connectionError } from "../commands/connection-error.ts";
+import { printable } from "../output.ts";
 import type { Reporter } from "./reporter.ts";
+
+/** Much longer than any request takes. */
+const REQUEST_TIMEOUT_MS = 10_000;
 
 const client = z.looseObject({
   client_id: z.string(),
@@ -9,7 +14,7 @@ const accessToken = z.looseObject({
   token_type: z.string(),
   expires_in: z.int(),
   access_token: z.string(),
-  scope: z.string(),
+  scope: z.string().optional(),
 });
 const tokens = accessToken.extend({ refresh_token: z.string() });
 const refusal = z.looseObject({ error: z.string() });
@@ -20,16 +25,22 @@ export type Tokens = z.output<typeof tokens>;
 /** The client's redirect URI. No server answers there, because the demo itself acts as the browser. */
 export const REDIRECT_URI = "http://localhost/callback";
 
-/** Sends the requests of the demo. Reports each one and checks the status of its response. */
-export class DemoClient {
-  readonly #url: string;
-  readonly #adminToken: string;
-  readonly #reporter: Reporter;
+/** The server to play with, and its admin token. */
+export interface PlayedServer extends Address {
+  token: string;
+}
 
-  constructor(url: string, adminToken: string, reporter: Reporter) {
-    this.#url = url;
-    this.#adminToken = adminToken;
+/** Sends requests as an app, a browser and an administrator do. Reports each one and checks the response's status. */
+export class DemoClient {
+  readonly #server: PlayedServer;
+  readonly #reporter: Reporter;
+  readonly #signal: AbortSignal | undefined;
+
+  /** @param signal ends the request that is under way, and refuses all others */
+  constructor(server: PlayedServer, reporter: Reporter, signal?: AbortSignal) {
+    this.#server = server;
     this.#reporter = reporter;
+    this.#signal = signal;
   }
 
   get(path: string): Promise<object> {
@@ -41,17 +52,17 @@ export class DemoClient {
   async admin(
     method: string,
     path: string,
-    body: object,
+    body?: object,
     status = 200,
   ): Promise<object> {
-    this.#reporter.sent(`${method} /admin${path}`, body);
+    this.#reporter.sent(`${method} /admin${path}`, body ?? {});
     const init = {
       method,
       headers: {
-        Authorization: `Bearer ${this.#adminToken}`,
-        "Content-Type": "application/json",
+        Authorization: `Bearer ${this.#server.token}`,
+        ...(body && { "Content-Type": "application/json" }),
       },
-      body: JSON.stringify(body),
+      ...(body && { body: JSON.stringify(body) }),
     };
     return this.#send(`/admin${path}`, init, status);
   }
@@ -61,8 +72,8 @@ export class DemoClient {
   }
 
   /** Creates a grant through the admin API, as a back end does after it has authenticated a user. */
-  async logIn(subject: string): Promise<Tokens> {
-    const body = { client_id: "notes-app", subject };
+  async logIn(client_id: string, subject: string): Promise<Tokens> {
+    const body = { client_id, subject };
     return tokens.parse(await this.admin("POST", "/grants", body));
   }
 
@@ -104,15 +115,28 @@ export class DemoClient {
     return accessToken.parse(await this.#post(form, 200));
   }
 
-  #post(form: Record<string, string>, status: number): Promise<object> {
-    this.#reporter.sent("POST /access_token", form);
+  /** Asks whether a token is good (RFC 7662). */
+  introspect(
+    { client_id, client_secret }: Client,
+    token: string,
+  ): Promise<object> {
+    const form = { token, client_id, client_secret };
+    return this.#post(form, 200, "/introspect");
+  }
+
+  #post(
+    form: Record<string, string>,
+    status: number,
+    path = "/access_token",
+  ): Promise<object> {
+    this.#reporter.sent(`POST ${path}`, form);
     const init = { method: "POST", body: new URLSearchParams(form) };
-    return this.#send("/access_token", init, status);
+    return this.#send(path, init, status);
   }
 
   /** Loads a page, as a browser does. @returns the HTML */
   async loadPage(path: string): Promise<string> {
-    const { pathname, searchParams } = new URL(path, this.#url);
+    const { pathname, searchParams } = new URL(path, this.#server.url);
     this.#reporter.sent(`GET ${pathname}`, Object.fromEntries(searchParams));
     const response = await this.#fetch(path, {});
     const text = await response.text();
@@ -126,13 +150,16 @@ export class DemoClient {
     path: string,
     form?: Record<string, string>,
   ): Promise<URL> {
-    const { pathname, searchParams } = new URL(path, this.#url);
+    const { pathname, searchParams } = new URL(path, this.#server.url);
     const method = form ? "POST" : "GET";
     const sent = form ?? Object.fromEntries(searchParams);
     this.#reporter.sent(`${method} ${pathname}`, sent);
     const body = form && { body: new URLSearchParams(form) };
     const response = await this.#fetch(path, { method, ...body });
-    const location = new URL(response.headers.get("Location") ?? "", this.#url);
+    const location = new URL(
+      response.headers.get("Location") ?? "",
+      this.#server.url,
+    );
     const to = location.origin + location.pathname;
     const query = Object.fromEntries(location.searchParams);
     this.#reporter.received(response.status, { Location: to, ...query });
@@ -146,27 +173,65 @@ export class DemoClient {
     status: number,
   ): Promise<object> {
     const response = await this.#fetch(path, init);
-    const body = z.looseObject({}).parse(await response.json());
-    this.#reporter.received(response.status, body);
-    expectStatus(response, status);
-    return body;
+    const text = await response.text();
+    const body = z.looseObject({}).safeParse(parseJson(text)).data;
+    this.#reporter.received(response.status, body ?? {});
+    expectStatus(response, status, body);
+    if (body) return body;
+    if (status === 204) return {};
+    throw new Error("the response is not JSON");
   }
 
-  #fetch(path: string, init: RequestInit): Promise<Response> {
-    return fetch(new URL(path, this.#url), {
-      ...init,
-      redirect: "manual",
-      signal: AbortSignal.timeout(10_000),
-    });
+  async #fetch(path: string, init: RequestInit): Promise<Response> {
+    this.#signal?.throwIfAborted();
+    const timeout = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
+    const signals = this.#signal ? [timeout, this.#signal] : [timeout];
+    try {
+      return await fetch(new URL(path, this.#server.url), {
+        ...init,
+        redirect: "manual",
+        signal: AbortSignal.any(signals),
+      });
+    } catch (error) {
+      this.#signal?.throwIfAborted();
+      throw connectionError(this.#server, error, REQUEST_TIMEOUT_MS);
+    }
   }
 }
 
-/** @throws Error if the response has another status */
-function expectStatus(response: Response, status: number): void {
-  if (response.status === status) return;
-  throw new Error(
-    `the response has status ${response.status} instead of ${status}`,
-  );
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** @throws UnexpectedStatus if the response has another status */
+function expectStatus(response: Response, status: number, body = {}): void {
+  if (response.status !== status)
+    throw new UnexpectedStatus(response.status, status, body);
+}
+
+/** A response with another status than the step needs. */
+export class UnexpectedStatus extends Error {
+  readonly status: number;
+
+  constructor(status: number, expected: number, body: object) {
+    const { error, error_description } = body as Record<string, unknown>;
+    const said = [error, error_description].filter(
+      (text) => typeof text === "string",
+    );
+    super(
+      printable(
+        [
+          `the response has status ${status} instead of ${expected}`,
+          ...said,
+        ].join(": "),
+      ),
+    );
+    this.status = status;
+  }
 }
 
 function refreshForm(client: Client, refreshToken: string) {

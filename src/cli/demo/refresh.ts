@@ -2,8 +2,9 @@ import { createRemoteJWKSet, jwtVerify } from "jose";
 import { z } from "zod";
 import { playSignIn } from "./sign-in.ts";
 import type { Reporter } from "./reporter.ts";
-import { DemoClient } from "./client.ts";
+import { DemoClient, type PlayedServer } from "./client.ts";
 
+/** The members of the server metadata (RFC 8414) that the demo uses. */
 const metadata = z.looseObject({ issuer: z.url(), jwks_uri: z.url() });
 
 /** ACCESS_TOKEN_TTL of wrangler.toml, PT1H. */
@@ -16,11 +17,10 @@ const ONE_HOUR = 3600;
  * @throws Error at the first step that fails
  */
 export async function playDemo(
-  url: string,
-  adminToken: string,
+  server: PlayedServer,
   reporter: Reporter,
 ): Promise<void> {
-  const demoClient = new DemoClient(url, adminToken, reporter);
+  const demoClient = new DemoClient(server, reporter);
   await playRefresh(demoClient, reporter);
   await playSignIn(demoClient, reporter);
 }
@@ -48,12 +48,12 @@ async function playRefresh(
   check("the response has a client secret", client.client_secret.length > 0);
 
   reporter.step("Alice logs in on her phone");
-  const phone = await demoClient.logIn("alice");
+  const phone = await demoClient.logIn(client.client_id, "alice");
 
   reporter.step(
     "Alice logs in on her laptop: this login has a token family of its own",
   );
-  const first = await demoClient.logIn("alice");
+  const first = await demoClient.logIn(client.client_id, "alice");
   check(
     "the two logins share no token",
     first.refresh_token !== phone.refresh_token,

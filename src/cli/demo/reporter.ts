@@ -8,53 +8,74 @@ const SHOWN_TAIL = 4;
 const secretParameters = new Set([
   "client_secret",
   "access_token",
+  "token",
   "refresh_token",
   "code",
   "code_verifier",
   "request",
+  "redirect_to",
 ]);
 
-/** Prints each request, response and check of the demo on standard output. */
-export class Reporter {
-  #steps = 0;
-  #title = "";
+/** What has become of a step. */
+export interface StepResult {
+  title: string;
+  /** What was true. */
+  checks: string[];
+  duration_ms: number;
+}
 
-  get steps(): number {
-    return this.#steps;
+/** Prints each request, response and check on standard output, and keeps the steps. */
+export class Reporter {
+  readonly steps: StepResult[] = [];
+  readonly #write: (line: string) => void;
+  #began = 0;
+
+  /** @param write left out: to standard output */
+  constructor(write = say) {
+    this.#write = write;
   }
 
   /** The current step, for an error message. */
   get where(): string {
-    return this.#steps === 0
-      ? "Starting the server"
-      : `Step ${this.#steps} (${this.#title})`;
+    const last = this.steps.at(-1);
+    return last
+      ? `Step ${this.steps.length} (${last.title})`
+      : "Starting the server";
   }
 
   chapter(title: string): void {
-    say(`\n${styled("bold", `— ${title} —`)}`);
+    this.#write(`\n${styled("bold", `— ${title} —`)}`);
   }
 
   step(title: string): void {
-    this.#steps += 1;
-    this.#title = title;
-    say(`\n${styled("bold", `${this.#steps}. ${title}`)}`);
+    this.end();
+    this.#began = performance.now();
+    this.steps.push({ title, checks: [], duration_ms: 0 });
+    this.#write(`\n${styled("bold", `${this.steps.length}. ${title}`)}`);
+  }
+
+  /** Ends the last step, so that its time is known. */
+  end(): void {
+    const last = this.steps.at(-1);
+    if (last) last.duration_ms = Math.round(performance.now() - this.#began);
   }
 
   sent(request: string, body: object): void {
-    say(`   → ${request}${parameters(body)}`);
+    this.#write(`   → ${request}${parameters(body)}`);
   }
 
   received(status: number, body: object): void {
-    say(`   ← ${status}${parameters(body)}`);
+    this.#write(`   ← ${status}${parameters(body)}`);
   }
 
   /** @throws Error that names the claim if it is false */
   check(claim: string, isTrue: boolean): void {
     if (!isTrue) {
-      say(styled("red", `   ✗ ${claim}`));
+      this.#write(styled("red", `   ✗ ${claim}`));
       throw new Error(`this is not true: ${claim}`);
     }
-    say(styled("green", `   ✓ ${claim}`));
+    this.steps.at(-1)?.checks.push(claim);
+    this.#write(styled("green", `   ✓ ${claim}`));
   }
 }
 

@@ -30,7 +30,7 @@ export async function playSignIn(
   });
 
   reporter.step("The app sends Bob's browser to /authorize");
-  const authorization = authorizationRequest(app);
+  const authorization = authorizationRequest(app, "read write");
   const login = await demoClient.requestRedirect(authorization.path);
   check(
     "the browser is redirected to the sign-in page",
@@ -107,7 +107,7 @@ export async function playSignIn(
 
   reporter.step("The app asks Bob again, and Bob denies the request");
   const secondLogin = await demoClient.requestRedirect(
-    authorizationRequest(app).path,
+    authorizationRequest(app, "read write").path,
   );
   const denied = await demoClient.requestRedirect(secondLogin.pathname, {
     request: secondLogin.searchParams.get("request") ?? "",
@@ -133,14 +133,14 @@ export async function playSignIn(
 }
 
 /** Builds an authorization request (RFC 6749 section 4.1.1) with PKCE (RFC 7636 section 4.1). */
-function authorizationRequest({ client_id }: Client) {
+export function authorizationRequest({ client_id }: Client, scope: string) {
   const verifier = newVerifier();
   const state = randomBytes(16).toString("base64url");
   const query = new URLSearchParams({
     response_type: "code",
     client_id,
     redirect_uri: REDIRECT_URI,
-    scope: "read write",
+    scope,
     state,
     code_challenge: createHash("sha256").update(verifier).digest("base64url"),
     code_challenge_method: "S256",

@@ -83,9 +83,12 @@ describe("baton token inspect", () => {
       code_challenge: randomBytes(32).toString("base64url"),
       code_challenge_method: "S256",
     });
-    const redirect = await fetch(`${baton.server.url}/authorize?${query}`, {
-      redirect: "manual",
-    });
+    const redirect = await fetch(
+      `${baton.server.url}/authorize?${query.toString()}`,
+      {
+        redirect: "manual",
+      },
+    );
     const login = new URL(redirect.headers.get("Location") ?? "");
     const request = login.searchParams.get("request") ?? "";
     expect((await inspect(request))["kind"]).toBe("authorization_request");
