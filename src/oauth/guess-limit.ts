@@ -118,6 +118,11 @@ export class GuessLimit {
     return result;
   }
 
+  /** Asks a shared count for nobody, to see whether it answers. @throws Error if it does not */
+  async ask(count: keyof SharedCounts): Promise<void> {
+    await within(SHARED_WAIT_MS, this.#shared[count].limit({ key: "doctor" }));
+  }
+
   /**
    * Lists the callers that a guesser counts as, for each of its guesses: its network, and the site of an IPv6
    * network. A caller that makes two guesses is in the list twice.

@@ -69,7 +69,9 @@ export async function openTarget(
     isLocal: local,
     store: local
       ? new DevVarsSecrets(devVarsPath)
-      : new WranglerSecrets({ env: wranglerEnv }),
+      : new WranglerSecrets({
+          env: wranglerEnv ?? (await session.wranglerEnvironment()),
+        }),
     waitSeconds: wait ?? (local ? LOCAL_WAIT_SECONDS : DEPLOYED_WAIT_SECONDS),
   };
 }

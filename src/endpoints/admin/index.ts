@@ -20,6 +20,7 @@ import { adminTokenRoutes } from "./admin-tokens.ts";
 import { AdminApi, PREFIX } from "./api.ts";
 import { authorizationRoutes } from "./authorizations.ts";
 import { clientRoutes } from "./clients.ts";
+import { doctorRoutes } from "./doctor.ts";
 import { grantRoutes } from "./grants.ts";
 import { leagueRoutes } from "./league.ts";
 import { describe } from "./openapi.ts";
@@ -40,6 +41,7 @@ export function adminApi(): HonoBase<AppEnv> {
   authorizationRoutes(api);
   leagueRoutes(api);
   adminTokenRoutes(api);
+  doctorRoutes(api);
 
   let document: ReturnType<typeof describe> | undefined;
   app.get(`${PREFIX}/openapi.json`, async (c) => {

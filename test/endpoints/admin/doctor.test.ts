@@ -1,0 +1,111 @@
+import {
+  listDurableObjectIds,
+  runDurableObjectAlarm,
+  runInDurableObject,
+} from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { describe, expect, it } from "vitest";
+import { server, serverWith, type TestServer } from "../../support/server.ts";
+
+/** Tests that the server tries everything that it needs, `POST /admin/doctor`. */
+
+interface Checks {
+  checks: { name: string; duration_ms: number; problem?: string }[];
+}
+
+/** What each check found. `ok` stands for no problem. */
+async function examine(examined: TestServer): Promise<Record<string, string>> {
+  const { checks } = await examined.expectAdmin<Checks>("POST", "/doctor");
+  return Object.fromEntries(
+    checks.map(({ name, problem }) => [name, problem ?? "ok"]),
+  );
+}
+
+const healthy = {
+  KV: "ok",
+  KV_RECORD_WRITER: "ok",
+  TOKEN_FAMILY: "ok",
+  SUBJECT_INDEX: "ok",
+  LEAGUE_LEDGER: "ok",
+  PRIVATE_KEY: "ok",
+  GUESSES_PER_NETWORK: "ok",
+  GUESSES_PER_SITE: "ok",
+};
+
+/** The number of keys and tables that the objects of a class keep. */
+async function kept(
+  namespace: DurableObjectNamespace<Rpc.DurableObjectBranded & undefined>,
+): Promise<number> {
+  let count = 0;
+  for (const id of await listDurableObjectIds(namespace)) {
+    const object = namespace.get(id);
+    // The alarm of a family that has ended is due at once.
+    await runDurableObjectAlarm(object);
+    count += await runInDurableObject(
+      object,
+      async (_, { storage }) => (await storage.list()).size,
+    );
+  }
+  return count;
+}
+
+describe("POST /admin/doctor", () => {
+  it("tries KV, every Durable Object class, the limits and the key, with the time of each", async () => {
+    expect(await examine(server)).toEqual(healthy);
+    const { checks } = await server.expectAdmin<Checks>("POST", "/doctor");
+    for (const { duration_ms } of checks)
+      expect(duration_ms).toBeGreaterThanOrEqual(0);
+  });
+
+  it("leaves nothing: no family, no list of a user, no record, no row", async () => {
+    await examine(server);
+    for (const namespace of [
+      env.TOKEN_FAMILY,
+      env.SUBJECT_INDEX,
+      env.KV_RECORD_WRITER,
+      env.LEAGUE_LEDGER,
+    ])
+      expect(await kept(namespace as never)).toBe(0);
+    expect((await env.KV.list()).keys).toEqual([]);
+  });
+
+  it.each([
+    "LEAGUE_LEDGER",
+    "SUBJECT_INDEX",
+    "KV_RECORD_WRITER",
+    "GUESSES_PER_NETWORK",
+    "GUESSES_PER_SITE",
+  ])("names a binding that is missing: %s", async (name) => {
+    const found = await examine(serverWith({ [name]: undefined }));
+    expect(found[name]).not.toBe("ok");
+    expect(found).toEqual({
+      ...healthy,
+      [name]: expect.any(String),
+      // A family is in its user's list before anybody has its token.
+      ...(name === "SUBJECT_INDEX" && { TOKEN_FAMILY: expect.any(String) }),
+    });
+  });
+
+  it("names an object that does not do what it should", async () => {
+    const forgetful = {
+      ...env.TOKEN_FAMILY,
+      newUniqueId: () => env.TOKEN_FAMILY.newUniqueId(),
+      idFromString: (id: string) => env.TOKEN_FAMILY.idFromString(id),
+      get: () => ({
+        create: async () => undefined,
+        exchange: async () => JSON.stringify({ outcome: "refused" }),
+        revoke: async () => ({ outcome: "revoked" }),
+        look: async () => undefined,
+      }),
+    };
+    const found = await examine(serverWith({ TOKEN_FAMILY: forgetful }));
+    expect(found["TOKEN_FAMILY"]).toBe(
+      "Error: the exchange of a family's token did not work",
+    );
+  });
+
+  it("is refused without the admin token", async () => {
+    const response = await server.http("/admin/doctor", { method: "POST" });
+    expect(response.status).toBe(401);
+  });
+});
