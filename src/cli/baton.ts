@@ -1,10 +1,9 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import type { Command } from "commander";
 import { adminTokenCommands } from "./commands/admin-tokens.ts";
 import { applyCommands } from "./apply/index.ts";
 import { completionCommand } from "./commands/completion.ts";
 import { clientCommands } from "./commands/clients.ts";
+import { doctorCommand } from "./commands/doctor.ts";
 import { grantCommands } from "./commands/grants.ts";
 import { healthCommand } from "./commands/health.ts";
 import { keyCommands } from "./keys/index.ts";
@@ -16,13 +15,10 @@ import { scopeCommands } from "./commands/scopes.ts";
 import { type ProgramOptions, Session } from "./commands/session.ts";
 import { setupCommand } from "./setup/index.ts";
 import { subjectCommands } from "./commands/subjects.ts";
-import { devVarsPath, projectDirectory } from "./local/wrangler.ts";
+import { devVarsPath } from "./local/wrangler.ts";
+import { version } from "./version.ts";
 import { tryCommand } from "./commands/try.ts";
 import { tokenCommands } from "./commands/tokens.ts";
-
-const { version } = JSON.parse(
-  readFileSync(join(projectDirectory, "package.json"), "utf8"),
-) as { version: string };
 
 const program = newProgram("baton")
   .description("Manages a Baton server through its admin API.")
@@ -76,6 +72,7 @@ setupCommand(program);
 profileCommands(program, session);
 tokenCommands(program, session);
 tryCommand(program, session);
+doctorCommand(program, session);
 completionCommand(program);
 
 /** Some commands have a global option of their own, so that their help shows it. Commander gives it to the program. */

@@ -25,6 +25,8 @@ export const healthSchema = z.looseObject({
   problems: z
     .array(z.object({ name: z.string(), problem: z.string() }))
     .optional(),
+  /** Left out: the server did not accept the admin token, or it is older. */
+  version: z.string().optional(),
   /** Left out: the server did not accept the admin token, or its keys cannot be read. */
   keys: z.array(serverKey).optional(),
   /** True: there are more clients than the server has looked at. */

@@ -1,0 +1,209 @@
+import { z } from "zod";
+import { type Health, healthSchema } from "../commands/admin-client.ts";
+import { Failure } from "../failure.ts";
+import { quote } from "../shell.ts";
+import { version } from "../version.ts";
+import type { Finding, Outcome } from "./finding.ts";
+import type { Answer, Patient } from "./patient.ts";
+
+/* What the server says of itself to an administrator. */
+
+const examination = z.looseObject({
+  checks: z.array(
+    z.looseObject({
+      name: z.string(),
+      duration_ms: z.number(),
+      problem: z.string().optional(),
+    }),
+  ),
+});
+
+/** The names of values that are secrets. All other names are variables of wrangler.toml. */
+const secretName =
+  /^(?:PRIVATE_KEY|ENCRYPTION_KEY|ADMIN_TOKEN|LEAGUE_ENCRYPTION_KEY)/;
+
+/**
+ * Reads the answer of `/health`.
+ *
+ * @returns a finding if no path of this address is served
+ * @throws Failure if the answer is not one of Baton
+ */
+export function readHealth(
+  { url }: Patient,
+  { status, headers, json }: Answer,
+): Health | Finding {
+  const { data } = healthSchema.safeParse(json);
+  if (data) return data;
+  if (status === 404 && z.object({ error: z.string() }).safeParse(json).data) {
+    return {
+      check: "host",
+      subject: "ALLOWED_HOSTS",
+      problem: `does not have the host of ${url}, so every path is 404`,
+      why: "Nobody can use the server by this address.",
+      remedy: `Ask the server by the address in ISSUER. If this one should work too, add "${new URL(url).hostname}" to ALLOWED_HOSTS in wrangler.toml, and \`npx wrangler deploy\`.`,
+    };
+  }
+  const location = headers.get("Location");
+  throw new Failure(
+    `${url} responded (HTTP ${status}), but not like Baton.${location === null ? "" : ` It redirects to ${location}.`} Check the URL, and whether a rule of the zone blocks this machine.`,
+  );
+}
+
+/** The values that keep the server from working. */
+export function checkConfiguration(patient: Patient, health: Health): Outcome {
+  const { status, problems = [] } = health;
+  const wrong = problems.filter(({ name }) => !isRecord(name));
+  if (status === "failing" && problems.length === 0) {
+    return [
+      {
+        check: "configuration",
+        problem:
+          "is malformed, and the server names what is wrong only to its ADMIN_TOKEN",
+        why: "Every endpoint answers 500.",
+        remedy: `${tokenRemedy(patient)} Or read the log: \`npx wrangler tail\`.`,
+      },
+    ];
+  }
+  if (wrong.length === 0) return "is well formed";
+  return wrong.map(({ name, problem }) => ({
+    check: "configuration",
+    subject: name,
+    problem,
+    why: "Every endpoint answers 500.",
+    remedy: valueRemedy(patient, name),
+  }));
+}
+
+function valueRemedy({ isLocal }: Patient, name: string): string {
+  if (name === "KV")
+    return "Look at https://www.cloudflarestatus.com, and at the binding KV in wrangler.toml.";
+  if (!secretName.test(name))
+    return `Correct ${name} in wrangler.toml, and \`npx wrangler deploy\`.`;
+  return isLocal
+    ? `Correct ${name} in .dev.vars. Without the line, \`npm run dev\` writes a fresh value.`
+    : `Put a good value: \`npx wrangler secret put ${name}\`. If it is a key, \`npm run baton -- keys generate\` makes one.`;
+}
+
+/** The records in KV that can't be read. */
+export function checkRecords({ isLocal }: Patient, health: Health): Outcome {
+  const wrong = (health.problems ?? []).filter(({ name }) => isRecord(name));
+  if (health.status === "failing" && wrong.length === 0)
+    return { notChecked: "the configuration is malformed" };
+  if (wrong.length === 0) return "can be read";
+  const where = isLocal ? "--local" : "--remote";
+  return wrong.map(({ name, problem }) => ({
+    check: "records",
+    subject: name,
+    problem,
+    why:
+      name === "scopes"
+        ? "No token can be issued, because the server cannot tell which scopes exist."
+        : "This client cannot get or use a token. Others work.",
+    remedy: `Look at it: \`npx wrangler kv key get --binding KV ${where} ${quote(name)}\`. Correct it with \`kv key put\`; docs/storage.md shows the shape.`,
+  }));
+}
+
+function isRecord(name: string): boolean {
+  return name === "scopes" || name.startsWith("client:");
+}
+
+/** Compares the server's version with this checkout. */
+export function checkVersion({ version: deployed }: Health): Outcome {
+  if (deployed === undefined)
+    return { notChecked: "the server does not say its version" };
+  if (deployed === version) return `is ${version}, as this checkout`;
+  return [
+    {
+      check: "version",
+      problem: `is ${deployed}, and this checkout is ${version}`,
+      why: "What this checkout documents, and what its commands do, may not fit the server.",
+      remedy: `Deploy this checkout: \`npx wrangler deploy\`. Or check out the version that is deployed: \`git checkout v${deployed}\`.`,
+    },
+  ];
+}
+
+/** What the admin API says to the admin token. */
+export function checkAdminToken(patient: Patient, answer: Answer): Outcome {
+  const { url, connection } = patient;
+  if (answer.status === 401) {
+    return [
+      {
+        check: "admin_token",
+        subject: connection.tokenSource,
+        problem: `is not an admin token of ${url}`,
+        why: "No command of this command line works.",
+        remedy: tokenRemedy(patient),
+      },
+    ];
+  }
+  if (answer.status === 404) {
+    return [
+      {
+        check: "admin_token",
+        subject: "ADMIN_TOKEN",
+        problem:
+          "is not set, so the admin API is off; or the server is older than this checkout",
+        why: "Nobody can manage clients, or log a user out.",
+        remedy: patient.isLocal
+          ? "Set ADMIN_TOKEN in .dev.vars, and start `npm run dev` again."
+          : "Set the secret: `npx wrangler secret put ADMIN_TOKEN`. If it is set, deploy this checkout: `npx wrangler deploy`.",
+      },
+    ];
+  }
+  if (answer.status === 403)
+    return { notChecked: "the admin token does not have the role operator" };
+  return "is accepted";
+}
+
+function tokenRemedy({ isLocal, connection }: Patient): string {
+  return isLocal
+    ? `Set ${connection.tokenSource} to the server's ADMIN_TOKEN, and start the server again if .dev.vars has changed.`
+    : `Set ${connection.tokenSource} to the server's ADMIN_TOKEN. If it is lost, put a new one: \`npx wrangler secret put ADMIN_TOKEN\`.`;
+}
+
+/** What the server has tried itself, by the answer of `POST /admin/doctor`. */
+export function checkInside({ json, status }: Answer): Outcome {
+  const { data } = examination.safeParse(json);
+  if (!data) return { notChecked: `the admin API answered ${status}` };
+  const wrong = data.checks.flatMap(({ name, problem }) =>
+    problem === undefined ? [] : [{ name, problem }],
+  );
+  if (wrong.length === 0) {
+    const times = data.checks.map(
+      ({ name, duration_ms }) => `${name} ${duration_ms} ms`,
+    );
+    return `work: ${times.join(", ")}`;
+  }
+  return wrong.map(({ name, problem }) => insideFinding(name, problem));
+}
+
+function insideFinding(name: string, problem: string): Finding {
+  if (name.startsWith("GUESSES_")) {
+    return {
+      check: "rate_limits",
+      subject: name,
+      problem: `does not answer: ${problem}`,
+      why: "Each isolate counts wrong secrets for itself alone, so that an attacker gets many more guesses.",
+      remedy: `Add [[ratelimits]] with name = "${name}" to wrangler.toml, as in the repository, and \`npx wrangler deploy\`.`,
+    };
+  }
+  if (name === "PRIVATE_KEY") {
+    return {
+      check: "keys",
+      subject: name,
+      problem,
+      why: "Resource servers refuse the access tokens.",
+      remedy: "Look at the keys: `npm run baton -- keys show`.",
+    };
+  }
+  return {
+    check: "storage",
+    subject: name,
+    problem: `does not work: ${problem}`,
+    why:
+      name === "LEAGUE_LEDGER"
+        ? "Tokens of an old server are refused."
+        : "Logins, refreshes or changes of records answer 503.",
+    remedy: `Compare the binding ${name} in wrangler.toml with the repository, and \`npx wrangler deploy\`. If it is as there, look at https://www.cloudflarestatus.com.`,
+  };
+}
