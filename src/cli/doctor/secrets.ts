@@ -1,5 +1,6 @@
 import { isLoopback } from "../commands/connection.ts";
 import type { Session } from "../commands/session.ts";
+import { Failure } from "../failure.ts";
 import { kindOf } from "../keys/key-names.ts";
 import { devVarsPath } from "../local/wrangler.ts";
 import { DevVarsSecrets } from "../secrets/dev-vars.ts";
@@ -17,7 +18,12 @@ export async function checkSecrets(
   const store = isLoopback(new URL(url).hostname)
     ? new DevVarsSecrets(devVarsPath)
     : new WranglerSecrets({ env: await session.wranglerEnvironment() });
-  const names = await store.names();
+  const names = await store.names().catch((error: unknown) => {
+    if (error instanceof Failure) return error;
+    throw error;
+  });
+  if (names instanceof Failure)
+    return reportOf("secrets", { notChecked: names.message });
   const { keys = [] } = await session.health();
   const finding = (
     subject: string,

@@ -108,5 +108,5 @@ async function problemOf(
 function describe(error: unknown): string {
   if (!(error instanceof OAuthError)) return String(error);
   const { reason, cause } = error;
-  return cause === undefined ? reason : `${reason}: ${String(cause)}`;
+  return cause instanceof Error ? `${reason}: ${cause.message}` : reason;
 }

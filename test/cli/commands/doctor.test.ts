@@ -1,8 +1,15 @@
 import { generateKeyPairSync } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { describe, expect, test } from "vitest";
 import { type Fault, serverWithFault } from "../broken-server.ts";
-import { batonWithServer, run, stubServer } from "../support.ts";
+import {
+  batonWithServer,
+  run,
+  stubServer,
+  temporaryProject,
+} from "../support.ts";
 
 const good = batonWithServer();
 
@@ -232,6 +239,34 @@ describe("baton doctor", () => {
   ])("finds %s", async (_what, change, expected) => {
     const { code, found } = await examine(await changed(change));
     expect({ code, found }).toEqual({ code: 1, found: expected });
+  });
+
+  test("compares the secrets in their store with the server's keys, with --secrets", async () => {
+    const directory = temporaryProject();
+    writeFileSync(
+      join(directory, ".dev.vars"),
+      "PRIVATE_KEY=x\nENCRYPTION_KEY_2026_12=x\n",
+    );
+    const { code, stdout } = await run(
+      "baton",
+      ["doctor", "--secrets", "--json"],
+      {
+        directory,
+        env: {
+          BATON_URL: good.server.url,
+          BATON_ADMIN_TOKEN: good.server.secrets.ADMIN_TOKEN,
+        },
+      },
+    );
+    const { findings } = JSON.parse(stdout) as Report;
+    expect([code, findings]).toMatchObject([
+      1,
+      [
+        { check: "secrets", subject: "ADMIN_TOKEN" },
+        { check: "secrets", subject: "ENCRYPTION_KEY" },
+        { check: "secrets", subject: "ENCRYPTION_KEY_2026_12" },
+      ],
+    ]);
   });
 
   test("of what is not Baton, and of what does not answer, is one sentence", async () => {

@@ -182,6 +182,7 @@ describe("/admin/openapi.json", () => {
       "POST /admin/clients",
       "POST /admin/clients/{client_id}/restore",
       "POST /admin/clients/{client_id}/secrets",
+      "POST /admin/doctor",
       "POST /admin/grants",
       "POST /admin/introspect",
       "POST /admin/league/revoked-tokens",

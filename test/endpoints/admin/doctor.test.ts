@@ -88,7 +88,6 @@ describe("POST /admin/doctor", () => {
 
   it("names an object that does not do what it should", async () => {
     const forgetful = {
-      ...env.TOKEN_FAMILY,
       newUniqueId: () => env.TOKEN_FAMILY.newUniqueId(),
       idFromString: (id: string) => env.TOKEN_FAMILY.idFromString(id),
       get: () => ({
