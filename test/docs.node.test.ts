@@ -119,6 +119,8 @@ const [askAsBot = ""] = take(
 const rotateSigning = take(operationsPage, "`PRIVATE_KEY`", "sh", 2);
 const rotateEncryption = take(operationsPage, "`ENCRYPTION_KEY`", "sh", 2);
 const [adminTokens = ""] = take(operationsPage, "Admin tokens", "sh", 1);
+const [exportAndApply = ""] = take(operationsPage, "Clients as code", "sh", 1);
+const [clientsAsCode = ""] = take(operationsPage, "Clients as code", "yaml", 1);
 const [accessVariables = ""] = take(
   operationsPage,
   "Cloudflare Access",
@@ -438,6 +440,20 @@ describe("docs/operations.md", () => {
     expect(output.match(/^token +baton_admin_[\w-]{43}$/gm)).toHaveLength(2);
     expect(output).toMatch(/^alice +operator +baton_admin_/m);
     expect(output).toContain("Ended the admin token alice.");
+  });
+
+  it("writes clients to a file, after which there is nothing to apply", async () => {
+    const file = join(home, "clients.yaml");
+    const output = await paste(exportAndApply.replaceAll("clients.yaml", file));
+    expect(output.match(/^There is nothing to do: /gm)).toHaveLength(2);
+  });
+
+  it("shows a file of clients that can be applied", async () => {
+    const file = join(home, "web.yaml");
+    writeFileSync(file, clientsAsCode);
+    const apply = `npm run -s baton -- apply ${file} --yes`;
+    expect(await paste(apply)).toMatch(/^Created the client web\.$/m);
+    expect(await paste(apply)).toMatch(/^There is nothing to do: /);
   });
 
   it("sets variables of Cloudflare Access that are well formed", async () => {

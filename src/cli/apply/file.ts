@@ -5,7 +5,6 @@ import {
   isNode,
   isScalar,
   LineCounter,
-  type Pair,
   parseDocument,
   visit,
 } from "yaml";
@@ -121,9 +120,7 @@ function offsetOf(document: Document, path: Path): number {
     const parent: unknown = document.getIn(path.slice(0, length - 1), true);
     const name = path[length - 1];
     const pair = isMap(parent)
-      ? (parent.items as Pair[]).find(
-          ({ key }) => isScalar(key) && key.value === name,
-        )
+      ? parent.items.find(({ key }) => isScalar(key) && key.value === name)
       : undefined;
     const found = pair?.key ?? document.getIn(path.slice(0, length), true);
     if (isNode(found) && found.range) return found.range[0];
@@ -132,7 +129,9 @@ function offsetOf(document: Document, path: Path): number {
 }
 
 function problemsOf(issue: z.core.$ZodIssue): FileProblem[] {
-  const path = issue.path as Path;
+  const path = issue.path.map((part) =>
+    typeof part === "number" ? part : String(part),
+  );
   return issue.code === "unrecognized_keys"
     ? issue.keys.map((key) => ({
         path: [...path, key],
@@ -148,9 +147,13 @@ function unknownField(path: Path): string {
 }
 
 /** Makes the message of a problem, without the value, which may be a secret in the wrong place. */
-function messageOf(issue: { code?: string | undefined }): string | undefined {
-  if (issue.code !== "invalid_type") return undefined;
-  const { expected, input } = issue as { expected?: string; input?: unknown };
+function messageOf(issue: {
+  code?: string | undefined;
+  expected?: unknown;
+  input?: unknown;
+}): string | undefined {
+  const { code, expected, input } = issue;
+  if (code !== "invalid_type") return undefined;
   const isNumber = typeof input === "number" || typeof input === "boolean";
   switch (expected) {
     case "string":

@@ -19,10 +19,11 @@ const refusal = z.looseObject({
  */
 export async function rehearse(
   session: Session,
-  { desired, failure }: DesiredFile,
+  file: DesiredFile,
   changes: readonly Change[],
   state: ServerState,
 ): Promise<string[]> {
+  const { desired } = file;
   const problems = prunedScopeProblems(desired, changes);
   const warnings: string[] = [];
   const newScopes = changes
@@ -46,7 +47,7 @@ export async function rehearse(
       problems.push(...problemsOf(change, error));
     }
   }
-  if (problems.length > 0) throw failure(problems);
+  if (problems.length > 0) throw file.failure(problems);
   return warnings;
 }
 

@@ -92,10 +92,11 @@ describe("baton clients list", () => {
     });
     const { port, requests } = await stubServer((request, response) => {
       const isSecond = request.url?.includes("cursor=next") ?? false;
-      if (isSecond) return void response.destroy();
-      response.end(
-        JSON.stringify({ clients: [record("first")], cursor: "next" }),
-      );
+      if (isSecond) response.destroy();
+      else
+        response.end(
+          JSON.stringify({ clients: [record("first")], cursor: "next" }),
+        );
     });
     const env = {
       BATON_URL: `http://localhost:${port}`,
