@@ -258,6 +258,7 @@ describe("the log", () => {
     await redeem(client, code);
     expect(parsedLog(lines)).toMatchObject([
       { client_id: client.client_id, reason: "authorization_code_repeated" },
+      { client_id: client.client_id, event: "authorization_code.reused" },
       { client_id: client.client_id, reason: "authorization_code_reused" },
     ]);
   });
