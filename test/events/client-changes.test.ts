@@ -108,6 +108,40 @@ describe("the event client.changed", () => {
     expect(event).toMatchObject({ action: "deleted", client_id });
   });
 
+  it("says that a client was disabled, enabled, deleted and restored", async () => {
+    const { client_id } = await makeClient();
+    const path = `/clients/${client_id}`;
+    await server.expectAdmin("PATCH", path, { disabled: true });
+    await server.expectAdmin("PATCH", path, { disabled: false });
+    await server.expectAdmin("DELETE", path);
+    await server.expectAdmin("POST", `${path}/restore`);
+    const changed = { event: "client.changed", client_id };
+    const field = "disabled_at";
+    expect(takeEvents()).toMatchObject([
+      {
+        ...changed,
+        action: "disabled",
+        changes: [{ field, to: expect.any(Number) as number }],
+      },
+      {
+        ...changed,
+        action: "enabled",
+        changes: [{ field, from: expect.any(Number) as number }],
+      },
+      { ...changed, action: "deleted" },
+      { ...changed, action: "restored" },
+    ]);
+  });
+
+  it("is not there for a rehearsal", async () => {
+    const { client_id } = await makeClient();
+    await server.expectAdmin("PATCH", `/clients/${client_id}?dry_run=true`, {
+      client_name: "Notes",
+    });
+    await server.expectAdmin("POST", "/clients?dry_run=true", {});
+    expect(takeEvents()).toEqual([]);
+  });
+
   it("says that a client has lost a record that nobody could read", async () => {
     const client_id = crypto.randomUUID();
     await env.KV.put(`client:${client_id}`, "{}");
