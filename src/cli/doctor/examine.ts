@@ -3,6 +3,7 @@ import { type CheckReport, reportOf } from "./finding.ts";
 import {
   checkAdminToken,
   checkConfiguration,
+  checkHost,
   checkInside,
   checkRecords,
   checkVersion,
@@ -26,8 +27,9 @@ import { Patient } from "./patient.ts";
 export async function examine(connection: Connection): Promise<CheckReport[]> {
   const patient = new Patient(connection);
   const answer = await patient.askAsAdministrator("/health");
+  const host = checkHost(patient, answer);
+  if (host) return [reportOf("host", host)];
   const health = readHealth(patient, answer);
-  if ("check" in health) return [reportOf("host", [health])];
   const reports = [
     reportOf("configuration", checkConfiguration(patient, health)),
     reportOf("records", checkRecords(patient, health)),

@@ -22,27 +22,31 @@ const examination = z.looseObject({
 const secretName =
   /^(?:PRIVATE_KEY|ENCRYPTION_KEY|ADMIN_TOKEN|LEAGUE_ENCRYPTION_KEY)/;
 
-/**
- * Reads the answer of `/health`.
- *
- * @returns a finding if no path of this address is served
- * @throws Failure if the answer is not one of Baton
- */
-export function readHealth(
+/** Tells whether the server serves this address. Undefined: it does. */
+export function checkHost(
   { url }: Patient,
-  { status, headers, json }: Answer,
-): Health | Finding {
-  const { data } = healthSchema.safeParse(json);
-  if (data) return data;
-  if (status === 404 && z.object({ error: z.string() }).safeParse(json).data) {
-    return {
+  { status, json }: Answer,
+): Finding[] | undefined {
+  const isOfBaton = z.object({ error: z.string() }).safeParse(json).success;
+  if (status !== 404 || !isOfBaton) return undefined;
+  return [
+    {
       check: "host",
       subject: "ALLOWED_HOSTS",
       problem: `does not have the host of ${url}, so every path is 404`,
       why: "Nobody can use the server by this address.",
       remedy: `Ask the server by the address in ISSUER. If this one should work too, add "${new URL(url).hostname}" to ALLOWED_HOSTS in wrangler.toml, and \`npx wrangler deploy\`.`,
-    };
-  }
+    },
+  ];
+}
+
+/** Reads the answer of `/health`. @throws Failure if it is not one of Baton */
+export function readHealth(
+  { url }: Patient,
+  { status, headers, json }: Answer,
+): Health {
+  const { data } = healthSchema.safeParse(json);
+  if (data) return data;
   const location = headers.get("Location");
   throw new Failure(
     `${url} responded (HTTP ${status}), but not like Baton.${location === null ? "" : ` It redirects to ${location}.`} Check the URL, and whether a rule of the zone blocks this machine.`,

@@ -15,7 +15,7 @@ const MAX_CHARACTERS = 200;
 
 /** What is checked: the binding or the secret, and the calls that show whether it works. */
 const checks: Record<string, (server: Server) => Promise<unknown>> = {
-  KV: ({ clients }) => clients.list(1),
+  KV: ({ clients }) => clients.list({ limit: 1 }),
   KV_RECORD_WRITER: ({ scopes }) => scopes.read(),
   TOKEN_FAMILY: (server) => playCanaryFamily(server, now()),
   SUBJECT_INDEX: ({ families }) =>

@@ -304,6 +304,11 @@ it("the OpenAPI document has these operations", async () => {
     DELETE /admin/tokens/{name}
       path name: string /^[a-z0-9][a-z0-9._-]{0,63}$/ e.g. "sign-in-page" "The name, which"
       204: no body
+      400 401 403 404 413 429 500 503: Error
+    POST /admin/doctor
+      200: object
+        checks: array
+          each: DoctorCheck
       400 401 403 404 413 429 500 503: Error"
   `);
 });
@@ -433,6 +438,10 @@ it("the OpenAPI document has these components", async () => {
       and: object
         warnings?: array "What the operator"
           each: string
+    DoctorCheck: object
+      name: string "The binding, or"
+      duration_ms: integer "How long it"
+      problem?: string "Left out: it"
     Grant: object
       grant_id: string
       client_id: string
