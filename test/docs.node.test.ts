@@ -452,7 +452,7 @@ describe("docs/operations.md", () => {
     const file = join(home, "web.yaml");
     writeFileSync(file, clientsAsCode);
     const apply = `npm run -s baton -- apply ${file} --yes`;
-    expect(await paste(apply)).toMatch(/^Created the client web\.$/m);
+    expect(await paste(apply)).toMatch(/^(Created|Changed) the client web\.$/m);
     expect(await paste(apply)).toMatch(/^There is nothing to do: /);
   });
 
