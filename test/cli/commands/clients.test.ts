@@ -142,7 +142,7 @@ describe("baton clients create", () => {
     expect(refused).toEqual({
       code: 1,
       stdout: "",
-      stderr: "scope: unheard is not in the scope catalogue\n",
+      stderr: "--scope: unheard is not in the scope catalogue\n",
     });
   });
 
