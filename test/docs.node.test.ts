@@ -103,19 +103,21 @@ const [registerApi = "", introspect = ""] = take(
   2,
 );
 
-const operationsPage = "docs/operations.md";
+const deploymentPage = "docs/deployment.md";
 const [makeKeys = "", makeToken = "", askHealth = "", firstClients = ""] = take(
-  operationsPage,
+  deploymentPage,
   "By hand",
   "sh",
   4,
 );
 const [askAsBot = ""] = take(
-  operationsPage,
+  deploymentPage,
   "AI clients are blocked by the zone's bot rules",
   "sh",
   1,
 );
+
+const operationsPage = "docs/operations.md";
 const rotateSigning = take(operationsPage, "`PRIVATE_KEY`", "sh", 2);
 const rotateEncryption = take(operationsPage, "`ENCRYPTION_KEY`", "sh", 2);
 const [adminTokens = ""] = take(operationsPage, "Admin tokens", "sh", 1);
@@ -129,13 +131,15 @@ const [accessVariables = ""] = take(
 );
 const [adminBinding = ""] = take(operationsPage, workerHeading, "toml", 1);
 const [adminCall = ""] = take(operationsPage, workerHeading, "ts", 1);
-const [logLine = "{}"] = take(operationsPage, "The log", "json", 1);
-const [makeWebhookSecret = ""] = take(operationsPage, "Send events", "sh", 1);
+
+const logPage = "docs/log.md";
+const [logLine = "{}"] = take(logPage, "The log", "json", 1);
+const [makeWebhookSecret = ""] = take(logPage, "Send events", "sh", 1);
 
 let home: string;
 let server: LocalServer;
 
-/** Starts the server with the secrets that docs/operations.md makes. */
+/** Starts the server with the secrets that docs/deployment.md makes. */
 beforeAll(async () => {
   home = mkdtempSync(join(tmpdir(), "baton-docs-"));
   mkdirSync(join(home, "bin"));
@@ -375,9 +379,9 @@ describe("docs/resource-servers.md", () => {
   });
 });
 
-describe("docs/operations.md", () => {
+describe("the pages for operators", () => {
   it("checks the server's health and makes scopes and clients with its commands", async () => {
-    // The server has the secrets that this page makes.
+    // The server has the secrets that docs/deployment.md makes.
     expect(JSON.parse(await paste(askHealth))).toMatchObject({ status: "ok" });
     expect(await paste(firstClients)).toMatch(/client_secret +baton_cs_/);
   });
@@ -486,7 +490,7 @@ describe("docs/operations.md", () => {
       ...read(".dev.vars.example").matchAll(/^([A-Z_]+)=/gm),
     ].map(([, name = ""]) => name);
     expect(names.length).toBeGreaterThan(10);
-    const { prose = "" } = pages.get(operationsPage) ?? {};
+    const { prose = "" } = pages.get(deploymentPage) ?? {};
     const unexplained = names.filter(
       (name) => !new RegExp(`^\\| \`${name}\` +\\|`, "m").test(prose),
     );

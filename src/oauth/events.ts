@@ -3,7 +3,7 @@ import { base64url } from "jose";
 /**
  * The catalogue of events: what an operator may count or be called for, beside the one line per request. Nothing else
  * writes an event, so each name and each field stands here. The types below are derived from it, and
- * docs/operations.md has the same table, which a test compares.
+ * docs/log.md has the same table, which a test compares.
  */
 
 /** The types of the fields of an event. */

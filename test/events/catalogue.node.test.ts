@@ -3,10 +3,10 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { eventCatalogue } from "../../src/oauth/events.ts";
 
-/** docs/operations.md says of each event what it means, what it has, and when to be alarmed. */
+/** docs/log.md says of each event what it means, what it has, and when to be alarmed. */
 
 const page = readFileSync(
-  join(import.meta.dirname, "../../docs/operations.md"),
+  join(import.meta.dirname, "../../docs/log.md"),
   "utf8",
 );
 

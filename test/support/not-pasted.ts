@@ -45,17 +45,17 @@ export const notPasted: { page: string; has: string; why: string }[] = [
     "npm run baton -- setup --dry-run",
     "read -rs BATON_ADMIN_TOKEN",
   ].map((has) => ({
-    page: "docs/operations.md",
+    page: "docs/deployment.md",
     has,
     why: "it needs an account at Cloudflare",
   })),
   {
-    page: "docs/operations.md",
+    page: "docs/deployment.md",
     has: "npm run baton -- setup --update",
     why: "npm ci would delete the libraries while the tests use them; test/cli/setup/settings.test.ts updates settings",
   },
   {
-    page: "docs/operations.md",
+    page: "docs/deployment.md",
     has: "--var ISSUER:http://baton:8787",
     why: "test/cli/dev-container.test.ts runs it, on a free port",
   },
@@ -123,7 +123,7 @@ export const notPasted: { page: string; has: string; why: string }[] = [
   ...onPage("docs/metrics.md", "test/events/queries.node.test.ts runs it", [
     "FROM baton",
   ]),
-  ...onPage("docs/operations.md", "it needs an account at Cloudflare", [
+  ...onPage("docs/log.md", "it needs an account at Cloudflare", [
     "wrangler queues create",
   ]),
   ...onPage("docs/metrics.md", "it asks Cloudflare, and needs an account", [

@@ -337,6 +337,6 @@ function sayWhatIsNext(
       `There is no sign-in page yet, and so no /authorize. docs/login.md says how to make one. Then: npm run baton -- setup --env ${environment} --login-url URL`,
     );
   reporter.note(
-    "If AI clients get an HTML page or 403: docs/operations.md has the bot rules.",
+    "If AI clients get an HTML page or 403: docs/deployment.md has the bot rules.",
   );
 }
