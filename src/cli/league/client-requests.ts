@@ -55,13 +55,21 @@ export async function createClient(
         (_, index) => problems[index] === undefined,
       );
       if (redirect_uris.length === body.redirect_uris.length)
-        return { isTaken: false, reason: (error as ApiError).message };
+        return { isTaken: false, reason: reasonOf(error as ApiError, fields) };
       for (const [index, uri] of body.redirect_uris.entries())
         if (problems[index] !== undefined)
           dropped.push(droppedUriNote(uri, problems[index]));
       body = { ...body, redirect_uris };
     }
   }
+}
+
+/** Names what was refused by the fields of the table, and not by the options of `clients create`. */
+function reasonOf(error: ApiError, fields: Record<string, string>): string {
+  const problems = Object.entries(fields);
+  return problems.length > 0
+    ? problems.map(([field, problem]) => `${field}: ${problem}`).join("; ")
+    : error.message;
 }
 
 /** Finds the client with this id. Undefined if there is none. */

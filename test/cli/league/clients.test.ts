@@ -437,7 +437,7 @@ describe("the import", () => {
     expect(stdout).toMatch(/^one .* made$/m);
     expect(stdout).toContain("These need a secret");
     expect(stderr).toMatch(
-      /^Broke\.\nThe import stopped at the client two\. Before that, 1 of 2 clients were processed\. Run the same command again: /,
+      /^http:\S+ has a problem, and could not do this\. .*\nThe import stopped at the client two\. Before that, 1 of 2 clients were processed\. Run the same command again: /,
     );
   });
 

@@ -313,7 +313,7 @@ d4,x4,1,2001-01-31 10:20:30
     const failed = await stub.run("import-revoked", list);
     expect(failed).toMatchObject({ code: 1, stdout: "" });
     expect(failed.stderr).toMatch(
-      /^It broke\.\nBefore that, 1,200 of 5,000 revoked tokens were imported\. Run the same command again: .*\n$/,
+      /^http:\S+ has a problem, and could not do this\. .*\nBefore that, 1,200 of 5,000 revoked tokens were imported\. Run the same command again: .*\n$/,
     );
     // Only the parallel requests were still sent.
     expect(stub.bodies.length).toBeLessThanOrEqual(16);
