@@ -39,13 +39,13 @@ describe("completion in bash", () => {
     const words = ["--url", "http://localhost:1", "--json", "clients", ""];
     const commands = await offered(...words);
     expect(commands).toEqual(expect.arrayContaining(["list", "create"]));
-    expect(commands).not.toContain("logout");
+    expect(commands).not.toContain("revoke");
   });
 
   test("offers the options of a command and the global ones", async () => {
     expect(await offered("grants", "create", "--su")).toEqual(["--subject"]);
     expect(await offered("grants", "create", "--js")).toEqual(["--json"]);
-    expect(await offered("grants", "list", "--su")).toEqual([]);
+    expect(await offered("grants", "revoke", "--su")).toEqual([]);
   });
 
   test("offers nothing where a value is expected, and files where one is expected", async () => {
