@@ -1,0 +1,55 @@
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { gzipSync } from "node:zlib";
+import { format } from "prettier";
+import { piecesOf, type Records } from "./records.ts";
+import {
+  buildWorker,
+  currentVersion,
+  fileOf,
+  withoutSourceMap,
+  RECORDS_FILE,
+  WORKER_FILE,
+} from "./releases.ts";
+import { makeEveryRecord } from "./scenario.ts";
+import { Session } from "./session.ts";
+import { TwoWorkers } from "./two-workers.ts";
+
+/**
+ * Keeps the version of package.json: its Worker, and every record that it writes, from a real run. With --worker FILE and
+ * --as NAME, a Worker that was built elsewhere.
+ */
+
+const { values } = parseArgs({
+  options: { worker: { type: "string" }, as: { type: "string" } },
+});
+const version = values.as ?? currentVersion;
+const worker =
+  values.worker === undefined
+    ? await buildWorker()
+    : withoutSourceMap(readFileSync(values.worker, "utf8"));
+
+const server = new TwoWorkers();
+try {
+  await server.start({ front: worker, objects: worker });
+  const inFlight = await makeEveryRecord(new Session(server));
+  const records: Records = {
+    comment:
+      "Made by keep-release.ts. Test keys (test-keys.ts), test tokens: nothing here is a secret.",
+    version,
+    made_at: Date.now(),
+    ...(await server.dump()),
+    in_flight: Object.fromEntries(
+      Object.entries(inFlight).map(([name, text]) => [name, piecesOf(text)]),
+    ),
+  };
+  mkdirSync(fileOf(version, ""), { recursive: true });
+  writeFileSync(
+    fileOf(version, RECORDS_FILE),
+    await format(JSON.stringify(records), { parser: "json" }),
+  );
+  writeFileSync(fileOf(version, WORKER_FILE), gzipSync(worker, { level: 9 }));
+  console.log(`Kept version ${version} in ${fileOf(version, "")}.`);
+} finally {
+  await server.stop();
+}

@@ -1,0 +1,192 @@
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { buildWorker, keptWorker, neighbours } from "./releases.ts";
+import { Session } from "./session.ts";
+import { leagueToken } from "./test-keys.ts";
+import { type Pair, TwoWorkers } from "./two-workers.ts";
+
+/**
+ * A deploy reaches the Durable Objects minutes after the Worker, and a rollback too. So today's Worker must work with the
+ * objects of the versions beside it, and their Workers with today's objects.
+ */
+
+const invalidGrant = { status: 400, body: { error: "invalid_grant" } };
+const inactive = { status: 200, body: { active: false } };
+
+let today: string;
+beforeAll(async () => {
+  today = await buildWorker();
+});
+
+let server: TwoWorkers;
+let baton: Session;
+beforeEach(() => {
+  server = new TwoWorkers();
+  baton = new Session(server);
+});
+afterEach(() => server.stop());
+
+async function makeClients(): Promise<void> {
+  for (const scope of ["read", "write"])
+    await baton.expectAdmin("PUT", `/scopes/${scope}`, { description: scope });
+  await baton.makeClient("web");
+  await baton.makeClient("patient", { refresh_token_retry_window: "PT1H" });
+  await baton.makeClient("app");
+  await baton.makeClient("demo");
+}
+
+/** Does everything for which a Worker calls an object. */
+async function callEveryObject(): Promise<void> {
+  await makeClients();
+
+  // A refresh, and the return of a used token.
+  const { refresh_token: first } = await baton.login("web", "alice");
+  const second = await baton.expectRefresh("web", first);
+  const third = await baton.expectRefresh("web", second.refresh_token);
+  expect(await baton.introspect("web", third.access_token)).toMatchObject({
+    body: { active: true, sub: "alice" },
+  });
+  expect(await baton.refresh("web", first)).toMatchObject(invalidGrant);
+  expect(await baton.refresh("web", third.refresh_token)).toMatchObject(
+    invalidGrant,
+  );
+  expect(await baton.introspect("web", third.access_token)).toMatchObject(
+    inactive,
+  );
+
+  // A retry.
+  const { refresh_token: retried } = await baton.login("patient", "alice");
+  const successor = await baton.expectRefresh("patient", retried);
+  const again = await baton.expectRefresh("patient", retried);
+  expect(again.refresh_token).toBe(successor.refresh_token);
+  await baton.expectRefresh("patient", successor.refresh_token);
+  expect(await baton.refresh("patient", retried)).toMatchObject(invalidGrant);
+
+  // A code, once.
+  const code = await baton.codeFor("app", "alice");
+  const signedIn = await baton.expectRedeem("app", code);
+  expect(await baton.redeem("app", code)).toMatchObject(invalidGrant);
+  const next = await baton.expectRefresh("app", signedIn.refresh_token);
+
+  // A revocation.
+  expect(await baton.revoke("app", next.refresh_token)).toMatchObject({
+    status: 200,
+  });
+  expect(await baton.refresh("app", next.refresh_token)).toMatchObject(
+    invalidGrant,
+  );
+
+  // A list, the end of one login, and a logout that a code on its way does not survive.
+  const bobs = [
+    await baton.login("web", "bob"),
+    await baton.login("patient", "bob"),
+  ];
+  const onItsWay = await baton.codeFor("app", "bob");
+  const { grants } = await baton.expectAdmin<{
+    grants: { grant_id: string; client_id: string }[];
+  }>("GET", "/subjects/bob/grants");
+  expect(grants.map(({ client_id }) => client_id).toSorted()).toEqual([
+    "patient",
+    "web",
+  ]);
+  const atWeb = grants.find(({ client_id }) => client_id === "web")!;
+  await baton.expectAdmin("DELETE", `/grants/${atWeb.grant_id}`);
+  expect(await baton.expectAdmin("DELETE", "/subjects/bob/grants")).toEqual({
+    revoked: 1,
+  });
+  for (const [position, client] of ["web", "patient"].entries())
+    expect(
+      await baton.refresh(client, bobs[position]!.refresh_token),
+    ).toMatchObject(invalidGrant);
+  expect(await baton.redeem("app", onItsWay)).toMatchObject(invalidGrant);
+
+  // Changes of records.
+  await baton.expectAdmin("PATCH", "/clients/web", { client_name: "Renamed" });
+  expect(await baton.expectAdmin("GET", "/clients/web")).toMatchObject({
+    client_name: "Renamed",
+  });
+  const { refresh_token: ending } = await baton.login("web", "carol");
+  await baton.expectAdmin("PATCH", "/clients/web", {
+    tokens_not_before: "now",
+  });
+  expect(await baton.refresh("web", ending)).toMatchObject(invalidGrant);
+  await baton.expectAdmin("DELETE", "/clients/web");
+  expect(
+    await baton.admin("POST", "/clients", { client_id: "web" }),
+  ).toMatchObject({ status: 409 });
+
+  // Tokens of the old server.
+  const [exchanged, revoked] = [leagueToken(0), leagueToken(1)];
+  const { refresh_token_id, expire_time } = revoked.payload;
+  await baton.expectAdmin("POST", "/league/revoked-tokens", {
+    tokens: [{ refresh_token_id, expires_at: expire_time }],
+  });
+  expect(await baton.refresh("demo", revoked.refresh_token)).toMatchObject(
+    invalidGrant,
+  );
+  const moved = await baton.expectRefresh("demo", exchanged.refresh_token);
+  await baton.expectRefresh("demo", moved.refresh_token);
+  expect(await baton.refresh("demo", exchanged.refresh_token)).toMatchObject(
+    invalidGrant,
+  );
+  expect(await baton.expectAdmin("GET", "/league")).toMatchObject({
+    exchanged: 1,
+    revoked: 1,
+  });
+}
+
+it("there is a version before that of package.json", () => {
+  expect(neighbours).toHaveLength(2);
+});
+
+describe.each(neighbours)("version %s and the code of today", (version) => {
+  const old = keptWorker(version);
+
+  it("today's Worker works with that version's objects", async () => {
+    await server.start({ front: today, objects: old });
+    await callEveryObject();
+  });
+
+  it("that version's Worker works with today's objects", async () => {
+    await server.start({ front: old, objects: today });
+    await callEveryObject();
+  });
+
+  it("logins go on through the minutes of a deploy, and through those of a rollback", async () => {
+    const stages: Pair[] = [
+      { front: old, objects: old },
+      { front: today, objects: old },
+      { front: today, objects: today },
+      { front: old, objects: today },
+      { front: old, objects: old },
+    ];
+    const tokens = new Map<string, { client: string; token: string }>();
+    let code: string | undefined;
+    for (const [stage, pair] of stages.entries()) {
+      await server.start(pair);
+      if (stage === 0) await makeClients();
+      for (const [name, { client, token }] of tokens) {
+        const { refresh_token } = await baton.expectRefresh(client, token);
+        tokens.set(name, { client, token: refresh_token });
+      }
+      const { refresh_token: token } = await baton.login("web", "alice");
+      tokens.set(`a login of stage ${stage}`, { client: "web", token });
+      // A code that the stage before has made.
+      if (code !== undefined) {
+        const signedIn = await baton.expectRedeem("app", code);
+        tokens.set(`a code of stage ${stage}`, {
+          client: "app",
+          token: signedIn.refresh_token,
+        });
+      }
+      code = await baton.codeFor("app", "alice");
+      await baton.expectAdmin("PATCH", "/clients/app", {
+        client_name: `Stage ${stage}`,
+      });
+    }
+    expect(await baton.expectAdmin("DELETE", "/subjects/alice/grants")).toEqual(
+      { revoked: 2 * stages.length - 1 },
+    );
+    for (const { client, token } of tokens.values())
+      expect(await baton.refresh(client, token)).toMatchObject(invalidGrant);
+  });
+});

@@ -1,0 +1,190 @@
+import { ADMIN_TOKEN, secretOf } from "./test-keys.ts";
+import type { TwoWorkers } from "./two-workers.ts";
+
+/** What a client, a browser, a sign-in page and an operator send to the front. */
+
+const REDIRECT_URI = "https://app.example.com/callback";
+/** RFC 7636 appendix B. */
+const VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+const CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
+export interface Answer {
+  status: number;
+  body: Record<string, unknown>;
+}
+
+export interface Tokens {
+  access_token: string;
+  refresh_token: string;
+}
+
+export class Session {
+  readonly #server: Pick<TwoWorkers, "fetch">;
+  readonly #isPublic: ReadonlySet<string>;
+
+  /** @param publicClients the ids of the clients without a secret */
+  constructor(
+    server: Pick<TwoWorkers, "fetch">,
+    publicClients: readonly string[] = ["app"],
+  ) {
+    this.#server = server;
+    this.#isPublic = new Set(publicClients);
+  }
+
+  /** Calls the admin API. */
+  async admin(
+    method: string,
+    path: string,
+    body?: unknown,
+    token = ADMIN_TOKEN,
+  ): Promise<Answer> {
+    const response = await this.#server.fetch(`/admin${path}`, {
+      method,
+      headers: {
+        Authorization: `Bearer ${token}`,
+        "Content-Type": "application/json",
+      },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    return answerOf(response);
+  }
+
+  /** Calls the admin API, and expects success. @returns the body */
+  async expectAdmin<T = Record<string, unknown>>(
+    method: string,
+    path: string,
+    body?: unknown,
+  ): Promise<T> {
+    const answer = await this.admin(method, path, body);
+    return success(answer, `${method} ${path}`) as T;
+  }
+
+  async get(path: string): Promise<Answer> {
+    return answerOf(await this.#server.fetch(path));
+  }
+
+  /** Makes a client whose secret the tests know. */
+  async makeClient(
+    client_id: string,
+    metadata: Record<string, unknown> = {},
+  ): Promise<void> {
+    await this.expectAdmin("POST", "/clients", {
+      client_id,
+      redirect_uris: [REDIRECT_URI],
+      scope: "read write",
+      ...(this.#isPublic.has(client_id)
+        ? { token_endpoint_auth_method: "none" }
+        : { client_secret: secretOf(client_id) }),
+      ...metadata,
+    });
+  }
+
+  /** Begins a login as a back end does. */
+  async login(client_id: string, subject: string): Promise<Tokens> {
+    return this.expectAdmin("POST", "/grants", { client_id, subject });
+  }
+
+  refresh(client_id: string, refresh_token: string): Promise<Answer> {
+    return this.#post("/access_token", client_id, {
+      grant_type: "refresh_token",
+      refresh_token,
+    });
+  }
+
+  async expectRefresh(client_id: string, token: string): Promise<Tokens> {
+    const answer = await this.refresh(client_id, token);
+    return success(answer, "a refresh") as unknown as Tokens;
+  }
+
+  ownToken(client_id: string, client_secret?: string): Promise<Answer> {
+    const secret = client_secret === undefined ? {} : { client_secret };
+    return this.#post("/access_token", client_id, {
+      grant_type: "client_credentials",
+      ...secret,
+    });
+  }
+
+  introspect(client_id: string, token: string): Promise<Answer> {
+    return this.#post("/introspect", client_id, { token });
+  }
+
+  revoke(client_id: string, token: string): Promise<Answer> {
+    return this.#post("/revoke", client_id, { token });
+  }
+
+  /** Begins a sign-in in a browser. @returns the request that the sign-in page gets */
+  async authorize(client_id: string): Promise<string> {
+    const query = new URLSearchParams({
+      response_type: "code",
+      client_id,
+      redirect_uri: REDIRECT_URI,
+      state: "xyz",
+      code_challenge: CHALLENGE,
+      code_challenge_method: "S256",
+    });
+    const response = await this.#server.fetch(`/authorize?${query}`);
+    return parameterOf(response.headers.get("Location"), "request");
+  }
+
+  /** Signs the user in. @returns the code that the client gets */
+  async decide(request: string, subject: string): Promise<string> {
+    const { redirect_to } = await this.expectAdmin<{ redirect_to: string }>(
+      "POST",
+      "/authorizations",
+      { request, subject },
+    );
+    return parameterOf(redirect_to, "code");
+  }
+
+  async codeFor(client_id: string, subject: string): Promise<string> {
+    return this.decide(await this.authorize(client_id), subject);
+  }
+
+  redeem(client_id: string, code: string): Promise<Answer> {
+    return this.#post("/access_token", client_id, {
+      grant_type: "authorization_code",
+      code,
+      redirect_uri: REDIRECT_URI,
+      code_verifier: VERIFIER,
+    });
+  }
+
+  async expectRedeem(client_id: string, code: string): Promise<Tokens> {
+    const answer = await this.redeem(client_id, code);
+    return success(answer, "a code's exchange") as unknown as Tokens;
+  }
+
+  async #post(
+    path: string,
+    client_id: string,
+    form: Record<string, string>,
+  ): Promise<Answer> {
+    const secret = this.#isPublic.has(client_id)
+      ? {}
+      : { client_secret: secretOf(client_id) };
+    const response = await this.#server.fetch(path, {
+      method: "POST",
+      headers: { "Content-Type": "application/x-www-form-urlencoded" },
+      body: new URLSearchParams({ client_id, ...secret, ...form }).toString(),
+    });
+    return answerOf(response);
+  }
+}
+
+async function answerOf(response: Response): Promise<Answer> {
+  const text = await response.text();
+  const body = (text ? JSON.parse(text) : {}) as Record<string, unknown>;
+  return { status: response.status, body };
+}
+
+function success({ status, body }: Answer, what: string) {
+  if (status >= 300)
+    throw new Error(`${what}: ${status} ${JSON.stringify(body)}`);
+  return body;
+}
+
+function parameterOf(url: string | null, name: string): string {
+  const value = new URL(url ?? "").searchParams.get(name);
+  if (value === null) throw new Error(`${url} has no ${name}`);
+  return value;
+}
