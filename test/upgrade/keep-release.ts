@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { gzipSync } from "node:zlib";
 import { format } from "prettier";
+import { clientRecord, clientTombstone } from "../../src/oauth/entities.ts";
 import { piecesOf, type Records } from "./records.ts";
 import {
   buildWorker,
@@ -43,6 +44,7 @@ try {
       Object.entries(inFlight).map(([name, text]) => [name, piecesOf(text)]),
     ),
   };
+  if (values.worker === undefined) checkFields(records.kv);
   mkdirSync(fileOf(version, ""), { recursive: true });
   writeFileSync(
     fileOf(version, RECORDS_FILE),
@@ -52,4 +54,21 @@ try {
   console.log(`Kept version ${version} in ${fileOf(version, "")}.`);
 } finally {
   await server.stop();
+}
+
+/** @throws Error if a client's record can have a field that none of the records has */
+function checkFields(kv: Records["kv"]): void {
+  const clients = Object.entries(kv).filter(([key]) =>
+    key.startsWith("client:"),
+  );
+  const made = new Set(
+    clients.flatMap(([, { value }]) => Object.keys(value as object)),
+  );
+  const missing = [clientRecord, clientTombstone]
+    .flatMap(({ entries }) => Object.keys(entries))
+    .filter((field) => !made.has(field));
+  if (missing.length > 0)
+    throw new Error(
+      `The scenario makes no client's record with ${missing.join(" and ")}. Add it to test/upgrade/scenario.ts.`,
+    );
 }
