@@ -1,7 +1,13 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { buildWorker, keptWorker, neighbours } from "./releases.ts";
+import {
+  buildWorker,
+  currentVersion,
+  keptRecords,
+  keptWorker,
+  neighbours,
+} from "./releases.ts";
 import { Session } from "./session.ts";
-import { leagueToken } from "./test-keys.ts";
+import { ADMIN_TOKEN, leagueToken } from "./test-keys.ts";
 import { type Pair, TwoWorkers } from "./two-workers.ts";
 
 /**
@@ -136,6 +142,44 @@ async function callEveryObject(): Promise<void> {
 
 it("there is a version before that of package.json", () => {
   expect(neighbours).toHaveLength(2);
+  expect(neighbours[1]).toBe(currentVersion);
+});
+
+it("after a rollback the version before reads what the version of package.json has stored", async () => {
+  const [before = ""] = neighbours;
+  const old = keptWorker(before);
+  const { made_at, in_flight, ...stored } = keptRecords(currentVersion);
+  const tokenOf = (name: string) => in_flight[name]!.join("");
+  const shift = made_at + 1000 - Date.now();
+  await server.start({ front: old, objects: old }, shift);
+  await server.load(stored);
+
+  const health = await server.fetch("/health", {
+    headers: { Authorization: `Bearer ${ADMIN_TOKEN}` },
+  });
+  expect(await health.json()).toMatchObject({ status: "ok" });
+  for (const [client, name] of [
+    ["web", "refresh"],
+    ["app", "refresh_of_app"],
+    ["demo", "refresh_after_league"],
+  ] as const) {
+    const { refresh_token } = await baton.expectRefresh(client, tokenOf(name));
+    await baton.expectRefresh(client, refresh_token);
+  }
+  const retry = tokenOf("refresh_to_retry");
+  const again = await baton.expectRefresh("patient", retry);
+  expect(again.refresh_token).toBe(tokenOf("refresh_after_retry"));
+  await baton.expectRedeem("web", tokenOf("code"));
+  await baton.decide(tokenOf("request"), "alice");
+  expect(
+    await baton.redeem("app", tokenOf("code_before_logout")),
+  ).toMatchObject(invalidGrant);
+  expect(
+    await baton.refresh("deleted", tokenOf("refresh_of_deleted")),
+  ).toMatchObject({ status: 401 });
+  expect(
+    await baton.admin("POST", "/clients", { client_id: "deleted" }),
+  ).toMatchObject({ status: 409 });
 });
 
 describe.each(neighbours)("version %s and the code of today", (version) => {
