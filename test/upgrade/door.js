@@ -3,7 +3,7 @@
  * released Worker or today's, and `clock.js`. This module lets the tests read and write the storage of the objects:
  * GET and PUT /BINDING/ID.
  */
-import "./clock.js";
+import { realNow } from "./clock.js";
 import * as worker from "./worker.js";
 
 function opened(Class) {
@@ -51,8 +51,7 @@ async function load(storage, { kv, tables, alarm }) {
     }
   }
   // The runtime's own clock decides about alarms. One that it takes for overdue would go off at once.
-  if (alarm !== null && alarm > globalThis.realNow())
-    await storage.setAlarm(alarm);
+  if (alarm !== null && alarm > realNow()) await storage.setAlarm(alarm);
 }
 
 /** Writes a value as JSON, with bytes as `{"$bytes": hexadecimal}`. */

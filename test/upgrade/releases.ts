@@ -59,15 +59,11 @@ export function keptRecords(version: string): Records {
 export async function buildWorker(): Promise<string> {
   const outdir = mkdtempSync(join(tmpdir(), "baton-release-"));
   try {
-    const options = ["--dry-run", "--outdir", outdir];
+    const config = join(root, "wrangler.toml");
+    const options = ["--config", config, "--dry-run", "--outdir", outdir];
     await promisify(execFile)(
       process.execPath,
-      [
-        join(dirname(wrangler), "bin/wrangler.js"),
-        "deploy",
-        ...["--config", join(root, "wrangler.toml")],
-        ...options,
-      ],
+      [join(dirname(wrangler), "bin/wrangler.js"), "deploy", ...options],
       {
         cwd: root,
         env: {

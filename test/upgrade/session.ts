@@ -122,7 +122,7 @@ export class Session {
       code_challenge: CHALLENGE,
       code_challenge_method: "S256",
     });
-    const response = await this.#server.fetch(`/authorize?${query}`);
+    const response = await this.#server.fetch(`/authorize?${query.toString()}`);
     return parameterOf(response.headers.get("Location"), "request");
   }
 

@@ -60,10 +60,10 @@ export { default } from "./worker.js";
 
 /** A module that shifts the clock of JavaScript by milliseconds. The runtime's own clock stays. */
 function clock(shift: number): string {
-  return `globalThis.realNow = Date.now.bind(Date);
+  return `export const realNow = Date.now.bind(Date);
 globalThis.Date = class extends Date {
-  static now() { return super.now() + ${shift}; }
-  constructor(...parts) { if (parts.length === 0) super(super.constructor.now() + ${shift}); else super(...parts); }
+  static now() { return realNow() + ${shift}; }
+  constructor(...parts) { super(...(parts.length > 0 ? parts : [realNow() + ${shift}])); }
 };
 `;
 }
