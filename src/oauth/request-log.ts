@@ -18,6 +18,8 @@ export interface LogFields {
   client_id?: string;
   /** The decision of the sign-in page: `authorized`, or an error such as `access_denied`. */
   decision?: string;
+  /** The login that an administrator has started or authorized, so that those of one administrator can be found. */
+  grant_id?: string;
   /** The problems that `/health` found. */
   problems?: Problem[];
   /** A used token came back inside the retry window and got the successor that exists. */

@@ -97,6 +97,7 @@ export function grantRoutes(api: AdminApi): void {
         subject,
         requested,
         now(),
+        c.var.log,
       );
       return c.json(tokens, 200);
     },

@@ -1,3 +1,4 @@
+import { base64url } from "jose";
 import * as v from "valibot";
 import { issueCode } from "./code.ts";
 import { CODE_SECONDS } from "./encrypted-jwt.ts";
@@ -133,6 +134,7 @@ export async function decideAuthorization(
     now,
   );
   log.fields.decision = "authorized";
+  log.fields.grant_id = server.families.grantIdOf(base64url.decode(family_id));
   return { redirect_to: authorizationResponse(server, request, { code }) };
 }
 

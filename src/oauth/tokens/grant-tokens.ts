@@ -9,6 +9,7 @@ import {
   registeredFor,
   type RequestedScopeAndResource,
 } from "../scope-and-resource.ts";
+import type { RequestLog } from "../request-log.ts";
 import type { Server } from "../server.ts";
 import { startFamily } from "./start-family.ts";
 import { type TokenResponse, tokenResponse } from "./token-response.ts";
@@ -17,6 +18,7 @@ import { type TokenResponse, tokenResponse } from "./token-response.ts";
  * Starts a login for a user whom the caller has authenticated, and makes the first pair of tokens.
  *
  * @param client the current record, from no cache
+ * @param log its line gets the login's id
  * @throws OAuthError `grant_type_not_allowed`, `client_logins_ended`, or a reason of scope or resource
  */
 export async function grantTokens(
@@ -25,6 +27,7 @@ export async function grantTokens(
   subject: string,
   requested: RequestedScopeAndResource,
   now: Seconds,
+  log?: RequestLog,
 ): Promise<TokenResponse> {
   if (!client.grant_types.includes("refresh_token")) {
     throw new OAuthError("grant_type_not_allowed", {
@@ -43,5 +46,9 @@ export async function grantTokens(
     ...(await rememberResources(client, granted.resource)),
   };
   const newest = await startFamily(server, client, login, now);
+  if (log) {
+    const { family_id } = newest.refreshToken;
+    log.fields.grant_id = server.families.grantIdOf(family_id);
+  }
   return tokenResponse(server, { client, login, granted, newest }, now);
 }
