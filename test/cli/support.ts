@@ -159,9 +159,12 @@ export function temporaryDirectory(): string {
   return directory;
 }
 
-/** Copies the project, so that scripts can write files without changing those of the developer. */
-export function temporaryProject(): string {
-  const directory = temporaryDirectory();
+/**
+ * Copies the project, so that scripts can write files without changing those of the developer.
+ *
+ * @param directory is empty. Left out: one that is removed after the test
+ */
+export function temporaryProject(directory = temporaryDirectory()): string {
   for (const name of [
     "bin",
     "src",

@@ -1,0 +1,298 @@
+import {
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseEnv } from "node:util";
+import {
+  createLocalJWKSet,
+  decodeJwt,
+  decodeProtectedHeader,
+  importJWK,
+  type JSONWebKeySet,
+  type JWTPayload,
+  jwtVerify,
+  SignJWT,
+} from "jose";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { freePort } from "../../src/cli/local/wrangler.ts";
+import type { ServerKey } from "../../src/cli/keys/server-key.ts";
+import { start, temporaryProject } from "../cli/support.ts";
+import { commandInText, commandsOf } from "./page.ts";
+import { type Credentials, Stage } from "./server.ts";
+import { openTerminal, type Terminal } from "./terminal.ts";
+
+/**
+ * Plays the incidents whose commands change secrets, at a server of `npm run dev`. Not tried: the minute that a secret
+ * takes to reach every location.
+ */
+
+let directory: string;
+let dev: ReturnType<typeof start>;
+let terminal: Terminal;
+let stage: Stage;
+let web: Credentials;
+
+const redirectUri = "https://app.example.com/callback";
+
+beforeAll(async () => {
+  directory = mkdtempSync(join(tmpdir(), "baton-test-"));
+  temporaryProject(directory);
+  const port = await freePort();
+  dev = start("dev", ["--port", String(port)], {
+    directory,
+    env: {
+      TMPDIR: join(directory, "tmp"),
+      WRANGLER_REGISTRY_PATH: join(directory, "registry"),
+    },
+  });
+  await dev.waitForOutput("--subject alice\n");
+  const BATON_URL = `http://localhost:${port}`;
+  terminal = openTerminal({
+    env: { BATON_URL, BATON_ADMIN_TOKEN: secrets()["ADMIN_TOKEN"] ?? "" },
+    checkout: directory,
+    options: {
+      "keys leaked": "--local --yes",
+      // A key of this day exists already, and a quarter of an hour is too long for a test.
+      "keys rotate": "--local --yes --label LATER --after PT1S",
+      "keys retire": "--local --yes",
+    },
+  });
+  const output = () => dev.output.stdout + dev.output.stderr;
+  stage = new Stage(
+    BATON_URL,
+    () => terminal.env["BATON_ADMIN_TOKEN"]!,
+    output,
+  );
+  web = await stage.makeClient({
+    client_id: "web",
+    redirect_uris: [redirectUri],
+  });
+});
+
+afterAll(async () => {
+  terminal.close();
+  dev.child.kill("SIGTERM");
+  await dev.outcome();
+  rmSync(directory, { recursive: true, force: true, maxRetries: 20 });
+});
+
+function secrets(): NodeJS.Dict<string> {
+  return parseEnv(readFileSync(join(directory, ".dev.vars"), "utf8"));
+}
+
+async function keys(): Promise<ServerKey[]> {
+  const output = await terminal.type("npm run -s baton -- keys show --json");
+  return (JSON.parse(output) as { keys: ServerKey[] }).keys;
+}
+
+/** An API that verifies access tokens with the keys that it has fetched. */
+async function freshApi() {
+  const response = await fetch(`${stage.url}/.well-known/jwks.json`);
+  const keySet = createLocalJWKSet((await response.json()) as JSONWebKeySet);
+  return {
+    maxAge: response.headers.get("Cache-Control"),
+    believes: (token = "") =>
+      jwtVerify(token, keySet, { issuer: stage.url }).then(
+        ({ payload }) => payload.sub,
+        () => false,
+      ),
+  };
+}
+
+/** Forges an access token with a private key that has leaked. */
+async function forge(
+  leaked: string,
+  like: string,
+  claims: JWTPayload = {},
+): Promise<string> {
+  const key = await importJWK(JSON.parse(leaked) as object, "ES256");
+  return new SignJWT({ ...decodeJwt(like), ...claims })
+    .setProtectedHeader(decodeProtectedHeader(like) as { alg: string })
+    .sign(key);
+}
+
+/** Begins a sign-in in a browser. @returns the address of the sign-in page */
+async function signInPage(): Promise<string> {
+  const query = new URLSearchParams({
+    response_type: "code",
+    client_id: "web",
+    redirect_uri: redirectUri,
+    code_challenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+    code_challenge_method: "S256",
+  });
+  const answer = await fetch(`${stage.url}/authorize?${query}`, {
+    redirect: "manual",
+  });
+  return new URL(answer.headers.get("Location") ?? "", stage.url).href;
+}
+
+const statusOf = async (url: string) => (await fetch(url)).status;
+
+describe("`PRIVATE_KEY` has leaked", () => {
+  test("the forger is believed until the JWKS is fetched anew, and nobody is logged out", async () => {
+    const alice = await stage.login(web, "alice");
+    const signIn = await signInPage();
+    expect(await statusOf(signIn)).toBe(200);
+    const leaked = secrets()["PRIVATE_KEY"] ?? "";
+    const forged = await forge(leaked, alice.access_token, { sub: "victim" });
+    const copied = await forge(leaked, alice.access_token, { extra: 1 });
+    const cachedApi = await freshApi();
+    expect(await cachedApi.believes(forged)).toBe("victim");
+    expect(await stage.isActive(web, copied)).toBe(true);
+
+    const [commands = ""] = commandsOf("`PRIVATE_KEY` has leaked");
+    const before = Date.now();
+    const output = await terminal.type(commands);
+    expect(output).toContain("PRIVATE_KEY is removed.");
+    const [, until = ""] =
+      /believes forged tokens until (\S+Z)/.exec(output) ?? [];
+    const sixMinutes = 360_000;
+    expect(Date.parse(until)).toBeGreaterThanOrEqual(before + sixMinutes);
+    expect(Date.parse(until)).toBeLessThanOrEqual(
+      Date.now() + sixMinutes + 1000,
+    );
+
+    // It is over: at once at introspection, and at an API when it reads the JWKS again.
+    expect(await stage.isActive(web, copied)).toBe(false);
+    expect(await cachedApi.believes(forged)).toBe("victim");
+    const api = await freshApi();
+    expect(api.maxAge).toContain("max-age=300");
+    expect(await api.believes(forged)).toBe(false);
+    const left = (await keys()).map(({ secret }) => secret);
+    expect(left).not.toContain("PRIVATE_KEY");
+
+    // It costs: the access token, and the sign-in that was under way. Nobody is logged out.
+    expect(await api.believes(alice.access_token)).toBe(false);
+    expect(await statusOf(signIn)).toBe(400);
+    const refreshed = await stage.refresh(web, alice.refresh_token);
+    expect(await api.believes(refreshed.access_token)).toBe("alice");
+  });
+});
+
+describe("`ENCRYPTION_KEY` has leaked", () => {
+  const [rotate = "", leaked = "", logout = ""] = commandsOf(
+    "`ENCRYPTION_KEY` has leaked",
+  );
+
+  test("with other things: all users sign in again, and access tokens go on", async () => {
+    const alice = await stage.login(web, "alice");
+    const output = await terminal.type(leaked);
+    expect(output).toContain("ENCRYPTION_KEY is removed.");
+    const left = (await keys()).map(({ secret }) => secret);
+    expect(left).not.toContain("ENCRYPTION_KEY");
+
+    const refused = await stage.refresh(web, alice.refresh_token);
+    expect(refused.error).toBe("invalid_grant");
+    expect(stage.log.at(-1)).toMatchObject({ reason: "refresh_token_forged" });
+    const api = await freshApi();
+    expect(await api.believes(alice.access_token)).toBe("alice");
+
+    // A thief who was faster has a token of the new key, until step 3.
+    const thief = await stage.login(web, "alice");
+    await terminal.type(logout);
+    expect(await stage.refresh(web, thief.refresh_token)).toMatchObject({
+      error: "invalid_grant",
+    });
+  });
+
+  test("alone: a rotation logs nobody out, and the old key stays until it is not needed", async () => {
+    const old = (await keys()).find(
+      ({ kind, state }) => kind === "encryption" && state === "making",
+    );
+    await expect
+      .poll(() => stage.login(web, "bob").catch(() => undefined), {
+        timeout: 10_000,
+      })
+      .toBeDefined();
+    const bob = await stage.login(web, "bob");
+    await terminal.type(rotate);
+    await expect
+      .poll(keys, { timeout: 60_000 })
+      .toContainEqual(
+        expect.objectContaining({
+          secret: "ENCRYPTION_KEY_LATER",
+          state: "making",
+        }),
+      );
+    const refreshed = await stage.refresh(web, bob.refresh_token);
+    expect(refreshed.refresh_token).toBeDefined();
+    const retire = commandInText("npm run baton -- keys retire ENCRYPTION_KEY");
+    const own = { ENCRYPTION_KEY: old?.secret ?? "" };
+    await expect(terminal.type(retire, own)).rejects.toThrow(
+      "tokens that it has made may be in use until",
+    );
+  });
+});
+
+describe("An admin token has leaked", () => {
+  const [, replace = "", others = "", endLogins = ""] = commandsOf(
+    "An admin token has leaked",
+  );
+
+  test("ADMIN_TOKEN: what it made is found in the log, and ended; users' own logins go on", async () => {
+    const leaked = terminal.env["BATON_ADMIN_TOKEN"] ?? "";
+    const alice = await stage.login(web, "alice");
+    const since = stage.log.length;
+
+    // The thief.
+    const { token: second } = await stage.expectAdmin<{ token: string }>(
+      "POST",
+      "/tokens",
+      { name: "unknown", role: "admin" },
+    );
+    const trojan = await stage.makeClient({ client_id: "trojan" });
+    const stolen = [
+      await stage.login(web, "victim"),
+      await stage.login(trojan, "victim", second),
+    ];
+    await stage.expectAdmin("PATCH", "/clients/web", {
+      redirect_uris: [redirectUri, "https://evil.example"],
+    });
+
+    await terminal.type(replace);
+    expect(terminal.env["BATON_ADMIN_TOKEN"]).not.toBe(leaked);
+    await expect
+      .poll(
+        async () =>
+          (await stage.admin("GET", "/scopes", undefined, leaked)).status,
+        { timeout: 60_000 },
+      )
+      .toBe(401);
+    const listed = await terminal.type(others);
+    expect(listed).toMatch(/^unknown +admin /m);
+    expect(
+      (await stage.admin("GET", "/scopes", undefined, second)).status,
+    ).toBe(401);
+
+    const done = stage.log
+      .slice(since)
+      .filter(({ actor }) => actor === "root" || actor === "token:unknown");
+    const changed = done
+      .filter(({ event }) => event === "client.changed")
+      .map(({ action, client_id }) => [action, client_id]);
+    expect(changed).toEqual([
+      ["created", "trojan"],
+      ["changed", "web"],
+    ]);
+    const remove = commandInText("npm run baton -- clients delete ID");
+    await terminal.type(remove, { ID: "trojan" });
+    const grants = done.flatMap(({ grant_id }) => grant_id ?? []);
+    expect(grants).toHaveLength(2);
+    writeFileSync(
+      join(terminal.directory, "grants.txt"),
+      `${grants.join("\n")}\n`,
+    );
+    await terminal.type(endLogins);
+
+    for (const { refresh_token } of stolen)
+      expect(await stage.refresh(web, refresh_token)).toMatchObject({
+        error: "invalid_grant",
+      });
+    const refreshed = await stage.refresh(web, alice.refresh_token);
+    expect(refreshed.refresh_token).toBeDefined();
+  });
+});
