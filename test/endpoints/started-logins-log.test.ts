@@ -23,11 +23,16 @@ async function endLoginIn(
   lines: readonly string[],
   endpoint: string,
 ): Promise<void> {
-  const found = parsedLog(lines).filter((line) => line["endpoint"] === endpoint);
+  const found = parsedLog(lines).filter(
+    (line) => line["endpoint"] === endpoint,
+  );
   expect(found).toEqual([
     expect.objectContaining({ actor: "root", grant_id: expect.any(String) }),
   ]);
-  await server.expectAdmin("DELETE", `/grants/${String(found[0]?.["grant_id"])}`);
+  await server.expectAdmin(
+    "DELETE",
+    `/grants/${String(found[0]?.["grant_id"])}`,
+  );
 }
 
 describe("the log's line of an administrator", () => {

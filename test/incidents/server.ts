@@ -104,4 +104,11 @@ export class Stage {
       .filter((line) => line.startsWith('{"event":'))
       .map((line) => JSON.parse(line) as LogLine);
   }
+
+  /** The logins that administrators have started, as the log tells. */
+  grantsOf(...actors: string[]): unknown[] {
+    return this.log
+      .filter(({ actor }) => actors.includes(String(actor)))
+      .flatMap(({ grant_id }) => grant_id ?? []);
+  }
 }

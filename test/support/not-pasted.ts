@@ -120,6 +120,13 @@ export const notPasted: { page: string; has: string; why: string }[] = [
     "envoy.filters.http.jwt_authn",
     "kind: RequestAuthentication",
   ]),
+  ...onPage("docs/incidents.md", "test/incidents/ types it", [
+    "npm run",
+    "wrangler secret put ADMIN_TOKEN",
+  ]),
+  ...onPage("docs/incidents.md", "it shows the log of a deployed server", [
+    "wrangler tail",
+  ]),
   ...onPage("docs/metrics.md", "test/events/queries.node.test.ts runs it", [
     "FROM baton",
   ]),
