@@ -7,7 +7,6 @@ import {
   decodeJwt,
   decodeProtectedHeader,
   importJWK,
-  type JSONWebKeySet,
   type JWTPayload,
   jwtVerify,
   SignJWT,
@@ -87,7 +86,7 @@ async function keys(): Promise<ServerKey[]> {
 /** An API that verifies access tokens with the keys that it has fetched. */
 async function freshApi() {
   const response = await fetch(`${stage.url}/.well-known/jwks.json`);
-  const keySet = createLocalJWKSet((await response.json()) as JSONWebKeySet);
+  const keySet = createLocalJWKSet(await response.json());
   return {
     maxAge: response.headers.get("Cache-Control"),
     believes: (token = "") =>
@@ -119,7 +118,7 @@ async function signInPage(): Promise<string> {
     code_challenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
     code_challenge_method: "S256",
   });
-  const answer = await fetch(`${stage.url}/authorize?${query}`, {
+  const answer = await fetch(`${stage.url}/authorize?${query.toString()}`, {
     redirect: "manual",
   });
   return new URL(answer.headers.get("Location") ?? "", stage.url).href;
