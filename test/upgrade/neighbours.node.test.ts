@@ -190,6 +190,18 @@ describe.each(neighbours)("version %s and the code of today", (version) => {
   it("today's Worker works with that version's objects", async () => {
     await server.start({ front: today, objects: old });
     expect(await callEveryObject()).toMatchObject(oneOfEach);
+
+    const { checks } = await baton.expectAdmin<{
+      checks: { problem?: string }[];
+    }>("POST", "/doctor");
+    expect(checks.length).toBeGreaterThan(5);
+    expect(checks.filter(({ problem }) => problem)).toEqual([]);
+    const { refresh_token: token } = await baton.login("app", "dave");
+    expect(
+      await baton.expectAdmin("POST", "/introspect", { token }),
+    ).toMatchObject({ active: true, subject: "dave" });
+    await baton.expectAdmin("POST", "/revoke", { token });
+    expect(await baton.refresh("app", token)).toMatchObject(invalidGrant);
   });
 
   it("that version's Worker works with today's objects", async () => {

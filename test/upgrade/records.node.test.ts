@@ -20,7 +20,7 @@ beforeAll(async () => {
   today = await buildWorker();
 });
 
-it("the version of package.json is kept: npm run keep-release", () => {
+it("the version of package.json is kept: npm run release:keep", () => {
   expect(keptVersions).toContain(currentVersion);
 });
 
