@@ -79,6 +79,7 @@ describe("the role of an operation", () => {
         "DELETE /admin/tokens/{name}",
         "GET /admin/tokens",
         "POST /admin/clients",
+        "POST /admin/clients/{client_id}/restore",
         "POST /admin/clients/{client_id}/secrets",
         "POST /admin/tokens",
       ],
