@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { serverWithFault } from "../cli/broken-server.ts";
 import { batonWithServer, fresh } from "../cli/support.ts";
 import { commandInText, commandsOf } from "./page.ts";
-import { type Credentials, Stage } from "./server.ts";
+import { type Credentials, eventually, Stage } from "./server.ts";
 import { openTerminal, type Terminal } from "./terminal.ts";
 
 /**
@@ -50,17 +50,17 @@ async function signInAgain(client: Credentials, subject: string) {
   const { tokens_not_before = 0 } = await stage.expectAdmin<{
     tokens_not_before?: number;
   }>("GET", path);
-  await expect
-    .poll(() => Math.floor(Date.now() / 1000))
-    .toBeGreaterThan(tokens_not_before);
+  await eventually(() => Math.floor(Date.now() / 1000)).toBeGreaterThan(
+    tokens_not_before,
+  );
   return stage.login(client, subject);
 }
 
 /** Resolves when the log has a line, which comes a moment after the answer. */
 async function logHas(line: object): Promise<void> {
-  await expect
-    .poll(() => stage.log)
-    .toContainEqual(expect.objectContaining(line));
+  await eventually(() => stage.log).toContainEqual(
+    expect.objectContaining(line),
+  );
 }
 
 function secretIn(output: string): string {
@@ -93,7 +93,7 @@ describe("An admin token has leaked", () => {
       reason: "admin_token_wrong",
     });
     const grants = () => stage.grantsOf("token:alice");
-    await expect.poll(grants).toHaveLength(1);
+    await eventually(grants).toHaveLength(1);
     writeFileSync(
       join(terminal.directory, "grants.txt"),
       `${grants().join()}\n`,
@@ -237,9 +237,9 @@ describe("Reuse alarms go up", () => {
     const [, refused] = await loseAnswer();
     expect(refused).toMatchObject(ended);
     const { client_id } = client;
-    await expect
-      .poll(() => alarms(alice))
-      .toMatchObject([{ looks_like: "late_retry", client_id }]);
+    await eventually(() => alarms(alice)).toMatchObject([
+      { looks_like: "late_retry", client_id },
+    ]);
 
     await terminal.type(allow, own);
     const [lost, repeated] = await loseAnswer();
@@ -260,9 +260,9 @@ describe("Reuse alarms go up", () => {
     expect(await stage.refresh(client, first.refresh_token)).toMatchObject(
       ended,
     );
-    await expect
-      .poll(() => alarms(alice))
-      .toMatchObject([{ looks_like: "theft" }]);
+    await eventually(() => alarms(alice)).toMatchObject([
+      { looks_like: "theft" },
+    ]);
     // The alarm has ended that login already.
     expect(await stage.refresh(client, later.refresh_token)).toMatchObject(
       ended,

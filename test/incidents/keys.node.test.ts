@@ -16,7 +16,7 @@ import { freePort } from "../../src/cli/local/wrangler.ts";
 import type { ServerKey } from "../../src/cli/keys/server-key.ts";
 import { start, temporaryProject } from "../cli/support.ts";
 import { commandInText, commandsOf } from "./page.ts";
-import { type Credentials, Stage } from "./server.ts";
+import { type Answer, type Credentials, eventually, Stage } from "./server.ts";
 import { openTerminal, type Terminal } from "./terminal.ts";
 
 /**
@@ -110,11 +110,14 @@ async function forge(
 }
 
 /** Begins a sign-in in a browser. @returns the address of the sign-in page */
-async function signInPage(): Promise<string> {
+async function signInPage(
+  client_id = "web",
+  redirect_uri = redirectUri,
+): Promise<string> {
   const query = new URLSearchParams({
     response_type: "code",
-    client_id: "web",
-    redirect_uri: redirectUri,
+    client_id,
+    redirect_uri,
     code_challenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
     code_challenge_method: "S256",
   });
@@ -122,6 +125,31 @@ async function signInPage(): Promise<string> {
     redirect: "manual",
   });
   return new URL(answer.headers.get("Location") ?? "", stage.url).href;
+}
+
+/** A user follows a thief's link and signs in. @returns the tokens that the thief gets with the code */
+async function lure(client_id: string, redirect_uri: string): Promise<Answer> {
+  const page = new URL(await signInPage(client_id, redirect_uri));
+  const answer = await fetch(new URL("/dev/login", page), {
+    method: "POST",
+    redirect: "manual",
+    body: new URLSearchParams({
+      request: page.searchParams.get("request") ?? "",
+      subject: "victim",
+      scope: "read",
+      answer: "allow",
+    }),
+  });
+  const code = new URL(answer.headers.get("Location") ?? "").searchParams.get(
+    "code",
+  );
+  return stage.token({
+    grant_type: "authorization_code",
+    client_id,
+    redirect_uri,
+    code: code ?? "",
+    code_verifier: "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
+  });
 }
 
 const statusOf = async (url: string) => (await fetch(url)).status;
@@ -181,11 +209,9 @@ describe("`ENCRYPTION_KEY` has leaked", () => {
 
     const refused = await stage.refresh(web, alice.refresh_token);
     expect(refused.error).toBe("invalid_grant");
-    await expect
-      .poll(() => stage.log)
-      .toContainEqual(
-        expect.objectContaining({ reason: "refresh_token_forged" }),
-      );
+    await eventually(() => stage.log).toContainEqual(
+      expect.objectContaining({ reason: "refresh_token_forged" }),
+    );
     const api = await freshApi();
     expect(await api.believes(alice.access_token)).toBe("alice");
 
@@ -201,14 +227,12 @@ describe("`ENCRYPTION_KEY` has leaked", () => {
     const old = (await keys()).find(
       ({ kind, state }) => kind === "encryption" && state === "making",
     );
-    await expect
-      .poll(() => stage.login(web, "bob").catch(() => undefined), {
-        timeout: 10_000,
-      })
-      .toBeDefined();
+    await eventually(() =>
+      stage.login(web, "bob").catch(() => undefined),
+    ).toBeDefined();
     const bob = await stage.login(web, "bob");
     await terminal.type(rotate);
-    await expect.poll(keys, { timeout: 60_000 }).toContainEqual(
+    await eventually(keys).toContainEqual(
       expect.objectContaining({
         secret: "ENCRYPTION_KEY_LATER",
         state: "making",
@@ -231,11 +255,16 @@ describe("An admin token has leaked", () => {
 
   test("ADMIN_TOKEN: what it made is found in the log, and ended; users' own logins go on", async () => {
     const leaked = terminal.env["BATON_ADMIN_TOKEN"] ?? "";
+    const shop = await stage.makeClient({
+      client_id: "shop",
+      token_endpoint_auth_method: "none",
+      redirect_uris: [redirectUri],
+    });
     const actors = ["root", "token:unknown"];
     const before = stage.grantsOf(...actors).length;
     const alice = await stage.login(web, "alice");
     const grants = () => stage.grantsOf(...actors).slice(before);
-    await expect.poll(grants).toHaveLength(1);
+    await eventually(grants).toHaveLength(1);
     const [own] = grants();
 
     // The thief.
@@ -245,23 +274,21 @@ describe("An admin token has leaked", () => {
       { name: "unknown", role: "admin" },
     );
     const trojan = await stage.makeClient({ client_id: "trojan" });
-    const stolen = [
-      await stage.login(web, "victim"),
-      await stage.login(trojan, "victim", second),
-    ];
-    await stage.expectAdmin("PATCH", "/clients/web", {
-      redirect_uris: [redirectUri, "https://evil.example"],
+    const stolen = await stage.login(web, "victim");
+    const trojans = await stage.login(trojan, "victim", second);
+    const evil = "https://evil.example";
+    await stage.expectAdmin("PATCH", "/clients/shop", {
+      redirect_uris: [redirectUri, evil],
     });
+    const lured = await lure("shop", evil);
+    expect(lured.refresh_token).toBeDefined();
 
     await terminal.type(replace);
     expect(terminal.env["BATON_ADMIN_TOKEN"]).not.toBe(leaked);
-    await expect
-      .poll(
-        async () =>
-          (await stage.admin("GET", "/scopes", undefined, leaked)).status,
-        { timeout: 60_000 },
-      )
-      .toBe(401);
+    await eventually(
+      async () =>
+        (await stage.admin("GET", "/scopes", undefined, leaked)).status,
+    ).toBe(401);
     const listed = await terminal.type(others);
     expect(listed).toMatch(/^unknown +admin /m);
     expect(
@@ -272,15 +299,20 @@ describe("An admin token has leaked", () => {
       stage.log
         .filter(({ event }) => event === "client.changed")
         .map(({ actor, action, client_id }) => [actor, action, client_id]);
-    await expect.poll(changes).toEqual([
+    await eventually(changes).toEqual([
       ["root", "created", "web"],
       ["root", "changed", "web"],
+      ["root", "created", "shop"],
       ["root", "created", "trojan"],
-      ["root", "changed", "web"],
+      ["root", "changed", "shop"],
     ]);
     const remove = commandInText("npm run baton -- clients delete ID");
     await terminal.type(remove, { ID: "trojan" });
-    await expect.poll(grants).toHaveLength(3);
+    const setBack = { redirect_uris: [redirectUri] };
+    await stage.expectAdmin("PATCH", "/clients/shop", setBack);
+    const logout = commandInText("npm run baton -- clients logout ID");
+    await terminal.type(logout, { ID: "shop" });
+    await eventually(grants).toHaveLength(3);
     const made = grants().filter((grant) => grant !== own);
     writeFileSync(
       join(terminal.directory, "grants.txt"),
@@ -288,10 +320,15 @@ describe("An admin token has leaked", () => {
     );
     await terminal.type(endLogins);
 
-    for (const { refresh_token } of stolen)
-      expect(await stage.refresh(web, refresh_token)).toMatchObject({
-        error: "invalid_grant",
-      });
+    expect(await stage.refresh(shop, lured.refresh_token)).toMatchObject({
+      error: "invalid_grant",
+    });
+    expect(await stage.refresh(web, stolen.refresh_token)).toMatchObject({
+      error: "invalid_grant",
+    });
+    expect(await stage.refresh(trojan, trojans.refresh_token)).toMatchObject({
+      error: "invalid_client",
+    });
     const refreshed = await stage.refresh(web, alice.refresh_token);
     expect(refreshed.refresh_token).toBeDefined();
   });

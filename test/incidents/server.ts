@@ -1,3 +1,5 @@
+import { expect } from "vitest";
+
 /** Acts as administrators, apps, users and thieves at a server, in the tests of docs/incidents.md. */
 
 export interface Tokens {
@@ -7,7 +9,8 @@ export interface Tokens {
 
 export interface Credentials {
   client_id: string;
-  client_secret: string;
+  /** Left out: a public client. */
+  client_secret?: string;
 }
 
 /** The answer of an endpoint for clients: tokens, an error, or what introspection says. */
@@ -18,6 +21,16 @@ export type Answer = Partial<Tokens> & {
 
 /** A line of the log: of a request, or of an event. */
 export type LogLine = Record<string, unknown> & { event: string };
+
+/** The parameters by which a client authenticates, without what else is known of it. */
+function credentialsOf({ client_id, client_secret }: Credentials) {
+  return { client_id, ...(client_secret !== undefined && { client_secret }) };
+}
+
+/** Expects what comes a moment later, such as a line of the log. A busy machine may be slow. */
+export function eventually<T>(read: () => T) {
+  return expect.poll(read, { timeout: 60_000 });
+}
 
 export class Stage {
   readonly url: string;
@@ -85,15 +98,17 @@ export class Stage {
 
   refresh(client: Credentials, refresh_token = ""): Promise<Answer> {
     const grant_type = "refresh_token";
-    const { client_id, client_secret } = client;
-    const form = { grant_type, refresh_token, client_id, client_secret };
+    return this.token({ grant_type, refresh_token, ...credentialsOf(client) });
+  }
+
+  /** Sends a request to the token endpoint. */
+  token(form: Record<string, string>): Promise<Answer> {
     return this.#ask("/access_token", form);
   }
 
   /** Tells whether introspection accepts a token. */
   async isActive(client: Credentials, token = ""): Promise<boolean> {
-    const { client_id, client_secret } = client;
-    const form = { token, client_id, client_secret };
+    const form = { token, ...credentialsOf(client) };
     return (await this.#ask("/introspect", form)).active === true;
   }
 
