@@ -1,7 +1,7 @@
 /**
  * The roles of administrators. `admin` may do everything. `operator` may do the daily work, but nothing that makes
- * or deletes credentials. `login` may do what a sign-in page or a back end needs to sign people in, and nothing else.
- * `read` may read.
+ * or deletes credentials or gives a client power (`clients/power.ts`). `login` may do what a sign-in page or a back end
+ * needs to sign people in, and nothing else. `read` may read.
  */
 export const roles = ["admin", "operator", "login", "read"] as const;
 

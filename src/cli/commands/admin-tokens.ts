@@ -53,7 +53,7 @@ export function adminTokenCommands(program: Command, session: Session): void {
     )
     .requiredOption(
       "--role <role>",
-      "admin (everything), operator (no credentials), login (sign people in) or read",
+      "admin (everything), operator (gives nobody power), login (sign people in) or read",
     )
     .option(
       "--expires-in <duration>",

@@ -1,6 +1,7 @@
 import type { Context } from "hono";
 import * as v from "valibot";
 import { deleteClient, restoreClient } from "../../oauth/clients/deletion.ts";
+import { givesPower } from "../../oauth/clients/power.ts";
 import {
   existingClient,
   type Precondition,
@@ -18,6 +19,7 @@ import { type AppEnv, now } from "../endpoint.ts";
 import {
   type AdminApi,
   conflict,
+  errorBody,
   json,
   nextCursor,
   pageQuery,
@@ -194,6 +196,10 @@ export function clientRoutes(api: AdminApi): void {
           changedClient,
           "The changed client. With dry_run: as it would be.",
         ),
+        403: json(
+          errorBody,
+          "The administrator has neither of these roles. `operator` is enough for a new name, fewer grant types, scopes, redirect URIs and resources, shorter lifetimes, `require_pkce` true, `disabled` true and `tokens_not_before`. Every other change may give the client power, and needs `admin`.",
+        ),
         ...preconditionFailed,
       },
     },
@@ -201,9 +207,6 @@ export function clientRoutes(api: AdminApi): void {
       const server = await c.var.server();
       const { client_id } = c.req.valid("param");
       const patch = c.req.valid("json");
-      // Without a secret, a client's tokens are as good as its secret was.
-      if (patch.token_endpoint_auth_method !== undefined)
-        requireRole(c, "admin");
       const { dry_run, assume_scopes = "" } = c.req.valid("query");
       const isRehearsal = dry_run === "true";
       const changed = await updateClient(
@@ -211,7 +214,13 @@ export function clientRoutes(api: AdminApi): void {
         client_id,
         patch,
         now(),
-        await ifMatch(c, server, client_id),
+        {
+          precondition: await ifMatch(c, server, client_id),
+          authorize(before, after) {
+            if (givesPower(before, after, server.settings))
+              requireRole(c, "admin");
+          },
+        },
       );
       if (!isRehearsal) await tag(c, changed.client);
       return c.json(changedJson(changed), 200);

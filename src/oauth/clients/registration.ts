@@ -56,6 +56,13 @@ export type ClientPatch = {
 /** Refuses a change if the current record is not the one that the caller has read. */
 export type Precondition = (current: Client) => void;
 
+/** Checks of a change, against the record as it is when it is written. */
+interface ChangeChecks {
+  precondition?: Precondition;
+  /** Refuses a change that the caller may not make. */
+  authorize?: (before: Client, after: Client) => void;
+}
+
 /** The parts of a server that making and changing a client needs. */
 export interface Registry extends Pick<Server, "settings"> {
   clients: Pick<Server["clients"], "update">;
@@ -114,20 +121,20 @@ export async function registerClient(
  * Changes a client. A client that becomes public loses its secrets, and all that it has ends, so that a token
  * that was useless without the secret stays useless. If it becomes confidential again, it needs a new secret.
  *
- * @throws OAuthError `admin_target_unknown`, `admin_body_invalid`, and what `precondition` throws
+ * @throws OAuthError `admin_target_unknown`, `admin_body_invalid`, and what the checks throw
  */
 export async function updateClient(
   server: Registry,
   clientId: string,
   { tokens_not_before, disabled, ...patch }: ClientPatch,
   now: Seconds,
-  precondition: Precondition = () => {},
+  { precondition, authorize }: ChangeChecks = {},
 ): Promise<Warned> {
   const catalogue = await server.scopes.read();
   let warnings: string[] = [];
   const client = await server.clients.update(clientId, (current) => {
     const previous = existingClient(current());
-    precondition(previous);
+    precondition?.(previous);
     const { disabled_at = now, ...rest } = previous;
     const isDisabled = disabled ?? previous.disabled_at !== undefined;
     const changed: Record<string, unknown> = {
@@ -146,11 +153,13 @@ export async function updateClient(
       checkedFloor(tokens_not_before, previous, now),
       isPublic(client) && !isPublic(previous) ? now : undefined,
     ].filter((floor) => floor !== undefined);
-    return {
+    const next = {
       ...client,
       ...(isPublic(client) && { secrets: [] }),
       ...(floors.length > 0 && { tokens_not_before: Math.max(...floors) }),
     };
+    authorize?.(previous, next);
+    return next;
   });
   return { client, warnings };
 }

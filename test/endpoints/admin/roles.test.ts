@@ -125,7 +125,9 @@ describe("an operator", () => {
   });
 
   it("changes a client, but not how it authenticates", async () => {
-    const { client_id } = await server.makeClient();
+    const { client_id } = await server.makeClient({
+      token_endpoint_auth_method: "client_secret_basic",
+    });
     const { token } = tokens.operator;
     const patch = (body: object) =>
       askWith(server, token, "PATCH", `/clients/${client_id}`, body);

@@ -1,0 +1,93 @@
+import { after } from "../duration.ts";
+import type { Client } from "../entities.ts";
+import { type Lifetimes, lifetimesOf } from "../lifetimes.ts";
+import { comparableResource } from "../resource.ts";
+import { scopeSet } from "../scope.ts";
+
+/**
+ * The power of a client: what its tokens may do, how long, and who can get them. An operator may take power from a
+ * client and never give it.
+ */
+
+/** Tells whether a change of one field gives a client power. */
+type Rule = (before: Client, after: Client, settings: Lifetimes) => boolean;
+
+/** Any change of the field counts. Only an administrator can judge it, or the API cannot change it anyway. */
+function anyChange(name: keyof Client): Rule {
+  return (before, after) =>
+    JSON.stringify(before[name]) !== JSON.stringify(after[name]);
+}
+
+function longer(name: keyof Lifetimes): Rule {
+  return (before, after, settings) =>
+    isEverLonger(
+      lifetimesOf(after, settings)[name],
+      lifetimesOf(before, settings)[name],
+    );
+}
+
+/** The rule of every field of the record, so that a new field must get one. */
+const rules: Record<keyof Client, Rule> = {
+  client_id: anyChange("client_id"),
+  client_id_issued_at: anyChange("client_id_issued_at"),
+  client_name: () => false,
+  token_endpoint_auth_method: anyChange("token_endpoint_auth_method"),
+  grant_types: (before, after) =>
+    hasMore(before.grant_types, after.grant_types),
+  scope: (before, after) =>
+    hasMore(scopeSet(before.scope), scopeSet(after.scope)),
+  redirect_uris: (before, after) =>
+    hasMore(before.redirect_uris, after.redirect_uris),
+  resources: (before, after) =>
+    hasMore(before.resources, after.resources) ||
+    // A token for no resource then has the server's audience.
+    (hasDefaultResource(before) && !hasDefaultResource(after)),
+  resource_server: anyChange("resource_server"),
+  require_pkce: (before, after) =>
+    before.require_pkce !== false && after.require_pkce === false,
+  access_token_ttl: longer("access_token_ttl"),
+  refresh_token_ttl: longer("refresh_token_ttl"),
+  refresh_token_max_age: longer("refresh_token_max_age"),
+  refresh_token_retry_window: longer("refresh_token_retry_window"),
+  access_token_format: anyChange("access_token_format"),
+  secrets: anyChange("secrets"),
+  // `updateClient` refuses to set it back.
+  tokens_not_before: () => false,
+  disabled_at: (before, after) =>
+    before.disabled_at !== undefined && after.disabled_at === undefined,
+};
+
+/**
+ * Tells whether a change gives a client power: more, for longer, or for others than before.
+ *
+ * @param settings the lifetimes of a client whose record has none
+ */
+export function givesPower(
+  before: Client,
+  after: Client,
+  settings: Lifetimes,
+): boolean {
+  return Object.values(rules).some((rule) => rule(before, after, settings));
+}
+
+function hasMore(before: readonly string[], after: readonly string[]): boolean {
+  return after.some((value) => !before.includes(value));
+}
+
+/** Tells whether the client has only one resource, which is then that of a token for which none is named. */
+function hasDefaultResource({ resources }: Client): boolean {
+  return new Set(resources.map(comparableResource)).size === 1;
+}
+
+/** The beginnings of the months of four years, one of which is a leap year, in seconds since 1970. */
+function monthStarts(): number[] {
+  return Array.from({ length: 48 }, (_, month) => Date.UTC(2024, month) / 1000);
+}
+
+/** Tells whether a duration is longer than another one in some month: P30D is longer than P1M in February. */
+function isEverLonger(duration: string, than: string): boolean {
+  if (duration === than) return false;
+  return monthStarts().some(
+    (start) => after(duration, start) > after(than, start),
+  );
+}
