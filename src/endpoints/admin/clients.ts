@@ -43,7 +43,7 @@ import {
 import { etagOf, precondition } from "./precondition.ts";
 
 /** The query parameters of a rehearsal that makes or changes a client. */
-const clientRehearsalQuery = v.object({
+const clientRehearsalQuery = strictObject({
   ...rehearsalQuery,
   assume_scopes: v.optional(
     v.pipe(

@@ -1,11 +1,15 @@
 import type { HonoRequest } from "hono";
 import type * as v from "valibot";
 import { invalidFields, OAuthError } from "../../oauth/errors.ts";
-import { parse } from "../../oauth/schema.ts";
+import { parse, strictObject } from "../../oauth/schema.ts";
 
-/** The schemas of a request. Those of parameters are of objects, with a field for each parameter. */
+/**
+ * The schemas of a request. Those of parameters are of objects, with a field for each parameter. `query` is made with
+ * `strictObject`: an operation must not be carried out if it does not know what a parameter such as `dry_run` asks for.
+ */
 export interface RequestSchemas {
   params?: v.GenericSchema;
+  /** Left out: there are no query parameters, and any is refused. */
   query?: v.GenericSchema;
   body?: { schema: v.GenericSchema };
 }
@@ -17,9 +21,9 @@ export interface RequestSchemas {
  */
 export async function validate(
   request: HonoRequest,
-  { params, query, body }: RequestSchemas,
+  { params, query = strictObject({}), body }: RequestSchemas,
 ): Promise<void> {
-  if (query) request.addValidatedData("query", valid(query, queryOf(request)));
+  request.addValidatedData("query", valid(query, queryOf(request)));
   if (params) request.addValidatedData("param", valid(params, request.param()));
   if (body)
     request.addValidatedData("json", valid(body.schema, await bodyOf(request)));

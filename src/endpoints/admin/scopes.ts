@@ -58,7 +58,7 @@ export function scopeRoutes(api: AdminApi): void {
       summary: "Add or change a scope; the ETag is that of the list",
       request: {
         params: scopeParameter,
-        query: v.object(rehearsalQuery),
+        query: strictObject(rehearsalQuery),
         body: {
           required: true,
           ...json(strictObject({ description }), "The scope."),
