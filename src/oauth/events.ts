@@ -97,6 +97,10 @@ export const eventCatalogue = {
     meaning: "An old server's token was exchanged.",
     fields: { refresh_token_id: "text" },
   },
+  "league_tokens.revoked": {
+    meaning: "An administrator revoked an old server's tokens.",
+    fields: { in_force: "number", ended: "number" },
+  },
   "event_delivery.failed": {
     meaning: "An event did not reach the queue or the webhook.",
     goesTo: "log",

@@ -4,6 +4,7 @@ import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import type { TokenFamily } from "../../src/index.ts";
 import { fieldErrors } from "../support/admin.ts";
 import { familiesWith } from "../support/faults.ts";
+import { listenToLog, parsedLog } from "../support/log.ts";
 import {
   expectRefused,
   storageOf,
@@ -31,6 +32,7 @@ beforeAll(async () => {
 });
 
 afterEach(() => {
+  vi.restoreAllMocks();
   vi.useRealTimers();
 });
 
@@ -76,6 +78,29 @@ async function ledgersInUse(): Promise<DurableObjectId[]> {
   );
   return ids.filter((_, position) => full[position]);
 }
+
+describe("POST /admin/league/revoked-tokens", () => {
+  it("is an event with the numbers, and never a token's id", async () => {
+    const lines = listenToLog();
+    const [refresh_token_id, expired] = [newTokenId(), newTokenId()];
+    const token = await oldToken({ refresh_token_id });
+    await server.expectRefresh(demo, token);
+    const tokens = [
+      { refresh_token_id },
+      { refresh_token_id: newTokenId() },
+      { refresh_token_id: expired, expires_at: now() - 1 },
+    ];
+    const answer = await revoke(tokens);
+    expect(answer).toEqual({ in_force: 2, expired: 1, ended: 1 });
+    const events = parsedLog(lines).filter(
+      ({ event }) => event === "league_tokens.revoked",
+    );
+    expect(events).toMatchObject([
+      { actor: "root", in_force: 2, ended: 1, request_id: expect.any(String) },
+    ]);
+    expect(JSON.stringify(events)).not.toContain(refresh_token_id);
+  });
+});
 
 describe("a league token that the old server revoked", () => {
   it("is refused, and makes no family", async () => {

@@ -124,6 +124,7 @@ export function leagueRoutes(api: AdminApi): void {
       const ended = await takeover.revoke(entries);
       const expired = entries.filter(({ expires_at }) => expires_at <= time);
       const in_force = entries.length - expired.length;
+      c.var.log.addEvent("league_tokens.revoked", { in_force, ended });
       return c.json({ in_force, expired: expired.length, ended }, 200);
     },
   );
