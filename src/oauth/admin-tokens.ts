@@ -13,6 +13,9 @@ const MAX_TOKENS = 50;
 /** The characters of a token's id, which follow the prefix. The other 35 characters hold 210 random bits. */
 const ID_LENGTH = 8;
 
+/** The most characters that are kept of the name of an administrator, which may come from Cloudflare Access. */
+const MAX_ACTOR_LENGTH = 320;
+
 /** A token as `makeAdminToken` makes it: the prefix and 32 random bytes in base64url. */
 const form = new RegExp(`^${PREFIX}[\\w-]{43}$`);
 
@@ -32,6 +35,8 @@ const adminToken = v.object({
   /** SHA-256 of the whole token, in base64url. */
   hash: v.pipe(v.string(), v.regex(/^[\w-]{43}$/)),
   created_at: timestamp,
+  /** The administrator who made it, by the name in the log. Left out: a version of Baton that did not keep it. */
+  created_by: v.fallback(v.optional(v.string()), undefined),
   /** From this time on, the token is refused. Left out: it does not expire. */
   expires_at: v.optional(timestamp),
 });
@@ -71,6 +76,7 @@ export function shownAdminToken(
  * Makes a named token. Expired tokens are removed, so that their names and their places are free.
  *
  * @param expires_at left out: it does not expire
+ * @param created_by the administrator who makes it
  * @throws OAuthError `admin_token_name_taken`, or `admin_body_invalid` if there are too many
  */
 export async function makeAdminToken(
@@ -79,7 +85,13 @@ export async function makeAdminToken(
     name,
     role,
     expires_at,
-  }: { name: string; role: Role; expires_at?: Seconds },
+    created_by,
+  }: {
+    name: string;
+    role: Role;
+    expires_at?: Seconds;
+    created_by: string | undefined;
+  },
   now: Seconds,
 ): Promise<ShownAdminToken & { token: string }> {
   const random = base64url.encode(crypto.getRandomValues(new Uint8Array(32)));
@@ -89,6 +101,9 @@ export async function makeAdminToken(
     id: random.slice(0, ID_LENGTH),
     hash: base64url.encode(await digest(token)),
     created_at: now,
+    ...(created_by !== undefined && {
+      created_by: created_by.slice(0, MAX_ACTOR_LENGTH),
+    }),
     ...(expires_at !== undefined && { expires_at }),
   };
   await tokens.update((current) => {

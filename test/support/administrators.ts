@@ -6,6 +6,7 @@ export interface AdminToken {
   role: string;
   id: string;
   created_at: number;
+  created_by?: string;
   expires_at?: number;
   token: string;
 }

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { z } from "zod";
-import { fields, table, timeText } from "../output.ts";
+import { ListTable } from "../list-table.ts";
+import { fields, timeText } from "../output.ts";
 import { examples } from "../program.ts";
 import type { Session } from "./session.ts";
 
@@ -9,10 +10,25 @@ const adminToken = z.looseObject({
   role: z.string(),
   id: z.string(),
   created_at: z.int(),
+  created_by: z.string().optional(),
   expires_at: z.int().optional(),
 });
 const madeToken = adminToken.extend({ token: z.string() });
 const list = z.looseObject({ tokens: z.array(adminToken) });
+
+const columns = ["name", "role", "begins with", "created", "expires"];
+
+function rowOf(token: z.output<typeof adminToken>): string[] {
+  const { name, role, id, created_at, created_by, expires_at } = token;
+  const [day = ""] = timeText(created_at).split("T");
+  return [
+    name,
+    role,
+    `baton_admin_${id}`,
+    created_by === undefined ? day : `${day} by ${created_by}`,
+    expires_at === undefined ? "never" : expiryText(expires_at),
+  ];
+}
 
 /** `baton admin-tokens …`: the named admin tokens, beside the server's ADMIN_TOKEN. */
 export function adminTokenCommands(program: Command, session: Session): void {
@@ -30,20 +46,14 @@ export function adminTokenCommands(program: Command, session: Session): void {
         path: ["tokens"],
         schema: list,
       });
-      session.print(body, ({ tokens }) =>
-        tokens.length === 0
-          ? "There are no admin tokens beside ADMIN_TOKEN. Create one with: npm run baton -- admin-tokens create alice --role operator"
-          : table(
-              ["name", "role", "begins with", "created", "expires"],
-              tokens.map(({ name, role, id, created_at, expires_at }) => [
-                name,
-                role,
-                `baton_admin_${id}`,
-                timeText(created_at),
-                expires_at === undefined ? "never" : expiryText(expires_at),
-              ]),
-            ),
-      );
+      const { tokens } = body;
+      if (session.isJson || tokens.length === 0)
+        session.print(
+          body,
+          () =>
+            "There are no admin tokens beside ADMIN_TOKEN. Create one with: npm run baton -- admin-tokens create alice --role operator",
+        );
+      else new ListTable(columns).write(tokens.map(rowOf));
     });
 
   tokens

@@ -37,6 +37,14 @@ const shown = {
     ),
   ),
   created_at: timestamp,
+  created_by: v.optional(
+    v.pipe(
+      v.string(),
+      v.description(
+        "The administrator who made it: actor in the log. Left out: an older version of Baton made it.",
+      ),
+    ),
+  ),
   expires_at: v.optional(timestamp),
 };
 const adminToken = named("AdminToken", v.object(shown));
@@ -90,7 +98,12 @@ export function adminTokenRoutes(api: AdminApi): void {
       const { name, role, expires_in } = c.req.valid("json");
       const time = now();
       const expiry = expires_in !== undefined && after(expires_in, time);
-      const wanted = { name, role, ...(expiry && { expires_at: expiry }) };
+      const wanted = {
+        name,
+        role,
+        ...(expiry && { expires_at: expiry }),
+        created_by: c.var.actor,
+      };
       const made = await makeAdminToken(tokens, wanted, time);
       const event = { action: "made", name, role };
       c.var.log.addEvent("admin.token_changed", event);

@@ -57,6 +57,30 @@ describe("baton admin-tokens", () => {
     expect(tokens).toContainEqual(shown);
   });
 
+  test("list says who made each, in 80 columns", async () => {
+    const { name } = await make("read", "--expires-in", "P90D");
+    const { name: maker, token } = await make("admin");
+    const other = fresh("t");
+    const create = ["admin-tokens", "create", other, "--role", "read"];
+    expect(await runAs(token, ...create)).toMatchObject({ code: 0 });
+    const { stdout } = await baton.run("admin-tokens", "list");
+    const day = new Date().toISOString().slice(0, 10);
+    const line = (start: string) =>
+      stdout.split("\n").find((found) => found.startsWith(`${start} `));
+    expect(line(name)).toContain(` ${day} by root `);
+    expect(line(other)).toContain(` ${day} by token:${maker} `);
+
+    const env = {
+      BATON_URL: baton.server.url,
+      BATON_ADMIN_TOKEN: token,
+      COLUMNS: "80",
+    };
+    const narrow = await run("baton", ["admin-tokens", "list"], { env });
+    for (const found of narrow.stdout.split("\n"))
+      expect(found.length).toBeLessThanOrEqual(80);
+    expect(narrow.stdout).toMatch(new RegExp(`^${name} `, "m"));
+  });
+
   test("delete ends a token, and the one that replaces it goes on", async () => {
     const [old, next] = [await make("read"), await make("read")];
     expect(await baton.run("admin-tokens", "delete", old.name)).toEqual({

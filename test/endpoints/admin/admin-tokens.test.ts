@@ -34,6 +34,7 @@ describe("POST /admin/tokens", () => {
       role: "read",
       id: made.token.slice(12, 20),
       created_at: expect.any(Number),
+      created_by: "root",
       expires_at: made.created_at + 90 * 86_400,
       token: expect.stringMatching(/^baton_admin_[\w-]{43}$/),
     });
@@ -51,6 +52,16 @@ describe("POST /admin/tokens", () => {
     expect(made.expires_at).toBeUndefined();
     const response = await askWith(server, made.token, "GET", "/scopes");
     expect(response.status).toBe(200);
+  });
+
+  it("keeps who made it, so that the tokens of a stolen one are found", async () => {
+    const { name, token } = await makeToken("admin");
+    const body = { name: `t-${crypto.randomUUID()}`, role: "read" };
+    const response = await askWith(server, token, "POST", "/tokens", body);
+    const made = await response.json<AdminToken>();
+    expect(made.created_by).toBe(`token:${name}`);
+    const { token: _token, ...shown } = made;
+    expect((await list()).tokens).toContainEqual(shown);
   });
 
   it("makes several beside each other, so that one can be rotated", async () => {
@@ -204,6 +215,28 @@ describe("a named admin token", () => {
 });
 
 describe("the record of the admin tokens", () => {
+  it("of an older version does not say who made a token, which works as before", async () => {
+    const { name, token } = await makeToken("read");
+    const before = await env.KV.get<Record<string, object>>(
+      "admin_tokens",
+      "json",
+    );
+    const { created_by: _by, ...old } = before?.[name] as AdminToken;
+    const record = { ...before, [name]: old };
+    await env.KV.put("admin_tokens", JSON.stringify(record));
+    const upgraded = serverWith({});
+    const answer = await askWith(upgraded, token, "GET", "/scopes");
+    expect(answer.status).toBe(200);
+    const { tokens } = await upgraded.expectAdmin<{ tokens: AdminToken[] }>(
+      "GET",
+      "/tokens",
+    );
+    const listed = tokens.find((shown) => shown.name === name);
+    expect(listed).toMatchObject({ role: "read" });
+    expect(listed).not.toHaveProperty("created_by");
+    await server.expectAdmin("DELETE", `/tokens/${name}`);
+  });
+
   it("that is malformed keeps named tokens out, and ADMIN_TOKEN not", async () => {
     const { token } = await makeToken("admin");
     const before = (await env.KV.get("admin_tokens")) ?? "{}";

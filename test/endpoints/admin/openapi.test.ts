@@ -293,6 +293,7 @@ it("the OpenAPI document has these operations", async () => {
         role: string in ["admin","operator","login","read"] "The role: admin"
         id: string "The eight characters"
         created_at: integer 0..9007199254740991 "Seconds since 1970."
+        created_by?: string "The administrator who"
         expires_at?: integer 0..9007199254740991 "Seconds since 1970."
         token: string "The token. The"
       400 401 403 404 409 413 429 500 503: Error
@@ -332,6 +333,7 @@ it("the OpenAPI document has these components", async () => {
       role: string in ["admin","operator","login","read"] "The role: admin"
       id: string "The eight characters"
       created_at: integer 0..9007199254740991 "Seconds since 1970."
+      created_by?: string "The administrator who"
       expires_at?: integer 0..9007199254740991 "Seconds since 1970."
     NewAdminToken: object closed
       name: string /^[a-z0-9][a-z0-9._-]{0,63}$/ e.g. "sign-in-page" "The name, which"
