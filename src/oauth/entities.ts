@@ -24,6 +24,11 @@ const clientSecretRecord = v.object({
     v.string(),
     v.regex(/^[\w-]{43}$/, "must be 32 bytes in base64url"),
   ),
+  /**
+   * Random and not secret. It tells two secrets of the same second apart where the hash must not show: an ETag that was
+   * made of the hash would confirm a guess. Left out: a version of Baton that had none.
+   */
+  id: v.optional(v.pipe(v.string(), v.regex(/^[\w-]{11}$/))),
   created_at: timestamp,
   /** From this time on, the secret is not accepted. Left out: it does not expire. */
   expires_at: v.optional(timestamp),

@@ -194,7 +194,15 @@ export const clientParameter = v.object({ client_id: clientId });
 export function clientJson<C extends Client>({ secrets, ...fields }: C) {
   return {
     ...fields,
-    credentials: secrets.map(({ hash: _hash, ...times }) => times),
+    credentials: secrets.map(({ hash: _hash, id: _id, ...times }) => times),
+  };
+}
+
+/** Makes what the ETag of a client is made of: everything but the hashes of secrets, for which their ids stand. */
+export function clientVersion({ secrets, ...fields }: Client): object {
+  return {
+    ...fields,
+    secrets: secrets.map(({ hash: _hash, ...shown }) => shown),
   };
 }
 

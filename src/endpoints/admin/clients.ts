@@ -37,6 +37,7 @@ import {
   newClient,
   secretRotation,
   clientJson,
+  clientVersion,
   clientWithSecretJson,
   warningsJson,
 } from "./client-schemas.ts";
@@ -327,7 +328,7 @@ function changedJson(changed: { client: Client; warnings: string[] }) {
 
 /** Sets the ETag of a response that shows a client. */
 async function tag(c: Context<AppEnv>, shown: Client): Promise<void> {
-  c.header("ETag", await etagOf(clientJson(shown)));
+  c.header("ETag", await etagOf(clientVersion(shown)));
 }
 
 /** Reads If-Match of a change of a client. There is none of a deleted client. */
@@ -340,5 +341,5 @@ function ifMatch(
     const record = await clients.read(clientId);
     return record && "secrets" in record ? record : undefined;
   };
-  return precondition(c, "The client", read, clientJson);
+  return precondition(c, "The client", read, clientVersion);
 }

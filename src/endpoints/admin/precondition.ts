@@ -5,11 +5,12 @@ import { OAuthError } from "../../oauth/errors.ts";
 /** ETag and If-Match (RFC 9110 sections 8.8.3 and 13.1.1), so that two operators do not overwrite each other. */
 
 /**
- * Makes the ETag of an object of the admin API: a digest of its JSON. It has nothing of a secret's hash, because
- * the JSON has none.
+ * Makes the ETag of an object of the admin API: a digest of its version.
+ *
+ * @param version changes with each change of the object, and has nothing of a secret or its hash
  */
-export async function etagOf(shown: object): Promise<string> {
-  const bytes = new TextEncoder().encode(canonical(shown));
+export async function etagOf(version: object): Promise<string> {
+  const bytes = new TextEncoder().encode(canonical(version));
   const digest = await crypto.subtle.digest("SHA-256", bytes);
   return `"${base64url.encode(new Uint8Array(digest, 0, 16))}"`;
 }
@@ -22,20 +23,21 @@ export async function etagOf(shown: object): Promise<string> {
  *
  * @param what names the object in the refusal
  * @param read reads the current record. Undefined: there is none, and the change will say so
- * @param show makes the JSON of a record, as the API answers it
+ * @param versionOf makes that of which the ETag is made
  * @returns a check that throws OAuthError `admin_precondition_failed`. Without the header it does nothing
  */
 export async function precondition<T extends object>(
   c: Context,
   what: string,
   read: () => Promise<T | undefined>,
-  show: (record: T) => object,
+  versionOf: (record: T) => object,
 ): Promise<(current: T) => void> {
   const header = c.req.header("If-Match");
   if (header === undefined || header.trim() === "*") return () => {};
   const record = await read();
   const matches =
-    record !== undefined && tagsOf(header).includes(await etagOf(show(record)));
+    record !== undefined &&
+    tagsOf(header).includes(await etagOf(versionOf(record)));
   const expected = matches ? canonical(record) : undefined;
   return (current) => {
     if (canonical(current) !== expected)

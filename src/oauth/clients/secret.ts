@@ -23,14 +23,15 @@ export async function makeSecret(
 }
 
 /**
- * Makes the record of a secret: its hash. A secret that was made elsewhere may be easy to guess, but gets no
+ * Makes the record of a secret: its hash and an id. A secret that was made elsewhere may be easy to guess, but gets no
  * slow hash either: the server would compute it before authentication, for anybody who knows a client id.
  */
 export async function secretRecord(
   secret: string,
   now: Seconds,
 ): Promise<ClientSecret> {
-  return { hash: base64url.encode(await digest(secret)), created_at: now };
+  const id = base64url.encode(crypto.getRandomValues(new Uint8Array(8)));
+  return { hash: base64url.encode(await digest(secret)), id, created_at: now };
 }
 
 /**

@@ -1,11 +1,20 @@
 import { env } from "cloudflare:workers";
-import { beforeAll, describe, expect, it } from "vitest";
+import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import type { ClientRecord } from "../../support/admin.ts";
-import { refusal, server, type TestClient } from "../../support/server.ts";
+import {
+  refusal,
+  server,
+  serverWith,
+  type TestClient,
+} from "../../support/server.ts";
 
 /** Tests ETag and If-Match (RFC 9110), and rehearsals by `dry_run`. */
 
 beforeAll(() => server.makeScopes("read", "write"));
+
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 function send(
   method: string,
@@ -70,6 +79,53 @@ describe("the ETag of a client", () => {
       expect((await send(method, path + below, tag, body)).ok).toBe(true);
     },
   );
+
+  it("changes with each secret, also twice in the same second", async () => {
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
+    const { client_id } = await server.makeClient();
+    const path = `/clients/${client_id}`;
+    const tags = [await tagOf(path)];
+    const rotation = { old_secret_ttl: "PT0S" };
+    for (let n = 0; n < 2; n++) {
+      const rotated = await server.admin("POST", `${path}/secrets`, rotation);
+      tags.push(rotated.headers.get("ETag")!);
+      expect(await tagOf(path)).toBe(tags.at(-1));
+    }
+    expect(new Set(tags).size).toBe(3);
+    for (const old of tags.slice(0, 2))
+      for (const [method, below, body] of [
+        ["PATCH", "", { client_name: "Mine" }],
+        ["POST", "/secrets", rotation],
+        ["DELETE", "", undefined],
+      ] as const)
+        expect(
+          await refusal(await send(method, path + below, old, body)),
+        ).toEqual(stale);
+    const current = await send("POST", `${path}/secrets`, tags[2]!, rotation);
+    expect(current.status).toBe(201);
+  });
+
+  it("is not made of a secret or its hash, which a reader could guess", async () => {
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
+    const make = { client_secret: "a-guessable-secret", scope: "read" };
+    const { client_id } = await server.makeClient(make);
+    const path = `/clients/${client_id}`;
+    const first = await tagOf(path);
+    const { credentials } = await server.expectAdmin<ClientRecord>("GET", path);
+    const key = `client:${client_id}`;
+    const stored = JSON.parse((await env.KV.get(key))!) as {
+      secrets: { hash: string }[];
+    };
+    const { hash } = stored.secrets[0]!;
+    const { created_at } = (credentials as { created_at: number }[])[0]!;
+    expect(credentials).toEqual([{ created_at }]);
+    stored.secrets[0]!.hash = hash.replace(/^./, (c) =>
+      c === "A" ? "B" : "A",
+    );
+    await env.KV.put(key, JSON.stringify(stored));
+    const answer = await serverWith({}).admin("GET", path);
+    expect(answer.headers.get("ETag")).toBe(first);
+  });
 
   it("lets only one of many changes at the same time through", async () => {
     const { client_id } = await server.makeClient();
