@@ -2,7 +2,8 @@ import * as v from "valibot";
 import { clientId } from "../../oauth/client-metadata.ts";
 import { asOAuthError, fieldError, OAuthError } from "../../oauth/errors.ts";
 import { strictObject } from "../../oauth/schema.ts";
-import { hasOwner } from "../../oauth/find-client.ts";
+import { mayGoOn } from "../../oauth/find-client.ts";
+import type { Server } from "../../oauth/server.ts";
 import { subject } from "../../oauth/subject.ts";
 import { now } from "../endpoint.ts";
 import {
@@ -38,6 +39,16 @@ function trueIfMalformed(error: unknown): true {
   throw error;
 }
 
+/** Reads the record of each client once, however many grants of a page it has. */
+function readOnce({ clients }: Pick<Server, "clients">) {
+  const records = new Map<string, ReturnType<typeof clients.read>>();
+  return (clientId: string) => {
+    const record = records.get(clientId) ?? clients.read(clientId);
+    records.set(clientId, record);
+    return record;
+  };
+}
+
 /** `/admin/subjects/{subject}/grants`: the grants of a user. */
 export function subjectRoutes(api: AdminApi): void {
   api.add(
@@ -49,7 +60,7 @@ export function subjectRoutes(api: AdminApi): void {
       responses: {
         200: json(
           v.object({ grants: v.array(grant), cursor: nextCursor }),
-          "A page of the grants that have not ended.",
+          "A page of the grants that have not ended. Those of a disabled client are among them, and those of a deleted one while it can be restored.",
         ),
       },
     },
@@ -63,10 +74,14 @@ export function subjectRoutes(api: AdminApi): void {
       const asked = page.grants.filter(
         ({ login }) => client_id === undefined || login.client_id === client_id,
       );
-      const owned = await Promise.all(
-        asked.map((family) => hasOwner(server, family).catch(trueIfMalformed)),
+      const time = now();
+      const read = readOnce(server);
+      const kept = await Promise.all(
+        asked.map((family) =>
+          mayGoOn(server, family, time, read).catch(trueIfMalformed),
+        ),
       );
-      const grants = asked.filter((_, position) => owned[position]);
+      const grants = asked.filter((_, position) => kept[position]);
       return c.json({ ...page, grants: grants.map(grantJson) }, 200);
     },
   );

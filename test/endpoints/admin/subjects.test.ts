@@ -95,13 +95,93 @@ describe("GET /admin/subjects/{subject}/grants", () => {
     );
   });
 
-  it("lists no family of a deleted client, because nobody can use it", async () => {
+  it("lists the logins of a disabled client, because they go on when it is enabled", async () => {
     const subject = newSubject();
     const client = await server.makeClient();
+    const { client_id } = client;
+    const tokens = await server.login(client, { subject });
+    const before = await grantsOf(subject);
+    await server.expectAdmin("PATCH", `/clients/${client_id}`, {
+      disabled: true,
+    });
+    expect(await grantsOf(subject)).toEqual(before);
+    const { grants } = await server.expectAdmin<{ grants: Grant[] }>(
+      "GET",
+      `${path(subject)}?client_id=${client_id}`,
+    );
+    expect(grants).toEqual(before);
+    expect(await server.expectAdmin("DELETE", path(subject))).toEqual({
+      revoked: 1,
+    });
+    await server.expectAdmin("PATCH", `/clients/${client_id}`, {
+      disabled: false,
+    });
+    expect(await hasEnded(client, tokens)).toBe(true);
+  });
+
+  it("lists the logins of a deleted client while it can be restored, and then no more", async () => {
+    const subject = newSubject();
+    const client = await server.makeClient({ refresh_token_ttl: "P2M" });
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
     await server.login(client, { subject });
-    expect(await grantsOf(subject)).toHaveLength(1);
+    const before = await grantsOf(subject);
+    expect(before).toHaveLength(1);
     await server.expectAdmin("DELETE", `/clients/${client.client_id}`);
+    expect(await grantsOf(subject)).toEqual(before);
+    vi.advanceTimersByTime(30 * 86_400_000 - 1000);
+    expect(await grantsOf(subject)).toEqual(before);
+    vi.advanceTimersByTime(1000);
     expect(await grantsOf(subject)).toEqual([]);
+  });
+
+  it.each([
+    ["disabled", "PATCH", { disabled: true }],
+    ["deleted", "DELETE", undefined],
+  ] as const)(
+    "lists no login of a %s client that tokens_not_before has ended",
+    async (_state, method, body) => {
+      const subject = newSubject();
+      const client = await server.makeClient();
+      const clientPath = `/clients/${client.client_id}`;
+      await server.login(client, { subject });
+      const floor = { tokens_not_before: "now" };
+      await server.expectAdmin("PATCH", clientPath, floor);
+      await server.expectAdmin(method, clientPath, body);
+      expect(await grantsOf(subject)).toEqual([]);
+    },
+  );
+
+  it("lists no login of a client that another one with the same id has replaced, also a disabled or deleted one", async () => {
+    const subject = newSubject();
+    const { client_id: other } = await server.makeClient();
+    const record = await env.KV.get<object>(`client:${other}`, "json");
+    const client_id = crypto.randomUUID();
+    const put = (stored: object) =>
+      env.KV.put(`client:${client_id}`, JSON.stringify(stored));
+    const listed = async () =>
+      (
+        await serverWith({}).expectAdmin<{ grants: Grant[] }>(
+          "GET",
+          path(subject),
+        )
+      ).grants.length;
+    const old = { ...record, client_id };
+    await put(old);
+    await server.expectAdmin("POST", "/grants", { client_id, subject });
+    const time = Math.floor(Date.now() / 1000);
+    const asDisabled = (client: object) => ({ ...client, disabled_at: time });
+    const asDeleted = (client: object) => ({
+      client_id,
+      deleted_at: time,
+      deleted_client: client,
+    });
+    const later = { ...old, client_id_issued_at: 1 };
+    for (const state of [asDisabled, asDeleted]) {
+      await put(state(old));
+      expect(await listed()).toBe(1);
+      await put(state(later));
+      expect(await listed()).toBe(0);
+    }
   });
 
   it("lists all families of a user even if the record of one client can't be read", async () => {
