@@ -115,6 +115,13 @@ describe("Tokens.revoke", () => {
     },
   );
 
+  it("ignores an access token that has expired, because it may stand in a log", async () => {
+    const login = await server.login(client);
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 3_600_000 });
+    expect(await exports.Tokens.revoke(login.access_token)).toEqual({});
+    await server.expectRefresh(client, login.refresh_token);
+  });
+
   it("cannot end a client's own token, and says so", async () => {
     const { client_id, client_secret } = client;
     const response = await server.token({

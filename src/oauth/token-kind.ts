@@ -37,6 +37,8 @@ export interface TokenContent {
   kind: "access_token" | "refresh_token" | "league_token";
   /** Left out: the token is the client's own, without a user. */
   family_id?: Uint8Array;
+  /** Only of a league token: its id at the old server. */
+  refresh_token_id?: string;
   /** Only of a refresh token. The first is 1. */
   generation?: number;
   /** What the token says of its login. Left out: only its family knows it. */
@@ -90,13 +92,6 @@ export interface TokenKind {
     presenter: Presenter,
     now: Seconds,
   ): Promise<IntrospectionClaims | undefined>;
-  /**
-   * Returns the id of the client whose token it is, whether or not the token is still good. For an administrator, who
-   * presents no client.
-   *
-   * @returns undefined if the token is not genuine
-   */
-  clientIdOf(token: string): Promise<string | undefined>;
   /**
    * Reads a token for an administrator, also an expired one.
    *

@@ -1,11 +1,13 @@
 import type { Context } from "hono";
 import * as v from "valibot";
 import { timestamp } from "../../oauth/client-metadata.ts";
+import { fieldError } from "../../oauth/errors.ts";
 import { strictObject, maxCharacters } from "../../oauth/schema.ts";
 import type { Server } from "../../oauth/server.ts";
 import type { TokenContent } from "../../oauth/token-kind.ts";
 import {
-  endLoginOf,
+  endLogin,
+  type Ending,
   type Inspection,
   inspectToken,
 } from "../../oauth/tokens/inspection.ts";
@@ -123,21 +125,16 @@ export function tokenRoutes(api: AdminApi): void {
     async (c) => {
       const server = await c.var.server();
       const { token } = c.req.valid("json");
-      const { hasEnded, content, family } = await endLoginOf(
-        server,
-        token,
-        by(c),
-        now(),
-      );
-      const { client_id, subject } = family?.login ?? content?.login ?? {};
+      const inspection = await inspectToken(server, token, by(c), now());
+      const ending = await endLogin(server, inspection, by(c), now());
+      const { content, family } = inspection;
       const id = grantIdOf(server, content);
-      if (hasEnded && id && subject !== undefined) {
-        const event = { subject, ...id, by: "administrator" };
-        c.var.log.addEvent("family.revoked", event);
-      }
+      const problem = problemOf(ending, id?.grant_id);
+      if (problem !== undefined) throw fieldError("token", problem);
+      const { client_id, subject } = family?.login ?? content?.login ?? {};
       return c.json(
         {
-          revoked: hasEnded,
+          revoked: ending === "ended",
           ...id,
           ...(client_id !== undefined && { client_id }),
           ...(subject !== undefined && { subject }),
@@ -150,6 +147,20 @@ export function tokenRoutes(api: AdminApi): void {
 
 function by(c: Context<AppEnv>) {
   return { network: () => networkOf(c), log: c.var.log };
+}
+
+/** Says why no login was ended. @returns undefined if the token's login has ended, now or before */
+function problemOf(ending: Ending, grantId = ""): string | undefined {
+  switch (ending) {
+    case "not_of_server":
+      return "is not a token of this server, or it was changed, or its key was removed";
+    case "of_client":
+      return "is the client's own access token, which belongs to no grant: only tokens_not_before of the client ends it";
+    case "not_issued":
+      return `names the grant ${grantId} but was not issued for it: end the grant by its id if you mean it`;
+    default:
+      return undefined;
+  }
 }
 
 function grantIdOf({ families }: Server, content: TokenContent | undefined) {

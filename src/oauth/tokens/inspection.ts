@@ -1,11 +1,15 @@
 import type { Seconds } from "../duration.ts";
 import type { Client } from "../entities.ts";
-import { fieldError } from "../errors.ts";
 import { hasOwner } from "../find-client.ts";
 import type { FamilyState } from "../repositories.ts";
 import type { Server } from "../server.ts";
 import { isBeforeFloor } from "../token-floor.ts";
-import { kindOf, type Presenter, type TokenContent } from "../token-kind.ts";
+import {
+  type IntrospectionClaims,
+  kindOf,
+  type Presenter,
+  type TokenContent,
+} from "../token-kind.ts";
 
 /**
  * Tokens and logins as an administrator sees them: with the reason why one is not active, which no client
@@ -57,7 +61,7 @@ export async function inspectToken(
   by.log.begin("family");
   const { family_id } = content;
   const family = family_id && (await server.families.look(family_id));
-  const owner = await ownerOf(server, content, family);
+  const owner = await ownerOf(server, content, family, by);
   // The kind itself says what is active, so that administrator and client never learn different things.
   const claims =
     owner && (await kind.introspect(token, { ...by, client: owner }, now));
@@ -82,56 +86,85 @@ export async function whyLoginInactive(
 }
 
 /**
- * Ends the login of a token, also of an expired or a used one.
+ * Describes a token to an administrator as its client would learn it, without the reason why it is not active.
  *
- * @returns the inspection before the end; `hasEnded`: this call has ended it
- * @throws OAuthError `admin_body_invalid` if no login is surely the token's
+ * @returns undefined if it is not active
  */
-export async function endLoginOf(
+export async function introspectOwn(
   server: Parts,
   token: string,
   by: By,
   now: Seconds,
-): Promise<Inspection & { hasEnded: boolean }> {
-  const inspection = await inspectToken(server, token, by, now);
-  const { content, family, inactive } = inspection;
-  if (!content)
-    throw fieldError(
-      "token",
-      "is not a token of this server, or it was changed, or its key was removed",
-    );
-  const { family_id } = content;
-  if (!family_id)
-    throw fieldError(
-      "token",
-      "is the client's own access token, which belongs to no grant: only tokens_not_before of the client ends it",
-    );
-  if (inactive === "not_issued")
-    throw fieldError(
-      "token",
-      `names the grant ${server.families.grantIdOf(family_id)} but was not issued for it: end the grant by its id if you mean it`,
-    );
-  if (family) {
-    const { outcome } = await server.families.revoke(family_id);
-    return { ...inspection, hasEnded: outcome === "revoked" };
-  }
-  // A token of another server that was not exchanged has no family yet.
-  const owner = await ownerOf(server, content, family);
-  if (inactive || !owner) return { ...inspection, hasEnded: false };
-  const presenter = { ...by, client: owner };
-  await kindOf(server.tokenKinds, token).revoke(token, presenter, now);
-  return { ...inspection, hasEnded: true };
+): Promise<IntrospectionClaims | undefined> {
+  const kind = kindOf(server.tokenKinds, token);
+  const content = await kind.read(token, by);
+  if (!content) return undefined;
+  const { login, family_id } = content;
+  const family =
+    !login && family_id ? await server.families.look(family_id) : undefined;
+  const owner = await ownerOf(server, content, family, by);
+  return owner && kind.introspect(token, { ...by, client: owner }, now);
 }
 
-function ownerOf(
-  server: Parts,
+/**
+ * What became of the login of a token. `ended`: by this call. `had_ended`: before. The others: nothing has changed,
+ * because no login is surely the token's.
+ */
+export type Ending =
+  "ended" | "had_ended" | "not_of_server" | "of_client" | "not_issued";
+
+/**
+ * Ends the login of an inspected token, also of an expired or a used one. Its client need not exist or be enabled,
+ * because it may come back, and the token must not.
+ */
+export async function endLogin(
+  server: Pick<Server, "families" | "takeover">,
+  inspection: Inspection,
+  { log }: By,
+  now: Seconds,
+): Promise<Ending> {
+  const ending = await endInspected(server, inspection, now);
+  const { content, family } = inspection;
+  if (ending === "ended" && content?.family_id)
+    log.addRevocation({
+      subject: (family ?? content).login?.subject,
+      grant_id: server.families.grantIdOf(content.family_id),
+    });
+  return ending;
+}
+
+async function endInspected(
+  { families, takeover }: Pick<Server, "families" | "takeover">,
+  { content, family, inactive }: Inspection,
+  now: Seconds,
+): Promise<Ending> {
+  if (!content) return "not_of_server";
+  const { family_id, refresh_token_id, expires_at, isOf } = content;
+  if (!family_id) return "of_client";
+  if (family) {
+    if (!(await isOf(family))) return "not_issued";
+    const { outcome } = await families.revoke(family_id);
+    return outcome === "revoked" ? "ended" : "had_ended";
+  }
+  // A token of the old server that was not exchanged has no family yet.
+  if (refresh_token_id === undefined || now >= expires_at) return "had_ended";
+  const { revoked } = await takeover.countOf([refresh_token_id]);
+  await takeover.revoke([{ refresh_token_id, expires_at }]);
+  return revoked > 0 || inactive === "grant_ended" ? "had_ended" : "ended";
+}
+
+/** Finds the client of a token. The server's own copy may be a minute old, so the record is read again. */
+async function ownerOf(
+  { clients }: Parts,
   { login }: TokenContent,
   family: FamilyState | undefined,
+  { log }: By,
 ): Promise<Client | undefined> {
   const client_id = login?.client_id ?? family?.login.client_id;
-  return client_id === undefined
-    ? Promise.resolve(undefined)
-    : server.clients.findAgain(client_id);
+  if (client_id === undefined) return undefined;
+  const owner = await clients.findAgain(client_id);
+  if (owner) log.fields.client_id = client_id;
+  return owner;
 }
 
 async function whyInactive(

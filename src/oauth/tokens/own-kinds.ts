@@ -43,12 +43,6 @@ export function refreshTokenKind(server: Parts): TokenKind {
       };
     },
 
-    async clientIdOf(token) {
-      const claims = await verifyRefreshToken(tokenKeys, token);
-      if (typeof claims === "string") return undefined;
-      return (await families.look(claims.family_id))?.login.client_id;
-    },
-
     // A used token is revoked as well, because a logout that races a refresh must win.
     async revoke(token, presenter) {
       const claims = await verifyRefreshToken(tokenKeys, token);
@@ -105,10 +99,6 @@ export function accessTokenKind(
     verifyAccessToken(verificationKeys, settings.issuer, token);
   return {
     recognises: (token) => !otherKinds.some((kind) => kind.recognises(token)),
-
-    async clientIdOf(token) {
-      return (await verify(token))?.claims.client_id;
-    },
 
     async revoke(token, presenter, now) {
       const verified = await verify(token);
