@@ -5,6 +5,7 @@ import { leagueTokenKind } from "./league/token-kind.ts";
 import { LeagueTokenRepository } from "./league/token-repository.ts";
 import type { Administration } from "./oauth/administration.ts";
 import type { Seconds } from "./oauth/duration.ts";
+import { EventThrottle } from "./oauth/event-throttle.ts";
 import type { AuditEvent } from "./oauth/events.ts";
 import { GuessLimit } from "./oauth/guess-limit.ts";
 import type { EarlyServer, Server } from "./oauth/server.ts";
@@ -81,6 +82,7 @@ export async function createEarlyServer(
   const parts = {
     ...rest,
     guesses,
+    eventThrottle: new EventThrottle(),
     clients: new KvClientRepository(env.KV, env.KV_RECORD_WRITER),
     scopes: new KvScopeRepository(env.KV, env.KV_RECORD_WRITER),
     families: new DurableFamilyRepository(env.TOKEN_FAMILY, env.SUBJECT_INDEX),

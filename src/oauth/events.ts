@@ -28,6 +28,8 @@ interface Description {
   meaning: string;
   /** `log`: the event is not sent, because it is of an isolate and not of a request. Left out: it is sent, too. */
   goesTo?: "log";
+  /** Somebody without a credential can cause the event, any number of times. */
+  isOfStrangers?: true;
   /** The fields of its own, with their types. One that ends with a question mark may be left out. */
   fields: Record<string, keyof FieldTypes | `${keyof FieldTypes}?`>;
 }
@@ -35,6 +37,7 @@ interface Description {
 export const eventCatalogue = {
   "client_authentication.failed": {
     meaning: "A client did not authenticate: 401.",
+    isOfStrangers: true,
     fields: { reason: "text" },
   },
   "refresh_token.reused": {
@@ -77,6 +80,7 @@ export const eventCatalogue = {
   },
   "admin.denied": {
     meaning: "A request for the admin API was refused: 401 or 403.",
+    isOfStrangers: true,
     fields: { reason: "text", endpoint: "text", role: "text?" },
   },
   "admin.token_changed": {
@@ -91,6 +95,7 @@ export const eventCatalogue = {
   "limit.reached": {
     meaning:
       "A network made too many wrong guesses: 429 until the minute ends.",
+    isOfStrangers: true,
     fields: { limit: "text", retry_after: "number" },
   },
   "league_token.exchanged": {
@@ -179,7 +184,15 @@ export interface AuditEvent extends Concerned {
   /** Keyed hashes (`keyedHash`): equal for equal networks and user agents. */
   network?: string | undefined;
   user_agent?: string | undefined;
+  /** The number of events like this one that were not sent before it, because strangers can cause any number. */
+  repeated?: number;
   [field: string]: unknown;
+}
+
+/** Tells whether somebody without a credential has caused an event. */
+export function isOfStrangers({ event, actor }: AuditEvent): boolean {
+  const description: Description = eventCatalogue[event];
+  return description.isOfStrangers === true && actor === undefined;
 }
 
 /** Where the events of a request come from. */

@@ -1,5 +1,6 @@
 import { OAuthError, type Reason } from "./errors.ts";
 import { logEvent } from "./events.ts";
+import { Periods } from "./periods.ts";
 
 /** The period of the limits, in seconds. The platform offers 10 and 60. */
 export const PERIOD_SECONDS = 60;
@@ -20,8 +21,6 @@ export const MAX_PER_SITE = 8 * MAX_PER_NETWORK;
 const MAX_ID_CHARACTERS = 255;
 /** The time that a shared count may take, in milliseconds. Then this isolate's own count must do. */
 const SHARED_WAIT_MS = 1_000;
-/** The most callers that an isolate counts, of a few hundred bytes each. */
-const MAX_CALLERS = 10_000;
 
 /**
  * What may be guessed. `isCostly`: an attempt costs much CPU time and its secret is too long to guess. So the
@@ -69,8 +68,6 @@ interface Count {
   wrong: number;
   /** Costly attempts under way: each may be wrong. */
   pending: number;
-  /** The end of the period, in milliseconds since 1970. */
-  endsAt: number;
   /** An attempt was refused in this period, and the log has the event. */
   isReported?: true;
 }
@@ -82,7 +79,7 @@ interface Count {
  */
 export class GuessLimit {
   readonly #shared: SharedCounts;
-  readonly #counts = new Map<string, Count>();
+  readonly #counts = new Periods<Count>(PERIOD_SECONDS);
 
   constructor(shared: SharedCounts) {
     this.#shared = shared;
@@ -149,8 +146,8 @@ export class GuessLimit {
   #refuseOverLimit(callers: readonly Caller[], kind: Guesser["kind"]): void {
     const now = Date.now();
     for (const { key, max } of callers) {
-      const count = this.#counts.get(key);
-      if (!count || now >= count.endsAt) continue;
+      const count = this.#counts.current(key);
+      if (!count) continue;
       const guesses = callers.filter((caller) => caller.key === key).length;
       const left = max - guesses;
       if (count.wrong > left) throw tooMany(kind, count, count.endsAt - now);
@@ -172,16 +169,10 @@ export class GuessLimit {
   }
 
   #countOf(key: string): Count {
-    const known = this.#counts.get(key);
-    const now = Date.now();
-    if (known && now < known.endsAt) return known;
-    const fresh = { wrong: 0, pending: 0, endsAt: now + PERIOD_SECONDS * 1000 };
-    this.#counts.delete(key);
-    this.#counts.set(key, fresh);
-    const [oldest] = this.#counts.keys();
-    if (this.#counts.size > MAX_CALLERS && oldest !== undefined)
-      this.#counts.delete(oldest);
-    return fresh;
+    return (
+      this.#counts.current(key) ??
+      this.#counts.begin(key, { wrong: 0, pending: 0 })
+    );
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Administration } from "./administration.ts";
+import type { EventThrottle } from "./event-throttle.ts";
 import type { GuessLimit } from "./guess-limit.ts";
 import type { KeySchedule } from "./key-schedule.ts";
 import type {
@@ -34,6 +35,7 @@ export interface Server {
   families: FamilyRepository;
   takeover: Takeover;
   guesses: GuessLimit;
+  eventThrottle: EventThrottle;
   /** Loads what only the admin API needs. */
   administration: () => Promise<Administration>;
   /** Every kind of token that somebody may present. Exactly one of them recognises a token. */

@@ -1,5 +1,5 @@
 import type { Report } from "../oauth/event-report.ts";
-import { type AuditEvent, logEvent } from "../oauth/events.ts";
+import { type AuditEvent, isOfStrangers, logEvent } from "../oauth/events.ts";
 import type { DataPoint } from "../oauth/metrics.ts";
 import { type Webhook, webhookRequest } from "../oauth/webhook.ts";
 
@@ -26,6 +26,8 @@ const ANSWER_MS = 5_000;
 const RETRY_DELAYS_MS = [1_000, 4_000];
 /** The most posts of an isolate that are under way without a queue. More events are in the log alone. */
 const MAX_UNDER_WAY = 100;
+/** The most of these that somebody without a credential has caused, so that the others always have room. */
+const MAX_OF_STRANGERS = 50;
 /** The most posts of one batch of the queue at the same time. A Worker has six connections. */
 const MAX_AT_ONCE = 5;
 /** The delay before a message of the queue comes again, in seconds. It doubles each time, up to an hour. */
@@ -33,17 +35,19 @@ const RETRY_SECONDS = 15;
 const MAX_RETRY_SECONDS = 3_600;
 
 let underWay = 0;
+let ofStrangersUnderWay = 0;
 
 /**
  * Sends events to the queue, or without a queue to the webhook. It never throws: what fails is in the log, and so are
  * the events themselves.
  *
- * @returns undefined if there is neither
+ * @returns undefined if there is neither, or no event
  */
 export function sendEvents(
   env: Env,
   { events, webhook }: Report,
 ): Promise<void> | undefined {
+  if (events.length === 0) return undefined;
   const { EVENTS } = withOptional(env);
   if (EVENTS) return sendToQueue(EVENTS, events);
   return webhook && postAll(webhook, events);
@@ -71,9 +75,14 @@ async function postRepeatedly(
   webhook: Webhook,
   event: AuditEvent,
 ): Promise<void> {
-  if (underWay >= MAX_UNDER_WAY)
+  const ofStrangers = isOfStrangers(event) ? 1 : 0;
+  if (
+    underWay >= MAX_UNDER_WAY ||
+    ofStrangersUnderWay + ofStrangers > MAX_OF_STRANGERS
+  )
     return logFailure("webhook", "too many posts are under way", event);
   underWay += 1;
+  ofStrangersUnderWay += ofStrangers;
   try {
     for (const delay of RETRY_DELAYS_MS) {
       if ((await problemOfPost(webhook, event)) === undefined) return;
@@ -83,6 +92,7 @@ async function postRepeatedly(
     if (problem !== undefined) logFailure("webhook", problem, event);
   } finally {
     underWay -= 1;
+    ofStrangersUnderWay -= ofStrangers;
   }
 }
 

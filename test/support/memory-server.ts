@@ -3,6 +3,7 @@ import { base64url } from "jose";
 import { readLeagueKey } from "../../src/league/key.ts";
 import { LeagueTokenReader } from "../../src/league/reader.ts";
 import type { Client } from "../../src/oauth/entities.ts";
+import { EventThrottle } from "../../src/oauth/event-throttle.ts";
 import { judgeExchange } from "../../src/oauth/family/exchange.ts";
 import {
   type FamilyRecord,
@@ -57,6 +58,7 @@ export async function memoryServer(client: Client): Promise<Server> {
     scopes: scopesWith("read", "write"),
     families: new MemoryFamilies(),
     guesses: memoryGuesses(),
+    eventThrottle: new EventThrottle(),
     administration: notNeeded,
     takeover: {
       acceptsTokens: false,
