@@ -68,6 +68,9 @@ export function misplacedStartProblem(text: string): string | undefined {
     : undefined;
 }
 
+/** The problem of a value that begins like a start time with a mistake in it, such as `form=` for `from=`. */
+export const MISTYPED_START = `begins with text that looks like a start time with a mistake in it: it must begin with the key, or with a start time such as ${EXAMPLE}`;
+
 /** Returns the problem of a start time that is too far away. */
 export function startProblem(from: Seconds, now: Seconds): string | undefined {
   return from > after(MAX_WAIT, now)

@@ -1,5 +1,5 @@
 import { decodeBase64 } from "../oauth/bytes.ts";
-import { misplacedStartProblem } from "../oauth/key-secret.ts";
+import { MISTYPED_START, misplacedStartProblem } from "../oauth/key-secret.ts";
 
 /** PRIVATE_KEY cannot be used. The message says why, and quotes nothing of the key. */
 export class KeyError extends Error {}
@@ -19,6 +19,10 @@ const prefix = /^(?:(?:export\s+)?PRIVATE_KEY\w*\s*=|base64:)\s*/;
 /** A line break or a tab as a backslash and a letter, also if it was escaped several times. */
 const escapedSpace = /\\{1,8}[nrt]/g;
 const pemLine = /-----\s*(?:BEGIN|END)/;
+const pemBegin = /-----\s*BEGIN/;
+/** Text before a PEM that is of a tool or a program: attributes of PKCS #12, or a name with = and a quotation mark. */
+const harmless = /^\s*(?:Bag|Key) Attributes|^[^;=]*(?:=[\s"'`\\]*)?$/;
+const timestamp = /\d{4}-\d\d-\d\dT/;
 const quoted = /^(["'`])([^]*)\1$/;
 const base64 = /^[\w+/-]+={0,2}$/;
 const controlCharacter = /[^\P{Cc}\s]/u;
@@ -40,9 +44,11 @@ export function unwrapKey(text: string): KeyText {
 function unwrapLayer(text: string, layers: number): KeyText {
   const bare = text.replaceAll(invisible, "").trim().replace(prefix, "");
   const json = parseJson(bare);
-  // A PEM may have any text around it, so a start time there would be lost silently.
+  // A PEM may have other text around it, so a start time there would be lost silently.
   const problem =
-    typeof json === "object" ? undefined : misplacedStartProblem(bare);
+    typeof json === "object"
+      ? undefined
+      : (misplacedStartProblem(bare) ?? problemBeforePem(bare));
   if (problem !== undefined) throw new KeyError(problem);
   if (typeof json !== "string") {
     if (pemLine.test(bare)) return { pem: bare.replaceAll(escapedSpace, "\n") };
@@ -58,6 +64,16 @@ function unwrapLayer(text: string, layers: number): KeyText {
       : (quoted.exec(bare)?.[2] ?? (bytes && decodeText(bytes)));
   if (inner === undefined || layers === 0) throw new KeyError(likeness(bare));
   return unwrapLayer(inner, layers - 1);
+}
+
+/** Returns the problem of the text before a PEM, if it may be a start time with a mistake in it. */
+function problemBeforePem(text: string): string | undefined {
+  const begin = text.search(pemBegin);
+  if (begin <= 0) return undefined;
+  const before = text.slice(0, begin).replaceAll(escapedSpace, " ");
+  return harmless.test(before) && !timestamp.test(before)
+    ? undefined
+    : MISTYPED_START;
 }
 
 /** Parses JSON. Undefined if the text is not JSON: the parser's own message would quote the key. */
@@ -114,6 +130,7 @@ const likenesses: [RegExp, string][] = [
     /^(?:[@~.]?[/\\]|file:|[a-z]:\\)|^[^\s{]*\.(?:pem|key|p8|der|jwks?|json|txt)$/i,
     "is the name of a file, and must be what is in it: npx wrangler secret put PRIVATE_KEY < FILE",
   ],
+  [/^[^{;]{0,80};/, MISTYPED_START],
   [
     /^\{\s*\w+\s*:/,
     "is neither a PEM nor JSON: it is a JWK without quotation marks, which a shell has removed",

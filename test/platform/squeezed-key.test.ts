@@ -230,10 +230,72 @@ describe("PRIVATE_KEY is the same key with the same kid, as", () => {
     },
   );
 
+  it.each([
+    ["a name in small letters", 'key="', '"'],
+    ["a name in PowerShell", "$env:KEY = '", "'"],
+    ["a constant of a program", "const privateKey = `\n", "`;"],
+    ["an assignment whose line breaks are escaped", 'KEY="\\n', '"'],
+    [
+      "attributes with = and ; in them",
+      "Bag Attributes\n    friendlyName: CN=baton;O=x\n",
+      "",
+    ],
+  ])("a PEM after %s", async (_, before, behind) => {
+    const [, pem] = forms.find(([name]) => name === "a PKCS#8 PEM for ES256")!;
+    expect(await published(before + pem + behind)).toEqual(
+      await published(pem),
+    );
+  });
+
   it("a PEM after text that describes it", async () => {
     const [, pem] = forms.find(([name]) => name === "a PKCS#8 PEM for ES256")!;
     const described = `Bag Attributes\n    friendlyName: baton\nKey Attributes: <No Attributes>\n${pem}`;
     expect(await published(described)).toEqual(await published(pem));
+  });
+});
+
+describe("PRIVATE_KEY with a start time that has a mistake in it", () => {
+  const [, pem] = keys.plain[1]!;
+
+  it.each([
+    "form=2026-12-01T10:00:00Z;",
+    "start=2026-12-01T10:00:00Z;",
+    "not-before=2026-12-01T10:00:00Z;",
+    "FROM=tomorrow;",
+    "fron=tomorrow;\n",
+    "2026-12-01T10:00:00Z;",
+    "2026-12-01T10:00:00Z ",
+    "KEY=form=2026-12-01;",
+  ])("is refused, because it would count from now on: %s", async (start) => {
+    const mistake = /^begins with text that looks like a start time/;
+    for (const value of [
+      start + pem,
+      `"${start}${pem}"`,
+      JSON.stringify(start + pem),
+      (start + pem).replaceAll("\n", "\\n"),
+      toBase64(start + pem),
+      inLines(toBase64(start + pem)),
+    ])
+      expect(await problemWith(value)).toMatch(mistake);
+  });
+
+  it.each([
+    "from=tomorrow;",
+    "FROM=2026-12-01T10:00:00Z;",
+    "from=2026-12-01;",
+    "from=;",
+    "from: x;",
+  ])("is refused inside base64, too: %s", async (start) => {
+    expect(await problemWith(toBase64(start + pem))).toMatch(/start time/);
+  });
+
+  it.each([
+    ["a JWK", jwkOf("ES256")],
+    ["base64 of a PEM", toBase64(pem)],
+  ])("is named as such also before %s", async (_, key) => {
+    expect(await problemWith(`form=2026-12-01T10:00:00Z;${key}`)).toMatch(
+      /^begins with text that looks like a start time/,
+    );
   });
 });
 
@@ -479,6 +541,11 @@ describe("PRIVATE_KEY is refused, and the problem says what it looks like:", () 
     ["an assignment", `PRIVATE_KEY${" ".repeat(65_000)}!`],
     ["a name of a file", `${".".repeat(65_000)} `],
     ["a member", `{${"a".repeat(65_000)}`],
+    ["text before a PEM", `${"a".repeat(65_000)};-----BEGIN A-----`],
+    [
+      "an assignment before a PEM",
+      `a=${"\\".repeat(65_000)}x-----BEGIN A-----`,
+    ],
     [
       "a header",
       `-----BEGIN PRIVATE KEY-----Proc-Type: 4,ENCRYPTED DEK-Info: ${"A".repeat(60_000)}-----END PRIVATE KEY-----`,
