@@ -118,6 +118,44 @@ describe("an empty ISSUER", () => {
     },
   );
 
+  it.each([
+    ["127.0.0.1", [200]],
+    ["127.8.9.10", [200]],
+    ["::1", [200]],
+    ["::ffff:127.0.0.1", [200]],
+    ["192.168.1.20", [500, "server_error", "configuration_malformed"]],
+    ["127.0.0.1.example.com", [500, "server_error", "configuration_malformed"]],
+    ["2001:db8::1", [500, "server_error", "configuration_malformed"]],
+    ["::ffff:192.168.1.20", [500, "server_error", "configuration_malformed"]],
+  ] as const)(
+    "stands for it only if this machine asks, because a neighbour in the network chooses its Host: %s",
+    async (address, expected) => {
+      const answer = await at(LOCAL).http("/.well-known/jwks.json", {
+        headers: { "CF-Connecting-IP": address },
+      });
+      expect(answer.status === 200 ? [200] : await refusal(answer)).toEqual(
+        expected,
+      );
+    },
+  );
+
+  it("stands for at most 16 addresses, and is an error at the next ones, so that nobody has servers made without end", async () => {
+    const bindings = { ...env, ISSUER: "", LOGIN_URL: "" };
+    const statusAt = async (port: number) => {
+      const request = new Request(
+        `http://localhost:${port}/.well-known/jwks.json`,
+        { headers: { Host: `localhost:${port}` } },
+      );
+      const context = createExecutionContext();
+      return (await worker.fetch(request, bindings, context)).status;
+    };
+    for (let port = 9001; port <= 9016; port++)
+      expect(await statusAt(port)).toBe(200);
+    expect(await statusAt(9017)).toBe(500);
+    expect(await statusAt(9018)).toBe(500);
+    expect(await statusAt(9001)).toBe(200);
+  });
+
   it("is the only thing that the address of a request replaces", async () => {
     expect(
       await issuerOf(at(LOCAL, { ISSUER: "https://auth.example.com" })),

@@ -12,7 +12,7 @@ const howToBegin: Problem = {
   problem: "has no keys: type npm run dev, or npm run baton -- setup --local",
 };
 
-/** The most loopback origins of one set of bindings that are kept. A local server has two or three. */
+/** The most loopback origins of one set of bindings. A local server has two or three. */
 const MAX_ORIGINS = 16;
 
 /** The bindings with an ISSUER from a loopback address, by origin, of each set of bindings. */
@@ -23,7 +23,7 @@ const withoutKeys = new WeakSet<Env>();
 /**
  * Returns the bindings for a request. They are the Worker's own, unless the request is for a loopback address and
  * ISSUER or all keys are missing. The result for an origin is always the same object, because servers are kept for
- * each set of bindings.
+ * each set of bindings. After too many origins it is the Worker's own for every new one.
  */
 export function envFor(request: Request, env: Env): Env {
   if (env.ISSUER && env.PRIVATE_KEY && env.ENCRYPTION_KEY) return env;
@@ -33,24 +33,32 @@ export function envFor(request: Request, env: Env): Env {
   derived.set(env, known);
   const made = known.get(origin);
   if (made) return made;
+  if (known.size >= MAX_ORIGINS) return env;
   const local = { ...env, ISSUER: env.ISSUER || origin };
   if (!Object.keys(env).some((name) => isKey(name) && Reflect.get(env, name)))
     withoutKeys.add(local);
-  if (known.size < MAX_ORIGINS) known.set(origin, local);
+  known.set(origin, local);
   return local;
 }
 
 /** The URL of a request to a loopback address. A pattern, because every request of a deployed server is tested. */
 const loopbackUrl = /^https?:\/\/(?:localhost|127\.0\.0\.1|\[::1\])[:/]/;
 
+/** An address of this machine, also as IPv6 holds one of IPv4. */
+const loopbackAddress = /^(?:::1|(?:::ffff:)?127(?:\.\d{1,3}){3})$/i;
+
 /**
- * Returns the origin of a request to a loopback address. The Host must be that of the URL, because another Worker
- * can send a request to any URL by a service binding.
+ * Returns the origin of a request to a loopback address. The Host must be that of the URL: a request of another Worker
+ * by a service binding has none, unless that Worker sets it. CF-Connecting-IP must be of this machine, because with
+ * `--ip 0.0.0.0` a neighbour in the network chooses its Host; `wrangler dev` adds the header where it is missing. So whoever
+ * forges both headers still gets the forged issuer, but only of a server that has no ISSUER.
  */
 function loopbackOriginOf({ url, headers }: Request): string | undefined {
   if (!loopbackUrl.test(url)) return undefined;
   const { host, origin } = new URL(url);
-  return headers.get("Host") === host ? origin : undefined;
+  const from = headers.get("CF-Connecting-IP");
+  const isOwn = from === null || loopbackAddress.test(from);
+  return isOwn && headers.get("Host") === host ? origin : undefined;
 }
 
 /** Tells whether a secret is a key that a server needs. */
