@@ -1,5 +1,6 @@
 import { findConnection } from "../commands/connection.ts";
 import { Failure } from "../failure.ts";
+import { SETTINGS_FILE } from "../local/settings-file.ts";
 import { devVarsPath } from "../local/wrangler.ts";
 import { WranglerSecrets, wranglerArguments } from "../secrets/wrangler.ts";
 import { type Answers, askForAnswers, type AnswerOptions } from "./answers.ts";
@@ -30,7 +31,6 @@ import {
   type JsonObject,
   readBase,
   readSettings,
-  SETTINGS_FILE,
   settingsText,
   withDeployment,
   writeSettings,

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Failure } from "../failure.ts";
+import { SETTINGS_FILE, settingsPath } from "../local/settings-file.ts";
 import { projectDirectory } from "../local/wrangler.ts";
 import { isWorkersDev, PRODUCTION } from "./address.ts";
 
@@ -11,14 +12,15 @@ import { isWorkersDev, PRODUCTION } from "./address.ts";
  * project never has this file, so `git pull` cannot change it or conflict with it.
  */
 
-export const SETTINGS_FILE = "wrangler.json";
-export const settingsPath = join(projectDirectory, SETTINGS_FILE);
 const basePath = join(projectDirectory, "wrangler.toml");
 
-type Json = string | number | boolean | null | Json[] | JsonObject;
+export type Json = string | number | boolean | null | Json[] | JsonObject;
 export interface JsonObject {
   [name: string]: Json | undefined;
 }
+
+/** The address by which plain `npx wrangler dev` serves: its default port. */
+const LOCAL_HOST = "localhost:8787";
 
 /** The answers that setup writes. */
 export interface Deployment {
@@ -84,7 +86,7 @@ export async function isUpToDate(settings: JsonObject): Promise<boolean> {
 
 /** The command that wrangler runs before a deploy. */
 async function checkCommand(): Promise<string> {
-  return `node src/cli/setup/check.ts ${await baseHash()}`;
+  return `node src/cli/setup/check.js ${await baseHash()}`;
 }
 
 /** Returns the block of an environment. Undefined: the file has none. */
@@ -178,18 +180,34 @@ export function updated(base: JsonObject, settings: JsonObject): JsonObject {
   const blocks = Object.entries(objectIn(settings, "env")).map(
     ([environment, block]) => [
       environment,
-      merge(blockBase(base), isObject(block) ? block : {}),
+      merge(blockBase(base, environment), isObject(block) ? block : {}),
     ],
   );
-  return {
+  const all = {
     ...merged,
     ...(blocks.length > 0 && { env: Object.fromEntries(blocks) as JsonObject }),
   };
+  return withLocalHost(all);
+}
+
+/**
+ * Lets plain `npx wrangler dev` serve. With a route and without `dev.host`, the Worker would see the host name of the
+ * route with plain http, which it redirects to https, and so to itself.
+ */
+function withLocalHost(settings: JsonObject): JsonObject {
+  const blocks = [settings, ...Object.values(objectIn(settings, "env"))];
+  const hasRoutes = blocks.map(objectOf).some(({ route, routes }) => {
+    return route !== undefined || (Array.isArray(routes) && routes.length > 0);
+  });
+  return hasRoutes
+    ? { ...settings, dev: { host: LOCAL_HOST, ...objectIn(settings, "dev") } }
+    : settings;
 }
 
 /** Returns what a block of its own must have of wrangler.toml. */
-function blockBase(base: JsonObject): JsonObject {
-  const { kv_namespaces, ratelimits, ...rest } = base;
+function blockBase(base: JsonObject, environment: string): JsonObject {
+  const { kv_namespaces, ratelimits, analytics_engine_datasets, ...rest } =
+    base;
   const fields = Object.entries(rest).filter(
     ([name]) => !inherited.includes(name),
   );
@@ -209,7 +227,22 @@ function blockBase(base: JsonObject): JsonObject {
         namespace_id: `1${limit["namespace_id"] as string}`,
       })),
     }),
+    ...(Array.isArray(analytics_engine_datasets) && {
+      // One dataset would mix the figures of all environments.
+      analytics_engine_datasets: analytics_engine_datasets
+        .map(objectOf)
+        .map((dataset) => ({
+          ...dataset,
+          dataset: datasetName(dataset, environment),
+        })),
+    }),
   };
+}
+
+/** The name of an environment's own dataset, with underscores, because the SQL of datasets reads a hyphen as minus. */
+function datasetName(dataset: JsonObject, environment: string): string {
+  const name = dataset["dataset"] ?? dataset["binding"];
+  return `${name as string}_${environment}`.replaceAll("-", "_");
 }
 
 /** Merges two values. The second counts, and has what only the first has. Bindings are the same by their names. */
@@ -239,7 +272,7 @@ function isBinding(item: Json): boolean {
   return nameOf(item) !== undefined;
 }
 
-/** The hash of wrangler.toml, by which `check.ts` sees that it has changed since the settings were made. */
+/** The hash of wrangler.toml, by which `check.js` sees that it has changed since the settings were made. */
 export async function baseHash(): Promise<string> {
   const text = await readFile(basePath, "utf8");
   const lines = text.replaceAll("\r\n", "\n");

@@ -24,6 +24,7 @@ export interface FakeSettings {
   ratelimits: { namespace_id: string }[];
   durable_objects: { bindings: { name: string }[] };
   exports: object;
+  dev?: { host?: string };
   build: { command: string };
   env?: Record<string, FakeSettings>;
 }
