@@ -22,7 +22,7 @@ const profileSchema = z.strictObject({
   url: z.string(),
   /** Left out: the token is only in the environment. */
   token: z.string().optional(),
-  /** The environment of wrangler.toml (`[env.NAME]`) that belongs to the server. Left out: the top of the file. */
+  /** The environment of the settings (`env.NAME`) that belongs to the server. Left out: the top of the file. */
   wrangler_env: z.string().optional(),
 });
 const fileSchema = z.strictObject({

@@ -1,8 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { freePort, wranglerScript } from "../../src/cli/local/wrangler.ts";
+import { FakeCloudflare, ISSUER } from "./setup/support.ts";
 import { run, temporaryProject } from "./support.ts";
 
 /** Plain `npx wrangler dev` in a fresh clone, which people who know the platform type first. */
@@ -102,4 +104,40 @@ test("says which command to type, in the answer and in the log, and serves when 
   expect(scope).toMatchObject({ code: 0, stderr: "" });
   second.child.kill("SIGTERM");
   await once(second.child, "exit");
+});
+
+test("serves after a setup with a custom domain; where it redirects to itself, the command line says why", async () => {
+  const cloudflare = await FakeCloudflare.start();
+  const { directory, settingsFile } = cloudflare;
+  await cloudflare.setup(["--env", "production", "--issuer", ISSUER, "--yes"]);
+  await run("baton", ["setup", "--local"], { directory });
+  const serve = async () => {
+    const port = await freePort();
+    const { child } = startWrangler(directory, port);
+    await whenReady(child);
+    const url = `http://localhost:${port}`;
+    return {
+      url,
+      health: await run("baton", ["--url", url, "health"], { directory }),
+      doctor: await run("baton", ["--url", url, "doctor"], { directory }),
+      async stop() {
+        child.kill("SIGTERM");
+        await once(child, "exit");
+      },
+    };
+  };
+  const good = await serve();
+  expect(good.health).toMatchObject({ code: 0, stderr: "" });
+  await good.stop();
+
+  // As in a configuration that was made by hand.
+  const { dev: _dev, ...settings } = cloudflare.settings;
+  writeFileSync(settingsFile, JSON.stringify(settings));
+  const bad = await serve();
+  for (const { code, stderr } of [bad.health, bad.doctor]) {
+    expect(code).toBe(1);
+    expect(stderr).toContain("It redirects to the same address");
+    expect(stderr).toContain(`\`--local-upstream ${new URL(bad.url).host}\``);
+  }
+  await bad.stop();
 });

@@ -4,6 +4,7 @@ import type { Connection } from "./connection.ts";
 import { problemsByFlag } from "./field-flags.ts";
 import { ApiError, Failure, UsageError } from "../failure.ts";
 import { connectionError } from "./connection-error.ts";
+import { redirectNotice } from "./redirect.ts";
 import { serverKey } from "../keys/server-key.ts";
 import { printable } from "../output.ts";
 
@@ -207,13 +208,8 @@ export class AdminClient {
 
   #notBaton(response: Response): Failure {
     const { url } = this.#connection;
-    const location = response.headers.get("Location");
-    const redirect =
-      location !== null && URL.canParse(location, url)
-        ? ` It redirects to ${new URL(location, url).origin}. If that is your server, use that URL.`
-        : "";
     return new Failure(
-      `${url} responded (HTTP ${response.status}), but not like the admin API of Baton.${redirect} Check the URL.`,
+      `${url} responded (HTTP ${response.status}), but not like the admin API of Baton.${redirectNotice(url, response.headers)} Check the URL.`,
     );
   }
 }

@@ -39,7 +39,7 @@ export function profileCommands(program: Command, session: Session): void {
     )
     .option(
       "--wrangler-env <name>",
-      "environment of wrangler.toml that the server is deployed from",
+      "environment of the settings (env.NAME in wrangler.json or wrangler.toml) that the server is deployed from",
     )
     .option("--replace", "replace a profile with this name")
     .addHelpText(

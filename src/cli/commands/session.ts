@@ -60,7 +60,7 @@ export class Session {
     return (await this.connection()).url;
   }
 
-  /** The environment of wrangler.toml that belongs to the profile in --env. Undefined: the top of the file. */
+  /** The environment of the settings that belongs to the profile in --env. Undefined: the top of the file. */
   async wranglerEnvironment(): Promise<string | undefined> {
     const { env } = this.#options();
     if (env === undefined) return undefined;

@@ -51,6 +51,6 @@ export async function examine(connection: Connection): Promise<CheckReport[]> {
       await checkDevelopmentSignIn(patient, metadata),
     ),
     reportOf("admin_token", checkAdminToken(patient, inside)),
-    reportOf("storage, keys and rate limits", checkInside(inside)),
+    reportOf("storage, keys and rate limits", checkInside(patient, inside)),
   ];
 }

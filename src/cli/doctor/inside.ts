@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type Health, healthSchema } from "../commands/admin-client.ts";
+import { redirectNotice } from "../commands/redirect.ts";
 import { Failure } from "../failure.ts";
 import { quote } from "../shell.ts";
 import { version } from "../version.ts";
@@ -18,13 +19,13 @@ const examination = z.looseObject({
   ),
 });
 
-/** The names of values that are secrets. All other names are variables of wrangler.toml. */
+/** The names of values that are secrets. All other names are variables. */
 const secretName =
-  /^(?:PRIVATE_KEY|ENCRYPTION_KEY|ADMIN_TOKEN|LEAGUE_ENCRYPTION_KEY)/;
+  /^(?:PRIVATE_KEY|ENCRYPTION_KEY|ADMIN_TOKEN|LEAGUE_ENCRYPTION_KEY|EVENT_WEBHOOK_SECRET)/;
 
 /** Tells whether the server serves this address. Undefined: it does. */
 export function checkHost(
-  { url }: Patient,
+  { url, settings }: Patient,
   { status, json }: Answer,
 ): Finding[] | undefined {
   const isOfBaton = z.object({ error: z.string() }).safeParse(json).success;
@@ -35,7 +36,7 @@ export function checkHost(
       subject: "ALLOWED_HOSTS",
       problem: `does not have the host of ${url}, so every path is 404`,
       why: "Nobody can use the server by this address.",
-      remedy: `Ask the server by the address in ISSUER. If this one should work too, add "${new URL(url).hostname}" to ALLOWED_HOSTS in wrangler.toml, and \`npx wrangler deploy\`.`,
+      remedy: `Ask the server by the address in ISSUER. If this one should work too, add "${new URL(url).hostname}" to ALLOWED_HOSTS in ${settings}, and \`npx wrangler deploy\`.`,
     },
   ];
 }
@@ -47,9 +48,8 @@ export function readHealth(
 ): Health {
   const { data } = healthSchema.safeParse(json);
   if (data) return data;
-  const location = headers.get("Location");
   throw new Failure(
-    `${url} responded (HTTP ${status}), but not like Baton.${location === null ? "" : ` It redirects to ${location}.`} Check the URL, and whether a rule of the zone blocks this machine.`,
+    `${url} responded (HTTP ${status}), but not like Baton.${redirectNotice(url, headers)} Check the URL, and whether a rule of the zone blocks this machine.`,
   );
 }
 
@@ -78,11 +78,11 @@ export function checkConfiguration(patient: Patient, health: Health): Outcome {
   }));
 }
 
-function valueRemedy({ isLocal }: Patient, name: string): string {
+function valueRemedy({ isLocal, settings }: Patient, name: string): string {
   if (name === "KV")
-    return "Look at https://www.cloudflarestatus.com, and at the binding KV in wrangler.toml.";
+    return `Look at https://www.cloudflarestatus.com, and at the binding KV in ${settings}.`;
   if (!secretName.test(name))
-    return `Correct ${name} in wrangler.toml, and \`npx wrangler deploy\`.`;
+    return `Correct ${name} in ${settings}, and \`npx wrangler deploy\`.`;
   return isLocal
     ? `Correct ${name} in .dev.vars. Without the line, \`npm run dev\` writes a fresh value.`
     : `Put a good value: \`npx wrangler secret put ${name}\`. If it is a key, \`npm run baton -- keys generate\` makes one.`;
@@ -166,7 +166,10 @@ function tokenRemedy({ isLocal, connection }: Patient): string {
 }
 
 /** What the server has tried itself, by the answer of `POST /admin/doctor`. */
-export function checkInside({ json, status }: Answer): Outcome {
+export function checkInside(
+  patient: Patient,
+  { json, status }: Answer,
+): Outcome {
   const { data } = examination.safeParse(json);
   if (!data) return { notChecked: `the admin API answered ${status}` };
   const wrong = data.checks.flatMap(({ name, problem }) =>
@@ -178,17 +181,23 @@ export function checkInside({ json, status }: Answer): Outcome {
     );
     return `work: ${times.join(", ")}`;
   }
-  return wrong.map(({ name, problem }) => insideFinding(name, problem));
+  return wrong.map(({ name, problem }) =>
+    insideFinding(patient, name, problem),
+  );
 }
 
-function insideFinding(name: string, problem: string): Finding {
+function insideFinding(
+  { settings }: Patient,
+  name: string,
+  problem: string,
+): Finding {
   if (name.startsWith("GUESSES_")) {
     return {
       check: "rate_limits",
       subject: name,
       problem: `does not answer: ${problem}`,
       why: "Each isolate counts wrong secrets for itself alone, so that an attacker gets many more guesses.",
-      remedy: `Add [[ratelimits]] with name = "${name}" to wrangler.toml, as in the repository, and \`npx wrangler deploy\`.`,
+      remedy: `Add the rate limit ${name} to ${settings}, as in the wrangler.toml of the repository, and \`npx wrangler deploy\`.`,
     };
   }
   if (name === "PRIVATE_KEY") {
@@ -208,6 +217,6 @@ function insideFinding(name: string, problem: string): Finding {
       name === "LEAGUE_LEDGER"
         ? "Tokens of an old server are refused."
         : "Logins, refreshes or changes of records answer 503.",
-    remedy: `Compare the binding ${name} in wrangler.toml with the repository, and \`npx wrangler deploy\`. If it is as there, look at https://www.cloudflarestatus.com.`,
+    remedy: `Compare the binding ${name} in ${settings} with the wrangler.toml of the repository, and \`npx wrangler deploy\`. If it is as there, look at https://www.cloudflarestatus.com.`,
   };
 }

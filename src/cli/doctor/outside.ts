@@ -53,7 +53,7 @@ export async function checkIssuer(
   patient: Patient,
   metadata: Metadata | undefined,
 ): Promise<Outcome> {
-  const { url } = patient;
+  const { url, settings } = patient;
   if (!metadata) {
     return [
       {
@@ -81,8 +81,8 @@ export async function checkIssuer(
         ? "Clients that use this address refuse the metadata (RFC 8414 section 3.3), because it names another."
         : "Clients and resource servers refuse the tokens and the metadata, because they can't find the keys of the issuer.",
       remedy: isSame
-        ? `Ask the server by ${issuer}. To close the other address, set ALLOWED_HOSTS = "${new URL(issuer).host}" in wrangler.toml, and \`npx wrangler deploy\`.`
-        : `Set ISSUER = "${url}" in wrangler.toml, or route ${issuer} to the Worker. Then \`npx wrangler deploy\`.`,
+        ? `Ask the server by ${issuer}. To close the other address, set ALLOWED_HOSTS to "${new URL(issuer).host}" in ${settings}, and \`npx wrangler deploy\`.`
+        : `Set ISSUER to "${url}" in ${settings}, or route ${issuer} to the Worker. Then \`npx wrangler deploy\`.`,
     },
   ];
 }
@@ -177,8 +177,7 @@ export async function checkDevelopmentSignIn(
       subject: "/dev/login",
       problem: `is there: ${patient.url}/dev/login answers ${status}`,
       why: "On this page anybody can sign in as anybody, without a password.",
-      remedy:
-        'Set main = "src/index.ts" in wrangler.toml, and `npx wrangler deploy`. Then end all logins: `npm run baton -- clients end-logins ID` for each client.',
+      remedy: `Set main to "src/index.ts" in ${patient.settings}, and \`npx wrangler deploy\`. Then end all logins: \`npm run baton -- clients end-logins ID\` for each client.`,
     },
   ];
 }

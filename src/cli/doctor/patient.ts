@@ -1,4 +1,5 @@
 import { type Connection, isLoopback } from "../commands/connection.ts";
+import { BASE_FILE, settingsFile } from "../local/settings-file.ts";
 import { connectionError } from "../commands/connection-error.ts";
 
 /** Longer than the server's own limit for `POST /admin/doctor`. */
@@ -23,6 +24,14 @@ export class Patient {
   constructor(connection: Connection) {
     this.connection = connection;
     this.isLocal = isLoopback(new URL(connection.url).hostname);
+  }
+
+  /** The file with the settings of the server. */
+  get settings(): string {
+    const file = settingsFile();
+    return this.isLocal && file !== BASE_FILE
+      ? `${BASE_FILE} (${file}, if the server was started with plain \`npx wrangler dev\`)`
+      : file;
   }
 
   get url(): string {

@@ -2,6 +2,7 @@ import { isLoopback } from "../commands/connection.ts";
 import type { Session } from "../commands/session.ts";
 import { Failure } from "../failure.ts";
 import { kindOf } from "../keys/key-names.ts";
+import { settingsFile } from "../local/settings-file.ts";
 import { devVarsPath } from "../local/wrangler.ts";
 import { DevVarsSecrets } from "../secrets/dev-vars.ts";
 import { WranglerSecrets } from "../secrets/wrangler.ts";
@@ -59,7 +60,7 @@ export async function checkSecrets(
           secret,
           `is a key of ${url}, and is not in ${store.describe()}`,
           "They are probably not the same server, so that a rotation would change another one.",
-          "Check the URL, --env, the name in wrangler.toml and the account of wrangler.",
+          `Check the URL, --env, the name in ${settingsFile()} and the account of wrangler.`,
         ),
       ),
     ...names

@@ -17,7 +17,7 @@ import type { ServerKey } from "./server-key.ts";
 export interface TargetOptions {
   /** True: the secrets are in `.dev.vars`. */
   local?: boolean;
-  /** The `[env.NAME]` block of wrangler.toml. */
+  /** The `env.NAME` block of the settings. */
   wranglerEnv?: string;
   /** The longest time to wait for the server to notice a change, in seconds. */
   wait?: number;

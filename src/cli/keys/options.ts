@@ -24,7 +24,7 @@ export function targetOptions(command: Command): Command {
     )
     .option(
       "--wrangler-env <name>",
-      "the [env.NAME] block of wrangler.toml; passed to wrangler as --env",
+      "the env.NAME block of the settings (wrangler.json or wrangler.toml); passed to wrangler as --env",
     )
     .option(
       "--wait <duration>",

@@ -1,9 +1,11 @@
 import { randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
 import { open, readFile, realpath, rename, rm, utimes } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { parseEnv } from "node:util";
 import { unwrapSecret } from "../../oauth/secret-floor.ts";
 import { Failure } from "../failure.ts";
+import { BASE_FILE, SETTINGS_FILE } from "../local/settings-file.ts";
 import { quote } from "../shell.ts";
 import type { SecretStore } from "./secret-store.ts";
 
@@ -37,7 +39,8 @@ export class DevVarsSecrets implements SecretStore {
   }
 
   #fileAndReload(): string {
-    return `${quote(basename(this.#path))}; touch wrangler.toml`;
+    const files = this.#configurations().map((path) => basename(path));
+    return `${quote(basename(this.#path))}; touch ${files.join(" ")}`;
   }
 
   /** A name without a value is not set. */
@@ -79,13 +82,20 @@ export class DevVarsSecrets implements SecretStore {
   }
 
   /**
-   * Makes a running `wrangler dev` read the file again. It watches wrangler.toml alone, so that gets a new time of change.
+   * Makes a running `wrangler dev` read the file again. It watches its configuration file alone, so that gets a new time
+   * of change: wrangler.toml with `npm run dev`, and wrangler.json, if setup has made it, without.
    */
   async announce(): Promise<void> {
     const now = new Date();
-    await utimes(join(dirname(this.#path), "wrangler.toml"), now, now).catch(
-      () => undefined,
-    );
+    for (const path of this.#configurations())
+      await utimes(path, now, now).catch(() => undefined);
+  }
+
+  #configurations(): string[] {
+    const [base, own] = [BASE_FILE, SETTINGS_FILE].map((name) =>
+      join(dirname(this.#path), name),
+    ) as [string, string];
+    return existsSync(own) ? [base, own] : [base];
   }
 
   async #read(): Promise<string | undefined> {

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { stripVTControlCharacters } from "node:util";
 import { z } from "zod";
 import { Failure } from "../failure.ts";
+import { settingsFile } from "../local/settings-file.ts";
 import { projectDirectory, wranglerScript } from "../local/wrangler.ts";
 import { printable } from "../output.ts";
 import { quote } from "../shell.ts";
@@ -12,7 +13,7 @@ import type { SecretStore } from "./secret-store.ts";
 export interface WranglerOptions {
   /** The `[env.NAME]` block of the configuration. */
   env?: string | undefined;
-  /** Another configuration file than wrangler.toml. */
+  /** Another configuration file than the one that wrangler finds. */
   config?: string | undefined;
 }
 
@@ -154,7 +155,7 @@ function parseList(stdout: string): unknown {
 }
 
 /** Errors of wrangler that have a remedy. They are recognised by their text, because its exit code is always 1. */
-const remedies: [RegExp, string][] = [
+const remedies = (file: string): [RegExp, string][] => [
   [
     /CLOUDFLARE_API_TOKEN|not (?:logged|signed) in|You are not authenticated/i,
     "wrangler is not signed in to Cloudflare. Sign in with `npx wrangler login`, or set the environment variable CLOUDFLARE_API_TOKEN.",
@@ -169,7 +170,7 @@ const remedies: [RegExp, string][] = [
   ],
   [
     /Worker "[^"]*"[^\n]* not found|does not exist on your account|\[code: (?:10007|10090)\]/i,
-    "there is no such Worker in this account. Deploy it first, or check `name` in wrangler.toml, the account and --env.",
+    `there is no such Worker in this account. Deploy it first, or check the name in ${file}, the account and --env.`,
   ],
   [
     /latest version of your Worker isn't currently deployed|\[code: 1021[45]\]/i,
@@ -177,7 +178,7 @@ const remedies: [RegExp, string][] = [
   ],
   [
     /No environment found[^\n]*|environment[^\n]*does not exist/i,
-    "wrangler.toml has no such environment. Check --env.",
+    `${file} has no such environment. Check --env.`,
   ],
   [
     /fetch failed|ENOTFOUND|ECONNREFUSED|ETIMEDOUT|EAI_AGAIN|network/i,
@@ -191,7 +192,8 @@ export function wranglerFailure(
   { stdout, stderr }: WranglerRun,
 ): Failure {
   const text = `${stderr}\n${stdout}`;
-  const [, remedy] = remedies.find(([pattern]) => pattern.test(text)) ?? [];
+  const [, remedy] =
+    remedies(settingsFile()).find(([pattern]) => pattern.test(text)) ?? [];
   const said = /\[ERROR\]\s*(.+)/.exec(text)?.[1] ?? stderr.trim();
   return new Failure(
     remedy === undefined

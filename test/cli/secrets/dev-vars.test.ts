@@ -90,6 +90,20 @@ describe("the secrets of .dev.vars", () => {
     expect(readFileSync(config, "utf8")).toBe("# mine\n");
   });
 
+  test("tell a running wrangler dev, which watches wrangler.json where setup has made one", async () => {
+    const { path, store } = storeWith("A=b\n");
+    const settings = join(dirname(path), "wrangler.json");
+    writeFileSync(settings, "{}");
+    for (const change of [() => store.put("B", "c"), () => store.delete("A")]) {
+      utimesSync(settings, 1, 1);
+      await change();
+      expect(statSync(settings).mtimeMs).toBeGreaterThan(1000);
+    }
+    expect(store.putCommand("B", "make")).toContain(
+      "touch wrangler.toml wrangler.json",
+    );
+  });
+
   test("are never replaced by putNew, unless they have no value", async () => {
     const { store, text } = storeWith("A=b\nEMPTY=\n");
     await expect(putNew(store, "A", "other")).rejects.toThrow(

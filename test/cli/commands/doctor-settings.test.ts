@@ -1,0 +1,49 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { describe, expect, test } from "vitest";
+import { run, stubServer, temporaryProject } from "../support.ts";
+
+/** A remedy names the file whose change has an effect: wrangler reads wrangler.json alone, if there is one. */
+
+const leadHere = join(import.meta.dirname, "../setup/lead-here.ts");
+
+describe.each([
+  ["wrangler.json", true],
+  ["wrangler.toml", false],
+])("where wrangler reads %s", (file, hasSettings) => {
+  async function doctor(status: number, body: object) {
+    const directory = temporaryProject();
+    if (hasSettings) writeFileSync(join(directory, "wrangler.json"), "{}");
+    const { port } = await stubServer((_, response) => {
+      response.statusCode = status;
+      response.end(JSON.stringify(body));
+    });
+    return run("baton", ["doctor"], {
+      directory,
+      env: {
+        BATON_URL: "https://auth.example.com",
+        BATON_ADMIN_TOKEN: "x".repeat(20),
+        NODE_OPTIONS: `--import ${pathToFileURL(leadHere).href}`,
+        LEAD_HERE: `http://127.0.0.1:${port}`,
+      },
+    });
+  }
+
+  test("doctor says so of a host that is not in ALLOWED_HOSTS", async () => {
+    const { code, stdout } = await doctor(404, { error: "not_found" });
+    expect(code).toBe(1);
+    expect(stdout).toContain(
+      `add "auth.example.com" to ALLOWED_HOSTS in ${file}, and`,
+    );
+  });
+
+  test("doctor says so of a variable, and of a secret that it is one", async () => {
+    const problems = ["ACCESS_TOKEN_TTL", "EVENT_WEBHOOK_SECRET"].map(
+      (name) => ({ name, problem: "is malformed" }),
+    );
+    const { stdout } = await doctor(503, { status: "failing", problems });
+    expect(stdout).toContain(`Correct ACCESS_TOKEN_TTL in ${file}, and`);
+    expect(stdout).toContain("npx wrangler secret put EVENT_WEBHOOK_SECRET");
+  });
+});
