@@ -3,6 +3,7 @@ import { chmod, readFile, writeFile } from "node:fs/promises";
 import { parseEnv } from "node:util";
 import { unwrapSecret } from "../../oauth/secret-floor.ts";
 import { Failure } from "../failure.ts";
+import { kindOf } from "../keys/key-names.ts";
 
 /** Only the owner may read the file, because it has private keys. */
 const OWNER_ONLY = 0o600;
@@ -64,7 +65,7 @@ export function adminTokenIn(
 export async function completeDevVars(path: string): Promise<SecretName[]> {
   const before = await readIfPresent(path);
   const present = parseEnv(before ?? "");
-  const missing = secretNames.filter((name) => isMissing(name, present[name]));
+  const missing = secretNames.filter((name) => isMissing(name, present));
   if (missing.length === 0) return [];
 
   const fresh = Object.fromEntries(
@@ -91,11 +92,17 @@ export async function completeDevVars(path: string): Promise<SecretName[]> {
   return missing;
 }
 
-/** An empty ADMIN_TOKEN is not missing: it turns the admin API off. */
-function isMissing(name: SecretName, value: string | undefined): boolean {
-  return name === "ADMIN_TOKEN"
-    ? value === undefined
-    : unwrapSecret(value ?? "") === "";
+/**
+ * An empty ADMIN_TOKEN is not missing: it turns the admin API off. A key is not missing while one of its kind has a
+ * label: the one without a label may have been retired after a rotation.
+ */
+function isMissing(name: SecretName, present: NodeJS.Dict<string>): boolean {
+  if (name === "ADMIN_TOKEN") return present[name] === undefined;
+  const kind = kindOf(name);
+  return !Object.keys(present).some(
+    (other) =>
+      kindOf(other) === kind && unwrapSecret(present[other] ?? "") !== "",
+  );
 }
 
 async function readIfPresent(path: string): Promise<string | undefined> {

@@ -96,6 +96,21 @@ describe("an existing .dev.vars", () => {
     expect(vars["ADMIN_TOKEN"]).toBe('"mine"');
   });
 
+  test("with labelled keys alone, as after the rotation and the end of the first ones, gets no others", async () => {
+    const { written, text } = await complete(
+      "PRIVATE_KEY_2026_12=a\nENCRYPTION_KEY=\nENCRYPTION_KEY_2026_12=b\nADMIN_TOKEN=c\n",
+    );
+    expect(written).toEqual([]);
+    expect(text).not.toMatch(/^PRIVATE_KEY=/m);
+  });
+
+  test("with a passphrase, or a labelled key without a value, gets a key", async () => {
+    const { written } = await complete(
+      "PRIVATE_KEY_PASSPHRASE=a\nENCRYPTION_KEY_2026_12=\nADMIN_TOKEN=c\n",
+    );
+    expect(written).toEqual(["PRIVATE_KEY", "ENCRYPTION_KEY"]);
+  });
+
   test("with an empty ADMIN_TOKEN keeps the admin API off", async () => {
     const { written, vars } = await complete("ADMIN_TOKEN=\n");
     expect(written).toEqual(["PRIVATE_KEY", "ENCRYPTION_KEY"]);
