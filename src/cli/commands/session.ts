@@ -12,6 +12,7 @@ import {
 } from "./connection.ts";
 import { isQuiet, say, toJson, warn } from "../output.ts";
 import { readProfile } from "../profiles.ts";
+import { quote } from "../shell.ts";
 
 /** The global options. */
 export interface ProgramOptions extends ConnectionOptions {
@@ -65,6 +66,16 @@ export class Session {
     const { env } = this.#options();
     if (env === undefined) return undefined;
     return (await readProfile(env, process.env)).wrangler_env;
+  }
+
+  /** A command line to run next, at the same server: the options that chose the server are repeated. */
+  commandLine(command: string): string {
+    const { url, env } = this.#options();
+    const server = [
+      ...(url === undefined ? [] : [`--url ${quote(url)} `]),
+      ...(env === undefined ? [] : [`--env ${quote(env)} `]),
+    ];
+    return `npm run baton -- ${server.join("")}${command}`;
   }
 
   /** The server, and the admin token for it. @throws Failure */

@@ -29,7 +29,7 @@ export async function putKey(
   target: KeyTarget,
   { kind, secret, from, choice }: NewKey,
 ): Promise<ServerKey[]> {
-  const { store, url, waitSeconds } = target;
+  const { store, url, waitSeconds, session } = target;
   const value = freshKey(kind, choice, from);
   await uninterrupted(`${secret} was set`, () => putNew(store, secret, value));
   notice(`Set ${secret} in ${store.describe()}. Waiting for ${url} …`);
@@ -47,7 +47,7 @@ export async function putKey(
   }
   if (keys?.some((key) => key.secret === secret)) return keys;
   throw new Failure(
-    `${secret} was set, but ${url} ${failure ? "could not be asked" : "did not list it"} within ${durationText(waitSeconds)}. Nothing is lost: look with \`npm run baton -- keys show\`. If the key does not appear there, the server is not the one that has this secret: check its URL and --wrangler-env.${failure ? `\n${failure.message}` : ""}`,
+    `${secret} was set, but ${url} ${failure ? "could not be asked" : "did not list it"} within ${durationText(waitSeconds)}. Nothing is lost: look with \`${session.commandLine("keys show")}\`. If the key does not appear there, the server is not the one that has this secret: check its URL and --wrangler-env.${failure ? `\n${failure.message}` : ""}`,
   );
 }
 
@@ -62,7 +62,7 @@ export async function removeKey(
   target: KeyTarget,
   secret: string,
 ): Promise<ServerKey[]> {
-  const { store, url, waitSeconds } = target;
+  const { store, url, waitSeconds, session } = target;
   if ((await store.names()).includes(secret)) {
     await uninterrupted(`${secret} was removed`, () => store.delete(secret));
     notice(`Removed ${secret} from ${store.describe()}. Waiting for ${url} …`);
@@ -74,6 +74,6 @@ export async function removeKey(
   );
   if (keys?.every((key) => key.secret !== secret)) return keys;
   throw new Failure(
-    `${secret} was removed, but ${url} ${failure ? "could not be asked" : "still lists it"} after ${durationText(waitSeconds)}. Run the command again, or look with \`npm run baton -- keys show\`.${failure ? `\n${failure.message}` : ""}`,
+    `${secret} was removed, but ${url} ${failure ? "could not be asked" : "still lists it"} after ${durationText(waitSeconds)}. Run the command again, or look with \`${session.commandLine("keys show")}\`.${failure ? `\n${failure.message}` : ""}`,
   );
 }

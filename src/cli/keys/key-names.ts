@@ -40,14 +40,29 @@ export function dateLabel(now: Date): string {
   return now.toISOString().slice(0, 10).replaceAll("-", "_");
 }
 
-/** Returns a name with the label of the day that no secret has yet: a second one of a day ends with `_2`. */
+/** The names with the label of a day: the first one of the day has the label alone, later ones end with `_2`, `_3` … */
+export function namesOfDay(
+  kind: KeyKind,
+  day: Date,
+  names: readonly string[],
+): string[] {
+  const first = labelledName(kind, dateLabel(day));
+  const later = new RegExp(`^${first}_\\d+$`);
+  return names.filter((name) => name === first || later.test(name));
+}
+
+/**
+ * Returns a name with the label of the day that no secret has had, as far as the names of now tell: a second one of a
+ * day ends with `_2`. A name before the last one is not used again, because it may be that of a key that has leaked.
+ */
 export function freeName(
   kind: KeyKind,
   now: Date,
   taken: readonly string[],
 ): string {
   const name = labelledName(kind, dateLabel(now));
-  let free = name;
-  for (let count = 2; taken.includes(free); count++) free = `${name}_${count}`;
-  return free;
+  const counts = namesOfDay(kind, now, taken).map((used) =>
+    used === name ? 1 : Number(used.slice(name.length + 1)),
+  );
+  return counts.length === 0 ? name : `${name}_${Math.max(...counts) + 1}`;
 }

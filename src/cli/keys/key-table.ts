@@ -33,8 +33,16 @@ function when({ state, from, needed_until }: ServerKey): string {
     : `since ${minuteText(from, true)}`;
 }
 
-/** Explains the states that occur, and says which keys are not needed any more. */
-export function keyNotes(keys: readonly ServerKey[], now: number): string[] {
+/**
+ * Explains the states that occur, and says which keys are not needed any more.
+ *
+ * @param commandLine writes a command of `baton keys` that is to be run next
+ */
+export function keyNotes(
+  keys: readonly ServerKey[],
+  now: number,
+  commandLine: (command: string) => string,
+): string[] {
   const notes = [
     "making: makes tokens. pending: will make tokens from that time. accepted: makes",
     "none; what it has made is good, and some of it may be in use until that time.",
@@ -43,7 +51,7 @@ export function keyNotes(keys: readonly ServerKey[], now: number): string[] {
   for (const secret of secrets)
     if (isDue(keysOf(keys, secret), now))
       notes.push(
-        `${secret} is not needed any more: npm run baton -- keys retire ${secret}`,
+        `${secret} is not needed any more: ${commandLine(`retire ${secret}`)}`,
       );
   return notes;
 }

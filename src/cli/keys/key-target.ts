@@ -10,6 +10,7 @@ import { warn } from "../output.ts";
 import { DevVarsSecrets } from "../secrets/dev-vars.ts";
 import type { SecretStore } from "../secrets/secret-store.ts";
 import { WranglerSecrets } from "../secrets/wrangler.ts";
+import { quote } from "../shell.ts";
 import { kindOf } from "./key-names.ts";
 import type { ServerKey } from "./server-key.ts";
 
@@ -37,6 +38,8 @@ export interface KeyTarget {
   url: string;
   isLocal: boolean;
   store: SecretStore;
+  /** Writes a command of `baton keys` that is to be run next, at the same server with the same store. */
+  commandLine(command: string): string;
   waitSeconds: number;
 }
 
@@ -72,6 +75,10 @@ export async function openTarget(
       : new WranglerSecrets({
           env: wranglerEnv ?? (await session.wranglerEnvironment()),
         }),
+    commandLine: (command) =>
+      session.commandLine(
+        `keys ${command}${local ? " --local" : ""}${wranglerEnv === undefined ? "" : ` --wrangler-env ${quote(wranglerEnv)}`}`,
+      ),
     waitSeconds: wait ?? (local ? LOCAL_WAIT_SECONDS : DEPLOYED_WAIT_SECONDS),
   };
 }

@@ -61,7 +61,7 @@ async function leaked(
   const target = await openTarget(session, options);
   const keys = await readKeys(session);
   const names = await target.store.names();
-  const secret = leakedSecret(kind, name, keys, names, options);
+  const secret = leakedSecret(session, kind, name, keys, names, options);
   checkSameServer(
     target,
     keys.filter((key) => key.secret !== secret),
@@ -93,7 +93,7 @@ async function leaked(
   await ask(
     "Its value cannot be read back.",
     options,
-    `${secret} is still accepted. To go on, run the command again: npm run baton -- keys leaked ${kind} ${secret}`,
+    `${secret} is still accepted. To go on, run the command again: ${target.commandLine(`leaked ${kind} ${secret}`)}`,
   );
   current = await removeKey(target, secret);
   session.print({ removed: secret, keys: current }, () =>
@@ -109,6 +109,7 @@ async function leaked(
 
 /** Finds the secret that has leaked. @throws UsageError if it is not certain which one */
 function leakedSecret(
+  session: Session,
   kind: KeyKind,
   name: string | undefined,
   keys: readonly ServerKey[],
@@ -119,7 +120,7 @@ function leakedSecret(
     (secret) => kindOf(secret) === kind,
   );
   if (name !== undefined) {
-    const secret = secretNamed(name, known);
+    const secret = secretNamed(session, name, known);
     if (kindOf(secret) === kind) return secret;
     throw new UsageError(`${secret} is not ${aKindText(kind)}.`);
   }
@@ -149,7 +150,7 @@ async function replace(
     `Step 1: set a new key, ${fresh}, that makes tokens at once.\nA location that does not have it yet refuses its tokens for about a minute.\nThe same by hand: ${target.store.putCommand(fresh, generator)}\n`,
   );
   await ask(
-    "The new key is made now and set.",
+    "If you continue, the new key is made and set now.",
     options,
     "Nothing was changed.",
   );
@@ -181,19 +182,19 @@ async function ask(
 }
 
 /** What a leak of each kind allows, as docs/security.md has it. */
-const allows: Record<KeyKind, string[]> = {
-  private: [
+const allows: Record<KeyKind, (target: KeyTarget) => string[]> = {
+  private: () => [
     "Whoever has a private key can make access tokens for anybody. An API believes them",
     "until the key is out of the JWKS and of the API's cache. Nobody can make refresh tokens",
     "with it. Together with an encryption key it also makes codes for any user of a public",
     "client, so remove it at once.",
   ],
-  encryption: [
+  encryption: ({ commandLine }) => [
     "Whoever has an encryption key can read requests and codes on their way, and nobody can",
     "make a token of a login with it alone. If no private key and no refresh token has leaked",
     "beside it, you may answer no here and rotate instead, which logs nobody out:",
-    "  npm run baton -- keys rotate --kind encryption",
-    "If a private key has leaked too, replace that one first: npm run baton -- keys leaked private",
+    `  ${commandLine("rotate --kind encryption")}`,
+    `If a private key has leaked too, replace that one first: ${commandLine("leaked private")}`,
   ],
 };
 
@@ -206,14 +207,15 @@ const costs: Record<KeyKind, string> = {
 };
 
 function introduction(
-  { url, store }: KeyTarget,
+  target: KeyTarget,
   kind: KeyKind,
   secret: string,
   keys: readonly ServerKey[],
 ): string {
+  const { url, store } = target;
   return [
     `${secret} of ${url}, whose secrets are in ${store.describe()}, has leaked.`,
-    ...allows[kind],
+    ...allows[kind](target),
     "",
     keyTable(keys.filter((key) => key.kind === kind)),
     "",

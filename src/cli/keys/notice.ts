@@ -1,6 +1,8 @@
+import { stripVTControlCharacters } from "node:util";
 import { printable } from "../output.ts";
 
-/** Writes lines to standard error, because standard output has the result only. */
+/** Writes lines to standard error, because standard output has the result only. The colours of a table are left out. */
 export function notice(text: string): void {
-  process.stderr.write(`${text.split("\n").map(printable).join("\n")}\n`);
+  const lines = stripVTControlCharacters(text).split("\n");
+  process.stderr.write(`${lines.map(printable).join("\n")}\n`);
 }

@@ -58,10 +58,8 @@ async function retire(
   const target = await openTarget(session, options);
   const keys = await readKeys(session);
   const names = await target.store.names();
-  const secret = secretNamed(name, [
-    ...names,
-    ...keys.map((key) => key.secret),
-  ]);
+  const known = [...names, ...keys.map((key) => key.secret)];
+  const secret = secretNamed(session, name, known);
   checkSameServer(
     target,
     keys.filter((key) => key.secret !== secret),
@@ -84,7 +82,7 @@ async function retire(
     );
   // A secret that is gone from the store is only waited for.
   if (names.includes(secret)) {
-    refuseLiving(secret, own, keys, options.force === true);
+    refuseLiving(target, secret, own, keys, options.force === true);
     notice(consequence(target, secret, own));
     await confirm(
       `${secret} is removed for good. Its value cannot be read back.`,
@@ -98,7 +96,11 @@ async function retire(
 }
 
 /** Finds the secret that is meant by its name or by its label. @throws UsageError */
-export function secretNamed(name: string, known: readonly string[]): string {
+export function secretNamed(
+  session: Session,
+  name: string,
+  known: readonly string[],
+): string {
   if (kindOf(name) !== undefined) return name;
   if (!/^[A-Z0-9][A-Z0-9_]{0,31}$/.test(name))
     throw new UsageError(
@@ -110,7 +112,7 @@ export function secretNamed(name: string, known: readonly string[]): string {
   const [only] = labelled;
   if (only === undefined)
     throw new UsageError(
-      `There is no key with the label ${name}. Look with \`npm run baton -- keys show\`.`,
+      `There is no key with the label ${name}. Look with \`${session.commandLine("keys show")}\`.`,
     );
   if (labelled.length > 1)
     throw new UsageError(
@@ -121,6 +123,7 @@ export function secretNamed(name: string, known: readonly string[]): string {
 
 /** @throws Failure if the key makes tokens, or if its tokens may be in use and that is not forced */
 function refuseLiving(
+  { commandLine, session }: KeyTarget,
   secret: string,
   own: readonly ServerKey[],
   keys: readonly ServerKey[],
@@ -134,8 +137,8 @@ function refuseLiving(
     throw new Failure(
       `${secret} was not removed, because it makes the server's tokens now. ${
         next?.from === undefined
-          ? `Rotate first: npm run baton -- keys rotate --kind ${kind}. If the key has leaked: npm run baton -- keys leaked ${kind} ${secret}`
-          : `${next.secret} takes over at ${secondsText(next.from)}, and some time later it may be retired: \`npm run baton -- keys show\` says when.`
+          ? `Rotate first: ${commandLine(`rotate --kind ${kind}`)}. If the key has leaked: ${commandLine(`leaked ${kind} ${secret}`)}`
+          : `${next.secret} takes over at ${secondsText(next.from)}, and some time later it may be retired: \`${session.commandLine("keys show")}\` says when.`
       }`,
     );
   }

@@ -10,6 +10,7 @@ import {
   type KeyKind,
   kindOf,
   labelledName,
+  namesOfDay,
 } from "./key-names.ts";
 import { keyTable, kindText } from "./key-table.ts";
 import {
@@ -123,7 +124,7 @@ async function rotate(session: Session, options: RotateOptions): Promise<void> {
   checkSameServer(target, keys, names);
   const plannedAt = Date.now();
   const plans = kinds.map((kind) =>
-    planKind(kind, keys, names, options, new Date(plannedAt)),
+    planKind(target, kind, keys, names, options, new Date(plannedAt)),
   );
   const steps = plans.filter((plan) => "from" in plan);
   const unchanged = plans.filter((plan) => "reason" in plan);
@@ -141,8 +142,8 @@ async function rotate(session: Session, options: RotateOptions): Promise<void> {
   notice(planText(target, keys, steps));
   await confirm(
     steps.length === 1
-      ? "The new key is made and set now."
-      : "The new keys are made and set now.",
+      ? "If you continue, the new key is made and set now."
+      : "If you continue, the new keys are made and set now.",
     options,
   );
   if (Date.now() - plannedAt > MAX_ANSWER_SECONDS * 1000 && !options.yes)
@@ -164,6 +165,7 @@ function toJson({ kind, secret, from }: Step) {
 
 /** Decides what to do for one kind of keys. @throws Failure if the name that was asked for is taken */
 function planKind(
+  { session }: KeyTarget,
   kind: KeyKind,
   keys: readonly ServerKey[],
   names: readonly string[],
@@ -188,16 +190,20 @@ function planKind(
   const making = ofKind.find(({ state }) => state === "making");
   if (!making)
     throw new Failure(
-      `Nothing was changed, because the server lists no ${kindText(kind)} that makes tokens. Look at \`npm run baton -- health\`.`,
+      `Nothing was changed, because the server lists no ${kindText(kind)} that makes tokens. Look at \`${session.commandLine("health")}\`.`,
     );
   const secret = labelledName(kind, options.label ?? dateLabel(now));
-  if (names.includes(secret)) {
+  const [existing] =
+    options.label === undefined
+      ? namesOfDay(kind, now, names)
+      : names.filter((name) => name === secret);
+  if (existing !== undefined) {
     if (options.label !== undefined)
       throw new Failure(
         `Nothing was changed, because ${secret} exists already and a key is never overwritten. Choose another --label.`,
       );
-    const reason = `The ${kindText(kind)} was rotated today: ${secret} exists. Nothing was changed for it. To rotate it again today, choose a --label.`;
-    return { kind, secret, reason };
+    const reason = `The ${kindText(kind)} was rotated today: ${existing} exists. Nothing was changed for it. To rotate it again today, choose a --label.`;
+    return { kind, secret: existing, reason };
   }
   return {
     kind,
@@ -214,7 +220,7 @@ function planKind(
 
 /** Says exactly what will happen and when, and with which commands a person could do it. */
 function planText(
-  { url, store }: KeyTarget,
+  { url, store, commandLine }: KeyTarget,
   keys: readonly ServerKey[],
   steps: readonly Step[],
 ): string {
@@ -226,7 +232,7 @@ function planText(
       `The ${kindText(kind)} (times in UTC):`,
       `  now               ${secret} is set. It is ${kind === "private" ? "published, and signs" : "accepted, and makes"} nothing yet.`,
       `  ${minuteText(from)}  It ${kind === "private" ? "signs" : "makes tokens"}. What ${old} has made stays good.`,
-      `  ${due(step)}  ${old} may go: npm run baton -- keys retire ${old}`,
+      `  ${due(step)}  ${old} may go: ${commandLine(`retire ${old}`)}`,
       `  The same by hand: ${store.putCommand(secret, generatorOf(step))}`,
       ...warningsOf(step),
     ];

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { isLoopback } from "../commands/connection.ts";
 import type { Session } from "../commands/session.ts";
 import { examples } from "../program.ts";
 import { keyNotes, keyTable } from "./key-table.ts";
@@ -11,13 +12,22 @@ export function showCommand(keys: Command, session: Session): void {
     .description(
       "list the server's keys: what each does now, since when, and until when it is needed",
     )
-    .addHelpText("after", examples("keys show"))
+    .option(
+      "--local",
+      "the server of `npm run dev`; keys that can go are named with the command for it",
+    )
+    .addHelpText("after", examples("keys show", "keys show --local"))
     .action(async () => {
       const listed = await readKeys(session);
+      const isHere = isLoopback(new URL(await session.serverUrl()).hostname);
+      const commandLine = (command: string) =>
+        session.commandLine(`keys ${command}${isHere ? " --local" : ""}`);
       session.print({ keys: listed }, () =>
-        [keyTable(listed), "", ...keyNotes(listed, Date.now() / 1000)].join(
-          "\n",
-        ),
+        [
+          keyTable(listed),
+          "",
+          ...keyNotes(listed, Date.now() / 1000, commandLine),
+        ].join("\n"),
       );
     });
 }

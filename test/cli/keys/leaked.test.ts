@@ -48,6 +48,28 @@ describe("baton keys leaked", () => {
     expect(stderr).toContain("npm run baton -- keys rotate --kind encryption");
   });
 
+  test("shows its table of keys without the codes of a colour", async () => {
+    const server = await deployed();
+    server.env["FORCE_COLOR"] = "1";
+    const { stderr } = await server.keys("leaked", "private");
+    expect(stderr).toContain("SECRET");
+    expect(stderr).not.toMatch(/\\u001b|\u001b\[1m/);
+  });
+
+  test("names commands for the same environment of wrangler.toml", async () => {
+    const server = await deployed();
+    const { stderr } = await server.keys([
+      "leaked",
+      "encryption",
+      "--wrangler-env",
+      "staging",
+    ]);
+    expect(stderr).toContain(
+      "keys rotate --kind encryption --wrangler-env staging\n",
+    );
+    expect(stderr).toContain("keys leaked private --wrangler-env staging\n");
+  });
+
   test("asks before the first step: without a terminal nothing changes", async () => {
     const server = await deployed();
     const { code, stderr } = await server.keys("leaked", "private");
@@ -91,6 +113,24 @@ describe("baton keys leaked", () => {
       `secret delete ${name}`,
     ]);
     expect(server.secrets()).toHaveProperty("PRIVATE_KEY");
+  });
+
+  test("does not give a new key the name of one that has leaked before on the same day", async () => {
+    const name = `PRIVATE_KEY_${today()}`;
+    const server = await deployed({
+      ...firstSecrets(),
+      [`${name}_2`]: value("private", -60),
+    });
+    const rotated = await server.keys(
+      ["rotate", "--kind", "private"],
+      "--dry-run",
+    );
+    expect(rotated.stderr).toContain(`was rotated today: ${name}_2 exists`);
+    await server.keys("leaked", "private", `${name}_2`, "--yes");
+    expect(server.changes()).toEqual([
+      `secret put ${name}_3`,
+      `secret delete ${name}_2`,
+    ]);
   });
 
   test("removes a leaked key that makes no tokens without making a new one", async () => {

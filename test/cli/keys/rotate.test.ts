@@ -80,7 +80,7 @@ describe("baton keys rotate", () => {
     // The tokens of the stand-in live for an hour, and the new key signs in an hour.
     expect(stdout).toMatch(
       new RegExp(
-        `^  ${minuteIn(7200)}  PRIVATE_KEY may go: npm run baton -- keys retire PRIVATE_KEY$`,
+        `^  ${minuteIn(7200)}  PRIVATE_KEY may go: npm run baton -- keys retire PRIVATE_KEY --wrangler-env staging$`,
         "m",
       ),
     );
