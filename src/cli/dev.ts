@@ -4,7 +4,7 @@ import { InvalidArgumentError } from "commander";
 import { z } from "zod";
 import { healthSchema } from "./commands/admin-client.ts";
 import { isLoopback } from "./commands/connection.ts";
-import { problemLines } from "./commands/health.ts";
+import { problemLines } from "./commands/problem-lines.ts";
 import {
   adminTokenIn,
   completeDevVars,

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
-import type { Connection } from "./connection.ts";
+import { type Connection, isLoopback } from "./connection.ts";
 import { problemsByFlag } from "./field-flags.ts";
 import { ApiError, Failure, UsageError } from "../failure.ts";
 import { connectionError } from "./connection-error.ts";
@@ -18,6 +18,9 @@ const refusal = z.looseObject({
   error: z.string(),
   error_description: z.string().optional(),
 });
+
+/** How a server on this machine describes `local_keys_missing`. */
+const noKeys = /\bhas no keys yet\b/;
 
 /** The answer of `/health`. */
 export const healthSchema = z.looseObject({
@@ -114,6 +117,29 @@ export class AdminClient {
     return parsed.data;
   }
 
+  /**
+   * Asks a server on this machine why it cannot work. It says so to everybody if it was started without keys.
+   *
+   * @returns undefined if it does not say so
+   */
+  async missingKeysAdvice(): Promise<string | undefined> {
+    const { url } = this.#connection;
+    if (!isLoopback(new URL(url).hostname)) return undefined;
+    const target = new URL("/.well-known/jwks.json", url);
+    return this.#missingKeysAdvice(
+      await readJson(await this.#fetch("GET", target)),
+    );
+  }
+
+  /** The server's own sentence, if it is on this machine and was started without keys. */
+  #missingKeysAdvice(body: unknown): string | undefined {
+    const { url } = this.#connection;
+    const description = refusal.safeParse(body).data?.error_description ?? "";
+    return isLoopback(new URL(url).hostname) && noKeys.test(description)
+      ? printable(description)
+      : undefined;
+  }
+
   #send({
     method,
     path,
@@ -178,6 +204,13 @@ export class AdminClient {
       );
     }
     if (response.status === 500) {
+      const advice = this.#missingKeysAdvice(body);
+      if (advice !== undefined)
+        return new ApiError(
+          `${url} could not do this. ${advice}`,
+          body,
+          response.status,
+        );
       return new ApiError(
         `${url} has a problem, and could not do this. To see which one: \`npm run baton -- health\`. If that says ok, look for request_id ${printable(response.headers.get("X-Request-Id") ?? "unknown")} in the server's log.`,
         body,

@@ -10,6 +10,7 @@ import {
   type ConnectionOptions,
   findConnection,
 } from "./connection.ts";
+import { problemLines } from "./problem-lines.ts";
 import { isQuiet, say, toJson, warn } from "../output.ts";
 import { readProfile } from "../profiles.ts";
 import { quote } from "../shell.ts";
@@ -54,6 +55,17 @@ export class Session {
   /** Asks for the server's health. @throws Failure if there is no answer of Baton */
   async health(): Promise<Health> {
     return new AdminClient(await this.connection()).health();
+  }
+
+  /** Says why a server cannot work, with a line for each problem. @throws Failure if there is no answer of Baton */
+  async whyFailing({ problems = [] }: Health): Promise<string[]> {
+    if (problems.length > 0) return problemLines(problems);
+    const connection = await this.connection();
+    const advice = await new AdminClient(connection).missingKeysAdvice();
+    return [
+      advice ??
+        `The server names what is wrong only to an administrator, and did not take the token that was sent (${connection.tokenSource}) for one of theirs: it is another one, or has the role login, or the server has no ADMIN_TOKEN. The server's log names what is wrong, too.`,
+    ];
   }
 
   /** The server's URL. Commands that cannot be undone print it. @throws Failure */

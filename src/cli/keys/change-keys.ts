@@ -1,5 +1,5 @@
 import { Failure } from "../failure.ts";
-import { problemLines } from "../commands/health.ts";
+import { problemLines } from "../commands/problem-lines.ts";
 import { putNew } from "../secrets/secret-store.ts";
 import { uninterrupted } from "../secrets/uninterrupted.ts";
 import type { KeyKind } from "./key-names.ts";

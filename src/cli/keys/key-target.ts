@@ -2,7 +2,6 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import type { Health } from "../commands/admin-client.ts";
 import { isLoopback } from "../commands/connection.ts";
-import { problemLines } from "../commands/health.ts";
 import type { Session } from "../commands/session.ts";
 import { Failure, UsageError } from "../failure.ts";
 import { devVarsPath } from "../local/wrangler.ts";
@@ -97,7 +96,13 @@ export async function readKeys(session: Session): Promise<ServerKey[]> {
       );
     return health.keys;
   }
-  if (health.status === "failing") throw failing(health);
+  if (health.status === "failing")
+    throw new Failure(
+      [
+        "Nothing was changed, because the server's configuration is malformed. Correct it first:",
+        ...(await session.whyFailing(health)),
+      ].join("\n"),
+    );
   // Refuses a wrong admin token with a sentence.
   await session.request({
     method: "GET",
@@ -107,14 +112,6 @@ export async function readKeys(session: Session): Promise<ServerKey[]> {
   throw new Failure(
     `${await session.serverUrl()} does not list its keys, so it is an older version of Baton. Deploy this version first.`,
   );
-}
-
-function failing({ problems = [] }: Health): Failure {
-  const lines = [
-    "Nothing was changed, because the server's configuration is malformed. Correct it first:",
-    ...problemLines(problems),
-  ];
-  return new Failure(lines.join("\n"));
 }
 
 /**

@@ -6,7 +6,7 @@ import {
   healthSchema,
 } from "../commands/admin-client.ts";
 import type { Connection } from "../commands/connection.ts";
-import { problemLines } from "../commands/health.ts";
+import { problemLines } from "../commands/problem-lines.ts";
 import { Failure } from "../failure.ts";
 import { Progress } from "../progress.ts";
 

@@ -78,6 +78,33 @@ describe("baton health", () => {
     ]);
   });
 
+  test("of a server on this machine without keys repeats which command makes them, as every command does", async () => {
+    const advice =
+      "This server has no keys yet. Type `npm run dev`, or `npm run baton -- setup --local` and start it again.";
+    const { port } = await stubServer(({ url }, response) => {
+      response.statusCode = url === "/health" ? 503 : 500;
+      const body =
+        url === "/health"
+          ? { status: "failing" }
+          : { error: "server_error", error_description: advice };
+      response.end(JSON.stringify(body));
+    });
+    const env = {
+      BATON_URL: `http://localhost:${port}`,
+      BATON_ADMIN_TOKEN: "an admin token".replaceAll(" ", "-"),
+    };
+    const health = await run("baton", ["health"], { env });
+    expect([health.code, health.stdout]).toEqual([1, `failing\n${advice}\n`]);
+    for (const command of [
+      ["scopes", "list"],
+      ["keys", "show"],
+    ])
+      expect(await run("baton", command, { env })).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining(advice),
+      });
+  });
+
   test("says so if the answer is not one of Baton", async () => {
     const { code, stderr } = await healthOf(200, { status: "fine" });
     expect(code).toBe(1);
