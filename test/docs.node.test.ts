@@ -120,6 +120,8 @@ const [askAsBot = ""] = take(
 const operationsPage = "docs/operations.md";
 const rotateSigning = take(operationsPage, "`PRIVATE_KEY`", "sh", 2);
 const rotateEncryption = take(operationsPage, "`ENCRYPTION_KEY`", "sh", 2);
+const leakedHeading = "A key that has leaked";
+const replaceLeaked = take(operationsPage, leakedHeading, "sh", 4);
 const [adminTokens = ""] = take(operationsPage, "Admin tokens", "sh", 1);
 const [exportAndApply = ""] = take(operationsPage, "Clients as code", "sh", 1);
 const [clientsAsCode = ""] = take(operationsPage, "Clients as code", "yaml", 1);
@@ -428,6 +430,40 @@ describe("the pages for operators", () => {
     expect(await tokenKeysAt(afterAWhile)).toEqual(alone);
   });
 
+  describe.each<{ leaked: string; others: Record<string, string> }>([
+    { leaked: "", others: {} },
+    { leaked: "", others: { _2026_11: `from=${utc(-HOUR)};` } },
+    { leaked: "_2026_11", others: { "": "" } },
+    { leaked: "", others: { _2027_01: `from=${utc(HOUR)};` } },
+  ])("if the secret $leaked leaks beside $others", ({ leaked, others }) => {
+    it.each([
+      { kind: "PRIVATE_KEY", at: makerOfSignatures, put: 0, remove: 2 },
+      { kind: "ENCRYPTION_KEY", at: makerOfTokens, put: 1, remove: 3 },
+    ])(
+      "replaces $kind by hand: the new key makes at once, also without the old one",
+      async ({ kind, at, put, remove }) => {
+        forgetSecrets();
+        onTestFinished(forgetSecrets);
+        await run(makeKeys, {});
+        const start = leaked === "" ? "" : `from=${utc(-60)};`;
+        for (const [label, from] of Object.entries({
+          ...others,
+          [leaked]: start,
+        }))
+          await putKey(kind, `${kind}${label}`, from);
+        const before = await at(now());
+
+        await run(replaceLeaked[put] ?? "", {});
+        const added = await at(now());
+        expect(added).not.toBe(before);
+        const deletion = replaceLeaked[remove] ?? "";
+        expect(deletion).toMatch(new RegExp(` ${kind}\\n*$`));
+        await run(deletion.replace(kind, `${kind}${leaked}`), {});
+        expect(await at(now())).toBe(added);
+      },
+    );
+  });
+
   it("makes with its command a secret that the webhook may have", async () => {
     await run(makeKeys + makeWebhookSecret, {});
     const { settings } = await configuredWith({
@@ -502,6 +538,38 @@ describe("the pages for operators", () => {
 function secretsNow(): Record<string, string> {
   const names = readdirSync(join(home, "secrets"));
   return Object.fromEntries(names.map((name) => [name, secret(name)]));
+}
+
+const HOUR = 3600;
+
+function now(): number {
+  return Math.floor(Date.now() / 1000);
+}
+
+/** The time that is some seconds away, as a start time is written. */
+function utc(seconds: number): string {
+  return `${new Date((now() + seconds) * 1000).toISOString().slice(0, 19)}Z`;
+}
+
+function forgetSecrets(): void {
+  for (const name of readdirSync(join(home, "secrets")))
+    rmSync(join(home, "secrets", name));
+}
+
+/** Puts a new key of a kind (`PRIVATE_KEY` or `ENCRYPTION_KEY`) under a name. */
+async function putKey(kind: string, name: string, from: string): Promise<void> {
+  const make = makeKeys.split("\n").find((line) => line.endsWith(` ${kind}`));
+  const [generate = ""] = (make ?? "").split(" | ");
+  const script = `{ printf '${from}'; ${generate}; } | npx wrangler secret put ${name}`;
+  await run(script, {});
+}
+
+async function makerOfSignatures(at: number): Promise<string> {
+  return (await signingKeysAt(at)).signs;
+}
+
+async function makerOfTokens(at: number): Promise<number | string> {
+  return (await tokenKeysAt(at)).makes;
 }
 
 async function signingKeysAt(now: number) {
