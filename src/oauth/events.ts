@@ -122,7 +122,7 @@ export const eventCatalogue = {
     fields: { error: "text" },
   },
   "subject_index.unreachable": {
-    meaning: "A login has ended, and its user's list was not told yet.",
+    meaning: "A login has ended, and is still in its user's index.",
     goesTo: "log",
     fields: { error: "text" },
   },
