@@ -221,7 +221,7 @@ describe("the record of the admin tokens", () => {
       "admin_tokens",
       "json",
     );
-    const { created_by: _by, ...old } = before?.[name] as AdminToken;
+    const { created_by: _by, ...old } = before![name] as AdminToken;
     const record = { ...before, [name]: old };
     await env.KV.put("admin_tokens", JSON.stringify(record));
     const upgraded = serverWith({});
