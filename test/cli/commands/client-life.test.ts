@@ -19,11 +19,22 @@ async function login(client: string): Promise<string> {
   return subject;
 }
 
-async function loginsOf(subject: string): Promise<number> {
+interface Shown {
+  grant_id: string;
+  inactive_because?: string;
+}
+
+/** For each login of a user, the reason why it is not active, or `active`. */
+async function loginsOf(subject: string): Promise<string[]> {
   const { grants } = (await baton.json("grants", "list", subject)) as {
-    grants: unknown[];
+    grants: Shown[];
   };
-  return grants.length;
+  const shown = grants.map(
+    ({ grant_id }) => baton.json("grants", "show", grant_id) as Promise<Shown>,
+  );
+  return (await Promise.all(shown)).map(
+    ({ inactive_because = "active" }) => inactive_because,
+  );
 }
 
 describe("baton clients disable and enable", () => {
@@ -34,13 +45,13 @@ describe("baton clients disable and enable", () => {
     expect([disabled.code, disabled.stderr]).toEqual([0, ""]);
     expect(disabled.stdout).toContain(`Disabled the client ${id}.`);
     expect(disabled.stdout).toContain(`clients enable ${id}`);
-    expect(await loginsOf(subject)).toBe(0);
+    expect(await loginsOf(subject)).toEqual(["client_unknown"]);
     expect((await baton.run("clients", "show", id)).stdout).toMatch(
       /^disabled_at +20.*Z$/m,
     );
     const enabled = await baton.run("clients", "enable", id);
     expect(enabled.stdout).toContain(`Enabled the client ${id}.`);
-    expect(await loginsOf(subject)).toBe(1);
+    expect(await loginsOf(subject)).toEqual(["active"]);
   });
 });
 
@@ -99,7 +110,7 @@ describe("baton clients restore", () => {
     const id = await freshClient("--name", "Notes");
     const subject = await login(id);
     await baton.json("clients", "delete", id, "--yes");
-    expect(await loginsOf(subject)).toBe(0);
+    expect(await loginsOf(subject)).toEqual(["client_unknown"]);
     const list = await baton.run("clients", "list", "--deleted");
     expect(list.stdout).toMatch(
       /^CLIENT_ID +NAME +DELETED +RESTORABLE UNTIL$/m,
@@ -110,7 +121,7 @@ describe("baton clients restore", () => {
     expect(restored.stdout).toMatch(
       new RegExp(`^Restored the client ${id}, with its secrets and logins\\.`),
     );
-    expect(await loginsOf(subject)).toBe(1);
+    expect(await loginsOf(subject)).toEqual(["active"]);
   });
 
   test("of a client that is not deleted is an error", async () => {
@@ -130,7 +141,7 @@ describe("baton clients logout", () => {
     const { code, stdout } = await baton.run("clients", "logout", id);
     expect(code).toBe(0);
     expect(stdout).toContain(`Ended all logins of the client ${id}`);
-    expect(await loginsOf(subject)).toBe(0);
+    expect(await loginsOf(subject)).toEqual([]);
   });
 });
 
