@@ -1,3 +1,4 @@
+import { lowerCaseAscii } from "../oauth/ascii.ts";
 import type { Problem } from "../oauth/errors.ts";
 import { type Role, roleNamed, roles } from "../oauth/roles.ts";
 import type { AccessSettings } from "../oauth/settings.ts";
@@ -9,12 +10,12 @@ interface AccessVariables {
   ACCESS_ROLES?: string | undefined;
 }
 
+/** A name below the domain of Access. `fed.` is in those of Cloudflare for Government. */
+const teamDomain = /^(?:[a-z0-9-]{1,63}\.){1,2}cloudflareaccess\.com$/;
+
+/** Checks ACCESS_TEAM_DOMAIN. Whoever has the name of a typing error could make the keys of administrators. */
 export function teamDomainProblem(domain: string): string | undefined {
-  const isHost =
-    URL.canParse(`https://${domain}`) &&
-    new URL(`https://${domain}`).host === domain &&
-    domain.includes(".");
-  return isHost
+  return teamDomain.test(domain)
     ? undefined
     : "must be the host name of the team, such as team.cloudflareaccess.com, in lower case and without https://";
 }
@@ -60,12 +61,12 @@ export function accessSettings({
   return { team_domain, aud, roles: new Map(entries as [string, Role][]) };
 }
 
-/** Returns names in lower case, each with what stands behind its last `=`. */
+/** Returns names with small letters for A to Z, each with what stands behind its last `=`. */
 function entriesOf(list: string): [name: string, role: string][] {
   return list.split(",").map((item) => {
     const end = item.lastIndexOf("=");
-    const name = item.slice(0, Math.max(end, 0)).trim().toLowerCase();
-    return [name, item.slice(end + 1).trim()];
+    const name = item.slice(0, Math.max(end, 0)).trim();
+    return [lowerCaseAscii(name), item.slice(end + 1).trim()];
   });
 }
 

@@ -1,5 +1,6 @@
 import type { Context } from "hono";
 import { ADMIN_TOKEN_PREFIX } from "../oauth/admin-token-form.ts";
+import { lowerCaseAscii } from "../oauth/ascii.ts";
 import type { Administrator } from "../oauth/administration.ts";
 import { OAuthError, type Reason } from "../oauth/errors.ts";
 import type { GuessLimit } from "../oauth/guess-limit.ts";
@@ -153,7 +154,7 @@ async function byAccess(
   c.var.log.fields.actor = actor;
   refuseCrossSite(c);
   const roles = settings.access?.roles;
-  return { actor, role: roles?.get(name.toLowerCase()) ?? roles?.get("*") };
+  return { actor, role: roles?.get(lowerCaseAscii(name)) ?? roles?.get("*") };
 }
 
 /**

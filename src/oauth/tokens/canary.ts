@@ -8,8 +8,8 @@ import { hashFamilySecret } from "./refresh-token.ts";
 /** The life of a canary family: if it can't be ended, its alarm removes it after that time. */
 const CANARY_SECONDS = 60;
 
-/** Nobody can register a client with a space in its id, so no real login has this one. */
-const CLIENT = { client_id: "baton doctor", client_issued_at: 0 };
+/** Nobody can register a client with a tab in its id, so no real login has this one. */
+const CLIENT = { client_id: "baton\tdoctor", client_issued_at: 0 };
 
 /** No scope and no resource. */
 const NOTHING = { scope: [], resource: [] };

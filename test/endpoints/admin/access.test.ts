@@ -53,6 +53,18 @@ function askBy(
 }
 
 describe("a person whom Access lets through", () => {
+  it.each([
+    ["\u212aim@example.com", "kim@example.com=admin"],
+    ["kim@example.com", "\u212aim@example.com=admin"],
+  ])(
+    "has no role by a name that only looks like theirs: %s is not in %s",
+    async (email, ACCESS_ROLES) => {
+      const jwt = await access.jwt({ email });
+      const response = await askBy(behindAccess({ ACCESS_ROLES }), jwt);
+      expect(await refusal(response)).toEqual(insufficient);
+    },
+  );
+
   it("comes in with the role of their email address, in any case", async () => {
     const server = behindAccess();
     for (const email of ["alice@example.com", "ALICE@Example.com"]) {
@@ -394,11 +406,27 @@ describe("the keys of Access", () => {
 });
 
 describe("the variables of Access", () => {
+  it("may name a team of Cloudflare for Government", async () => {
+    const server = behindAccess({
+      ACCESS_TEAM_DOMAIN: "team.fed.cloudflareaccess.com",
+    });
+    expect((await server.health()).status).toBe(200);
+  });
+
   it.each<[Record<string, unknown>, string]>([
     [{ ACCESS_TEAM_DOMAIN: `https://${TEAM}` }, "ACCESS_TEAM_DOMAIN"],
     [{ ACCESS_TEAM_DOMAIN: `${TEAM}/x` }, "ACCESS_TEAM_DOMAIN"],
     [{ ACCESS_TEAM_DOMAIN: "team" }, "ACCESS_TEAM_DOMAIN"],
     [{ ACCESS_TEAM_DOMAIN: "Team.cloudflareaccess.com" }, "ACCESS_TEAM_DOMAIN"],
+    [{ ACCESS_TEAM_DOMAIN: `${TEAM}.` }, "ACCESS_TEAM_DOMAIN"],
+    [{ ACCESS_TEAM_DOMAIN: `${TEAM}:8443` }, "ACCESS_TEAM_DOMAIN"],
+    [{ ACCESS_TEAM_DOMAIN: "10.0.0.1" }, "ACCESS_TEAM_DOMAIN"],
+    [{ ACCESS_TEAM_DOMAIN: "[::1]" }, "ACCESS_TEAM_DOMAIN"],
+    [{ ACCESS_TEAM_DOMAIN: "team.cloudflareacces.com" }, "ACCESS_TEAM_DOMAIN"],
+    [{ ACCESS_TEAM_DOMAIN: "teamcloudflareaccess.com" }, "ACCESS_TEAM_DOMAIN"],
+    [{ ACCESS_TEAM_DOMAIN: "cloudflareaccess.com" }, "ACCESS_TEAM_DOMAIN"],
+    [{ ACCESS_TEAM_DOMAIN: ".cloudflareaccess.com" }, "ACCESS_TEAM_DOMAIN"],
+    [{ ACCESS_TEAM_DOMAIN: `${TEAM}@${TEAM}` }, "ACCESS_TEAM_DOMAIN"],
     [{ ACCESS_TEAM_DOMAIN: "" }, "ACCESS_TEAM_DOMAIN"],
     [{ ACCESS_TEAM_DOMAIN: 7 }, "ACCESS_TEAM_DOMAIN"],
     [{ ACCESS_AUD: "" }, "ACCESS_AUD"],

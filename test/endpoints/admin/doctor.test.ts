@@ -5,6 +5,12 @@ import {
 } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
+import type {
+  ExchangeAttempt,
+  NewFamily,
+} from "../../../src/oauth/repositories.ts";
+import { fieldErrors } from "../../support/admin.ts";
+import { familiesWith } from "../../support/faults.ts";
 import { server, serverWith, type TestServer } from "../../support/server.ts";
 
 /** Tests that the server tries everything that it needs, `POST /admin/doctor`. */
@@ -55,6 +61,24 @@ describe("POST /admin/doctor", () => {
     const { checks } = await server.expectAdmin<Checks>("POST", "/doctor");
     for (const { duration_ms } of checks)
       expect(duration_ms).toBeGreaterThanOrEqual(0);
+  });
+
+  it("plays with a client that nobody can register", async () => {
+    const ids: string[] = [];
+    const TOKEN_FAMILY = familiesWith((_, real) => ({
+      create(family: NewFamily) {
+        ids.push(family.login.client_id);
+        return real().create(family);
+      },
+      exchange: (attempt: ExchangeAttempt) => real().exchange(attempt),
+      revoke: () => real().revoke(),
+      look: () => real().look(),
+    }));
+    await examine(serverWith({ TOKEN_FAMILY }));
+    expect(ids).toHaveLength(1);
+    const [client_id] = ids;
+    const response = await server.admin("POST", "/clients", { client_id });
+    expect(Object.keys(await fieldErrors(response))).toEqual(["client_id"]);
   });
 
   it("leaves nothing: no family, no list of a user, no record, no row", async () => {
