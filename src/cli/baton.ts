@@ -29,7 +29,7 @@ const program = newProgram("baton")
   )
   .option(
     "--env <profile>",
-    "profile of the server and its admin token; `profiles add` makes one",
+    "profile of the server and its admin token; `profiles add` makes one (after setup: the environment)",
   )
   .option(
     "--insecure",

@@ -121,7 +121,14 @@ async function scopesToMake(
 ): Promise<[string, string][]> {
   if (before.length > 0) reporter.note(`Scopes: ${before.join(", ")}.`);
   if (given) return given.filter(([name]) => !before.includes(name));
-  if (before.length > 0 || isRehearsal) return [];
+  if (isRehearsal) {
+    reporter.command("npm run baton -- scopes put SCOPE DESCRIPTION");
+    reporter.note(
+      "Setup asks for scopes and a client, if the server has none. With --yes it makes those of --scope and --client only.",
+    );
+    return [];
+  }
+  if (before.length > 0) return [];
   const scopes: [string, string][] = [];
   for (;;) {
     const answer = await questions.ask({
@@ -151,7 +158,13 @@ async function clientToMake(
     );
     return undefined;
   }
-  if (client !== undefined || isRehearsal) return client;
+  if (client !== undefined) return client;
+  if (isRehearsal) {
+    reporter.command(
+      "npm run baton -- clients create --name NAME --scope SCOPES --redirect-uri URI",
+    );
+    return undefined;
+  }
   const answer = await questions.ask({
     text: "Name of a first client, with all scopes (empty: none)",
     option: "--client",

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { collect } from "../commands/client-options.ts";
+import { UsageError } from "../failure.ts";
 import { say, toJson } from "../output.ts";
 import { examples } from "../program.ts";
 import { setUpLocally } from "./local.ts";
@@ -24,7 +25,7 @@ export function setupCommand(program: Command): void {
     )
     .option(
       "--env <name>",
-      "production, staging or a name of yours; each is a Worker of its own",
+      "environment: production, staging or a name of yours; each is a Worker of its own. After setup it is no profile",
     )
     .option(
       "--issuer <url>",
@@ -76,6 +77,7 @@ export function setupCommand(program: Command): void {
       ),
     )
     .action(async ({ local, update, ...options }: Options) => {
+      refuseProfile(program);
       const asJson = program.opts<{ json?: boolean }>().json === true;
       const reporter = new Reporter(asJson);
       const questions = new Questions(options.yes === true);
@@ -90,6 +92,21 @@ export function setupCommand(program: Command): void {
         questions.close();
       }
     });
+}
+
+/**
+ * Refuses `--env` before `setup`, where it names a profile. Commander takes it for that of setup, and so a command line
+ * that means a known server would make another one.
+ */
+function refuseProfile(program: Command): void {
+  const args = process.argv.slice(2);
+  const before = args.slice(0, args.indexOf("setup"));
+  if (!before.some((arg) => arg === "--env" || arg.startsWith("--env=")))
+    return;
+  const { env = "NAME" } = program.opts<{ env?: string }>();
+  throw new UsageError(
+    `--env before setup names a profile, and setup does not use profiles. For the environment, put it after: setup --env ${env}.`,
+  );
 }
 
 function parseSeconds(text: string): number {

@@ -27,9 +27,12 @@ export function notTaken(base: JsonObject, settings: JsonObject): NotTaken[] {
       ...(env === undefined
         ? differing("routes", base["routes"], block["routes"])
         : []),
-      ...variables.flatMap(([name, value]) =>
-        differing(`${place}vars.${name}`, value, own[name]),
-      ),
+      ...variables
+        // Every environment has an address of its own.
+        .filter(([name]) => name !== "ISSUER" || env === undefined)
+        .flatMap(([name, value]) =>
+          differing(`${place}vars.${name}`, value, own[name]),
+        ),
     ];
   });
 }

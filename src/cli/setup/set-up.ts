@@ -130,7 +130,9 @@ export async function setUp(
     { url: issuer, token, isRehearsal, wait: options.wait },
     setup,
   );
-  sayWhatIsNext(answers, keys, reporter);
+  const hasProduction =
+    environment === PRODUCTION || blockOf(settings, PRODUCTION) !== undefined;
+  sayWhatIsNext(answers, keys, hasProduction, reporter);
   return {
     environment,
     worker,
@@ -322,6 +324,7 @@ async function knownToken(issuer: string): Promise<string | undefined> {
 function sayWhatIsNext(
   { issuer, loginUrl, environment }: Answers,
   { adminToken }: KeysMade,
+  hasProduction: boolean,
   reporter: Reporter,
 ): void {
   reporter.step("Next");
@@ -332,6 +335,19 @@ function sayWhatIsNext(
       ? "export BATON_ADMIN_TOKEN=…   (the admin token of this server)"
       : "export BATON_ADMIN_TOKEN=…   (the admin token that step 4 has shown)",
   );
+  reporter.note(
+    "Or once, in a profile, which asks for the admin token and keeps it on this machine:",
+  );
+  const ofEnvironment =
+    environment === PRODUCTION ? "" : ` --wrangler-env ${environment}`;
+  reporter.command(
+    `npm run baton -- profiles add ${environment} --url ${issuer}${ofEnvironment}`,
+  );
+  reporter.command(`npm run baton -- --env ${environment} health`);
+  if (!hasProduction)
+    reporter.note(
+      `production is not set up, so \`npx wrangler deploy\` without --env ${environment} stops. To make it: npm run baton -- setup --env ${PRODUCTION}`,
+    );
   if (loginUrl === "")
     reporter.note(
       `There is no sign-in page yet, and so no /authorize. docs/login.md says how to make one. Then: npm run baton -- setup --env ${environment} --login-url URL`,

@@ -81,12 +81,30 @@ export async function readBase(): Promise<JsonObject> {
 /** Tells whether the settings were made from wrangler.toml as it is now. */
 export async function isUpToDate(settings: JsonObject): Promise<boolean> {
   const { command } = objectIn(settings, "build");
-  return command === (await checkCommand());
+  return command === objectIn(await withChecks(settings), "build")["command"];
 }
 
-/** The command that wrangler runs before a deploy. */
-async function checkCommand(): Promise<string> {
-  return `node src/cli/setup/check.js ${await baseHash()}`;
+/**
+ * Returns the settings with the command that wrangler runs before a deploy. Without production, the top of the file has
+ * no address, and its command refuses the deploy. Then each block has a command of its own.
+ */
+async function withChecks(settings: JsonObject): Promise<JsonObject> {
+  const command = `node src/cli/setup/check.js ${await baseHash()}`;
+  const hasProduction = blockOf(settings, PRODUCTION) !== undefined;
+  const blocks = Object.entries(objectIn(settings, "env")).map(
+    ([environment, block]): [string, JsonObject] => {
+      const { build: _build, ...rest } = objectOf(block);
+      return [
+        environment,
+        hasProduction ? rest : { ...rest, build: { command } },
+      ];
+    },
+  );
+  return {
+    ...settings,
+    ...(blocks.length > 0 && { env: Object.fromEntries(blocks) }),
+    build: { command: hasProduction ? command : `${command} no-production` },
+  };
 }
 
 /** Returns the block of an environment. Undefined: the file has none. */
@@ -281,8 +299,7 @@ export async function baseHash(): Promise<string> {
 
 /** Returns the text of wrangler.json. */
 export async function settingsText(settings: JsonObject): Promise<string> {
-  const whole = { ...settings, build: { command: await checkCommand() } };
-  return `${JSON.stringify(whole, undefined, 2)}\n`;
+  return `${JSON.stringify(await withChecks(settings), undefined, 2)}\n`;
 }
 
 /** Writes wrangler.json in one step, so that it is never half written. */

@@ -83,6 +83,21 @@ test("plain `npx wrangler deploy` deploys the settings, each environment with it
   expect(readFileSync(settingsFile, "utf8")).toBe(text);
 });
 
+test("plain `npx wrangler deploy` is refused while only another environment is set up", async () => {
+  const cloudflare = await FakeCloudflare.start();
+  const { directory } = cloudflare;
+  await cloudflare.setup(["--env", "staging", "--issuer", staging, "--yes"]);
+  const refused = deployDryRun(directory);
+  expect(refused.status).toBe(1);
+  expect(refused.output).toContain("setup --env production");
+  expect(deployDryRun(directory, "--env", "staging").status).toBe(0);
+  expect((await cloudflare.setup(["--update"])).stdout).toContain("Nothing is");
+
+  await cloudflare.setup(["--env", "production", "--issuer", ISSUER, "--yes"]);
+  expect(deployDryRun(directory).status).toBe(0);
+  expect(deployDryRun(directory, "--env", "staging").status).toBe(0);
+});
+
 test("settings that cannot be read are named, and not overwritten", async () => {
   const cloudflare = await FakeCloudflare.start();
   writeFileSync(cloudflare.settingsFile, "{ // mine\n}");

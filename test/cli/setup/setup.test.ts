@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { LocalServer } from "../../../src/cli/local/local-server.ts";
+import { run, temporaryProject } from "../support.ts";
 import { ACCOUNT, FakeCloudflare, ISSUER } from "./support.ts";
 
 /** `baton setup`: the first deploy, against a Cloudflare that is a file. */
@@ -78,6 +79,8 @@ describe("the first run", () => {
       "npm run baton -- clients create --name Notes --scope 'read write' --redirect-uri https://notes.example.com/cb",
       `export BATON_URL=${ISSUER}`,
       expect.stringContaining("export BATON_ADMIN_TOKEN="),
+      `npm run baton -- profiles add production --url ${ISSUER}`,
+      "npm run baton -- --env production health",
     ]);
     expect(cloudflare.runs.at(-1)).toBe("deploy");
 
@@ -168,6 +171,42 @@ describe("--dry-run", () => {
   });
 });
 
+describe("--dry-run without a first scope and client", () => {
+  test("shows the commands that make them, too", async () => {
+    const cloudflare = await FakeCloudflare.start();
+    const { code, stdout } = await cloudflare.setup([
+      ...["--env", "production", "--issuer", ISSUER, "--yes", "--dry-run"],
+    ]);
+    expect(code).toBe(0);
+    expect(stdout).toContain("$ npm run baton -- scopes put SCOPE DESCRIPTION");
+    expect(stdout).toContain("$ npm run baton -- clients create --name NAME");
+    expect(stdout).toContain(
+      "With --yes it makes those of --scope and --client only",
+    );
+    expect(cloudflare.runs).toEqual([]);
+  });
+});
+
+describe("--env before setup", () => {
+  test.each([[["--env", "staging"]], [["--env=staging"]]])(
+    "is refused, because it names a profile there: %s",
+    async (before) => {
+      const directory = temporaryProject();
+      const { code, stderr } = await run(
+        "baton",
+        [...before, "setup", "--dry-run"],
+        {
+          directory,
+        },
+      );
+      expect([code, stderr]).toEqual([
+        2,
+        expect.stringContaining("setup --env staging"),
+      ]);
+    },
+  );
+});
+
 describe("another environment", () => {
   test("is a Worker of its own beside production, with bindings, keys and records of its own", async () => {
     const cloudflare = await FakeCloudflare.start();
@@ -198,5 +237,17 @@ describe("another environment", () => {
     expect(limits(deployed)).not.toEqual(limits(before.deployed));
     expect(cloudflare.runs).toContain("deploy --env staging");
     expect(cloudflare.runs).toContain("secret put PRIVATE_KEY --env staging");
+  });
+
+  test("before production leaves no production to deploy by mistake: plain deploy stops and says how", async () => {
+    const cloudflare = await FakeCloudflare.start();
+    const staging = "https://baton-staging.example.workers.dev";
+    const { stdout } = await cloudflare.setup(
+      [["--env", "staging"], ["--issuer", staging], "--yes"].flat(),
+    );
+    expect(stdout).toContain(
+      "npm run baton -- profiles add staging --url https://baton-staging.example.workers.dev --wrangler-env staging",
+    );
+    expect(stdout).toContain("production is not set up");
   });
 });
