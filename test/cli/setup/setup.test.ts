@@ -175,7 +175,12 @@ describe("--dry-run without a first scope and client", () => {
   test("shows the commands that make them, too", async () => {
     const cloudflare = await FakeCloudflare.start();
     const { code, stdout } = await cloudflare.setup([
-      ...["--env", "production", "--issuer", ISSUER, "--yes", "--dry-run"],
+      "--env",
+      "production",
+      "--issuer",
+      ISSUER,
+      "--yes",
+      "--dry-run",
     ]);
     expect(code).toBe(0);
     expect(stdout).toContain("$ npm run baton -- scopes put SCOPE DESCRIPTION");
