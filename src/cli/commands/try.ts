@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { DemoClient } from "../demo/client.ts";
 import { Reporter } from "../demo/reporter.ts";
-import { cleanUp, newTryNames, playTry } from "../demo/try.ts";
+import { type Begun, cleanUp, newTryNames, playTry } from "../demo/try.ts";
 import { Failure } from "../failure.ts";
 import { onShutdown } from "../local/wrangler.ts";
 import { isQuiet, say } from "../output.ts";
@@ -20,7 +20,8 @@ export function tryCommand(program: Command, session: Session): void {
       [
         "",
         "It makes a scope, a client and a user with random names, and deletes them at its end, also after a failure.",
-        "The id of the deleted client stays taken, as that of every deleted client. Exit code 1 if a step fails.",
+        "It needs an admin token with the role admin. The record of the client stays among the deleted ones for 30 days,",
+        "and its id stays taken, as that of every deleted client. Exit code 1 if a step fails.",
         examples("try", "--env production try --json"),
       ].join("\n"),
     )
@@ -38,16 +39,23 @@ async function runTry(program: Command, session: Session): Promise<void> {
   });
 
   const names = newTryNames();
+  const begun: Begun = new Set();
   const { signal } = interrupted;
   const failure = await playTry(
     new DemoClient(server, reporter, signal),
     reporter,
     names,
+    begun,
   ).then(
     () => undefined,
     (error: unknown) => `${reporter.where} failed: ${messageOf(error)}.`,
   );
-  const left = await cleanUp(new DemoClient(server, reporter), reporter, names);
+  const left = await cleanUp(
+    new DemoClient(server, reporter),
+    reporter,
+    names,
+    begun,
+  );
 
   const result = {
     server: server.url,
@@ -58,13 +66,15 @@ async function runTry(program: Command, session: Session): Promise<void> {
   };
   session.done(result, () =>
     result.passed
-      ? `\nAll ${reporter.steps.length} steps passed. Nothing of this test is left.`
+      ? `\nAll ${reporter.steps.length} steps passed. What the test had made is deleted. The record of its client stays among the deleted ones for 30 days.`
       : "",
   );
   const leftBehind =
-    left.length === 0
-      ? "What the test had made was deleted."
-      : `These could not be deleted: ${left.join(", ")}. Delete them with \`clients delete\`, \`scopes delete\` and \`subjects logout\`.`;
+    begun.size === 0
+      ? "The test had made nothing."
+      : left.length === 0
+        ? "What the test had made was deleted."
+        : `These could not be deleted: ${left.join(", ")}. Delete them with \`clients delete\`, \`scopes delete\` and \`subjects logout\`.`;
   if (!result.passed)
     throw new Failure([failure, leftBehind].filter(Boolean).join(" "));
 }

@@ -31,6 +31,9 @@ export interface TryNames {
   subject: string;
 }
 
+/** What a try has begun to make. What the server has refused for certain is not in it. */
+export type Begun = Set<"scope" | "client" | "login">;
+
 export function newTryNames(): TryNames {
   const name = `baton-try-${randomBytes(8).toString("hex")}`;
   return { scope: name, client_id: name, subject: name };
@@ -40,12 +43,14 @@ export function newTryNames(): TryNames {
  * Tries a server: a sign-in, a refresh, the check of the access token, and the detection of a stolen refresh token.
  * What it makes is left to `cleanUp`.
  *
+ * @param begun gets what is made
  * @throws Error at the first step that fails
  */
 export async function playTry(
   demoClient: DemoClient,
   reporter: Reporter,
   { scope, client_id, subject }: TryNames,
+  begun: Begun,
 ): Promise<void> {
   const check = reporter.check.bind(reporter);
 
@@ -56,23 +61,28 @@ export async function playTry(
 
   reporter.step("Create a scope for this test");
   const description = "Made by `baton try`, and deleted at its end";
-  await demoClient.admin("PUT", `/scopes/${scope}`, { description });
+  await begin(begun, "scope", () =>
+    demoClient.admin("PUT", `/scopes/${scope}`, { description }),
+  );
 
   reporter.step("Create a client for this test");
-  const client = await demoClient.registerClient({
-    client_id,
-    client_name: "Made by `baton try`, and deleted at its end",
-    scope,
-    redirect_uris: [REDIRECT_URI],
-    // Strict, whatever the server's default is.
-    refresh_token_retry_window: "PT0S",
-  });
+  const client = await begin(begun, "client", () =>
+    demoClient.registerClient({
+      client_id,
+      client_name: "Made by `baton try`, and deleted at its end",
+      scope,
+      redirect_uris: [REDIRECT_URI],
+      // Strict, whatever the server's default is.
+      refresh_token_retry_window: "PT0S",
+    }),
+  );
 
   reporter.step(
     authorization_endpoint === undefined
       ? "Log a test user in (there is no LOGIN_URL, so not by /authorize)"
       : "Sign a test user in by /authorize, with the decision that a sign-in page sends",
   );
+  begun.add("login");
   const first = await untilRecordsAreSeen(() =>
     authorization_endpoint === undefined
       ? demoClient.logIn(client_id, subject)
@@ -112,6 +122,25 @@ export async function playTry(
   reporter.end();
 }
 
+/** Makes something, and notes it before the request is sent, so that an answer that is lost leaves nothing behind. */
+async function begin<T>(
+  begun: Begun,
+  what: "scope" | "client",
+  make: () => Promise<T>,
+): Promise<T> {
+  begun.add(what);
+  try {
+    return await make();
+  } catch (error) {
+    const wasRefused =
+      error instanceof UnexpectedStatus &&
+      error.status >= 400 &&
+      error.status < 500;
+    if (wasRefused) begun.delete(what);
+    throw error;
+  }
+}
+
 /** Plays the browser, and the sign-in page as far as the server sees it. */
 async function signIn(
   demoClient: DemoClient,
@@ -145,7 +174,11 @@ async function untilRecordsAreSeen<T>(attempt: () => Promise<T>): Promise<T> {
     try {
       return await attempt();
     } catch (error) {
-      const mayBeLag = error instanceof UnexpectedStatus && error.status < 500;
+      const mayBeLag =
+        error instanceof UnexpectedStatus &&
+        error.status < 500 &&
+        error.status !== 403;
+      // A role is not a matter of time.
       if (!mayBeLag || Date.now() >= giveUpAt) throw error;
       await sleep(RECORD_RETRY_MS);
     }
@@ -161,14 +194,17 @@ export async function cleanUp(
   demoClient: DemoClient,
   reporter: Reporter,
   { scope, client_id, subject }: TryNames,
+  begun: Begun,
 ): Promise<string[]> {
+  if (begun.size === 0) return [];
   reporter.step("Delete what this test has made");
   const left: string[] = [];
-  for (const [what, path, status] of [
-    [`logins of ${subject}`, `/subjects/${subject}/grants`, 200],
-    [`client ${client_id}`, `/clients/${client_id}`, 204],
-    [`scope ${scope}`, `/scopes/${scope}`, 204],
+  for (const [kind, what, path, status] of [
+    ["login", `logins of ${subject}`, `/subjects/${subject}/grants`, 200],
+    ["client", `client ${client_id}`, `/clients/${client_id}`, 204],
+    ["scope", `scope ${scope}`, `/scopes/${scope}`, 204],
   ] as const) {
+    if (!begun.has(kind)) continue;
     try {
       await demoClient.admin("DELETE", path, undefined, status);
     } catch (error) {

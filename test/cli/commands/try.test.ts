@@ -61,7 +61,7 @@ describe("baton try", () => {
     expect(stdout).toContain("→ GET /authorize");
     expect(stdout).toContain("✓ signature, typ and iss");
     expect(stdout).toMatch(
-      /\nAll 10 steps passed\. Nothing of this test is left\.\n$/,
+      /\nAll 10 steps passed\. What the test had made is deleted\. The record of its client stays among the deleted ones for 30 days\.\n$/,
     );
     expect(stdout).not.toMatch(/baton_(?:rt|cs)_\S{20}|eyJ\S{20}/);
     expect(await left()).toEqual(nothing);
@@ -102,6 +102,24 @@ describe("baton try", () => {
         left_behind: [],
       },
     ]);
+  });
+
+  test("does not claim that something is left over which it was not allowed to make", async () => {
+    for (const [role, message] of [
+      ["operator", /^Step 3 [^]* What the test had made was deleted\.\n$/],
+      ["read", /^Step 2 [^]* The test had made nothing\.\n$/],
+    ] as const) {
+      const { token } = (await baton.json(
+        ["admin-tokens", "create", role],
+        ["--role", role],
+      )) as { token: string };
+      const { code, stderr } = await run("baton", ["try"], {
+        env: { BATON_URL: baton.server.url, BATON_ADMIN_TOKEN: token },
+      });
+      expect([code, stderr]).toEqual([1, expect.stringMatching(message)]);
+      expect(stderr).toContain("status 403");
+    }
+    expect(await left()).toEqual(nothing);
   });
 
   test("deletes what it has made when it is interrupted", async () => {
