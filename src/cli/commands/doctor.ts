@@ -3,7 +3,7 @@ import { examine } from "../doctor/examine.ts";
 import type { CheckReport, Finding } from "../doctor/finding.ts";
 import { checkSecrets } from "../doctor/secrets.ts";
 import { Failure } from "../failure.ts";
-import { printable, styled } from "../output.ts";
+import { isQuiet, printable, styled } from "../output.ts";
 import { examples } from "../program.ts";
 import type { Session } from "./session.ts";
 
@@ -12,7 +12,7 @@ export function doctorCommand(program: Command, session: Session): void {
   program
     .command("doctor")
     .description(
-      "examine a server: configuration, keys, storage, addresses, clock; exit code 1 if something is wrong",
+      "examine a server: configuration, keys, storage, addresses, clock; exit code 1 if something is wrong or could not be examined",
     )
     .option(
       "--secrets",
@@ -27,19 +27,30 @@ export function doctorCommand(program: Command, session: Session): void {
       const checks = await examine(connection);
       if (secrets) checks.push(await checkSecrets(session, connection.url));
       const findings = checks.flatMap(({ findings }) => findings);
+      const gaps = checks.filter((check) => check.is_gap === true);
       const result = {
         server: connection.url,
-        healthy: findings.length === 0,
+        healthy: findings.length === 0 && gaps.length === 0,
         findings,
         checks: checks.map(({ findings, ...check }) => ({
           ...check,
           findings: findings.length,
         })),
       };
-      session.print(result, () => reportText(checks));
+      const told = checks.filter(
+        ({ good, not_checked, is_gap }) =>
+          !isQuiet() ||
+          (good === undefined && (not_checked === undefined || is_gap)),
+      );
+      if (session.isJson || told.length > 0)
+        session.print(result, () => reportText(told));
       if (findings.length > 0)
         throw new Failure(
           `${findings.length === 1 ? "One thing is" : `${findings.length} things are`} wrong with ${connection.url}.`,
+        );
+      if (gaps.length > 0)
+        throw new Failure(
+          `Nothing wrong was found with ${connection.url}, but not everything was looked at. Not examined: ${gaps.map(({ name }) => name).join("; ")}.`,
         );
     });
 }

@@ -19,14 +19,21 @@ export interface CheckReport {
   findings: Finding[];
   /** Why it was not checked. */
   not_checked?: string;
+  /** True: it should have been checked, and nobody knows whether it is good. */
+  is_gap?: true;
 }
 
-/** What a check found: a sentence if all is good, findings, or why it could not look. */
-export type Outcome = string | Finding[] | { notChecked: string };
+/** What a check found: a sentence if all is good, findings, or why it could not look. With `isGap`, it should have looked. */
+export type Outcome = string | Finding[] | { notChecked: string; isGap?: true };
 
 export function reportOf(name: string, outcome: Outcome): CheckReport {
   if (typeof outcome === "string") return { name, good: outcome, findings: [] };
   if (!Array.isArray(outcome))
-    return { name, findings: [], not_checked: outcome.notChecked };
+    return {
+      name,
+      findings: [],
+      not_checked: outcome.notChecked,
+      ...(outcome.isGap && { is_gap: true }),
+    };
   return { name, findings: outcome };
 }

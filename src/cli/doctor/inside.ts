@@ -155,7 +155,10 @@ export function checkAdminToken(patient: Patient, answer: Answer): Outcome {
     ];
   }
   if (answer.status === 403)
-    return { notChecked: "the admin token does not have the role operator" };
+    return {
+      notChecked: "the admin token does not have the role operator",
+      isGap: true,
+    };
   return "is accepted";
 }
 
@@ -171,7 +174,8 @@ export function checkInside(
   { json, status }: Answer,
 ): Outcome {
   const { data } = examination.safeParse(json);
-  if (!data) return { notChecked: `the admin API answered ${status}` };
+  if (!data)
+    return { notChecked: `the admin API answered ${status}`, isGap: true };
   const wrong = data.checks.flatMap(({ name, problem }) =>
     problem === undefined ? [] : [{ name, problem }],
   );

@@ -24,7 +24,7 @@ export async function checkSecrets(
     throw error;
   });
   if (names instanceof Failure)
-    return reportOf("secrets", { notChecked: names.message });
+    return reportOf("secrets", { notChecked: names.message, isGap: true });
   const { keys = [] } = await session.health();
   const finding = (
     subject: string,

@@ -100,6 +100,33 @@ describe("baton doctor", () => {
     expect(stderr).toBe(`One thing is wrong with ${good.server.url}.\n`);
   });
 
+  test("does not pass if the admin token's role leaves something out, and names it", async () => {
+    const { token } = (await good.json(
+      ["admin-tokens", "create", "reader"],
+      ["--role", "read"],
+    )) as { token: string };
+    const env = { BATON_URL: good.server.url, BATON_ADMIN_TOKEN: token };
+    const { code, stdout, stderr } = await run("baton", ["doctor", "-q"], {
+      env,
+    });
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: `Nothing wrong was found with ${good.server.url}, but not everything was looked at. Not examined: admin_token; storage, keys and rate limits.\n`,
+    });
+    expect(stdout).toMatch(/^\? admin_token: [^\n]*\n\? storage, [^\n]*\n$/);
+    const { report } = await examine(env);
+    expect(report).toMatchObject({ healthy: false, findings: [] });
+    await good.run("admin-tokens", "delete", "reader");
+  });
+
+  test("shows nothing of what is good with --quiet", async () => {
+    expect(await good.run("doctor", "--quiet")).toEqual({
+      code: 0,
+      stdout: "",
+      stderr: "",
+    });
+  });
+
   const without = (start: string, end: string) => (text: string) => {
     const from = text.indexOf(start);
     return (
