@@ -15,6 +15,12 @@ export const yesOption = [
   "do not ask; needed where there is no terminal, such as in a script",
 ] as const;
 
+/** The same of a command that asks on a terminal only. */
+export const yesOnTerminalOption = [
+  "--yes",
+  "do not ask; without a terminal, such as in a script, it does not ask anyway",
+] as const;
+
 /** A terminal, or a stand-in for one in a test. */
 interface Terminal {
   input: Readable & { isTTY?: boolean };
@@ -46,6 +52,18 @@ export async function confirm(
   const answer = await ask(`${text}\nContinue? [y/N] `, { input, output });
   if (!/^y(es)?$/i.test(answer.trim()))
     throw new Failure("Nothing was changed, because the answer was not yes.");
+}
+
+/**
+ * Asks as `confirm` does where there is a terminal, and goes on without a question where there is none: scripts call
+ * these commands in an emergency, without an option for it.
+ */
+export async function confirmOnTerminal(
+  what: string,
+  options: ConfirmOptions,
+  terminal: Terminal = { input: process.stdin, output: process.stderr },
+): Promise<void> {
+  if (terminal.input.isTTY === true) await confirm(what, options, terminal);
 }
 
 /** Asks a question. The end of the input and Ctrl-C are an empty answer. */

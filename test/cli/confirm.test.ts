@@ -1,6 +1,6 @@
 import { PassThrough } from "node:stream";
 import { describe, expect, test } from "vitest";
-import { confirm } from "../../src/cli/confirm.ts";
+import { confirm, confirmOnTerminal } from "../../src/cli/confirm.ts";
 import { Failure, UsageError } from "../../src/cli/failure.ts";
 
 /** Makes a stand-in for a terminal at which somebody types. */
@@ -44,6 +44,16 @@ describe("a question before a change", () => {
     await expect(failure).rejects.toThrow(
       /This deletes web\.\nNothing was changed.*--yes/,
     );
+  });
+
+  test("is asked on a terminal only, before what scripts end in an emergency", async () => {
+    const both = terminal("n\n");
+    const failure = confirmOnTerminal("This ends all logins.", {}, both);
+    await expect(failure).rejects.toThrow(/^Nothing was changed/);
+    expect(both.output.read()).toContain("This ends all logins.\nContinue?");
+    const script = terminal("n\n", false);
+    await confirmOnTerminal("This ends all logins.", {}, script);
+    expect(script.output.read()).toBeNull();
   });
 
   test("cannot be hidden by control characters in a name", async () => {

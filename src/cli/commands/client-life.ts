@@ -1,6 +1,12 @@
 import type { Command } from "commander";
 import { z } from "zod";
-import { confirm, type ConfirmOptions, yesOption } from "../confirm.ts";
+import {
+  confirm,
+  confirmOnTerminal,
+  type ConfirmOptions,
+  yesOnTerminalOption,
+  yesOption,
+} from "../confirm.ts";
 import { ApiError } from "../failure.ts";
 import { fields, printable, timeText } from "../output.ts";
 import { examples } from "../program.ts";
@@ -18,10 +24,15 @@ export function clientLifeCommands(clients: Command, session: Session): void {
     .command("logout <client_id>")
     .alias("end-logins")
     .description(
-      "end all logins and tokens that a client has now, such as after a leak; its users must sign in again",
+      "end all logins and tokens that a client has now, such as after a leak; its users must sign in again; asks first on a terminal",
     )
+    .option(...yesOnTerminalOption)
     .addHelpText("after", examples("clients logout web"))
-    .action(async (id: string) => {
+    .action(async (id: string, options: ConfirmOptions) => {
+      await confirmOnTerminal(
+        `This ends all logins of the client ${printable(id)} on ${await session.serverUrl()} for good. Its users sign in again.`,
+        options,
+      );
       const body = await session.request({
         method: "PATCH",
         path: ["clients", id],

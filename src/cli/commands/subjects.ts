@@ -1,5 +1,10 @@
 import type { Command } from "commander";
 import { z } from "zod";
+import {
+  confirmOnTerminal,
+  type ConfirmOptions,
+  yesOnTerminalOption,
+} from "../confirm.ts";
 import { addDetails, Failure } from "../failure.ts";
 import { printable } from "../output.ts";
 import { examples } from "../program.ts";
@@ -18,9 +23,16 @@ export function subjectCommands(program: Command, session: Session): void {
 
   subjects
     .command("logout <subject>")
-    .description("log a user out everywhere: revoke all grants of the user")
+    .description(
+      "log a user out everywhere: revoke all grants of the user; asks first on a terminal",
+    )
+    .option(...yesOnTerminalOption)
     .addHelpText("after", examples("subjects logout alice"))
-    .action(async (subject: string) => {
+    .action(async (subject: string, options: ConfirmOptions) => {
+      await confirmOnTerminal(
+        `This ends all logins of ${printable(subject)}, at every client, on ${await session.serverUrl()} for good.`,
+        options,
+      );
       const body = await logOut(session, subject);
       session.done(body, ({ revoked }) => logoutMessage(subject, revoked));
     });
