@@ -177,7 +177,7 @@ export async function checkDevelopmentSignIn(
       subject: "/dev/login",
       problem: `is there: ${patient.url}/dev/login answers ${status}`,
       why: "On this page anybody can sign in as anybody, without a password.",
-      remedy: `Set main to "src/index.ts" in ${patient.settings}, and \`npx wrangler deploy\`. Then end all logins: \`npm run baton -- clients end-logins ID\` for each client.`,
+      remedy: `Set main to "src/index.ts" in ${patient.settings}, and \`npx wrangler deploy\`. Then end all logins: \`npm run baton -- clients logout ID\` for each client.`,
     },
   ];
 }
