@@ -151,16 +151,14 @@ function by(c: Context<AppEnv>) {
 
 /** Says why no login was ended. @returns undefined if the token's login has ended, now or before */
 function problemOf(ending: Ending, grantId = ""): string | undefined {
-  switch (ending) {
-    case "not_of_server":
-      return "is not a token of this server, or it was changed, or its key was removed";
-    case "of_client":
-      return "is the client's own access token, which belongs to no grant: only tokens_not_before of the client ends it";
-    case "not_issued":
-      return `names the grant ${grantId} but was not issued for it: end the grant by its id if you mean it`;
-    default:
-      return undefined;
-  }
+  const problems: Partial<Record<Ending, string>> = {
+    not_of_server:
+      "is not a token of this server, or it was changed, or its key was removed",
+    of_client:
+      "is the client's own access token, which belongs to no grant: only tokens_not_before of the client ends it",
+    not_issued: `names the grant ${grantId} but was not issued for it: end the grant by its id if you mean it`,
+  };
+  return problems[ending];
 }
 
 function grantIdOf({ families }: Server, content: TokenContent | undefined) {
