@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Session } from "../commands/session.ts";
 import { ApiError } from "../failure.ts";
+import { quoteArgument } from "../shell.ts";
 import type { Desired } from "./desired.ts";
 import type { Change } from "./difference.ts";
 import type { DesiredFile, FileProblem } from "./file.ts";
@@ -71,10 +72,20 @@ function prunedScopeProblems(
 }
 
 /** Finds where in the file the fields are that the server names. */
-function problemsOf({ kind, name }: Change, error: ApiError): FileProblem[] {
+function problemsOf(
+  { action, kind, name }: Change,
+  error: ApiError,
+): FileProblem[] {
   const path = [`${kind}s`, name];
   const { data } = refusal.safeParse(error.body);
   const fields = Object.entries(data?.fields ?? {});
+  if (kind === "client" && error.status === 409 && action === "create")
+    return [
+      {
+        path,
+        message: `${error.message} If it was deleted: npm run baton -- clients restore ${quoteArgument(name)}`,
+      },
+    ];
   if (fields.length === 0) return [{ path, message: error.message }];
   return fields.map(([field, message]) => ({
     path:

@@ -112,7 +112,9 @@ clients:
     await baton.json("clients", "delete", "gone", "--yes");
     const [code, stderr] = await applyText("clients:\n  gone: {}\n");
     expect(code).toBe(1);
-    expect(stderr).toMatch(/^FILE:2:3: clients\.gone: .*restored/);
+    expect(stderr).toMatch(
+      /^FILE:2:3: clients\.gone: .*restored.* npm run baton -- clients restore gone$/m,
+    );
   });
 
   test("that cannot be read is an error that says why", async () => {
