@@ -44,6 +44,12 @@ export function generateCommand(keys: Command): void {
     .action(generate);
 }
 
+/** Tells whether `npm run` has printed its heading, which -s suppresses. */
+function isBelowNpmHeading(): boolean {
+  const { npm_lifecycle_event, npm_config_loglevel } = process.env;
+  return npm_lifecycle_event === "baton" && npm_config_loglevel !== "silent";
+}
+
 interface GenerateOptions extends KeyChoice {
   kind?: KeyKind;
   from?: number;
@@ -59,6 +65,10 @@ function generate({ kind, from, ...choice }: GenerateOptions): void {
   if (process.stdout.isTTY)
     warn(
       "the key is printed on the terminal, where it can be read later. Send it through a pipe, for example to `npx wrangler secret put NAME`.",
+    );
+  else if (isBelowNpmHeading())
+    warn(
+      "npm has printed its heading before the key, so that the two are in the pipe or file together. Type `npm run -s baton -- keys generate …`.",
     );
   say(freshKey(chosen, choice, from));
 }

@@ -51,6 +51,20 @@ describe("baton keys generate", () => {
     expect(namedCurve === undefined || alg.startsWith("ES")).toBe(true);
   });
 
+  test("warns that npm's heading goes into the pipe, unless npm is silent", async () => {
+    const args = ["keys", "generate", "--kind", "encryption"];
+    const under = (npm_config_loglevel: string) =>
+      run("baton", args, {
+        env: { npm_lifecycle_event: "baton", npm_config_loglevel },
+      });
+    const loud = await under("notice");
+    expect([loud.code, loud.stderr]).toEqual([
+      0,
+      expect.stringContaining("Type `npm run -s baton -- keys generate"),
+    ]);
+    expect(await under("silent")).toMatchObject({ code: 0, stderr: "" });
+  });
+
   test("without --alg prints a private key for ES256", async () => {
     const { stdout } = await keys("generate", "--kind", "private");
     expect(JSON.parse(stdout)).toMatchObject({ alg: "ES256", crv: "P-256" });
