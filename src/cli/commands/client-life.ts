@@ -10,7 +10,7 @@ import {
 import { ApiError } from "../failure.ts";
 import { fields, printable, timeText } from "../output.ts";
 import { examples } from "../program.ts";
-import { forClient } from "./client-lookup.ts";
+import { forClient, forExactClient } from "./client-lookup.ts";
 import { client, clientWithSecret } from "./client-schema.ts";
 import type { Session } from "./session.ts";
 
@@ -33,13 +33,15 @@ export function clientLifeCommands(clients: Command, session: Session): void {
         `This ends all logins of the client ${printable(id)} on ${await session.serverUrl()} for good. Its users sign in again.`,
         options,
       );
-      const body = await session.request({
-        method: "PATCH",
-        path: ["clients", id],
-        // The server's own time, because the clock of this machine may be behind.
-        body: { tokens_not_before: "now" },
-        schema: endedClient,
-      });
+      const body = await forExactClient(session, id, () =>
+        session.request({
+          method: "PATCH",
+          path: ["clients", id],
+          // The server's own time, because the clock of this machine may be behind.
+          body: { tokens_not_before: "now" },
+          schema: endedClient,
+        }),
+      );
       session.print(body, endedMessage);
     });
 
@@ -54,12 +56,14 @@ export function clientLifeCommands(clients: Command, session: Session): void {
       const { id, etag } = options.yes
         ? { id: typed, etag: undefined }
         : await confirmDeletion(session, typed, options);
-      await session.request({
-        method: "DELETE",
-        path: ["clients", id],
-        ifMatch: etag,
-        schema: z.unknown(),
-      });
+      await forExactClient(session, id, () =>
+        session.request({
+          method: "DELETE",
+          path: ["clients", id],
+          ifMatch: etag,
+          schema: z.unknown(),
+        }),
+      );
       session.print(
         { deleted: id },
         () => `Deleted the client ${printable(id)}.`,
@@ -108,12 +112,14 @@ export function clientLifeCommands(clients: Command, session: Session): void {
     )
     .action(async (id: string, options: { oldSecretTtl?: string }) => {
       const { oldSecretTtl: old_secret_ttl } = options;
-      const body = await session.request({
-        method: "POST",
-        path: ["clients", id, "secrets"],
-        body: { ...(old_secret_ttl !== undefined && { old_secret_ttl }) },
-        schema: clientWithSecret,
-      });
+      const body = await forExactClient(session, id, () =>
+        session.request({
+          method: "POST",
+          path: ["clients", id, "secrets"],
+          body: { ...(old_secret_ttl !== undefined && { old_secret_ttl }) },
+          schema: clientWithSecret,
+        }),
+      );
       session.print(body, withSecretNotice);
     });
 }
@@ -135,7 +141,7 @@ function disableCommands(clients: Command, session: Session): void {
     .addHelpText("after", examples("clients disable web"))
     .action(async (id: string) => {
       session.print(
-        await set(true)(id),
+        await forExactClient(session, id, set(true)),
         ({ client_id }) =>
           `Disabled the client ${printable(client_id)}. Other locations learn of it within about two minutes. Access tokens that were issued already expire by themselves; only introspection refuses them. To undo it: npm run baton -- clients enable ${printable(client_id)}`,
       );

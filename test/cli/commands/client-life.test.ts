@@ -67,6 +67,11 @@ describe("baton clients delete", () => {
     expect(stderr).toContain(`clients restore ${id}`);
     expect(stderr).toMatch(/--yes/);
     expect((await baton.run("clients", "show", id)).code).toBe(0);
+    await baton.json("clients", "delete", id, "--yes");
+    expect(await baton.run("clients", "delete", id, "--yes")).toMatchObject({
+      code: 1,
+      stderr: `There is no client ${id}. It was deleted. To restore it: npm run baton -- clients restore ${id}\n`,
+    });
   });
 
   test("shows the whole id in the question, and takes the beginning of an id only there", async () => {
@@ -77,9 +82,14 @@ describe("baton clients delete", () => {
     expect(await baton.run("clients", "delete", beginning, "--yes")).toEqual({
       code: 1,
       stdout: "",
-      stderr: "There is no such client.\n",
+      stderr: `There is no client ${beginning}. Did you mean ${id}?\n`,
     });
     expect((await baton.run("clients", "show", id)).code).toBe(0);
+    await baton.json("clients", "delete", id, "--yes");
+    expect(await baton.run("clients", "delete", id, "--yes")).toMatchObject({
+      code: 1,
+      stderr: `There is no client ${id}. It was deleted. To restore it: npm run baton -- clients restore ${id}\n`,
+    });
   });
 
   test("can delete a client whose record the server cannot read", async () => {
@@ -180,10 +190,11 @@ describe("the beginning of a client id", () => {
     "is not enough for %s",
     async (command) => {
       const id = await freshClient();
-      expect(await baton.run("clients", command, id.slice(0, -6))).toEqual({
+      const beginning = id.slice(0, -6);
+      expect(await baton.run("clients", command, beginning)).toEqual({
         code: 1,
         stdout: "",
-        stderr: "There is no such client.\n",
+        stderr: `There is no client ${beginning}. Did you mean ${id}?\n`,
       });
     },
   );

@@ -237,11 +237,12 @@ describe("baton clients show", () => {
     );
   });
 
-  test("a missing client is reported with the message of the API", async () => {
-    expect(await baton.run("clients", "show", fresh("client"))).toEqual({
+  test("a missing client is reported with its id", async () => {
+    const id = fresh("client");
+    expect(await baton.run("clients", "show", id)).toEqual({
       code: 1,
       stdout: "",
-      stderr: "There is no such client.\n",
+      stderr: `There is no client ${id}.\n`,
     });
   });
 });
