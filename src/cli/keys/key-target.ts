@@ -38,7 +38,7 @@ export interface KeyTarget {
   isLocal: boolean;
   store: SecretStore;
   /** Writes a command of `baton keys` that is to be run next, at the same server with the same store. */
-  commandLine(command: string): string;
+  commandLine: (command: string) => string;
   waitSeconds: number;
 }
 
