@@ -1,9 +1,9 @@
 import type { Command } from "commander";
-import { UsageError } from "../failure.ts";
 import { ListTable } from "../list-table.ts";
 import { printable, say, timeText } from "../output.ts";
 import { examples } from "../program.ts";
 import { clientPage, type ListedClient } from "./client-schema.ts";
+import { parseLimit } from "./limit.ts";
 import type { Session } from "./session.ts";
 
 interface ListOptions {
@@ -71,7 +71,7 @@ async function* findClients(
   session: Session,
   { limit, name, disabled, deleted }: ListOptions,
 ): AsyncGenerator<{ clients: ListedClient[]; malformed: Malformed[] }> {
-  let left = limit === undefined ? Infinity : parseLimit(limit);
+  let left = parseLimit(limit);
   const wanted = name?.toLowerCase();
   const fits = ({ client_id, client_name = "", disabled_at }: ListedClient) =>
     (wanted === undefined ||
@@ -92,13 +92,6 @@ async function* findClients(
     yield { clients, malformed: all ? (page.malformed ?? []) : [] };
     if (left === 0) return;
   }
-}
-
-/** @throws UsageError if it is not a whole number from 1 */
-function parseLimit(text: string): number {
-  const limit = Number(text);
-  if (Number.isSafeInteger(limit) && limit >= 1) return limit;
-  throw new UsageError("--limit must be a whole number, at least 1.");
 }
 
 const columns = {

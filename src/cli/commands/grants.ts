@@ -2,8 +2,10 @@ import type { Command } from "commander";
 import { z } from "zod";
 import { collect } from "./client-options.ts";
 import { UsageError } from "../failure.ts";
-import { fields, printable, table, timeText } from "../output.ts";
+import { ListTable } from "../list-table.ts";
+import { fields, printable, say, timeText } from "../output.ts";
 import { examples } from "../program.ts";
+import { parseLimit } from "./limit.ts";
 import type { Session } from "./session.ts";
 
 const tokens = z.looseObject({
@@ -31,6 +33,7 @@ type Grant = z.output<typeof grant>;
 interface ListOptions {
   subject?: string;
   client?: string;
+  limit?: string;
 }
 
 interface GrantOptions {
@@ -86,20 +89,30 @@ export function grantCommands(program: Command, session: Session): void {
     .description("list the grants of a user; times are in UTC")
     .option("--subject <subject>", "the user, instead of the argument")
     .option("--client <client_id>", "only the grants of this client")
+    .option("--limit <n>", "show at most this number of grants")
     .addHelpText(
       "after",
-      examples("grants list alice", "grants list --subject alice --client web"),
+      examples(
+        "grants list alice --limit 20",
+        "grants list --subject alice --client web",
+      ),
     )
     .action(async (argument: string | undefined, options: ListOptions) => {
       const subject = oneSubject(argument, options.subject);
-      const path = ["subjects", subject, "grants"];
-      const query =
-        options.client === undefined ? {} : { client_id: options.client };
-      const pages = await session.requestAllPages(path, page, query);
-      const body = { grants: pages.flatMap((next) => next.grants) };
-      session.print(body, ({ grants }) =>
-        grantTable(subject, grants, options.client),
-      );
+      const found = findGrants(session, subject, options);
+      if (session.isJson) {
+        const grants = (await Array.fromAsync(found)).flat();
+        session.print({ grants }, () => "");
+        return;
+      }
+      const table = new ListTable(columns, { idLine: true });
+      for await (const grants of found) table.write(grants.map(rowOf));
+      if (table.rows > 0) return;
+      const where =
+        options.client === undefined
+          ? "anywhere"
+          : `at ${printable(options.client)}`;
+      say(`${printable(subject)} is not logged in ${where}.`);
     });
 
   grants
@@ -142,24 +155,40 @@ function oneSubject(argument?: string, option?: string): string {
   );
 }
 
-function grantTable(
+/** Requests the logins page by page. Ends as soon as there are enough. */
+async function* findGrants(
+  session: Session,
   subject: string,
-  grants: Grant[],
-  client: string | undefined,
-): string {
-  if (grants.length === 0) {
-    const where = client === undefined ? "anywhere" : `at ${printable(client)}`;
-    return `${printable(subject)} is not logged in ${where}.`;
+  { client, limit }: ListOptions,
+): AsyncGenerator<Grant[]> {
+  let left = parseLimit(limit);
+  const path = ["subjects", subject, "grants"];
+  const query: Record<string, string> =
+    client === undefined ? {} : { client_id: client };
+  for await (const next of session.pages(path, page, query)) {
+    const grants = next.grants.slice(0, left);
+    left -= grants.length;
+    yield grants;
+    if (left === 0) return;
   }
-  return table(
-    ["grant_id", "client_id", "scope", "created", "last used", "expires"],
-    grants.map((grant) => [
-      grant.grant_id,
-      grant.client_id,
-      grant.scope,
-      timeText(grant.created_at),
-      timeText(grant.last_used_at),
-      timeText(grant.expires_at),
-    ]),
-  );
+}
+
+const columns = [
+  "grant_id",
+  "client_id",
+  "scope",
+  "created",
+  "last used",
+  "expires",
+];
+
+function rowOf(grant: Grant): string[] {
+  return [
+    grant.grant_id,
+    grant.client_id,
+    grant.scope,
+    timeText(grant.created_at),
+    timeText(grant.last_used_at),
+    timeText(grant.expires_at),
+  ];
 }
