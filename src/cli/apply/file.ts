@@ -11,6 +11,7 @@ import {
 import type { z } from "zod";
 import { Failure } from "../failure.ts";
 import { printable } from "../output.ts";
+import { formatCount } from "../progress.ts";
 import {
   clientFieldNames,
   type Desired,
@@ -20,6 +21,8 @@ import {
 
 /** The largest file, in bytes. Thousands of clients are smaller. */
 const MAX_FILE_BYTES = 4 * 1024 * 1024;
+/** The most clients in a file. Each takes two or three requests, so a run of them takes minutes. */
+const MAX_CLIENTS = 5000;
 /** The most problems that an error lists. */
 const MAX_PROBLEMS = 20;
 
@@ -70,6 +73,11 @@ export async function readDesiredFile(path: string): Promise<DesiredFile> {
     error: (issue) => messageOf(issue),
   });
   if (!parsed.success) throw failure(parsed.error.issues.flatMap(problemsOf));
+  const count = Object.keys(parsed.data.clients ?? {}).length;
+  if (count > MAX_CLIENTS)
+    throw new Failure(
+      `${path} has ${formatCount(count)} clients, and a file may have at most ${formatCount(MAX_CLIENTS)}. Nothing was changed. Split it into several files, and apply one after the other.`,
+    );
   return { desired: parsed.data, failure };
 }
 

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Session } from "../commands/session.ts";
 import { ApiError } from "../failure.ts";
+import { formatCount, Progress } from "../progress.ts";
 import { quoteArgument } from "../shell.ts";
 import type { Desired } from "./desired.ts";
 import type { Change } from "./difference.ts";
@@ -30,23 +31,34 @@ export async function rehearse(
   const newScopes = changes
     .filter(({ action, kind }) => action === "create" && kind === "scope")
     .map(({ name }) => name);
-  for (const change of changes) {
-    if (change.action === "delete") continue;
-    const record = desired.clients?.[change.name] ?? {};
-    const named = new Set(record.scope?.split(" "));
-    try {
-      const done = await makeChange(session, change, {
-        state,
-        desired: record,
-        noSecrets: false,
-        rehearsedScopes: newScopes.filter((scope) => named.has(scope)),
-      });
-      warnings.push(...done.warnings.map((text) => `${change.name}: ${text}`));
-    } catch (error) {
-      if (!(error instanceof ApiError) || ![400, 409].includes(error.status))
-        throw error;
-      problems.push(...problemsOf(change, error));
+  const progress = new Progress();
+  const rehearsed = changes.filter(({ action }) => action !== "delete");
+  const total = formatCount(rehearsed.length);
+  try {
+    for (const [index, change] of rehearsed.entries()) {
+      progress.show(
+        () => `${formatCount(index)} of ${total} changes are checked.`,
+      );
+      const record = desired.clients?.[change.name] ?? {};
+      const named = new Set(record.scope?.split(" "));
+      try {
+        const done = await makeChange(session, change, {
+          state,
+          desired: record,
+          noSecrets: false,
+          rehearsedScopes: newScopes.filter((scope) => named.has(scope)),
+        });
+        warnings.push(
+          ...done.warnings.map((text) => `${change.name}: ${text}`),
+        );
+      } catch (error) {
+        if (!(error instanceof ApiError) || ![400, 409].includes(error.status))
+          throw error;
+        problems.push(...problemsOf(change, error));
+      }
     }
+  } finally {
+    progress.end();
   }
   if (problems.length > 0) throw file.failure(problems);
   return warnings;

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { type Client, client } from "../commands/client-schema.ts";
 import type { Session } from "../commands/session.ts";
 import { ApiError, Failure, UsageError } from "../failure.ts";
+import { formatCount, Progress } from "../progress.ts";
 import type { Desired } from "./desired.ts";
 import type { Current, Pruned } from "./difference.ts";
 
@@ -41,15 +42,25 @@ export async function readState(
   const clients = new Map<string, Client>();
   const clientTags = new Map<string, string>();
   const left = [...new Set(clientIds)];
+  const progress = new Progress();
+  const total = left.length;
   const work = async () => {
     for (let id = left.pop(); id !== undefined; id = left.pop()) {
+      progress.show(
+        () =>
+          `${formatCount(total - left.length)} of ${formatCount(total)} clients are compared.`,
+      );
       const found = await readClient(session, id);
       if (!found) continue;
       clients.set(id, found.body);
       clientTags.set(id, found.etag ?? "");
     }
   };
-  await Promise.all(Array.from({ length: MAX_REQUESTS }, work));
+  try {
+    await Promise.all(Array.from({ length: MAX_REQUESTS }, work));
+  } finally {
+    progress.end();
+  }
   const scopes = new Map(
     body.scopes.map(({ scope, description }) => [scope, description]),
   );
