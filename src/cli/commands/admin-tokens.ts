@@ -1,7 +1,8 @@
 import type { Command } from "commander";
 import { z } from "zod";
+import { ApiError } from "../failure.ts";
 import { ListTable } from "../list-table.ts";
-import { fields, timeText } from "../output.ts";
+import { fields, printable, timeText } from "../output.ts";
 import { examples } from "../program.ts";
 import type { Session } from "./session.ts";
 
@@ -104,17 +105,36 @@ export function adminTokenCommands(program: Command, session: Session): void {
     .description("end an admin token; everywhere within two minutes")
     .addHelpText("after", examples("admin-tokens delete alice"))
     .action(async (name: string) => {
-      await session.request({
-        method: "DELETE",
-        path: ["tokens", name],
-        schema: z.unknown(),
-      });
+      await session
+        .request({
+          method: "DELETE",
+          path: ["tokens", name],
+          schema: z.unknown(),
+        })
+        .catch((error: unknown) => {
+          throw withName(error, name, session);
+        });
       session.print(
         { deleted: name },
         () =>
           `Ended the admin token ${name}. Every location refuses it within two minutes.`,
       );
     });
+}
+
+/** Quotes the name in the error that there is no such token. Another 404 says that the admin API is off. */
+function withName(error: unknown, name: string, session: Session): unknown {
+  if (
+    !(error instanceof ApiError) ||
+    error.message !== "There is no such admin token."
+  )
+    return error;
+  const list = session.commandLine("admin-tokens list");
+  return new ApiError(
+    `There is no admin token "${printable(name)}". To see which there are: ${list}`,
+    error.body,
+    error.status,
+  );
 }
 
 function expiryText(expiresAt: number): string {

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { ApiError } from "../failure.ts";
 import { fields } from "../output.ts";
 import { examples } from "../program.ts";
 import { clientLifeCommands, withSecretNotice } from "./client-life.ts";
@@ -64,19 +65,30 @@ function createCommand(clients: Command, session: Session): void {
       ),
     )
     .action(async ({ id, ...options }: ClientOptions & { id?: string }) => {
-      const body = await session.request({
-        method: "POST",
-        path: ["clients"],
-        body: {
-          ...(id !== undefined && { client_id: id }),
-          ...clientFields(options),
-        },
-        schema: clientWithSecret.extend({ warnings }),
-      });
+      const body = await session
+        .request({
+          method: "POST",
+          path: ["clients"],
+          body: {
+            ...(id !== undefined && { client_id: id }),
+            ...clientFields(options),
+          },
+          schema: clientWithSecret.extend({ warnings }),
+        })
+        .catch((error: unknown) => {
+          throw withIdOption(error);
+        });
       const { warnings: told, ...made } = body;
       session.print(body, () => withSecretNotice(made));
       session.warn(told);
     });
+}
+
+/** Names the option in the error that an id is taken, which names the field of the API. */
+function withIdOption(error: unknown): unknown {
+  if (!(error instanceof ApiError) || error.status !== 409) return error;
+  const message = error.message.replaceAll("client_id", "--id");
+  return new ApiError(message, error.body, error.status);
 }
 
 function updateCommand(clients: Command, session: Session): void {

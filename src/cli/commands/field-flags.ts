@@ -13,7 +13,10 @@ const flags: Record<string, Record<string, string>> = {
     resources: "--resource",
   },
   grants: { client_id: "--client" },
-  subjects: { client_id: "--client" },
+  subjects: { client_id: "--client", subject: "subject" },
+  // The name of a scope is an argument.
+  scopes: { scope: "scope" },
+  tokens: { role: "--role", expires_in: "--expires-in" },
 };
 
 /** The fields whose option has their own name. */

@@ -141,13 +141,22 @@ describe("baton admin-tokens", () => {
   });
 
   test.each([
-    [["create", "a", "--role", "root"], "role"],
+    [["create", "a", "--role", "root"], "--role"],
     [["create", "A", "--role", "read"], "name"],
-    [["create", "a", "--role", "read", "--expires-in", "90"], "expires_in"],
+    [["create", "a", "--role", "read", "--expires-in", "90"], "--expires-in"],
   ])("%j names what is wrong", async (args, field) => {
     const outcome = await baton.run("admin-tokens", ...args);
     expect(outcome).toMatchObject({ code: 1, stdout: "" });
-    expect(outcome.stderr).toContain(`${field}: must`);
+    expect(outcome.stderr).toMatch(new RegExp(`^${field}: must`));
+  });
+
+  test("delete quotes a name that no token has", async () => {
+    expect(await baton.run("admin-tokens", "delete", "nobody")).toEqual({
+      code: 1,
+      stdout: "",
+      stderr:
+        'There is no admin token "nobody". To see which there are: npm run baton -- admin-tokens list\n',
+    });
   });
 
   test("create without a role is a usage error", async () => {

@@ -49,6 +49,23 @@ test("grants create names --client and --resource", async () => {
   );
 });
 
+test("an argument is not blamed on an option", async () => {
+  expect(await problemOf("scopes", "put", "bad scope", "Bad")).toMatch(
+    /^scope: /,
+  );
+  const long = "x".repeat(300);
+  expect(await problemOf("grants", "list", long)).toMatch(/^subject: /);
+});
+
+test("an id that is taken is blamed on --id", async () => {
+  const id = fresh("client");
+  const create = ["clients", "create", "--id", id];
+  await baton.json(create);
+  expect(await problemOf(...create)).toMatch(
+    /^--id is taken by another client, .* Choose another --id\. /,
+  );
+});
+
 test("with --json the fields keep the names of the API", async () => {
   const { stderr } = await baton.run(
     ["clients", "create", "--json"],
