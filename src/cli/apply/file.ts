@@ -12,6 +12,7 @@ import type { z } from "zod";
 import { Failure } from "../failure.ts";
 import { printable } from "../output.ts";
 import { formatCount } from "../progress.ts";
+import { quoteArgument } from "../shell.ts";
 import {
   clientFieldNames,
   type Desired,
@@ -59,6 +60,9 @@ export async function readDesiredFile(path: string): Promise<DesiredFile> {
     ({ pos, message }) => ({ offset: pos[0], text: message }),
   );
   if (faults.length > 0) throw fail(faults);
+  const { contents } = document;
+  if (contents === null || (isScalar(contents) && contents.value === null))
+    throw fail([{ offset: 0, text: "the file is empty" }]);
   const keys = keyProblems(document);
   if (keys.length > 0) throw fail(keys);
 
@@ -143,14 +147,17 @@ function problemsOf(issue: z.core.$ZodIssue): FileProblem[] {
   return issue.code === "unrecognized_keys"
     ? issue.keys.map((key) => ({
         path: [...path, key],
-        message: unknownField(path),
+        message: unknownField(path, key),
       }))
     : [{ path, message: issue.message }];
 }
 
-function unknownField(path: Path): string {
+function unknownField(path: Path, field: string): string {
   if (path.length === 0)
     return "is not a part of such a file. It has scopes and clients";
+  const [, client = ""] = path;
+  if (field === "client_secret")
+    return `is not a field of a client in such a file, because secrets are not in it. Leave it out. To make a secret for a client: npm run baton -- clients rotate-secret ${quoteArgument(String(client))}`;
   return `is not a field of a client in such a file. The fields are: ${clientFieldNames.join(", ")}`;
 }
 

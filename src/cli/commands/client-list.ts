@@ -66,7 +66,7 @@ export function clientListCommand(clients: Command, session: Session): void {
     });
 }
 
-/** Finds the clients that fit the options. Ends as soon as there are enough. */
+/** Finds the clients that match the options. Ends as soon as there are enough. */
 async function* findClients(
   session: Session,
   { limit, name, disabled, deleted }: ListOptions,
@@ -127,7 +127,7 @@ function malformedNotice({ name, problem }: Malformed) {
 }
 
 function nothingFound({ name, disabled, deleted }: ListOptions): string {
-  if (name !== undefined) return "No client fits.";
+  if (name !== undefined) return "No client matches.";
   if (deleted) return "There are no deleted clients that can be restored.";
   if (disabled) return "No client is disabled.";
   return "There are no clients yet. Create one with: npm run baton -- clients create --id web";

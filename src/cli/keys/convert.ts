@@ -8,7 +8,7 @@ import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import { calculateJwkThumbprint } from "jose";
 import { Failure, UsageError } from "../failure.ts";
-import { say, warn } from "../output.ts";
+import { printable, say, warn } from "../output.ts";
 import { examples } from "../program.ts";
 
 /** Many times the longest key. */
@@ -74,13 +74,30 @@ function readInput(file: string | undefined): string {
     const text = readFileSync(file ?? 0, "utf8");
     if (text.length <= MAX_CHARACTERS) return text.trim();
   } catch (error) {
-    throw new Failure(
-      `Cannot read ${file ?? "standard input"}: ${(error as Error).message}.`,
-    );
+    throw unreadable(file, error as NodeJS.ErrnoException);
   }
   throw new Failure(
     `The input has more than ${MAX_CHARACTERS} characters, which no key has.`,
   );
+}
+
+function unreadable(
+  file: string | undefined,
+  { code, message }: NodeJS.ErrnoException,
+): Failure {
+  const name = file === undefined ? "standard input" : printable(file);
+  switch (code ?? message) {
+    case "ENOENT":
+      return new Failure(`There is no file ${name}. Check the path.`);
+    case "EISDIR":
+      return new Failure(`${name} is a folder. Name the file with the key.`);
+    case "EACCES":
+      return new Failure(
+        `Cannot read ${name}, because its permissions do not allow it.`,
+      );
+    default:
+      return new Failure(`Cannot read ${name}: ${code ?? message}.`);
+  }
 }
 
 /** Undefined: the text is not JSON. */

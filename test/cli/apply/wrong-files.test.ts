@@ -27,7 +27,7 @@ describe("a file with an error", () => {
     [
       "a secret",
       "clients:\n  web:\n    client_secret: geheim\n",
-      /^FILE:3:5: clients\.web\.client_secret: is not a field/,
+      /^FILE:3:5: clients\.web\.client_secret: .*secrets are not in it\. .* npm run baton -- clients rotate-secret web\n/,
     ],
     [
       "a wrong type",
@@ -50,7 +50,8 @@ describe("a file with an error", () => {
       /^FILE:2:3: 007: must be in quotation marks/,
     ],
     ["a list for the whole", "- web\n", /^FILE:1:\d: must be an object/],
-    ["nothing in it", "", /^FILE:1:1: must be an object/],
+    ["nothing in it", "", /^FILE:1:1: the file is empty\n/],
+    ["only a comment", "# none\n", /^FILE:1:1: the file is empty\n/],
     [
       "a scope without words",
       "scopes:\n  read:\n",

@@ -37,7 +37,11 @@ describe("baton clients list", () => {
       "--name",
       "nothing like it",
     );
-    expect(none).toEqual({ code: 0, stdout: "No client fits.\n", stderr: "" });
+    expect(none).toEqual({
+      code: 0,
+      stdout: "No client matches.\n",
+      stderr: "",
+    });
   });
 
   test("with --disabled, shows only what is disabled", async () => {

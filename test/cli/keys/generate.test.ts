@@ -222,7 +222,15 @@ describe("baton keys convert", () => {
   test("says so if a key has no private half, or a file cannot be read", async () => {
     const noPrivate = await keys("convert", "--private", fileWith(publicPem));
     expect(noPrivate.stderr).toContain("The key has no private half");
-    const missing = await keys("convert", join(temporaryDirectory(), "none"));
-    expect(missing.stderr).toMatch(/^Cannot read .*none: ENOENT/);
+    const folder = temporaryDirectory();
+    const none = join(folder, "none");
+    expect(await keys("convert", none)).toMatchObject({
+      code: 1,
+      stderr: `There is no file ${none}. Check the path.\n`,
+    });
+    expect(await keys("convert", folder)).toMatchObject({
+      code: 1,
+      stderr: `${folder} is a folder. Name the file with the key.\n`,
+    });
   });
 });
