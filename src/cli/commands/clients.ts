@@ -4,7 +4,7 @@ import { fields } from "../output.ts";
 import { examples } from "../program.ts";
 import { clientLifeCommands, withSecretNotice } from "./client-life.ts";
 import { clientListCommand } from "./client-list.ts";
-import { addListOptions, changeLists, listChanges } from "./client-lists.ts";
+import { addListOptions, changeLists, listChanges } from "./list-changes.ts";
 import { forClient } from "./client-lookup.ts";
 import {
   addClientOptions,
