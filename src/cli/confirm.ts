@@ -55,7 +55,7 @@ export async function confirm(
 }
 
 /**
- * Asks as `confirm` does where there is a terminal, and goes on without a question where there is none: scripts call
+ * Asks as `confirm` does if there is a terminal. Without a terminal it goes on without a question, because scripts call
  * these commands in an emergency, without an option for it.
  */
 export async function confirmOnTerminal(

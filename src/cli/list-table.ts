@@ -108,7 +108,7 @@ function fitted(
   }
 }
 
-/** The width of the terminal in columns. COLUMNS says it where there is none. */
+/** The width of the terminal in columns. Without a terminal it is that of COLUMNS. */
 function terminalWidth(): number {
   const columns = process.stdout.columns ?? Number(process.env["COLUMNS"]);
   return columns > 0 ? columns : Infinity;

@@ -41,7 +41,7 @@ export function checkClock({ headers, sentAt, receivedAt }: Answer): Outcome {
     {
       check: "clock",
       problem: `is ${seconds} seconds ${ahead > 0 ? "ahead of" : "behind"} the clock of this machine`,
-      why: "Tokens are refused before they begin or after they have expired, by the clock of whoever verifies them.",
+      why: "Tokens are refused before they begin or after they have expired, by the clock of the API that verifies them.",
       remedy:
         "Set the clock of this machine, and of every resource server, by NTP. Cloudflare keeps its own.",
     },
