@@ -75,7 +75,13 @@ export const clientTombstone = v.object({
 /** The record `scopes` in KV: the whole catalogue. */
 export const scopeCatalogueRecord = record(
   scopeName,
-  v.object({ description: v.pipe(v.string(), maxCharacters(1000)) }),
+  v.object({
+    description: v.pipe(v.string(), maxCharacters(1000)),
+    /** The claims about the person that the scope releases. Left out: the standard ones. */
+    claims: v.optional(
+      v.pipe(v.array(v.pipe(v.string(), maxCharacters(100))), v.maxLength(50)),
+    ),
+  }),
 );
 
 export type Client = v.InferOutput<typeof clientRecord>;

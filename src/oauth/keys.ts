@@ -7,6 +7,10 @@
 export const signedTypes = {
   /** RFC 9068 section 2.1. */
   accessToken: "at+jwt",
+  /** RFC 7519 section 5.1. Libraries expect it of an ID token, although no specification asks for it. */
+  idToken: "JWT",
+  /** OpenID Connect Back-Channel Logout section 2.4. */
+  logoutToken: "logout+jwt",
   request: "baton-request+jwt",
   code: "baton-code+jwt",
 } as const;

@@ -1,4 +1,5 @@
 import type { Seconds } from "./duration.ts";
+import type { LoginClaims } from "./login-claims.ts";
 import type { ResourceMemory } from "./resource-memory.ts";
 import type { ScopeAndResource } from "./scope-and-resource.ts";
 
@@ -28,14 +29,14 @@ export function isSameClient(
 }
 
 /**
- * The attributes of a login, which never change. They are carried whole from the authorization request
+ * The attributes of a login. Only those of `LoginClaims` may change. They are carried whole from the authorization request
  * through the code, the family's record and the exchange to the token response, so that a new attribute is
  * added here, set in one place and read in one place.
  *
  * An attribute must survive JSON. The code that sets it must bound its size, because every family stores it.
  */
 export interface LoginAttributes
-  extends ClientIdentity, ScopeAndResource, ResourceMemory {
+  extends ClientIdentity, ScopeAndResource, ResourceMemory, LoginClaims {
   /** The user, by the name that the sign-in page gives: `sub` of the access tokens. */
   subject: string;
   /**
@@ -46,4 +47,7 @@ export interface LoginAttributes
 }
 
 /** The attributes of a login before a user has signed in. */
-export type RequestedLogin = Omit<LoginAttributes, "subject" | "sub_type">;
+export type RequestedLogin = Omit<
+  LoginAttributes,
+  "subject" | "sub_type" | keyof LoginClaims
+>;

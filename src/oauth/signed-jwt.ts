@@ -19,6 +19,8 @@ export function protectedHeaders(
     base64url.encode(JSON.stringify({ alg, kid, typ }));
   return {
     accessToken: header(signedTypes.accessToken),
+    idToken: header(signedTypes.idToken),
+    logoutToken: header(signedTypes.logoutToken),
     request: header(signedTypes.request),
     code: header(signedTypes.code),
   };

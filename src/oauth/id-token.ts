@@ -1,0 +1,78 @@
+import { base64url } from "jose";
+import * as v from "valibot";
+import type { Seconds } from "./duration.ts";
+import type { SigningKey, VerificationKeys } from "./keys.ts";
+import type { Claims } from "./login-claims.ts";
+import { parse } from "./schema.ts";
+import { signJwt, verifyJwt } from "./signed-jwt.ts";
+
+/** The content of an ID token (OpenID Connect Core section 2), beside the claims about the person. */
+export interface IdTokenClaims {
+  iss: string;
+  sub: string;
+  /** The client. It is the only audience, so there is no `azp`. */
+  aud: string;
+  iat: Seconds;
+  exp: Seconds;
+  auth_time?: Seconds;
+  nonce?: string;
+  acr?: string;
+  amr?: string[];
+  /** The session: the login's, else the id of the family, so that a client can match logout tokens. */
+  sid: string;
+  at_hash: string;
+  /** The id of the family. It is a part of `jti`, so that a logout finds the family. */
+  family_id: Uint8Array;
+}
+
+/** Makes and signs an ID token. The claims about the person cannot replace the others. */
+export function signIdToken(
+  signingKey: SigningKey,
+  { family_id, ...claims }: IdTokenClaims,
+  person: Claims,
+): Promise<string> {
+  const nonce = base64url.encode(crypto.getRandomValues(new Uint8Array(16)));
+  const payload = {
+    ...person,
+    ...claims,
+    jti: `${base64url.encode(family_id)}.${nonce}`,
+  };
+  return signJwt(signingKey, "idToken", JSON.stringify(payload));
+}
+
+/** A `jti` as `signIdToken` writes it: the id of the family, and a random part. */
+const familyInJti = /^([\w-]{43})\.[\w-]{22}$/;
+
+const time = v.pipe(v.number(), v.finite());
+
+const signedClaims = v.object({
+  iss: v.string(),
+  sub: v.string(),
+  aud: v.string(),
+  iat: time,
+  exp: time,
+  sid: v.string(),
+  jti: v.pipe(v.string(), v.regex(familyInJti)),
+});
+
+/** An ID token that this server has signed. It may have expired, because a hint may be old. */
+export interface VerifiedIdToken extends v.InferOutput<typeof signedClaims> {
+  family_id: Uint8Array;
+}
+
+/**
+ * Verifies signature, form and issuer of an ID token, but not its audience and expiry.
+ *
+ * @returns undefined if this server has not signed the token
+ */
+export async function verifyIdToken(
+  keys: VerificationKeys,
+  issuer: string,
+  token: string,
+): Promise<VerifiedIdToken | undefined> {
+  const verified = await verifyJwt(keys, "idToken", token);
+  const { data: claims } = parse(signedClaims, verified);
+  if (claims?.iss !== issuer) return undefined;
+  const [, family = ""] = familyInJti.exec(claims.jti) ?? [];
+  return { ...claims, family_id: base64url.decode(family) };
+}
