@@ -6,13 +6,19 @@ import { answerPreflight, readableByOrigins } from "./endpoints/cors.ts";
 import {
   type AppEnv,
   type Endpoint,
+  hasNeededScope,
   isConfigured,
   networkOf,
 } from "./endpoints/endpoint.ts";
 import { endpoints as registry } from "./endpoints/index.ts";
 import { holdOrigin, transportSecurity } from "./endpoints/origin.ts";
 import { PathRouter } from "./endpoints/path-router.ts";
-import { refuseOtherMethods, routeOf } from "./endpoints/routes.ts";
+import {
+  allowedMethods,
+  methodNotAllowed,
+  refuseOtherMethods,
+  routeOf,
+} from "./endpoints/routes.ts";
 import { asOAuthError, OAuthError } from "./oauth/errors.ts";
 import type { Administrator } from "./oauth/administration.ts";
 import { type Report, reportEvents } from "./oauth/event-report.ts";
@@ -102,6 +108,9 @@ function publicApp(servers: Servers, endpoints: readonly Endpoint[]): App {
   app.use(holdOrigin());
   for (const { path, isOn } of endpoints)
     if (isOn) app.use(path, notFoundUnlessOn(isOn));
+  for (const [path, ofPath] of Map.groupBy(endpoints, ({ path }) => path))
+    if (ofPath.some(({ needsScope }) => needsScope !== undefined))
+      app.use(path, holdNeededScopes(ofPath));
   for (const [path, methods] of open) app.use(path, answerPreflight(methods));
   for (const { path, cors: isOpen, isOn } of endpoints)
     if (isOpen || isOn) app.use(path, reportConfigurationFirst());
@@ -208,14 +217,12 @@ function asJson(c: Context<AppEnv>, refusal: OAuthError): Response {
  * every path, because clients look there for documents that a server may not have, and must be able to read 404.
  */
 function openPaths(endpoints: readonly Endpoint[]): Map<string, string> {
+  const open = Map.groupBy(
+    endpoints.filter(({ cors }) => cors),
+    ({ path }) => (path.startsWith(WELL_KNOWN) ? `${WELL_KNOWN}*` : path),
+  );
   return new Map(
-    endpoints
-      .filter(({ cors }) => cors)
-      .map(({ path, method }) =>
-        path.startsWith(WELL_KNOWN)
-          ? [`${WELL_KNOWN}*`, "GET,HEAD"]
-          : [path, method],
-      ),
+    [...open].map(([path, ofPath]) => [path, allowedMethods(ofPath).join()]),
   );
 }
 
@@ -240,6 +247,31 @@ function notFoundUnlessOn(
     if (server && !isOn(server.settings) && (await isConfigured(c)))
       throw new OAuthError("path_unknown");
     await next();
+  };
+}
+
+/**
+ * Takes away the endpoints of a path whose scope is not in the catalogue. If no endpoint of the path is left, every
+ * method gets 404, else the missing ones get 405. The catalogue is not read for a method that needs no scope.
+ */
+function holdNeededScopes(
+  ofPath: readonly Endpoint[],
+): MiddlewareHandler<AppEnv> {
+  return async function holdNeededScopes(c, next) {
+    const isAskedFor = (endpoint: Endpoint) =>
+      allowedMethods([endpoint]).includes(c.req.method);
+    const asked = ofPath.find(isAskedFor);
+    if (asked && asked.needsScope === undefined) return next();
+    // What comes next reports a configuration that cannot be read.
+    const server = await c.var.early().catch(() => undefined);
+    if (!server) return next();
+    c.set("configurationFirst", true);
+    const catalogue = await server.scopes.catalogue();
+    const left = ofPath.filter((one) => hasNeededScope(one, catalogue));
+    if (left.length === 0) throw new OAuthError("path_unknown");
+    if (left.length < ofPath.length && !left.some(isAskedFor))
+      throw methodNotAllowed(left);
+    return next();
   };
 }
 

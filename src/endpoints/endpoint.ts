@@ -1,5 +1,6 @@
 import type { Context } from "hono";
 import type { Administrator } from "../oauth/administration.ts";
+import type { ScopeCatalogue } from "../oauth/entities.ts";
 import type { OAuthError } from "../oauth/errors.ts";
 import type { RequestLog } from "../oauth/request-log.ts";
 import type { EarlyServer, Server } from "../oauth/server.ts";
@@ -41,7 +42,10 @@ export interface AppEnv {
   };
 }
 
-/** An endpoint: one file, and one line in the registry (`index.ts`). */
+/**
+ * An endpoint: one file, and one line in the registry (`index.ts`). Two of them may have one path, with another
+ * method each.
+ */
 export interface Endpoint {
   path: string;
   method: "GET" | "POST";
@@ -49,8 +53,13 @@ export interface Endpoint {
   cors: boolean;
   /** Tells whether the configuration turns the endpoint on. Left out: it is always on. */
   isOn?: (settings: Settings) => boolean;
+  /** The endpoint exists while the scope catalogue has this scope. Left out: the catalogue is not asked. */
+  needsScope?: string;
   /** Returns the members that the endpoint adds to the server metadata (RFC 8414 section 2). */
-  metadata?: (settings: Settings) => Record<string, unknown>;
+  metadata?: (
+    settings: Settings,
+    catalogue: ScopeCatalogue,
+  ) => Record<string, unknown>;
   /**
    * Answers a request.
    *
@@ -62,6 +71,14 @@ export interface Endpoint {
     c: Context<AppEnv>,
     refusal: OAuthError,
   ) => Response | Promise<Response>;
+}
+
+/** Tells whether the scope catalogue has the scope that an endpoint needs. */
+export function hasNeededScope(
+  { needsScope }: Endpoint,
+  catalogue: ScopeCatalogue,
+): boolean {
+  return needsScope === undefined || Object.hasOwn(catalogue, needsScope);
 }
 
 /** Tells whether the whole configuration can be read. What can be read of it refuses nothing before. */

@@ -1,4 +1,4 @@
-import type { Endpoint } from "./endpoint.ts";
+import { type Endpoint, hasNeededScope } from "./endpoint.ts";
 import { PUBLIC_FOR_FIVE_MINUTES } from "./jwks.ts";
 
 /**
@@ -22,10 +22,15 @@ export function metadataEndpoints(endpoints: readonly Endpoint[]): Endpoint[] {
 
     async respond(c) {
       const { settings, scopes } = await c.var.server();
-      const on = endpoints.filter(({ isOn }) => isOn?.(settings) ?? true);
+      const catalogue = await scopes.catalogue();
+      const on = endpoints.filter(
+        (endpoint) =>
+          (endpoint.isOn?.(settings) ?? true) &&
+          hasNeededScope(endpoint, catalogue),
+      );
       const metadata = {
         issuer: settings.issuer,
-        scopes_supported: Object.keys(await scopes.catalogue()),
+        scopes_supported: Object.keys(catalogue),
         // RFC 8414 section 2 requires this member, also without an authorization endpoint.
         response_types_supported: [],
         // A subject is the same for every client (OpenID Connect Core section 8). Spring Security's client does not
@@ -33,7 +38,7 @@ export function metadataEndpoints(endpoints: readonly Endpoint[]): Endpoint[] {
         subject_types_supported: ["public"],
         ...Object.assign(
           {},
-          ...on.map((endpoint) => endpoint.metadata?.(settings)),
+          ...on.map((endpoint) => endpoint.metadata?.(settings, catalogue)),
         ),
       };
       return c.json(metadata, 200, {

@@ -11,16 +11,30 @@ export function refuseOtherMethods(app: HonoBase<AppEnv>): void {
     ({ method }) => method !== METHOD_NAME_ALL,
   );
   for (const [path, routes] of Map.groupBy(handlers, (route) => route.path)) {
-    const methods = new Set(routes.map(({ method }) => method));
-    if (methods.has("GET")) methods.add("HEAD");
-    const allow = [...methods].join(", ");
     app.all(path, () => {
-      throw new OAuthError("method_not_allowed", {
-        subject: allow,
-        headers: { Allow: allow },
-      });
+      throw methodNotAllowed(routes);
     });
   }
+}
+
+/** Makes the refusal of another method than those of a path. */
+export function methodNotAllowed(
+  routes: readonly { method: string }[],
+): OAuthError {
+  const allow = allowedMethods(routes).join(", ");
+  return new OAuthError("method_not_allowed", {
+    subject: allow,
+    headers: { Allow: allow },
+  });
+}
+
+/** Returns the methods of a path. `HEAD` works where `GET` does. */
+export function allowedMethods(
+  routes: readonly { method: string }[],
+): string[] {
+  const methods = new Set(routes.map(({ method }) => method));
+  if (methods.has("GET")) methods.add("HEAD");
+  return [...methods];
 }
 
 /** Returns the path of the route that answers, with the names of its parameters; undefined if none does. */
