@@ -1,5 +1,6 @@
 import { type Endpoint, hasNeededScope } from "./endpoint.ts";
 import { PUBLIC_FOR_FIVE_MINUTES } from "./jwks.ts";
+import { idTokenMetadata } from "./openid-metadata.ts";
 
 /**
  * The paths of the document. RFC 8414 sections 3.1 and 5 allow the one of OpenID Connect Discovery, where the JWT
@@ -21,7 +22,7 @@ export function metadataEndpoints(endpoints: readonly Endpoint[]): Endpoint[] {
     cors: true,
 
     async respond(c) {
-      const { settings, scopes } = await c.var.server();
+      const { settings, scopes, jwks } = await c.var.server();
       const catalogue = await scopes.catalogue();
       const on = endpoints.filter(
         (endpoint) =>
@@ -36,6 +37,7 @@ export function metadataEndpoints(endpoints: readonly Endpoint[]): Endpoint[] {
         // A subject is the same for every client (OpenID Connect Core section 8). Spring Security's client does not
         // start without this member, because it reads the document of OpenID Connect Discovery.
         subject_types_supported: ["public"],
+        ...idTokenMetadata(catalogue, jwks),
         ...Object.assign(
           {},
           ...on.map((endpoint) => endpoint.metadata?.(settings, catalogue)),
