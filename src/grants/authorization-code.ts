@@ -64,7 +64,7 @@ export const authorizationCodeGrant: GrantType<
 
     log.begin("scopes");
     const catalogue = await started.catalogue;
-    const { login } = code;
+    const { login, nonce } = code;
     const requested = {
       scope: undefined,
       resource: parameters.all("resource"),
@@ -94,7 +94,11 @@ export const authorizationCodeGrant: GrantType<
       throw error;
     });
     log.begin("sign");
-    return tokenResponse(server, { client, login, granted, newest }, now);
+    return tokenResponse(
+      server,
+      { client, login, granted, newest, catalogue, nonce },
+      now,
+    );
   },
 };
 

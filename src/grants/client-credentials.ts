@@ -31,11 +31,12 @@ export const clientCredentialsGrant: GrantType<
       });
     }
     log.begin("scopes");
+    const catalogue = await started.catalogue;
     const granted = throwIfRefused(
       finalizeScopeAndResource(
         requestedScopeAndResource(parameters),
         registeredFor(client),
-        allowedFor(client, await started.catalogue),
+        allowedFor(client, catalogue),
       ),
     );
 
@@ -44,6 +45,6 @@ export const clientCredentialsGrant: GrantType<
     const sub_type = "client" as const;
     const login = { ...identityOf(client), subject, sub_type, ...granted };
     log.begin("sign");
-    return tokenResponse(server, { client, login, granted }, now);
+    return tokenResponse(server, { client, login, granted, catalogue }, now);
   },
 };

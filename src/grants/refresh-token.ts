@@ -118,7 +118,11 @@ export const refreshTokenGrant: GrantType<"refresh_token", RefreshAhead> = {
     };
     const newest = { refreshToken, key_id };
     log.begin("sign");
-    return tokenResponse(server, { client, login, granted, newest }, now);
+    return tokenResponse(
+      server,
+      { client, login, granted, newest, catalogue },
+      now,
+    );
   },
 };
 

@@ -40,6 +40,23 @@ export function signIdToken(
   return signJwt(signingKey, "idToken", JSON.stringify(payload));
 }
 
+const encoder = new TextEncoder();
+
+/**
+ * Returns the hash of an access token for the ID token beside it: the left half of its digest (OpenID Connect Core
+ * section 3.1.3.6). The digest is that of the algorithm that signs the ID token, and SHA-512 for Ed25519, which has
+ * none beside its own.
+ */
+export async function accessTokenHash(
+  { parameters }: Pick<SigningKey, "parameters">,
+  accessToken: string,
+): Promise<string> {
+  const bytes = encoder.encode(accessToken);
+  const hash = parameters.hash ?? "SHA-512";
+  const digest = new Uint8Array(await crypto.subtle.digest(hash, bytes));
+  return base64url.encode(digest.subarray(0, digest.length / 2));
+}
+
 /** A `jti` as `signIdToken` writes it: the id of the family, and a random part. */
 const familyInJti = /^([\w-]{43})\.[\w-]{22}$/;
 

@@ -11,7 +11,12 @@ import {
   redeem,
 } from "../support/authorization.ts";
 import { reasonOf } from "../support/request-lines.ts";
-import { serverWith, type TestServer } from "../support/server.ts";
+import {
+  server,
+  serverWith,
+  type TestClient,
+  type TestServer,
+} from "../support/server.ts";
 
 /**
  * A code travels in a URL, and every server should support URLs of 8,000 characters (RFC 9110 section 4.1).
@@ -88,5 +93,39 @@ describe.each(keys)("with %s", (_, makeKey) => {
     expect(longest).toBeLessThanOrEqual(MAX);
     expect(longest).toBeGreaterThan(MAX - 32);
     expect(await longestUrl(most + 32)).toBeUndefined();
+  });
+});
+
+describe("with a nonce for the ID token", () => {
+  /** Makes a request with a nonce whose characters are six bytes each in JSON. The user is the longest there can be. */
+  async function urlWithNonce(characters: number) {
+    const nonce = "\u0001".repeat(characters);
+    const response = await authorize(client, { scope: "openid", nonce });
+    const next = location(response);
+    if (next.origin + next.pathname === REDIRECT_URI) {
+      expect(reasonOf(response)).toBe("authorization_request_too_long");
+      expect(next.searchParams.get("error_description")).toContain("code");
+      return undefined;
+    }
+    const request = next.searchParams.get("request") ?? "";
+    const back = await decide(request, { subject: longestSubject });
+    return back.href.length;
+  }
+
+  let client: TestClient;
+
+  beforeAll(async () => {
+    await server.makeScopes("openid");
+    client = await makeWebClient({ scope: "openid" });
+  });
+
+  it("the longest that fits is taken, and one that is longer is refused before the user signs in", async () => {
+    const shortest = await urlWithNonce(1);
+    // Each character is eight of the code.
+    const most = 1 + Math.floor((MAX - shortest!) / 8);
+    const longest = await urlWithNonce(most);
+    expect(longest).toBeLessThanOrEqual(MAX);
+    expect(longest).toBeGreaterThan(MAX - 16);
+    expect(await urlWithNonce(most + 2)).toBeUndefined();
   });
 });

@@ -41,6 +41,12 @@ const tokens = named(
     expires_in: count("The access token's life, in seconds."),
     access_token: v.string(),
     refresh_token: v.optional(v.string()),
+    id_token: v.optional(
+      v.pipe(
+        v.string(),
+        v.description("Who signed in. Left out: without the scope openid."),
+      ),
+    ),
     scope: v.optional(v.string()),
   }),
 );

@@ -21,6 +21,8 @@ export interface AuthorizationCode {
   redirect_uri: string;
   /** Left out: the authorization request had none, because the client need not use PKCE. */
   code_challenge?: string;
+  /** For the ID token, as the authorization request had it. */
+  nonce?: string;
   /** The time when the user authorized it, in milliseconds since 1970. */
   authorized_at_ms: number;
   /** The id of the family that the code makes, in base64url. */
@@ -47,12 +49,13 @@ export function longestCode(
   request: AuthorizationRequest,
   now: Seconds,
 ): number {
-  const { login, redirect_uri, code_challenge, family_id } = request;
+  const { login, redirect_uri, code_challenge, nonce, family_id } = request;
   const code: AuthorizationCode = {
     code_id: crypto.randomUUID(),
     login: { ...login, subject: LONGEST_SUBJECT },
     redirect_uri,
     ...(code_challenge !== undefined && { code_challenge }),
+    ...(nonce !== undefined && { nonce }),
     authorized_at_ms: now * 1000,
     family_id,
     redeemable_until: now,

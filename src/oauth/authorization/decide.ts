@@ -119,7 +119,7 @@ export async function decideAuthorization(
     );
   }
 
-  const { family_id, code_challenge, redirect_uri } = request;
+  const { family_id, code_challenge, nonce, redirect_uri } = request;
   const code = await issueCode(
     server,
     {
@@ -127,6 +127,7 @@ export async function decideAuthorization(
       login: { ...request.login, ...granted, subject },
       family_id,
       ...(code_challenge !== undefined && { code_challenge }),
+      ...(nonce !== undefined && { nonce }),
       redirect_uri,
       authorized_at_ms: nowMs,
       redeemable_until: expires_at + CODE_SECONDS,

@@ -3,6 +3,7 @@ import type { Seconds } from "../duration.ts";
 import type { ScopeCatalogue } from "../entities.ts";
 import { throwIfRefused, OAuthError } from "../errors.ts";
 import { identityOf, type RequestedLogin } from "../login-attributes.ts";
+import { OPENID } from "../openid-scopes.ts";
 import type { RequestLog } from "../request-log.ts";
 import { rememberResources } from "../resource-memory.ts";
 import { dropScopes } from "../scope.ts";
@@ -32,6 +33,7 @@ const requestParameters = [
   "prompt",
   "login_hint",
   "ui_locales",
+  "nonce",
 ] as const;
 
 /** The supported values of `response_type` (RFC 6749 section 3.1.1). */
@@ -61,6 +63,8 @@ export interface AuthorizationRequest {
   prompt?: string;
   login_hint?: string;
   ui_locales?: string;
+  /** For the ID token. Read only where `openid` is granted. */
+  nonce?: string;
 }
 
 /**
@@ -119,6 +123,7 @@ export async function checkAuthorizationRequest(
     ...prompt,
     ...optional(parameters, "login_hint"),
     ...optional(parameters, "ui_locales"),
+    ...(granted.scope.includes(OPENID) && optional(parameters, "nonce")),
   };
 }
 

@@ -35,7 +35,8 @@ export async function grantTokens(
     });
   }
 
-  const allowed = allowedFor(client, await server.scopes.read());
+  const catalogue = await server.scopes.read();
+  const allowed = allowedFor(client, catalogue);
   const granted = throwIfRefused(
     finalizeScopeAndResource(requested, registeredFor(client), allowed),
   );
@@ -50,5 +51,9 @@ export async function grantTokens(
     const { family_id } = newest.refreshToken;
     log.fields.grant_id = server.families.grantIdOf(family_id);
   }
-  return tokenResponse(server, { client, login, granted, newest }, now);
+  return tokenResponse(
+    server,
+    { client, login, granted, newest, catalogue },
+    now,
+  );
 }

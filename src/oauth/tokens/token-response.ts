@@ -1,12 +1,15 @@
+import { base64url } from "jose";
 import { leagueClaims } from "./access-token-format.ts";
 import { type AccessTokenClaims, signAccessToken } from "./access-token.ts";
 import type { Seconds } from "../duration.ts";
-import type { Client } from "../entities.ts";
-import type { TokenKey } from "../keys.ts";
+import type { Client, ScopeCatalogue } from "../entities.ts";
+import { accessTokenHash, signIdToken } from "../id-token.ts";
+import type { SigningKey, TokenKey } from "../keys.ts";
 import { accessTokenExpiry, lifetimesOf } from "../lifetimes.ts";
 import type { RefreshTokenClaims } from "../token-kind.ts";
 import { issueRefreshToken } from "./refresh-token.ts";
 import type { LoginAttributes } from "../login-attributes.ts";
+import { OPENID, releasedClaims } from "../openid-scopes.ts";
 import { defaultResource } from "../resource-memory.ts";
 import type { ScopeAndResource } from "../scope-and-resource.ts";
 import type { Server } from "../server.ts";
@@ -19,6 +22,8 @@ export interface TokenResponse {
   access_token: string;
   /** Left out if the tokens are of the client itself, or if the client may not refresh. */
   refresh_token?: string;
+  /** Only with `openid` among the granted scopes (OpenID Connect Core sections 3.1.3.3 and 12.2). */
+  id_token?: string;
   /** Left out if no scope is granted, because the grammar has no empty scope (section 3.3). */
   scope?: string;
 }
@@ -39,14 +44,22 @@ export interface TokenGrant {
   granted: ScopeAndResource;
   /** Left out: the tokens are of the client itself (RFC 6749 section 4.4) and there is no refresh token. */
   newest?: NewestToken;
+  /** Says which scope releases which claim about the user. */
+  catalogue: ScopeCatalogue;
+  /** The `nonce` of the authorization request. Only the answer to its code has it (OpenID Connect Core section 12.2). */
+  nonce?: string | undefined;
 }
 
-/** Makes a token response: a signed access token and, if the client may refresh, the newest refresh token. */
+/**
+ * Makes a token response: a signed access token; if the client may refresh, the newest refresh token; and with the
+ * scope `openid`, an ID token.
+ */
 export async function tokenResponse(
   server: Server,
-  { client, login, granted, newest }: TokenGrant,
+  grant: TokenGrant,
   now: Seconds,
 ): Promise<TokenResponse> {
+  const { client, login, granted, newest } = grant;
   const { scope, resource } = granted;
   const { settings } = server;
   const lifetimes = lifetimesOf(client, settings);
@@ -70,8 +83,9 @@ export async function tokenResponse(
     ...(newest && { family_id: newest.refreshToken.family_id }),
   };
   const format = client.access_token_format ?? settings.access_token_format;
+  const signingKey = server.signingKeys.use(now);
   const access_token = await signAccessToken(
-    server.signingKeys.use(now),
+    signingKey,
     format === "league"
       ? { ...claims, ...leagueClaims(claims, resource) }
       : claims,
@@ -88,8 +102,43 @@ export async function tokenResponse(
           newest.refreshToken,
         ),
       }),
+    ...(scope.includes(OPENID) &&
+      (await idTokenFor(signingKey, grant, claims, access_token))),
     ...(scope.length > 0 && { scope: scope.join(" ") }),
   };
+}
+
+/**
+ * Makes the ID token of a response. It has issuer, subject and times of the access token beside it, and the claims
+ * about the user that the granted scopes release.
+ *
+ * @returns nothing if the tokens are of the client itself, because no user has signed in
+ */
+async function idTokenFor(
+  signingKey: SigningKey,
+  { login, granted, newest, catalogue, nonce }: TokenGrant,
+  { iss, sub, iat, exp }: AccessTokenClaims,
+  accessToken: string,
+): Promise<{ id_token?: string }> {
+  if (!newest || login.sub_type) return {};
+  const { client_id, auth_time, acr, amr, id_token_claims = {} } = login;
+  const { family_id } = newest.refreshToken;
+  const claims = {
+    iss,
+    sub,
+    aud: client_id,
+    iat,
+    exp,
+    ...(auth_time !== undefined && { auth_time }),
+    ...(nonce !== undefined && { nonce }),
+    ...(acr !== undefined && { acr }),
+    ...(amr !== undefined && { amr }),
+    sid: login.sid ?? base64url.encode(family_id),
+    at_hash: await accessTokenHash(signingKey, accessToken),
+    family_id,
+  };
+  const person = releasedClaims(id_token_claims, granted.scope, catalogue);
+  return { id_token: await signIdToken(signingKey, claims, person) };
 }
 
 /**

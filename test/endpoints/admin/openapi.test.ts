@@ -478,6 +478,7 @@ it("the OpenAPI document has these components", async () => {
       expires_in: integer "The access token's"
       access_token: string
       refresh_token?: string
+      id_token?: string "Who signed in."
       scope?: string
     RevokedLeagueTokens: object closed
       tokens: array 1..100
