@@ -102,6 +102,59 @@ describe("a refresh in a warm isolate", () => {
   });
 });
 
+describe("a refresh in a warm isolate, where OpenID Connect is on", () => {
+  /** Counts what a second refresh of a new login costs. */
+  async function costs(scope: string, more: Record<string, string> = {}) {
+    const { calls, bindings } = countingBindings();
+    const server = serverWith(bindings);
+    await server.makeScopes("openid", "read");
+    const client = await server.makeClient({
+      token_endpoint_auth_method: "client_secret_post",
+      scope: "openid read",
+    });
+    const { refresh_token } = await server.login(client, { scope });
+    const next = await server.expectRefresh(client, refresh_token);
+    const before = { ...calls };
+    const counted = countCrypto();
+    const { mock: sign } = vi.spyOn(crypto.subtle, "sign");
+    const tokens = await server.expectRefresh(client, next.refresh_token, more);
+    return {
+      hasIdToken: "id_token" in tokens,
+      crypto: counted(),
+      signatures: sign.calls
+        .map(([, { algorithm }]) => algorithm.name)
+        .toSorted(),
+      calls: {
+        family: calls.family - before.family,
+        kvRead: calls.kvRead - before.kvRead,
+        kvWrite: calls.kvWrite - before.kvWrite,
+      },
+    };
+  }
+
+  const calls = { family: 1, kvRead: 0, kvWrite: 0 };
+  it.each<[string, string, Record<string, string>]>([
+    ["the login is without openid", "read", {}],
+    ["the refresh is without openid", "openid read", { scope: "read" }],
+  ])("costs what it costs where it is off, if %s", async (_, scope, more) => {
+    expect(await costs(scope, more)).toEqual({
+      hasIdToken: false,
+      crypto: { verify: 1, sign: 2, digest: 2 },
+      signatures: ["ECDSA", "HMAC"],
+      calls,
+    });
+  });
+
+  it("costs one signature more with openid, and the digest of the access token, and no storage", async () => {
+    expect(await costs("openid read")).toEqual({
+      hasIdToken: true,
+      crypto: { verify: 1, sign: 3, digest: 3 },
+      signatures: ["ECDSA", "ECDSA", "HMAC"],
+      calls,
+    });
+  });
+});
+
 describe("a refresh", () => {
   it("writes one row, in an object that was made for the family alone", async () => {
     const known = new Set(
