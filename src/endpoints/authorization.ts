@@ -1,3 +1,4 @@
+import type { Context } from "hono";
 import {
   checkAuthorizationRequest,
   responseModes,
@@ -6,20 +7,27 @@ import {
 } from "../oauth/authorization/request.ts";
 import { authorizationResponse } from "../oauth/authorization/response.ts";
 import { longestCode } from "../oauth/authorization/code.ts";
+import { promptValues } from "../oauth/authorization/openid-parameters.ts";
 import { OAuthError } from "../oauth/errors.ts";
-import { Parameters } from "../oauth/parameters.ts";
+import { isOpenIdOn, OPENID } from "../oauth/openid-scopes.ts";
+import { isForm, Parameters } from "../oauth/parameters.ts";
 import { codeChallengeMethods } from "../oauth/authorization/pkce.ts";
 import { findRedirectTarget } from "../oauth/authorization/redirect-target.ts";
 import { readState } from "../oauth/authorization/state.ts";
 import { withParameters } from "../oauth/redirect-uri.ts";
-import { type Endpoint, now, redirect } from "./endpoint.ts";
+import { type AppEnv, type Endpoint, now, redirect } from "./endpoint.ts";
 import { refusalPage } from "./page.ts";
 
 /**
- * The longest query, in characters as it came and as a form encodes it. It is bounded because `state` returns to
- * the client in a URL.
+ * The longest query or body, in characters as it came and as a form encodes it. It is bounded because `state` returns
+ * to the client in a URL.
  */
 const MAX_QUERY_CHARACTERS = 4096;
+/**
+ * The longest `id_token_hint`, in characters. It is not counted as a part of the query, because it goes no further and
+ * because an ID token with many claims has 3,000 characters.
+ */
+const MAX_HINT_CHARACTERS = 4096;
 /**
  * The URL length that every server should support (RFC 9110 section 4.1), so the sign-in page and the client
  * do too.
@@ -30,27 +38,38 @@ const MAX_URL_CHARACTERS = 8000;
  * The authorization endpoint (RFC 6749 section 3.1). It checks the request and redirects the browser to the
  * sign-in page (`LOGIN_URL`), which decides by `POST /admin/authorizations` or by RPC. It stores nothing.
  */
-export const authorizationEndpoint: Endpoint = {
+const authorizationByGet: Endpoint = {
   path: "/authorize",
   method: "GET",
   cors: false,
 
   isOn: ({ login_url }) => login_url !== undefined,
 
-  metadata: ({ issuer }) => ({
+  metadata: ({ issuer }, catalogue) => ({
     authorization_endpoint: `${issuer}/authorize`,
     response_types_supported: responseTypes,
     response_modes_supported: responseModes,
     code_challenge_methods_supported: codeChallengeMethods,
     authorization_response_iss_parameter_supported: true,
+    ...(isOpenIdOn(catalogue) && {
+      prompt_values_supported: promptValues,
+      claims_parameter_supported: false,
+      request_parameter_supported: false,
+      // The default is true (OpenID Connect Discovery section 3).
+      request_uri_parameter_supported: false,
+    }),
   }),
 
   async respond(c) {
     const { log } = c.var;
     const server = await c.var.server();
-    const query = queryOf(c.req.url);
+    const query =
+      c.req.method === "POST" ? await queryOfForm(c) : queryOf(c.req.url);
     const search = new URLSearchParams(`?${query}`);
-    const characters = Math.max(query.length, search.toString().length);
+    const hint = search.get("id_token_hint") ?? "";
+    const characters =
+      Math.max(query.length, search.toString().length) -
+      Math.min(hint.length, MAX_HINT_CHARACTERS);
     if (characters > MAX_QUERY_CHARACTERS)
       throw tooLong(
         `its parameters have more than ${MAX_QUERY_CHARACTERS} characters`,
@@ -101,6 +120,15 @@ export const authorizationEndpoint: Endpoint = {
   },
 };
 
+/**
+ * The endpoint with both of its methods. OpenID Connect Core section 3.1.2.1 requires POST, so it is there while
+ * OpenID Connect is on.
+ */
+export const authorizationEndpoints: readonly Endpoint[] = [
+  authorizationByGet,
+  { ...authorizationByGet, method: "POST", needsScope: OPENID },
+];
+
 function tooLong(subject: string): OAuthError {
   return new OAuthError("authorization_request_too_long", { subject });
 }
@@ -115,4 +143,18 @@ const notOfQuery = /[^\x21\x23-\x3b\x3d\x3f-\x7e]+/g;
 function queryOf(url: string): string {
   const [, query = ""] = /^[^?#]*\?([^#]*)/.exec(url) ?? [];
   return query.replace(notOfQuery, encodeURIComponent);
+}
+
+/**
+ * Returns the form of a POST as `queryOf` returns a query. The query of the URL is not read beside it, so that no
+ * parameter has two places.
+ *
+ * @throws OAuthError `content_type_wrong`
+ */
+async function queryOfForm(c: Context<AppEnv>): Promise<string> {
+  if (!isForm(c.req.header("Content-Type")))
+    throw new OAuthError("content_type_wrong");
+  const form = await c.req.text();
+  // In a query it would have begun the fragment.
+  return form.replaceAll("#", "%23").replace(notOfQuery, encodeURIComponent);
 }

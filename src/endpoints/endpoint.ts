@@ -66,7 +66,7 @@ export interface Endpoint {
    * @throws OAuthError
    */
   respond: (c: Context<AppEnv>) => Promise<Response>;
-  /** Renders a refusal for a person. Left out: refusals are JSON. */
+  /** Renders a refusal, for a person or with more headers. Left out: refusals are JSON. */
   renderError?: (
     c: Context<AppEnv>,
     refusal: OAuthError,

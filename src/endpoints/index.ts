@@ -1,4 +1,4 @@
-import { authorizationEndpoint } from "./authorization.ts";
+import { authorizationEndpoints } from "./authorization.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { healthEndpoint } from "./health.ts";
 import { jwksEndpoint } from "./jwks.ts";
@@ -6,14 +6,16 @@ import { introspectionEndpoint } from "./introspection.ts";
 import { metadataEndpoints } from "./metadata.ts";
 import { revocationEndpoint } from "./revocation.ts";
 import { passportTokenEndpoint, tokenEndpoint } from "./token.ts";
+import { userInfoEndpoints } from "./user-info.ts";
 
 /** The endpoints that the metadata may describe. */
 const described: Endpoint[] = [
-  authorizationEndpoint,
+  ...authorizationEndpoints,
   tokenEndpoint,
   passportTokenEndpoint,
   revocationEndpoint,
   introspectionEndpoint,
+  ...userInfoEndpoints,
   jwksEndpoint,
   healthEndpoint,
 ];

@@ -56,11 +56,15 @@ export function readForm(
   body: ArrayBuffer,
   singular: readonly string[],
 ): Parameters {
-  if (mediaType(contentType) !== "application/x-www-form-urlencoded")
-    throw new OAuthError("content_type_wrong");
+  if (!isForm(contentType)) throw new OAuthError("content_type_wrong");
   const parameters = new Parameters(new URLSearchParams(decoder.decode(body)));
   parameters.refuseRepeated(singular);
   return parameters;
+}
+
+/** Tells whether a Content-Type is that of a form. */
+export function isForm(contentType: string | undefined): boolean {
+  return mediaType(contentType) === "application/x-www-form-urlencoded";
 }
 
 /** Returns the media type of a Content-Type, without its parameters, in lower case. */

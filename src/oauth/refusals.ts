@@ -159,6 +159,31 @@ export const refusals = {
     description: () =>
       "prompt has none and another value. With none, send no other value.",
   },
+  // OpenID Connect Core sections 3.1.2.1, 3.1.2.6 and 6. Only for requests with the scope `openid`.
+  request_object_unsupported: {
+    status: 400,
+    error: "request_not_supported",
+    description: () =>
+      "This server does not support the parameter request. Send each parameter by itself.",
+  },
+  request_uri_unsupported: {
+    status: 400,
+    error: "request_uri_not_supported",
+    description: () =>
+      "This server does not support the parameter request_uri. Send each parameter by itself.",
+  },
+  max_age_malformed: {
+    status: 400,
+    error: "invalid_request",
+    description: () =>
+      "max_age must be a whole number of seconds, 0 or more, with at most 10 digits.",
+  },
+  id_token_hint_invalid: {
+    status: 400,
+    error: "invalid_request",
+    description: () =>
+      "id_token_hint must be an ID token that this server has made for this client. It may have expired.",
+  },
   code_challenge_method_unsupported: {
     status: 400,
     error: "invalid_request",
@@ -256,6 +281,33 @@ export const refusals = {
     error: "temporarily_unavailable",
     description: () =>
       "Too many refresh tokens were not valid. Try again after the seconds in the header Retry-After.",
+  },
+
+  // The UserInfo endpoint (OpenID Connect Core section 5.3.3, RFC 6750 section 3.1).
+  access_token_missing: invalidToken(
+    "The access token is missing. Send the header Authorization: Bearer with it.",
+  ),
+  two_access_tokens: {
+    status: 400,
+    error: "invalid_request",
+    description: () =>
+      "The request has an access token in the header Authorization and another one in the body. Send it once.",
+  },
+  access_token_forged: invalidToken("The access token is not valid."),
+  access_token_expired: invalidToken(
+    "The access token has expired. Get a new one with the refresh token.",
+  ),
+  access_token_ended: invalidToken(
+    "The login of this access token has ended. The user must sign in again.",
+  ),
+  access_token_without_user: invalidToken(
+    "This access token is of the client itself, so there is no user to tell about.",
+  ),
+  access_token_scope_insufficient: {
+    status: 403,
+    error: "insufficient_scope",
+    description: (scope) =>
+      `The access token does not have the scope ${scope}.`,
   },
 
   // Scope and resource.
@@ -434,6 +486,14 @@ function invalidGrant(sentence: string) {
   return {
     status: 400,
     error: "invalid_grant",
+    description: () => sentence,
+  } as const;
+}
+
+function invalidToken(sentence: string) {
+  return {
+    status: 401,
+    error: "invalid_token",
     description: () => sentence,
   } as const;
 }

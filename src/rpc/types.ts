@@ -23,6 +23,12 @@ export interface AuthorizationDescription {
   prompt?: string;
   login_hint?: string;
   ui_locales?: string;
+  /** With the scope `openid`: the longest time since the sign-in, in seconds. */
+  max_age?: number;
+  /** With the scope `openid`: the authentication context classes that the client prefers. */
+  acr_values?: string;
+  /** With the scope `openid`: the user who must sign in, because the client has sent an ID token of theirs. */
+  hinted_subject?: string;
   /** From this time on, the request cannot be decided. Seconds since 1970. */
   expires_at: number;
 }

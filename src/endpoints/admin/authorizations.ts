@@ -42,6 +42,27 @@ const description = named(
     ),
     login_hint: clientHint("a name of the user, for the sign-in form"),
     ui_locales: clientHint("the languages that the user prefers"),
+    max_age: v.optional(
+      v.pipe(
+        v.number(),
+        v.integer(),
+        v.minValue(0),
+        v.description(
+          "Only with the scope openid. The longest time since the sign-in, in seconds. If the sign-in is older, the user must sign in again. The decision must have auth_time.",
+        ),
+      ),
+    ),
+    acr_values: clientHint(
+      "the authentication context classes that the app prefers, the best first; only with the scope openid",
+    ),
+    hinted_subject: v.optional(
+      v.pipe(
+        v.string(),
+        v.description(
+          "Only with the scope openid. The user who must sign in: the app has sent an ID token of theirs (id_token_hint). If another user signs in, the app gets login_required.",
+        ),
+      ),
+    ),
     expires_at: v.pipe(
       timestamp,
       v.description(

@@ -21,7 +21,7 @@ export interface AuthorizationCode {
   redirect_uri: string;
   /** Left out: the authorization request had none, because the client need not use PKCE. */
   code_challenge?: string;
-  /** For the ID token, as the authorization request had it. */
+  /** Only with the scope `openid`: the `nonce` of the authorization request, for the ID token. */
   nonce?: string;
   /** The time when the user authorized it, in milliseconds since 1970. */
   authorized_at_ms: number;

@@ -1,8 +1,9 @@
 import { base64url } from "jose";
 import * as v from "valibot";
 import { issueCode } from "./code.ts";
-import { CODE_SECONDS } from "./encrypted-jwt.ts";
+import { CODE_SECONDS, REQUEST_SECONDS } from "./encrypted-jwt.ts";
 import { authorizationResponse } from "./response.ts";
+import { unmetDemand } from "./sign-in-demands.ts";
 import { throwIfRefused } from "../errors.ts";
 import { finalizeScopeAndResource } from "../scope-and-resource.ts";
 import { readInteraction, encryptedRequest } from "./interaction.ts";
@@ -82,7 +83,7 @@ export type Decision = v.InferOutput<typeof decision>;
  * @returns the URL to which the browser must be redirected, with a code (RFC 6749 section 4.1.2) or an error
  *   (section 4.1.2.1), the client's `state`, and `iss` (RFC 9207)
  * @throws OAuthError as `readInteraction`; `scope_malformed`; `scope_not_granted` for a scope that was not
- *   requested
+ *   requested; `admin_body_invalid` for an `auth_time` that the client's demands rule out (`sign-in-demands.ts`)
  */
 export async function decideAuthorization(
   server: Server,
@@ -104,6 +105,8 @@ export async function decideAuthorization(
   }
 
   const { subject } = decided;
+  const unmet = unmetDemand(request, expires_at - REQUEST_SECONDS, decided);
+  if (unmet) return respondWithError(unmet.error, unmet.error_description);
   const requested = {
     scope: requestedScopeInJson(decided.scope),
     resource: [],

@@ -15,6 +15,12 @@ export interface AuthorizationDescription {
   prompt?: string;
   login_hint?: string;
   ui_locales?: string;
+  /** With the scope `openid`: the longest time since the sign-in, in seconds. */
+  max_age?: number;
+  /** With the scope `openid`: the authentication context classes that the client prefers. */
+  acr_values?: string;
+  /** With the scope `openid`: the user who must sign in, because the client has sent an ID token of theirs. */
+  hinted_subject?: string;
   /** From this time on, the request cannot be decided. */
   expires_at: Seconds;
 }
@@ -35,6 +41,7 @@ export async function describeAuthorization(
   const catalogue = await server.scopes.catalogue();
   const { client_id, client_name } = client;
   const { redirect_uri, prompt, login_hint, ui_locales } = request;
+  const { max_age, acr_values, hinted_subject } = request;
   return {
     client_id,
     ...(client_name !== undefined && { client_name }),
@@ -47,6 +54,9 @@ export async function describeAuthorization(
     ...(prompt !== undefined && { prompt }),
     ...(login_hint !== undefined && { login_hint }),
     ...(ui_locales !== undefined && { ui_locales }),
+    ...(max_age !== undefined && { max_age }),
+    ...(acr_values !== undefined && { acr_values }),
+    ...(hinted_subject !== undefined && { hinted_subject }),
     expires_at,
   };
 }

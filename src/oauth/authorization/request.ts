@@ -14,6 +14,10 @@ import {
   requestedScopeAndResource,
 } from "../scope-and-resource.ts";
 import type { Parameters } from "../parameters.ts";
+import {
+  type OpenIdParameters,
+  readOpenIdParameters,
+} from "./openid-parameters.ts";
 import { readCodeChallenge } from "./pkce.ts";
 import { readPrompt } from "./prompt.ts";
 import type { RedirectTarget } from "./redirect-target.ts";
@@ -21,7 +25,8 @@ import { decryptJwt, encryptJwt } from "./encrypted-jwt.ts";
 import type { Server } from "../server.ts";
 
 /**
- * The parameters that must not be repeated, beside those of the redirect target. `resource` may be repeated.
+ * The parameters that must not be repeated, beside those of the redirect target and of OpenID Connect. `resource` may
+ * be repeated.
  */
 const requestParameters = [
   "response_type",
@@ -46,8 +51,11 @@ export const responseModes = ["query"] as const;
 /** The most dropped scopes that a log line names. */
 const MAX_DROPPED_IN_LOG = 10;
 
-/** A checked authorization request (RFC 6749 section 4.1.1, RFC 7636, RFC 8707). It survives JSON. */
-export interface AuthorizationRequest {
+/**
+ * A checked authorization request (RFC 6749 section 4.1.1, RFC 7636, RFC 8707, OpenID Connect Core section 3.1.2.1). It
+ * survives JSON.
+ */
+export interface AuthorizationRequest extends OpenIdParameters {
   login: RequestedLogin;
   redirect_uri: string;
   /** As it stands in the query, not decoded (`state.ts`). */
@@ -123,7 +131,8 @@ export async function checkAuthorizationRequest(
     ...prompt,
     ...optional(parameters, "login_hint"),
     ...optional(parameters, "ui_locales"),
-    ...(granted.scope.includes(OPENID) && optional(parameters, "nonce")),
+    ...(granted.scope.includes(OPENID) &&
+      (await readOpenIdParameters(server, client, parameters))),
   };
 }
 

@@ -193,7 +193,7 @@ async function revokeFamily(
  *
  * @param check tells whether the family and its client, as it is today, are the ones that the caller wants
  */
-async function findLivingFamily(
+export async function findLivingFamily(
   server: Parts,
   familyId: Uint8Array,
   now: Seconds,

@@ -1,0 +1,68 @@
+import type { Seconds } from "../duration.ts";
+import type { Client } from "../entities.ts";
+import { OAuthError } from "../errors.ts";
+import type { Claims } from "../login-claims.ts";
+import { OPENID, releasedClaims } from "../openid-scopes.ts";
+import type { FamilyState } from "../repositories.ts";
+import type { RequestLog } from "../request-log.ts";
+import { digestResources } from "../resource-memory.ts";
+import type { Server } from "../server.ts";
+import {
+  audiences,
+  isIssued,
+  isOfFamily,
+  scopes,
+} from "./access-token-check.ts";
+import { verifyAccessToken } from "./access-token.ts";
+import { findLivingFamily } from "./own-kinds.ts";
+
+/** The size limit of a request body. This server makes no longer token. */
+const MAX_TOKEN_CHARACTERS = 16 * 1024;
+
+/**
+ * Answers a UserInfo request (OpenID Connect Core section 5.3.2) by an access token: `sub`, and those of the login's
+ * claims about the person that the scopes of the token release. The token is checked as introspection checks it, so
+ * that a login that has ended is refused at once. Any audience will do, because the token stays with its client and
+ * with this server.
+ *
+ * A token that this server has not signed costs no storage call beside the catalogue.
+ *
+ * @throws OAuthError `access_token_forged`, `access_token_expired`, `access_token_without_user`,
+ *   `access_token_scope_insufficient` or `access_token_ended`
+ */
+export async function userInfo(
+  server: Server,
+  token: string,
+  now: Seconds,
+  log: RequestLog,
+): Promise<Claims> {
+  const { settings, verificationKeys } = server;
+  const verified =
+    token.length <= MAX_TOKEN_CHARACTERS &&
+    (await verifyAccessToken(verificationKeys, settings.issuer, token));
+  if (!verified || !isIssued(verified.claims, now))
+    throw new OAuthError("access_token_forged");
+  const { family_id, claims } = verified;
+  if (now >= claims.exp) throw new OAuthError("access_token_expired");
+  if (!family_id) throw new OAuthError("access_token_without_user");
+  const granted = scopes(claims);
+  if (!granted.includes(OPENID))
+    throw new OAuthError("access_token_scope_insufficient", {
+      subject: OPENID,
+    });
+
+  log.begin("family");
+  const named = audiences(claims);
+  const digests = await digestResources(named, named);
+  const check = (family: FamilyState, ofFamily: Client) =>
+    isOfFamily(claims, family, ofFamily, digests, settings);
+  const family = await findLivingFamily(server, family_id, now, check);
+  if (!family) throw new OAuthError("access_token_ended");
+  log.fields.client_id = claims.client_id;
+
+  const catalogue = await server.scopes.catalogue();
+  const left = granted.filter((scope) => Object.hasOwn(catalogue, scope));
+  const { subject, id_token_claims, userinfo } = family.login;
+  const person = { ...id_token_claims, ...userinfo };
+  return { ...releasedClaims(person, left, catalogue), sub: subject };
+}
