@@ -51,13 +51,7 @@ const authorizationByGet: Endpoint = {
     response_modes_supported: responseModes,
     code_challenge_methods_supported: codeChallengeMethods,
     authorization_response_iss_parameter_supported: true,
-    ...(isOpenIdOn(catalogue) && {
-      prompt_values_supported: promptValues,
-      claims_parameter_supported: false,
-      request_parameter_supported: false,
-      // The default is true (OpenID Connect Discovery section 3).
-      request_uri_parameter_supported: false,
-    }),
+    ...(isOpenIdOn(catalogue) && { prompt_values_supported: promptValues }),
   }),
 
   async respond(c) {

@@ -21,7 +21,7 @@ export interface AuthorizationCode {
   redirect_uri: string;
   /** Left out: the authorization request had none, because the client need not use PKCE. */
   code_challenge?: string;
-  /** Only with the scope `openid`: the `nonce` of the authorization request, for the ID token. */
+  /** For the ID token, as the authorization request had it. */
   nonce?: string;
   /** The time when the user authorized it, in milliseconds since 1970. */
   authorized_at_ms: number;
