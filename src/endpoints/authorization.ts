@@ -148,7 +148,7 @@ function queryOf(url: string): string {
 async function queryOfForm(c: Context<AppEnv>): Promise<string> {
   if (!isForm(c.req.header("Content-Type")))
     throw new OAuthError("content_type_wrong");
-  const form = await c.req.text();
+  const form = new TextDecoder().decode(await c.req.arrayBuffer());
   // In a query it would have begun the fragment.
   return form.replaceAll("#", "%23").replace(notOfQuery, encodeURIComponent);
 }
