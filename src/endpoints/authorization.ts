@@ -5,7 +5,10 @@ import {
   responseTypes,
   encryptAuthorizationRequest,
 } from "../oauth/authorization/request.ts";
-import { authorizationResponse } from "../oauth/authorization/response.ts";
+import {
+  authorizationResponse,
+  MAX_URL_CHARACTERS,
+} from "../oauth/authorization/response.ts";
 import { longestCode } from "../oauth/authorization/code.ts";
 import { promptValues } from "../oauth/authorization/openid-parameters.ts";
 import { OAuthError } from "../oauth/errors.ts";
@@ -28,11 +31,6 @@ const MAX_QUERY_CHARACTERS = 4096;
  * because an ID token with many claims has 3,000 characters.
  */
 const MAX_HINT_CHARACTERS = 4096;
-/**
- * The URL length that every server should support (RFC 9110 section 4.1), so the sign-in page and the client
- * do too.
- */
-const MAX_URL_CHARACTERS = 8000;
 
 /**
  * The authorization endpoint (RFC 6749 section 3.1). It checks the request and redirects the browser to the

@@ -33,14 +33,35 @@ export interface AuthorizationDescription {
   expires_at: number;
 }
 
+/**
+ * What the login says about the user and the sign-in. All fields may be left out. Together they have at most 2,048 bytes
+ * as JSON. `docs/login.md` says what each is for.
+ */
+export interface LoginClaims {
+  /** When the user signed in. Seconds since 1970. */
+  auth_time?: number;
+  /** The authentication context class, such as the level of assurance. */
+  acr?: string;
+  /** The authentication methods (RFC 8176), such as `pwd` and `otp`. */
+  amr?: string[];
+  /** The id of the user's session at the login. Not a secret, such as a cookie. */
+  sid?: string;
+  /** For the access token. They need no scope. Plain JSON, and no claim that Baton sets itself. */
+  claims?: Record<string, unknown>;
+  /** About the user, for the ID token and the UserInfo endpoint. The granted scopes release them. */
+  id_token_claims?: Record<string, unknown>;
+  /** About the user, for the UserInfo endpoint alone. The granted scopes release them. */
+  userinfo?: Record<string, unknown>;
+}
+
 /** The decision of a sign-in page: the user who signed in and what they allow, or an error. */
 export type Decision = { request: string } & (
-  | {
+  | ({
       subject: string;
       /** The scopes that the user allows, with spaces between them. Left out: all that were asked for. */
       scope?: string;
       error?: never;
-    }
+    } & LoginClaims)
   | {
       error:
         | "access_denied"

@@ -75,7 +75,13 @@ describe("the protocol on plain Node", () => {
   it("exchanges a refresh token once", async () => {
     const server = await memoryServer(client);
     const requested = { scope: undefined, resource: [] };
-    const first = await grantTokens(server, client, "alice", requested, NOW);
+    const first = await grantTokens(
+      server,
+      client,
+      { subject: "alice" },
+      requested,
+      NOW,
+    );
     const refresh = (refresh_token = "") =>
       ask(server, refreshTokenGrant, { refresh_token });
     const second = await refresh(first.refresh_token);

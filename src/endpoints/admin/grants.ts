@@ -1,6 +1,12 @@
 import * as v from "valibot";
 import { clientId, resourceUri } from "../../oauth/client-metadata.ts";
 import { fieldError, OAuthError } from "../../oauth/errors.ts";
+import { loginClaimsOf } from "../../oauth/login-claims.ts";
+import {
+  boundLoginClaims,
+  loginClaims,
+  refuseFutureSignIn,
+} from "../../oauth/login-claims-schema.ts";
 import { maxCharacters, strictObject } from "../../oauth/schema.ts";
 import { requestedScopeInJson } from "../../oauth/scope.ts";
 import { grantTokens } from "../../oauth/tokens/grant-tokens.ts";
@@ -11,27 +17,31 @@ import { grantDetails, grantDetailsJson } from "./grant-schemas.ts";
 
 const newGrant = named(
   "NewGrant",
-  strictObject({
-    client_id: clientId,
-    subject,
-    scope: v.optional(
-      v.pipe(
-        v.string(),
-        maxCharacters(8192),
-        v.metadata({
-          description:
-            "The scopes to grant, with spaces between them. Left out: all of the client's.",
-          example: "read",
-        }),
+  v.pipe(
+    strictObject({
+      client_id: clientId,
+      subject,
+      scope: v.optional(
+        v.pipe(
+          v.string(),
+          maxCharacters(8192),
+          v.metadata({
+            description:
+              "The scopes to grant, with spaces between them. Left out: all of the client's.",
+            example: "read",
+          }),
+        ),
       ),
-    ),
-    resource: v.optional(
-      v.union(
-        [resourceUri, v.pipe(v.array(resourceUri), v.maxLength(100))],
-        "must be a URI, or an array of at most 100 URIs",
+      resource: v.optional(
+        v.union(
+          [resourceUri, v.pipe(v.array(resourceUri), v.maxLength(100))],
+          "must be a URI, or an array of at most 100 URIs",
+        ),
       ),
-    ),
-  }),
+      ...loginClaims,
+    }),
+    boundLoginClaims(),
+  ),
 );
 
 const tokens = named(
@@ -83,7 +93,11 @@ export function grantRoutes(api: AdminApi): void {
     },
     async (c) => {
       const server = await c.var.server();
-      const { client_id, subject, scope, resource = [] } = c.req.valid("json");
+      const body = c.req.valid("json");
+      const { client_id, subject, scope, resource = [] } = body;
+      const user = { subject, ...loginClaimsOf(body) };
+      const time = now();
+      refuseFutureSignIn(user, time);
       const client = await server.clients.read(client_id);
       if (!client || !("secrets" in client))
         throw fieldError("client_id", "there is no such client");
@@ -100,9 +114,9 @@ export function grantRoutes(api: AdminApi): void {
       const tokens = await grantTokens(
         server,
         client,
-        subject,
+        user,
         requested,
-        now(),
+        time,
         c.var.log,
       );
       return c.json(tokens, 200);

@@ -16,6 +16,7 @@ type KnownSchema =
   | v.StringSchema<undefined>
   | v.NumberSchema<undefined>
   | v.BooleanSchema<undefined>
+  | v.UnknownSchema
   | v.LiteralSchema<string | number | boolean, undefined>
   | v.PicklistSchema<string[], undefined>
   | v.ArraySchema<Schema, undefined>
@@ -89,6 +90,9 @@ export class JsonSchemas {
       case "number":
       case "boolean":
         return { type: s.type };
+      // Rules in code check it, and its metadata describes it.
+      case "unknown":
+        return {};
       case "literal":
         return { type: typeof s.literal, enum: [s.literal] };
       case "picklist":

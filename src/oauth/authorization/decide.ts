@@ -2,9 +2,20 @@ import { base64url } from "jose";
 import * as v from "valibot";
 import { issueCode } from "./code.ts";
 import { CODE_SECONDS, REQUEST_SECONDS } from "./encrypted-jwt.ts";
-import { authorizationResponse } from "./response.ts";
+import { authorizationResponse, MAX_URL_CHARACTERS } from "./response.ts";
 import { unmetDemand } from "./sign-in-demands.ts";
-import { throwIfRefused } from "../errors.ts";
+import { fieldError, throwIfRefused } from "../errors.ts";
+import {
+  largestLoginClaim,
+  loginClaimNames,
+  type LoginClaims,
+  loginClaimsOf,
+} from "../login-claims.ts";
+import {
+  boundLoginClaims,
+  loginClaims,
+  refuseFutureSignIn,
+} from "../login-claims-schema.ts";
 import { finalizeScopeAndResource } from "../scope-and-resource.ts";
 import { readInteraction, encryptedRequest } from "./interaction.ts";
 import type { RequestLog } from "../request-log.ts";
@@ -43,6 +54,7 @@ export const decision = v.pipe(
         }),
       ),
     ),
+    ...loginClaims,
     error: v.optional(
       v.pipe(
         v.picklist(decisionErrors),
@@ -52,25 +64,28 @@ export const decision = v.pipe(
       ),
     ),
   }),
+  boundLoginClaims(),
   v.metadata({ oneOf: [{ required: ["subject"] }, { required: ["error"] }] }),
   v.rawTransform(({ dataset, addIssue, NEVER }) => {
     const { request, subject, scope, error } = dataset.value;
+    const claims = loginClaimsOf(dataset.value);
     const problem = (field: string, message: string) => {
       addIssue({ message, path: pathTo(field) });
       return NEVER;
     };
     if (error !== undefined) {
-      if (subject !== undefined)
-        return problem("error", "must not be sent together with subject");
-      if (scope !== undefined)
-        return problem("error", "must not be sent together with scope");
+      const sent = { subject, scope, ...claims };
+      for (const name of ["subject", "scope", ...loginClaimNames] as const)
+        if (sent[name] !== undefined)
+          return problem("error", `must not be sent together with ${name}`);
       return { request, error };
     }
     if (subject === undefined) {
       const message = "is missing. Send the user who signed in, or an error";
       return problem("subject", message);
     }
-    return { request, subject, ...(scope !== undefined && { scope }) };
+    const allowed = scope === undefined ? {} : { scope };
+    return { request, subject, ...allowed, ...claims };
   }),
 );
 
@@ -83,7 +98,8 @@ export type Decision = v.InferOutput<typeof decision>;
  * @returns the URL to which the browser must be redirected, with a code (RFC 6749 section 4.1.2) or an error
  *   (section 4.1.2.1), the client's `state`, and `iss` (RFC 9207)
  * @throws OAuthError as `readInteraction`; `scope_malformed`; `scope_not_granted` for a scope that was not
- *   requested; `admin_body_invalid` for an `auth_time` that the client's demands rule out (`sign-in-demands.ts`)
+ *   requested; `admin_body_invalid` for a sign-in in the future, for claims that make the URL too long, or for an
+ *   `auth_time` that the client's demands rule out (`sign-in-demands.ts`)
  */
 export async function decideAuthorization(
   server: Server,
@@ -105,6 +121,8 @@ export async function decideAuthorization(
   }
 
   const { subject } = decided;
+  const claims = loginClaimsOf(decided);
+  refuseFutureSignIn(claims, now);
   const unmet = unmetDemand(request, expires_at - REQUEST_SECONDS, decided);
   if (unmet) return respondWithError(unmet.error, unmet.error_description);
   const requested = {
@@ -127,7 +145,7 @@ export async function decideAuthorization(
     server,
     {
       code_id: crypto.randomUUID(),
-      login: { ...request.login, ...granted, subject },
+      login: { ...request.login, ...granted, subject, ...claims },
       family_id,
       ...(code_challenge !== undefined && { code_challenge }),
       ...(nonce !== undefined && { nonce }),
@@ -137,9 +155,26 @@ export async function decideAuthorization(
     },
     now,
   );
+  const redirect_to = authorizationResponse(server, request, { code });
+  refuseTooLong(redirect_to, claims);
   log.fields.decision = "authorized";
   log.fields.grant_id = server.families.grantIdOf(base64url.decode(family_id));
-  return { redirect_to: authorizationResponse(server, request, { code }) };
+  return { redirect_to };
+}
+
+/**
+ * Refuses claims that make the URL to the client too long. Without claims it is short enough, because `/authorize` has
+ * measured it for the longest subject.
+ */
+function refuseTooLong(redirectTo: string, claims: LoginClaims): void {
+  const over = redirectTo.length - MAX_URL_CHARACTERS;
+  if (over <= 0 || Object.keys(claims).length === 0) return;
+  // The code is in base64url, where three bytes are four characters.
+  const bytes = Math.ceil((over * 3) / 4);
+  throw fieldError(
+    largestLoginClaim(claims),
+    `the login's fields have ${bytes} bytes too many for this client: with the code, the URL back to it would have more than ${MAX_URL_CHARACTERS} characters. Send fewer claims, or change them when the login has begun (PATCH /admin/grants/{grant_id})`,
+  );
 }
 
 /** The error descriptions, for the client's developer. */

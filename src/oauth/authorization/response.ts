@@ -3,6 +3,12 @@ import { encodeParameters, withEncodedParameters } from "../redirect-uri.ts";
 import type { Server } from "../server.ts";
 
 /**
+ * The URL length that every server should support (RFC 9110 section 4.1), so the sign-in page and the client
+ * do too.
+ */
+export const MAX_URL_CHARACTERS = 8000;
+
+/**
  * Makes the URL of the authorization response: a code or an error (RFC 6749 section 4.1.2), with `state` and
  * `iss` (RFC 9207).
  */

@@ -2,6 +2,7 @@ import { base64url } from "jose";
 import * as v from "valibot";
 import type { Seconds } from "../duration.ts";
 import type { SigningKey, VerificationKeys } from "../keys.ts";
+import { type Claims, unregisteredClaims } from "../login-claims.ts";
 import { parse } from "../schema.ts";
 import { signJwt, verifyJwt } from "../signed-jwt.ts";
 
@@ -24,6 +25,11 @@ export interface AccessTokenClaims {
   /** The scopes as an array, for league's resource servers. */
   scopes?: string[];
   nbf?: Seconds;
+  auth_time?: Seconds;
+  acr?: string;
+  amr?: string[];
+  /** The claims that the login has given. They replace none of the others. */
+  claims?: Claims;
 }
 
 /** Stands in `jti` if the token has no family. */
@@ -34,9 +40,10 @@ export function signAccessToken(
   signingKey: SigningKey,
   claims: AccessTokenClaims,
 ): Promise<string> {
-  const { family_id, scope, aud, ...registered } = claims;
+  const { family_id, scope, aud, claims: given, ...registered } = claims;
   const nonce = base64url.encode(crypto.getRandomValues(new Uint8Array(16)));
   const payload = {
+    ...(given && unregisteredClaims("claims", given)),
     ...registered,
     // RFC 7519 section 4.1.3: a single audience may be a string.
     aud: aud.length === 1 ? aud[0]! : aud,

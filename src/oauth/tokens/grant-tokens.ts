@@ -1,7 +1,8 @@
 import type { Seconds } from "../duration.ts";
 import type { Client } from "../entities.ts";
 import { throwIfRefused, OAuthError } from "../errors.ts";
-import { identityOf } from "../login-attributes.ts";
+import { identityOf, type LoginAttributes } from "../login-attributes.ts";
+import type { LoginClaims } from "../login-claims.ts";
 import { rememberResources } from "../resource-memory.ts";
 import {
   allowedFor,
@@ -14,6 +15,9 @@ import type { Server } from "../server.ts";
 import { startFamily } from "./start-family.ts";
 import { type TokenResponse, tokenResponse } from "./token-response.ts";
 
+/** The user of a new login, and what the caller says of them. */
+export type SignedInUser = Pick<LoginAttributes, "subject"> & LoginClaims;
+
 /**
  * Starts a login for a user whom the caller has authenticated, and makes the first pair of tokens.
  *
@@ -24,7 +28,7 @@ import { type TokenResponse, tokenResponse } from "./token-response.ts";
 export async function grantTokens(
   server: Server,
   client: Client,
-  subject: string,
+  user: SignedInUser,
   requested: RequestedScopeAndResource,
   now: Seconds,
   log?: RequestLog,
@@ -42,7 +46,7 @@ export async function grantTokens(
   );
   const login = {
     ...identityOf(client),
-    subject,
+    ...user,
     ...granted,
     ...(await rememberResources(client, granted.resource)),
   };

@@ -4,13 +4,22 @@ import type { Client } from "../entities.ts";
 import { OAuthError } from "../errors.ts";
 import { findClient, hasOwner } from "../find-client.ts";
 import { identityOf } from "../login-attributes.ts";
+import {
+  accessTokenClaimsOf,
+  type LoginClaims,
+  unregisteredClaims,
+} from "../login-claims.ts";
 import { accessTokenExpiry, lifetimesOf } from "../lifetimes.ts";
 import type { FamilyKey, FamilyState } from "../repositories.ts";
 import { digestResources } from "../resource-memory.ts";
 import { includesResources } from "../resource.ts";
 import type { Server } from "../server.ts";
 import { isBeforeFloor } from "../token-floor.ts";
-import type { Presenter, TokenKind } from "../token-kind.ts";
+import type {
+  IntrospectionClaims,
+  Presenter,
+  TokenKind,
+} from "../token-kind.ts";
 import {
   audiences,
   isIssued,
@@ -147,9 +156,9 @@ export function accessTokenKind(
         const digests = await digestResources(named, named);
         const check = (family: FamilyState, ofFamily: Client) =>
           isOfFamily(claims, family, ofFamily, digests, settings);
-        return (
-          (await findLivingFamily(server, family_id, now, check)) && answer
-        );
+        const family = await findLivingFamily(server, family_id, now, check);
+        // Not those of the token, so that a leaked PRIVATE_KEY alone gives nobody a role.
+        return family && { ...givenClaims(family.login), ...answer };
       }
       const owner = await findClient(server, claims.client_id, (found) =>
         found &&
@@ -203,6 +212,12 @@ export async function findLivingFamily(
   if (!family || now >= family.expires_at) return undefined;
   const passes = (client: Client) => check(family, client);
   return (await hasOwner(server, family, passes)) ? family : undefined;
+}
+
+/** Returns the claims that a login has given for access tokens, as it stands now. */
+function givenClaims(login: LoginClaims): IntrospectionClaims {
+  const { claims, ...signIn } = accessTokenClaimsOf(login);
+  return { ...unregisteredClaims("claims", claims), ...signIn };
 }
 
 /** Tells whether a token is the client's own, or has the resource server's audience. */

@@ -9,6 +9,7 @@ import { accessTokenExpiry, lifetimesOf } from "../lifetimes.ts";
 import type { RefreshTokenClaims } from "../token-kind.ts";
 import { issueRefreshToken } from "./refresh-token.ts";
 import type { LoginAttributes } from "../login-attributes.ts";
+import { accessTokenClaimsOf } from "../login-claims.ts";
 import { OPENID, releasedClaims } from "../openid-scopes.ts";
 import { defaultResource } from "../resource-memory.ts";
 import type { ScopeAndResource } from "../scope-and-resource.ts";
@@ -80,6 +81,7 @@ export async function tokenResponse(
     scope,
     iat: now,
     exp,
+    ...accessTokenClaimsOf(login),
     ...(newest && { family_id: newest.refreshToken.family_id }),
   };
   const format = client.access_token_format ?? settings.access_token_format;

@@ -262,6 +262,14 @@ it("the OpenAPI document has these operations", async () => {
         request: string 1..16384 "The value of"
         subject?: string 1.. e.g. "alice" "The user: \`sub\`"
         scope?: string ..8192 e.g. "read" "The scopes that"
+        auth_time?: integer 0..9007199254740991 e.g. 1767225600 "When the user"
+        acr?: string 1..255 e.g. "urn:example:two-factor" "The authentication context"
+        amr?: array ..20 e.g. ["pwd","otp"] "The authentication methods"
+          each: string 1..100
+        sid?: string 1..255 e.g. "b2f7c0d4" "The id of"
+        claims?: object e.g. {"roles":["editor"],"tenant":"acme"} "For the access"
+        id_token_claims?: object e.g. {"email":"alice@example.com","email_verified":true} "About the user,"
+        userinfo?: object e.g. {"picture":"https://example.com/alice.png"} "About the user,"
         error?: string in ["access_denied","login_required","interaction_required","consent_required","account_selection_required","temporarily_unavailable","server_error"] "The error, instead"
       200: object
         redirect_to: string "The URL to"
@@ -473,6 +481,14 @@ it("the OpenAPI document has these components", async () => {
         or: string ..2048 e.g. "https://api.example.com" "The URI of"
         or: array ..100
           each: string ..2048 e.g. "https://api.example.com" "The URI of"
+      auth_time?: integer 0..9007199254740991 e.g. 1767225600 "When the user"
+      acr?: string 1..255 e.g. "urn:example:two-factor" "The authentication context"
+      amr?: array ..20 e.g. ["pwd","otp"] "The authentication methods"
+        each: string 1..100
+      sid?: string 1..255 e.g. "b2f7c0d4" "The id of"
+      claims?: object e.g. {"roles":["editor"],"tenant":"acme"} "For the access"
+      id_token_claims?: object e.g. {"email":"alice@example.com","email_verified":true} "About the user,"
+      userinfo?: object e.g. {"picture":"https://example.com/alice.png"} "About the user,"
     TokenResponse: object
       token_type: string in ["Bearer"]
       expires_in: integer "The access token's"

@@ -1,0 +1,188 @@
+import { runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { decodeJwt } from "jose";
+import { beforeAll, describe, expect, it } from "vitest";
+import type { LivingFamily } from "../../src/oauth/family/record.ts";
+import { registeredClaims } from "../../src/oauth/login-claims.ts";
+import {
+  decide,
+  expectTokens,
+  makeWebClient,
+  obtainCode,
+  redeem,
+  requestAtLogin,
+} from "../support/authorization.ts";
+import {
+  everyLoginClaim,
+  extraClaims,
+  inAccessToken,
+} from "../support/login-claims.ts";
+import { server, type TestClient, type Tokens } from "../support/server.ts";
+
+/** Tests the claims that the login gives for the access token, from the code to the refreshes. */
+
+let client: TestClient;
+
+beforeAll(async () => {
+  await server.makeScopes("read", "write");
+  client = await makeWebClient({ scope: "read write" });
+});
+
+async function signIn(
+  decision: Record<string, unknown>,
+  by: TestClient = client,
+): Promise<Tokens> {
+  const code = await obtainCode(by, {}, { subject: "alice", ...decision });
+  return expectTokens(await redeem(by, code));
+}
+
+async function introspect(token: string): Promise<Record<string, unknown>> {
+  return (await server.about("/introspect", client, token)).json();
+}
+
+/** The object of the family that a token belongs to. */
+function familyOf({ access_token }: Tokens) {
+  const [family = ""] = String(decodeJwt(access_token).jti).split(".");
+  const id = Uint8Array.fromBase64(family, { alphabet: "base64url" }).toHex();
+  return env.TOKEN_FAMILY.get(env.TOKEN_FAMILY.idFromString(id));
+}
+
+/** Changes the stored login of a family to values that no operation of the server would write. */
+function rewriteLogin(tokens: Tokens, fields: Record<string, unknown>) {
+  return runInDurableObject(familyOf(tokens), (_, { storage }) => {
+    const record = storage.kv.get<LivingFamily>("family")!;
+    const login = { ...record.login, ...fields };
+    storage.kv.put("family", { ...record, login });
+  });
+}
+
+describe("the claims of a login", () => {
+  it("are in the access token of the code, and in that of every refresh", async () => {
+    let tokens = await signIn(everyLoginClaim);
+    expect(extraClaims(tokens)).toEqual(inAccessToken);
+    for (let refresh = 0; refresh < 3; refresh += 1) {
+      tokens = await server.expectRefresh(client, tokens.refresh_token);
+      expect(extraClaims(tokens)).toEqual(inAccessToken);
+    }
+  });
+
+  it("need no scope: a narrowed access token has them too", async () => {
+    const { refresh_token } = await signIn(everyLoginClaim);
+    const narrowed = await server.expectRefresh(client, refresh_token, {
+      scope: "read",
+    });
+    expect(narrowed.scope).toBe("read");
+    expect(extraClaims(narrowed)).toEqual(inAccessToken);
+  });
+
+  it("are in the access token of a back end that signs a user in itself", async () => {
+    const tokens = await server.login(client, everyLoginClaim);
+    expect(extraClaims(tokens)).toEqual(inAccessToken);
+    const next = await server.expectRefresh(client, tokens.refresh_token);
+    expect(extraClaims(next)).toEqual(inAccessToken);
+  });
+
+  it("are in the format of league, beside its own", async () => {
+    const league = await makeWebClient({
+      scope: "read",
+      access_token_format: "league",
+    });
+    const { access_token } = await signIn(everyLoginClaim, league);
+    expect(decodeJwt(access_token)).toMatchObject({
+      ...inAccessToken,
+      aud: league.client_id,
+      scopes: ["read"],
+      nbf: expect.any(Number),
+    });
+  });
+
+  it("change nothing where the login gives none", async () => {
+    expect(extraClaims(await signIn({}))).toEqual({});
+    expect(extraClaims(await signIn({ claims: {} }))).toEqual({});
+    const answer = await introspect((await signIn({})).access_token);
+    expect(Object.keys(answer)).not.toContain("auth_time");
+  });
+
+  it("about the person are in no access token and no introspection", async () => {
+    const { access_token } = await signIn(everyLoginClaim);
+    const seen = [decodeJwt(access_token), await introspect(access_token)];
+    for (const name of ["email", "email_verified", "picture", "sid"])
+      for (const claims of seen) expect(claims).not.toHaveProperty(name);
+  });
+
+  it("cannot be read in the code", async () => {
+    const request = await requestAtLogin(client);
+    const claims = { marker: "seen-in-the-code" };
+    const { href } = await decide(request, { subject: "alice", claims });
+    expect(href).not.toContain(btoa("seen-in-the-code").slice(0, 12));
+    expect(href).not.toContain("seen-in-the-code");
+  });
+
+  it("that are null are left out, as a person without a name has none", async () => {
+    const claims = { roles: null, tenant: "acme" };
+    expect(extraClaims(await signIn({ claims }))).toEqual({ tenant: "acme" });
+  });
+});
+
+describe("introspection of an access token", () => {
+  it("answers with the claims", async () => {
+    const { access_token } = await signIn(everyLoginClaim);
+    expect(await introspect(access_token)).toMatchObject({
+      active: true,
+      sub: "alice",
+      ...inAccessToken,
+    });
+  });
+
+  it("answers with those that the login has now, and not with those of the token", async () => {
+    const tokens = await signIn(everyLoginClaim);
+    await rewriteLogin(tokens, {
+      claims: { roles: ["reader"] },
+      auth_time: undefined,
+      acr: "urn:example:password",
+    });
+    const answer = await introspect(tokens.access_token);
+    expect(answer).toMatchObject({
+      roles: ["reader"],
+      acr: "urn:example:password",
+      amr: everyLoginClaim.amr,
+    });
+    expect(answer).not.toHaveProperty("tenant");
+    expect(answer).not.toHaveProperty("auth_time");
+  });
+});
+
+describe("a registered claim", () => {
+  const names = registeredClaims.claims;
+
+  it("cannot be overwritten in an access token, also if a record has one", async () => {
+    const narrow = await makeWebClient({});
+    const given = { ...Object.fromEntries(names.map((name) => [name, "x"])) };
+    for (const format of ["rfc9068", "league"]) {
+      await server.expectAdmin("PATCH", `/clients/${narrow.client_id}`, {
+        access_token_format: format,
+      });
+      const plain = await server.login(narrow, { scope: "" });
+      await rewriteLogin(plain, { claims: { ...given, tenant: "acme" } });
+      const next = await server.expectRefresh(narrow, plain.refresh_token);
+      const claims = decodeJwt(next.access_token);
+      expect(Object.values(claims)).not.toContain("x");
+      expect(claims).toEqual({
+        ...decodeJwt(plain.access_token),
+        iat: claims.iat,
+        ...(claims.nbf !== undefined && { nbf: claims.nbf }),
+        exp: claims.exp,
+        jti: claims.jti,
+        tenant: "acme",
+      });
+    }
+  });
+
+  it("cannot be overwritten in an introspection", async () => {
+    const tokens = await signIn({});
+    const before = await introspect(tokens.access_token);
+    const given = Object.fromEntries(names.map((name) => [name, "x"]));
+    await rewriteLogin(tokens, { claims: given });
+    expect(await introspect(tokens.access_token)).toEqual(before);
+  });
+});
