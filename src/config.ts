@@ -14,6 +14,11 @@ import {
 import { findKeySecrets } from "./config/key-secrets.ts";
 import { hostsProblem, originsProblem, splitList } from "./config/lists.ts";
 import {
+  refreshHookProblems,
+  refreshHookSettings,
+  timeoutProblem,
+} from "./config/refresh-hook.ts";
+import {
   issuerProblem,
   loginUrlProblem,
   type PlainHttpRule,
@@ -80,6 +85,10 @@ const variables = v.object(
     PASSPORT_TOKEN_ENDPOINT: v.optional(
       v.literal("on", "must be on, or empty"),
     ),
+    REFRESH_HOOK_TIMEOUT: v.optional(stringWithRule(timeoutProblem), "PT1S"),
+    REFRESH_HOOK_FAIL_CLOSED: v.optional(
+      v.literal("on", "must be on, or empty"),
+    ),
     CORS_ORIGINS: v.optional(
       v.pipe(stringWithRule(originsProblem), v.transform(splitList)),
     ),
@@ -143,6 +152,7 @@ export async function loadConfiguration(
     if (problem) problems.push({ name, problem });
   }
   if (data) problems.push(...webhookProblems(data, mayBePlain));
+  if (data) problems.push(...refreshHookProblems(env, data));
   const leagueKey = await leagueKeyOf(values).catch((error: unknown) => {
     if (!(error instanceof LeagueKeyError)) throw error;
     problems.push({ name: "LEAGUE_ENCRYPTION_KEY", problem: error.message });
@@ -170,6 +180,7 @@ export async function loadConfiguration(
 
   const access = accessSettings(data);
   const webhook = webhookSettings(data);
+  const refresh_hook = refreshHookSettings(env, data);
   return {
     leagueKey,
     ...(await deriveTokenKeys(read)),
@@ -185,6 +196,7 @@ export async function loadConfiguration(
       admin_token: data.ADMIN_TOKEN,
       ...(access && { access }),
       ...(webhook && { webhook }),
+      ...(refresh_hook && { refresh_hook }),
     },
   };
 }

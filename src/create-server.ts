@@ -19,6 +19,7 @@ import {
 } from "./platform/event-delivery.ts";
 import { sendStorageCalls } from "./platform/event-loop.ts";
 import { DurableFamilyRepository } from "./platform/family-repository.ts";
+import { BoundRefreshHook, refreshHookIn } from "./platform/refresh-hook.ts";
 import { KvScopeRepository } from "./platform/scope-repository.ts";
 
 export type { AuditEvent };
@@ -79,8 +80,14 @@ export async function createEarlyServer(
     perNetwork: env.GUESSES_PER_NETWORK,
     perSite: env.GUESSES_PER_SITE,
   });
+  const bound = refreshHookIn(env);
+  const { refresh_hook } = rest.settings;
   const parts = {
     ...rest,
+    ...(bound &&
+      refresh_hook && {
+        refreshHook: new BoundRefreshHook(bound, refresh_hook.timeout_ms),
+      }),
     guesses,
     eventThrottle: new EventThrottle(),
     clients: new KvClientRepository(env.KV, env.KV_RECORD_WRITER),

@@ -73,6 +73,9 @@ async function keysFor(
   return (
     server && {
       keys: configuredKeys(server, inUse, now()),
+      ...(server.settings.refresh_hook && {
+        refresh_hook: server.settings.refresh_hook,
+      }),
       ...(hasMoreClients && { more_clients: true }),
     }
   );

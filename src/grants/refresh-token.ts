@@ -12,6 +12,7 @@ import { hashFamilySecret } from "../oauth/tokens/refresh-token.ts";
 import { kindOf, type PresentedToken } from "../oauth/token-kind.ts";
 import { tokenResponse } from "../oauth/tokens/token-response.ts";
 import type { Parameters } from "../oauth/parameters.ts";
+import { askRefreshHook } from "./ask-refresh-hook.ts";
 import type { GrantType } from "./grant-type.ts";
 
 /** What is started while the client is looked up: nothing for a token that its kind verifies later. */
@@ -87,8 +88,12 @@ export const refreshTokenGrant: GrantType<"refresh_token", RefreshAhead> = {
       ...(tokens_not_before !== undefined && { tokens_not_before }),
     };
 
+    const { refreshHook } = server;
+    const decided = refreshHook
+      ? await askRefreshHook(server, refreshHook, family_id, attempt, log)
+      : attempt;
     log.begin("family");
-    const result = await presented.exchange(attempt);
+    const result = await presented.exchange(decided);
     const grantId = () => server.families.grantIdOf(family_id);
     if (result.outcome === "refused") {
       const { reason, reuse, subject } = result;

@@ -1,12 +1,13 @@
-import { type AuditEvent, isOfStrangers } from "./events.ts";
+import { type AuditEvent, isOfFault, isOfStrangers } from "./events.ts";
 import { Periods } from "./periods.ts";
 
-/** The time in which an event of strangers is sent once, in seconds. */
+/** The time in which an event of strangers or of a fault is sent once, in seconds. */
 const PERIOD_SECONDS = 60;
 
 /**
  * Holds back events that somebody without a credential causes, so that nobody can fill the queue or the webhook. One
- * per minute, network and reason is sent; the log has each. It counts for one isolate.
+ * per minute, network and reason is sent; of a fault that every request may meet, one per minute and reason. The log has
+ * each. It counts for one isolate.
  */
 export class EventThrottle {
   readonly #sent = new Periods<{ heldBack: number }>(PERIOD_SECONDS);
@@ -18,11 +19,9 @@ export class EventThrottle {
    * @returns the event, with the number of those like it that were held back before; undefined if it is held back
    */
   pass(event: AuditEvent, network: string): AuditEvent | undefined {
-    if (!isOfStrangers(event)) return event;
-    // A stranger may have all 65,536 networks of an IPv6 site (/48).
-    const place = network.includes(":")
-      ? network.split(":", 3).join(":")
-      : network;
+    const isFault = isOfFault(event);
+    if (!isFault && !isOfStrangers(event)) return event;
+    const place = isFault ? "" : siteOf(network);
     const { event: name, reason, limit } = event;
     const key = JSON.stringify([name, reason, limit, place]);
     const current = this.#sent.current(key);
@@ -34,4 +33,9 @@ export class EventThrottle {
     this.#sent.begin(key, { heldBack: 0 });
     return repeated === 0 ? event : { ...event, repeated };
   }
+}
+
+/** Returns the IPv6 site (/48) of a network, because a stranger may have all of its 65,536 networks. */
+function siteOf(network: string): string {
+  return network.includes(":") ? network.split(":", 3).join(":") : network;
 }

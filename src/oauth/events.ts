@@ -30,6 +30,8 @@ interface Description {
   goesTo?: "log";
   /** Somebody without a credential can cause the event, any number of times. */
   isOfStrangers?: true;
+  /** One fault of a part that is not ours can cause the event with each request. */
+  isOfFault?: true;
   /** The fields of its own, with their types. One that ends with a question mark may be left out. */
   fields: Record<string, keyof FieldTypes | `${keyof FieldTypes}?`>;
 }
@@ -105,6 +107,15 @@ export const eventCatalogue = {
   "league_tokens.revoked": {
     meaning: "An administrator revoked an old server's tokens.",
     fields: { in_force: "number", ended: "number" },
+  },
+  "login.denied_by_hook": {
+    meaning: "The refresh hook said no, and the login has ended.",
+    fields: {},
+  },
+  "refresh_hook.failed": {
+    meaning: "The refresh hook made no decision.",
+    isOfFault: true,
+    fields: { reason: "text", error: "text" },
   },
   "event_delivery.failed": {
     meaning: "An event did not reach the queue or the webhook.",
@@ -193,6 +204,12 @@ export interface AuditEvent extends Concerned {
 export function isOfStrangers({ event, actor }: AuditEvent): boolean {
   const description: Description = eventCatalogue[event];
   return description.isOfStrangers === true && actor === undefined;
+}
+
+/** Tells whether one fault may have caused many events like this one. */
+export function isOfFault({ event }: AuditEvent): boolean {
+  const description: Description = eventCatalogue[event];
+  return description.isOfFault === true;
 }
 
 /** Where the events of a request come from. */

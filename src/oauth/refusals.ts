@@ -267,6 +267,9 @@ export const refusals = {
   refresh_token_reused: invalidGrant(
     "The refresh token was already used, so its login was ended. The user must sign in again.",
   ),
+  login_denied_by_hook: invalidGrant(
+    "The login of this refresh token may not go on, so it was ended. The user must sign in again.",
+  ),
 
   // Refresh tokens of the old league server (takeover).
   league_token_unreadable: invalidGrant("The refresh token is not valid."),
@@ -457,6 +460,13 @@ export const refusals = {
     error: "temporarily_unavailable",
     description: () =>
       "The user has more grants than one request can end. Repeat the request: it goes on with the rest.",
+  },
+  // Only where the configuration says that no refresh goes on without the decision of the hook.
+  refresh_hook_failed: {
+    status: 503,
+    error: "temporarily_unavailable",
+    description: () =>
+      "The server cannot find out now whether the login may go on. The refresh token is still good. Try again in a few seconds.",
   },
   configuration_malformed: serverError(),
   local_keys_missing: {

@@ -9,6 +9,7 @@ import type {
   TokenKeys,
   VerificationKeys,
 } from "./keys.ts";
+import type { RefreshHook } from "./refresh-hook.ts";
 import type {
   ClientRepository,
   FamilyRepository,
@@ -34,6 +35,8 @@ export interface Server {
   scopes: ScopeRepository;
   families: FamilyRepository;
   takeover: Takeover;
+  /** Left out: none is bound. */
+  refreshHook?: RefreshHook;
   guesses: GuessLimit;
   eventThrottle: EventThrottle;
   /** Loads what only the admin API needs. */

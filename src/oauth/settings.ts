@@ -23,6 +23,14 @@ export interface AccessSettings {
   roles: ReadonlyMap<string, Role>;
 }
 
+/** How the refresh hook is asked. */
+export interface RefreshHookSettings {
+  /** The time that the hook has for its answer, in milliseconds. */
+  timeout_ms: number;
+  /** True: without a decision of the hook a refresh is refused. */
+  fail_closed: boolean;
+}
+
 /** The parsed configuration. */
 export interface Settings extends Lifetimes {
   issuer: string;
@@ -42,6 +50,8 @@ export interface Settings extends Lifetimes {
   admin_token: string | undefined;
   /** Left out: nobody comes in by Access. */
   access?: AccessSettings;
+  /** How the refresh hook is asked. Left out: none is bound. */
+  refresh_hook?: RefreshHookSettings;
   /** The webhook that gets the events. Left out: there is none. */
   webhook?: Webhook;
 }

@@ -1,12 +1,5 @@
 import { OAuthError } from "../oauth/errors.ts";
-
-/**
- * The bounds of Retry-After, in seconds. It is random, so that clients that are refused at the same moment
- * spread out. A few seconds are enough: KV accepts one write per second and key, and a Durable Object
- * restarts in less.
- */
-const MIN_RETRY_AFTER_SECONDS = 1;
-const MAX_RETRY_AFTER_SECONDS = 3;
+import { retryAfter } from "../oauth/retry-after.ts";
 
 /** The most tries of one call. */
 const MAX_TRIES = 3;
@@ -18,9 +11,7 @@ const BASE_DELAY_MS = 50;
 
 /** Makes the refusal for storage that cannot be reached: 503 with `Retry-After`. The cause is for the log. */
 export function unavailable(cause: unknown): OAuthError {
-  const choices = MAX_RETRY_AFTER_SECONDS - MIN_RETRY_AFTER_SECONDS + 1;
-  const seconds = MIN_RETRY_AFTER_SECONDS + Math.floor(Math.random() * choices);
-  const headers = { "Retry-After": String(seconds) };
+  const headers = { "Retry-After": retryAfter() };
   return new OAuthError("storage_unavailable", { headers, cause });
 }
 

@@ -140,3 +140,55 @@ export interface AdminService {
    */
   request<T = unknown>(request: AdminRequest): Promise<AdminAnswer<T>>;
 }
+
+/** What the login says about the person and the sign-in. Claims are plain JSON, at most 2 KiB together. */
+export interface LoginClaims {
+  /** The time of the sign-in. Seconds since 1970. */
+  auth_time?: number;
+  /** The authentication context class, such as the level of assurance. */
+  acr?: string;
+  /** The authentication methods (RFC 8176). */
+  amr?: string[];
+  /** The session at the login. */
+  sid?: string;
+  /** For the access token. They need no scope. */
+  claims?: Record<string, unknown>;
+  /** About the person, for the ID token and the UserInfo endpoint. Scopes release them. */
+  id_token_claims?: Record<string, unknown>;
+  /** About the person, for the UserInfo endpoint alone. Scopes release them. */
+  userinfo?: Record<string, unknown>;
+}
+
+/** What the refresh hook is asked: a login, and what its client asks for now. */
+export interface RefreshQuestion extends LoginClaims {
+  /** The login, as in the admin API. */
+  grant_id: string;
+  client_id: string;
+  subject: string;
+  /** There is no user, and `subject` is the client. Left out: a user. */
+  sub_type?: "client";
+  /** The granted scopes, with spaces between them. */
+  scope: string;
+  /** The scopes that this refresh asks for. Left out: all that were granted. */
+  requested_scope?: string;
+  /** The time when the login began. Seconds since 1970. */
+  created_at: number;
+}
+
+/**
+ * The answer of the refresh hook. `allowed: true` may name fields of `LoginClaims`: a value takes the place of the old
+ * one, null removes the field, and a field that is left out stays. `allowed: false` ends the login.
+ */
+export type RefreshAnswer =
+  | ({ allowed: true } & {
+      [Name in keyof LoginClaims]?: LoginClaims[Name] | null;
+    })
+  | { allowed: false };
+
+/**
+ * What a Worker implements that is bound as `REFRESH_HOOK`: Baton asks it before each refresh whether the login may go
+ * on, and with which claims. It may be asked more than once about one refresh.
+ */
+export interface RefreshHook {
+  decideRefresh(question: RefreshQuestion): Promise<RefreshAnswer>;
+}

@@ -3,6 +3,7 @@ import { OAuthError } from "../../oauth/errors.ts";
 import type { Server } from "../../oauth/server.ts";
 import {
   playCanaryFamily,
+  playCanaryQuestion,
   playCanarySignature,
 } from "../../oauth/tokens/canary.ts";
 import { now } from "../endpoint.ts";
@@ -13,8 +14,10 @@ const MAX_WAIT_MS = 15_000;
 /** The most characters of a problem. */
 const MAX_CHARACTERS = 200;
 
+type Checks = Record<string, (server: Server) => Promise<unknown>>;
+
 /** What is checked: the binding or the secret, and the calls that show whether it works. */
-const checks: Record<string, (server: Server) => Promise<unknown>> = {
+const checks: Checks = {
   KV: ({ clients }) => clients.list({ limit: 1 }),
   KV_RECORD_WRITER: ({ scopes }) => scopes.read(),
   TOKEN_FAMILY: (server) => playCanaryFamily(server, now()),
@@ -25,6 +28,13 @@ const checks: Record<string, (server: Server) => Promise<unknown>> = {
   GUESSES_PER_NETWORK: ({ guesses }) => guesses.ask("perNetwork"),
   GUESSES_PER_SITE: ({ guesses }) => guesses.ask("perSite"),
 };
+
+/** Adds the check of what only some servers have. */
+function checksOf({ refreshHook }: Server): Checks {
+  if (!refreshHook) return checks;
+  const REFRESH_HOOK = () => playCanaryQuestion(refreshHook, now());
+  return { ...checks, REFRESH_HOOK };
+}
 
 const result = named(
   "DoctorCheck",
@@ -49,7 +59,7 @@ export function doctorRoutes(api: AdminApi): void {
       method: "post",
       path: "/doctor",
       summary:
-        "Try KV, every Durable Object class, the rate limits and the signing key",
+        "Try KV, every Durable Object class, the rate limits, the signing key and the refresh hook",
       responses: {
         200: json(
           v.object({ checks: v.array(result) }),
@@ -60,7 +70,7 @@ export function doctorRoutes(api: AdminApi): void {
     async (c) => {
       const server = await c.var.server();
       const results = await Promise.all(
-        Object.entries(checks).map(([name, check]) =>
+        Object.entries(checksOf(server)).map(([name, check]) =>
           tryOut(name, () => check(server)),
         ),
       );

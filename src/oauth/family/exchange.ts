@@ -1,8 +1,10 @@
 import { after, MAX_RETRY_WINDOW } from "../duration.ts";
 import { familyEnd } from "../lifetimes.ts";
+import { withClaimsChanges } from "../refresh-hook.ts";
 import type {
   ExchangeAttempt,
   ExchangeResult,
+  FamilyState,
   Retry,
   Reuse,
 } from "../repositories.ts";
@@ -92,6 +94,9 @@ export function judgeExchange(
     last_attempt: attempt.attempt_id,
     last_origin: attempt.origin,
     key_id: attempt.key_id,
+    ...(attempt.claims_changes && {
+      login: withClaimsChanges(family.login, attempt.claims_changes),
+    }),
   };
   return {
     result: exchanged(successor, granted, { retried: false }),
@@ -101,6 +106,26 @@ export function judgeExchange(
       alarm: successor.expires_at,
     }),
   };
+}
+
+/**
+ * Tells by a look at a family whether an attempt would make a successor now. A retry makes none, because its successor
+ * exists already.
+ */
+export function wouldMakeSuccessor(
+  { authorized_at, ...family }: FamilyState,
+  attempt: ExchangeAttempt,
+): boolean {
+  const { key_id } = attempt;
+  const redemption = {
+    attempt_id: "",
+    code_id: "",
+    authorized_at_ms: authorized_at * 1000,
+    redeemable_until: 0,
+  };
+  const record = { ...family, version: 1 as const, key_id, redemption };
+  const { result } = judgeExchange(record, attempt);
+  return result.outcome === "exchanged" && !result.retried;
 }
 
 /** Makes the result of an exchange, from the record after it. */

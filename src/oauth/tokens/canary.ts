@@ -1,4 +1,5 @@
 import type { Seconds } from "../duration.ts";
+import type { RefreshHook } from "../refresh-hook.ts";
 import type { FamilyRepository } from "../repositories.ts";
 import type { Server } from "../server.ts";
 import { signJwt, verifyJwt } from "../signed-jwt.ts";
@@ -10,6 +11,9 @@ const CANARY_SECONDS = 60;
 
 /** Nobody can register a client with a tab in its id, so no real login has this one. */
 const CLIENT = { client_id: "baton\tdoctor", client_issued_at: 0 };
+
+/** A grant id is the id of a Durable Object, in hexadecimal. */
+const GRANT_ID_CHARACTERS = 64;
 
 /** No scope and no resource. */
 const NOTHING = { scope: [], resource: [] };
@@ -91,4 +95,23 @@ export async function playCanarySignature(
 
 function expect(what: string, isTrue: boolean): void {
   if (!isTrue) throw new Error(`${what} did not work`);
+}
+
+/**
+ * Asks the refresh hook about a login that does not exist. Yes and no are both good.
+ *
+ * @throws Error that says why there is no decision
+ */
+export async function playCanaryQuestion(
+  hook: RefreshHook,
+  now: Seconds,
+): Promise<void> {
+  const decision = await hook.decide({
+    grant_id: "0".repeat(GRANT_ID_CHARACTERS),
+    client_id: CLIENT.client_id,
+    subject: `baton doctor ${crypto.randomUUID()}`,
+    scope: "",
+    created_at: now,
+  });
+  if (decision.outcome === "failed") throw new Error(decision.error);
 }
