@@ -36,7 +36,7 @@ export async function askRefreshHook(
   const grant_id = families.grantIdOf(familyId);
   const decision = await hook.decide(questionAbout(family, attempt, grant_id));
   if (decision.outcome === "allowed")
-    return { ...attempt, claims_changes: decision.changes };
+    return { ...attempt, claim_changes: decision.changes };
   if (decision.outcome === "failed") {
     const { reason, error } = decision;
     log.addEvent("refresh_hook.failed", { reason, error });

@@ -30,13 +30,13 @@ export interface RefreshQuestion extends LoginClaims {
 }
 
 /** New values of the fields that are named. Null removes a field. */
-export type LoginClaimsChanges = {
+export type LoginClaimChanges = {
   [Name in keyof LoginClaims]?: LoginClaims[Name] | null;
 };
 
 /** The decision of the hook. */
 export type RefreshDecision =
-  | { outcome: "allowed"; changes: LoginClaimsChanges }
+  | { outcome: "allowed"; changes: LoginClaimChanges }
   | { outcome: "denied" }
   | {
       /** There is no decision: no answer in time, an exception, or an answer that is not one. */
@@ -75,9 +75,9 @@ const loginClaims = v.pipe(
 );
 
 /** Makes the attributes of a login after changes. */
-export function withClaimsChanges<T extends LoginClaims>(
+export function withLoginClaims<T extends LoginClaims>(
   login: T,
-  changes: LoginClaimsChanges,
+  changes: LoginClaimChanges,
 ): T {
   const merged = Object.entries({ ...login, ...changes });
   const kept = merged.filter(([, value]) => value !== null);
@@ -104,7 +104,7 @@ export function readRefreshAnswer(
   );
   const { issues } = parse(
     loginClaims,
-    withClaimsChanges(loginClaimsOf(kept), changes),
+    withLoginClaims(loginClaimsOf(kept), changes),
   );
   const [first] = issues ?? [];
   return first

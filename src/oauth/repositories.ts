@@ -7,7 +7,7 @@ import type {
 } from "./entities.ts";
 import type { Problem, Reason } from "./errors.ts";
 import type { ClientIdentity, LoginAttributes } from "./login-attributes.ts";
-import type { LoginClaimsChanges } from "./refresh-hook.ts";
+import type { LoginClaimChanges } from "./refresh-hook.ts";
 import type { ResourceDigests } from "./resource-memory.ts";
 import type {
   RequestedScopeAndResource,
@@ -171,7 +171,7 @@ export interface ExchangeAttempt extends FamilyKey {
   /** The `tokens_not_before` of the client's record. A family that was authorized by then ends. */
   tokens_not_before?: Seconds;
   /** What the refresh hook changes of the login. It is stored with the successor. Left out: nothing. */
-  claims_changes?: LoginClaimsChanges;
+  claim_changes?: LoginClaimChanges;
 }
 
 /** For the log: how a used token came back. */

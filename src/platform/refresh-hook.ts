@@ -59,7 +59,7 @@ export class BoundRefreshHook implements RefreshHook {
 /** Names an exception for the log. Its message may say something about a person, and the hook's own log has it. */
 function nameOf(error: unknown): string {
   if (!(error instanceof Error)) return "an exception that is not an Error";
-  if (/does not implement the method/.test(error.message))
+  if (/does not implement (?:the method )?"decideRefresh"/.test(error.message))
     return "the Worker that is bound has no method decideRefresh";
   return /^\w{1,40}$/.test(error.name) ? error.name : "Error";
 }

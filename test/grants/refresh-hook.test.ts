@@ -126,7 +126,9 @@ describe("a token that cannot be exchanged never reaches the hook:", () => {
   it("of a login that its client's record has ended", async () => {
     const { hooked, questions } = hookedServer(() => ({ allowed: true }));
     const { client, token } = await newLogin();
-    await server.expectAdmin("DELETE", `/clients/${client.client_id}/grants`);
+    await server.expectAdmin("PATCH", `/clients/${client.client_id}`, {
+      tokens_not_before: Math.floor(Date.now() / 1000),
+    });
     expect(await refusal(await hooked.refresh(client, token))).toEqual([
       400,
       "invalid_grant",

@@ -1,6 +1,6 @@
 import { after, MAX_RETRY_WINDOW } from "../duration.ts";
 import { familyEnd } from "../lifetimes.ts";
-import { withClaimsChanges } from "../refresh-hook.ts";
+import { withLoginClaims } from "../refresh-hook.ts";
 import type {
   ExchangeAttempt,
   ExchangeResult,
@@ -94,8 +94,8 @@ export function judgeExchange(
     last_attempt: attempt.attempt_id,
     last_origin: attempt.origin,
     key_id: attempt.key_id,
-    ...(attempt.claims_changes && {
-      login: withClaimsChanges(family.login, attempt.claims_changes),
+    ...(attempt.claim_changes && {
+      login: withLoginClaims(family.login, attempt.claim_changes),
     }),
   };
   return {
