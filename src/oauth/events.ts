@@ -68,6 +68,10 @@ export const eventCatalogue = {
     meaning: "A login was ended by its client or by an administrator.",
     fields: { by: "text" },
   },
+  "grant.changed": {
+    meaning: "The claims of a login were changed. The event has no values.",
+    fields: { changes: "changes" },
+  },
   "subject.logged_out": {
     meaning: "An administrator ended all logins of a user.",
     fields: { revoked: "number?", complete: "boolean" },

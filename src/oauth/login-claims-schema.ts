@@ -138,7 +138,7 @@ export function boundLoginClaims<T extends LoginClaimChanges>() {
 export function sizeProblem(bytes: number): string | undefined {
   const over = bytes - MAX_LOGIN_CLAIMS_BYTES;
   return over > 0
-    ? `the login's fields have ${over} bytes too many: together they have at most ${MAX_LOGIN_CLAIMS_BYTES} bytes as JSON`
+    ? `the login's fields have ${over} byte${over === 1 ? "" : "s"} too many: together they have at most ${MAX_LOGIN_CLAIMS_BYTES} bytes as JSON`
     : undefined;
 }
 

@@ -7,7 +7,7 @@ import type {
 } from "./entities.ts";
 import type { Problem, Reason } from "./errors.ts";
 import type { ClientIdentity, LoginAttributes } from "./login-attributes.ts";
-import type { LoginClaimChanges } from "./refresh-hook.ts";
+import type { LoginClaimChanges } from "./login-claims.ts";
 import type { ResourceDigests } from "./resource-memory.ts";
 import type {
   RequestedScopeAndResource,
@@ -227,6 +227,14 @@ export type RevocationResult =
   | { outcome: "ended_before" }
   | { outcome: "refused"; reason: Reason };
 
+/** The result of changing a login's claims. */
+export type ClaimsResult =
+  | { outcome: "changed"; family: FamilyState }
+  /** It has ended or expired, or it does not exist. */
+  | { outcome: "ended" }
+  /** All fields together would have so many bytes. Nothing has changed. */
+  | { outcome: "too_large"; bytes: number };
+
 /** The state of a family that has not ended. */
 export interface FamilyState extends Omit<NewFamily, "key_id"> {
   /** The time when the user authorized the family. 0, before every other time, for a league token. */
@@ -271,6 +279,12 @@ export interface FamilyRepository {
    * @param key the client's proof; left out for an administrator
    */
   revoke(familyId: Uint8Array, key?: FamilyKey): Promise<RevocationResult>;
+  /** Changes what the login says about the user, in one atomic step. */
+  changeClaims(
+    familyId: Uint8Array,
+    changes: LoginClaimChanges,
+    now: Seconds,
+  ): Promise<ClaimsResult>;
   /** Reads the state of a family. Its newest token may have expired. Undefined: the family has ended. */
   look(familyId: Uint8Array): Promise<FamilyState | undefined>;
   /** Lists the families of a subject that have not ended and not expired, a page at a time. */

@@ -96,6 +96,18 @@ export class DurableFamilyRepository implements FamilyRepository {
     return withRetry(async () => await this.#families.get(id).revoke(key));
   };
 
+  changeClaims: FamilyRepository["changeClaims"] = async (
+    familyId,
+    changes,
+    now,
+  ) => {
+    const id = this.#objectId(familyId.toHex());
+    if (!id) return { outcome: "ended" };
+    return withRetry(
+      async () => await this.#families.get(id).changeClaims(changes, now),
+    );
+  };
+
   look: FamilyRepository["look"] = async (familyId) => {
     const id = this.#objectId(familyId.toHex());
     return id && withRetry(async () => await this.#families.get(id).look());

@@ -1,4 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
+import { judgeClaims } from "../oauth/family/claims.ts";
 import { judgeExchange } from "../oauth/family/exchange.ts";
 import { logEvent } from "../oauth/events.ts";
 import {
@@ -18,7 +19,9 @@ import {
   judgeRedemption,
 } from "../oauth/family/redemption.ts";
 import { judgeRevocation } from "../oauth/family/revocation.ts";
+import type { LoginClaimChanges } from "../oauth/login-claims.ts";
 import type {
+  ClaimsResult,
   ExchangeAttempt,
   FamilyKey,
   FamilyState,
@@ -107,6 +110,14 @@ export class TokenFamily extends DurableObject<Env> {
   /** Ends the family. It may be repeated. */
   async revoke(key?: FamilyKey): Promise<RevocationResult> {
     return this.#apply(judgeRevocation(this.#read(), key));
+  }
+
+  /** Changes what the login says about the user. It may be repeated. Writes at most one row. */
+  async changeClaims(
+    changes: LoginClaimChanges,
+    now: number,
+  ): Promise<ClaimsResult> {
+    return this.#apply(judgeClaims(this.#read(), changes, now));
   }
 
   /**

@@ -7,10 +7,13 @@ import {
 } from "../oauth/authorization/decide.ts";
 import { describeAuthorization } from "../oauth/authorization/describe.ts";
 import { encryptedRequest } from "../oauth/authorization/interaction.ts";
+import { grantUpdate, updateGrant } from "../oauth/tokens/update-grant.ts";
 import { answerCall, type CreateServer, senderOf, validate } from "./call.ts";
 import type {
   AuthorizationDescription,
   Decision,
+  Grant,
+  GrantUpdate,
   LoginService,
   Refusal,
 } from "./types.ts";
@@ -54,6 +57,18 @@ export class Login extends WorkerEntrypoint<Env> implements LoginService {
           Date.now(),
           log,
         ),
+    );
+  }
+
+  updateGrant(update: GrantUpdate): Promise<Grant | Refusal> {
+    return answerCall(
+      this.#call("updateGrant"),
+      this.#createServer(),
+      async (server, log) => {
+        const { grant_id, ...changes } = validate(grantUpdate, update);
+        const now = Math.floor(Date.now() / 1000);
+        return updateGrant(server, grant_id, changes, now, log);
+      },
     );
   }
 

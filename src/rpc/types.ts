@@ -76,6 +76,29 @@ export type Decision = { request: string } & (
     }
 );
 
+/** A change of a grant: each field that is named is replaced as a whole, null removes it. */
+export type GrantUpdate = { grant_id: string } & {
+  [Field in keyof LoginClaims]?: LoginClaims[Field] | null;
+};
+
+/** A grant: the login of a user at a client. Times are seconds since 1970. */
+export interface Grant extends LoginClaims {
+  grant_id: string;
+  client_id: string;
+  subject: string;
+  scope: string;
+  resource: string[];
+  created_at: number;
+  last_used_at: number;
+  expires_at: number;
+  /** When the grant ends, however often it is used. */
+  ends_at: number;
+  /** The number of its newest refresh token. */
+  generation: number;
+  /** Why the grant is not active. Left out: it is. */
+  inactive_because?: string;
+}
+
 /** The entrypoint `Login`: what a sign-in page needs. */
 export interface LoginService {
   /** Describes an authorization request, as `GET /admin/authorizations` does. */
@@ -86,6 +109,8 @@ export interface LoginService {
   decideAuthorization(
     decision: Decision,
   ): Promise<{ redirect_to: string } | Refusal>;
+  /** Changes what a grant says about its user, as `PATCH /admin/grants/{grant_id}` does. */
+  updateGrant(update: GrantUpdate): Promise<Grant | Refusal>;
 }
 
 /** An active token (RFC 7662 section 2.2). It may have more claims than these. */

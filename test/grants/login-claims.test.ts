@@ -1,8 +1,5 @@
-import { runInDurableObject } from "cloudflare:test";
-import { env } from "cloudflare:workers";
 import { decodeJwt } from "jose";
 import { beforeAll, describe, expect, it } from "vitest";
-import type { LivingFamily } from "../../src/oauth/family/record.ts";
 import { registeredClaims } from "../../src/oauth/login-claims.ts";
 import {
   decide,
@@ -16,6 +13,7 @@ import {
   everyLoginClaim,
   extraClaims,
   inAccessToken,
+  rewriteLogin,
 } from "../support/login-claims.ts";
 import { server, type TestClient, type Tokens } from "../support/server.ts";
 
@@ -38,22 +36,6 @@ async function signIn(
 
 async function introspect(token: string): Promise<Record<string, unknown>> {
   return (await server.about("/introspect", client, token)).json();
-}
-
-/** The object of the family that a token belongs to. */
-function familyOf({ access_token }: Tokens) {
-  const [family = ""] = String(decodeJwt(access_token).jti).split(".");
-  const id = Uint8Array.fromBase64(family, { alphabet: "base64url" }).toHex();
-  return env.TOKEN_FAMILY.get(env.TOKEN_FAMILY.idFromString(id));
-}
-
-/** Changes the stored login of a family to values that no operation of the server would write. */
-function rewriteLogin(tokens: Tokens, fields: Record<string, unknown>) {
-  return runInDurableObject(familyOf(tokens), (_, { storage }) => {
-    const record = storage.kv.get<LivingFamily>("family")!;
-    const login = { ...record.login, ...fields };
-    storage.kv.put("family", { ...record, login });
-  });
 }
 
 describe("the claims of a login", () => {

@@ -4,6 +4,7 @@ import { readLeagueKey } from "../../src/league/key.ts";
 import { LeagueTokenReader } from "../../src/league/reader.ts";
 import type { Client } from "../../src/oauth/entities.ts";
 import { EventThrottle } from "../../src/oauth/event-throttle.ts";
+import { judgeClaims } from "../../src/oauth/family/claims.ts";
 import { judgeExchange } from "../../src/oauth/family/exchange.ts";
 import {
   type FamilyRecord,
@@ -174,6 +175,9 @@ class MemoryFamilies implements FamilyRepository {
 
   revoke: FamilyRepository["revoke"] = async (id, key) =>
     this.#apply(id, judgeRevocation(this.#read(id), key));
+
+  changeClaims: FamilyRepository["changeClaims"] = async (id, changes, now) =>
+    this.#apply(id, judgeClaims(this.#read(id), changes, now));
 
   look: FamilyRepository["look"] = async (id) => {
     const record = this.#read(id);

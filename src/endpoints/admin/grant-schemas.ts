@@ -3,10 +3,16 @@ import { timestamp } from "../../oauth/client-metadata.ts";
 import type { Seconds } from "../../oauth/duration.ts";
 import type { FamilyState } from "../../oauth/repositories.ts";
 import type { Server } from "../../oauth/server.ts";
+import { loginClaimNames } from "../../oauth/login-claims.ts";
+import { loginClaims } from "../../oauth/login-claims-schema.ts";
+import { includesRole, type Role } from "../../oauth/roles.ts";
+import {
+  describeGrant,
+  type GrantDetails,
+} from "../../oauth/tokens/grant-details.ts";
 import {
   type InactiveReason,
   inactiveReasons,
-  whyLoginInactive,
 } from "../../oauth/tokens/inspection.ts";
 import { count, named } from "./api.ts";
 
@@ -81,27 +87,38 @@ export const grantDetails = named(
     generation: count(
       "The number of its newest refresh token. The first has 1.",
     ),
+    ...loginClaims,
+    hidden: v.optional(
+      v.pipe(
+        v.array(v.picklist(loginClaimNames)),
+        v.description(
+          "The fields about the user and the sign-in that the grant has, and that only the role admin may see.",
+        ),
+      ),
+    ),
     inactive_because: inactiveBecause,
   }),
 );
 
-/** Makes the JSON of a grant that is shown alone. */
+/** Makes the JSON of a grant that is shown alone, for an administrator with a role. */
 export async function grantDetailsJson(
   server: Server,
+  role: Role | undefined,
   grant_id: string,
   family: FamilyState,
   now: Seconds,
 ): Promise<v.InferOutput<typeof grantDetails>> {
-  const { subject, sub_type, resource } = family.login;
-  const { ends_at, generation } = family;
-  const inactive_because = await whyLoginInactive(server, family, now);
-  return {
-    ...grantJson({ ...family, grant_id }),
-    subject,
-    ...(sub_type && { sub_type }),
-    resource,
-    ends_at,
-    generation,
-    ...(inactive_because && { inactive_because }),
-  };
+  return visibleTo(role, await describeGrant(server, grant_id, family, now));
+}
+
+/**
+ * Leaves out what the login says about the user and the sign-in, and names it, unless the administrator may set it. It
+ * is about a person, and `read` and `operator` do not need it.
+ */
+function visibleTo(role: Role | undefined, details: GrantDetails) {
+  if (includesRole(role, "login")) return details;
+  const hidden = loginClaimNames.filter((name) => details[name] !== undefined);
+  const visible = { ...details };
+  for (const name of hidden) delete visible[name];
+  return { ...visible, ...(hidden.length > 0 && { hidden }) };
 }

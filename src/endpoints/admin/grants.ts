@@ -1,15 +1,18 @@
 import * as v from "valibot";
 import { clientId, resourceUri } from "../../oauth/client-metadata.ts";
-import { fieldError, OAuthError } from "../../oauth/errors.ts";
+import { fieldError } from "../../oauth/errors.ts";
 import { loginClaimsOf } from "../../oauth/login-claims.ts";
 import {
   boundLoginClaims,
+  loginClaimChanges,
   loginClaims,
   refuseFutureSignIn,
 } from "../../oauth/login-claims-schema.ts";
 import { maxCharacters, strictObject } from "../../oauth/schema.ts";
 import { requestedScopeInJson } from "../../oauth/scope.ts";
+import { noSuchGrant } from "../../oauth/tokens/grant-details.ts";
 import { grantTokens } from "../../oauth/tokens/grant-tokens.ts";
+import { grantId, updateGrant } from "../../oauth/tokens/update-grant.ts";
 import { subject } from "../../oauth/subject.ts";
 import { now } from "../endpoint.ts";
 import { type AdminApi, count, json, named } from "./api.ts";
@@ -61,14 +64,12 @@ const tokens = named(
   }),
 );
 
-const grantParameter = v.object({
-  grant_id: v.pipe(v.string(), maxCharacters(64)),
-});
+const grantParameter = v.object({ grant_id: grantId });
 
-/** Makes the refusal of a grant that never was, or has ended. */
-function noSuchGrant(): OAuthError {
-  return new OAuthError("admin_target_unknown", { subject: "such grant" });
-}
+const changes = named(
+  "GrantChanges",
+  v.pipe(strictObject(loginClaimChanges), boundLoginClaims()),
+);
 
 /** `/admin/grants`: a back end that has authenticated its user starts a grant, looks at one or ends it. */
 export function grantRoutes(api: AdminApi): void {
@@ -137,8 +138,40 @@ export function grantRoutes(api: AdminApi): void {
       const familyId = server.families.parseGrantId(grant_id);
       const family = familyId && (await server.families.look(familyId));
       if (!family) throw noSuchGrant();
+      const role = c.var.administrator?.role;
       return c.json(
-        await grantDetailsJson(server, grant_id, family, now()),
+        await grantDetailsJson(server, role, grant_id, family, now()),
+        200,
+      );
+    },
+  );
+
+  api.add(
+    {
+      method: "patch",
+      path: "/grants/{grant_id}",
+      // Claims may give a user power, so an operator may not set them.
+      role: "login",
+      summary:
+        "Change what a grant says about its user; a field replaces the whole field, null removes it",
+      request: {
+        params: grantParameter,
+        body: {
+          required: true,
+          ...json(
+            changes,
+            "The fields to change. The next access token has them; UserInfo and introspection have them at once.",
+          ),
+        },
+      },
+      responses: { 200: json(grantDetails, "The grant as it is now.") },
+    },
+    async (c) => {
+      const server = await c.var.server();
+      const { grant_id } = c.req.valid("param");
+      const changes = c.req.valid("json");
+      return c.json(
+        await updateGrant(server, grant_id, changes, now(), c.var.log),
         200,
       );
     },

@@ -2,6 +2,7 @@ import type { Context } from "hono";
 import * as v from "valibot";
 import { timestamp } from "../../oauth/client-metadata.ts";
 import { fieldError } from "../../oauth/errors.ts";
+import type { Role } from "../../oauth/roles.ts";
 import { strictObject, maxCharacters } from "../../oauth/schema.ts";
 import type { Server } from "../../oauth/server.ts";
 import type { TokenContent } from "../../oauth/token-kind.ts";
@@ -99,7 +100,8 @@ export function tokenRoutes(api: AdminApi): void {
       const server = await c.var.server();
       const { token } = c.req.valid("json");
       const inspection = await inspectToken(server, token, by(c), now());
-      return c.json(await inspectedJson(server, inspection), 200);
+      const role = c.var.administrator?.role;
+      return c.json(await inspectedJson(server, role, inspection), 200);
     },
   );
 
@@ -169,6 +171,7 @@ function grantIdOf({ families }: Server, content: TokenContent | undefined) {
 
 async function inspectedJson(
   server: Server,
+  role: Role | undefined,
   { inactive, content, family }: Inspection,
 ): Promise<v.InferOutput<typeof inspected>> {
   const state = {
@@ -195,7 +198,7 @@ async function inspectedJson(
     ...(generation !== undefined && { generation }),
     ...(id &&
       family && {
-        grant: await grantDetailsJson(server, id.grant_id, family, now()),
+        grant: await grantDetailsJson(server, role, id.grant_id, family, now()),
       }),
   };
 }

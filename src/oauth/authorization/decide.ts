@@ -173,7 +173,7 @@ function refuseTooLong(redirectTo: string, claims: LoginClaims): void {
   const bytes = Math.ceil((over * 3) / 4);
   throw fieldError(
     largestLoginClaim(claims),
-    `the login's fields have ${bytes} bytes too many for this client: with the code, the URL back to it would have more than ${MAX_URL_CHARACTERS} characters. Send fewer claims, or change them when the login has begun (PATCH /admin/grants/{grant_id})`,
+    `the login's fields have ${bytes} byte${bytes === 1 ? "" : "s"} too many for this client: with the code, the URL back to it would have more than ${MAX_URL_CHARACTERS} characters. Send fewer claims, or change them when the login has begun (PATCH /admin/grants/{grant_id})`,
   );
 }
 

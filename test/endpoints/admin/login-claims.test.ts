@@ -198,7 +198,7 @@ describe("the other fields", () => {
 describe("the size", () => {
   it("is bounded for all fields together, and the error names the largest", async () => {
     expect(await problemsOf({ claims: claimsOfSize(2049) })).toEqual({
-      claims: expect.stringContaining("1 bytes too many"),
+      claims: expect.stringContaining("1 byte too many"),
     });
     const half = { mine: "x".repeat(1000) };
     const more = { userinfo: { mine: "ü".repeat(600) }, claims: half };

@@ -212,6 +212,11 @@ it("the OpenAPI document has these operations", async () => {
       path grant_id: string ..64
       200: GrantDetails
       400 401 403 404 413 429 500 503: Error
+    PATCH /admin/grants/{grant_id}
+      path grant_id: string ..64
+      body: GrantChanges
+      200: GrantDetails
+      400 401 403 404 413 429 500 503: Error
     DELETE /admin/grants/{grant_id}
       path grant_id: string ..64
       204: no body
@@ -472,6 +477,16 @@ it("the OpenAPI document has these components", async () => {
         each: string
       ends_at: integer 0..9007199254740991 "When the grant"
       generation: integer "The number of"
+      auth_time?: integer 0..9007199254740991 e.g. 1767225600 "When the user"
+      acr?: string 1..255 e.g. "urn:example:two-factor" "The authentication context"
+      amr?: array ..20 e.g. ["pwd","otp"] "The authentication methods"
+        each: string 1..100
+      sid?: string 1..255 e.g. "b2f7c0d4" "The id of"
+      claims?: object e.g. {"roles":["editor"],"tenant":"acme"} "For the access"
+      id_token_claims?: object e.g. {"email":"alice@example.com","email_verified":true} "About the user,"
+      userinfo?: object e.g. {"picture":"https://example.com/alice.png"} "About the user,"
+      hidden?: array "The fields about"
+        each: string in ["auth_time","acr","amr","sid","claims","id_token_claims","userinfo"]
       inactive_because?: string in ["unknown","not_issued","expired","used","grant_ended","client_unknown","tokens_not_before"] "Left out: it"
     NewGrant: object closed
       client_id: string e.g. "web" "The client identifier"
@@ -496,6 +511,15 @@ it("the OpenAPI document has these components", async () => {
       refresh_token?: string
       id_token?: string "Who signed in."
       scope?: string
+    GrantChanges: object closed
+      auth_time?: integer/null 0..9007199254740991 e.g. 1767225600 "When the user"
+      acr?: string/null 1..255 e.g. "urn:example:two-factor" "The authentication context"
+      amr?: array/null ..20 e.g. ["pwd","otp"] "The authentication methods"
+        each: string 1..100
+      sid?: string/null 1..255 e.g. "b2f7c0d4" "The id of"
+      claims?: object/null e.g. {"roles":["editor"],"tenant":"acme"} "For the access"
+      id_token_claims?: object/null e.g. {"email":"alice@example.com","email_verified":true} "About the user,"
+      userinfo?: object/null e.g. {"picture":"https://example.com/alice.png"} "About the user,"
     RevokedLeagueTokens: object closed
       tokens: array 1..100
         each: object closed

@@ -88,6 +88,7 @@ describe("the role of an operation", () => {
       "login",
       [
         "GET /admin/authorizations",
+        "PATCH /admin/grants/{grant_id}",
         "POST /admin/authorizations",
         "POST /admin/grants",
       ],
