@@ -3,7 +3,9 @@ import * as v from "valibot";
 import { scopeName } from "../../oauth/client-metadata.ts";
 import { fieldError, OAuthError } from "../../oauth/errors.ts";
 import { fieldChanges } from "../../oauth/field-changes.ts";
-import { maxCharacters, strictObject } from "../../oauth/schema.ts";
+import { registeredClaims } from "../../oauth/login-claims.ts";
+import { nameProblem } from "../../oauth/plain-json.ts";
+import { maxCharacters, rule, strictObject } from "../../oauth/schema.ts";
 import type { AppEnv } from "../endpoint.ts";
 import type { ScopeCatalogue } from "../../oauth/entities.ts";
 import {
@@ -17,6 +19,8 @@ import { etagOf, precondition } from "./precondition.ts";
 
 /** The largest catalogue. It is one record that every refresh reads, so it must stay small. */
 const MAX_SCOPES = 500;
+/** The most names of claims in all scopes together, for the same reason. */
+const MAX_CLAIMS = 1000;
 
 const description = v.pipe(
   v.string(),
@@ -28,7 +32,41 @@ const description = v.pipe(
   }),
 );
 
-const scope = named("Scope", v.object({ scope: scopeName, description }));
+/** What the standard scopes mean (OpenID Connect Core sections 3.1.2.1 and 5.4), in words for a user. */
+const standardDescriptions: Record<string, string> = {
+  openid: "Know who you are",
+  profile: "Read your profile, such as your name and your picture",
+  email: "Read your e-mail address",
+  phone: "Read your phone number",
+  address: "Read your postal address",
+};
+
+const claims = v.pipe(
+  v.array(v.pipe(v.string(), rule(claimNameProblem))),
+  v.maxLength(50),
+  v.metadata({
+    description:
+      "The claims about the user that the scope releases, out of id_token_claims and userinfo. Left out: for profile, email, phone and address those of OpenID Connect Core section 5.4, for other scopes none.",
+    example: ["team"],
+  }),
+);
+
+function claimNameProblem(name: string): string | undefined {
+  if (registeredClaims.id_token_claims.includes(name))
+    return "is a claim that Baton sets itself, so no scope releases it";
+  return nameProblem(name) === undefined
+    ? undefined
+    : "must be the name of a claim: 1 to 100 characters, without control characters, and not __proto__";
+}
+
+const scope = named(
+  "Scope",
+  v.object({ scope: scopeName, description, claims: v.optional(claims) }),
+);
+const scopeChange = strictObject({
+  description: v.optional(description),
+  claims: v.optional(v.nullable(claims)),
+});
 const scopeParameter = v.object({ scope: scopeName });
 
 /** `/admin/scopes`: the catalogue of scopes. */
@@ -55,13 +93,17 @@ export function scopeRoutes(api: AdminApi): void {
     {
       method: "put",
       path: "/scopes/{scope}",
-      summary: "Add or change a scope; the ETag is that of the list",
+      summary:
+        "Add or change a scope: what is left out stays, and null for claims makes them the standard ones; the ETag is that of the list",
       request: {
         params: scopeParameter,
         query: strictObject(rehearsalQuery),
         body: {
           required: true,
-          ...json(strictObject({ description }), "The scope."),
+          ...json(
+            scopeChange,
+            "The scope. A new one needs a description, unless it is openid, profile, email, phone or address.",
+          ),
         },
       },
       tagged: true,
@@ -77,14 +119,13 @@ export function scopeRoutes(api: AdminApi): void {
     async (c) => {
       const { scopes } = await c.var.server();
       const name = c.req.valid("param").scope;
-      const entry = c.req.valid("json");
+      const asked = c.req.valid("json");
       const check = await ifMatch(c, () => scopes.read());
-      let from: string | undefined;
+      let from: Scope | undefined;
       const change = (before: ScopeCatalogue) => {
         check(before);
-        from = Object.hasOwn(before, name)
-          ? before[name]?.description
-          : undefined;
+        from = scopeIn(before, name);
+        const entry = changedScope(name, from, asked);
         const catalogue = { ...before, [name]: entry };
         if (Object.keys(catalogue).length > MAX_SCOPES) {
           throw fieldError(
@@ -92,19 +133,25 @@ export function scopeRoutes(api: AdminApi): void {
             `the catalogue is full: it has ${MAX_SCOPES} scopes; remove one first`,
           );
         }
+        if (claimsIn(catalogue) > MAX_CLAIMS)
+          throw fieldError(
+            "claims",
+            `the catalogue is full: its scopes name ${MAX_CLAIMS} claims; name fewer`,
+          );
         return catalogue;
       };
       if (c.req.valid("query").dry_run === "true") {
-        change(await scopes.read());
-        return c.json({ scope: name, ...entry }, 200);
+        const rehearsed = change(await scopes.read());
+        return c.json({ scope: name, ...rehearsed[name]! }, 200);
       }
-      c.header("ETag", await etagOf(await scopes.update(change)));
+      const catalogue = await scopes.update(change);
+      c.header("ETag", await etagOf(catalogue));
       c.var.log.addEvent("scope.changed", {
         action: from === undefined ? "created" : "changed",
         scope: name,
-        changes: fieldChanges({ description: from }, entry),
+        changes: fieldChanges({ ...from }, { ...catalogue[name] }),
       });
-      return c.json({ scope: name, ...entry }, 200);
+      return c.json({ scope: name, ...catalogue[name]! }, 200);
     },
   );
 
@@ -125,10 +172,10 @@ export function scopeRoutes(api: AdminApi): void {
       const { scopes } = await c.var.server();
       const name = c.req.valid("param").scope;
       const check = await ifMatch(c, () => scopes.read());
-      let from: string | undefined;
+      let from: Scope | undefined;
       const left = await scopes.update((before) => {
         check(before);
-        from = before[name]?.description;
+        from = scopeIn(before, name);
         if (!Object.hasOwn(before, name)) {
           throw new OAuthError("admin_target_unknown", {
             subject: "such scope",
@@ -140,12 +187,44 @@ export function scopeRoutes(api: AdminApi): void {
       c.var.log.addEvent("scope.changed", {
         action: "deleted",
         scope: name,
-        changes: fieldChanges({ description: from }, {}),
+        changes: fieldChanges({ ...from }, {}),
       });
       c.header("ETag", await etagOf(left));
       return c.body(null, 204);
     },
   );
+}
+
+type Scope = ScopeCatalogue[string];
+
+function scopeIn(catalogue: ScopeCatalogue, name: string): Scope | undefined {
+  return Object.hasOwn(catalogue, name) ? catalogue[name] : undefined;
+}
+
+/** Makes the entry of a scope. What is left out stays as it was. */
+function changedScope(
+  name: string,
+  before: Scope | undefined,
+  asked: v.InferOutput<typeof scopeChange>,
+): Scope {
+  const standard = Object.hasOwn(standardDescriptions, name)
+    ? standardDescriptions[name]
+    : undefined;
+  const text = asked.description ?? before?.description ?? standard;
+  if (text === undefined)
+    throw fieldError(
+      "description",
+      "is missing: say in words for a user what the scope allows",
+    );
+  const released = asked.claims === undefined ? before?.claims : asked.claims;
+  return {
+    description: text,
+    ...(released && { claims: [...new Set(released)] }),
+  };
+}
+
+function claimsIn(catalogue: ScopeCatalogue): number {
+  return Object.values(catalogue).flatMap(({ claims = [] }) => claims).length;
 }
 
 function catalogueJson(catalogue: ScopeCatalogue) {

@@ -145,7 +145,9 @@ it("the OpenAPI document has these operations", async () => {
       query dry_run?: string in ["true","false"] "true: the request"
       header If-Match?: string
       body: object closed
-        description: string 1..1000 e.g. "Read your notes" "The meaning of"
+        description?: string 1..1000 e.g. "Read your notes" "The meaning of"
+        claims?: array/null ..50 e.g. ["team"] "The claims about"
+          each: string
       200: Scope
       400 401 403 404 412 413 429 500 503: Error
     DELETE /admin/scopes/{scope}
@@ -532,6 +534,8 @@ it("the OpenAPI document has these components", async () => {
     Scope: object
       scope: string ..255 /^[\\x21\\x23-\\x5b\\x5d-\\x7e]+$/ e.g. "read" "One scope (RFC"
       description: string 1..1000 e.g. "Read your notes" "The meaning of"
+      claims?: array ..50 e.g. ["team"] "The claims about"
+        each: string
     InspectedToken: object
       active: boolean "Whether its client"
       inactive_because?: string in ["unknown","not_issued","expired","used","grant_ended","client_unknown","tokens_not_before"] "Left out: it"
