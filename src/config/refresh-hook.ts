@@ -40,7 +40,8 @@ export function refreshHookProblems(
     const problem = "is not bound, and REFRESH_HOOK_FAIL_CLOSED is on";
     return failClosed ? [{ name, problem }] : [];
   }
-  const isBinding = bound !== null && /^(?:object|function)$/.test(typeof bound);
+  const isBinding =
+    bound !== null && /^(?:object|function)$/.test(typeof bound);
   return isBinding ? [] : [{ name, problem: "must be a service binding" }];
 }
 
