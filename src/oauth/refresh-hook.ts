@@ -1,12 +1,13 @@
 import * as v from "valibot";
-import type { Seconds } from "./duration.ts";
+import { CLOCK_SKEW_SECONDS, type Seconds } from "./duration.ts";
 import {
-  type Claims,
+  type LoginClaimChanges,
   type LoginClaims,
-  loginClaimsOf,
-  MAX_LOGIN_CLAIMS_BYTES,
+  sizeOfLoginClaims,
+  withLoginClaims,
 } from "./login-claims.ts";
-import { parse, rule, strictObject } from "./schema.ts";
+import { loginClaimChanges, sizeProblem } from "./login-claims-schema.ts";
+import { parse, strictObject } from "./schema.ts";
 
 /**
  * The refresh hook: a Worker of the deployer that is asked before each refresh whether a login may go on, and with
@@ -29,11 +30,6 @@ export interface RefreshQuestion extends LoginClaims {
   created_at: Seconds;
 }
 
-/** New values of the fields that are named. Null removes a field. */
-export type LoginClaimChanges = {
-  [Name in keyof LoginClaims]?: LoginClaims[Name] | null;
-};
-
 /** The decision of the hook. */
 export type RefreshDecision =
   | { outcome: "allowed"; changes: LoginClaimChanges }
@@ -51,39 +47,6 @@ export interface RefreshHook {
   decide(question: RefreshQuestion): Promise<RefreshDecision>;
 }
 
-const claims = v.custom<Claims>(
-  (value) =>
-    typeof value === "object" && value !== null && !Array.isArray(value),
-  "must be an object",
-);
-const loginClaims = v.pipe(
-  strictObject({
-    auth_time: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),
-    acr: v.optional(v.string()),
-    amr: v.optional(v.array(v.string())),
-    sid: v.optional(v.string()),
-    claims: v.optional(claims),
-    id_token_claims: v.optional(claims),
-    userinfo: v.optional(claims),
-  }),
-  rule((value) =>
-    new TextEncoder().encode(JSON.stringify(value)).length >
-    MAX_LOGIN_CLAIMS_BYTES
-      ? `must have at most ${MAX_LOGIN_CLAIMS_BYTES} bytes`
-      : undefined,
-  ),
-);
-
-/** Makes the attributes of a login after changes. */
-export function withLoginClaims<T extends LoginClaims>(
-  login: T,
-  changes: LoginClaimChanges,
-): T {
-  const merged = Object.entries({ ...login, ...changes });
-  const kept = merged.filter(([, value]) => value !== null);
-  return Object.fromEntries(kept) as unknown as T;
-}
-
 /**
  * Reads the answer of the hook.
  *
@@ -92,24 +55,31 @@ export function withLoginClaims<T extends LoginClaims>(
 export function readRefreshAnswer(
   answer: unknown,
   kept: LoginClaims,
+  now: Seconds,
 ): RefreshDecision {
-  if (typeof answer !== "object" || answer === null || Array.isArray(answer))
-    return malformed("is not an object");
-  const { allowed, ...fields } = answer as Record<string, unknown>;
   // A clear no is obeyed, whatever stands beside it.
-  if (allowed === false) return { outcome: "denied" };
-  if (allowed !== true) return malformed("must be true or false", "allowed");
-  const changes = Object.fromEntries(
-    Object.entries(fields).filter(([, value]) => value !== undefined),
+  if (isRecord(answer) && answer["allowed"] === false)
+    return { outcome: "denied" };
+  const { data, issues } = parse(
+    strictObject({ allowed: v.literal(true), ...loginClaimChanges }),
+    answer,
   );
-  const { issues } = parse(
-    loginClaims,
-    withLoginClaims(loginClaimsOf(kept), changes),
-  );
-  const [first] = issues ?? [];
-  return first
-    ? malformed(first.message, first.path[0])
-    : { outcome: "allowed", changes };
+  if (issues) {
+    const [{ path, message } = { path: [], message: "is malformed" }] = issues;
+    return malformed(message, path[0]);
+  }
+  const { allowed: _allowed, ...changes } = data;
+  const { auth_time } = changes;
+  if (typeof auth_time === "number" && auth_time > now + CLOCK_SKEW_SECONDS)
+    return malformed("is in the future", "auth_time");
+  const isChanged = Object.keys(changes).length > 0;
+  const problem =
+    isChanged && sizeProblem(sizeOfLoginClaims(withLoginClaims(kept, changes)));
+  return problem ? malformed(problem) : { outcome: "allowed", changes };
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
 }
 
 /** @param problem a message of ours, which quotes no value */

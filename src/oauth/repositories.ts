@@ -6,8 +6,8 @@ import type {
   ScopeCatalogue,
 } from "./entities.ts";
 import type { Problem, Reason } from "./errors.ts";
-import type { ClientIdentity, LoginAttributes } from "./login-attributes.ts";
 import type { LoginClaimChanges } from "./login-claims.ts";
+import type { ClientIdentity, LoginAttributes } from "./login-attributes.ts";
 import type { ResourceDigests } from "./resource-memory.ts";
 import type {
   RequestedScopeAndResource,

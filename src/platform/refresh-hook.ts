@@ -49,7 +49,8 @@ export class BoundRefreshHook implements RefreshHook {
   async #ask(question: RefreshQuestion): Promise<RefreshDecision> {
     try {
       const answer = await this.#bound.decideRefresh(question);
-      return readRefreshAnswer(answer, question);
+      const now = Math.floor(Date.now() / 1000);
+      return readRefreshAnswer(answer, question, now);
     } catch (error) {
       return { outcome: "failed", reason: "exception", error: nameOf(error) };
     }

@@ -166,24 +166,6 @@ export interface AdminService {
   request<T = unknown>(request: AdminRequest): Promise<AdminAnswer<T>>;
 }
 
-/** What the login says about the person and the sign-in. Claims are plain JSON, at most 2 KiB together. */
-export interface LoginClaims {
-  /** The time of the sign-in. Seconds since 1970. */
-  auth_time?: number;
-  /** The authentication context class, such as the level of assurance. */
-  acr?: string;
-  /** The authentication methods (RFC 8176). */
-  amr?: string[];
-  /** The session at the login. */
-  sid?: string;
-  /** For the access token. They need no scope. */
-  claims?: Record<string, unknown>;
-  /** About the person, for the ID token and the UserInfo endpoint. Scopes release them. */
-  id_token_claims?: Record<string, unknown>;
-  /** About the person, for the UserInfo endpoint alone. Scopes release them. */
-  userinfo?: Record<string, unknown>;
-}
-
 /** What the refresh hook is asked: a login, and what its client asks for now. */
 export interface RefreshQuestion extends LoginClaims {
   /** The login, as in the admin API. */

@@ -1,10 +1,10 @@
-import type { RefreshAnswer, RefreshQuestion } from "../../src/rpc/types.ts";
-import { server, serverWith, type TestServer } from "./server.ts";
+import type { RefreshQuestion } from "../../src/rpc/types.ts";
+import { serverWith, type TestServer } from "./server.ts";
 
 /** What a hook does with a question. It may answer anything. */
 export type Decide = (question: RefreshQuestion) => unknown;
 
-/** Makes a server with a refresh hook, and the questions that the hook gets. */
+/** Makes a server with a refresh hook, and the questions that the hook gets. A slow machine is in time. */
 export function hookedServer(decide: Decide, bindings: object = {}) {
   const questions: RefreshQuestion[] = [];
   const REFRESH_HOOK = {
@@ -13,20 +13,12 @@ export function hookedServer(decide: Decide, bindings: object = {}) {
       return decide(question);
     },
   };
-  const hooked: TestServer = serverWith({ REFRESH_HOOK, ...bindings });
+  const hooked: TestServer = serverWith({
+    REFRESH_HOOK,
+    REFRESH_HOOK_TIMEOUT: "PT10S",
+    ...bindings,
+  });
   return { hooked, questions };
-}
-
-/** Starts a login with claims, as a hook has set them. */
-export async function loginWithClaims(
-  client: { client_id: string; client_secret: string },
-  claims: Omit<RefreshAnswer & { allowed: true }, "allowed">,
-  grant: Record<string, unknown> = {},
-): Promise<string> {
-  const { refresh_token } = await server.login(client, grant);
-  const { hooked } = hookedServer(() => ({ allowed: true, ...claims }));
-  const tokens = await hooked.expectRefresh(client, refresh_token);
-  return tokens.refresh_token;
 }
 
 /** Reads the claims that a login has, by a hook that is asked about its newest token. */

@@ -1,6 +1,6 @@
 import { after, MAX_RETRY_WINDOW } from "../duration.ts";
 import { familyEnd } from "../lifetimes.ts";
-import { withLoginClaims } from "../refresh-hook.ts";
+import { withLoginClaims } from "../login-claims.ts";
 import type {
   ExchangeAttempt,
   ExchangeResult,
