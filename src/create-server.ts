@@ -10,6 +10,7 @@ import type { AuditEvent } from "./oauth/events.ts";
 import { GuessLimit } from "./oauth/guess-limit.ts";
 import type { EarlyServer, Server } from "./oauth/server.ts";
 import type { AccessSettings } from "./oauth/settings.ts";
+import { idTokenKind } from "./oauth/tokens/id-token-kind.ts";
 import { accessTokenKind, refreshTokenKind } from "./oauth/tokens/own-kinds.ts";
 import { KvClientRepository } from "./platform/client-repository.ts";
 import {
@@ -46,10 +47,8 @@ export async function createServer(
   const early = await createEarlyServer(env, mayBePlain);
   await sendStorageCalls();
   const parts = { ...early, ...(await loadSigningKeys(env, secondsNow())) };
-  const tokenKinds = [
-    ...early.tokenKinds,
-    accessTokenKind(parts, early.tokenKinds),
-  ];
+  const otherKinds = [...early.tokenKinds, idTokenKind(parts)];
+  const tokenKinds = [...otherKinds, accessTokenKind(parts, otherKinds)];
   return keepFirst(servers, env, { ...parts, tokenKinds });
 }
 

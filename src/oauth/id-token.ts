@@ -1,8 +1,10 @@
 import { base64url } from "jose";
 import * as v from "valibot";
-import type { Seconds } from "./duration.ts";
+import { CLOCK_SKEW_SECONDS, type Seconds } from "./duration.ts";
 import type { SigningKey, VerificationKeys } from "./keys.ts";
 import type { Claims } from "./login-claims.ts";
+import { OPENID } from "./openid-scopes.ts";
+import type { FamilyState } from "./repositories.ts";
 import { parse } from "./schema.ts";
 import { signJwt, verifyJwt } from "./signed-jwt.ts";
 
@@ -92,4 +94,21 @@ export async function verifyIdToken(
   if (claims?.iss !== issuer) return undefined;
   const [, family = ""] = familyInJti.exec(claims.jti) ?? [];
   return { ...claims, family_id: base64url.decode(family) };
+}
+
+/**
+ * Tells whether a family can have an ID token. The signature alone is not trusted, because PRIVATE_KEY may have leaked,
+ * and because a family may have begun again after the token was issued.
+ */
+export function isIdTokenOf(
+  { login, created_at }: FamilyState,
+  { sub, aud, iat }: VerifiedIdToken,
+): boolean {
+  return (
+    login.sub_type === undefined &&
+    login.subject === sub &&
+    login.client_id === aud &&
+    login.scope.includes(OPENID) &&
+    iat + CLOCK_SKEW_SECONDS >= created_at
+  );
 }

@@ -349,6 +349,12 @@ export const refusals = {
     description: () =>
       "This access token was issued to the client itself and cannot be revoked. It is valid until it expires.",
   },
+  id_token_not_revocable: {
+    status: 400,
+    error: "unsupported_token_type",
+    description: () =>
+      "This is an ID token, which cannot be revoked. Send the refresh token, which ends the login.",
+  },
 
   // The admin API.
   admin_token_wrong: {

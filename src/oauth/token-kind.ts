@@ -34,7 +34,7 @@ export type IntrospectionClaims = Record<string, unknown>;
 
 /** The content of a token that this server has made, or took over. Only signature or MAC are verified. */
 export interface TokenContent {
-  kind: "access_token" | "refresh_token" | "league_token";
+  kind: "access_token" | "refresh_token" | "league_token" | "id_token";
   /** Left out: the token is the client's own, without a user. */
   family_id?: Uint8Array;
   /** Only of a league token: its id at the old server. */
@@ -46,8 +46,9 @@ export interface TokenContent {
     client_id: string;
     subject: string;
     sub_type?: "client";
-    scope: string[];
-    resource: string[];
+    /** Left out: an ID token has neither scope nor resource. */
+    scope?: string[];
+    resource?: string[];
   };
   issued_at?: Seconds;
   expires_at: Seconds;
@@ -78,8 +79,8 @@ export interface TokenKind {
   /**
    * Revokes a token and its family (RFC 7009). A token that is not valid is ignored (section 2.2).
    *
-   * @throws OAuthError `token_of_another_client`, `token_not_revocable` or a reason of the family (sections
-   *   2.1 and 2.2.1)
+   * @throws OAuthError `token_of_another_client`, `token_not_revocable`, `id_token_not_revocable` or a reason of the
+   *   family (sections 2.1 and 2.2.1)
    */
   revoke(token: string, presenter: Presenter, now: Seconds): Promise<void>;
   /**

@@ -74,7 +74,7 @@ export class Tokens extends WorkerEntrypoint<Env> implements TokensService {
  * Ends the login of a token of any client, as `POST /admin/revoke` does. A token that is not valid is ignored (RFC 7009
  * section 2.2), and so is an expired access token: it may stand in a log, and the caller may only pass it on.
  *
- * @throws OAuthError `token_not_revocable` or `token_of_another_client`
+ * @throws OAuthError `token_not_revocable`, `id_token_not_revocable` or `token_of_another_client`
  */
 async function revokeOwn(
   server: Server,
@@ -89,5 +89,6 @@ async function revokeOwn(
   if (content?.kind === "access_token" && now >= content.expires_at) return;
   const ending = await endLogin(server, inspection, by, now);
   if (ending === "of_client") throw new OAuthError("token_not_revocable");
+  if (ending === "id_token") throw new OAuthError("id_token_not_revocable");
   if (ending === "not_issued") throw new OAuthError("token_of_another_client");
 }

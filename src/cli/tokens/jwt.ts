@@ -14,7 +14,27 @@ const encrypted: Record<string, { kind: string; about: string }> = {
   },
 };
 
-/** `jti` of an access token: the id of its family, and a random part. */
+/** The signed JWTs of Baton with a grant in their `jti` (`src/oauth/keys.ts`), by `typ` in lower case. */
+const signed = new Map([
+  [
+    "at+jwt",
+    {
+      kind: "access_token",
+      about:
+        "An access token (RFC 9068). The signature was not checked: anybody can write such claims.",
+    },
+  ],
+  [
+    "jwt",
+    {
+      kind: "id_token",
+      about:
+        "An ID token (OpenID Connect): it tells the app `aud` who signed in, and opens nothing. The signature was not checked: anybody can write such claims.",
+    },
+  ],
+]);
+
+/** `jti` of an access token or an ID token: the id of its family, and a random part. */
 const familyInJti = /^([\w-]{43})\./;
 
 /**
@@ -47,20 +67,23 @@ function readSigned(
   now: number,
 ): Inspection {
   // RFC 9068 section 2.1: the media type may be written in full.
-  const isAccessToken = /^(?:application\/)?at\+jwt$/i.test(
-    String(header["typ"]),
-  );
+  const typ = String(header["typ"]).toLowerCase().replace("application/", "");
   const { exp, jti } = claims;
   const family = familyInJti.exec(String(jti))?.[1];
   const grant_id = family && Buffer.from(decode(family) ?? []).toString("hex");
+  // Many servers write `JWT` into every token.
+  const isOurs = typ === "at+jwt" || grant_id !== undefined;
+  const { kind, about } = (isOurs ? signed.get(typ) : undefined) ?? {
+    kind: "signed_jwt",
+    about:
+      "A signed JWT, but neither an access token nor an ID token of Baton: `typ` in its header is not at+jwt, or its `jti` names no grant. The signature was not checked.",
+  };
   return {
-    kind: isAccessToken ? "access_token" : "signed_jwt",
-    about: isAccessToken
-      ? "An access token (RFC 9068). The signature was not checked: anybody can write such claims."
-      : "A signed JWT, but not an access token of Baton: `typ` in its header is not at+jwt. The signature was not checked.",
+    kind,
+    about,
     verified: false,
     ...(typeof exp === "number" && { expired: exp <= now }),
-    ...(isAccessToken && grant_id && { grant_id }),
+    ...(kind !== "signed_jwt" && grant_id && { grant_id }),
     header,
     claims,
   };

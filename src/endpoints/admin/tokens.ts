@@ -61,7 +61,7 @@ const inspected = named(
     ),
     inactive_because: inactiveBecause,
     kind: v.optional(
-      v.picklist(["access_token", "refresh_token", "league_token"]),
+      v.picklist(["access_token", "refresh_token", "league_token", "id_token"]),
     ),
     ...ofLogin,
     sub_type: subjectType,
@@ -158,6 +158,7 @@ function problemOf(ending: Ending, grantId = ""): string | undefined {
       "is not a token of this server, or it was changed, or its key was removed",
     of_client:
       "is the client's own access token, which belongs to no grant: only tokens_not_before of the client ends it",
+    id_token: `is an ID token, which ends no grant. Its grant is ${grantId}: end that by its id if you mean it`,
     not_issued: `names the grant ${grantId} but was not issued for it: end the grant by its id if you mean it`,
   };
   return problems[ending];
@@ -190,8 +191,8 @@ async function inspectedJson(
       client_id: login.client_id,
       subject: login.subject,
       ...(login.sub_type && { sub_type: login.sub_type }),
-      scope: login.scope.join(" "),
-      resource: login.resource,
+      ...(login.scope && { scope: login.scope.join(" ") }),
+      ...(login.resource && { resource: login.resource }),
     }),
     ...(issued_at !== undefined && { issued_at }),
     expires_at,

@@ -22,6 +22,7 @@ export const inactiveReasons = {
     "it is not a token of this server, or it was changed, or its key was removed",
   not_issued:
     "its signature is right, but its grant or its client cannot have this token: it was forged with a leaked key, or what the client may have has changed",
+  id_token: "it is an ID token, which says who signed in and opens nothing",
   expired: "its time is over",
   used: "it was exchanged, and a newer token took its place",
   grant_ended: "the grant was revoked, its user was logged out, or it expired",
@@ -111,7 +112,12 @@ export async function introspectOwn(
  * because no login is surely the token's.
  */
 export type Ending =
-  "ended" | "had_ended" | "not_of_server" | "of_client" | "not_issued";
+  | "ended"
+  | "had_ended"
+  | "not_of_server"
+  | "of_client"
+  | "not_issued"
+  | "id_token";
 
 /**
  * Ends the login of an inspected token, also of an expired or a used one. Its client need not exist or be enabled,
@@ -139,10 +145,11 @@ async function endInspected(
   now: Seconds,
 ): Promise<Ending> {
   if (!content) return "not_of_server";
-  const { family_id, refresh_token_id, expires_at, isOf } = content;
+  const { kind, family_id, refresh_token_id, expires_at, isOf } = content;
   if (!family_id) return "of_client";
   if (family) {
     if (!(await isOf(family))) return "not_issued";
+    if (kind === "id_token") return "id_token";
     const { outcome } = await families.revoke(family_id);
     return outcome === "revoked" ? "ended" : "had_ended";
   }
@@ -176,6 +183,7 @@ async function whyInactive(
 ): Promise<InactiveReason> {
   const { family_id, generation, login, issued_at, expires_at, isOf } = content;
   if (family && !(await isOf(family))) return "not_issued";
+  if (content.kind === "id_token") return "id_token";
   if (now >= expires_at) return "expired";
   if (family_id && !family)
     return login && !owner ? "client_unknown" : "grant_ended";

@@ -76,6 +76,42 @@ describe("baton token inspect", () => {
     expect(stdout).toMatch(/^verified +no, only a server can do that$/m);
   });
 
+  test("reads an ID token: it says that it is one, whose it is, and that it opens nothing", async () => {
+    await baton.json("scopes", "put", "openid", "Know who you are");
+    const { client_id } = (await baton.json("clients", "create", [
+      "--scope",
+      "openid",
+    ])) as { client_id: string };
+    const { id_token } = (await baton.json("grants", "create", [
+      "--client",
+      client_id,
+      "--subject",
+      fresh("user"),
+    ])) as { id_token: string };
+    const inspected = await inspect(id_token);
+    const { sub } = inspected["claims"] as { sub: string };
+    const { grants } = (await baton.json("grants", "list", sub)) as {
+      grants: { grant_id: string }[];
+    };
+    expect(inspected).toMatchObject({
+      kind: "id_token",
+      about: expect.stringContaining("opens nothing"),
+      verified: false,
+      expired: false,
+      grant_id: grants[0]?.grant_id,
+      header: { typ: "JWT" },
+      claims: { aud: client_id },
+    });
+  });
+
+  test("does not take the JWT of another server for an ID token", async () => {
+    const part = (content: object) =>
+      Buffer.from(JSON.stringify(content)).toString("base64url");
+    const header = part({ alg: "RS256", typ: "JWT" });
+    const inspected = await inspect(`${header}.${part({ jti: "1" })}.AAAA`);
+    expect(inspected["kind"]).toBe("signed_jwt");
+  });
+
   test("knows an authorization request and a code, which are encrypted", async () => {
     const { client_id, scope } = await logIn();
     const query = new URLSearchParams({

@@ -489,7 +489,7 @@ it("the OpenAPI document has these components", async () => {
       userinfo?: object e.g. {"picture":"https://example.com/alice.png"} "About the user,"
       hidden?: array "The fields about"
         each: string in ["auth_time","acr","amr","sid","claims","id_token_claims","userinfo"]
-      inactive_because?: string in ["unknown","not_issued","expired","used","grant_ended","client_unknown","tokens_not_before"] "Left out: it"
+      inactive_because?: string in ["unknown","not_issued","id_token","expired","used","grant_ended","client_unknown","tokens_not_before"] "Left out: it"
     NewGrant: object closed
       client_id: string e.g. "web" "The client identifier"
       subject: string 1.. e.g. "alice" "The user: \`sub\`"
@@ -538,8 +538,8 @@ it("the OpenAPI document has these components", async () => {
         each: string
     InspectedToken: object
       active: boolean "Whether its client"
-      inactive_because?: string in ["unknown","not_issued","expired","used","grant_ended","client_unknown","tokens_not_before"] "Left out: it"
-      kind?: string in ["access_token","refresh_token","league_token"]
+      inactive_because?: string in ["unknown","not_issued","id_token","expired","used","grant_ended","client_unknown","tokens_not_before"] "Left out: it"
+      kind?: string in ["access_token","refresh_token","league_token","id_token"]
       grant_id?: string "The grant that"
       client_id?: string
       subject?: string
