@@ -2,7 +2,7 @@ import { base64url } from "jose";
 import * as v from "valibot";
 import { CLOCK_SKEW_SECONDS, type Seconds } from "./duration.ts";
 import type { SigningKey, VerificationKeys } from "./keys.ts";
-import type { Claims } from "./login-claims.ts";
+import { type Claims, unregisteredClaims } from "./login-claims.ts";
 import { OPENID } from "./openid-scopes.ts";
 import type { FamilyState } from "./repositories.ts";
 import { parse } from "./schema.ts";
@@ -35,7 +35,7 @@ export function signIdToken(
 ): Promise<string> {
   const nonce = base64url.encode(crypto.getRandomValues(new Uint8Array(16)));
   const payload = {
-    ...person,
+    ...unregisteredClaims("id_token_claims", person),
     ...claims,
     jti: `${base64url.encode(family_id)}.${nonce}`,
   };

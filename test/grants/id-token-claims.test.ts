@@ -1,0 +1,113 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import {
+  expectTokens,
+  makeWebClient,
+  obtainCode,
+  redeem,
+} from "../support/authorization.ts";
+import { type OpenIdTokens, verifyIdToken } from "../support/openid.ts";
+import { server, type TestClient } from "../support/server.ts";
+
+/** Tests what an ID token says of the sign-in and of the user (OpenID Connect Core sections 2, 5.4 and 12.2). */
+
+const signIn = {
+  auth_time: 1_767_225_600,
+  acr: "urn:example:two-factor",
+  amr: ["pwd", "otp"],
+  sid: "session-of-the-login",
+};
+
+const person = {
+  name: "Alice Example",
+  email: "alice@example.com",
+  email_verified: true,
+  address: { country: "NO", formatted: "Storgata 1\nOslo" },
+  department: "Shipping",
+};
+
+let client: TestClient;
+
+beforeAll(async () => {
+  const scopes = ["openid", "profile", "email", "address", "read"];
+  await server.makeScopes(...scopes);
+  client = await makeWebClient({ scope: scopes.join(" ") });
+});
+
+function login(scope: string, more: object = {}) {
+  return server.login(client, {
+    scope,
+    id_token_claims: person,
+    ...more,
+  }) as Promise<OpenIdTokens>;
+}
+
+/** The claims of an ID token that are not in every one. */
+async function claimsOf(tokens: OpenIdTokens) {
+  const {
+    iss: _iss,
+    sub: _sub,
+    aud: _aud,
+    iat: _iat,
+    exp: _exp,
+    jti: _jti,
+    at_hash: _hash,
+    ...claims
+  } = await verifyIdToken(tokens, client);
+  return claims;
+}
+
+describe("an ID token says of the sign-in", () => {
+  it("what the login said in its decision, also after a refresh", async () => {
+    const decision = { subject: "alice", ...signIn };
+    const asked = { scope: "openid", nonce: "n" };
+    const code = await obtainCode(client, asked, decision);
+    const tokens = (await expectTokens(
+      await redeem(client, code),
+    )) as OpenIdTokens;
+    expect(await claimsOf(tokens)).toEqual({ ...signIn, nonce: "n" });
+    const next = await server.expectRefresh(client, tokens.refresh_token);
+    expect(await claimsOf(next as OpenIdTokens)).toEqual(signIn);
+  });
+
+  it("what a back end said, and a time of 0 too", async () => {
+    const tokens = await login("openid", { ...signIn, auth_time: 0 });
+    expect(await claimsOf(tokens)).toEqual({ ...signIn, auth_time: 0 });
+  });
+});
+
+describe("an ID token says of the user", () => {
+  it.each<[string, Partial<typeof person>]>([
+    ["openid", {}],
+    ["openid read", {}],
+    ["openid profile", { name: person.name }],
+    ["openid email", { email: person.email, email_verified: true }],
+    ["openid address", { address: person.address }],
+  ])("with the scopes %j what they release", async (scope, released) => {
+    const { sid: _sid, ...claims } = await claimsOf(await login(scope));
+    expect(claims).toEqual(released);
+  });
+
+  it("less after a refresh with fewer scopes, and all again after the next", async () => {
+    const first = await login("openid profile email");
+    const narrowed = await server.expectRefresh(client, first.refresh_token, {
+      scope: "openid email",
+    });
+    expect(await claimsOf(narrowed as OpenIdTokens)).not.toHaveProperty("name");
+    const whole = await server.expectRefresh(client, narrowed.refresh_token);
+    expect(await claimsOf(whole as OpenIdTokens)).toMatchObject({
+      name: person.name,
+      email: person.email,
+    });
+  });
+
+  it("nothing that is for the access token or for the UserInfo endpoint alone", async () => {
+    const tokens = await login("openid profile", {
+      claims: { roles: ["editor"] },
+      userinfo: { nickname: "Al" },
+    });
+    const claims = await claimsOf(tokens);
+    expect(claims).toMatchObject({ name: person.name });
+    expect(claims).not.toHaveProperty("roles");
+    expect(claims).not.toHaveProperty("nickname");
+  });
+});
