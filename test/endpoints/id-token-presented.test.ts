@@ -94,6 +94,16 @@ describe("an ID token is not active", () => {
     }
   });
 
+  it("at /userinfo", async () => {
+    const headers = { Authorization: `Bearer ${tokens.id_token}` };
+    const response = await server.http("/userinfo", { headers });
+    expect(await refusal(response)).toEqual([
+      401,
+      "invalid_token",
+      "access_token_forged",
+    ]);
+  });
+
   it("over RPC", async () => {
     expect(await exports.Tokens.introspect(tokens.id_token)).toEqual({
       active: false,

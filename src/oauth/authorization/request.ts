@@ -38,7 +38,6 @@ const requestParameters = [
   "prompt",
   "login_hint",
   "ui_locales",
-  "nonce",
 ] as const;
 
 /** The supported values of `response_type` (RFC 6749 section 3.1.1). */
@@ -71,8 +70,6 @@ export interface AuthorizationRequest extends OpenIdParameters {
   prompt?: string;
   login_hint?: string;
   ui_locales?: string;
-  /** For the ID token. Read only where `openid` is granted. */
-  nonce?: string;
 }
 
 /**
