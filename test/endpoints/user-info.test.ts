@@ -30,7 +30,6 @@ const userinfo = {
   name: "Alice A.",
   picture: "https://example.com/alice.png",
   address: { country: "NL" },
-  department: "R&D",
 };
 
 let client: TestClient;
@@ -38,12 +37,8 @@ let login: Tokens;
 
 beforeAll(async () => {
   await server.makeScopes("openid", "profile", "email", "phone", "address");
-  await server.expectAdmin("PUT", "/scopes/staff", {
-    description: "Knows the department",
-    claims: ["department"],
-  });
   client = await server.makeClient({
-    scope: "openid profile email phone address staff",
+    scope: "openid profile email phone address",
   });
   login = await logIn();
 });
@@ -93,13 +88,29 @@ describe("the answer of /userinfo", () => {
       ["openid email", { email: idTokenClaims.email, email_verified: true }],
       ["openid phone", { phone_number: idTokenClaims.phone_number }],
       ["openid address", { address: userinfo.address }],
-      ["openid staff", { department: userinfo.department }],
     ];
     for (const [scope, released] of cases)
       expect(await answer(await ask(await logIn(scope)))).toEqual({
         sub: "alice",
         ...released,
       });
+  });
+
+  it("follows the catalogue as it is now: the claims of a scope, and a scope that was deleted", async () => {
+    await server.makeScopes("staff");
+    const member = await server.makeClient({ scope: "openid staff" });
+    const tokens = await server.login(member, {
+      userinfo: { department: "R&D", sub_department: "Labs" },
+    });
+    const department = { sub: "alice", department: "R&D" };
+    expect(await answer(await ask(tokens))).toEqual({ sub: "alice" });
+    await server.expectAdmin("PUT", "/scopes/staff", {
+      description: "Knows the department",
+      claims: ["department"],
+    });
+    expect(await answer(await ask(tokens))).toEqual(department);
+    await server.expectAdmin("DELETE", "/scopes/staff");
+    expect(await answer(await ask(tokens))).toEqual({ sub: "alice" });
   });
 
   it("follows a scope that a refresh has narrowed", async () => {
