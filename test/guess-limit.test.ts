@@ -8,6 +8,7 @@ import {
 } from "../src/oauth/guess-limit.ts";
 import { countingBindings } from "./support/counting.ts";
 import { listenToLog, parsedLog } from "./support/log.ts";
+import { kvWith } from "./support/slow.ts";
 import {
   basic,
   countRefusals,
@@ -180,14 +181,27 @@ describe("wrong client secrets", () => {
   });
 
   it("are limited also when they come all at once: no more are answered, not even the right one", async () => {
-    const server = isolate();
-    const answers = await Promise.all([
-      ...Array.from({ length: MAX_PER_NETWORK * 2 }, () =>
+    // A read that has no answer is not made again, however long the guesses take.
+    vi.useFakeTimers({ toFake: ["setTimeout"] });
+    const isAsked = Promise.withResolvers<void>();
+    const areAnswered = Promise.withResolvers<void>();
+    const key = `client:${client.client_id}`;
+    let reads = 0;
+    const KV = kvWith((read) => {
+      if (read !== key || ++reads > 1) return undefined;
+      isAsked.resolve();
+      return areAnswered.promise;
+    });
+    const server = isolate({ KV });
+    const rightOne = attempt(server, "192.0.2.6", client);
+    await isAsked.promise;
+    const guesses = await Promise.all(
+      Array.from({ length: MAX_PER_NETWORK * 2 }, () =>
         guess(server, "192.0.2.6"),
       ),
-      attempt(server, "192.0.2.6", client),
-    ]);
-    expect(await countRefusals(answers)).toEqual({
+    );
+    areAnswered.resolve();
+    expect(await countRefusals([...guesses, await rightOne])).toEqual({
       [wrong.join(" ")]: MAX_PER_NETWORK,
       [limited.join(" ")]: MAX_PER_NETWORK + 1,
     });
