@@ -5,7 +5,6 @@ import {
   firstSecrets,
   healthKeys,
   LIVES,
-  now,
   value,
 } from "./support.ts";
 
@@ -20,8 +19,10 @@ function rotated(secondsAgo: number): Record<string, string> {
 
 const expired = LIVES.encryption + DAY;
 
-function timeIn(seconds: number): string {
-  return new Date((now() + seconds) * 1000).toISOString().slice(0, 13);
+/** The time some seconds after the start of the key in a secret, as the command line writes it. */
+function timeAfter(secret = "", seconds = 0): string {
+  const from = Date.parse(/^from=([^;]+);/.exec(secret)?.[1] ?? "");
+  return new Date(from + seconds * 1000).toISOString().slice(0, 19);
 }
 
 describe("baton keys retire", () => {
@@ -90,16 +91,15 @@ describe("baton keys retire", () => {
   });
 
   test("refuses the key that makes tokens, and names the one that takes over", async () => {
-    const server = await deployed({
-      ...firstSecrets(),
-      PRIVATE_KEY_B: value("private", 3600),
-    });
+    const PRIVATE_KEY_B = value("private", 3600);
+    const server = await deployed({ ...firstSecrets(), PRIVATE_KEY_B });
     const { code, stderr } = await server.keys(
       ["retire", "PRIVATE_KEY"],
       "--yes",
     );
     expect([code, server.changes()]).toEqual([1, []]);
-    expect(stderr).toContain(`PRIVATE_KEY_B takes over at ${timeIn(3600)}`);
+    const start = timeAfter(PRIVATE_KEY_B);
+    expect(stderr).toContain(`PRIVATE_KEY_B takes over at ${start}`);
   });
 
   test.each([
@@ -108,10 +108,12 @@ describe("baton keys retire", () => {
   ])(
     "refuses %s while its tokens may live, and says until when and what --force loses",
     async (secret, life, loss) => {
-      const server = await deployed(rotated(60));
+      const old = rotated(60);
+      const server = await deployed(old);
       const refused = await server.keys("retire", secret, "--yes");
       expect([refused.code, server.changes()]).toEqual([1, []]);
-      expect(refused.stderr).toContain(`in use until ${timeIn(life - 60)}`);
+      const end = timeAfter(old[`${secret}_B`], life);
+      expect(refused.stderr).toContain(`in use until ${end}`);
       expect(refused.stderr).toContain(loss);
       expect(refused.stderr).toContain("add --force.");
       const asked = await server.keys("retire", secret, "--force");

@@ -17,17 +17,19 @@ function startOf(text = ""): number {
   return Date.parse(/^from=([^;]+);/.exec(text)?.[1] ?? "") / 1000;
 }
 
-/** A pattern of the minute some seconds from now, or the one after it. */
-function minuteIn(seconds: number): string {
-  return [60, 120]
-    .map((more) =>
-      new Date((now() + seconds + more - 1) * 1000)
-        .toISOString()
-        .slice(0, 16)
-        .replace("T", " "),
-    )
-    .join("|")
-    .replace(/.*/, "(?:$&)");
+/** A pattern of the minutes of a time some seconds after a command that ran between `began` and now. */
+function minuteAfter(began: number, seconds: number): string {
+  const minutes: string[] = [];
+  // The command line rounds up to the minute.
+  for (
+    let time = began + seconds + 59;
+    time <= now() + seconds + 119;
+    time += 60
+  )
+    minutes.push(
+      new Date(time * 1000).toISOString().slice(0, 16).replace("T", " "),
+    );
+  return `(?:${minutes.join("|")})`;
 }
 
 describe("baton keys rotate", () => {
@@ -64,6 +66,7 @@ describe("baton keys rotate", () => {
   test("shows what will happen and when, with the commands that one could have typed, before it changes anything", async () => {
     const server = await deployed();
     const args = ["rotate", "--label", "NEXT", "--wrangler-env", "staging"];
+    const began = now();
     const { code, stdout } = await server.keys(args, "--dry-run");
     expect(code).toBe(0);
     expect(stdout).toMatch(
@@ -80,7 +83,7 @@ describe("baton keys rotate", () => {
     // The tokens of the stand-in live for an hour, and the new key signs in an hour.
     expect(stdout).toMatch(
       new RegExp(
-        `^  ${minuteIn(7200)}  PRIVATE_KEY may go: npm run baton -- keys retire PRIVATE_KEY --wrangler-env staging$`,
+        `^  ${minuteAfter(began, 7200)}  PRIVATE_KEY may go: npm run baton -- keys retire PRIVATE_KEY --wrangler-env staging$`,
         "m",
       ),
     );
