@@ -6,7 +6,7 @@ import { makeWebClient, obtainCode, redeem } from "./support/authorization.ts";
 import { familiesWith, fault } from "./support/faults.ts";
 import { refusal, server, serverWith, type Tokens } from "./support/server.ts";
 
-/** Storage that takes a call and never answers. */
+/** Storage that takes a call and never answers. The tests wait at the same time, because each waits some seconds. */
 
 const unavailable = [503, "temporarily_unavailable", "storage_unavailable"];
 
@@ -27,7 +27,7 @@ function hungNamespace() {
   return { idFromName: () => "", get: () => ({ read: never, write: never }) };
 }
 
-describe("a storage call that has no answer", () => {
+describe.concurrent("a storage call that has no answer", () => {
   it("from KV ends after some seconds with 503", async () => {
     const KV = { getWithMetadata: never, list: never };
     const hung = serverWith({ KV });
@@ -98,74 +98,77 @@ describe("a storage call that has no answer", () => {
   });
 });
 
-describe("a storage call that does its work after its client was answered", () => {
-  const LATE_MS = 6_000;
+describe.concurrent(
+  "a storage call that does its work after its client was answered",
+  () => {
+    const LATE_MS = 6_000;
 
-  it("uses up no authorization code, and ends no login", async () => {
-    const landed: Promise<unknown>[] = [];
-    const TOKEN_FAMILY = familiesWith((_, real) => ({
-      redeem: (...args: Parameters<TokenFamily["redeem"]>) => {
-        const arrive = async () => {
-          await scheduler.wait(LATE_MS);
-          return await real().redeem(...args);
-        };
-        const late = arrive();
-        landed.push(late);
-        return late;
-      },
-      abandon: (...args: Parameters<TokenFamily["abandon"]>) =>
-        real().abandon(...args),
-    }));
-    const client = await makeWebClient();
-    const code = await obtainCode(client);
-    const slow = serverWith({ TOKEN_FAMILY });
-    const response = await redeem(client, code, {}, slow);
-    expect(await refusal(response)).toEqual(unavailable);
-    const tokens = await (await redeem(client, code)).json<Tokens>();
-    expect(landed.length).toBeGreaterThan(0);
-    await Promise.all(landed);
-    await server.expectRefresh(client, tokens.refresh_token);
-  });
+    it("uses up no authorization code, and ends no login", async () => {
+      const landed: Promise<unknown>[] = [];
+      const TOKEN_FAMILY = familiesWith((_, real) => ({
+        redeem: (...args: Parameters<TokenFamily["redeem"]>) => {
+          const arrive = async () => {
+            await scheduler.wait(LATE_MS);
+            return await real().redeem(...args);
+          };
+          const late = arrive();
+          landed.push(late);
+          return late;
+        },
+        abandon: (...args: Parameters<TokenFamily["abandon"]>) =>
+          real().abandon(...args),
+      }));
+      const client = await makeWebClient();
+      const code = await obtainCode(client);
+      const slow = serverWith({ TOKEN_FAMILY });
+      const response = await redeem(client, code, {}, slow);
+      expect(await refusal(response)).toEqual(unavailable);
+      const tokens = await (await redeem(client, code)).json<Tokens>();
+      expect(landed.length).toBeGreaterThan(0);
+      await Promise.all(landed);
+      await server.expectRefresh(client, tokens.refresh_token);
+    });
 
-  it("answers by the second call, if the first one fails after it", async () => {
-    let calls = 0;
-    const TOKEN_FAMILY = familiesWith((_, real) => ({
-      async exchange(attempt: ExchangeAttempt) {
-        calls += 1;
-        if (calls > 1) {
-          await scheduler.wait(1_000);
-          return real().exchange(attempt);
-        }
-        await real().exchange(attempt);
-        await scheduler.wait(3_000);
-        return fault("overloaded", { overloaded: true });
-      },
-    }));
-    const client = await server.makeClient();
-    const { refresh_token } = await server.login(client);
-    const faulty = serverWith({ TOKEN_FAMILY });
-    const answer = await faulty.expectRefresh(client, refresh_token);
-    await server.expectRefresh(client, answer.refresh_token);
-  });
+    it("answers by the second call, if the first one fails after it", async () => {
+      let calls = 0;
+      const TOKEN_FAMILY = familiesWith((_, real) => ({
+        async exchange(attempt: ExchangeAttempt) {
+          calls += 1;
+          if (calls > 1) {
+            await scheduler.wait(1_000);
+            return real().exchange(attempt);
+          }
+          await real().exchange(attempt);
+          await scheduler.wait(3_000);
+          return fault("overloaded", { overloaded: true });
+        },
+      }));
+      const client = await server.makeClient();
+      const { refresh_token } = await server.login(client);
+      const faulty = serverWith({ TOKEN_FAMILY });
+      const answer = await faulty.expectRefresh(client, refresh_token);
+      await server.expectRefresh(client, answer.refresh_token);
+    });
 
-  it("does not keep a wrong secret waiting, if it is the rate limit", async () => {
-    const silent = serverWith({ GUESSES_PER_NETWORK: { limit: never } });
-    const client = await server.makeClient();
-    const wrong = {
-      grant_type: "refresh_token",
-      client_id: client.client_id,
-      client_secret: "wrong",
-    };
-    const from = { "CF-Connecting-IP": "192.0.2.77" };
-    const [response, ms] = await timed(() => silent.token(wrong, from));
-    expect(ms).toBeLessThan(4_000);
-    expect(await refusal(response)).toEqual([
-      401,
-      "invalid_client",
-      "client_secret_wrong",
-    ]);
-  });
-});
+    it("does not keep a wrong secret waiting, if it is the rate limit", async () => {
+      const silent = serverWith({ GUESSES_PER_NETWORK: { limit: never } });
+      const client = await server.makeClient();
+      const wrong = {
+        grant_type: "refresh_token",
+        client_id: client.client_id,
+        client_secret: "wrong",
+      };
+      const from = { "CF-Connecting-IP": "192.0.2.77" };
+      const [response, ms] = await timed(() => silent.token(wrong, from));
+      expect(ms).toBeLessThan(4_000);
+      expect(await refusal(response)).toEqual([
+        401,
+        "invalid_client",
+        "client_secret_wrong",
+      ]);
+    });
+  },
+);
 
 it("no timer is left when a storage call has answered", async () => {
   const set = vi.spyOn(globalThis, "setTimeout");
