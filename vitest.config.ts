@@ -62,6 +62,7 @@ export default defineConfig({
           name: "node",
           include: onNode,
           exclude: [...conformance, ...underLoad],
+          globalSetup: "test/support/bundled-baton.ts",
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },

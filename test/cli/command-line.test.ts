@@ -235,14 +235,21 @@ describe("an error", () => {
       `throw new TypeError("a fault of a test");`,
     );
     writeFileSync(file, changed);
-    const { code, stderr } = await run("baton", ["health"], { directory });
+    const { code, stderr } = await run("baton", ["health"], {
+      directory,
+      sources: true,
+    });
     expect({ code, stderr }).toEqual({
       code: 1,
       stderr:
         "The command has failed by a fault of its own: a fault of a test. Set the environment variable BATON_DEBUG to 1 and repeat the command, to see where.\n",
     });
     const env = { BATON_DEBUG: "1" };
-    const debug = await run("baton", ["health"], { directory, env });
+    const debug = await run("baton", ["health"], {
+      directory,
+      sources: true,
+      env,
+    });
     expect(debug.stderr).toMatch(
       /^TypeError: a fault of a test\n {4}at .*health\.ts/,
     );

@@ -13,8 +13,9 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, onTestFinished } from "vitest";
 import { LocalServer } from "../../src/cli/local/local-server.ts";
+import { bundleOf, copyBundle } from "../support/bundled-baton.ts";
 
-/** Runs the scripts of the command line as separate processes, as a user does. */
+/** Runs the scripts of the command line as separate processes, as a user does. `baton` is bundled. */
 
 const project = resolve(import.meta.dirname, "../..");
 
@@ -30,6 +31,8 @@ export interface RunOptions {
   directory?: string;
   /** Start the script with `npm run`, as people do. */
   npm?: boolean;
+  /** Start the sources of `baton`, and not the bundle. */
+  sources?: boolean;
   /** Start it in a process group of its own, as a shell does, so that Ctrl-C can be sent to the group. */
   group?: boolean;
   /** The folder in which the user stands. Left out: the checkout. */
@@ -46,6 +49,7 @@ export function start(
     env,
     directory = project,
     npm = false,
+    sources = false,
     group = false,
     cwd = directory,
     input,
@@ -57,9 +61,13 @@ export function start(
     FORCE_COLOR: _color,
     ...inherited
   } = process.env;
+  const file =
+    script === "baton" && !sources
+      ? bundleOf(directory)
+      : join(directory, `src/cli/${script}.ts`);
   const [command, first] = npm
     ? ["npm", ["run", "--silent", script, "--"]]
-    : [process.execPath, [join(directory, `src/cli/${script}.ts`)]];
+    : [process.execPath, [file]];
   const child = spawn(command, [...first, ...args], {
     cwd,
     env: { ...inherited, ...env },
@@ -173,6 +181,7 @@ export function temporaryProject(directory = temporaryDirectory()): string {
     "tsconfig.json",
   ])
     cpSync(join(project, name), join(directory, name), { recursive: true });
+  copyBundle(directory);
   symlinkSync(join(project, "node_modules"), join(directory, "node_modules"));
   mkdirSync(join(directory, "tmp"));
   return directory;

@@ -4,6 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { bundleOf } from "../../support/bundled-baton.ts";
 import { type Outcome, stubServer, temporaryProject } from "../support.ts";
 import type { FakeSettings, FakeState, FakeWorker } from "./fake-cloudflare.ts";
 
@@ -91,7 +92,7 @@ export class FakeCloudflare {
     const here = import.meta.dirname;
     const child = spawn(
       process.execPath,
-      [join(this.directory, "src/cli/baton.ts"), "setup", ...args],
+      [bundleOf(this.directory), "setup", ...args],
       {
         cwd: this.directory,
         stdio: "pipe",
