@@ -82,6 +82,7 @@ const variables = v.object(
     REFRESH_TOKEN_MAX_AGE: stringWithRule(lifetimeProblem),
     REFRESH_TOKEN_RETRY_WINDOW: stringWithRule(retryWindowProblem),
     LOGIN_URL: v.optional(stringWithRule(loginUrlProblem)),
+    LOGOUT_URL: v.optional(stringWithRule(loginUrlProblem)),
     PASSPORT_TOKEN_ENDPOINT: v.optional(
       v.literal("on", "must be on, or empty"),
     ),
@@ -146,7 +147,7 @@ export async function loadConfiguration(
     problem: message,
   }));
 
-  for (const name of ["ISSUER", "LOGIN_URL"] as const) {
+  for (const name of ["ISSUER", "LOGIN_URL", "LOGOUT_URL"] as const) {
     const { data: url } = parse(variables.entries[name], values[name]);
     const problem = url && transportProblem(url, mayBePlain);
     if (problem) problems.push({ name, problem });
@@ -190,6 +191,7 @@ export async function loadConfiguration(
       access_token_format: data.ACCESS_TOKEN_FORMAT,
       ...lifetimes,
       login_url: data.LOGIN_URL,
+      ...(data.LOGOUT_URL !== undefined && { logout_url: data.LOGOUT_URL }),
       passport_token_endpoint: data.PASSPORT_TOKEN_ENDPOINT === "on",
       cors_origins: data.CORS_ORIGINS,
       allowed_hosts: data.ALLOWED_HOSTS,

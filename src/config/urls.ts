@@ -1,6 +1,6 @@
 /** The rules for the URLs among the variables. Each returns what is wrong, or undefined. */
 
-/** Tells whether a URL of plain http may be ISSUER or LOGIN_URL. */
+/** Tells whether a URL of plain http may be ISSUER, LOGIN_URL or LOGOUT_URL. */
 export type PlainHttpRule = (url: string) => boolean;
 
 /**
@@ -26,8 +26,8 @@ export function transportProblem(
 }
 
 /**
- * Checks LOGIN_URL. It must not have a fragment, as the endpoints of RFC 6749 section 3.1, nor the parameter
- * that `/authorize` adds.
+ * Checks LOGIN_URL or LOGOUT_URL. It must not have a fragment, as the endpoints of RFC 6749 section 3.1, nor the
+ * parameter that `/authorize` and `/end_session` add.
  */
 export function loginUrlProblem(url: string): string | undefined {
   // A browser reads spaces, backslashes and missing slashes, which RFC 3986 forbids, in its own way.
