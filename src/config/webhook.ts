@@ -1,4 +1,5 @@
 import type { Problem } from "../oauth/errors.ts";
+import { isPrivateHost } from "../oauth/private-host.ts";
 import { isOneRepeated } from "../oauth/secret-floor.ts";
 import { type Webhook, webhookKey } from "../oauth/webhook.ts";
 import type { PlainHttpRule } from "./urls.ts";
@@ -16,13 +17,6 @@ const MIN_SECRET_BYTES = 24;
 const MAX_SECRET_BYTES = 64;
 
 /**
- * An address, as a URL spells it after parsing, that no server on the internet has: private, loopback, link-local,
- * shared (RFC 6890), or the name of this machine.
- */
-const privateHost =
-  /^(?:(?:0|10|127|100\.(?:6[4-9]|[7-9]\d|1[01]\d|12[0-7])|169\.254|172\.(?:1[6-9]|2\d|3[01])|192\.0\.0|192\.168|198\.1[89]|22[4-9]|2[3-5]\d)\.[\d.]+$|\[(?:::|f[cdef]|64:ff9b:)|(?:.+\.)?(?:localhost|local|internal)\.?$)/;
-
-/**
  * Checks EVENT_WEBHOOK_URL. The server posts to it whatever an attacker makes happen, so it must not be an address
  * inside of a network.
  *
@@ -38,7 +32,7 @@ function urlProblem(
   if (protocol !== "https:") return "must begin with https://";
   if (username !== "" || password !== "")
     return "must not have a user or a password";
-  return privateHost.test(hostname)
+  return isPrivateHost(hostname)
     ? "must not lead to a private address"
     : undefined;
 }

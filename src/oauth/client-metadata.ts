@@ -145,6 +145,25 @@ export const clientMetadata = {
       "The URIs to which the authorization endpoint may redirect the browser, compared character by character. Each begins with https://, with an app's own scheme, or with http:// for 127.0.0.1, [::1] or localhost. The port of these three hosts may differ, and no path is the same as / there. A scheme without a period (myapp://callback) gets a warning (RFC 8252 section 8.4).",
     ),
   ),
+  post_logout_redirect_uris: v.pipe(
+    v.array(v.pipe(v.string(), maxCharacters(2048), rule(redirectUriProblem))),
+    v.maxLength(100),
+    v.description(
+      "The URIs to which the end session endpoint may redirect the browser after a sign-out (OpenID Connect RP-Initiated Logout section 3.1). They are compared and restricted as redirect_uris.",
+    ),
+  ),
+  backchannel_logout_uri: v.pipe(
+    uri,
+    v.description(
+      "The https URL to which the server posts a signed logout token when a login with the scope openid ends (OpenID Connect Back-Channel Logout section 2.2). It must not lead to a private address. A local server may post to http:// at a loopback address.",
+    ),
+  ),
+  backchannel_logout_session_required: v.pipe(
+    v.boolean(),
+    v.description(
+      "true: the client needs sid in its logout tokens. They have it anyway.",
+    ),
+  ),
   resources: v.pipe(
     v.array(resourceUri),
     v.maxLength(100),

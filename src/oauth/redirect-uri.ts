@@ -59,14 +59,19 @@ const httpUri = /^https?:\/\/[^/?@]+(?:[/?]|$)/i;
  * scheme.
  */
 const withoutScheme = /^(?:[a-z0-9.-]+:\d|localhost:)/i;
-/** The parameters that the server adds to a redirect URI. A client would get them twice. */
+/** The parameters that the authorization endpoint adds to a redirect URI. A client would get them twice. */
 const responseParameters = ["code", "state", "iss", "error"];
 
 /**
  * Returns why a redirect URI cannot be registered; undefined if it can. The schema of the client's record has
  * checked its form (`client-metadata.ts`).
+ *
+ * @param added the parameters that the server adds to the URI
  */
-export function registrationProblem(uri: string): string | undefined {
+export function registrationProblem(
+  uri: string,
+  added: readonly string[] = responseParameters,
+): string | undefined {
   const { protocol, username, password, searchParams } = new URL(uri);
   if (!absoluteUri.test(uri)) return "must be an absolute URI";
   const isWeb = protocol === "http:" || protocol === "https:";
@@ -81,7 +86,7 @@ export function registrationProblem(uri: string): string | undefined {
     return "must have a host after //, without a user or a password";
   if (uri.includes("*"))
     return "must not contain *, because redirect URIs are compared character by character";
-  const taken = responseParameters.find((name) => searchParams.has(name));
+  const taken = added.find((name) => searchParams.has(name));
   return taken === undefined
     ? undefined
     : `must not have a parameter ${taken}, because the server adds it`;

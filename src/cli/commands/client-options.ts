@@ -17,6 +17,9 @@ export interface ClientOptions {
   authMethod?: string;
   grantType?: string[];
   redirectUri?: string[];
+  postLogoutRedirectUri?: string[];
+  backchannelLogoutUri?: string;
+  backchannelLogoutSessionRequired?: true;
   resource?: string[];
   resourceServer?: string;
   requirePkce?: boolean;
@@ -56,6 +59,19 @@ export function addClientOptions(command: Command): Command {
       "--redirect-uri <uri>",
       "URI that a sign-in may return to; can be repeated",
       collect,
+    )
+    .option(
+      "--post-logout-redirect-uri <uri>",
+      "URI that a sign-out may return to; can be repeated",
+      collect,
+    )
+    .option(
+      "--backchannel-logout-uri <uri>",
+      "https URL of the app that the server tells of the end of a login",
+    )
+    .option(
+      "--backchannel-logout-session-required",
+      "say that the app needs sid in what it is told, which has it anyway",
     )
     .option(
       "--resource <uri>",
@@ -101,6 +117,10 @@ export function clientFields(options: ClientOptions): Record<string, unknown> {
     token_endpoint_auth_method: options.public ? "none" : options.authMethod,
     grant_types: options.grantType,
     redirect_uris: options.redirectUri,
+    post_logout_redirect_uris: options.postLogoutRedirectUri,
+    backchannel_logout_uri: options.backchannelLogoutUri,
+    backchannel_logout_session_required:
+      options.backchannelLogoutSessionRequired,
     resources: options.resource,
     resource_server: options.resourceServer,
     require_pkce: options.requirePkce,

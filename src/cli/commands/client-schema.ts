@@ -8,6 +8,7 @@ export const client = z.looseObject({
   grant_types: z.array(z.string()),
   scope: z.string(),
   redirect_uris: z.array(z.string()).default([]),
+  post_logout_redirect_uris: z.array(z.string()).optional(),
   resources: z.array(z.string()).default([]),
   disabled_at: z.number().optional(),
 });

@@ -16,6 +16,12 @@ const listFields = [
     field: "redirect_uris",
     noun: "a redirect URI",
   },
+  {
+    flag: "post-logout-redirect-uri",
+    argument: "uri",
+    field: "post_logout_redirect_uris",
+    noun: "a post-logout redirect URI",
+  },
   { flag: "scope", argument: "scopes", field: "scope", noun: "scopes" },
   {
     flag: "resource",
@@ -144,7 +150,8 @@ function changed(
   { client_id, ...record }: Client,
   { field, flag, add, remove }: ListChange,
 ): string | string[] {
-  const before = field === "scope" ? scopesOf(record.scope) : record[field];
+  const before =
+    field === "scope" ? scopesOf(record.scope) : (record[field] ?? []);
   const missing = remove.find((value) => !before.includes(value));
   if (missing !== undefined)
     throw new Failure(

@@ -38,6 +38,17 @@ const rules: Record<keyof Client, Rule> = {
     hasMore(scopeSet(before.scope), scopeSet(after.scope)),
   redirect_uris: (before, after) =>
     hasMore(before.redirect_uris, after.redirect_uris),
+  // The end session endpoint redirects browsers there.
+  post_logout_redirect_uris: (before, after) =>
+    hasMore(
+      before.post_logout_redirect_uris ?? [],
+      after.post_logout_redirect_uris ?? [],
+    ),
+  // The server posts there, and says who was signed in.
+  backchannel_logout_uri: (before, after) =>
+    after.backchannel_logout_uri !== undefined &&
+    after.backchannel_logout_uri !== before.backchannel_logout_uri,
+  backchannel_logout_session_required: () => false,
   resources: (before, after) =>
     hasMore(before.resources, after.resources) ||
     // A token for no resource then has the server's audience.

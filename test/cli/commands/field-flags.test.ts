@@ -20,6 +20,14 @@ test.each<[string[], RegExp]>([
     ["--redirect-uri", "https://a.example", "--redirect-uri", "x"],
     /^--redirect-uri number 2: must be an absolute URI/,
   ],
+  [
+    ["--post-logout-redirect-uri", "x"],
+    /^--post-logout-redirect-uri number 1: must be an absolute URI/,
+  ],
+  [
+    ["--backchannel-logout-uri", "https://10.0.0.1/"],
+    /^--backchannel-logout-uri: must not lead to a private address/,
+  ],
   [["--resource", "x"], /^--resource number 1: must be an absolute URI/],
   [["--scope", "nobody-knows"], /^--scope: /],
 ])(

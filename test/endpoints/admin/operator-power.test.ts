@@ -51,6 +51,24 @@ describe("an operator gives a client no power:", () => {
       { redirect_uris: [...rich.redirect_uris, "https://thief.example"] },
     ],
     ["another redirect URI", { redirect_uris: ["https://thief.example"] }],
+    [
+      "a post-logout redirect URI",
+      { post_logout_redirect_uris: ["https://thief.example"] },
+    ],
+    [
+      "another post-logout redirect URI",
+      { post_logout_redirect_uris: ["https://thief.example"] },
+      { post_logout_redirect_uris: ["https://a.example"] },
+    ],
+    [
+      "an address that is told of logouts",
+      { backchannel_logout_uri: "https://thief.example" },
+    ],
+    [
+      "another address that is told of logouts",
+      { backchannel_logout_uri: "https://thief.example" },
+      { backchannel_logout_uri: "https://a.example" },
+    ],
     ["a resource", { resources: [...rich.resources, "https://three.example"] }],
     [
       "the server's audience, which its tokens have without a resource",
@@ -120,6 +138,20 @@ describe("an operator takes power from a client:", () => {
     ["the order of scopes", { scope: "read write" }, { scope: "write read" }],
     ["a redirect URI", { redirect_uris: [rich.redirect_uris[1]] }],
     ["all redirect URIs", { redirect_uris: null }],
+    [
+      "its post-logout redirect URIs",
+      { post_logout_redirect_uris: null },
+      { post_logout_redirect_uris: ["https://a.example"] },
+    ],
+    [
+      "its address that is told of logouts",
+      { backchannel_logout_uri: null },
+      { backchannel_logout_uri: "https://a.example" },
+    ],
+    [
+      "nothing by its wish for sid",
+      { backchannel_logout_session_required: true },
+    ],
     ["a resource", { resources: [rich.resources[0]] }],
     ["its work", { disabled: true }],
     ["its logins", { tokens_not_before: "now" }],

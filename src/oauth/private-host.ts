@@ -1,0 +1,26 @@
+/** Host names and addresses that no server on the internet has. The server must not post to them for a stranger. */
+
+/** IPv4 addresses that are private, loopback, link-local, shared, multicast or reserved (RFC 6890). */
+const privateIpv4 =
+  /^(?:0|10|127|100\.(?:6[4-9]|[7-9]\d|1[01]\d|12[0-7])|169\.254|172\.(?:1[6-9]|2\d|3[01])|192\.0\.0|192\.168|198\.1[89]|22[4-9]|2[3-5]\d)\.[\d.]+$/;
+
+/**
+ * IPv6 addresses of the internet (2000::/3, RFC 4291 section 2.4), without those that hold an IPv4 address (2001::/32
+ * and 2002::/16) and those for documents (2001:db8::/32).
+ */
+const publicIpv6 = /^\[(?!2001:(?::|0:|db8:)|2002:)[23][\da-f]{3}:/;
+
+/** Names of this machine and of private networks (RFC 6761, RFC 6762, RFC 8375), and a single label. */
+const privateName =
+  /^(?:[^.]*|.+\.(?:localhost|local|internal|home\.arpa))\.?$/;
+
+/**
+ * Tells whether a host is a private address, or a name that the public DNS does not have.
+ *
+ * @param hostname as a URL spells it after parsing, which has one spelling for every IPv4 address
+ */
+export function isPrivateHost(hostname: string): boolean {
+  return hostname.startsWith("[")
+    ? !publicIpv6.test(hostname)
+    : privateIpv4.test(hostname) || privateName.test(hostname);
+}
