@@ -9,6 +9,8 @@ import { EventThrottle } from "./oauth/event-throttle.ts";
 import type { AuditEvent } from "./oauth/events.ts";
 import { GuessLimit } from "./oauth/guess-limit.ts";
 import type { EarlyServer, Server } from "./oauth/server.ts";
+import type { ClientIdentity } from "./oauth/login-attributes.ts";
+import type { EndedLogin } from "./oauth/logout-token.ts";
 import type { AccessSettings } from "./oauth/settings.ts";
 import { idTokenKind } from "./oauth/tokens/id-token-kind.ts";
 import { accessTokenKind, refreshTokenKind } from "./oauth/tokens/own-kinds.ts";
@@ -22,6 +24,7 @@ import { sendStorageCalls } from "./platform/event-loop.ts";
 import { DurableFamilyRepository } from "./platform/family-repository.ts";
 import { BoundRefreshHook, refreshHookIn } from "./platform/refresh-hook.ts";
 import { KvScopeRepository } from "./platform/scope-repository.ts";
+import type { TellClient } from "./platform/token-family.ts";
 
 export type { AuditEvent };
 
@@ -130,6 +133,21 @@ export function consumeEvents(
   findServer: () => Promise<EarlyServer>,
 ): Promise<void> {
   return postBatch(batch, async () => (await findServer()).settings.webhook);
+}
+
+/**
+ * Tells the client of a login that it has ended (`TokenFamily.tellClient`). It is loaded when a login of OpenID Connect
+ * ends.
+ *
+ * @param mayBePlain as of `createServer`
+ */
+export async function tellClient(
+  env: Env,
+  login: EndedLogin & ClientIdentity,
+  mayBePlain?: PlainHttpRule,
+): ReturnType<TellClient> {
+  const { postLogout } = await import("./platform/logout-delivery.ts");
+  return postLogout(await createServer(env, mayBePlain), login);
 }
 
 /** Sends what leaves a server beside its answers, where the bindings have a place for it. */

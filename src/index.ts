@@ -5,14 +5,23 @@ import {
   createEarlyServer,
   createServer,
   outlets,
+  tellClient,
 } from "./create-server.ts";
 import { envFor, sayHowToBegin } from "./platform/loopback-env.ts";
+import {
+  TokenFamily as LoneTokenFamily,
+  type TellClient,
+} from "./platform/token-family.ts";
 
 export { LeagueLedger } from "./league/ledger.ts";
 export { KvRecordWriter } from "./platform/kv-record-writer.ts";
 export { SubjectIndex } from "./platform/subject-index.ts";
-export { TokenFamily } from "./platform/token-family.ts";
 export { Admin, Login, Tokens } from "./rpc/index.ts";
+
+/** The Durable Object of a family, which can tell a client that its login has ended. */
+export class TokenFamily extends LoneTokenFamily {
+  static override tellClient: TellClient = tellClient;
+}
 
 const app = createApp({
   createEarlyServer: sayHowToBegin(createEarlyServer),

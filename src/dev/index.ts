@@ -2,6 +2,7 @@ import { createApp, lazyAdminApp } from "../app.ts";
 import {
   Admin as DeployedAdmin,
   Login as DeployedLogin,
+  TokenFamily as DeployedTokenFamily,
   Tokens as DeployedTokens,
 } from "../index.ts";
 import {
@@ -9,6 +10,7 @@ import {
   createEarlyServer,
   createServer,
   outlets,
+  tellClient,
 } from "../create-server.ts";
 import type { AuditEvent } from "../oauth/events.ts";
 import { isLocalName } from "./local-name.ts";
@@ -29,8 +31,15 @@ const local = {
 };
 
 /*
- * The entrypoints of the deployed entry, for the configuration of a local server.
+ * The entrypoints and the Durable Object of the deployed entry, for the configuration of a local server.
  */
+export class TokenFamily extends DeployedTokenFamily {
+  static override tellClient: typeof DeployedTokenFamily.tellClient = (
+    env,
+    login,
+  ) => tellClient(env, login, isLocalName);
+}
+
 export class Login extends DeployedLogin {
   static override createServer = local.createServer;
 }

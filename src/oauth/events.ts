@@ -136,6 +136,22 @@ export const eventCatalogue = {
     goesTo: "log",
     fields: { error: "text" },
   },
+  "backchannel_logout.sent": {
+    meaning: "A client was told that a login has ended.",
+    goesTo: "log",
+    fields: { client_id: "text", grant_id: "text", attempts: "number" },
+  },
+  "backchannel_logout.failed": {
+    meaning: "A client could not be told that a login has ended.",
+    goesTo: "log",
+    fields: {
+      client_id: "text",
+      grant_id: "text",
+      attempts: "number",
+      error: "text",
+      retry_after: "number?",
+    },
+  },
   "subject_index.unreachable": {
     meaning: "A login has ended, and is still in its user's index.",
     goesTo: "log",

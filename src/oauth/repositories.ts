@@ -136,8 +136,10 @@ export type RedemptionResult =
 
 /** The proof that a token is of the family, and that the family is the client's. */
 export interface FamilyKey extends ClientIdentity {
-  /** Left out for an access token, because its signature is the proof. */
+  /** Left out for an access token and an ID token, because their signatures are the proof. */
   secret_hash?: Uint8Array;
+  /** The proof is an ID token that a browser has brought, so the client may not know of the end. */
+  by_hint?: true;
 }
 
 /** Fingerprints of where a request comes from (`fingerprint.ts`): for the log, never to decide. */
@@ -306,6 +308,18 @@ export interface FamilyRepository {
    *   many for one call
    */
   revokeAll(subject: string): Promise<number>;
+  /**
+   * Ends every family of a subject whose login has this `sid`. Complete when it returns. It may be repeated.
+   *
+   * @param note gets the `grant_id` of each family that it ends
+   * @throws OAuthError `storage_unavailable` if some families could not be reached, `logout_session_incomplete` if
+   *   the subject has too many for one call
+   */
+  revokeSession(
+    subject: string,
+    sid: string,
+    note: (grantId: string) => void,
+  ): Promise<void>;
   /** Parses a `grant_id` of the admin API into a family's id. Undefined: it is not the id of a family. */
   parseGrantId(grantId: string): Uint8Array | undefined;
   /** Returns the `grant_id` of a family. */

@@ -162,6 +162,40 @@ export class DurableFamilyRepository implements FamilyRepository {
     }
   };
 
+  /* A login that begins meanwhile is of a session that began again, or in a later page. */
+  revokeSession: FamilyRepository["revokeSession"] = async (
+    subject,
+    sid,
+    note,
+  ) => {
+    let fault: unknown;
+    let last: string | undefined;
+    // A family of another session stays in the index, so a repeated call would come no further than this one.
+    for (let count = 0; count < MAX_PER_REQUEST; count += BATCH_SIZE) {
+      const page = await this.#index(subject, (index) =>
+        index.list(BATCH_SIZE, last),
+      );
+      const results = await Promise.allSettled(
+        page.map((grantId) => {
+          const id = this.#families.idFromString(grantId);
+          return withRetry(
+            async () => await this.#families.get(id).revokeSession(sid),
+          );
+        }),
+      );
+      for (const [position, result] of results.entries()) {
+        if (result.status === "rejected") fault = result.reason;
+        else if (result.value.outcome === "revoked") note(page[position]!);
+      }
+      last = page.at(-1);
+      if (page.length < BATCH_SIZE) {
+        if (fault !== undefined) throw fault;
+        return;
+      }
+    }
+    throw new OAuthError("logout_session_incomplete");
+  };
+
   /**
    * Ends the listed families, page by page, until the index has only families that cannot be reached. A login
    * that begins meanwhile is in a later page. A family that cannot be reached does not stop the others. Each

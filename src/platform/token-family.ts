@@ -1,8 +1,10 @@
 import { DurableObject } from "cloudflare:workers";
 import { judgeClaims } from "../oauth/family/claims.ts";
 import { judgeExchange } from "../oauth/family/exchange.ts";
+import type { Seconds } from "../oauth/duration.ts";
 import { logEvent } from "../oauth/events.ts";
 import {
+  type EndedFamily,
   endsByItselfAt,
   type FamilyRecord,
   forgettableAt,
@@ -18,8 +20,14 @@ import {
   judgeCreation,
   judgeRedemption,
 } from "../oauth/family/redemption.ts";
-import { judgeRevocation } from "../oauth/family/revocation.ts";
 import type { LoginClaimChanges } from "../oauth/login-claims.ts";
+import { afterFailure } from "../oauth/family/logout.ts";
+import {
+  judgeRevocation,
+  judgeSessionEnd,
+} from "../oauth/family/revocation.ts";
+import type { ClientIdentity } from "../oauth/login-attributes.ts";
+import type { EndedLogin } from "../oauth/logout-token.ts";
 import type {
   ClaimsResult,
   ExchangeAttempt,
@@ -32,6 +40,17 @@ import type {
 } from "../oauth/repositories.ts";
 
 const RECORD = "family";
+
+/**
+ * Tells the client of a login that the login has ended.
+ *
+ * @returns `told`; `not_asked`: the client is gone, or has no address for it; or the problem. `isFinal`: the client has
+ *   refused it, so it is not told again
+ */
+export type TellClient = (
+  env: Env,
+  login: EndedLogin & ClientIdentity,
+) => Promise<"told" | "not_asked" | { problem: string; isFinal?: boolean }>;
 
 /** The delay before the subject index is called again after a fault, in milliseconds. */
 const INDEX_RETRY_MS = 60_000;
@@ -50,10 +69,16 @@ const LATEST_ALARM_MS = 5_680_281_600_000;
  * a method without an `await` between reading and writing is one atomic step. The platform holds the answer
  * back until the write is durable. Methods return results, because exceptions do not survive RPC well.
  *
- * A family that has not ended keeps one record and one alarm. When it has ended, the alarm removes it from
- * the subject index and deletes everything. A token whose family keeps nothing is not valid.
+ * A family that has not ended keeps one record and one alarm. When it has ended, the alarm tells the client of the
+ * logout, removes the family from the subject index and deletes everything. A token whose family keeps nothing is not
+ * valid.
  */
 export class TokenFamily extends DurableObject<Env> {
+  /** The entry has one that works, because it needs a server. A caller cannot reach what is static. */
+  static tellClient: TellClient = async () => ({
+    problem: "the entry of the Worker has no tellClient",
+  });
+
   /** Begins the family. It may be repeated. */
   async create(family: NewFamily): Promise<void> {
     this.#apply(judgeCreation(this.#read(), family));
@@ -120,6 +145,11 @@ export class TokenFamily extends DurableObject<Env> {
     return this.#apply(judgeClaims(this.#read(), changes, now));
   }
 
+  /** Ends the family if its login has this `sid`. It may be repeated. */
+  async revokeSession(sid: string): Promise<RevocationResult> {
+    return this.#apply(judgeSessionEnd(this.#read(), sid));
+  }
+
   /**
    * Reads the family; undefined if it has ended. A family that has expired is still there until its alarm.
    */
@@ -133,8 +163,9 @@ export class TokenFamily extends DurableObject<Env> {
    * Ends the family if its newest token has expired, else sets itself again. The alarm is first set when the
    * family begins and not by a refresh, because setting it costs a row.
    *
-   * A family that has ended is removed from the subject index, and then deletes everything. If a code could
-   * still begin this family, the remains of the record stay until no code can. Then the index is called
+   * A family that has ended is removed from the subject index, and then deletes everything. If its client could not be
+   * told of the logout, the remains of the record stay until it was, or no attempt is left. If a code could
+   * still begin this family, they stay until no code can. Then the index is called
    * again, because the Worker that made the family may have added it late.
    */
   override async alarm(): Promise<void> {
@@ -145,6 +176,7 @@ export class TokenFamily extends DurableObject<Env> {
     const ended = isEnded(family) ? family : endedRecord(family);
     // Written before the first await, so that no exchange can happen while the family is removed.
     if (!isEnded(family)) this.#write(ended);
+    const nextAttempt = await this.#tellClient(ended);
     const index = this.env.SUBJECT_INDEX;
     try {
       await index
@@ -154,10 +186,53 @@ export class TokenFamily extends DurableObject<Env> {
       logEvent("subject_index.unreachable", { error: String(error) });
       return this.ctx.storage.setAlarm(Date.now() + INDEX_RETRY_MS);
     }
+    if (nextAttempt !== undefined) return this.#setAlarm(nextAttempt);
     const { redeemed } = ended;
     const forgettable = redeemed ? forgettableAt(redeemed) : 0;
     if (Date.now() < forgettable * 1000) return this.#setAlarm(forgettable);
     await this.ctx.storage.deleteAll();
+  }
+
+  /**
+   * Tells the client of a logout, if an attempt is due, and keeps what is left to do. If the object stops in between,
+   * the client is told twice.
+   *
+   * @returns the time of the next attempt; undefined: there is none
+   */
+  async #tellClient({
+    logout,
+    ...ended
+  }: EndedFamily): Promise<Seconds | undefined> {
+    if (!logout) return undefined;
+    if (Date.now() < logout.due * 1000) return logout.due;
+    const { client_id, client_issued_at, sid, failed } = logout;
+    const grant_id = this.ctx.id.toString();
+    const login = {
+      client_id,
+      client_issued_at,
+      subject: ended.subject,
+      ...(sid !== undefined && { sid }),
+      family_id: Uint8Array.fromHex(grant_id),
+    };
+    const { tellClient } = this.constructor as typeof TokenFamily;
+    const outcome = await tellClient(this.env, login).catch(
+      // An alarm that throws would in the end not be repeated.
+      (error: unknown) => ({ problem: String(error), isFinal: false }),
+    );
+    const attempts = failed + 1;
+    const about = { client_id, grant_id, attempts };
+    if (outcome === "told") logEvent("backchannel_logout.sent", about);
+    if (typeof outcome === "string") {
+      this.#write(ended);
+      return undefined;
+    }
+    const { problem: error, isFinal } = outcome;
+    const now = Math.floor(Date.now() / 1000);
+    const next = isFinal ? undefined : afterFailure(logout, now);
+    const retry_after = next && next.due - now;
+    logEvent("backchannel_logout.failed", { ...about, error, retry_after });
+    this.#write({ ...ended, ...(next && { logout: next }) });
+    return next?.due;
   }
 
   /**

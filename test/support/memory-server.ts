@@ -186,6 +186,7 @@ class MemoryFamilies implements FamilyRepository {
 
   ofSubject: FamilyRepository["ofSubject"] = notNeeded;
   revokeAll: FamilyRepository["revokeAll"] = notNeeded;
+  revokeSession: FamilyRepository["revokeSession"] = notNeeded;
   parseGrantId: FamilyRepository["parseGrantId"] = () => undefined;
   grantIdOf: FamilyRepository["grantIdOf"] = base64url.encode;
 

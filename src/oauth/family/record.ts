@@ -1,6 +1,7 @@
 import { CLOCK_SKEW_SECONDS, type Seconds } from "../duration.ts";
 import { equalBytes } from "../constant-time.ts";
 import { isSameClient } from "../login-attributes.ts";
+import { logoutToTell, type PendingLogout } from "./logout.ts";
 import type {
   FamilyKey,
   FamilyState,
@@ -52,8 +53,8 @@ export interface LivingFamily extends NewFamily {
 }
 
 /**
- * The record of a family that has ended. It is kept until the subject index knows of the end, and until no
- * code and no league token can make the family again.
+ * The record of a family that has ended. It is kept until the subject index knows of the end, until the client
+ * was told of the logout, and until no code and no league token can make the family again.
  */
 export interface EndedFamily {
   version: 1;
@@ -61,6 +62,8 @@ export interface EndedFamily {
   subject: string;
   /** Only if a code or a league token made the family. */
   redeemed?: Pick<Redemption, "code_id" | "redeemable_until">;
+  /** Only if the client must still be told. */
+  logout?: PendingLogout;
 }
 
 export type FamilyRecord = LivingFamily | EndedFamily;
@@ -143,9 +146,16 @@ export function endedRecord({ login, redemption }: LivingFamily): EndedFamily {
   return { ...record, redeemed: { code_id, redeemable_until } };
 }
 
-/** Makes the change that ends a family. After it, none of the family's tokens can be exchanged. */
-export function end(family: LivingFamily): Change {
-  return { record: endedRecord(family), alarm: "now" };
+/**
+ * Makes the change that ends a family. After it, none of the family's tokens can be exchanged. The alarm then tells the
+ * client of the logout, if the login is one of OpenID Connect.
+ *
+ * @param isKnown the client need not be told, because it has ended the family itself
+ */
+export function end(family: LivingFamily, isKnown = false): Change {
+  const logout = isKnown ? undefined : logoutToTell(family.login);
+  const record = { ...endedRecord(family), ...(logout && { logout }) };
+  return { record, alarm: "now" };
 }
 
 /** Returns the time from which no code can name a family, by the clock of any location. */
