@@ -1,5 +1,6 @@
 import { authorizationEndpoints } from "./authorization.ts";
 import type { Endpoint } from "./endpoint.ts";
+import { endSessionEndpoints } from "./end-session.ts";
 import { healthEndpoint } from "./health.ts";
 import { jwksEndpoint } from "./jwks.ts";
 import { introspectionEndpoint } from "./introspection.ts";
@@ -16,6 +17,7 @@ const described: Endpoint[] = [
   revocationEndpoint,
   introspectionEndpoint,
   ...userInfoEndpoints,
+  ...endSessionEndpoints,
   jwksEndpoint,
   healthEndpoint,
 ];

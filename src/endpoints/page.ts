@@ -71,16 +71,21 @@ export function page(
   );
 }
 
-/** Renders a refusal: plain words for the person, and the standard error code for the app's developer. */
+/**
+ * Renders a refusal: plain words for the person, and the standard error code for the app's developer.
+ *
+ * @param aim what the person was about to do
+ */
 export function refusalPage(
   c: Context<AppEnv>,
   refusal: OAuthError,
+  aim: "sign-in" | "sign-out" = "sign-in",
 ): Response | Promise<Response> {
   const { status, person } = refusal;
   for (const [name, value] of Object.entries(refusal.details.headers ?? {}))
     c.header(name, value);
   const { error, error_description } = refusal.toJSON();
-  const { title, words } = person ?? textFor(status);
+  const { title, words } = person ?? textFor(status, aim);
   return page(
     c,
     title,
@@ -97,10 +102,14 @@ export function refusalPage(
   );
 }
 
-function textFor(status: number): { title: string; words: string } {
+function textFor(
+  status: number,
+  aim: "sign-in" | "sign-out",
+): { title: string; words: string } {
   if (status >= 500) {
+    const isSignIn = aim === "sign-in";
     return {
-      title: "Sign-in does not work right now",
+      title: `${isSignIn ? "Sign-in" : "Sign-out"} does not work right now`,
       words:
         "The server has a problem. It is not your fault, and nothing in your account has changed. Wait a moment, then go back to the app and try again.",
     };
@@ -112,7 +121,7 @@ function textFor(status: number): { title: string; words: string } {
     };
   }
   return {
-    title: "This sign-in cannot go on",
+    title: `This ${aim} cannot go on`,
     words:
       "The app that sent you here made a request that the server cannot accept. It is not your fault, and nothing in your account has changed. Go back to the app and try again. If you see this page again, send the details below to the makers of the app.",
   };

@@ -12,6 +12,7 @@ export const signedTypes = {
   /** OpenID Connect Back-Channel Logout section 2.4. */
   logoutToken: "logout+jwt",
   request: "baton-request+jwt",
+  logout: "baton-logout+jwt",
   code: "baton-code+jwt",
 } as const;
 
@@ -51,6 +52,8 @@ export interface TokenKey {
   request: CryptoKey;
   /** For authorization codes: AES-256 key wrap. */
   code: CryptoKey;
+  /** For the encrypted logout request that the login gets: AES-256 key wrap. It is derived at the first use. */
+  logout: () => Promise<CryptoKey>;
   /** For the hashes in events: HMAC-SHA256. It is derived when the first event is written. */
   event: () => Promise<CryptoKey>;
 }

@@ -196,6 +196,49 @@ export const refusals = {
       "code_challenge must be the base64url of a SHA-256 digest: 43 characters without padding.",
   },
 
+  // The end session endpoint (OpenID Connect RP-Initiated Logout). The user sees a page.
+  logout_request_too_long: {
+    status: 400,
+    error: "invalid_request",
+    description: (what) => `The logout request is too long: ${what}.`,
+  },
+  logout_hint_invalid: {
+    status: 400,
+    error: "invalid_request",
+    description: () =>
+      "id_token_hint is not an ID token that this server has issued, or its key is no longer published. It may have expired.",
+  },
+  logout_client_differs: {
+    status: 400,
+    error: "invalid_request",
+    description: () =>
+      "client_id is not the client that id_token_hint was issued to.",
+  },
+  logout_client_missing: {
+    status: 400,
+    error: "invalid_request",
+    description: () =>
+      "post_logout_redirect_uri was sent without a client. Send id_token_hint or client_id too.",
+  },
+  logout_client_unknown: {
+    status: 400,
+    error: "invalid_request",
+    description: () =>
+      "No client is registered with this client_id, or with the audience of id_token_hint.",
+  },
+  logout_redirect_uri_unregistered: {
+    status: 400,
+    error: "invalid_request",
+    description: () =>
+      "post_logout_redirect_uri is not registered for this client. Every character must be equal, except for the port of a loopback address.",
+  },
+  logout_hint_missing: {
+    status: 400,
+    error: "invalid_request",
+    description: () =>
+      "The parameter id_token_hint is missing. This server has no LOGOUT_URL, so that only an ID token tells whom to sign out.",
+  },
+
   // The grant type, and the code or token that it takes. Reasons that must not be told apart have the same
   // text.
   grant_type_unknown: {
@@ -407,6 +450,10 @@ export const refusals = {
     },
   },
   authorization_request_outdated: fieldInvalid(),
+  // The encrypted logout request that the login sends back.
+  logout_request_malformed: fieldInvalid(),
+  logout_request_forged: fieldInvalid(),
+  logout_request_expired: fieldInvalid(),
   admin_target_unknown: {
     status: 404,
     error: "not_found",
@@ -473,6 +520,12 @@ export const refusals = {
     error: "temporarily_unavailable",
     description: () =>
       "The server cannot find out now whether the login may go on. The refresh token is still good. Try again in a few seconds.",
+  },
+  logout_session_incomplete: {
+    status: 503,
+    error: "temporarily_unavailable",
+    description: () =>
+      "The user has more grants than one request can look at, so grants of the session may be left. End all grants of the user with DELETE /admin/subjects/{subject}/grants.",
   },
   configuration_malformed: serverError(),
   local_keys_missing: {

@@ -22,6 +22,7 @@ export function protectedHeaders(
     idToken: header(signedTypes.idToken),
     logoutToken: header(signedTypes.logoutToken),
     request: header(signedTypes.request),
+    logout: header(signedTypes.logout),
     code: header(signedTypes.code),
   };
 }

@@ -8,13 +8,21 @@ import {
 import { describeAuthorization } from "../oauth/authorization/describe.ts";
 import { encryptedRequest } from "../oauth/authorization/interaction.ts";
 import { grantUpdate, updateGrant } from "../oauth/tokens/update-grant.ts";
+import {
+  decideLogout,
+  describeLogout,
+  encryptedLogout,
+  endedSession,
+} from "../oauth/authorization/logout.ts";
 import { answerCall, type CreateServer, senderOf, validate } from "./call.ts";
 import type {
   AuthorizationDescription,
   Decision,
   Grant,
   GrantUpdate,
+  EndedSession,
   LoginService,
+  LogoutDescription,
   Refusal,
 } from "./types.ts";
 
@@ -68,6 +76,32 @@ export class Login extends WorkerEntrypoint<Env> implements LoginService {
         const { grant_id, ...changes } = validate(grantUpdate, update);
         const now = Math.floor(Date.now() / 1000);
         return updateGrant(server, grant_id, changes, now, log);
+        },
+      );
+    }
+
+  describeLogout(request: string): Promise<LogoutDescription | Refusal> {
+    return answerCall(
+      this.#call("describeLogout"),
+      this.#createServer(),
+      async (server, log) => {
+        const schema = v.object({ request: encryptedLogout });
+        const parsed = validate(schema, { request });
+        const now = Math.floor(Date.now() / 1000);
+        return describeLogout(server, parsed.request, now, log);
+      },
+    );
+  }
+
+  decideLogout(
+    ended: EndedSession,
+  ): Promise<{ redirect_to?: string } | Refusal> {
+    return answerCall(
+      this.#call("decideLogout"),
+      this.#createServer(),
+      async (server, log) => {
+        const now = Math.floor(Date.now() / 1000);
+        return decideLogout(server, validate(endedSession, ended), now, log);
       },
     );
   }

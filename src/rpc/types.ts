@@ -99,6 +99,34 @@ export interface Grant extends LoginClaims {
   inactive_because?: string;
 }
 
+/** The description of a logout request, for the login. */
+export interface LogoutDescription {
+  /** Left out: the request names no client. */
+  client_id?: string;
+  client_name?: string;
+  /** The user, by the ID token that the app has sent. */
+  subject?: string;
+  /** The session, by that ID token, if the login gave one. */
+  sid?: string;
+  /** The URI to which the browser is redirected at the end. Left out: the login shows a page of its own. */
+  post_logout_redirect_uri?: string;
+  ui_locales?: string;
+  logout_hint?: string;
+  /** False: the app has sent no ID token, so that any site may have sent the browser. The login asks the user. */
+  is_confirmed: boolean;
+  /** From this time on, the request cannot be decided. Seconds since 1970. */
+  expires_at: number;
+}
+
+/** The report of a login that it has ended its session. */
+export interface EndedSession {
+  request: string;
+  /** The user who signed out. Left out: the user of the ID token. */
+  subject?: string;
+  /** The session that has ended, as the login gave it with its decisions. Left out: that of the ID token. */
+  sid?: string;
+}
+
 /** The entrypoint `Login`: what a sign-in page needs. */
 export interface LoginService {
   /** Describes an authorization request, as `GET /admin/authorizations` does. */
@@ -111,6 +139,12 @@ export interface LoginService {
   ): Promise<{ redirect_to: string } | Refusal>;
   /** Changes what a grant says about its user, as `PATCH /admin/grants/{grant_id}` does. */
   updateGrant(update: GrantUpdate): Promise<Grant | Refusal>;
+  /** Describes a logout request, as `GET /admin/logouts` does. */
+  describeLogout(request: string): Promise<LogoutDescription | Refusal>;
+  /** Ends the grants of a session that the login has ended, as `POST /admin/logouts` does. */
+  decideLogout(
+    ended: EndedSession,
+  ): Promise<{ redirect_to?: string } | Refusal>;
 }
 
 /** An active token (RFC 7662 section 2.2). It may have more claims than these. */

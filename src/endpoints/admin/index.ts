@@ -23,6 +23,7 @@ import { clientRoutes } from "./clients.ts";
 import { doctorRoutes } from "./doctor.ts";
 import { grantRoutes } from "./grants.ts";
 import { leagueRoutes } from "./league.ts";
+import { logoutRoutes } from "./logouts.ts";
 import { describe } from "./openapi.ts";
 import { scopeRoutes } from "./scopes.ts";
 import { subjectRoutes } from "./subjects.ts";
@@ -39,6 +40,7 @@ export function adminApi(): HonoBase<AppEnv> {
   subjectRoutes(api);
   tokenRoutes(api);
   authorizationRoutes(api);
+  logoutRoutes(api);
   leagueRoutes(api);
   adminTokenRoutes(api);
   doctorRoutes(api);

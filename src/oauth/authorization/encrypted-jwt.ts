@@ -35,6 +35,8 @@ const kinds = {
   request: { typ: "baton-encrypted-request+jwt", seconds: 30 * 60 },
   /** RFC 6749 section 4.1.2 recommends at most ten minutes. A browser needs a few seconds. */
   code: { typ: "baton-encrypted-code+jwt", seconds: 60 },
+  /** The time that a user has to confirm a sign-out. */
+  logout: { typ: "baton-encrypted-logout+jwt", seconds: 30 * 60 },
 } as const satisfies Partial<
   Record<keyof TokenKey & SignedKind, { typ: string; seconds: number }>
 >;
@@ -83,7 +85,7 @@ export async function encryptJwt(
   const plaintext = `${detachPayload(jws)}\n${payload}`;
   return new CompactEncrypt(new TextEncoder().encode(plaintext))
     .setProtectedHeader(headerOf(key, kind))
-    .encrypt(key[kind]);
+    .encrypt(await wrapKeyOf(key, kind));
 }
 
 /**
@@ -120,6 +122,11 @@ export function encryptedJwtCharacters(
 /** Returns the length of bytes in base64url without padding. */
 function inBase64url(bytes: number): number {
   return Math.ceil((bytes * 4) / 3);
+}
+
+/** Returns the key that wraps the keys of a kind. */
+function wrapKeyOf(key: TokenKey, kind: Kind): CryptoKey | Promise<CryptoKey> {
+  return kind === "logout" ? key.logout() : key[kind];
 }
 
 function headerOf(key: TokenKey, kind: Kind) {
@@ -176,7 +183,7 @@ async function decrypt(
       ({ kid }) => {
         const key = tokenKeys.find((candidate) => candidate.kid === kid);
         if (!key) throw new errors.JWEDecryptionFailed();
-        return key[kind];
+        return wrapKeyOf(key, kind);
       },
       {
         keyManagementAlgorithms: [MANAGEMENT],

@@ -36,6 +36,7 @@ export async function deriveTokenKey(secret: Uint8Array): Promise<TokenKey> {
     root,
     KEY_ID_BYTES * 8,
   );
+  let logout: CryptoKey | undefined;
   let event: CryptoKey | undefined;
   return {
     id: new DataView(id).getUint32(0),
@@ -43,6 +44,8 @@ export async function deriveTokenKey(secret: Uint8Array): Promise<TokenKey> {
     mac: await derive("baton refresh token", hmac),
     request: await derive("baton authorization request", keyWrap),
     code: await derive("baton authorization code", keyWrap),
+    logout: async () =>
+      (logout ??= await derive("baton logout request", keyWrap)),
     event: async () => (event ??= await derive("baton event", hmac)),
   };
 }

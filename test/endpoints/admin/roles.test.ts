@@ -88,9 +88,11 @@ describe("the role of an operation", () => {
       "login",
       [
         "GET /admin/authorizations",
+        "GET /admin/logouts",
         "PATCH /admin/grants/{grant_id}",
         "POST /admin/authorizations",
         "POST /admin/grants",
+        "POST /admin/logouts",
       ],
     ],
   ])("is %s for these", async (role, expected) => {
