@@ -23,6 +23,16 @@ const desiredClient = z
   })
   .partial();
 
+/** A scope in a file. What is left out stays as it is on the server. */
+const desiredScope = z
+  .strictObject({ description: z.string(), claims: z.array(z.string()) })
+  .partial();
+
+/** The names of the fields of a scope in a file. */
+export const scopeFieldNames = Object.keys(
+  desiredScope.shape,
+) as (keyof DesiredScope)[];
+
 /** The names of the fields of a client in a file, in the order in which `export` writes them. */
 export const clientFieldNames = Object.keys(
   desiredClient.shape,
@@ -31,7 +41,14 @@ export const clientFieldNames = Object.keys(
 /** The content of a file. A section that is left out is not touched. YAML reads an empty section as null. */
 export const desiredSchema = z.strictObject({
   scopes: z
-    .record(z.string(), z.string())
+    .record(
+      z.string(),
+      z.union([
+        // A text is the description, because most scopes have nothing else.
+        z.string().transform((description): DesiredScope => ({ description })),
+        desiredScope,
+      ]),
+    )
     .nullable()
     .transform(orEmpty)
     .optional(),
@@ -43,6 +60,7 @@ export const desiredSchema = z.strictObject({
 });
 
 export type DesiredClient = z.output<typeof desiredClient>;
+export type DesiredScope = z.output<typeof desiredScope>;
 export type Desired = z.output<typeof desiredSchema>;
 
 /** The path of a value in a file. */

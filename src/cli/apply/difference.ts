@@ -3,6 +3,8 @@ import {
   clientFieldNames,
   type Desired,
   type DesiredClient,
+  type DesiredScope,
+  scopeFieldNames,
 } from "./desired.ts";
 
 /** A value of a client's field, as it is or as it should be. Undefined: it is not set. */
@@ -26,7 +28,7 @@ export interface Change {
 
 /** The state of a server: the catalogue, and those clients that the file and `--prune` name. */
 export interface Current {
-  scopes: ReadonlyMap<string, string>;
+  scopes: ReadonlyMap<string, DesiredScope>;
   clients: ReadonlyMap<string, Client>;
 }
 
@@ -55,11 +57,15 @@ export function difference(
   current: Current,
   pruned: Pruned,
 ): Change[] {
-  const scopeChanges = Object.entries(scopes).flatMap(([name, to]) =>
-    changeOf("scope", name, current.scopes.has(name), [
-      { field: "description", from: current.scopes.get(name), to },
-    ]),
-  );
+  const scopeChanges = Object.entries(scopes).flatMap(([name, desired]) => {
+    const record = current.scopes.get(name);
+    const fields = scopeFieldNames.map((field) => ({
+      field,
+      from: record?.[field],
+      to: desired[field] ?? record?.[field],
+    }));
+    return changeOf("scope", name, record !== undefined, fields);
+  });
   const clientChanges = Object.entries(clients).flatMap(([name, desired]) => {
     const record = current.clients.get(name);
     const fields = clientFieldNames.map((field) => ({

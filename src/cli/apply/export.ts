@@ -1,16 +1,14 @@
 import { Document, isScalar, Scalar, visit } from "yaml";
-import { z } from "zod";
 import { type Client, clientPage } from "../commands/client-schema.ts";
 import type { Session } from "../commands/session.ts";
 import { printable } from "../output.ts";
-import { clientFieldNames, type DesiredClient } from "./desired.ts";
+import {
+  clientFieldNames,
+  type DesiredClient,
+  type DesiredScope,
+} from "./desired.ts";
 import { isDefault, valueIn } from "./difference.ts";
-
-const catalogue = z.looseObject({
-  scopes: z.array(
-    z.looseObject({ scope: z.string(), description: z.string() }),
-  ),
-});
+import { catalogue } from "./server-state.ts";
 
 export interface ExportOptions {
   clients?: true;
@@ -31,13 +29,21 @@ export async function exportAll(
   session.print(content, () => yamlText(content, url).trimEnd());
 }
 
-async function exportScopes(session: Session): Promise<Record<string, string>> {
+/** A scope that names no claims is its description. */
+async function exportScopes(
+  session: Session,
+): Promise<Record<string, string | DesiredScope>> {
   const { scopes } = await session.request({
     method: "GET",
     path: ["scopes"],
     schema: catalogue,
   });
-  return sorted(scopes.map(({ scope, description }) => [scope, description]));
+  return sorted(
+    scopes.map(({ scope, description, claims }) => [
+      scope,
+      claims ? { description, claims } : description,
+    ]),
+  );
 }
 
 async function exportClients(

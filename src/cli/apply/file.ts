@@ -18,6 +18,7 @@ import {
   type Desired,
   desiredSchema,
   type Path,
+  scopeFieldNames,
 } from "./desired.ts";
 
 /** The largest file, in bytes. Thousands of clients are smaller. */
@@ -144,6 +145,16 @@ function problemsOf(issue: z.core.$ZodIssue): FileProblem[] {
   const path = issue.path.map((part) =>
     typeof part === "number" ? part : String(part),
   );
+  if (issue.code === "invalid_union") {
+    // A scope: a text, or an object. Its problems are those of what it is.
+    const [ofText = [], ofObject = []] = issue.errors;
+    const isObject = ofObject.every(
+      ({ code, path: inside }) => inside.length > 0 || code !== "invalid_type",
+    );
+    return (isObject ? ofObject : ofText).flatMap((inner) =>
+      problemsOf({ ...inner, path: [...issue.path, ...inner.path] }),
+    );
+  }
   return issue.code === "unrecognized_keys"
     ? issue.keys.map((key) => ({
         path: [...path, key],
@@ -155,7 +166,9 @@ function problemsOf(issue: z.core.$ZodIssue): FileProblem[] {
 function unknownField(path: Path, field: string): string {
   if (path.length === 0)
     return "is not a part of such a file. It has scopes and clients";
-  const [, client = ""] = path;
+  const [section, client = ""] = path;
+  if (section === "scopes")
+    return `is not a field of a scope in such a file. The fields are: ${scopeFieldNames.join(", ")}`;
   if (field === "client_secret")
     return `is not a field of a client in such a file, because secrets are not in it. Leave it out. To make a secret for a client: npm run baton -- clients rotate-secret ${quoteArgument(String(client))}`;
   return `is not a field of a client in such a file. The fields are: ${clientFieldNames.join(", ")}`;

@@ -45,11 +45,11 @@ async function changeScope(
   { action, name, fields }: Change,
   { state, rehearsedScopes }: ChangeOptions,
 ): Promise<Done> {
-  const description = fields[0]?.to;
+  const body = Object.fromEntries(fields.map(({ field, to }) => [field, to]));
   const { etag } = await session.requestTagged({
     method: action === "delete" ? "DELETE" : "PUT",
     path: ["scopes", name],
-    ...(action !== "delete" && { body: { description } }),
+    ...(action !== "delete" && { body }),
     ...(rehearsedScopes && { query: { dry_run: "true" } }),
     ifMatch: state.catalogueTag,
     schema: z.unknown(),

@@ -9,9 +9,14 @@ import type { Current, Pruned } from "./difference.ts";
 /** The most requests at the same time. */
 const MAX_REQUESTS = 6;
 
-const catalogue = z.looseObject({
+/** The scope catalogue, as the server lists it. */
+export const catalogue = z.looseObject({
   scopes: z.array(
-    z.looseObject({ scope: z.string(), description: z.string() }),
+    z.looseObject({
+      scope: z.string(),
+      description: z.string(),
+      claims: z.array(z.string()).optional(),
+    }),
   ),
 });
 
@@ -62,7 +67,10 @@ export async function readState(
     progress.end();
   }
   const scopes = new Map(
-    body.scopes.map(({ scope, description }) => [scope, description]),
+    body.scopes.map(({ scope, description, claims }) => [
+      scope,
+      { description, ...(claims && { claims }) },
+    ]),
   );
   return { scopes, clients, catalogueTag: etag, clientTags };
 }

@@ -144,7 +144,18 @@ export function clientPatch(
   options: ClientOptions,
   unset: string[],
 ): Record<string, unknown> {
-  const set = clientFields(options);
+  return mergePatch(clientFields(options), unset);
+}
+
+/**
+ * A merge patch of fields to set and the names of fields to remove.
+ *
+ * @throws UsageError if a field is both set and removed
+ */
+export function mergePatch(
+  set: Record<string, unknown>,
+  unset: readonly string[],
+): Record<string, unknown> {
   const both = unset.find((field) => Object.hasOwn(set, field));
   if (both !== undefined)
     throw new UsageError(

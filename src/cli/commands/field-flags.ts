@@ -35,6 +35,13 @@ const sameNames = new Set([
   "refresh_token_retry_window",
   "access_token_format",
   "old_secret_ttl",
+  "claims",
+  "id_token_claims",
+  "userinfo",
+  "auth_time",
+  "acr",
+  "amr",
+  "sid",
 ]);
 
 /**

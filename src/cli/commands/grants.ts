@@ -1,6 +1,12 @@
 import type { Command } from "commander";
 import { z } from "zod";
-import { collect } from "./client-options.ts";
+import {
+  addClaimOptions,
+  claimFields,
+  type ClaimOptions,
+  jsonHelp,
+} from "./claim-options.ts";
+import { collect, mergePatch, refuseEmpty } from "./client-options.ts";
 import { UsageError } from "../failure.ts";
 import { ListTable } from "../list-table.ts";
 import { fields, printable, say, timeText } from "../output.ts";
@@ -36,7 +42,7 @@ interface ListOptions {
   limit?: string;
 }
 
-interface GrantOptions {
+interface GrantOptions extends ClaimOptions {
   client: string;
   subject: string;
   scope?: string;
@@ -51,7 +57,7 @@ export function grantCommands(program: Command, session: Session): void {
       "manage grants; each login of a user at a client is one grant",
     );
 
-  grants
+  const create = grants
     .command("create")
     .description(
       "create a grant for a user whom you have authenticated; shows the first tokens",
@@ -69,20 +75,70 @@ export function grantCommands(program: Command, session: Session): void {
       "--resource <uri>",
       "audience of the access tokens; can be repeated",
       collect,
-    )
+    );
+  addClaimOptions(create)
     .addHelpText(
       "after",
-      examples("grants create --client web --subject alice --scope read"),
+      jsonHelp +
+        examples(
+          "grants create --client web --subject alice --scope read",
+          `grants create --client web --subject alice --auth-time now --claims '{"roles": ["editor"]}' --userinfo @alice.json`,
+        ),
     )
-    .action(async ({ client, ...rest }: GrantOptions) => {
-      const body = await session.request({
-        method: "POST",
-        path: ["grants"],
-        body: { client_id: client, ...rest },
-        schema: tokens,
-      });
-      session.print(body, fields);
-    });
+    .action(
+      async ({ client, subject, scope, resource, ...rest }: GrantOptions) => {
+        const body = await session.request({
+          method: "POST",
+          path: ["grants"],
+          body: {
+            client_id: client,
+            subject,
+            ...(scope !== undefined && { scope }),
+            ...(resource && { resource }),
+            ...(await claimFields(rest)),
+          },
+          schema: tokens,
+        });
+        session.print(body, fields);
+      },
+    );
+
+  const update = grants
+    .command("update <grant_id>")
+    .description(
+      "change what a grant says about its user; an option replaces the whole field, and the next access token has it",
+    )
+    .option(
+      "--unset <field>",
+      "remove a field, by its name in `grants show`; can be repeated",
+      collect,
+      [],
+    );
+  addClaimOptions(update)
+    .addHelpText(
+      "after",
+      jsonHelp +
+        examples(
+          "grants update $GRANT_ID --claims @claims.json",
+          "grants update $GRANT_ID --unset userinfo --unset acr",
+        ),
+    )
+    .action(
+      async (
+        id: string,
+        { unset, ...options }: ClaimOptions & { unset: string[] },
+      ) => {
+        const patch = mergePatch(await claimFields(options), unset);
+        refuseEmpty(patch);
+        const body = await session.request({
+          method: "PATCH",
+          path: ["grants", id],
+          body: patch,
+          schema: details,
+        });
+        session.print(body, detailsText);
+      },
+    );
 
   grants
     .command("list [subject]")
@@ -125,7 +181,7 @@ export function grantCommands(program: Command, session: Session): void {
         path: ["grants", id],
         schema: details,
       });
-      session.print(body, fields);
+      session.print(body, detailsText);
     });
 
   grants
@@ -140,6 +196,19 @@ export function grantCommands(program: Command, session: Session): void {
       });
       session.done({ revoked: id }, () => `Revoked the grant ${id}.`);
     });
+}
+
+/** Formats a grant. Claims are shown in JSON, as they were given. */
+function detailsText(grant: z.output<typeof details>): string {
+  const readable = Object.entries(grant).map(([name, value]) => [
+    name,
+    name === "auth_time" && typeof value === "number"
+      ? timeText(value)
+      : typeof value === "object" && !Array.isArray(value)
+        ? JSON.stringify(value)
+        : value,
+  ]);
+  return fields(Object.fromEntries(readable));
 }
 
 /** @throws UsageError if the user is named twice, or not at all */

@@ -251,6 +251,41 @@ describe("baton export", () => {
     });
   });
 
+  test("has the claims of a scope, and apply makes them", async () => {
+    const [scope, plain] = [unique(), unique()];
+    const of = (claims: string) => `scopes:
+  ${plain}: Nothing
+  ${scope}: {description: Teams, claims: ${claims}}
+`;
+    const { stdout, code } = await baton.run(
+      ...["apply", file(of("[team, role]")), "--yes"],
+    );
+    expect(code).toBe(0);
+    expect(stdout).toContain(
+      `+ scope ${scope}\n    description: "Teams"\n    claims:\n      + "team"`,
+    );
+    const { scopes } = (await baton.json("export")) as {
+      scopes: Record<string, unknown>;
+    };
+    expect(scopes).toMatchObject({
+      [plain]: "Nothing",
+      [scope]: { description: "Teams", claims: ["team", "role"] },
+    });
+    const exported = (await baton.run("export")).stdout;
+    expect(await baton.run("apply", file(exported))).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^There is nothing to do/),
+    });
+    // A file that names none leaves them as they are.
+    const described = file(`scopes:\n  ${scope}: Your teams\n`);
+    await applied(described);
+    await applied(file(`scopes:\n  ${scope}: {claims: [team]}\n`));
+    const after = (await baton.json("export")) as typeof scopes;
+    expect(after["scopes"]).toMatchObject({
+      [scope]: { description: "Your teams", claims: ["team"] },
+    });
+  });
+
   test("prints a part with --scopes or --clients", async () => {
     expect(
       Object.keys((await baton.json("export", "--scopes")) as object),

@@ -58,6 +58,16 @@ describe("a file with an error", () => {
       /^FILE:2:3: scopes\.read: must be text/,
     ],
     [
+      "a claim of a scope that is not text",
+      "scopes:\n  read: {description: R, claims: [team, 7]}\n",
+      /^FILE:2:\d+: scopes\.read\.claims\.1: must be text/,
+    ],
+    [
+      "an unknown field of a scope",
+      "scopes:\n  read:\n    descripton: R\n",
+      /^FILE:3:5: scopes\.read\.descripton: is not a field of a scope.*description, claims/,
+    ],
+    [
       "an unknown tag",
       "clients: {web: !!js/x {}}\n",
       /^FILE:1:\d+: Unresolved tag/,

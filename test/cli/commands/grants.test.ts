@@ -1,6 +1,8 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { decodeJwt } from "jose";
 import { expect, describe, test } from "vitest";
-import { batonWithServer, fresh } from "../support.ts";
+import { batonWithServer, fresh, run, temporaryDirectory } from "../support.ts";
 
 const baton = batonWithServer();
 
@@ -249,6 +251,118 @@ describe("baton grants list --client", () => {
     const { code, stderr } = await baton.run("grants", "list", ...args);
     expect(code).toBe(2);
     expect(stderr).toContain(text);
+  });
+});
+
+describe("the claims of a grant", () => {
+  /** Creates a grant with options for claims. @returns its id, and its first access token */
+  async function grantWith(...options: string[]) {
+    const [client, subject] = [fresh("client"), fresh("user")];
+    await baton.json("clients", "create", "--id", client);
+    const tokens = (await baton.json(
+      ["grants", "create", "--client", client],
+      ["--subject", subject, ...options],
+    )) as { access_token: string };
+    const [grant] = await grantsOf(subject);
+    return { ...tokens, id: grant!.grant_id };
+  }
+
+  const signIn = [
+    ...["--auth-time", "2026-01-01T00:00:00Z", "--acr", "urn:example:high"],
+    ...["--amr", "pwd", "--amr", "otp", "--sid", "session-1"],
+  ];
+
+  test("are given by options, in JSON or in a file, and shown", async () => {
+    const path = join(temporaryDirectory(), "alice.json");
+    writeFileSync(path, '{"email": "alice@example.com"}');
+    const { access_token, id } = await grantWith(
+      ...signIn,
+      ...["--claims", '{"roles": ["editor"]}'],
+      ...["--id-token-claims", `@${path}`, "--userinfo", '{"name": "Alice"}'],
+    );
+    expect(decodeJwt(access_token)).toMatchObject({
+      roles: ["editor"],
+      auth_time: 1_767_225_600,
+      acr: "urn:example:high",
+      amr: ["pwd", "otp"],
+    });
+    expect(await baton.json("grants", "show", id)).toMatchObject({
+      sid: "session-1",
+      id_token_claims: { email: "alice@example.com" },
+      userinfo: { name: "Alice" },
+    });
+    const { stdout } = await baton.run("grants", "show", id);
+    expect(stdout).toMatch(/^claims +\{"roles":\["editor"\]\}$/m);
+    expect(stdout).toMatch(/^auth_time +2026-01-01T00:00:00Z$/m);
+  });
+
+  test("are changed and removed by grants update, also from standard input", async () => {
+    const { id } = await grantWith(...signIn, "--claims", '{"a": 1}');
+    const update = ["grants", "update", id, "--json"];
+    const { url, secrets } = baton.server;
+    const { stdout, code } = await run(
+      "baton",
+      [...update, "--claims", "-", "--amr", "hwk"],
+      {
+        env: { BATON_URL: url, BATON_ADMIN_TOKEN: secrets.ADMIN_TOKEN },
+        input: '{"roles": []}',
+      },
+    );
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      claims: { roles: [] },
+      amr: ["hwk"],
+      acr: "urn:example:high",
+    });
+    const unset = await baton.json(
+      ["grants", "update", id, "--unset", "claims"],
+      ["--unset", "acr"],
+    );
+    expect(unset).not.toHaveProperty("claims");
+    expect(unset).not.toHaveProperty("acr");
+    expect(unset).toMatchObject({ amr: ["hwk"], sid: "session-1" });
+  });
+
+  test("that are wrong are refused by the option's name, without their value", async () => {
+    const update = ["grants", "update", "0".repeat(64)];
+    const problem = async (...options: string[]) => {
+      const { code, stdout, stderr } = await baton.run(update, options);
+      expect(stdout).toBe("");
+      expect(stderr).not.toContain("geheim");
+      return [code, stderr];
+    };
+    expect(await problem("--claims", '{"sub": "geheim"}')).toEqual([
+      1,
+      expect.stringMatching(/^--claims\.sub: is a claim that Baton sets/),
+    ]);
+    expect(await problem("--id-token-claims", "geheim")).toEqual([
+      1,
+      expect.stringMatching(/^--id-token-claims is not valid JSON/),
+    ]);
+    expect(await problem("--userinfo", "@nowhere.json")).toEqual([
+      1,
+      expect.stringContaining("There is no file nowhere.json"),
+    ]);
+    expect(await problem("--claims", "-", "--userinfo", "-")).toEqual([
+      2,
+      expect.stringContaining("Only one option"),
+    ]);
+    expect(await problem("--auth-time", "yesterday")).toEqual([
+      2,
+      expect.stringContaining("2026-12-01T10:00:00Z"),
+    ]);
+    expect(await problem("--acr", "a", "--unset", "acr")).toEqual([
+      2,
+      expect.stringContaining("acr cannot be both set and removed"),
+    ]);
+    expect(await problem()).toEqual([
+      2,
+      expect.stringContaining("There is nothing to change"),
+    ]);
+    expect(await problem("--acr", "a")).toEqual([
+      1,
+      "There is no such grant.\n",
+    ]);
   });
 });
 

@@ -74,4 +74,47 @@ describe("baton scopes", () => {
       });
     },
   );
+
+  test("put says which claims a scope releases, and list shows them", async () => {
+    const scope = fresh("scope");
+    const put = ["scopes", "put", scope];
+    expect(await baton.json(put, ["Teams", "--claims", "team role"])).toEqual({
+      scope,
+      description: "Teams",
+      claims: ["team", "role"],
+    });
+    // What is left out stays.
+    await baton.json(put, ["Your teams"]);
+    const { stdout } = await baton.run("scopes", "list");
+    expect(stdout).toMatch(/^SCOPE +DESCRIPTION +CLAIMS\n/);
+    expect(stdout).toMatch(
+      new RegExp(`^${scope} +Your teams +team role$`, "m"),
+    );
+    expect(await baton.json(put, ["--claims", ""])).toMatchObject({
+      description: "Your teams",
+      claims: [],
+    });
+    expect(await baton.json(put, ["--standard-claims"])).toEqual({
+      scope,
+      description: "Your teams",
+    });
+    const wrong = await baton.run(put, ["--claims", "team sub"]);
+    expect(wrong).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(
+        /^--claims number 2: is a claim that Baton/,
+      ),
+    });
+  });
+
+  test("put needs no description for a scope of OpenID Connect, and one for any other", async () => {
+    expect(await baton.json("scopes", "put", "openid")).toEqual({
+      scope: "openid",
+      description: expect.any(String),
+    });
+    expect(await baton.run("scopes", "put", fresh("scope"))).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("description: is missing"),
+    });
+  });
 });
