@@ -4,8 +4,10 @@ import { scopeName } from "../../oauth/client-metadata.ts";
 import { fieldError, OAuthError } from "../../oauth/errors.ts";
 import { fieldChanges } from "../../oauth/field-changes.ts";
 import { registeredClaims } from "../../oauth/login-claims.ts";
+import { claimsOfScope } from "../../oauth/openid-scopes.ts";
 import { nameProblem } from "../../oauth/plain-json.ts";
 import { maxCharacters, rule, strictObject } from "../../oauth/schema.ts";
+import { requireRole } from "../administrator.ts";
 import type { AppEnv } from "../endpoint.ts";
 import type { ScopeCatalogue } from "../../oauth/entities.ts";
 import {
@@ -94,7 +96,7 @@ export function scopeRoutes(api: AdminApi): void {
       method: "put",
       path: "/scopes/{scope}",
       summary:
-        "Add or change a scope: what is left out stays, and null for claims makes them the standard ones; the ETag is that of the list",
+        "Add or change a scope: what is left out stays, and null for claims makes them the standard ones; the ETag is that of the list. Only the role admin makes a scope release more claims",
       request: {
         params: scopeParameter,
         query: strictObject(rehearsalQuery),
@@ -127,6 +129,8 @@ export function scopeRoutes(api: AdminApi): void {
         from = scopeIn(before, name);
         const entry = changedScope(name, from, asked);
         const catalogue = { ...before, [name]: entry };
+        // An operator gives a client nothing, and so nothing about its users.
+        if (releasesMore(name, before, catalogue)) requireRole(c, "admin");
         if (Object.keys(catalogue).length > MAX_SCOPES) {
           throw fieldError(
             "scope",
@@ -221,6 +225,16 @@ function changedScope(
     description: text,
     ...(released && { claims: [...new Set(released)] }),
   };
+}
+
+/** Tells whether a scope releases a claim after a change that it did not release before. */
+function releasesMore(
+  name: string,
+  before: ScopeCatalogue,
+  after: ScopeCatalogue,
+): boolean {
+  const released = scopeIn(before, name) ? claimsOfScope(name, before) : [];
+  return claimsOfScope(name, after).some((claim) => !released.includes(claim));
 }
 
 function claimsIn(catalogue: ScopeCatalogue): number {

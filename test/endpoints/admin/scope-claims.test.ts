@@ -1,8 +1,9 @@
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { fieldErrors } from "../../support/admin.ts";
+import { askWith, makeToken } from "../../support/administrators.ts";
 import { listenToLog, parsedLog } from "../../support/log.ts";
-import { server } from "../../support/server.ts";
+import { refusal, server } from "../../support/server.ts";
 
 /** Tests which claims about the user a scope releases, as the scope catalogue says it. */
 
@@ -97,15 +98,87 @@ describe("the claims of a scope", () => {
 });
 
 it("the catalogue names at most 1,000 claims, because every refresh reads it", async () => {
+  await put({ description });
+  const before = await env.KV.get<Record<string, object>>("scopes", "json");
   const claims = Array.from({ length: 50 }, (_, n) => `c${n}`);
-  const names = Array.from({ length: 20 }, (_, n) => `${name}-${n}`);
-  for (const scope of names) await put({ description, claims }, scope);
-  expect(await fieldErrors(await put({ description, claims: ["c"] }))).toEqual({
+  const full = Array.from({ length: 20 }, (_, n) => [
+    `${name}-${n}`,
+    { description, claims },
+  ]);
+  const catalogue = { ...before, ...Object.fromEntries(full) };
+  await env.KV.put("scopes", JSON.stringify(catalogue));
+  expect(await fieldErrors(await put({ claims: ["c"] }))).toEqual({
     claims: expect.stringContaining("1000 claims"),
   });
-  expect(await entry()).toBeUndefined();
-  for (const scope of names)
-    await server.expectAdmin("DELETE", `/scopes/${scope}`);
+  expect(await entry()).toEqual({ scope: name, description });
+  await env.KV.put("scopes", JSON.stringify(before));
+});
+
+describe("an operator", () => {
+  let token: string;
+
+  beforeEach(async () => {
+    ({ token } = await makeToken("operator"));
+  });
+
+  const asOperator = (scope: string, body: object) =>
+    askWith(server, token, "PUT", `/scopes/${scope}`, body);
+
+  it.each<[string, () => string, object | undefined, object]>([
+    [
+      "names claims for a scope",
+      () => name,
+      { description },
+      { claims: ["email"] },
+    ],
+    [
+      "adds a claim",
+      () => name,
+      { description, claims: ["team"] },
+      { claims: ["team", "email"] },
+    ],
+    [
+      "makes a standard scope standard again",
+      () => "email",
+      { claims: [] },
+      { claims: null },
+    ],
+    [
+      "creates a standard scope that releases something",
+      () => "phone",
+      undefined,
+      {},
+    ],
+  ])(
+    "who %s is refused, because a client would learn more about its users",
+    async (_, scopeOf, before, change) => {
+      const scope = scopeOf();
+      if (before) await put(before, scope);
+      const was = await entry(scope);
+      expect(await refusal(await asOperator(scope, change))).toEqual([
+        403,
+        "insufficient_scope",
+        "admin_role_insufficient",
+      ]);
+      expect(await entry(scope)).toEqual(was);
+      await server.admin("DELETE", `/scopes/${scope}`);
+    },
+  );
+
+  it("may do everything else with scopes", async () => {
+    await put({ description, claims: ["team", "email"] });
+    const changes = [
+      { description: "Teams" },
+      { claims: ["team"] },
+      { claims: null },
+    ];
+    for (const change of changes)
+      expect((await asOperator(name, change)).status).toBe(200);
+    expect((await asOperator("openid", {})).status).toBe(200);
+    expect((await asOperator("phone", { claims: [] })).status).toBe(200);
+    for (const scope of ["openid", "phone"])
+      await server.expectAdmin("DELETE", `/scopes/${scope}`);
+  });
 });
 
 describe("a standard scope", () => {
