@@ -6,6 +6,7 @@ import {
 } from "../../oauth/authorization/decide.ts";
 import { describeAuthorization } from "../../oauth/authorization/describe.ts";
 import { encryptedRequest } from "../../oauth/authorization/interaction.ts";
+import { MAX_AGE_SECONDS } from "../../oauth/authorization/openid-parameters.ts";
 import { strictObject } from "../../oauth/schema.ts";
 import { now } from "../endpoint.ts";
 import { type AdminApi, json, named } from "./api.ts";
@@ -47,6 +48,7 @@ const description = named(
         v.number(),
         v.integer(),
         v.minValue(0),
+        v.maxValue(MAX_AGE_SECONDS),
         v.description(
           "Only with the scope openid. The longest time since the sign-in, in seconds. If the sign-in is older, the user must sign in again. The decision must have auth_time.",
         ),

@@ -37,7 +37,9 @@ export interface OpenIdParameters {
   hinted_subject?: string;
 }
 
-/** More digits are more than 300 years. */
+/** The largest `max_age`, in seconds: more than 300 years. */
+export const MAX_AGE_SECONDS = 9_999_999_999;
+/** At most ten digits, so at most `MAX_AGE_SECONDS`. */
 const wholeSeconds = /^\d{1,10}$/;
 
 /**

@@ -367,6 +367,9 @@ it("the OpenAPI document has these components", async () => {
       prompt?: string "As the client"
       login_hint?: string "As the client"
       ui_locales?: string "As the client"
+      max_age?: integer 0..9999999999 "Only with the"
+      acr_values?: string "As the client"
+      hinted_subject?: string "Only with the"
       expires_at: integer 0..9007199254740991 "The end of"
     NewClient: object closed
       client_name?: string 1..255 "A name for"
