@@ -12,7 +12,7 @@ import { hashFamilySecret } from "../oauth/tokens/refresh-token.ts";
 import { kindOf, type PresentedToken } from "../oauth/token-kind.ts";
 import { tokenResponse } from "../oauth/tokens/token-response.ts";
 import type { Parameters } from "../oauth/parameters.ts";
-import { askRefreshHook } from "./ask-refresh-hook.ts";
+import { askRefreshHook } from "../oauth/family/ask-refresh-hook.ts";
 import type { GrantType } from "./grant-type.ts";
 
 /** What is started while the client is looked up: nothing for a token that its kind verifies later. */

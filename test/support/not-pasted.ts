@@ -39,6 +39,15 @@ export const notPasted: { page: string; has: string; why: string }[] = [
     has: "wrangler dev -c test/login/wrangler.toml",
     why: "test/login/login.node.test.ts starts both Workers, on free ports",
   },
+  ...onPage(
+    "docs/login.md",
+    "test/refresh-hook/refresh-hook.node.test.ts runs it as a second Worker",
+    [
+      "extends WorkerEntrypoint<{ USERS: KVNamespace }>",
+      'name = "my-refresh-hook"',
+      'service = "my-refresh-hook"',
+    ],
+  ),
   ...[
     "npx wrangler deploy",
     "npx wrangler rollback",

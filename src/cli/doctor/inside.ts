@@ -204,6 +204,15 @@ function insideFinding(
       remedy: `Add the rate limit ${name} to ${settings}, as in the wrangler.toml of the repository, and \`npx wrangler deploy\`.`,
     };
   }
+  if (name === "REFRESH_HOOK") {
+    return {
+      check: "refresh_hook",
+      subject: name,
+      problem: `makes no decision: ${problem}`,
+      why: "Refreshes go on without it, each after the time-out. With REFRESH_HOOK_FAIL_CLOSED they answer 503.",
+      remedy: `Read the log of the Worker that is bound as REFRESH_HOOK in ${settings}; docs/login.md shows what it must answer.`,
+    };
+  }
   if (name === "PRIVATE_KEY") {
     return {
       check: "keys",

@@ -11,6 +11,7 @@ import type {
 } from "../../../src/oauth/repositories.ts";
 import { fieldErrors } from "../../support/admin.ts";
 import { familiesWith } from "../../support/faults.ts";
+import { hookedServer } from "../../support/refresh-hook.ts";
 import { server, serverWith, type TestServer } from "../../support/server.ts";
 
 /** Tests that the server tries everything that it needs, `POST /admin/doctor`. */
@@ -125,6 +126,19 @@ describe("POST /admin/doctor", () => {
     expect(found["TOKEN_FAMILY"]).toBe(
       "Error: the exchange of a family's token did not work",
     );
+  });
+
+  it("asks a refresh hook about a user that does not exist, if one is bound", async () => {
+    for (const allowed of [true, false]) {
+      const { hooked, questions } = hookedServer(() => ({ allowed }));
+      expect(await examine(hooked)).toEqual({ ...healthy, REFRESH_HOOK: "ok" });
+      expect(questions).toMatchObject([
+        { subject: expect.stringMatching(/^baton doctor /) as string },
+      ]);
+    }
+    const { hooked: broken } = hookedServer(() => ({ allowed: "yes" }));
+    const { REFRESH_HOOK } = await examine(broken);
+    expect(REFRESH_HOOK).toBe("Error: allowed must be true");
   });
 
   it("is refused without the admin token", async () => {

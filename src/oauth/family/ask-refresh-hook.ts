@@ -1,11 +1,11 @@
-import { OAuthError } from "../oauth/errors.ts";
-import { wouldMakeSuccessor } from "../oauth/family/exchange.ts";
-import { loginClaimsOf } from "../oauth/login-claims.ts";
-import type { RefreshHook, RefreshQuestion } from "../oauth/refresh-hook.ts";
-import type { ExchangeAttempt, FamilyState } from "../oauth/repositories.ts";
-import type { RequestLog } from "../oauth/request-log.ts";
-import { retryAfter } from "../oauth/retry-after.ts";
-import type { Server } from "../oauth/server.ts";
+import { OAuthError } from "../errors.ts";
+import { wouldMakeSuccessor } from "./exchange.ts";
+import { loginClaimsOf } from "../login-claims.ts";
+import type { RefreshHook, RefreshQuestion } from "../refresh-hook.ts";
+import type { ExchangeAttempt, FamilyState } from "../repositories.ts";
+import type { RequestLog } from "../request-log.ts";
+import { retryAfter } from "../retry-after.ts";
+import type { Server } from "../server.ts";
 
 /**
  * Asks the refresh hook about the login of an attempt that is about to be made.
