@@ -9,7 +9,7 @@ import {
   SignJWT,
 } from "jose";
 import * as client from "openid-client";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, inject, it } from "vitest";
 import {
   decide,
   location,
@@ -17,8 +17,14 @@ import {
   REDIRECT_URI,
 } from "../support/authorization.ts";
 import type { OpenIdTokens } from "../support/openid.ts";
-import { ISSUER, server, type TestClient } from "../support/server.ts";
-import { fetchFromServer } from "./support.ts";
+import {
+  ISSUER,
+  server,
+  serverWith,
+  type TestClient,
+  type TestServer,
+} from "../support/server.ts";
+import { fetchFrom, fetchFromServer } from "./support.ts";
 
 /**
  * Tests ID tokens with openid-client, which finds the server by OpenID Connect Discovery and makes every check that it
@@ -204,5 +210,33 @@ describe("openid-client", () => {
     ["that is no JWT", () => "x", "Invalid JWT"],
   ])("refuses an ID token %s", async (_, tamper, message) => {
     expect(await refusalOf(signIn(tamper))).toContain(message);
+  });
+});
+
+describe("openid-client as a library that knows RS256 alone, which is the default of many", () => {
+  async function refreshAt(at: TestServer) {
+    const { client_id, client_secret } = web;
+    const configuration = await client.discovery(
+      new URL(ISSUER),
+      client_id,
+      { id_token_signed_response_alg: "RS256" },
+      client.ClientSecretBasic(client_secret),
+      {
+        execute: [client.enableNonRepudiationChecks],
+        [client.customFetch]: fetchFrom(at),
+      },
+    );
+    const { refresh_token } = await at.login(web);
+    return client.refreshTokenGrant(configuration, refresh_token);
+  }
+
+  it("takes the ID tokens of a server with an RSA key", async () => {
+    const rsa = inject("testKeys").plain.find(([, , alg]) => alg === "RS256")!;
+    const tokens = await refreshAt(serverWith({ PRIVATE_KEY: rsa[1] }));
+    expect(tokens.claims()).toMatchObject({ sub: "alice" });
+  });
+
+  it("refuses those of a server with another key", async () => {
+    expect(await refusalOf(refreshAt(server))).toContain('"alg"');
   });
 });
