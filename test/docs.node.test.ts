@@ -14,6 +14,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join, normalize } from "node:path";
 import { promisify } from "node:util";
+import { decodeJwt } from "jose";
 import {
   afterAll,
   beforeAll,
@@ -87,6 +88,11 @@ const [calls = ""] = take(loginPage, workerHeading, "ts", 1);
 const [silentAnswer = ""] = take(loginPage, "Obey `prompt`", "ts", 1);
 const backEndHeading = "A back end that signs people in";
 const [startLogin = ""] = take(loginPage, backEndHeading, "sh", 1);
+
+const openIdPage = "docs/openid-connect.md";
+const turnOn = take(openIdPage, "Turn it on", "sh", 3);
+const [idTokenContent = "{}"] = take(openIdPage, "The ID token", "json", 1);
+const [putRsaKey = ""] = take(openIdPage, "Algorithms", "sh", 1);
 
 const resourceServersPage = "docs/resource-servers.md";
 const [verifier = ""] = take(
@@ -226,6 +232,7 @@ async function admin<T>(
 interface Tokens {
   access_token: string;
   refresh_token: string;
+  id_token?: string;
 }
 
 /** Logs alice in at a new client. @returns the first pair of tokens */
@@ -321,6 +328,55 @@ describe("docs/clients.md", () => {
     expect(await ended).toEqual([0, null]);
     const tokens = output.match(/refresh_token: '(baton_rt_[^']+)'/g);
     expect(new Set(tokens).size).toBe(2);
+  });
+});
+
+describe("docs/openid-connect.md", () => {
+  it("turns OpenID Connect on with its commands, and shows an ID token", async () => {
+    const output = await paste(turnOn.join("\n"));
+    expect(output).toContain("An ID token");
+    expect(output).toMatch(/^aud +notes-person$/m);
+    expect(output).toMatch(/^sub +alice$/m);
+    const metadata = new URL("/.well-known/openid-configuration", server.url);
+    expect(await (await fetch(metadata)).json()).toHaveProperty(
+      "id_token_signing_alg_values_supported",
+    );
+  });
+
+  it("shows the content of an ID token as the server makes it", async () => {
+    for (const scope of ["openid", "email"])
+      await admin("PUT", `/scopes/${scope}`, { description: scope });
+    const { client_id } = await admin<{ client_id: string }>(
+      "POST",
+      "/clients",
+      { scope: "openid email" },
+    );
+    const { nonce, ...content } = JSON.parse(idTokenContent) as Record<
+      string,
+      unknown
+    >;
+    const { sub, auth_time, acr, amr, sid, email, email_verified } = content;
+    const { id_token = "" } = await admin<Tokens>("POST", "/grants", {
+      client_id,
+      subject: sub,
+      auth_time,
+      acr,
+      amr,
+      sid,
+      id_token_claims: { email, email_verified },
+    });
+    // Only a sign-in has a nonce.
+    expect(nonce).toEqual(expect.any(String));
+    expect(namesIn(decodeJwt(id_token))).toEqual(namesIn(content));
+  });
+
+  it("sets an RSA key that takes over in an hour", async () => {
+    const before = await makerOfSignatures(now());
+    await paste(putRsaKey);
+    onTestFinished(() => rmSync(join(home, "secrets/PRIVATE_KEY_RS256")));
+    expect(await makerOfSignatures(now())).toBe(before);
+    const { signingKeys } = await loadSigningKeys(secretsNow(), now());
+    expect(signingKeys.makingAt(now() + 2 * HOUR).alg).toBe("RS256");
   });
 });
 

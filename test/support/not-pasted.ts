@@ -68,6 +68,11 @@ export const notPasted: { page: string; has: string; why: string }[] = [
     has: "--var ISSUER:http://baton:8787",
     why: "test/cli/dev-container.test.ts runs it, on a free port",
   },
+  ...onPage(
+    "docs/openid-connect.md",
+    "it needs an account at Cloudflare; test/cli/keys/rotate.test.ts rotates to another algorithm",
+    ["keys rotate --kind private --alg RS256"],
+  ),
   ...onMovingPage("test/moving-from-league.node.test.ts pastes it", [
     "league import-revoked ~/move/gone.ids",
     'league import-clients ~/move/clients.csv --scope "read" --dry-run',
