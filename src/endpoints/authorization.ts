@@ -1,4 +1,3 @@
-import type { Context } from "hono";
 import {
   checkAuthorizationRequest,
   responseModes,
@@ -13,13 +12,14 @@ import { longestCode } from "../oauth/authorization/code.ts";
 import { promptValues } from "../oauth/authorization/openid-parameters.ts";
 import { OAuthError } from "../oauth/errors.ts";
 import { isOpenIdOn, OPENID } from "../oauth/openid-scopes.ts";
-import { isForm, Parameters } from "../oauth/parameters.ts";
+import { Parameters } from "../oauth/parameters.ts";
 import { codeChallengeMethods } from "../oauth/authorization/pkce.ts";
 import { findRedirectTarget } from "../oauth/authorization/redirect-target.ts";
 import { readState } from "../oauth/authorization/state.ts";
 import { withParameters } from "../oauth/redirect-uri.ts";
-import { type AppEnv, type Endpoint, now, redirect } from "./endpoint.ts";
+import { type Endpoint, now, redirect } from "./endpoint.ts";
 import { refusalPage } from "./page.ts";
+import { queryOf } from "./query.ts";
 
 /**
  * The longest query or body, in characters as it came and as a form encodes it. It is bounded because `state` returns
@@ -55,8 +55,7 @@ const authorizationByGet: Endpoint = {
   async respond(c) {
     const { log } = c.var;
     const server = await c.var.server();
-    const query =
-      c.req.method === "POST" ? await queryOfForm(c) : queryOf(c.req.url);
+    const query = await queryOf(c);
     const search = new URLSearchParams(`?${query}`);
     const hint = search.get("id_token_hint") ?? "";
     const characters =
@@ -123,30 +122,4 @@ export const authorizationEndpoints: readonly Endpoint[] = [
 
 function tooLong(subject: string): OAuthError {
   return new OAuthError("authorization_request_too_long", { subject });
-}
-
-/** Every character that a browser percent-encodes in a query (URL Standard, query percent-encode set). */
-const notOfQuery = /[^\x21\x23-\x3b\x3d\x3f-\x7e]+/g;
-
-/**
- * Returns the query of a URL as it came, without `?` and fragment. A URL object would encode an apostrophe.
- * Characters that no browser sends are percent-encoded.
- */
-function queryOf(url: string): string {
-  const [, query = ""] = /^[^?#]*\?([^#]*)/.exec(url) ?? [];
-  return query.replace(notOfQuery, encodeURIComponent);
-}
-
-/**
- * Returns the form of a POST as `queryOf` returns a query. The query of the URL is not read beside it, so that no
- * parameter has two places.
- *
- * @throws OAuthError `content_type_wrong`
- */
-async function queryOfForm(c: Context<AppEnv>): Promise<string> {
-  if (!isForm(c.req.header("Content-Type")))
-    throw new OAuthError("content_type_wrong");
-  const form = new TextDecoder().decode(await c.req.arrayBuffer());
-  // In a query it would have begun the fragment.
-  return form.replaceAll("#", "%23").replace(notOfQuery, encodeURIComponent);
 }

@@ -281,6 +281,18 @@ it("the OpenAPI document has these operations", async () => {
       200: object
         redirect_to: string "The URL to"
       400 401 403 404 413 429 500 503: Error
+    GET /admin/logouts
+      query request: string 1..16384 "The value of"
+      200: LogoutDescription
+      400 401 403 404 413 429 500 503: Error
+    POST /admin/logouts
+      body: object closed
+        request: string 1..16384 "The value of"
+        subject?: string 1.. e.g. "alice" "The user who"
+        sid?: string 1..255 "The session that"
+      200: object
+        redirect_to?: string "The URL to"
+      400 401 403 404 413 429 500 503: Error
     GET /admin/league
       200: object
         accepts_tokens: boolean "True if LEAGUE_ENCRYPTION_KEY"
@@ -379,6 +391,10 @@ it("the OpenAPI document has these components", async () => {
       scope?: string ..8192 e.g. "read write" "Scopes with spaces"
       redirect_uris?: array ..100 "The URIs to"
         each: string ..2048
+      post_logout_redirect_uris?: array ..100 "The URIs to"
+        each: string ..2048
+      backchannel_logout_uri?: string ..2048 "The https URL"
+      backchannel_logout_session_required?: boolean "true: the client"
       resources?: array ..100 "The audiences that"
         each: string ..2048 e.g. "https://api.example.com" "The URI of"
       resource_server?: string ..2048 "Makes the client"
@@ -400,6 +416,10 @@ it("the OpenAPI document has these components", async () => {
       scope?: string/null ..8192 e.g. "read write" "Scopes with spaces"
       redirect_uris?: array/null ..100 "The URIs to"
         each: string ..2048
+      post_logout_redirect_uris?: array/null ..100 "The URIs to"
+        each: string ..2048
+      backchannel_logout_uri?: string/null ..2048 "The https URL"
+      backchannel_logout_session_required?: boolean/null "true: the client"
       resources?: array/null ..100 "The audiences that"
         each: string ..2048 e.g. "https://api.example.com" "The URI of"
       resource_server?: string/null ..2048 "Makes the client"
@@ -425,6 +445,10 @@ it("the OpenAPI document has these components", async () => {
         each: string ..2048 e.g. "https://api.example.com" "The URI of"
       client_name?: string 1..255 "A name for"
       token_endpoint_auth_method?: string in ["client_secret_basic","client_secret_post","none"] "The method by"
+      post_logout_redirect_uris?: array ..100 "The URIs to"
+        each: string ..2048
+      backchannel_logout_uri?: string ..2048 "The https URL"
+      backchannel_logout_session_required?: boolean "true: the client"
       resource_server?: string ..2048 "Makes the client"
       require_pkce?: boolean "false: a confidential"
       access_token_ttl?: string e.g. "PT10M" "Overrides ACCESS_TOKEN_TTL."
@@ -534,6 +558,16 @@ it("the OpenAPI document has these components", async () => {
     LeagueTokenIds: object closed
       refresh_token_ids: array 1..100
         each: string /^[\\x21-\\x7e]{1,255}$/
+    LogoutDescription: object
+      client_id?: string e.g. "web" "Left out: the"
+      client_name?: string
+      subject?: string "The user, by"
+      sid?: string "The session, by"
+      post_logout_redirect_uri?: string "The URI to"
+      ui_locales?: string "As the client"
+      logout_hint?: string "As the client"
+      is_confirmed: boolean "true: the app"
+      expires_at: integer 0..9007199254740991 "The end of"
     Scope: object
       scope: string ..255 /^[\\x21\\x23-\\x5b\\x5d-\\x7e]+$/ e.g. "read" "One scope (RFC"
       description: string 1..1000 e.g. "Read your notes" "The meaning of"
