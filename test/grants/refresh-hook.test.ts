@@ -262,9 +262,8 @@ describe("two refreshes at once", () => {
   it("of a strict client: one makes a successor, and the other ends the login", async () => {
     const { token } = await newLogin();
     const responses = await meetingHook(client)(token);
-    const statuses = responses.map(({ status }) => status);
-    expect(statuses.toSorted()).toEqual([200, 400]);
     const refused = responses.filter(({ status }) => status === 400);
+    expect(responses.filter(({ ok }) => ok)).toHaveLength(1);
     expect(await countRefusals(refused)).toEqual({
       "400 invalid_grant refresh_token_reused": 1,
     });
