@@ -1,3 +1,5 @@
+import { runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { countingBindings } from "../support/counting.ts";
 import { listenToLog, parsedLog } from "../support/log.ts";
@@ -19,7 +21,10 @@ import {
 
 /** Tests the refresh hook: who is asked when, and what its answer does. */
 
-afterEach(() => vi.restoreAllMocks());
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+});
 
 const denied = [400, "invalid_grant", "login_denied_by_hook"];
 
@@ -104,6 +109,19 @@ describe("a bound hook", () => {
 });
 
 describe("a token that cannot be exchanged never reaches the hook:", () => {
+  it("one that has expired", async () => {
+    const { hooked, questions } = hookedServer(() => ({ allowed: false }));
+    const brief = await server.makeClient({ refresh_token_ttl: "PT1H" });
+    const { token } = await newLogin({}, brief);
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 3_600_000 });
+    expect(await refusal(await hooked.refresh(brief, token))).toEqual([
+      400,
+      "invalid_grant",
+      "refresh_token_expired",
+    ]);
+    expect(questions).toEqual([]);
+  });
+
   it("forged, used, another client's, or with a wrong secret", async () => {
     const { hooked, questions } = hookedServer(() => ({ allowed: false }));
     const { token } = await newLogin();
@@ -205,6 +223,42 @@ describe("an answer with allowed: true", () => {
     const next = await hooked.expectRefresh(client, token);
     expect(extraClaims(next)).toEqual({});
     expect(await keptClaims(client, next.refresh_token)).toEqual({});
+  });
+});
+
+describe("the claims of an answer", () => {
+  it("are stored with the successor: one row, as without a hook", async () => {
+    const { subject, token } = await newLogin(all);
+    const [grant] = await grantsOf(subject);
+    const id = env.TOKEN_FAMILY.idFromString(grant!.grant_id);
+    const rows = () =>
+      runInDurableObject(env.TOKEN_FAMILY.get(id), (_, { storage }) =>
+        Number(storage.sql.exec("SELECT total_changes() AS n").one()["n"]),
+      );
+    const before = await rows();
+    const { hooked } = hookedServer(() => ({ allowed: true, acr: "1" }));
+    await hooked.expectRefresh(client, token);
+    expect(await rows()).toBe(before + 1);
+  });
+
+  it("leave alone what an administrator changes while the hook decides", async () => {
+    const { subject, token } = await newLogin(all);
+    const [grant] = await grantsOf(subject);
+    const claims = { role: "reader" };
+    const { hooked } = hookedServer(async () => {
+      await server.expectAdmin("PATCH", `/grants/${grant!.grant_id}`, {
+        acr: null,
+        userinfo: { nickname: "Al" },
+      });
+      return { allowed: true, claims };
+    });
+    const next = await hooked.expectRefresh(client, token);
+    const { acr: _removed, ...others } = all;
+    expect(await keptClaims(client, next.refresh_token)).toEqual({
+      ...others,
+      claims,
+      userinfo: { nickname: "Al" },
+    });
   });
 });
 
