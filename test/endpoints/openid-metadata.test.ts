@@ -45,6 +45,15 @@ describe("with openid in the scope catalogue", () => {
     });
   });
 
+  it("name the claims that a scope of the catalogue releases", async () => {
+    const { claims_supported: before } = await metadata();
+    await server.expectAdmin("PUT", "/scopes/read", { claims: ["team"] });
+    expect(await metadata()).toMatchObject({
+      claims_supported: [...(before as string[]), "team"],
+    });
+    await server.expectAdmin("PUT", "/scopes/read", { claims: null });
+  });
+
   it.each(["ES256", "ES384", "EdDSA", "RS256", "PS256"])(
     "name the algorithm of a key for %s",
     async (alg) => {

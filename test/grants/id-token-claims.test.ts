@@ -7,6 +7,7 @@ import {
 } from "../support/authorization.ts";
 import { type OpenIdTokens, verifyIdToken } from "../support/openid.ts";
 import { server, type TestClient } from "../support/server.ts";
+import { loginsOf } from "../support/subjects.ts";
 
 /** Tests what an ID token says of the sign-in and of the user (OpenID Connect Core sections 2, 5.4 and 12.2). */
 
@@ -98,6 +99,49 @@ describe("an ID token says of the user", () => {
       name: person.name,
       email: person.email,
     });
+  });
+
+  it("what a scope of the catalogue releases now, for a standard scope too", async () => {
+    const put = (scope: string, claims: string[]) =>
+      server.expectAdmin("PUT", `/scopes/${scope}`, { claims });
+    await server.makeScopes("team", "phone");
+    const about = { ...person, phone_number: "+47 22", role: "lead" };
+    const of = await makeWebClient({ scope: "openid team phone" });
+    const first = (await server.login(of, {
+      id_token_claims: about,
+    })) as OpenIdTokens;
+    expect(await verifyIdToken(first, of)).toMatchObject({
+      phone_number: about.phone_number,
+    });
+
+    await put("team", ["department", "role"]);
+    await put("phone", []);
+    const second = await server.expectRefresh(of, first.refresh_token);
+    const claims = await verifyIdToken(second as OpenIdTokens, of);
+    expect(claims).toMatchObject({ department: "Shipping", role: "lead" });
+    expect(claims).not.toHaveProperty("phone_number");
+
+    await put("team", ["role"]);
+    const third = await server.expectRefresh(of, second.refresh_token);
+    expect(await verifyIdToken(third as OpenIdTokens, of)).not.toHaveProperty(
+      "department",
+    );
+  });
+
+  it("what the login knows now: a change is in the ID token of the next refresh", async () => {
+    const subject = `user-${crypto.randomUUID()}`;
+    const first = await login("openid email", { subject });
+    const [grant] = (await loginsOf(subject)) as { grant_id: string }[];
+    await server.expectAdmin("PATCH", `/grants/${grant?.grant_id}`, {
+      acr: "silver",
+      id_token_claims: { email: "new@example.com" },
+    });
+    const next = await server.expectRefresh(client, first.refresh_token);
+    const claims = await verifyIdToken(next as OpenIdTokens, client, {
+      subject,
+    });
+    expect(claims).toMatchObject({ acr: "silver", email: "new@example.com" });
+    expect(claims).not.toHaveProperty("email_verified");
   });
 
   it("nothing that is for the access token or for the UserInfo endpoint alone", async () => {
