@@ -1,4 +1,19 @@
-/** Loaded into setup before it starts: leads every https request to the test's server, with its host in a header. */
+import { registerHooks } from "node:module";
+
+/**
+ * Loaded into setup before it starts. Leads every https request to the test's server, with its host in a header, and
+ * the package wrangler to config-reader.ts.
+ */
+
+registerHooks({
+  resolve: (specifier, context, next) =>
+    next(
+      specifier === "wrangler"
+        ? new URL("config-reader.ts", import.meta.url).href
+        : specifier,
+      context,
+    ),
+});
 
 /** The address of the test's server. */
 export const target = process.env["LEAD_HERE"];
