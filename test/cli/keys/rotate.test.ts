@@ -342,8 +342,9 @@ describe("Ctrl-C while a key is set", () => {
     const command = server.start("rotate", "--yes", "--label", "B");
     await server.wranglerStarted("secret put ENCRYPTION_KEY_B");
     process.kill(-command.child.pid!, "SIGINT");
-    await vi.waitFor(() =>
-      expect(command.output.stderr).toContain("Ending this step first"),
+    await vi.waitFor(
+      () => expect(command.output.stderr).toContain("Ending this step first"),
+      { timeout: 60_000 },
     );
     server.hold(false);
     const { code, stderr } = await command.outcome();
