@@ -256,6 +256,25 @@ describe.each(keptVersions)("what version %s has stored", (version) => {
     },
   );
 
+  it.each(hasIn("client:every-field", "backchannel_logout_uri"))(
+    "the addresses for logout are those of the record (%s)",
+    async () => {
+      const { value } = records.kv["client:every-field"]!;
+      const {
+        post_logout_redirect_uris,
+        backchannel_logout_uri,
+        backchannel_logout_session_required,
+      } = value as Record<string, unknown>;
+      expect(
+        await baton.expectAdmin("GET", "/clients/every-field"),
+      ).toMatchObject({
+        post_logout_redirect_uris,
+        backchannel_logout_uri,
+        backchannel_logout_session_required,
+      });
+    },
+  );
+
   it.each(hasIn("admin_tokens", "operator-of-test"))(
     "a named admin token is accepted, by its role",
     async () => {

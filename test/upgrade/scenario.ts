@@ -42,6 +42,11 @@ export async function makeEveryRecord(baton: Session): Promise<InFlight> {
     refresh_token_max_age: "P90D",
     refresh_token_retry_window: "PT10S",
     access_token_format: "league",
+    ...(can.signOut && {
+      post_logout_redirect_uris: ["https://app.example.com/signed-out"],
+      backchannel_logout_uri: "https://app.example.com/logout",
+      backchannel_logout_session_required: true,
+    }),
   });
   await baton.makeClient("demo");
 
@@ -148,5 +153,6 @@ async function abilitiesOf(baton: Session) {
   return {
     makeAdminTokens: document.includes('"/admin/tokens"'),
     disable: document.includes('"disabled"'),
+    signOut: document.includes('"backchannel_logout_uri"'),
   };
 }
