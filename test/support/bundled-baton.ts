@@ -27,7 +27,7 @@ export function copyBundle(copy: string): void {
 }
 
 interface Esbuild {
-  build(options: Record<string, unknown>): Promise<unknown>;
+  build: (options: Record<string, unknown>) => Promise<unknown>;
 }
 
 async function bundle(): Promise<void> {
