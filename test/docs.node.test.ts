@@ -25,6 +25,7 @@ import {
 } from "vitest";
 import { LocalServer } from "../src/cli/local/local-server.ts";
 import { loadConfiguration, loadSigningKeys } from "../src/config.ts";
+import { bundleOf } from "./support/bundled-baton.ts";
 import { type Block, type Page, parse } from "./support/markdown.ts";
 import { notPasted } from "./support/not-pasted.ts";
 
@@ -802,7 +803,7 @@ function helpOf(command: string): Promise<string> {
     helps.get(command) ??
     promisify(execFile)(
       process.execPath,
-      ["src/cli/baton.ts", ...words, "--help"],
+      [bundleOf(root), ...words, "--help"],
       { cwd: root },
     ).then(({ stdout }) => stdout);
   helps.set(command, help);
