@@ -1,5 +1,5 @@
 import { decodeJwt } from "jose";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import { registeredClaims } from "../../src/oauth/login-claims.ts";
 import {
   decide,
@@ -12,10 +12,18 @@ import {
 import {
   everyLoginClaim,
   extraClaims,
+  grantIdOf,
   inAccessToken,
   rewriteLogin,
+  withStorage,
 } from "../support/login-claims.ts";
-import { server, type TestClient, type Tokens } from "../support/server.ts";
+import { countingBindings } from "../support/counting.ts";
+import {
+  server,
+  serverWith,
+  type TestClient,
+  type Tokens,
+} from "../support/server.ts";
 
 /** Tests the claims that the login gives for the access token, from the code to the refreshes. */
 
@@ -103,6 +111,59 @@ describe("the claims of a login", () => {
   it("that are null are left out, as a person without a name has none", async () => {
     const claims = { roles: null, tenant: "acme" };
     expect(extraClaims(await signIn({ claims }))).toEqual({ tenant: "acme" });
+  });
+});
+
+describe("a refresh with claims", () => {
+  it("costs what one without them costs: one object call, no KV access, one row, and the same cryptography", async () => {
+    const cost = async (claims: object) => {
+      const { calls, bindings } = countingBindings();
+      const counted = serverWith(bindings);
+      const by = await makeWebClient({}, counted);
+      const first = await counted.login(by, { ...claims });
+      const { refresh_token } = await counted.expectRefresh(
+        by,
+        first.refresh_token,
+      );
+      const rows = () =>
+        withStorage(first, ({ sql }) =>
+          Number(sql.exec("SELECT total_changes() AS n").one()["n"]),
+        );
+      const [before, rowsBefore] = [{ ...calls }, await rows()];
+      const signatures = vi.spyOn(crypto.subtle, "sign");
+      const digests = vi.spyOn(crypto.subtle, "digest");
+      await counted.expectRefresh(by, refresh_token);
+      const cryptography = [signatures, digests].map(
+        ({ mock }) => mock.calls.length,
+      );
+      vi.restoreAllMocks();
+      return {
+        family: calls.family - before.family,
+        kvRead: calls.kvRead - before.kvRead,
+        rows: (await rows()) - rowsBefore,
+        cryptography,
+      };
+    };
+    const plain = await cost({});
+    expect(plain).toMatchObject({ family: 1, kvRead: 0, rows: 1 });
+    expect(await cost(everyLoginClaim)).toEqual(plain);
+  });
+
+  it("keeps a record of a constant size, however often it is refreshed and changed", async () => {
+    const first = await server.login(client, everyLoginClaim);
+    let { refresh_token } = first;
+    const size = () =>
+      withStorage(first, ({ kv }) => JSON.stringify(kv.get("family")).length);
+    const turn = async (n: number) => {
+      await server.expectAdmin("PATCH", `/grants/${grantIdOf(first)}`, {
+        claims: { round: n % 10 },
+      });
+      ({ refresh_token } = await server.expectRefresh(client, refresh_token));
+    };
+    await turn(1);
+    const before = await size();
+    for (let n = 2; n <= 8; n += 1) await turn(n);
+    expect(await size()).toBe(before);
   });
 });
 

@@ -33,6 +33,7 @@ function realFamily(): Family {
       JSON.parse(await family.adopt(made, by, attempt)) as ExchangeResult,
     exchange: (attempt) => exchange(family, attempt),
     revoke: async (key) => family.revoke(key),
+    changeClaims: async (changes, now) => family.changeClaims(changes, now),
   };
 }
 
@@ -47,6 +48,10 @@ it(`a family's Durable Object agrees with a small model over ${HISTORIES} random
   // The histories must contain enough exchanges, so that the test shows something.
   expect(tally.exchanged).toBeGreaterThan(HISTORIES);
   expect(tally.steps).toBeGreaterThan(5 * HISTORIES);
-  for (const count of [tally.codeRepeated, tally.codeReused])
+  for (const count of [
+    tally.codeRepeated,
+    tally.codeReused,
+    tally.claimsChanged,
+  ])
     expect(count).toBeGreaterThan(0);
 });

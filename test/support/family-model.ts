@@ -1,5 +1,7 @@
 import * as fc from "fast-check";
+import type { LoginClaimChanges } from "../../src/oauth/login-claims.ts";
 import type {
+  ClaimsResult,
   ExchangeAttempt,
   ExchangeResult,
   FamilyKey,
@@ -40,6 +42,10 @@ export interface Family {
   ): Promise<ExchangeResult> | ExchangeResult;
   exchange(attempt: ExchangeAttempt): Promise<ExchangeResult> | ExchangeResult;
   revoke(key: FamilyKey): Promise<RevocationResult> | RevocationResult;
+  changeClaims(
+    changes: LoginClaimChanges,
+    now: number,
+  ): Promise<ClaimsResult> | ClaimsResult;
 }
 
 interface ExchangeStep {
@@ -64,6 +70,8 @@ type Step =
   | { do: "repeat" }
   | { do: "wait"; seconds: number }
   | { do: "revoke"; client: string }
+  /** The login or an administrator changes the claims, or removes them. */
+  | { do: "claims"; claims: { n: number } | null }
   /**
    * `same`: the previous attempt again, because its answer was lost. `ms`: the part of a second at which it
    * arrives, in milliseconds.
@@ -143,6 +151,13 @@ const common = [
     arbitrary: fc.record({
       do: fc.constant("revoke" as const),
       client: fc.constantFrom("web", "other"),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant("claims" as const),
+      claims: fc.constantFrom({ n: 1 }, { n: 2 }, { n: 3 }, null),
     }),
   },
 ];
@@ -237,12 +252,15 @@ class Model {
   /** When the user authorized the family; 0 if a league token made it. */
   authorized = 0;
   ends = 0;
+  /** What the login says of the user. No exchange changes it. */
+  claims: { n: number } | undefined;
 
   begin(code?: string, attempt?: string) {
     this.state = "living";
     this.issued = [{ expires_at: T0 + DAY }];
     this.authorized = code === "old" ? 0 : T0;
     this.ends = T0 + 3 * DAY;
+    this.claims = undefined;
     this.code = code;
     this.firstAttempt = attempt;
     this.redeemedAtMs = -Infinity;
@@ -353,7 +371,16 @@ class Model {
       resource: requested.resource.length > 0 ? ["https://a"] : [],
       generation: this.issued.length,
       expires_at: this.issued.at(-1)!.expires_at,
+      claims: this.claims,
     };
+  }
+
+  changeClaims(claims: { n: number } | null, now: number): string {
+    const newest = this.issued.at(-1);
+    if (this.state !== "living" || !newest || now >= newest.expires_at)
+      return "ended";
+    this.claims = claims ?? undefined;
+    return "changed";
   }
 
   revoke(client: string): string {
@@ -395,6 +422,7 @@ export interface Tally {
   codeReused: number;
   ended: number;
   tooOld: number;
+  claimsChanged: number;
 }
 
 /**
@@ -449,6 +477,11 @@ export async function play(
       const result = await family.revoke(key);
       const said = "reason" in result ? result.reason : result.outcome;
       assertSame(said, model.revoke(step.client));
+    } else if (step.do === "claims") {
+      const { claims } = step;
+      const { outcome } = await family.changeClaims({ claims }, now);
+      assertSame(outcome, model.changeClaims(claims, now));
+      if (outcome === "changed") tally.claimsChanged += 1;
     } else if (step.do === "redeem") {
       if (!step.same) attempts.push(crypto.randomUUID());
       const by = redemption({ attempt_id: attemptAt(0), code_id: step.code });
@@ -527,8 +560,9 @@ function maxAgeOf({ refresh_token_max_age }: ExchangeAttempt): number {
 /** The part of an answer that the model has too. */
 function comparable(result: ExchangeResult) {
   if (result.outcome === "refused") return result.reason;
-  const { retried, granted, generation, expires_at } = result;
-  return { retried, ...granted, generation, expires_at };
+  const { retried, granted, generation, expires_at, login } = result;
+  const { claims } = login;
+  return { retried, ...granted, generation, expires_at, claims };
 }
 
 /** Compares without `expect`, which would take most of the time. */
@@ -549,5 +583,6 @@ export function newTally(): Tally {
     codeReused: 0,
     ended: 0,
     tooOld: 0,
+    claimsChanged: 0,
   };
 }

@@ -1,5 +1,6 @@
 import * as fc from "fast-check";
 import { expect, it } from "vitest";
+import { judgeClaims } from "../../../src/oauth/family/claims.ts";
 import { judgeExchange } from "../../../src/oauth/family/exchange.ts";
 import type {
   FamilyRecord,
@@ -39,6 +40,7 @@ function recordedFamily(): Family {
       apply(judgeAdoption(record, family, by, attempt)),
     exchange: (attempt) => apply(judgeExchange(record, attempt)),
     revoke: (key) => apply(judgeRevocation(record, key)),
+    changeClaims: (changes, now) => apply(judgeClaims(record, changes, now)),
   };
 }
 
@@ -58,6 +60,7 @@ it(`the family's rules agree with a small model over ${HISTORIES} random histori
     expect(count).toBeGreaterThan(HISTORIES / 10);
   for (const count of [tally.codeRepeated, tally.codeReused])
     expect(count).toBeGreaterThan(HISTORIES / 50);
+  expect(tally.claimsChanged).toBeGreaterThan(HISTORIES / 10);
   for (const count of [tally.ended, tally.tooOld])
     expect(count).toBeGreaterThan(HISTORIES / 200);
 });
