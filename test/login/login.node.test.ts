@@ -2,8 +2,9 @@ import { createHash, randomBytes } from "node:crypto";
 import { decodeJwt } from "jose";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { SideBySide } from "./side-by-side.ts";
+import { filled, type VisitedPage, Visitor } from "./visitor.ts";
 
-/** Tests the example sign-in page with Baton over HTTP only: as a browser, and as the app. */
+/** Tests the example login with Baton over HTTP only: as a browser, and as the app. */
 
 const REDIRECT_URI = "https://app.example.com/callback";
 const verifier = randomBytes(32).toString("base64url");
@@ -61,41 +62,42 @@ function location(response: Response): URL {
   return new URL(response.headers.get("Location") ?? "");
 }
 
-/** The form of a page as a browser would send it unchanged. */
-function formOf(page: string): URLSearchParams {
-  const form = new URLSearchParams();
-  for (const [input] of page.matchAll(/<input [^>]*>/g)) {
-    const attribute = (name: string) =>
-      new RegExp(` ${name}="([^"]*)"`).exec(input)?.[1];
-    const isSent = attribute("type") !== "checkbox" || / checked/.test(input);
-    if (isSent) form.append(attribute("name") ?? "", attribute("value") ?? "");
-  }
-  return form;
-}
+let visitors = 0;
 
-/** The form of a new page, filled in, with the button "Allow". */
-async function filledForm(
-  username: string,
-  password: string,
-): Promise<URLSearchParams> {
-  const response = await fetch(await signInAddress());
-  const form = formOf(await response.text());
-  for (const [name, value] of Object.entries({ username, password }))
-    form.set(name, value);
-  form.set("answer", "allow");
-  return form;
-}
-
-function send(
-  form: URLSearchParams,
-  headers: Record<string, string> = {},
-): Promise<Response> {
-  return fetch(`${workers.login}/`, {
-    method: "POST",
-    headers,
-    body: form,
-    redirect: "manual",
+/** A browser that nobody has used yet. Each has an address of its own, because guesses are limited per address. */
+function newVisitor(): Visitor {
+  const address = `198.51.100.${++visitors}`;
+  return new Visitor(workers.login, (request) => {
+    request.headers.append("CF-Connecting-IP", address);
+    return fetch(request);
   });
+}
+
+/** Opens the sign-in page for a new request, in a browser of its own. */
+async function openSignIn(more: Record<string, string> = {}) {
+  const visitor = newVisitor();
+  const { pathname, search } = await signInAddress(more);
+  return { visitor, page: await visitor.open(pathname + search) };
+}
+
+/** Signs in. @returns the page that asks for consent */
+async function openConsent(username: string, password: string) {
+  const { visitor, page } = await openSignIn();
+  return { visitor, page: await visitor.signIn(page, username, password) };
+}
+
+/** The address to which a page sends the browser. */
+function redirectOf({ status, location }: VisitedPage): URL {
+  expect(status).toBe(303);
+  return location ?? expect.fail("a redirect has an address");
+}
+
+/** Answers the question for consent. @returns the address of the app, with the answer */
+async function answerConsent(
+  { visitor, page }: { visitor: Visitor; page: VisitedPage },
+  more: Record<string, string | string[]> = { answer: "allow" },
+): Promise<URL> {
+  return redirectOf(await visitor.send(page, "/consent", more));
 }
 
 interface Tokens {
@@ -123,27 +125,39 @@ function redeem(callback: URL): Promise<Tokens> {
   });
 }
 
-describe("the example sign-in page", () => {
-  it("shows who asks for what", async () => {
-    const login = await signInAddress({ login_hint: '"alice"' });
-    expect(login.origin + login.pathname).toBe(`${workers.login}/`);
-    const response = await fetch(login);
-    expect(response.status).toBe(200);
-    const page = await response.text();
-    expect(page).toContain("<h1>Sign in to Notes &amp; Co</h1>");
-    expect(page).toContain("Read your notes");
-    expect(page).toContain("Change your notes");
-    expect(page).toContain("you go back to app.example.com");
-    expect(page).toContain('value="&quot;alice&quot;"');
-    expect(formOf(page).getAll("scope")).toEqual(["read", "write"]);
+describe("the example login", () => {
+  it("shows which app asks, and then for what", async () => {
+    const { visitor, page } = await openSignIn({ login_hint: '"alice"' });
+    expect(page.status).toBe(200);
+    expect(page.title).toBe("Sign in to Notes &amp; Co");
+    expect(page.html).toContain("you go back to app.example.com");
+    expect(page.html).toContain('value="&quot;alice&quot;"');
+    const form = page.forms.get("/sign-in");
+    expect([...(form?.keys() ?? [])]).toEqual([
+      "csrf",
+      "request",
+      "username",
+      "password",
+    ]);
+
+    const consent = await visitor.signIn(page);
+    expect(consent.status).toBe(200);
+    expect(consent.title).toBe("Allow Notes &amp; Co?");
+    expect(consent.html).toContain("Alice Liddell");
+    expect(consent.html).toContain("Read your notes");
+    expect(consent.html).toContain("Change your notes");
+    expect(consent.html).toContain("you go back to app.example.com");
+    expect(filled(consent, "/consent").getAll("scope")).toEqual([
+      "read",
+      "write",
+    ]);
   });
 
   it("answers prompt=none with login_required by redirect, and never with a page", async () => {
     for (const hint of [{}, { login_hint: "alice" }]) {
-      const login = await signInAddress({ prompt: "none", ...hint });
-      const response = await fetch(login, { redirect: "manual" });
-      expect(response.headers.get("Cache-Control")).toBe("no-store");
-      const callback = location(response);
+      const { page } = await openSignIn({ prompt: "none", ...hint });
+      expect(page.headers.get("Cache-Control")).toBe("no-store");
+      const callback = redirectOf(page);
       expect(callback.origin + callback.pathname).toBe(REDIRECT_URI);
       expect(Object.fromEntries(callback.searchParams)).toEqual({
         error: "login_required",
@@ -154,27 +168,17 @@ describe("the example sign-in page", () => {
     }
   });
 
-  it("asks for password and consent where prompt wants that, as it always does", async () => {
+  it("asks for password and consent where prompt wants that", async () => {
     for (const prompt of ["login", "consent", "select_account login"]) {
-      const response = await fetch(await signInAddress({ prompt }), {
-        redirect: "manual",
-      });
-      expect(response.status).toBe(200);
-      const form = formOf(await response.text());
-      expect([...form.keys()]).toEqual([
-        "request",
-        "username",
-        "password",
-        "scope",
-        "scope",
-      ]);
+      const { visitor, page } = await openSignIn({ prompt });
+      const consent = await visitor.signIn(page);
+      expect(consent.title).toBe("Allow Notes &amp; Co?");
     }
   });
 
   it("signs a person in: the app gets tokens and can refresh them", async () => {
-    const callback = location(
-      await send(await filledForm("alice", "rabbit-hole")),
-    );
+    const asked = await openConsent("alice", "rabbit-hole");
+    const callback = await answerConsent(asked);
     expect(callback.origin + callback.pathname).toBe(REDIRECT_URI);
     expect([...callback.searchParams.keys()]).toEqual(["code", "state", "iss"]);
     expect(callback.searchParams.get("state")).toBe("a state");
@@ -187,38 +191,56 @@ describe("the example sign-in page", () => {
       sub: "alice",
       client_id: client.client_id,
       scope: "read write",
+      roles: ["editor"],
     });
     const second = await token({
       grant_type: "refresh_token",
       refresh_token: first.refresh_token,
     });
     expect(second.refresh_token).not.toBe(first.refresh_token);
-    expect(decodeJwt(second.access_token)["sub"]).toBe("alice");
+    expect(decodeJwt(second.access_token)).toMatchObject({
+      sub: "alice",
+      roles: ["editor"],
+    });
+  });
+
+  it("asks nothing the second time, also with prompt=none", async () => {
+    const asked = await openConsent("alice@example.com", "rabbit-hole");
+    await redeem(await answerConsent(asked));
+    for (const more of [{}, { prompt: "none" }]) {
+      const { pathname, search } = await signInAddress(more);
+      const page = await asked.visitor.open(pathname + search);
+      const { scope } = await redeem(redirectOf(page));
+      expect(scope).toBe("read write");
+    }
   });
 
   it("gives the app only the scopes that stay ticked", async () => {
-    const form = await filledForm("bob", "can-we-fix-it");
-    form.delete("scope", "write");
-    const some = await redeem(location(await send(form)));
+    const asked = await openConsent("bob", "can-we-fix-it");
+    const answer = { answer: "allow", scope: "read" };
+    const some = await redeem(await answerConsent(asked, answer));
     expect(some.scope).toBe("read");
 
-    const bare = await filledForm("bob", "can-we-fix-it");
-    bare.delete("scope");
-    const back = location(await send(bare));
+    const bare = await openConsent("bob", "can-we-fix-it");
+    const back = await answerConsent(bare, { answer: "allow", scope: [] });
     expect(back.searchParams.get("error")).toBe("access_denied");
   });
 
-  it("tells the app that the person denied the request, without a name or a password", async () => {
-    const form = await filledForm("", "");
-    form.set("answer", "deny");
-    const callback = location(await send(form));
-    expect(callback.origin + callback.pathname).toBe(REDIRECT_URI);
-    expect(Object.fromEntries(callback.searchParams)).toEqual({
-      error: "access_denied",
-      error_description: "The resource owner denied the request.",
-      state: "a state",
-      iss: workers.baton,
-    });
+  it("tells the app that the person denied the request, also without a name or a password", async () => {
+    const { visitor, page } = await openSignIn();
+    const asked = await openConsent("alice", "rabbit-hole");
+    for (const callback of [
+      redirectOf(await visitor.send(page, "/sign-in", { answer: "deny" })),
+      await answerConsent(asked, { answer: "deny" }),
+    ]) {
+      expect(callback.origin + callback.pathname).toBe(REDIRECT_URI);
+      expect(Object.fromEntries(callback.searchParams)).toEqual({
+        error: "access_denied",
+        error_description: "The resource owner denied the request.",
+        state: "a state",
+        iss: workers.baton,
+      });
+    }
   });
 
   it("shows the form again, and does not tell whether the name or the password was wrong", async () => {
@@ -229,19 +251,18 @@ describe("the example sign-in page", () => {
     ] as const;
     const pages = await Promise.all(
       attempts.map(async ([username, password]) => {
-        const form = await filledForm(username, password);
-        form.delete("scope", "write");
-        const response = await send(form);
-        expect(response.status).toBe(403);
-        const page = await response.text();
-        const again = formOf(page);
+        const { visitor, page } = await openSignIn();
+        const form = filled(page, "/sign-in");
+        const wrong = await visitor.signIn(page, username, password);
+        expect(wrong.status).toBe(403);
+        const again = filled(wrong, "/sign-in");
         expect(again.get("request")).toBe(form.get("request"));
         expect(again.get("username")).toBe(username);
         expect(again.get("password")).toBe("");
-        expect(again.getAll("scope")).toEqual(["read"]);
-        return page
+        return wrong.html
           .replace(`value="${username}"`, "")
-          .replace(form.get("request") ?? "", "")
+          .replaceAll(form.get("request") ?? "", "")
+          .replaceAll(form.get("csrf") ?? "", "")
           .replace(/nonce="[^"]*"/, "");
       }),
     );
@@ -250,61 +271,68 @@ describe("the example sign-in page", () => {
   });
 
   it("accepts the right password after a wrong one", async () => {
-    const form = await filledForm("alice", "wrong");
-    const again = formOf(await (await send(form)).text());
-    again.set("password", "rabbit-hole");
-    again.set("answer", "allow");
-    expect(location(await send(again)).searchParams.has("code")).toBe(true);
+    const { visitor, page } = await openConsent("alice", "wrong");
+    const consent = await visitor.signIn(page);
+    const callback = await answerConsent({ visitor, page: consent });
+    expect(callback.searchParams.has("code")).toBe(true);
   });
 
   it("shows an error page for a request that Baton did not make", async () => {
-    const form = await filledForm("alice", "rabbit-hole");
-    const request = form.get("request") ?? "";
+    const { visitor, page } = await openConsent("alice", "rabbit-hole");
+    const request = filled(page, "/consent").get("request") ?? "";
     const middle = request.length / 2;
     const altered = request.slice(0, middle) + request.slice(middle + 1);
     const query = new URLSearchParams({ request: altered }).toString();
-    const answers = [await fetch(`${workers.login}/`)];
-    answers.push(await fetch(`${workers.login}/?${query}`));
-    form.set("request", altered);
-    answers.push(await send(form));
-    form.set("password", "wrong");
-    answers.push(await send(form));
-    form.set("answer", "deny");
-    answers.push(await send(form));
-    answers.push(await send(new URLSearchParams()));
+    const answers = [await visitor.open("/")];
+    answers.push(await visitor.open(`/?${query}`));
+    for (const answer of ["allow", "deny"]) {
+      const form = { request: altered, answer };
+      answers.push(await visitor.send(page, "/consent", form));
+    }
+    const signIn = await openSignIn();
+    const form = { request: altered, username: "alice", password: "wrong" };
+    answers.push(await signIn.visitor.send(signIn.page, "/sign-in", form));
+    form.password = "rabbit-hole";
+    answers.push(await signIn.visitor.send(signIn.page, "/sign-in", form));
     for (const answer of answers) {
       expect(answer.status).toBe(400);
-      const page = await answer.text();
-      expect(page).toContain("<h1>This sign-in cannot go on</h1>");
-      expect(page).not.toContain("<form");
+      expect(answer.title).toBe("This sign-in cannot go on");
+      expect(answer.html).not.toContain("<form");
     }
   });
 
   it("refuses a scope that the app did not ask for", async () => {
-    const form = await filledForm("alice", "rabbit-hole");
-    form.append("scope", "admin");
-    expect((await send(form)).status).toBe(400);
+    const { visitor, page } = await openConsent("alice", "rabbit-hole");
+    const form = { answer: "allow", scope: ["read", "admin"] };
+    expect((await visitor.send(page, "/consent", form)).status).toBe(400);
   });
 
-  it("answers 404 to another path and 413 to a form that is too large", async () => {
-    const elsewhere = await fetch(`${workers.login}/favicon.ico`);
-    expect(elsewhere.status).toBe(404);
+  it("answers 404 to another path, 403 to a form without its token, and 413 to one that is too large", async () => {
+    const visitor = newVisitor();
+    expect((await visitor.open("/favicon.ico")).status).toBe(404);
+    const none = await visitor.post("/sign-in", new URLSearchParams());
+    expect(none.status).toBe(403);
     const form = new URLSearchParams({ request: "x".repeat(100_000) });
-    expect((await send(form)).status).toBe(413);
+    expect((await visitor.post("/sign-in", form)).status).toBe(413);
   });
 
   it("can't be framed or cached, sends no Referer, and has no script", async () => {
-    const form = await filledForm("alice", "rabbit-hole");
-    const wrong = new URLSearchParams(form);
-    wrong.set("password", "wrong");
+    const { visitor, page } = await openSignIn();
+    const wrong = await visitor.signIn(page, "alice", "wrong");
+    const consent = await visitor.signIn(wrong);
     const answers = [
-      await fetch(await signInAddress()),
-      await send(wrong),
-      await send(form),
-      await fetch(`${workers.login}/?request=altered`),
+      page,
+      wrong,
+      consent,
+      await visitor.open("/account"),
+      await visitor.send(consent, "/consent", { csrf: "x" }),
+      await visitor.send(consent, "/consent", { answer: "allow" }),
+      await visitor.open("/?request=altered"),
     ];
-    expect(answers.map(({ status }) => status)).toEqual([200, 403, 303, 400]);
-    for (const { headers } of answers) {
+    expect(answers.map(({ status }) => status)).toEqual([
+      200, 403, 200, 200, 403, 303, 400,
+    ]);
+    for (const { headers, html } of answers) {
       const policy = headers.get("Content-Security-Policy");
       expect(policy).toContain("default-src 'none'");
       expect(policy).toContain("frame-ancestors 'none'");
@@ -312,34 +340,35 @@ describe("the example sign-in page", () => {
       expect(headers.get("Cache-Control")).toBe("no-store");
       expect(headers.get("Referrer-Policy")).toBe("no-referrer");
       expect(headers.get("X-Frame-Options")).toBe("DENY");
-      expect(headers.get("Set-Cookie")).toBeNull();
+      expect(html).not.toContain("<script");
     }
-    for (const answer of answers)
-      expect(await answer.text()).not.toContain("<script");
   });
 
   it("limits attempts to guess a password", async () => {
-    const form = await filledForm("alice", "wrong");
+    const { visitor, page } = await openSignIn();
+    const wrong = { username: "alice", password: "wrong" };
     // Twice the limit plus one, which is too many even if a minute ends in between.
     const statuses = await Promise.all(
       Array.from({ length: 2 * 20 + 1 }, async () => {
-        const response = await send(form, { "CF-Connecting-IP": "192.0.2.1" });
-        await response.body?.cancel();
-        return response.status;
+        const answer = await visitor.send(page, "/sign-in", wrong);
+        return answer.status;
       }),
     );
     expect(new Set(statuses)).toEqual(new Set([403, 429]));
   });
 
-  it("logs neither requests nor passwords nor codes", async () => {
-    const form = await filledForm("alice", "rabbit-hole");
-    const callback = location(await send(form));
+  it("logs neither requests nor passwords nor codes nor cookies", async () => {
+    const { visitor, page } = await openConsent("alice", "rabbit-hole");
+    const request = filled(page, "/consent").get("request");
+    const callback = await answerConsent({ visitor, page });
     await redeem(callback);
     expect(workers.output).toContain("GET /authorize 303");
-    expect(workers.output).toContain("POST / 303");
+    expect(workers.output).toContain("POST /consent 303");
     for (const secret of [
-      form.get("request"),
+      request,
       callback.searchParams.get("code"),
+      visitor.cookie,
+      workers.sessionSecret,
       "eyJ",
       "rabbit-hole",
     ])

@@ -1,19 +1,11 @@
 /** @jsxImportSource hono/jsx */
 import { html } from "hono/html";
 import type { PropsWithChildren } from "hono/jsx";
-import type { AuthorizationDescription } from "../../src/oauth/authorization/describe.ts";
+import type { AuthorizationDescription } from "../../src/rpc/types.ts";
+import { style } from "./style.ts";
+import type { User } from "./users.ts";
 
 /** The pages that people see. They have no scripts, and JSX escapes every value in them. */
-
-const style = `
-:root { color-scheme: light dark }
-body { max-width: 26rem; margin: 2rem auto; padding: 0 1rem; font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: anywhere }
-label { display: block; margin: .5rem 0 }
-input:not([type=checkbox]) { display: block; width: 100%; box-sizing: border-box }
-input, button { font: inherit; padding: .4rem }
-button { margin: 1rem 1rem 0 0; padding: .4rem 1.5rem }
-[role=alert] { font-weight: bold }
-`;
 
 type PageProps = PropsWithChildren<{ title: string; nonce: string }>;
 
@@ -28,79 +20,256 @@ export function Page({ title, nonce, children }: PageProps) {
           <style nonce={nonce}>{style}</style>
         </head>
         <body>
-          <h1>{title}</h1>
-          {children}
+          <main>{children}</main>
         </body>
       </html>
     )}`;
 }
 
-export interface SignInProps {
-  /** The `request` parameter that the browser brought. The form sends it back. */
-  request: string;
-  /** Baton's description of the request. */
-  description: AuthorizationDescription;
-  username: string;
-  /** The scopes that the person ticked. Left out: all. */
-  ticked?: string[];
-  problem?: string;
+/** What every form has. */
+interface FormProps {
+  csrf: string;
+  /** Baton's `request`, which the browser brought. Left out: the person did not come from an app. */
+  request?: string | undefined;
 }
 
-export function SignInForm(props: SignInProps) {
-  const { request, description, username, ticked, problem } = props;
-  const {
-    client_id,
-    client_name = client_id,
-    redirect_uri,
-    scopes,
-  } = description;
+type PostProps = PropsWithChildren<FormProps & { action: string }>;
+
+function Form({ action, csrf, request, children }: PostProps) {
   return (
-    <form method="post" action="/">
-      <input type="hidden" name="request" value={request} />
-      {problem && <p role="alert">{problem}</p>}
-      <label>
-        User name
-        <input
-          name="username"
-          value={username}
-          autocomplete="username"
-          autocapitalize="none"
-          required
-        />
-      </label>
-      <label>
-        Password
-        <input
-          name="password"
-          type="password"
-          autocomplete="current-password"
-          required
-        />
-      </label>
-      <fieldset>
-        <legend>{client_name} asks to</legend>
-        {scopes.map(({ scope, description: text }) => (
-          <label>
-            <input
-              type="checkbox"
-              name="scope"
-              value={scope}
-              checked={ticked?.includes(scope) ?? true}
-            />{" "}
-            {text}
-          </label>
-        ))}
-        {scopes.length === 0 && <p>know who you are, and nothing else</p>}
-      </fieldset>
-      <button name="answer" value="allow">
-        Allow
-      </button>
-      <button name="answer" value="deny" formnovalidate>
-        Deny
-      </button>
-      <p>Either way you go back to {destination(redirect_uri)}.</p>
+    <form method="post" action={action}>
+      <input type="hidden" name="csrf" value={csrf} />
+      {request && <input type="hidden" name="request" value={request} />}
+      {children}
     </form>
   );
+}
+
+export interface SignInProps extends FormProps {
+  /** Baton's description of the request. */
+  asked?: AuthorizationDescription | undefined;
+  username: string;
+  problem?: string | undefined;
+}
+
+export function SignInPage({ asked, username, problem, ...form }: SignInProps) {
+  return (
+    <>
+      {asked && <Mark of={nameOf(asked)} />}
+      <h1>{signInTitle(asked)}</h1>
+      <p class="muted">With your user name or your e-mail address.</p>
+      <Form action="/sign-in" {...form}>
+        {problem && (
+          <p id="problem" role="alert">
+            {problem}
+          </p>
+        )}
+        <label class="field">
+          User name
+          <input
+            name="username"
+            value={username}
+            autocomplete="username"
+            autocapitalize="none"
+            spellcheck={false}
+            required
+            autofocus={username === ""}
+            {...invalidIf(problem)}
+          />
+        </label>
+        <label class="field">
+          Password
+          <input
+            name="password"
+            type="password"
+            autocomplete="current-password"
+            required
+            autofocus={username !== ""}
+            {...invalidIf(problem)}
+          />
+        </label>
+        <div class="buttons">
+          <button class="main" name="answer" value="sign-in">
+            Sign in
+          </button>
+          {asked && (
+            <button name="answer" value="deny" formnovalidate>
+              Cancel
+            </button>
+          )}
+        </div>
+      </Form>
+      {asked && <WayBack to={asked.redirect_uri} />}
+    </>
+  );
+}
+
+function invalidIf(problem: string | undefined) {
+  return problem === undefined
+    ? {}
+    : ({ "aria-invalid": "true", "aria-describedby": "problem" } as const);
+}
+
+interface AccountProps extends FormProps {
+  user: User;
+}
+
+/** Asks which account an app gets: the one that is signed in, or another. */
+export function ChooseAccountPage({
+  asked,
+  user,
+  ...form
+}: AccountProps & { asked: AuthorizationDescription }) {
+  return (
+    <>
+      <Mark of={nameOf(asked)} />
+      <h1>Choose an account</h1>
+      <p class="muted">to go on to {nameOf(asked)}</p>
+      <Form action="/account" {...form}>
+        <button class="account">
+          <Person user={user} />
+        </button>
+      </Form>
+      <Form action="/switch" {...form}>
+        <button class="account">
+          <span class="mark person" aria-hidden="true">
+            +
+          </span>
+          <strong>Use another account</strong>
+        </button>
+      </Form>
+    </>
+  );
+}
+
+export function ConsentPage({
+  asked,
+  user,
+  ...form
+}: AccountProps & { asked: AuthorizationDescription }) {
+  const { scopes, redirect_uri } = asked;
+  return (
+    <>
+      <Mark of={nameOf(asked)} />
+      <h1>Allow {nameOf(asked)}?</h1>
+      <div class="account">
+        <Person user={user} />
+        <Form action="/switch" {...form}>
+          <button class="link">Switch</button>
+        </Form>
+      </div>
+      <Form action="/consent" {...form}>
+        <fieldset>
+          <legend>{nameOf(asked)} asks to</legend>
+          {scopes.map((scope) => (
+            <ScopeRow {...scope} />
+          ))}
+          {scopes.length === 0 && <p>know who you are, and nothing else</p>}
+        </fieldset>
+        <div class="buttons">
+          <button class="main" name="answer" value="allow">
+            Allow
+          </button>
+          <button name="answer" value="deny">
+            Deny
+          </button>
+        </div>
+      </Form>
+      <WayBack to={redirect_uri} />
+    </>
+  );
+}
+
+/** An app that signs people in cannot work without `openid`, so nobody can untick that. */
+function ScopeRow({ scope, description }: Scope) {
+  const isNeeded = scope === "openid";
+  return (
+    <label class="scope">
+      <input
+        type="checkbox"
+        name="scope"
+        value={scope}
+        checked
+        disabled={isNeeded}
+      />
+      {isNeeded && <input type="hidden" name="scope" value={scope} />}
+      {description}
+    </label>
+  );
+}
+
+type Scope = AuthorizationDescription["scopes"][number];
+
+/** The page of somebody who has not come from an app. */
+export function AccountPage({ user, ...form }: AccountProps) {
+  return (
+    <>
+      <Mark of={user.profile.name} isPerson />
+      <h1>Signed in as {user.profile.name}</h1>
+      <p class="muted">{user.profile.email}</p>
+      <div class="buttons stack">
+        <Form action="/switch" {...form}>
+          <button>Switch account</button>
+        </Form>
+        <Form action="/sign-out" {...form}>
+          <button>Sign out</button>
+        </Form>
+      </div>
+    </>
+  );
+}
+
+/** A page with nothing to fill in. */
+export function Message({
+  title,
+  children,
+}: PropsWithChildren<{ title: string }>) {
+  return (
+    <>
+      <h1>{title}</h1>
+      {children}
+    </>
+  );
+}
+
+/** The first letter of a name, for the eye. Assistive technology reads the name itself. */
+function Mark({ of: name, isPerson }: { of: string; isPerson?: boolean }) {
+  const [letter = ""] = name.toUpperCase();
+  return (
+    <div class={isPerson ? "mark person" : "mark"} aria-hidden="true">
+      {letter}
+    </div>
+  );
+}
+
+function Person({ user: { profile } }: { user: User }) {
+  const [letter = ""] = profile.name.toUpperCase();
+  return (
+    <>
+      <span class="mark person" aria-hidden="true">
+        {letter}
+      </span>
+      <span>
+        <strong>{profile.name}</strong>
+        <small>{profile.email}</small>
+      </span>
+    </>
+  );
+}
+
+function WayBack({ to }: { to: string }) {
+  return <footer>Either way you go back to {destination(to)}.</footer>;
+}
+
+export function signInTitle(asked?: AuthorizationDescription): string {
+  return asked ? `Sign in to ${nameOf(asked)}` : "Sign in";
+}
+
+export function nameOf({
+  client_id,
+  client_name = client_id,
+}: AuthorizationDescription) {
+  return client_name;
 }
 
 /** The part of a redirect URI that names its owner: the host, or the scheme of an app with its own scheme. */

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -26,6 +27,7 @@ export class SideBySide {
   readonly baton: string;
   readonly login: string;
   readonly secrets = freshSecrets();
+  readonly sessionSecret = randomBytes(32).toString("base64url");
   /** The output of both so far. */
   output = "";
   readonly #directory = mkdtempSync(join(tmpdir(), "baton-login-"));
@@ -46,16 +48,24 @@ export class SideBySide {
   /** Resolves when both are up and connected. */
   async start(): Promise<void> {
     mkdirSync(this.#inside("tmp"));
-    writeFileSync(this.#inside("secrets.env"), envLines(this.secrets), {
-      mode: 0o600,
-    });
+    const batonSecrets = this.#secretsFile("baton", envLines(this.secrets));
     await this.#dev(this.baton, "wrangler.toml", "src/index.ts", [
       ["--var", `ISSUER:${this.baton}`, `LOGIN_URL:${this.login}/`],
-      ["--env-file", this.#inside("secrets.env")],
+      ["--env-file", batonSecrets],
     ]);
     // Started second, because a Worker connects when it starts to what is in the registry then.
     const entry = "test/login/index.tsx";
-    await this.#dev(this.login, "test/login/wrangler.toml", entry);
+    const secret = `SESSION_SECRET=${this.sessionSecret}\n`;
+    await this.#dev(this.login, "test/login/wrangler.toml", entry, [
+      ["--env-file", this.#secretsFile("login", secret)],
+    ]);
+  }
+
+  /** Writes secrets to a file that only the owner can read. @returns its path */
+  #secretsFile(name: string, lines: string): string {
+    const path = this.#inside(`${name}.env`);
+    writeFileSync(path, lines, { mode: 0o600 });
+    return path;
   }
 
   #inside(name: string): string {
@@ -66,7 +76,7 @@ export class SideBySide {
     url: string,
     config: string,
     entry: string,
-    more: string[][] = [],
+    more: string[][],
   ): Promise<void> {
     const { port } = new URL(url);
     const command = [

@@ -1,0 +1,61 @@
+import type { AuthorizationDescription } from "../../src/rpc/types.ts";
+import type { Session } from "./session.ts";
+import type { SignedInUser } from "./app.ts";
+
+/** What a person must do before Baton gets a decision. */
+export type Step = "sign-in" | "choose-account" | "consent";
+
+/** The errors for an app that forbids a page (`prompt=none`) while there is something to do. */
+export const silentErrors = {
+  "sign-in": "login_required",
+  "choose-account": "account_selection_required",
+  consent: "consent_required",
+} as const satisfies Record<Step, string>;
+
+/** The lifetime of Baton's authorization requests in seconds. It tells when the app has asked. */
+const REQUEST_SECONDS = 30 * 60;
+
+interface Situation {
+  session: Session;
+  user: SignedInUser | undefined;
+  /** The person has chosen the account of the session for this request. */
+  hasChosen: boolean;
+  /** This Worker runs on a developer's machine. */
+  isLocal: boolean;
+}
+
+/**
+ * Decides what a person must do next, as OpenID Connect Core section 3.1.2.1 says for `prompt`, `max_age`,
+ * `login_hint` and `id_token_hint`. Nothing in a form can skip the password: only a sign-in after the app has asked
+ * does what `prompt=login` and `max_age` want.
+ *
+ * @returns undefined if there is nothing to do
+ */
+export function nextStep(
+  asked: AuthorizationDescription,
+  { session, user, hasChosen, isLocal }: Situation,
+): Step | undefined {
+  if (!user) return "sign-in";
+  const prompts = asked.prompt?.split(" ") ?? [];
+  const age = asked.expires_at - REQUEST_SECONDS - user.auth_time;
+  const isOlderThanRequest = age > 0;
+  if (isOlderThanRequest) {
+    const { max_age = Infinity, hinted_subject = user.sub, login_hint } = asked;
+    if (prompts.includes("login") || age > max_age) return "sign-in";
+    if (hinted_subject !== user.sub) return "sign-in";
+    const isHinted =
+      login_hint === undefined ||
+      [user.sub, user.profile.email].includes(login_hint);
+    const mustChoose = prompts.includes("select_account") || !isHinted;
+    if (mustChoose && !hasChosen) return "choose-account";
+  }
+
+  // Any program can take a scheme or a loopback port, so such an app must ask each time (RFC 8252 section 8.6).
+  const isCertain = isLocal || asked.redirect_uri.startsWith("https:");
+  const [, allowed] =
+    session.consents.find(([client_id]) => client_id === asked.client_id) ?? [];
+  const hasAllowed =
+    allowed && asked.scopes.every(({ scope }) => allowed.includes(scope));
+  const mustAsk = prompts.includes("consent") || !isCertain || !hasAllowed;
+  return mustAsk ? "consent" : undefined;
+}

@@ -1,0 +1,144 @@
+/** @jsxImportSource hono/jsx */
+import { type Context, Hono } from "hono";
+import type { Decision } from "../../src/rpc/types.ts";
+import { type App, now } from "./app.ts";
+import { nextStep, silentErrors } from "./next-step.ts";
+import {
+  ChooseAccountPage,
+  ConsentPage,
+  nameOf,
+  SignInPage,
+  signInTitle,
+  type SignInProps,
+} from "./pages.tsx";
+import { formPage, redirect, refusalPage } from "./responses.tsx";
+import { newSession, withConsent, writeSession } from "./session.ts";
+import { authenticate } from "./users.ts";
+
+/** The sign-in. Each form leads to the next page, until there is nothing left to ask and Baton gets the decision. */
+export const signIn = new Hono<App>();
+
+/** Authentication Context Class Reference: a password alone, in the words of your own choice. */
+const ACR = "urn:example:password";
+
+signIn.get("/", (c) => goOn(c, c.req.query("request") ?? ""));
+
+signIn.post("/sign-in", async (c) => {
+  const { form } = c.var;
+  const request = form.get("request") ?? "";
+  if (form.get("answer") === "deny") return deny(c, request);
+
+  const username = form.get("username") ?? "";
+  const password = form.get("password") ?? "";
+  const key = c.req.header("CF-Connecting-IP") ?? "";
+  const { success: mayTry } = await c.env.ATTEMPTS.limit({ key });
+  const user = mayTry && (await authenticate(username, password));
+  if (user) {
+    await writeSession(c, newSession({ sub: user.sub, auth_time: now() }));
+    return redirect(c, pathOf(request));
+  }
+  const problem = mayTry
+    ? "The user name or the password is wrong."
+    : "Too many attempts. Try again in a minute.";
+  const values = { username, problem, status: mayTry ? 403 : 429 } as const;
+  if (request === "") return showSignIn(c, values);
+  const asked = await c.env.BATON.describeAuthorization(request);
+  if ("error" in asked) return refusalPage(c, asked);
+  return showSignIn(c, { request, asked, ...values });
+});
+
+signIn.post("/account", (c) =>
+  goOn(c, c.var.form.get("request") ?? "", { hasChosen: true }),
+);
+
+signIn.post("/switch", async (c) => {
+  await writeSession(c, newSession());
+  return redirect(c, pathOf(c.var.form.get("request") ?? ""));
+});
+
+signIn.post("/consent", (c) => {
+  const { form } = c.var;
+  const request = form.get("request") ?? "";
+  if (form.get("answer") !== "allow") return deny(c, request);
+  return goOn(c, request, { hasChosen: true, allowed: form.getAll("scope") });
+});
+
+/** Returns the path at which a sign-in goes on. */
+export function pathOf(request: string): string {
+  const query = new URLSearchParams({ request });
+  return request === "" ? "/account" : `/?${query.toString()}`;
+}
+
+/**
+ * Goes on with a sign-in: shows its next page, or decides it.
+ *
+ * @param allowed the scopes that the person has just allowed
+ */
+async function goOn(
+  c: Context<App>,
+  request: string,
+  {
+    hasChosen = false,
+    allowed,
+  }: { hasChosen?: boolean; allowed?: string[] } = {},
+) {
+  const asked = await c.env.BATON.describeAuthorization(request);
+  if ("error" in asked) return refusalPage(c, asked);
+  const { session, user } = c.var;
+  const { csrf } = session;
+  const isLocal = c.req.url.startsWith("http:");
+  const step = nextStep(asked, { session, user, hasChosen, isLocal });
+  if (step !== undefined && asked.prompt === "none")
+    return decide(c, { request, error: silentErrors[step] });
+
+  if (!user || step === "sign-in") {
+    const username = asked.hinted_subject ?? asked.login_hint ?? "";
+    return showSignIn(c, { request, asked, username });
+  }
+  if (step === "choose-account") {
+    const content = <ChooseAccountPage {...{ csrf, request, asked, user }} />;
+    return formPage(c, "Choose an account", content);
+  }
+  if (step === "consent" && !allowed) {
+    const content = <ConsentPage {...{ csrf, request, asked, user }} />;
+    return formPage(c, `Allow ${nameOf(asked)}?`, content);
+  }
+  if (allowed)
+    await writeSession(c, withConsent(session, asked.client_id, allowed));
+  const scopes = allowed ?? asked.scopes.map(({ scope }) => scope);
+  return decide(c, {
+    request,
+    subject: user.sub,
+    scope: scopes.join(" "),
+    sid: session.id,
+    auth_time: user.auth_time,
+    acr: ACR,
+    amr: ["pwd"],
+    claims: { roles: user.roles },
+    id_token_claims: user.profile,
+  });
+}
+
+/** Tells Baton the decision, and sends the browser back to the app. */
+async function decide(c: Context<App>, decision: Decision) {
+  const decided = await c.env.BATON.decideAuthorization(decision);
+  if ("error" in decided) return refusalPage(c, decided);
+  return redirect(c, decided.redirect_to);
+}
+
+function deny(c: Context<App>, request: string) {
+  return decide(c, { request, error: "access_denied" });
+}
+
+/** Shows the form for name and password. The account page shows it without an app. */
+export function showSignIn(
+  c: Context<App>,
+  {
+    status = 200,
+    ...values
+  }: Omit<SignInProps, "csrf"> & { status?: 200 | 403 | 429 },
+) {
+  const { csrf } = c.var.session;
+  const content = <SignInPage csrf={csrf} {...values} />;
+  return formPage(c, signInTitle(values.asked), content, status);
+}
