@@ -1,4 +1,11 @@
+import type { JSX } from "hono/jsx";
 import type { AuthorizationDescription } from "../oauth/authorization/describe.ts";
+
+import {
+  type FieldName,
+  MAX_CHARACTERS,
+  type Problem,
+} from "./sign-in-answer.ts";
 
 /** The content of the development sign-in page. JSX escapes every value. */
 
@@ -10,28 +17,39 @@ export interface FormValues {
   /** The encrypted authorization request. */
   request: string;
   description: AuthorizationDescription;
-  subject: string;
+  typed: Partial<Record<FieldName, string>>;
   /** The scopes whose boxes are checked. Left out: all. */
   checkedScopes?: string[];
-  /** The problem of the name that was typed. */
-  problem?: string;
+  problem?: Problem | undefined;
 }
 
+/** The same look as the example login's, `test/login/style.ts`. */
 export const style = `
-label.name { display: block; font-weight: 600; margin-bottom: .35rem }
-input[type=text] { width: 100%; padding: .65rem .75rem; border: 1px solid var(--line); border-radius: .5rem; background: var(--back); color: inherit; font: inherit }
-.problem { color: #b91c1c; margin: .35rem 0 0 }
-@media (prefers-color-scheme: dark) { .problem { color: #fca5a5 } }
+:root { --field: #868e9b; --problem: #b3261e }
+@media (prefers-color-scheme: dark) { :root { --field: #737c8b; --problem: #ffb4ab } }
+main { display: flex; flex-direction: column }
+.mark { order: -1; display: grid; place-items: center; width: 3rem; height: 3rem; margin-bottom: 1.25rem; border-radius: .875rem; background: color-mix(in srgb, var(--accent) 14%, transparent); color: var(--accent); font-size: 1.375rem; font-weight: 700 }
+.muted, code, footer { color: var(--muted); font-size: .875rem }
+h1 + .muted, .mark + .muted { margin-top: .375rem }
+label.field { display: block; margin-top: 1.25rem; font-weight: 600 }
+.field input { display: block; width: 100%; min-height: 3rem; margin-top: .375rem; padding: .5rem .875rem; border: 1px solid var(--field); border-radius: .625rem; background: var(--card); color: inherit; font: inherit; font-weight: 400 }
+.field [aria-invalid] { border-color: var(--problem) }
+::placeholder { color: var(--muted) }
+.problem { margin-top: .375rem; color: var(--problem); font-size: .875rem }
 fieldset { margin: 1.5rem 0 0; padding: 0; border: 0 }
 legend { padding: 0; font-weight: 600 }
-fieldset label { display: flex; gap: .75rem; align-items: baseline; padding: .5rem 0 }
-fieldset input { flex: none; width: 1.1rem; height: 1.1rem; translate: 0 .15rem; accent-color: var(--accent) }
-code { color: var(--muted); font-size: .875rem }
-.answers { display: flex; gap: .75rem; margin-top: 1.5rem }
-button { flex: 1; padding: .75rem; border: 1px solid var(--line); border-radius: .5rem; background: none; color: inherit; font: inherit; font-weight: 600; cursor: pointer }
-button.allow { background: var(--accent); border-color: var(--accent); color: var(--on-accent) }
+.scope { display: flex; gap: .75rem; align-items: center; min-height: 3rem; padding: .625rem 0; border-bottom: 1px solid var(--line) }
+.scope:last-child { border-bottom: 0 }
+.scope input { flex: none; width: 1.25rem; height: 1.25rem; margin: 0; accent-color: var(--accent) }
+.scope span { flex: 1 }
+.buttons { display: flex; gap: .75rem; margin-top: 1.5rem }
+button { flex: 1; min-height: 3rem; padding: .5rem 1rem; border: 1px solid var(--field); border-radius: .625rem; background: none; color: inherit; font: inherit; font-weight: 600; cursor: pointer }
+button:hover { background: color-mix(in srgb, var(--accent) 10%, transparent) }
+button.main { background: var(--accent); border-color: var(--accent); color: var(--on-accent) }
+button.main:hover { background: color-mix(in srgb, var(--accent) 88%, var(--text)) }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px }
-.back { margin: 1.25rem 0 0; color: var(--muted); font-size: .875rem }
+input:focus-visible { outline-offset: -1px }
+footer { margin-top: 1.5rem; padding-top: 1rem; border-top: 1px solid var(--line) }
 `;
 
 /** Shown to a person who opens the page without an authorization request. */
@@ -49,26 +67,27 @@ export function SignInForm({
   name,
   request,
   description,
-  subject,
+  typed,
   checkedScopes,
   problem,
 }: FormValues & { name: string }) {
+  const { scopes, resource, redirect_uri } = description;
+  const asksFor = (scope: string) => scopes.some((one) => one.scope === scope);
+  const [letter = ""] = name.toUpperCase();
   return (
     <>
-      <p>
-        <strong>{name}</strong> asks you to sign in. This development server has
-        no passwords: sign in with any name.
+      <div class="mark" aria-hidden="true">
+        {letter}
+      </div>
+      <p class="muted">
+        This development server has no passwords: sign in with any name.
       </p>
       <form method="post" action={PATH}>
         <input type="hidden" name="request" value={request} />
-        <label class="name" for="subject">
-          Your name
-        </label>
-        <input
-          type="text"
-          id="subject"
+        <Field
+          label="Your name"
           name="subject"
-          value={subject}
+          {...{ typed, problem }}
           placeholder="alice"
           maxlength={255}
           required
@@ -76,38 +95,47 @@ export function SignInForm({
           autocomplete="username"
           autocapitalize="none"
           spellcheck={false}
-          aria-describedby={problem === undefined ? undefined : "problem"}
         />
-        {problem !== undefined && (
-          <p class="problem" id="problem" role="alert">
-            {problem}
-          </p>
+        {asksFor("profile") && (
+          <Field
+            label="Display name"
+            name="name"
+            {...{ typed, problem }}
+            placeholder="Alice Liddell"
+            maxlength={MAX_CHARACTERS}
+            autocomplete="name"
+          />
         )}
-        {description.scopes.length > 0 && (
+        {asksFor("email") && (
+          <Field
+            label="E-mail address"
+            name="email"
+            type="email"
+            {...{ typed, problem }}
+            placeholder="alice@example.com"
+            maxlength={MAX_CHARACTERS}
+            autocomplete="email"
+          />
+        )}
+        {scopes.length > 0 && (
           <fieldset>
             <legend>{name} asks to</legend>
-            {description.scopes.map((scope) => (
-              <label>
+            {scopes.map(({ scope, description: text }) => (
+              <label class="scope">
                 <input
                   type="checkbox"
                   name="scope"
-                  value={scope.scope}
-                  checked={checkedScopes?.includes(scope.scope) ?? true}
+                  value={scope}
+                  checked={checkedScopes?.includes(scope) ?? true}
                 />
-                <span>
-                  {scope.description} <code>{scope.scope}</code>
-                </span>
+                <span>{text}</span>
+                <code>{scope}</code>
               </label>
             ))}
           </fieldset>
         )}
-        {description.resource.length > 0 && (
-          <p class="back">
-            This access is for <code>{description.resource.join(", ")}</code>
-          </p>
-        )}
-        <div class="answers">
-          <button class="allow" name="answer" value="allow">
+        <div class="buttons">
+          <button class="main" name="answer" value="allow">
             Allow
           </button>
           <button name="answer" value="deny" formnovalidate>
@@ -115,10 +143,44 @@ export function SignInForm({
           </button>
         </div>
       </form>
-      <p class="back">
-        Both buttons take you back to{" "}
-        <code>{displayHost(description.redirect_uri)}</code>
-      </p>
+      <footer>
+        {resource.length > 0 && (
+          <>
+            This access is for <code>{resource.join(", ")}</code>.{" "}
+          </>
+        )}
+        Either way you go back to {displayHost(redirect_uri)}.
+      </footer>
+    </>
+  );
+}
+
+type FieldProps = Pick<FormValues, "typed" | "problem"> & {
+  label: string;
+  name: FieldName;
+} & Omit<JSX.IntrinsicElements["input"], "name" | "value">;
+
+function Field({ label, name, typed, problem, ...input }: FieldProps) {
+  const isWrong = problem?.field === name;
+  const id = `${name}-problem`;
+  return (
+    <>
+      <label class="field">
+        {label}
+        <input
+          type="text"
+          {...input}
+          id={name}
+          name={name}
+          value={typed[name] ?? ""}
+          {...(isWrong && { "aria-invalid": "true", "aria-describedby": id })}
+        />
+      </label>
+      {isWrong && (
+        <p class="problem" id={id} role="alert">
+          {problem.text}
+        </p>
+      )}
     </>
   );
 }

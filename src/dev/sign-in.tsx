@@ -11,11 +11,10 @@ import {
   decideAuthorization,
 } from "../oauth/authorization/decide.ts";
 import { describeAuthorization } from "../oauth/authorization/describe.ts";
-import { type Parameters, readForm } from "../oauth/parameters.ts";
+import { readForm } from "../oauth/parameters.ts";
 import type { Server } from "../oauth/server.ts";
 import type { Settings } from "../oauth/settings.ts";
-import { parse } from "../oauth/schema.ts";
-import { subject as subjectSchema } from "../oauth/subject.ts";
+import { fieldNames, readAnswer, typedIn } from "./sign-in-answer.ts";
 import {
   PATH,
   type FormValues,
@@ -61,8 +60,10 @@ export const signInPage: Endpoint = {
       const decision = { request, error: "login_required" as const };
       return answerApp(c, server, decision);
     }
-    const subject = description.login_hint ?? "";
-    return showForm(c, { request, description, subject });
+    const { login_hint = "", hinted_subject = login_hint } = description;
+    const email = login_hint.includes("@") ? login_hint : "";
+    const typed = { subject: hinted_subject, email };
+    return showForm(c, { request, description, typed });
   },
 };
 
@@ -79,7 +80,7 @@ export const signIn: Endpoint = {
     const form = readForm(
       c.req.header("Content-Type"),
       await c.req.arrayBuffer(),
-      ["request", "subject", "answer"],
+      ["request", "answer", ...fieldNames],
     );
     const request = form.required("request");
     const { log } = c.var;
@@ -89,15 +90,15 @@ export const signIn: Endpoint = {
       now(),
       log,
     );
-    const decision = readDecision(form);
-    if ("problem" in decision) {
-      const { problem } = decision;
+    const answer = readAnswer(form, now());
+    if ("problem" in answer) {
+      const { problem } = answer;
       const checkedScopes = form.all("scope");
-      const subject = form.optional("subject") ?? "";
-      const values = { request, description, subject, checkedScopes, problem };
+      const typed = typedIn(form);
+      const values = { request, description, typed, checkedScopes, problem };
       return showForm(c, values);
     }
-    return answerApp(c, server, { request, ...decision });
+    return answerApp(c, server, { request, ...answer });
   },
 };
 
@@ -115,18 +116,6 @@ async function answerApp(
     log,
   );
   return redirect(c, redirect_to);
-}
-
-/** Reads the decision from the form; `problem` if the name cannot be a subject. */
-function readDecision(form: Parameters) {
-  if (form.required("answer") !== "allow")
-    return { error: "access_denied" as const };
-  const name = form.optional("subject");
-  if (name === undefined) return { problem: "Type a name to sign in with." };
-  const { data: subject, issues } = parse(subjectSchema, name);
-  if (!issues) return { subject, scope: form.all("scope").join(" ") };
-  const problems = issues.map(({ message }) => message);
-  return { problem: `Your name ${problems.join(", and ")}.` };
 }
 
 function startAtApp(c: Context<AppEnv>) {

@@ -9,17 +9,21 @@ import type { AppEnv } from "./endpoint.ts";
 /** The result of `html` and of JSX. */
 type Html = HtmlEscapedString | Promise<HtmlEscapedString>;
 
-/** Readable on a phone, in dark mode, and with a larger font. */
+/** Readable on a phone, in dark mode, and with a larger font. `test/login/style.ts` has the same look. */
 const style = `
-:root { color-scheme: light dark; --text: #1c1e21; --muted: #5b6068; --card: #fff; --back: #eef0f3; --line: #d4d8de; --accent: #1d4ed8; --on-accent: #fff }
-@media (prefers-color-scheme: dark) { :root { --text: #eceef1; --muted: #a6acb5; --card: #1d2025; --back: #121417; --line: #3a3f47; --accent: #8fb0ff; --on-accent: #10131a } }
+:root { color-scheme: light dark; --text: #16181d; --muted: #5a616e; --card: #fff; --back: #f2f4f7; --line: #dde1e7; --accent: #2350c8; --on-accent: #fff }
+@media (prefers-color-scheme: dark) { :root { --text: #eceef2; --muted: #a7afbc; --card: #1a1d23; --back: #101216; --line: #333944; --accent: #9db8ff; --on-accent: #0d1530 } }
 * { box-sizing: border-box }
-body { margin: 0; min-height: 100vh; display: grid; place-items: center; padding: 1rem; background: var(--back); color: var(--text); font: 1rem/1.5 system-ui, sans-serif }
-main { width: 100%; max-width: 28rem; padding: 1.75rem; background: var(--card); border: 1px solid var(--line); border-radius: .75rem; overflow-wrap: anywhere }
-h1 { margin: 0 0 .75rem; font-size: 1.35rem; line-height: 1.25 }
-p { margin: 0 0 1rem }
+body { margin: 0; min-height: 100vh; display: grid; place-items: center; padding: 1.5rem 1rem; background: var(--back); color: var(--text); font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: anywhere }
+main { width: 100%; max-width: 26rem; padding: 2rem; background: var(--card); border: 1px solid var(--line); border-radius: 1rem; box-shadow: 0 .5rem 1.5rem rgb(0 0 0 / .06) }
+@media (max-width: 30rem) {
+  body { place-items: stretch; padding: 0; background: var(--card) }
+  main { padding: 2rem 1.25rem; border: 0; border-radius: 0; box-shadow: none }
+}
+h1 { margin: 0; font-size: 1.5rem; font-weight: 650; line-height: 1.25; letter-spacing: -.015em }
+p { margin: .75rem 0 0 }
 a { color: var(--accent) }
-dl { margin: 1.25rem 0 0; padding-top: 1rem; border-top: 1px solid var(--line); color: var(--muted); font-size: .875rem }
+dl { margin: 1.5rem 0 0; padding-top: 1rem; border-top: 1px solid var(--line); color: var(--muted); font-size: .875rem }
 dt { font-weight: 600 }
 dd { margin: 0 0 .5rem }
 dd:last-child { margin: 0 }
