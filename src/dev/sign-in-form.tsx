@@ -42,6 +42,7 @@ legend { padding: 0; font-weight: 600 }
 .scope:last-child { border-bottom: 0 }
 .scope input { flex: none; width: 1.25rem; height: 1.25rem; margin: 0; accent-color: var(--accent) }
 .scope span { flex: 1 }
+.scope code { max-width: 40%; text-align: end }
 .buttons { display: flex; gap: .75rem; margin-top: 1.5rem }
 button { flex: 1; min-height: 3rem; padding: .5rem 1rem; border: 1px solid var(--field); border-radius: .625rem; background: none; color: inherit; font: inherit; font-weight: 600; cursor: pointer }
 button:hover { background: color-mix(in srgb, var(--accent) 10%, transparent) }

@@ -12,37 +12,36 @@ export const silentErrors = {
   consent: "consent_required",
 } as const satisfies Record<Step, string>;
 
-/** The lifetime of Baton's authorization requests in seconds. It tells when the app has asked. */
-const REQUEST_SECONDS = 30 * 60;
-
 interface Situation {
   session: Session;
   user: SignedInUser | undefined;
+  /** The person has signed in for this very request. */
+  hasSignedIn: boolean;
   /** The person has chosen the account of the session for this request. */
   hasChosen: boolean;
   /** This Worker runs on a developer's machine. */
   isLocal: boolean;
+  /** In seconds since 1970. */
+  now: number;
 }
 
 /**
  * Decides what a person must do next, as OpenID Connect Core section 3.1.2.1 says for `prompt`, `max_age`,
- * `login_hint` and `id_token_hint`. Nothing in a form can skip the password: only a sign-in after the app has asked
- * does what `prompt=login` and `max_age` want.
+ * `login_hint` and `id_token_hint`. Who has just signed in for the request need not do so again.
  *
  * @returns undefined if there is nothing to do
  */
 export function nextStep(
   asked: AuthorizationDescription,
-  { session, user, hasChosen, isLocal }: Situation,
+  { session, user, hasSignedIn, hasChosen, isLocal, now }: Situation,
 ): Step | undefined {
   if (!user) return "sign-in";
   const prompts = asked.prompt?.split(" ") ?? [];
-  const age = asked.expires_at - REQUEST_SECONDS - user.auth_time;
-  const isOlderThanRequest = age > 0;
-  if (isOlderThanRequest) {
+  if (!hasSignedIn) {
     const { max_age = Infinity, hinted_subject = user.sub, login_hint } = asked;
-    if (prompts.includes("login") || age > max_age) return "sign-in";
-    if (hinted_subject !== user.sub) return "sign-in";
+    const isTooOld = now - user.auth_time >= max_age;
+    const isOther = hinted_subject !== user.sub;
+    if (prompts.includes("login") || isTooOld || isOther) return "sign-in";
     const isHinted =
       login_hint === undefined ||
       [user.sub, user.profile.email].includes(login_hint);

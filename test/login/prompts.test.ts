@@ -165,12 +165,20 @@ describe("prompt=login, and max_age after that time", () => {
       const page = await visitor.begin(await requestAtLogin(notes, more));
       expect(page.title).toBe("Sign in to Notes");
       later(20);
-      const consent = await visitor.signIn(page);
-      expect(consent.title).toBe("Allow Notes?");
-      later(20);
-      codeOf(await visitor.send(consent, "/consent", { answer: "allow" }));
+      codeOf(await visitor.signIn(page));
+      codeOf(await visitor.begin(await requestAtLogin(notes)));
     },
   );
+
+  it("asks a person for consent to a new app after the password, however long that takes", async () => {
+    const visitor = await visitorOfNotes();
+    const more = { prompt: "login", max_age: "0" };
+    const page = await visitor.begin(await requestAtLogin(diary, more));
+    const consent = await visitor.signIn(page);
+    expect(consent.title).toBe("Allow Diary?");
+    later(1000);
+    codeOf(await visitor.send(consent, "/consent", { answer: "allow" }));
+  });
 
   it("does not ask again while the sign-in is young enough", async () => {
     const visitor = await visitorOfNotes();

@@ -20,8 +20,8 @@ export interface Session {
   csrf: string;
   /** Seconds since 1970. Using the session does not make it longer. */
   expires_at: number;
-  /** Left out: nobody has signed in yet. */
-  user?: { sub: string; auth_time: number };
+  /** Left out: nobody has signed in yet. `request_hash` names the request for which they did. */
+  user?: { sub: string; auth_time: number; request_hash: string };
   /** The scopes that the person has allowed, by app, newest last. They are forgotten when the session ends. */
   consents: [client_id: string, scopes: string[]][];
 }
@@ -31,11 +31,41 @@ const LIFETIME_SECONDS = 12 * 60 * 60;
 /** Browsers take 4096 bytes. The rest is for the name, the signature and the attributes. */
 const MAX_CHARACTERS = 3800;
 
-/** Makes a session. Each sign-in gets a new one, so that nobody can prepare a session for somebody else. */
-export function newSession(user?: Session["user"]): Session {
-  const expires_at = now() + LIFETIME_SECONDS;
+/** Makes a session in which nobody has signed in. */
+export function newSession(): Session {
   const [id, csrf] = [crypto.randomUUID(), crypto.randomUUID()];
-  return { id, csrf, expires_at, ...(user && { user }), consents: [] };
+  return { id, csrf, expires_at: now() + LIFETIME_SECONDS, consents: [] };
+}
+
+/**
+ * Makes the session of a person who has just signed in. It is a new one, so that nobody can prepare a session for
+ * somebody else. Who has typed the password again keeps the id, because Baton and the apps know it.
+ *
+ * @param request may be empty
+ */
+export async function newSessionOf(
+  sub: string,
+  request: string,
+  before: Session,
+): Promise<Session> {
+  const { id, consents } = before.user?.sub === sub ? before : newSession();
+  const request_hash = await hashOf(request);
+  const user = { sub, auth_time: now(), request_hash };
+  return { ...newSession(), id, consents, user };
+}
+
+/** Tells whether the session began with a sign-in for this very request. */
+export async function hasSignedInFor(
+  request: string,
+  { user }: Session,
+): Promise<boolean> {
+  return user?.request_hash === (await hashOf(request));
+}
+
+async function hashOf(request: string): Promise<string> {
+  const bytes = new TextEncoder().encode(request);
+  const hash = await crypto.subtle.digest("SHA-256", bytes);
+  return new Uint8Array(hash).toBase64();
 }
 
 /** Reads the session of a browser. Makes a new one if there is none, or if it has expired or was altered. */

@@ -12,7 +12,13 @@ import {
   type SignInProps,
 } from "./pages.tsx";
 import { formPage, redirect, refusalPage } from "./responses.tsx";
-import { newSession, withConsent, writeSession } from "./session.ts";
+import {
+  hasSignedInFor,
+  newSession,
+  newSessionOf,
+  withConsent,
+  writeSession,
+} from "./session.ts";
 import { authenticate } from "./users.ts";
 
 /** The sign-in. Each form leads to the next page, until there is nothing left to ask and Baton gets the decision. */
@@ -34,7 +40,8 @@ signIn.post("/sign-in", async (c) => {
   const { success: mayTry } = await c.env.ATTEMPTS.limit({ key });
   const user = mayTry && (await authenticate(username, password));
   if (user) {
-    await writeSession(c, newSession({ sub: user.sub, auth_time: now() }));
+    const session = await newSessionOf(user.sub, request, c.var.session);
+    await writeSession(c, session);
     return redirect(c, pathOf(request));
   }
   const problem = mayTry
@@ -86,8 +93,14 @@ async function goOn(
   if ("error" in asked) return refusalPage(c, asked);
   const { session, user } = c.var;
   const { csrf } = session;
-  const isLocal = c.req.url.startsWith("http:");
-  const step = nextStep(asked, { session, user, hasChosen, isLocal });
+  const step = nextStep(asked, {
+    session,
+    user,
+    hasSignedIn: await hasSignedInFor(request, session),
+    hasChosen,
+    isLocal: c.req.url.startsWith("http:"),
+    now: now(),
+  });
   if (step !== undefined && asked.prompt === "none")
     return decide(c, { request, error: silentErrors[step] });
 

@@ -1,0 +1,249 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { decodeJwt } from "jose";
+import * as client from "openid-client";
+import {
+  type Browser,
+  type BrowserContextOptions,
+  chromium,
+  type Page,
+} from "playwright-core";
+import {
+  afterAll,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  it,
+  onTestFinished,
+} from "vitest";
+import { SideBySide } from "../login/side-by-side.ts";
+import { chromiumPath, startClientSite } from "./browser.ts";
+
+/**
+ * Tests the example login in a real browser, with a published library as the client. Saves pictures of the pages in
+ * `screenshots/`, for the eye.
+ */
+
+const screenshots = join(import.meta.dirname, "screenshots");
+const phone = {
+  viewport: { width: 390, height: 760 },
+  isMobile: true,
+  hasTouch: true,
+};
+
+let workers: SideBySide;
+let site: Awaited<ReturnType<typeof startClientSite>>;
+let browser: Browser;
+let configuration: client.Configuration;
+
+describe("the example login in a browser", () => {
+  beforeEach(({ skip }) => {
+    skip(
+      chromiumPath === undefined,
+      "No Chromium was found: install one, or set CHROMIUM_PATH.",
+    );
+  });
+
+  beforeAll(async () => {
+    if (chromiumPath === undefined) return;
+    mkdirSync(screenshots, { recursive: true });
+    workers = await SideBySide.prepare();
+    [site, browser] = await Promise.all([
+      startClientSite(),
+      chromium.launch({
+        executablePath: chromiumPath,
+        args: ["--no-sandbox"],
+      }),
+      workers.start(),
+    ]);
+    const scopes = {
+      openid: "Know who you are",
+      profile: "See your name and your profile",
+      email: "See your e-mail address",
+      write: "Write notes for you, and change those that are there",
+    };
+    for (const [scope, description] of Object.entries(scopes))
+      await admin("PUT", `/scopes/${scope}`, { description });
+    await admin("POST", "/clients", {
+      client_id: "notes",
+      client_name: "Notes",
+      scope: Object.keys(scopes).join(" "),
+      token_endpoint_auth_method: "none",
+      redirect_uris: [`${site.url}/callback`],
+    });
+    configuration = await client.discovery(
+      new URL(workers.baton),
+      "notes",
+      undefined,
+      client.None(),
+      { execute: [client.allowInsecureRequests] },
+    );
+  });
+
+  afterAll(() =>
+    Promise.all([browser?.close(), site?.stop(), workers?.stop()]),
+  );
+
+  async function admin(method: string, path: string, body: object) {
+    const response = await fetch(`${workers.baton}/admin${path}`, {
+      method,
+      headers: {
+        Authorization: `Bearer ${workers.secrets.ADMIN_TOKEN}`,
+        "Content-Type": "application/json",
+      },
+      body: JSON.stringify(body),
+    });
+    expect(response.ok, await response.clone().text()).toBe(true);
+  }
+
+  async function newPage(options: BrowserContextOptions = {}): Promise<Page> {
+    const context = await browser.newContext(options);
+    onTestFinished(() => context.close());
+    return context.newPage();
+  }
+
+  /** Opens the sign-in for a new request. @returns the values with which the library checks the answer */
+  async function begin(page: Page, more: Record<string, string> = {}) {
+    const pkceCodeVerifier = client.randomPKCECodeVerifier();
+    const expectedState = client.randomState();
+    const expectedNonce = client.randomNonce();
+    const url = client.buildAuthorizationUrl(configuration, {
+      redirect_uri: `${site.url}/callback`,
+      scope: "openid profile email write",
+      code_challenge: await client.calculatePKCECodeChallenge(pkceCodeVerifier),
+      code_challenge_method: "S256",
+      state: expectedState,
+      nonce: expectedNonce,
+      ...more,
+    });
+    await page.goto(url.href);
+    return { pkceCodeVerifier, expectedState, expectedNonce };
+  }
+
+  const press = (page: Page, name: string) =>
+    page.getByRole("button", { name }).click();
+
+  async function signIn(page: Page, username: string, password: string) {
+    await page.getByLabel("User name").fill(username);
+    await page.getByLabel("Password").fill(password);
+    await press(page, "Sign in");
+  }
+
+  /** Waits until the browser is back at the client, which gets the tokens. */
+  async function finish(
+    page: Page,
+    checks: client.AuthorizationCodeGrantChecks,
+  ) {
+    await page.waitForURL(`${site.url}/callback?*`);
+    const url = new URL(page.url());
+    return client.authorizationCodeGrant(configuration, url, checks);
+  }
+
+  const picture = (page: Page, name: string) =>
+    page.screenshot({
+      path: join(screenshots, `login-${name}.png`),
+      fullPage: true,
+    });
+
+  it("a person signs in after a wrong password and allows the app, which learns who they are", async () => {
+    const page = await newPage();
+    const complaints: string[] = [];
+    page.on("console", (message) => complaints.push(message.text()));
+    const checks = await begin(page);
+    await picture(page, "sign-in");
+    await signIn(page, "alice", "wrong");
+    expect(await page.getByRole("alert").textContent()).toBe(
+      "The user name or the password is wrong.",
+    );
+    await picture(page, "problem");
+    // The name is kept, so the password has the focus.
+    await page.locator("[name=password]:focus").waitFor();
+    await page.keyboard.type("rabbit-hole");
+    await page.keyboard.press("Enter");
+    await page.getByText("Allow Notes?").waitFor();
+    await picture(page, "consent");
+    await page.getByLabel("Write notes for you").uncheck();
+    await press(page, "Allow");
+    const tokens = await finish(page, checks);
+    expect(tokens.scope).toBe("openid profile email");
+    expect(tokens.claims()).toMatchObject({
+      sub: "alice",
+      name: "Alice Liddell",
+      email: "alice@example.com",
+    });
+    expect(decodeJwt(tokens.access_token)["roles"]).toEqual(["editor"]);
+    // Chromium reports the status 403 of the wrong password.
+    expect(complaints.filter((text) => !text.includes("403"))).toEqual([]);
+  });
+
+  it("a person who is signed in passes without a page, also in the background, and may take another account", async () => {
+    const page = await newPage({ colorScheme: "dark" });
+    let checks = await begin(page, { scope: "openid" });
+    await picture(page, "sign-in-dark");
+    await signIn(page, "alice@example.com", "rabbit-hole");
+    await picture(page, "consent-dark");
+    await press(page, "Allow");
+    const first = await finish(page, checks);
+    for (const more of [{}, { prompt: "none" }]) {
+      checks = await begin(page, { scope: "openid", ...more });
+      const next = await finish(page, checks);
+      expect(next.claims()?.["sid"]).toBe(first.claims()?.["sid"]);
+    }
+
+    checks = await begin(page, { scope: "openid", login_hint: "bob" });
+    await page.getByText("Choose an account").waitFor();
+    await picture(page, "choose-account-dark");
+    await press(page, "Use another account");
+    expect(await page.getByLabel("User name").inputValue()).toBe("bob");
+    await page.getByLabel("Password").fill("can-we-fix-it");
+    await page.keyboard.press("Enter");
+    await press(page, "Allow");
+    const other = await finish(page, checks);
+    expect(other.claims()?.sub).toBe("bob");
+    await page.goto(`${workers.login}/account`);
+    await picture(page, "account-dark");
+    expect(await page.textContent("h1")).toBe("Signed in as Bob Builder");
+    // The cookie has a signature, and scripts cannot read it.
+    expect(await page.evaluate("document.cookie")).toBe("");
+  });
+
+  it("works on a phone without JavaScript: nothing is cut off, and all targets are large enough for a thumb", async () => {
+    const page = await newPage({ ...phone, javaScriptEnabled: false });
+    const expectFit = async (targets: number) => {
+      const ask = <T>(expression: string) => page.evaluate<T>(expression);
+      expect(await ask("document.documentElement.scrollWidth")).toBe(390);
+      const all = await page
+        .locator(
+          "button, input:not([type=hidden], [type=checkbox]), label.scope",
+        )
+        .all();
+      expect(all).toHaveLength(targets);
+      for (const target of all)
+        expect((await target.boundingBox())?.height).toBeGreaterThanOrEqual(40);
+    };
+    const checks = await begin(page);
+    await expectFit(4);
+    // A smaller font makes phones zoom into the field.
+    const font =
+      "getComputedStyle(document.forms[0].elements.username).fontSize";
+    expect(await page.evaluate(font)).toBe("16px");
+    await picture(page, "sign-in-phone");
+    await signIn(page, "alice", "wrong");
+    await picture(page, "problem-phone");
+    await signIn(page, "alice", "rabbit-hole");
+    await expectFit(7);
+    await picture(page, "consent-phone");
+    await page.getByRole("button", { name: "Allow" }).tap();
+    await finish(page, checks);
+    await begin(page, { login_hint: "bob" });
+    await expectFit(2);
+    await picture(page, "choose-account-phone");
+    await page.goto(`${workers.login}/account`);
+    await expectFit(2);
+    await picture(page, "account-phone");
+    await page.goto(`${workers.login}/?request=altered`);
+    await picture(page, "error-phone");
+    expect(await page.textContent("h1")).toBe("This sign-in cannot go on");
+  });
+});
