@@ -35,6 +35,7 @@ legend { padding: 0; font-weight: 600 }
 .scope:last-child { border-bottom: 0 }
 .scope input { flex: none; width: 1.25rem; height: 1.25rem; margin: 0; accent-color: var(--accent) }
 .account { display: flex; gap: .875rem; align-items: center; justify-content: start; margin-top: 1.25rem; padding: .75rem .875rem; border: 1px solid var(--line); border-radius: .625rem; font-weight: 400; text-align: start }
+button.account { border-color: var(--field) }
 .account .mark { width: 2.5rem; height: 2.5rem; margin: 0; font-size: 1rem }
 .account strong, .account small { display: block; line-height: 1.35 }
 .account form { margin-inline-start: auto }
