@@ -1,11 +1,11 @@
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { NONCE, secureHeaders } from "hono/secure-headers";
-import { account } from "./account.tsx";
 import type { App } from "./app.ts";
 import { errorPage, outdatedPage } from "./responses.tsx";
 import { hasCsrfToken, readSession } from "./session.ts";
 import { pathOf, signIn } from "./sign-in.tsx";
+import { signOut } from "./sign-out.tsx";
 import { findUser } from "./users.ts";
 
 /**
@@ -64,15 +64,17 @@ app.post(
     // With text() the platform warns that a form is no text.
     const text = new TextDecoder().decode(await c.req.arrayBuffer());
     const form = new URLSearchParams(text);
-    if (!(await hasCsrfToken(form, c.var.session)))
-      return outdatedPage(c, pathOf(form.get("request") ?? ""));
+    if (!(await hasCsrfToken(form, c.var.session))) {
+      const start = c.req.path === "/sign-out" ? "/sign-out" : "/";
+      return outdatedPage(c, pathOf(form.get("request") ?? "", start));
+    }
     c.set("form", form);
     return next();
   },
 );
 
 app.route("/", signIn);
-app.route("/", account);
+app.route("/", signOut);
 
 app.notFound((c) => errorPage(c, 404));
 

@@ -1,7 +1,10 @@
 /** @jsxImportSource hono/jsx */
 import { html } from "hono/html";
 import type { PropsWithChildren } from "hono/jsx";
-import type { AuthorizationDescription } from "../../src/rpc/types.ts";
+import type {
+  AuthorizationDescription,
+  LogoutDescription,
+} from "../../src/rpc/types.ts";
 import { style } from "./style.ts";
 import type { User } from "./users.ts";
 
@@ -211,10 +214,38 @@ export function AccountPage({ user, ...form }: AccountProps) {
         <Form action="/switch" {...form}>
           <button>Switch account</button>
         </Form>
-        <Form action="/sign-out" {...form}>
+        <Form action="/account/sign-out" {...form}>
           <button>Sign out</button>
         </Form>
       </div>
+    </>
+  );
+}
+
+/** Asks whether the person wants to sign out, because the app has not proved that it may do that. */
+export function SignOutPage({
+  asked,
+  user,
+  ...form
+}: AccountProps & { asked: LogoutDescription }) {
+  return (
+    <>
+      <h1>Sign out of all apps?</h1>
+      <p>
+        {asked.client_name ?? "An app"} asks to sign you out. This ends your
+        session here, and in every app that you have opened with it.
+      </p>
+      <div class="account">
+        <Person user={user} />
+      </div>
+      <Form action="/sign-out" {...form}>
+        <div class="buttons stack">
+          <button class="main">Sign out</button>
+          <a class="button" href="/account">
+            Stay signed in
+          </a>
+        </div>
+      </Form>
     </>
   );
 }

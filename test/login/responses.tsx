@@ -46,10 +46,13 @@ export function redirect(c: Context<App>, to: string) {
   return c.redirect(to, 303);
 }
 
+type Aim = "sign-in" | "sign-out";
+
 /** The page for a refusal by Baton: a request that expired or was altered, or a fault in Baton. */
 export function refusalPage(
   c: Context<App>,
   { error, error_description }: Refusal,
+  aim?: Aim,
 ) {
   // For the operator of this page. The refusal contains nothing of the request.
   console.error(JSON.stringify({ error, error_description }));
@@ -58,17 +61,18 @@ export function refusalPage(
     "invalid_scope",
     "invalid_target",
   ].includes(error);
-  return errorPage(c, isRequest ? 400 : 503);
+  return errorPage(c, isRequest ? 400 : 503, aim);
 }
 
 export function errorPage(
   c: Context<App>,
   status: 400 | 404 | 413 | 500 | 503,
+  aim: Aim = "sign-in",
 ) {
   const isRequest = status < 500;
   const title = isRequest
-    ? "This sign-in cannot go on"
-    : "Sign-in does not work right now";
+    ? `This ${aim} cannot go on`
+    : `${aim === "sign-in" ? "Sign-in" : "Sign-out"} does not work right now`;
   const words = isRequest
     ? "It has taken too long, or its address was changed."
     : "This is not your fault. Wait a moment.";

@@ -157,7 +157,7 @@ describe("a form of another site", () => {
       ["/consent", consent],
       ["/switch", consent],
       ["/account", choice],
-      ["/sign-out", account],
+      ["/account/sign-out", account],
     ];
   }
 

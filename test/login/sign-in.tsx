@@ -70,10 +70,10 @@ signIn.post("/consent", (c) => {
   return goOn(c, request, { hasChosen: true, allowed: form.getAll("scope") });
 });
 
-/** Returns the path at which a sign-in goes on. */
-export function pathOf(request: string): string {
+/** Returns the path at which a sign-in or a sign-out starts again. */
+export function pathOf(request: string, start: "/" | "/sign-out" = "/") {
   const query = new URLSearchParams({ request });
-  return request === "" ? "/account" : `/?${query.toString()}`;
+  return request === "" ? "/account" : `${start}?${query.toString()}`;
 }
 
 /**
