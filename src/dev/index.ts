@@ -15,6 +15,7 @@ import {
 import type { AuditEvent } from "../oauth/events.ts";
 import { isLocalName } from "./local-name.ts";
 import { signIn, signInPage } from "./sign-in.tsx";
+import { signOutPage } from "./sign-out.ts";
 
 /**
  * The entry of a local server: the same Worker with a sign-in page on which anybody can sign in as anybody, and with
@@ -52,7 +53,7 @@ export class Admin extends DeployedAdmin {
   static override fetchAdmin = lazyAdminApp(local);
 }
 
-const app = createApp(local, [signInPage, signIn]);
+const app = createApp(local, [signInPage, signIn, signOutPage]);
 
 export default {
   fetch: app.fetch,

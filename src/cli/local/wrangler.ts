@@ -77,9 +77,13 @@ export function spawnWranglerDev(
 ): ChildProcess {
   const url = localUrl(port);
   const args = [localEntry, "--port", String(port)];
-  // The sign-in page is part of the local server. A deployed Worker does not have it.
+  // The pages to sign in and out are parts of the local server. A deployed Worker does not have them.
   const issuer = plainIssuerIn(wranglerOptions) ?? url;
-  const variables = [`ISSUER:${url}`, `LOGIN_URL:${issuer}/dev/login`];
+  const variables = [
+    `ISSUER:${url}`,
+    `LOGIN_URL:${issuer}/dev/login`,
+    `LOGOUT_URL:${issuer}/dev/logout`,
+  ];
   args.push(...variables.flatMap((variable) => ["--var", variable]));
   // Not wrangler.json, which has the settings of a deployed server.
   if (!wranglerOptions.some((option) => /^(?:-c|--config)(?:=|$)/.test(option)))

@@ -11,17 +11,27 @@ import {
   makeWebClient,
   redeem,
 } from "../support/authorization.ts";
+import { SIGNED_OUT } from "../support/logout.ts";
 import type { OpenIdTokens } from "../support/openid.ts";
+import { shown } from "../support/refusals.ts";
+import { reasonOf } from "../support/request-lines.ts";
 import { server, type TestClient, TestServer } from "../support/server.ts";
 
-/** Tests what the development sign-in page tells an app about the person (OpenID Connect). */
+/** Tests the development sign-in page with OpenID Connect: what it tells an app about the person, and the sign-out. */
 
 const LOCAL = "http://localhost:8787";
 
-const fetchLocal = (request: Request) =>
+/** The Worker of `npm run dev`, with the variables that it sets. */
+const fetchLocal = (request: Request, variables: Partial<Env> = {}) =>
   local.fetch(
     request,
-    { ...env, ISSUER: LOCAL, LOGIN_URL: `${LOCAL}/dev/login` },
+    {
+      ...env,
+      ISSUER: LOCAL,
+      LOGIN_URL: `${LOCAL}/dev/login`,
+      LOGOUT_URL: `${LOCAL}/dev/logout`,
+      ...variables,
+    },
     createExecutionContext(),
   );
 
@@ -31,7 +41,10 @@ let client: TestClient;
 
 beforeAll(async () => {
   await server.makeScopes("openid", "profile", "email", "read");
-  client = await makeWebClient({ scope: "openid profile email read" });
+  client = await makeWebClient({
+    scope: "openid profile email read",
+    post_logout_redirect_uris: [SIGNED_OUT],
+  });
 });
 
 async function openPage(more: Record<string, string> = {}) {
@@ -137,4 +150,64 @@ describe("the development sign-in page", () => {
     expect(form.get("subject")).toBe("alice");
     expect(form.get("email")).toBe("alice@example.com");
   });
+});
+
+describe("the development sign-out page", () => {
+  const signOut = (query: Record<string, string>) => {
+    const path = `/end_session?${new URLSearchParams(query).toString()}`;
+    return dev.http(path, { redirect: "manual" });
+  };
+
+  /** Follows the redirect from the end session endpoint to the page. */
+  async function openSignOut(query: Record<string, string>) {
+    const to = location(await signOut(query));
+    expect(to.origin + to.pathname).toBe(`${LOCAL}/dev/logout`);
+    return new Visitor(LOCAL, fetchLocal).open(to.pathname + to.search);
+  }
+
+  it("sends the browser back to the app, whose login has ended", async () => {
+    const { id_token, refresh_token } = await signIn({ subject: "alice" });
+    const { location } = await openSignOut({
+      id_token_hint: id_token,
+      post_logout_redirect_uri: SIGNED_OUT,
+      state: "xyz",
+    });
+    expect(location?.href).toBe(`${SIGNED_OUT}?state=xyz`);
+    expect((await server.refresh(client, refresh_token)).status).toBe(400);
+  });
+
+  it("tells the person that they are signed out if there is no page to go back to", async () => {
+    const { id_token } = await signIn({ subject: "alice" });
+    for (const query of [{ id_token_hint: id_token }, {}]) {
+      const page = await openSignOut(query);
+      expect([page.status, page.title]).toEqual([200, "You are signed out"]);
+    }
+  });
+
+  it("explains in plain words that a request is malformed", async () => {
+    const response = await dev.http("/dev/logout?request=x");
+    const page = await response.clone().text();
+    expect(page).toContain("This sign-out cannot go on");
+    expect(await shown(response)).toEqual([
+      400,
+      "invalid_request",
+      "logout_request_malformed",
+    ]);
+  });
+
+  it.each<Partial<Env>>([
+    { ISSUER: "https://auth.example.com" },
+    { LOGOUT_URL: "https://login.example.com/" },
+    { LOGOUT_URL: "" },
+  ])(
+    "does not exist if the server is not local, or has another page: %o",
+    async (variables) => {
+      const request = new Request(`${LOCAL}/dev/logout?request=x`);
+      const response = await fetchLocal(request, variables);
+      expect([response.status, reasonOf(response)]).toEqual([
+        404,
+        "path_unknown",
+      ]);
+    },
+  );
 });
