@@ -141,8 +141,8 @@ describe("max_age", () => {
   });
 
   it("that is left out demands no auth_time", async () => {
-    await expectCode(await requestNow({}), {});
-    await expectCode(await requestNow({}), { auth_time: 1 });
+    for (const decision of [{}, { auth_time: 1 }])
+      expect(await expectCode(await requestNow({}), decision)).not.toBe("");
   });
 });
 
@@ -165,7 +165,8 @@ describe("prompt", () => {
     "%s accepts an earlier sign-in",
     async (prompt) => {
       const request = await requestNow({ prompt });
-      await expectCode(request, { auth_time: now - 86_400 });
+      const decision = { auth_time: now - 86_400 };
+      expect(await expectCode(request, decision)).not.toBe("");
     },
   );
 

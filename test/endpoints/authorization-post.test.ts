@@ -25,7 +25,10 @@ const form = "application/x-www-form-urlencoded";
 
 function post(
   body: string,
-  { path = "/authorize", type = form as string | null } = {},
+  {
+    path = "/authorize",
+    type = form,
+  }: { path?: string; type?: string | null } = {},
 ): Promise<Response> {
   return server.http(path, {
     method: "POST",

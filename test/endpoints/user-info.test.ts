@@ -57,7 +57,7 @@ function logIn(scope?: string, of: TestClient = client): Promise<Tokens> {
 
 function ask(
   { access_token }: { access_token: string },
-  init: RequestInit = {},
+  init: { method?: string; body?: BodyInit; headers?: object } = {},
   at: TestServer = server,
 ): Promise<Response> {
   return at.http("/userinfo", {
