@@ -25,6 +25,7 @@ import {
 } from "vitest";
 import { LocalServer } from "../src/cli/local/local-server.ts";
 import { loadConfiguration, loadSigningKeys } from "../src/config.ts";
+import { loginClaimNames } from "../src/oauth/login-claims.ts";
 import { bundleOf } from "./support/bundled-baton.ts";
 import { type Block, type Page, parse } from "./support/markdown.ts";
 import { notPasted } from "./support/not-pasted.ts";
@@ -86,6 +87,9 @@ const loginPage = "docs/login.md";
 const workerHeading = "From a Worker of the same account";
 const [binding = ""] = take(loginPage, workerHeading, "toml", 1);
 const [calls = ""] = take(loginPage, workerHeading, "ts", 1);
+const whoHeading = "Say who signed in";
+const whoSignedIn = take(loginPage, whoHeading, "ts", 2).join("\n");
+const [changeClaims = ""] = take(loginPage, whoHeading, "sh", 1);
 const [silentAnswer = ""] = take(loginPage, "Obey `prompt`", "ts", 1);
 const backEndHeading = "A back end that signs people in";
 const [startLogin = ""] = take(loginPage, backEndHeading, "sh", 1);
@@ -386,7 +390,7 @@ describe("docs/login.md", () => {
     expect(binding).toContain('entrypoint = "Login"');
     expect(read("test/login/wrangler.toml")).toContain(binding);
     const methods = [
-      ...(calls + silentAnswer).matchAll(/env\.BATON\.(\w+)/g),
+      ...(calls + whoSignedIn + silentAnswer).matchAll(/env\.BATON\.(\w+)/g),
     ].map(([, method]) => method);
     expect(methods.length).toBeGreaterThan(1);
     const rpc = read("src/rpc/login.ts");
@@ -395,10 +399,22 @@ describe("docs/login.md", () => {
     expect(read("src/oauth/authorization/decide.ts")).toContain(`"${error}",`);
   });
 
-  it("starts a login with its command for a back end", async () => {
+  it("says who signed in with fields that the server takes", () => {
+    const fields = [...whoSignedIn.matchAll(/^ {2}(\w+)[:,]/gm)]
+      .map(([, field = ""]) => field)
+      .filter((field) => !["request", "subject", "grant_id"].includes(field));
+    expect(fields).toContain("id_token_claims");
+    const known: readonly string[] = loginClaimNames;
+    for (const field of fields) expect(known).toContain(field);
+  });
+
+  it("starts a login with its command for a back end, and changes what it says about its user", async () => {
     await admin("PUT", "/scopes/read", { description: "Read your notes" });
     await admin("POST", "/clients", { client_id: "web", scope: "read" });
     expect(await paste(startLogin)).toMatch(/refresh_token +baton_rt_/);
+    expect(await paste(changeClaims)).toMatch(
+      /claims +\{"roles":\["editor"\]\}/,
+    );
   });
 });
 

@@ -42,6 +42,12 @@ const uses: Record<string, (env: Bindings, text: string) => Promise<unknown>> =
       });
       return answer;
     },
+    /** Takes the roles from a login, for a page where an administrator of the app does it. */
+    async demote({ LOGIN }, grant_id) {
+      const update = { grant_id, claims: { roles: [] }, acr: null };
+      const grant = await LOGIN.updateGrant(update);
+      return "error" in grant ? grant.error_description : grant.claims;
+    },
     /** The names of the clients, for a page that lists them. */
     async names({ READER }) {
       const answer = await READER.request<{
