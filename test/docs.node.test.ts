@@ -342,6 +342,7 @@ describe("docs/openid-connect.md", () => {
     expect(output).toContain("An ID token");
     expect(output).toMatch(/^aud +notes-person$/m);
     expect(output).toMatch(/^sub +alice$/m);
+    expect(output).toMatch(/^email +alice@example\.com$/m);
     const metadata = new URL("/.well-known/openid-configuration", server.url);
     expect(await (await fetch(metadata)).json()).toHaveProperty(
       "id_token_signing_alg_values_supported",

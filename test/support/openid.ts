@@ -4,13 +4,7 @@ import {
   type JSONWebKeySet,
   jwtVerify,
 } from "jose";
-import {
-  ISSUER,
-  server,
-  type TestClient,
-  type TestServer,
-  type Tokens,
-} from "./server.ts";
+import { ISSUER, server, type TestClient, type Tokens } from "./server.ts";
 
 /** What the tests of OpenID Connect share. */
 
@@ -23,7 +17,7 @@ export interface OpenIdTokens extends Tokens {
 export async function verifyIdToken(
   { id_token }: OpenIdTokens,
   { client_id }: Pick<TestClient, "client_id">,
-  { alg = "ES256", subject = "alice", from = server as TestServer } = {},
+  { alg = "ES256", subject = "alice", from = server } = {},
 ) {
   const keys = await (
     await from.http("/.well-known/jwks.json")
