@@ -18,9 +18,12 @@ const token = "the-admin-token-of-a-profile";
 const list = ["scopes", "list"];
 
 let config: string;
+/** A checkout without .dev.vars, so that profiles alone know a token. */
+let checkout: string;
 
 beforeEach(() => {
   config = temporaryDirectory();
+  checkout = temporaryProject();
 });
 
 /** The file of profiles. */
@@ -28,13 +31,13 @@ function file(): string {
   return join(config, "baton/profiles.json");
 }
 
-/** Runs `baton` with a configuration folder of its own. Its checkout has no .dev.vars. */
+/** Runs `baton` with a configuration folder of its own. */
 function baton(
   args: string[],
   options: { input?: string; env?: NodeJS.Dict<string> } = {},
 ) {
   const env = { XDG_CONFIG_HOME: config, ...options.env };
-  return run("baton", args, { ...options, env, directory: temporaryProject() });
+  return run("baton", args, { ...options, env, directory: checkout });
 }
 
 /** A server that keeps the admin tokens that it is sent. */
