@@ -65,6 +65,7 @@ describe("the deployed Worker", () => {
 
   it("does not contain the development sign-in page, so that no setting can turn it on", () => {
     expect(deployed).not.toContain("/dev/login");
+    expect(deployed).not.toContain("/dev/logout");
     expect(deployed).not.toContain("development server");
   });
 

@@ -17,13 +17,21 @@ const accessToken = z.looseObject({
   scope: z.string().optional(),
 });
 const tokens = accessToken.extend({ refresh_token: z.string() });
+const openIdTokens = tokens.extend({ id_token: z.string() });
+const userInfo = z.looseObject({ sub: z.string() });
 const refusal = z.looseObject({ error: z.string() });
 
 export type Client = z.output<typeof client>;
 export type Tokens = z.output<typeof tokens>;
 
+/** A response of the token endpoint with an ID token. */
+export type OpenIdTokens = z.output<typeof openIdTokens>;
+
 /** The client's redirect URI. No server answers there, because the demo itself acts as the browser. */
 export const REDIRECT_URI = "http://localhost/callback";
+
+/** Where the browser goes back to after a sign-out. */
+export const SIGNED_OUT_URI = "http://localhost/signed-out";
 
 /** The server to play with, and its admin token. */
 export interface PlayedServer extends Address {
@@ -110,6 +118,28 @@ export class DemoClient {
     return tokens.parse(await this.#post(form, 200));
   }
 
+  /** Sends a token request whose response must have an ID token. */
+  async requestOpenIdTokens(
+    form: Record<string, string>,
+  ): Promise<OpenIdTokens> {
+    return openIdTokens.parse(await this.#post(form, 200));
+  }
+
+  /** Refreshes the tokens of an app with OpenID Connect. */
+  refreshOpenId(
+    client: Client,
+    { refresh_token }: Pick<Tokens, "refresh_token">,
+  ): Promise<OpenIdTokens> {
+    return this.requestOpenIdTokens(refreshForm(client, refresh_token));
+  }
+
+  /** Asks who the user of an access token is (OpenID Connect Core section 5.3). */
+  async userInfo({ access_token }: Pick<Tokens, "access_token">) {
+    this.#reporter.sent("GET /userinfo", { access_token });
+    const headers = { Authorization: `Bearer ${access_token}` };
+    return userInfo.parse(await this.#send("/userinfo", { headers }, 200));
+  }
+
   /** Sends a token request whose response needs no refresh token. */
   async requestAccessToken(form: Record<string, string>) {
     return accessToken.parse(await this.#post(form, 200));
@@ -148,13 +178,13 @@ export class DemoClient {
   /** Follows a link or submits a form, as a browser does. @returns where the response redirects to */
   async requestRedirect(
     path: string,
-    form?: Record<string, string>,
+    form?: Record<string, string | string[]>,
   ): Promise<URL> {
     const { pathname, searchParams } = new URL(path, this.#server.url);
     const method = form ? "POST" : "GET";
     const sent = form ?? Object.fromEntries(searchParams);
     this.#reporter.sent(`${method} ${pathname}`, sent);
-    const body = form && { body: new URLSearchParams(form) };
+    const body = form && { body: encoded(form) };
     const response = await this.#fetch(path, { method, ...body });
     const location = new URL(
       response.headers.get("Location") ?? "",
@@ -197,6 +227,15 @@ export class DemoClient {
       throw connectionError(this.#server, error, REQUEST_TIMEOUT_MS);
     }
   }
+}
+
+/** Encodes a form. A field with several values, such as ticked boxes, is there once for each. */
+function encoded(form: Record<string, string | string[]>): URLSearchParams {
+  return new URLSearchParams(
+    Object.entries(form).flatMap(([name, values]) =>
+      [values].flat().map((value) => [name, value]),
+    ),
+  );
 }
 
 function parseJson(text: string): unknown {

@@ -1,5 +1,6 @@
 import { createRemoteJWKSet, jwtVerify } from "jose";
 import { z } from "zod";
+import type { Expected } from "./id-token.ts";
 import { playSignIn } from "./sign-in.ts";
 import type { Reporter } from "./reporter.ts";
 import { DemoClient, type PlayedServer } from "./client.ts";
@@ -21,14 +22,15 @@ export async function playDemo(
   reporter: Reporter,
 ): Promise<void> {
   const demoClient = new DemoClient(server, reporter);
-  await playRefresh(demoClient, reporter);
-  await playSignIn(demoClient, reporter);
+  const published = await playRefresh(demoClient, reporter);
+  await playSignIn(demoClient, reporter, published);
 }
 
+/** @returns what the server publishes about its tokens */
 async function playRefresh(
   demoClient: DemoClient,
   reporter: Reporter,
-): Promise<void> {
+): Promise<Pick<Expected, "issuer" | "keys">> {
   const check = reporter.check.bind(reporter);
   reporter.chapter("A refresh token is exchanged");
 
@@ -122,6 +124,7 @@ async function playRefresh(
     "the phone gets a new refresh token",
     phoneRefreshed.refresh_token !== phone.refresh_token,
   );
+  return { issuer, keys };
 }
 
 /** Changes the last character, which is in the part that only the server can make. */

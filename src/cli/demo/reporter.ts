@@ -10,6 +10,8 @@ const secretParameters = new Set([
   "access_token",
   "token",
   "refresh_token",
+  "id_token",
+  "id_token_hint",
   "code",
   "code_verifier",
   "request",
@@ -66,6 +68,11 @@ export class Reporter {
 
   received(status: number, body: object): void {
     this.#write(`   ← ${status}${parameters(body)}`);
+  }
+
+  /** Prints what a token says. */
+  content(title: string, body: object): void {
+    this.#write(`   ${title}${parameters(body)}`);
   }
 
   /** @throws Error that names the claim if it is false */

@@ -1,10 +1,17 @@
 import { createHash, randomBytes } from "node:crypto";
 import { decodeJwt } from "jose";
 import type { Reporter } from "./reporter.ts";
-import { type Client, REDIRECT_URI, type DemoClient } from "./client.ts";
+import {
+  type Client,
+  type DemoClient,
+  type OpenIdTokens,
+  REDIRECT_URI,
+  SIGNED_OUT_URI,
+} from "./client.ts";
+import { type Expected, verifyIdToken } from "./id-token.ts";
 
 /**
- * Plays the second chapter: a user signs in through `/authorize` and the development sign-in page. The
+ * Plays the second chapter: a user signs in through `/authorize` and the development sign-in page, and signs out. The
  * demo sends the requests that a browser would send.
  *
  * @throws Error at the first step that fails
@@ -12,16 +19,22 @@ import { type Client, REDIRECT_URI, type DemoClient } from "./client.ts";
 export async function playSignIn(
   demoClient: DemoClient,
   reporter: Reporter,
+  published: Pick<Expected, "issuer" | "keys">,
 ): Promise<void> {
   const check = reporter.check.bind(reporter);
-  reporter.chapter("A user signs in");
+  reporter.chapter("A user signs in, and the app learns who it is");
+
+  reporter.step("Turn OpenID Connect on: two of its standard scopes");
+  for (const scope of ["openid", "email"])
+    await demoClient.admin("PUT", `/scopes/${scope}`, {});
 
   reporter.step("Create two clients: an app with users, and a nightly job");
   const app = await demoClient.registerClient({
     client_id: "diary-app",
     client_name: "Diary",
-    scope: "read write",
+    scope: "openid email read write",
     redirect_uris: [REDIRECT_URI],
+    post_logout_redirect_uris: [SIGNED_OUT_URI],
   });
   const job = await demoClient.registerClient({
     client_id: "nightly-job",
@@ -30,7 +43,12 @@ export async function playSignIn(
   });
 
   reporter.step("The app sends Bob's browser to /authorize");
-  const authorization = authorizationRequest(app, "read write");
+  const nonce = randomBytes(16).toString("base64url");
+  const authorization = authorizationRequest(
+    app,
+    "openid email read write",
+    nonce,
+  );
   const login = await demoClient.requestRedirect(authorization.path);
   check(
     "the browser is redirected to the sign-in page",
@@ -54,13 +72,16 @@ export async function playSignIn(
     page.includes("Write notes for you"),
   );
 
+  check("it asks for an e-mail address", page.includes('name="email"'));
+
   reporter.step(
-    "Bob allows the scope read, and returns to the app with a code",
+    "Bob signs in, allows all but the scope write, and returns to the app with a code",
   );
   const back = await demoClient.requestRedirect(login.pathname, {
     request,
     subject: "bob",
-    scope: "read",
+    email: "bob@example.com",
+    scope: ["openid", "email", "read"],
     answer: "allow",
   });
   check(
@@ -88,22 +109,47 @@ export async function playSignIn(
   );
 
   reporter.step("The app exchanges the code for tokens");
-  const first = await demoClient.requestTokens(redemption);
-  check("the scope is the one that Bob allowed", first.scope === "read");
+  const first = await demoClient.requestOpenIdTokens(redemption);
+  check(
+    "the scope is the one that Bob allowed",
+    first.scope === "openid email read",
+  );
   check("sub is bob", decodeJwt(first.access_token).sub === "bob");
 
+  reporter.step("The app verifies the ID token, which says who signed in");
+  const expected = { ...published, client_id: app.client_id };
+  const says = await verifyIdToken(first, { ...expected, nonce }, reporter);
+  reporter.content("It says", says);
+  const { sub, email, auth_time } = says;
+  check("sub is bob", sub === "bob");
+  check("email is bob@example.com", email === "bob@example.com");
+
+  reporter.step("The access token gets the same from the UserInfo endpoint");
+  const person = await demoClient.userInfo(first);
+  check(
+    "sub and email are those of the ID token",
+    person.sub === sub && person["email"] === email,
+  );
+
   reporter.step("The app refreshes the tokens");
-  const second = await demoClient.refresh(app, first);
+  const second = await demoClient.refreshOpenId(app, first);
   check(
     "the refresh token is new",
     second.refresh_token !== first.refresh_token,
+  );
+  const renewed = await verifyIdToken(second, expected, reporter);
+  check(
+    "the new ID token is about the same sign-in of bob",
+    renewed["sub"] === "bob" && renewed["auth_time"] === auth_time,
   );
 
   reporter.step(
     "The same code is sent again at once: it is refused, and Bob stays signed in",
   );
   await demoClient.expectRefused(redemption, "invalid_grant");
-  await demoClient.refresh(app, second);
+  const third = await demoClient.refreshOpenId(app, second);
+
+  await playSignOut(demoClient, reporter, app, third);
 
   reporter.step("The app asks Bob again, and Bob denies the request");
   const secondLogin = await demoClient.requestRedirect(
@@ -132,8 +178,45 @@ export async function playSignIn(
   );
 }
 
+/** Plays how a user signs out of the app, which ends the login. */
+async function playSignOut(
+  demoClient: DemoClient,
+  reporter: Reporter,
+  app: Client,
+  { id_token, refresh_token }: OpenIdTokens,
+): Promise<void> {
+  const check = reporter.check.bind(reporter);
+  reporter.step("Bob signs out, and returns to the app");
+  const state = randomBytes(16).toString("base64url");
+  const query = new URLSearchParams({
+    id_token_hint: id_token,
+    post_logout_redirect_uri: SIGNED_OUT_URI,
+    state,
+  });
+  const page = await demoClient.requestRedirect(
+    `/end_session?${query.toString()}`,
+  );
+  check(
+    "the browser is redirected to the page that ends Bob's session",
+    page.pathname === "/dev/logout",
+  );
+  const back = await demoClient.requestRedirect(page.pathname + page.search);
+  check("the browser is at the app", back.href.startsWith(SIGNED_OUT_URI));
+  check(
+    "state is the value that the app sent",
+    back.searchParams.get("state") === state,
+  );
+
+  reporter.step("The login has ended: its newest refresh token is refused");
+  await demoClient.expectRefreshRefused(app, refresh_token);
+}
+
 /** Builds an authorization request (RFC 6749 section 4.1.1) with PKCE (RFC 7636 section 4.1). */
-export function authorizationRequest({ client_id }: Client, scope: string) {
+export function authorizationRequest(
+  { client_id }: Client,
+  scope: string,
+  nonce?: string,
+) {
   const verifier = newVerifier();
   const state = randomBytes(16).toString("base64url");
   const query = new URLSearchParams({
@@ -144,6 +227,7 @@ export function authorizationRequest({ client_id }: Client, scope: string) {
     state,
     code_challenge: createHash("sha256").update(verifier).digest("base64url"),
     code_challenge_method: "S256",
+    ...(nonce !== undefined && { nonce }),
   });
   return { path: `/authorize?${query.toString()}`, verifier, state };
 }
