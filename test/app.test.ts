@@ -48,7 +48,7 @@ describe("a path", () => {
     ["/clients/web", "GET, PATCH, DELETE, HEAD"],
     ["/clients/web/secrets", "POST"],
     ["/grants", "POST"],
-    ["/grants/x", "GET, DELETE, HEAD"],
+    ["/grants/x", "GET, PATCH, DELETE, HEAD"],
     ["/subjects/alice/grants", "GET, DELETE, HEAD"],
     ["/openapi.json", "GET, HEAD"],
   ])(

@@ -6,9 +6,9 @@ const privateIpv4 =
 
 /**
  * IPv6 addresses of the internet (2000::/3, RFC 4291 section 2.4), without those that hold an IPv4 address (2001::/32
- * and 2002::/16) and those for documents (2001:db8::/32).
+ * and 2002::/16).
  */
-const publicIpv6 = /^\[(?!2001:(?::|0:|db8:)|2002:)[23][\da-f]{3}:/;
+const publicIpv6 = /^\[(?!2001:(?::|0:)|2002:)[23][\da-f]{3}:/;
 
 /** Names of this machine and of private networks (RFC 6761, RFC 6762, RFC 8375), and a single label. */
 const privateName =

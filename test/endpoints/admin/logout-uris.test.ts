@@ -123,7 +123,6 @@ describe("an address for back-channel logout must not be", () => {
     ["https://[100::1]/", isPrivate],
     ["https://[2001::1]/", isPrivate],
     ["https://[2001:0:7f00:1::]/", isPrivate],
-    ["https://[2001:db8::1]/", isPrivate],
     ["https://[2002:7f00:1::]/", isPrivate],
     ["https://[fc00::1]/", isPrivate],
     ["https://[fd12:3456::1]/", isPrivate],
