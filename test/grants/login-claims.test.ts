@@ -200,7 +200,7 @@ describe("a registered claim", () => {
 
   it("cannot be overwritten in an access token, also if a record has one", async () => {
     const narrow = await makeWebClient({});
-    const given = { ...Object.fromEntries(names.map((name) => [name, "x"])) };
+    const given = Object.fromEntries(names.map((name) => [name, "x"]));
     for (const format of ["rfc9068", "league"]) {
       await server.expectAdmin("PATCH", `/clients/${narrow.client_id}`, {
         access_token_format: format,

@@ -257,9 +257,8 @@ describe("baton export", () => {
   ${plain}: Nothing
   ${scope}: {description: Teams, claims: ${claims}}
 `;
-    const { stdout, code } = await baton.run(
-      ...["apply", file(of("[team, role]")), "--yes"],
-    );
+    const path = file(of("[team, role]"));
+    const { stdout, code } = await baton.run("apply", path, "--yes");
     expect(code).toBe(0);
     expect(stdout).toContain(
       `+ scope ${scope}\n    description: "Teams"\n    claims:\n      + "team"`,

@@ -267,18 +267,22 @@ describe("the claims of a grant", () => {
     return { ...tokens, id: grant!.grant_id };
   }
 
-  const signIn = [
-    ...["--auth-time", "2026-01-01T00:00:00Z", "--acr", "urn:example:high"],
-    ...["--amr", "pwd", "--amr", "otp", "--sid", "session-1"],
-  ];
+  const signIn =
+    "--auth-time 2026-01-01T00:00:00Z --acr urn:example:high --amr pwd --amr otp --sid session-1".split(
+      " ",
+    );
 
   test("are given by options, in JSON or in a file, and shown", async () => {
     const path = join(temporaryDirectory(), "alice.json");
     writeFileSync(path, '{"email": "alice@example.com"}');
     const { access_token, id } = await grantWith(
       ...signIn,
-      ...["--claims", '{"roles": ["editor"]}'],
-      ...["--id-token-claims", `@${path}`, "--userinfo", '{"name": "Alice"}'],
+      "--claims",
+      '{"roles": ["editor"]}',
+      "--id-token-claims",
+      `@${path}`,
+      "--userinfo",
+      '{"name": "Alice"}',
     );
     expect(decodeJwt(access_token)).toMatchObject({
       roles: ["editor"],
