@@ -27,6 +27,7 @@ import { LocalServer } from "../src/cli/local/local-server.ts";
 import { loadConfiguration, loadSigningKeys } from "../src/config.ts";
 import { loginClaimNames } from "../src/oauth/login-claims.ts";
 import { bundleOf } from "./support/bundled-baton.ts";
+import { signLogoutToken } from "../src/oauth/logout-token.ts";
 import { type Block, type Page, parse } from "./support/markdown.ts";
 import { notPasted } from "./support/not-pasted.ts";
 
@@ -94,9 +95,15 @@ const [silentAnswer = ""] = take(loginPage, "Obey `prompt`", "ts", 1);
 const backEndHeading = "A back end that signs people in";
 const [startLogin = ""] = take(loginPage, backEndHeading, "sh", 1);
 
+const [signOutCalls = ""] = take(loginPage, "Sign-out", "ts", 1);
+
 const openIdPage = "docs/openid-connect.md";
 const turnOn = take(openIdPage, "Turn it on", "sh", 3);
 const [idTokenContent = "{}"] = take(openIdPage, "The ID token", "json", 1);
+const [signOutUri = ""] = take(openIdPage, "Sign-out", "sh", 1);
+const backChannelHeading = "Back-channel logout";
+const [backChannelUri = ""] = take(openIdPage, backChannelHeading, "sh", 1);
+const [logoutToken = "{}"] = take(openIdPage, backChannelHeading, "json", 1);
 const [putRsaKey = ""] = take(openIdPage, "Algorithms", "sh", 1);
 
 const resourceServersPage = "docs/resource-servers.md";
@@ -376,6 +383,39 @@ describe("docs/openid-connect.md", () => {
     expect(namesIn(decodeJwt(id_token))).toEqual(namesIn(content));
   });
 
+  it("registers the addresses for logout with its commands", async () => {
+    const client_id = "signs-out";
+    await admin("POST", "/clients", { client_id });
+    const commands = signOutUri + backChannelUri;
+    await paste(commands.replaceAll("notes-person", client_id));
+    const show = `npm run -s baton -- clients show ${client_id} --json`;
+    expect(JSON.parse(await paste(show))).toMatchObject({
+      post_logout_redirect_uris: ["https://notes.example.com/signed-out"],
+      backchannel_logout_uri: "https://notes.example.com/backchannel-logout",
+    });
+  });
+
+  it("shows the content of a logout token as the server makes it", async () => {
+    const content = JSON.parse(logoutToken) as Record<string, unknown>;
+    const { iss, aud, sub, sid, iat } = content as Record<string, string>;
+    const { signingKeys } = await loadSigningKeys(secretsNow(), now());
+    const login = {
+      family_id: new Uint8Array(32),
+      client_id: aud!,
+      subject: sub!,
+      sid: sid!,
+    };
+    const key = signingKeys.use(now());
+    const token = await signLogoutToken(key, iss!, login, Number(iat));
+    const { jti, ...others } = decodeJwt(token);
+    expect({ ...others, jti: content["jti"] }).toEqual(content);
+    const form = /^[\w-]{43}\.logout$/;
+    expect([jti, content["jti"]]).toEqual([
+      expect.stringMatching(form),
+      expect.stringMatching(form),
+    ]);
+  });
+
   it("sets an RSA key that takes over in an hour", async () => {
     const before = await makerOfSignatures(now());
     await paste(putRsaKey);
@@ -392,6 +432,7 @@ describe("docs/login.md", () => {
     expect(read("test/login/wrangler.toml")).toContain(binding);
     const methods = [
       ...(calls + whoSignedIn + silentAnswer).matchAll(/env\.BATON\.(\w+)/g),
+      ...(calls + silentAnswer + signOutCalls).matchAll(/env\.BATON\.(\w+)/g),
     ].map(([, method]) => method);
     expect(methods.length).toBeGreaterThan(1);
     const rpc = read("src/rpc/login.ts");
