@@ -17,6 +17,11 @@ import { type Answer, TokenClient } from "./token-client.ts";
  */
 
 const CRASHES = 3;
+/**
+ * The sessions of each load. A crash can take the answers of the requests in flight (`IN_FLIGHT`), however many
+ * sessions there are. These are four times as many, so that most sessions are idle in a crash.
+ */
+const SESSIONS = 128;
 const MAX_CRASHES = 10;
 /** Many times the duration of a test on a small machine. */
 const TIMEOUT_MS = 300_000;
@@ -124,7 +129,7 @@ describe("a server that is killed under load and started again", () => {
     "loses no session of a client that retries inside its window, and exchanges no token twice",
     async ({ signal }) => {
       const client = await register({ refresh_token_retry_window: "PT5M" });
-      const sessions = await logIn(client, 300);
+      const sessions = await logIn(client, SESSIONS);
       const load = new Load(server, client, sessions, {
         signal,
         // Every second session repeats its last request from before the crash.
@@ -189,7 +194,7 @@ describe("a server that is killed under load and started again", () => {
     "exchanges no token twice for a strict client: a token whose answer is lost is either used up or unused",
     async ({ signal }) => {
       const client = await register({});
-      const sessions = await logIn(client, 200);
+      const sessions = await logIn(client, SESSIONS);
       const load = new Load(server, client, sessions, { signal });
       await crashRepeatedly(load, () =>
         sessions.some(({ refusal }) => refusal),

@@ -7,10 +7,11 @@ import { type Answer, TokenClient } from "./token-client.ts";
 
 /** A token of the old server has one successor, even if the server is killed during the exchange. */
 
-const TOKENS = 300;
+/** Many times `AT_ONCE`. The crash can take the answers of so many exchanges, however many tokens there are. */
+const TOKENS = 150;
 const AT_ONCE = 16;
 /** How many exchanges are answered before the server is killed. */
-const ANSWERED = 100;
+const ANSWERED = 50;
 
 /** Many times the duration of a test on a small machine. */
 vi.setConfig({ testTimeout: 300_000 });
