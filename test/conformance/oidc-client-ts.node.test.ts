@@ -1,5 +1,3 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { decodeJwt } from "jose";
 import {
   type Browser,
@@ -18,29 +16,21 @@ import {
   onTestFinished,
 } from "vitest";
 import { chromiumPath } from "../browser/browser.ts";
-import { blocks } from "../support/markdown.ts";
+import {
+  errorOf,
+  exampleFor,
+  inApp,
+  refreshed,
+  type User,
+  user,
+} from "./live/notes-app.ts";
 import { ISSUER, makeClient, refreshError } from "./live/server.ts";
 import { startSinglePageApp } from "./live/single-page-app.ts";
 
 /**
  * Tests the server with oidc-client-ts in a real browser, as a public client of another origin. The app is the
- * example in docs/clients.md.
+ * example in docs/clients.md. Its client does not have the scope openid, so that all is as with OAuth 2.0 alone.
  */
-
-const clientsPage = readFileSync(
-  join(import.meta.dirname, "../../docs/clients.md"),
-  "utf8",
-);
-const [example = ""] = blocks(clientsPage, "oidc-client-ts", "js");
-
-/** The example with the address of the local server and with another client. */
-function exampleFor({ client_id }: { client_id: string }): string {
-  expect(example).toContain('"http://localhost:8787"');
-  expect(example).toContain('"notes-spa"');
-  return example
-    .replace("http://localhost:8787", ISSUER)
-    .replace("notes-spa", client_id);
-}
 
 let browser: Browser;
 let apps: Awaited<ReturnType<typeof startSinglePageApp>>[];
@@ -350,48 +340,20 @@ describe("oidc-client-ts in a browser", () => {
     });
   });
 
-  it("does not find a user info endpoint, because there is none", async () => {
+  it("gets no user info, because its tokens do not have the scope openid", async () => {
     const page = await openApp(await newContext());
     await signIn(page);
+    const asked: number[] = [];
+    page.on("response", (response) => {
+      if (response.url() === `${ISSUER}/userinfo`)
+        asked.push(response.status());
+    });
     const ask =
       "new UserManager({ ...users.settings, loadUserInfo: true }).signinSilent()";
-    expect(await errorOf(page, ask)).toContain("userinfo_endpoint");
+    expect(await errorOf(page, ask)).not.toBe("none");
+    expect(asked).toEqual([403]);
   });
 });
-
-interface User {
-  access_token: string;
-  refresh_token: string;
-  scope: string;
-}
-
-/** Evaluates an expression in the app, where `users` is its manager and `UserManager` and `User` are the library's. */
-function inApp<T>(page: Page, expression: string): Promise<T> {
-  return page.evaluate<T>(`(async () => {
-    const { User, UserManager } = await import("oidc-client-ts");
-    const { users } = await import("/app.js");
-    return ${expression};
-  })()`);
-}
-
-/** The OAuth error, or else the message, with which an expression is rejected in the app; "none" if it is not. */
-function errorOf(page: Page, expression: string): Promise<string> {
-  return page.evaluate<string>(`(async () => {
-    const { User, UserManager } = await import("oidc-client-ts");
-    const { users } = await import("/app.js");
-    await ${expression};
-    return "none";
-  })().catch(({ error, message }) => error ?? message)`);
-}
-
-function user(page: Page): Promise<User> {
-  return inApp(page, "users.getUser().then((user) => ({ ...user }))");
-}
-
-/** Refreshes in the app. @returns the new tokens */
-function refreshed(page: Page): Promise<User> {
-  return inApp(page, "users.signinSilent().then((user) => ({ ...user }))");
-}
 
 /** Holds the requests to the token endpoint until as many of them wait, and then lets all of them go. */
 async function meetAtTheTokenEndpoint(context: BrowserContext, number: number) {

@@ -53,9 +53,7 @@ export class Browser {
     { subject = "alice", answer = "allow", stopAt = "" } = {},
   ): Promise<Page> {
     const page = await this.open(url);
-    const request = new URL(page.url).searchParams.get("request");
-    if (request === null)
-      throw new Error(`Not the sign-in page: ${page.url} ${page.text}`);
+    const request = requestOf(page);
     const scopes = [...page.text.matchAll(/name="scope" value="([^"]*)"/g)];
     const form = [
       ["request", request],
@@ -66,6 +64,19 @@ export class Browser {
     return this.open(page.url, { form, stopAt });
   }
 
+  /**
+   * Opens a URL that leads to the sign-in page of the local server, and goes back to where the login sends it.
+   *
+   * @param decide the login: it gets the request, and returns the URL
+   */
+  async signInBy(
+    url: string,
+    decide: (request: string) => Promise<string>,
+  ): Promise<Page> {
+    const page = await this.open(url);
+    return this.open(await decide(requestOf(page)));
+  }
+
   #keep(cookie: string): void {
     const [pair = ""] = cookie.split(";");
     const [name = "", value] = pair.split("=");
@@ -73,4 +84,11 @@ export class Browser {
       this.#cookies.delete(name);
     else this.#cookies.set(name, pair);
   }
+}
+
+/** The encrypted authorization request with which the server has opened the sign-in page. */
+function requestOf({ url, text }: Page): string {
+  const request = new URL(url).searchParams.get("request");
+  if (request === null) throw new Error(`Not the sign-in page: ${url} ${text}`);
+  return request;
 }

@@ -13,10 +13,10 @@ export const ISSUER = url;
 export const REDIRECT_URI = "https://app.example.com/callback";
 
 /** Calls the admin API and expects success. */
-async function admin<T>(
+export async function admin<T>(
   method: string,
   path: string,
-  body: object,
+  body?: object,
 ): Promise<T> {
   const response = await fetch(`${url}/admin${path}`, {
     method,
@@ -24,7 +24,7 @@ async function admin<T>(
       Authorization: `Bearer ${adminToken}`,
       "Content-Type": "application/json",
     },
-    body: JSON.stringify(body),
+    ...(body !== undefined && { body: JSON.stringify(body) }),
   });
   const text = await response.text();
   if (!response.ok) throw new Error(text);
@@ -48,6 +48,20 @@ export function login(
   grant: Record<string, unknown> = {},
 ): Promise<Tokens> {
   return admin("POST", "/grants", { client_id, subject: "alice", ...grant });
+}
+
+/** Decides an authorization request as a login does. @returns the URL that the browser goes back to */
+export async function decide(
+  request: string,
+  decision: Record<string, unknown>,
+): Promise<string> {
+  const body = { request, ...decision };
+  const { redirect_to } = await admin<{ redirect_to: string }>(
+    "POST",
+    "/authorizations",
+    body,
+  );
+  return redirect_to;
 }
 
 /** Sends a refresh without a library. @returns the error code, or undefined for a success */

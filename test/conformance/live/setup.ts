@@ -1,9 +1,10 @@
 import type { TestProject } from "vitest/node";
 import { LocalServer } from "../../../src/cli/local/local-server.ts";
+import { openIdScopes } from "../person.ts";
 
 /**
  * Starts one local server for all files of the project, because every start costs seconds. Its catalogue has
- * the scopes read and write.
+ * the scopes read and write, and those of OpenID Connect.
  */
 export default async function startServer({
   provide,
@@ -26,7 +27,7 @@ export default async function startServer({
 }
 
 async function makeScopes({ url, secrets }: LocalServer): Promise<void> {
-  for (const scope of ["read", "write"]) {
+  for (const scope of ["read", "write", ...openIdScopes]) {
     const response = await fetch(`${url}/admin/scopes/${scope}`, {
       method: "PUT",
       headers: {
