@@ -30,7 +30,15 @@ import { parse } from "../support/markdown.ts";
 import type { Tokens } from "../support/server.ts";
 import { Browser } from "./live/browser.ts";
 import { listen } from "./live/listen.ts";
-import { ISSUER, login, makeClient, refreshError } from "./live/server.ts";
+import {
+  admin,
+  decide,
+  ISSUER,
+  login,
+  makeClient,
+  refreshError,
+} from "./live/server.ts";
+import { alice } from "./person.ts";
 
 /**
  * Runs the examples for libraries and frameworks of docs/clients.md and docs/resource-servers.md as they stand
@@ -103,33 +111,37 @@ beforeAll(async () => {
   vi.stubEnv("CLIENT_SECRET", secret);
 });
 
-/** Starts an app that signs people in, and registers its redirect URI for the client of the examples. */
-async function startApp(path: string, app: RequestHandler) {
+/**
+ * Starts an app that signs people in, and registers its redirect URI for the client of the examples.
+ *
+ * @param change changes more of the client's record
+ */
+async function startApp(
+  path: string,
+  app: RequestHandler,
+  change: object = {},
+) {
   const site = await listen(express().use(app));
   onTestFinished(() => site.stop());
-  const response = await fetch(`${ISSUER}/admin/clients/notes-web`, {
-    method: "PATCH",
-    headers: {
-      Authorization: `Bearer ${inject("liveServer").adminToken}`,
-      "Content-Type": "application/json",
-    },
-    body: JSON.stringify({
-      redirect_uris: ["http://127.0.0.1/callback", `http://127.0.0.1${path}`],
-    }),
+  await admin("PATCH", "/clients/notes-web", {
+    redirect_uris: ["http://127.0.0.1/callback", `http://127.0.0.1${path}`],
+    ...change,
   });
-  expect(response.status).toBe(200);
   return site;
 }
 
 describe("the examples of docs/clients.md", () => {
-  it("openid-client: refreshes, and logs out", async () => {
-    const { refresh, logOut } = await load<{
+  it("openid-client: refreshes, reads the user info, and logs out", async () => {
+    const { refresh, userInfo, logOut } = await load<{
       refresh: (token: string) => Promise<Tokens>;
+      userInfo: (tokens: Tokens) => Promise<object>;
       logOut: (token: string) => Promise<void>;
     }>(clientsPage, "openid-client");
-    const { refresh_token } = await login(client);
+    const { refresh_token } = await login(client, alice());
     const next = await refresh(refresh_token);
-    expect(next.scope).toBe("read write");
+    expect(next.scope).toBe("openid profile email read write");
+    const person = { sub: "alice", ...alice().id_token_claims };
+    expect(await userInfo(next)).toMatchObject(person);
     await logOut(next.refresh_token);
     expect(await refreshError(client, next.refresh_token)).toBe(
       "invalid_grant",
@@ -213,6 +225,36 @@ describe("the examples of docs/clients.md", () => {
     expect(await refreshError(client, user.refreshToken)).toBeUndefined();
   });
 
+  it("passport-openidconnect: signs in, and knows name and e-mail", async () => {
+    const { strategy } = await load<{ strategy: Strategy }>(
+      clientsPage,
+      "passport-openidconnect",
+    );
+    const app = express();
+    const secret = randomUUID();
+    app.use(session({ secret, resave: false, saveUninitialized: false }));
+    const authenticate = passport.authenticate(strategy, {
+      session: false,
+    }) as RequestHandler;
+    app.get("/sign-in", authenticate);
+    app.get("/callback", authenticate, (request, response) => {
+      response.json(request.user);
+    });
+    const site = await startApp("/callback", app, { require_pkce: false });
+    onTestFinished(async () => {
+      await admin("PATCH", "/clients/notes-web", { require_pkce: true });
+    });
+    const page = await new Browser().signInBy(
+      `${site.url}/sign-in`,
+      (request) => decide(request, alice()),
+    );
+    expect(JSON.parse(page.text)).toEqual({
+      id: "alice",
+      displayName: "Alice Liddell",
+      emails: [{ value: "alice@example.com" }],
+    });
+  });
+
   it("Auth.js: signs in with PKCE, and has a session of the person", async () => {
     // A name, because the types of Auth.js add those of the DOM, which contradict those of Workers.
     const library: string = "@auth/express";
@@ -230,9 +272,11 @@ describe("the examples of docs/clients.md", () => {
     const { csrfToken } = JSON.parse(text) as { csrfToken: string };
     const form = [["csrfToken", csrfToken]];
     const asked = await browser.open(`${site.url}/auth/signin/baton`, { form });
-    await browser.signIn(asked.url);
+    await browser.signInBy(asked.url, (request) => decide(request, alice()));
     const seen = JSON.parse((await at("session")).text) as object;
-    expect(seen).toMatchObject({ user: { name: "alice" } });
+    expect(seen).toMatchObject({
+      user: { name: "Alice Liddell", email: "alice@example.com" },
+    });
   });
 
   it("oidc-client-ts: registers its client, which the test in a browser signs in", async () => {
@@ -243,11 +287,22 @@ describe("the examples of docs/clients.md", () => {
     );
   });
 
-  it("AppAuth: the metadata lacks what its discovery wants, as the page says", async () => {
+  it("AppAuth: the metadata has what its discovery wants, while OpenID Connect is on", async () => {
     const path = "/.well-known/openid-configuration";
     const response = await fetch(ISSUER + path);
-    expect(await response.json()).not.toHaveProperty(
-      "id_token_signing_alg_values_supported",
+    const metadata = (await response.json()) as Record<string, unknown>;
+    const members = Object.keys(metadata);
+    expect(members).toEqual(
+      expect.arrayContaining([
+        "issuer",
+        "authorization_endpoint",
+        "token_endpoint",
+        "end_session_endpoint",
+        "jwks_uri",
+        "response_types_supported",
+        "subject_types_supported",
+        "id_token_signing_alg_values_supported",
+      ]),
     );
   });
 
