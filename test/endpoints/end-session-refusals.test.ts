@@ -46,6 +46,9 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
+/** The title of the page. */
+const stopped = "<h1>This sign-out cannot go on</h1>";
+
 /** Expects a page with a refusal, and that the login goes on. */
 async function expectPage(
   response: Response,
@@ -97,7 +100,7 @@ describe.each(targets)("an ID token, %s,", (_, to) => {
       ),
       "logout_hint_invalid",
     );
-    expect(page).toContain("<h1>This sign-out cannot go on</h1>");
+    expect(page).toContain(stopped);
     expect(page).not.toContain("<script>");
   });
 
@@ -106,7 +109,9 @@ describe.each(targets)("an ID token, %s,", (_, to) => {
       { id_token_hint: tokens.id_token, client_id: other.client_id },
       to,
     );
-    await expectPage(response, "logout_client_differs");
+    expect(await expectPage(response, "logout_client_differs")).toContain(
+      stopped,
+    );
   });
 
   it("of a client that was disabled or deleted is refused", async () => {
@@ -114,15 +119,19 @@ describe.each(targets)("an ID token, %s,", (_, to) => {
     const { id_token: id_token_hint } = await openIdLogin(gone);
     const path = `/clients/${gone.client_id}`;
     await server.expectAdmin("PATCH", path, { disabled: true });
-    await expectPage(
-      await endSession({ id_token_hint }, to),
-      "logout_client_unknown",
-    );
+    expect(
+      await expectPage(
+        await endSession({ id_token_hint }, to),
+        "logout_client_unknown",
+      ),
+    ).toContain(stopped);
     await server.expectAdmin("DELETE", path);
-    await expectPage(
-      await endSession({ id_token_hint }, to),
-      "logout_client_unknown",
-    );
+    expect(
+      await expectPage(
+        await endSession({ id_token_hint }, to),
+        "logout_client_unknown",
+      ),
+    ).toContain(stopped);
   });
 
   it("of an earlier client with the same id is refused", async () => {
@@ -133,7 +142,9 @@ describe.each(targets)("an ID token, %s,", (_, to) => {
     await rewriteClient(later, { client_id_issued_at: 1_000_000 });
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 120_000 });
     const response = await endSession({ id_token_hint: login.id_token }, to);
-    await expectPage(response, "logout_hint_invalid");
+    expect(await expectPage(response, "logout_hint_invalid")).toContain(
+      stopped,
+    );
     expect(await isAlive(login)).toBe(true);
   });
 
@@ -161,7 +172,9 @@ describe.each(targets)("an ID token, %s,", (_, to) => {
       { id_token_hint: tokens.id_token, post_logout_redirect_uri: uri },
       to,
     );
-    await expectPage(response, "logout_redirect_uri_unregistered");
+    expect(
+      await expectPage(response, "logout_redirect_uri_unregistered"),
+    ).toContain(stopped);
   });
 
   it("of a client without post-logout redirect URIs leads nowhere, also not to a redirect URI", async () => {
@@ -174,7 +187,9 @@ describe.each(targets)("an ID token, %s,", (_, to) => {
       { id_token_hint: id_token, post_logout_redirect_uri: SIGNED_OUT },
       to,
     );
-    await expectPage(response, "logout_redirect_uri_unregistered");
+    expect(
+      await expectPage(response, "logout_redirect_uri_unregistered"),
+    ).toContain(stopped);
   });
 
   it.each([
@@ -189,7 +204,7 @@ describe.each(targets)("an ID token, %s,", (_, to) => {
       `id_token_hint=${tokens.id_token}&${name}=a&${name}=b`,
       to,
     );
-    await expectPage(response, "parameter_repeated");
+    expect(await expectPage(response, "parameter_repeated")).toContain(stopped);
   });
 
   it.each([
@@ -199,7 +214,9 @@ describe.each(targets)("an ID token, %s,", (_, to) => {
   ])("with a %s that is too long is refused", async (_name, send, length) => {
     const room = length - tokens.id_token.length;
     const response = await send("x".repeat(length === 9_000 ? length : room));
-    await expectPage(response, "logout_request_too_long");
+    expect(await expectPage(response, "logout_request_too_long")).toContain(
+      stopped,
+    );
   });
 });
 
@@ -223,7 +240,9 @@ describe("a request", () => {
     "with a post-logout redirect URI and no client is refused, %s",
     async (_, to) => {
       const query = { post_logout_redirect_uri: SIGNED_OUT, state: "x" };
-      await expectPage(await endSession(query, to), "logout_client_missing");
+      expect(
+        await expectPage(await endSession(query, to), "logout_client_missing"),
+      ).toContain(stopped);
     },
   );
 
@@ -238,19 +257,23 @@ describe("a request", () => {
 
   it("without an ID token and without LOGOUT_URL is refused, because nobody can be asked", async () => {
     for (const query of [{}, { client_id: client.client_id }])
-      await expectPage(await endSession(query), "logout_hint_missing");
+      expect(
+        await expectPage(await endSession(query), "logout_hint_missing"),
+      ).toContain(stopped);
   });
 
   it("with a body that is not a form is refused", async () => {
     const headers = { "Content-Type": "application/json" };
     const response = await postEndSession("{}", server, headers);
-    await expectPage(response, "content_type_wrong");
+    expect(await expectPage(response, "content_type_wrong")).toContain(stopped);
   });
 
   it("with another method is refused", async () => {
     const response = await server.http("/end_session", { method: "PUT" });
     expect(response.headers.get("Allow")).toBe("GET, POST, HEAD");
-    await expectPage(response, "method_not_allowed", 405);
+    expect(await expectPage(response, "method_not_allowed", 405)).toContain(
+      stopped,
+    );
   });
 
   it("with an ID token of a key that is no longer published is refused", async () => {
@@ -259,7 +282,9 @@ describe("a request", () => {
       { id_token_hint: tokens.id_token },
       rotated,
     );
-    await expectPage(response, "logout_hint_invalid");
+    expect(await expectPage(response, "logout_hint_invalid")).toContain(
+      stopped,
+    );
   });
 
   it("has no effect on a request of the authorization endpoint, and the other way round", async () => {

@@ -185,7 +185,7 @@ async function readLogout(
   const { client: identity } = request;
   const found =
     identity && (await server.clients.findAgain(identity.client_id));
-  const isSame = found && isSameClient(identityOf(found), identity!);
+  const isSame = found && isSameClient(identityOf(found), identity);
   const client = isSame ? found : undefined;
   if (client) log.fields.client_id = client.client_id;
   return { request, client, expires_at };
