@@ -71,6 +71,7 @@ describe("the example login in a browser", () => {
       scope: Object.keys(scopes).join(" "),
       token_endpoint_auth_method: "none",
       redirect_uris: [`${site.url}/callback`],
+      post_logout_redirect_uris: [`${site.url}/callback`],
     });
     configuration = await client.discovery(
       new URL(workers.baton),
@@ -208,6 +209,40 @@ describe("the example login in a browser", () => {
     expect(await page.evaluate("document.cookie")).toBe("");
   });
 
+  it("a person signs out at the app, and is asked first if the app proves nothing", async () => {
+    const page = await newPage();
+    const open = async () => {
+      const checks = await begin(page, { scope: "openid" });
+      await signIn(page, "alice", "rabbit-hole");
+      await press(page, "Allow");
+      return finish(page, checks);
+    };
+    const signOut = async (more: Record<string, string>) => {
+      const post_logout_redirect_uri = `${site.url}/callback`;
+      const parameters = { post_logout_redirect_uri, state: "out", ...more };
+      const url = client.buildEndSessionUrl(configuration, parameters);
+      await page.goto(url.href);
+    };
+    const tokens = await open();
+    await signOut({ id_token_hint: tokens.id_token ?? "" });
+    expect(page.url()).toBe(`${site.url}/callback?state=out`);
+
+    // The password is asked for again, so the session has ended.
+    const others = await open();
+    await signOut({});
+    expect(await page.textContent("h1")).toBe("Sign out of all apps?");
+    await picture(page, "sign-out");
+    await page.getByRole("link", { name: "Stay signed in" }).click();
+    await page.getByText("Signed in as Alice Liddell").waitFor();
+    await signOut({});
+    await press(page, "Sign out");
+    await page.waitForURL(`${site.url}/callback?state=out`);
+    for (const { refresh_token } of [tokens, others])
+      await expect(
+        client.refreshTokenGrant(configuration, refresh_token ?? ""),
+      ).rejects.toMatchObject({ error: "invalid_grant" });
+  });
+
   it("works on a phone without JavaScript: nothing is cut off, and all targets are large enough for a thumb", async () => {
     const page = await newPage({ ...phone, javaScriptEnabled: false });
     const expectFit = async (targets: number) => {
@@ -242,6 +277,12 @@ describe("the example login in a browser", () => {
     await page.goto(`${workers.login}/account`);
     await expectFit(2);
     await picture(page, "account-phone");
+    await page.goto(`${workers.baton}/end_session`);
+    await expectFit(1);
+    await picture(page, "sign-out-phone");
+    await page.getByRole("button", { name: "Sign out" }).tap();
+    await page.getByText("You are signed out").waitFor();
+    await picture(page, "signed-out-phone");
     await page.goto(`${workers.login}/?request=altered`);
     await picture(page, "error-phone");
     expect(await page.textContent("h1")).toBe("This sign-in cannot go on");

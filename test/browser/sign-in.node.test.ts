@@ -70,6 +70,15 @@ describe("signing in with a browser", () => {
       // A native app may use any free port (RFC 8252 section 7.3).
       redirect_uris: ["http://127.0.0.1/callback"],
     });
+    for (const scope of ["openid", "profile", "email"])
+      await admin("PUT", `/scopes/${scope}`, {});
+    await admin("POST", "/clients", {
+      client_id: "diary",
+      client_name: "Diary",
+      scope: "openid profile email",
+      token_endpoint_auth_method: "none",
+      redirect_uris: ["http://127.0.0.1/callback"],
+    });
     configuration = await client.discovery(
       new URL(server.url),
       "notes",
@@ -206,6 +215,56 @@ describe("signing in with a browser", () => {
     await page.waitForURL(`${site.url}/callback?*`);
     expect(new URL(page.url()).searchParams.has("code")).toBe(true);
   });
+
+  it.each([
+    ["light", { colorScheme: "light" as const }],
+    ["dark", { colorScheme: "dark" as const }],
+    ["phone", phone],
+  ])(
+    "a person tells an app with OpenID Connect their name and e-mail address: %s",
+    async (name, options) => {
+      const page = await newPage(options);
+      const diary = await client.discovery(
+        new URL(server.url),
+        "diary",
+        undefined,
+        client.None(),
+        { execute: [client.allowInsecureRequests] },
+      );
+      const pkceCodeVerifier = client.randomPKCECodeVerifier();
+      const expectedNonce = client.randomNonce();
+      const url = client.buildAuthorizationUrl(diary, {
+        redirect_uri: `${site.url}/callback`,
+        scope: "openid profile email",
+        code_challenge:
+          await client.calculatePKCECodeChallenge(pkceCodeVerifier),
+        code_challenge_method: "S256",
+        nonce: expectedNonce,
+        login_hint: "alice@example.com",
+      });
+      await page.goto(url.href);
+      await picture(page, `who-${name}`);
+      await page.getByRole("textbox", { name: "Your name" }).fill("alice");
+      await page.getByLabel("Display name").fill("Alice Liddell");
+      await page.getByRole("button", { name: "Allow" }).click();
+      await page.waitForURL(`${site.url}/callback?*`);
+      const tokens = await client.authorizationCodeGrant(
+        diary,
+        new URL(page.url()),
+        { pkceCodeVerifier, expectedNonce },
+      );
+      expect(tokens.claims()).toMatchObject({
+        sub: "alice",
+        name: "Alice Liddell",
+        email: "alice@example.com",
+      });
+      const { id_token = "" } = tokens;
+      const out = client.buildEndSessionUrl(diary, { id_token_hint: id_token });
+      await page.goto(out.href);
+      expect(await page.textContent("h1")).toBe("You are signed out");
+      await picture(page, `signed-out-${name}`);
+    },
+  );
 
   it("asks again on the same page if the name is not valid", async () => {
     const page = await newPage({ colorScheme: "dark" });

@@ -15,7 +15,7 @@ export interface App {
     BATON: LoginService;
     ATTEMPTS: RateLimit;
     /** Signs the cookie: at least 32 random characters. */
-    SESSION_SECRET: string;
+    SESSION_SECRET?: string;
   };
   Variables: SecureHeadersVariables & {
     session: Session;

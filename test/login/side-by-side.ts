@@ -51,6 +51,7 @@ export class SideBySide {
     const batonSecrets = this.#secretsFile("baton", envLines(this.secrets));
     await this.#dev(this.baton, "wrangler.toml", "src/index.ts", [
       ["--var", `ISSUER:${this.baton}`, `LOGIN_URL:${this.login}/`],
+      ["--var", `LOGOUT_URL:${this.login}/sign-out`],
       ["--env-file", batonSecrets],
     ]);
     // Started second, because a Worker connects when it starts to what is in the registry then.
