@@ -47,7 +47,10 @@ export function claimsOfScope(
     : [];
 }
 
-/** Returns those of the claims about the person that the scopes of a token release. */
+/**
+ * Returns those of the claims about the person that the scopes of a token release. A claim in another language
+ * (`name#ja`, OpenID Connect Core section 5.2) is released like the claim without a language.
+ */
 export function releasedClaims(
   claims: Claims,
   scopes: readonly string[],
@@ -57,6 +60,8 @@ export function releasedClaims(
     scopes.flatMap((scope) => claimsOfScope(scope, catalogue)),
   );
   return Object.fromEntries(
-    Object.entries(claims).filter(([name]) => released.has(name)),
+    Object.entries(claims).filter(
+      ([name]) => released.has(name) || released.has(name.split("#", 1)[0]!),
+    ),
   );
 }

@@ -88,6 +88,21 @@ describe("an ID token says of the user", () => {
     expect(claims).toEqual(released);
   });
 
+  it("a claim in another language, if its scope releases the claim (Core section 5.2)", async () => {
+    const about = {
+      name: "Alice",
+      "name#ja": "アリス",
+      "email#x": "a@b.example",
+    };
+    const tokens = await server.login(client, {
+      scope: "openid profile",
+      id_token_claims: about,
+    });
+    const claims = await claimsOf(tokens as OpenIdTokens);
+    expect(claims).toMatchObject({ name: "Alice", "name#ja": "アリス" });
+    expect(claims).not.toHaveProperty("email#x");
+  });
+
   it("less after a refresh with fewer scopes, and all again after the next", async () => {
     const first = await login("openid profile email");
     const narrowed = await server.expectRefresh(client, first.refresh_token, {
