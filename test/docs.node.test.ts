@@ -431,8 +431,9 @@ describe("docs/login.md", () => {
     expect(binding).toContain('entrypoint = "Login"');
     expect(read("test/login/wrangler.toml")).toContain(binding);
     const methods = [
-      ...(calls + whoSignedIn + silentAnswer).matchAll(/env\.BATON\.(\w+)/g),
-      ...(calls + silentAnswer + signOutCalls).matchAll(/env\.BATON\.(\w+)/g),
+      ...(calls + whoSignedIn + silentAnswer + signOutCalls).matchAll(
+        /env\.BATON\.(\w+)/g,
+      ),
     ].map(([, method]) => method);
     expect(methods.length).toBeGreaterThan(1);
     const rpc = read("src/rpc/login.ts");
