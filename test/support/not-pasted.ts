@@ -36,7 +36,7 @@ export const notPasted: { page: string; has: string; why: string }[] = [
   },
   {
     page: "docs/login.md",
-    has: "wrangler dev -c test/login/wrangler.toml",
+    has: "cd test/login",
     why: "test/login/login.node.test.ts starts both Workers, on free ports",
   },
   ...onPage(
