@@ -76,9 +76,9 @@ export class Login extends WorkerEntrypoint<Env> implements LoginService {
         const { grant_id, ...changes } = validate(grantUpdate, update);
         const now = Math.floor(Date.now() / 1000);
         return updateGrant(server, grant_id, changes, now, log);
-        },
-      );
-    }
+      },
+    );
+  }
 
   describeLogout(request: string): Promise<LogoutDescription | Refusal> {
     return answerCall(
