@@ -10,7 +10,7 @@ import type { AuditEvent } from "./oauth/events.ts";
 import { GuessLimit } from "./oauth/guess-limit.ts";
 import type { EarlyServer, Server } from "./oauth/server.ts";
 import type { ClientIdentity } from "./oauth/login-attributes.ts";
-import type { EndedLogin } from "./oauth/logout-token.ts";
+import type { EndedLogin } from "./oauth/openid/logout-token.ts";
 import type { AccessSettings } from "./oauth/settings.ts";
 import { idTokenKind } from "./oauth/tokens/id-token-kind.ts";
 import { accessTokenKind, refreshTokenKind } from "./oauth/tokens/own-kinds.ts";

@@ -27,7 +27,7 @@ import { LocalServer } from "../src/cli/local/local-server.ts";
 import { loadConfiguration, loadSigningKeys } from "../src/config.ts";
 import { loginClaimNames } from "../src/oauth/login-claims.ts";
 import { bundleOf } from "./support/bundled-baton.ts";
-import { signLogoutToken } from "../src/oauth/logout-token.ts";
+import { signLogoutToken } from "../src/oauth/openid/logout-token.ts";
 import { type Block, type Page, parse } from "./support/markdown.ts";
 import { notPasted } from "./support/not-pasted.ts";
 

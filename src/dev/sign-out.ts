@@ -1,7 +1,7 @@
 import { html } from "hono/html";
 import { type Endpoint, now, redirect } from "../endpoints/endpoint.ts";
 import { page, refusalPage } from "../endpoints/page.ts";
-import { decideLogout } from "../oauth/authorization/logout.ts";
+import { decideLogout } from "../oauth/logout/end-session.ts";
 
 /** The path of the page. */
 const PATH = "/dev/logout";

@@ -11,7 +11,7 @@ import {
 import { longestCode } from "../oauth/authorization/code.ts";
 import { promptValues } from "../oauth/authorization/openid-parameters.ts";
 import { OAuthError } from "../oauth/errors.ts";
-import { isOpenIdOn, OPENID } from "../oauth/openid-scopes.ts";
+import { isOpenIdOn, OPENID } from "../oauth/openid/scopes.ts";
 import { Parameters } from "../oauth/parameters.ts";
 import { codeChallengeMethods } from "../oauth/authorization/pkce.ts";
 import { findRedirectTarget } from "../oauth/authorization/redirect-target.ts";

@@ -1,15 +1,15 @@
 import type { Context } from "hono";
 import { html } from "hono/html";
-import { endHintedLogin, endSession } from "../oauth/authorization/logout.ts";
+import { endHintedLogin, endSession } from "../oauth/logout/end-session.ts";
 import {
   afterLogout,
   checkLogoutRequest,
   encryptLogoutRequest,
-} from "../oauth/authorization/logout-request.ts";
+} from "../oauth/logout/request.ts";
 import { MAX_URL_CHARACTERS } from "../oauth/authorization/response.ts";
 import { readState } from "../oauth/authorization/state.ts";
 import { OAuthError } from "../oauth/errors.ts";
-import { OPENID } from "../oauth/openid-scopes.ts";
+import { OPENID } from "../oauth/openid/scopes.ts";
 import { Parameters } from "../oauth/parameters.ts";
 import { withParameters } from "../oauth/redirect-uri.ts";
 import { type AppEnv, type Endpoint, now, redirect } from "./endpoint.ts";

@@ -1,6 +1,6 @@
 import type { ScopeCatalogue } from "../oauth/entities.ts";
 import type { JwkSet } from "../oauth/keys.ts";
-import { claimsOfScope, isOpenIdOn } from "../oauth/openid-scopes.ts";
+import { claimsOfScope, isOpenIdOn } from "../oauth/openid/scopes.ts";
 
 /** The claims of every ID token, beside those about the user. `jti`, `nonce` and `at_hash` describe the token alone. */
 const registeredClaims = [

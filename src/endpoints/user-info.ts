@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 import { OAuthError } from "../oauth/errors.ts";
-import { OPENID } from "../oauth/openid-scopes.ts";
+import { OPENID } from "../oauth/openid/scopes.ts";
 import { isForm, readForm } from "../oauth/parameters.ts";
 import { userInfo } from "../oauth/tokens/user-info.ts";
 import { type AppEnv, type Endpoint, now } from "./endpoint.ts";

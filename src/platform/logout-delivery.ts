@@ -1,10 +1,13 @@
-import { backchannelUriProblem } from "../oauth/backchannel-uri.ts";
+import { backchannelUriProblem } from "../oauth/openid/backchannel-uri.ts";
 import {
   type ClientIdentity,
   identityOf,
   isSameClient,
 } from "../oauth/login-attributes.ts";
-import { type EndedLogin, signLogoutToken } from "../oauth/logout-token.ts";
+import {
+  type EndedLogin,
+  signLogoutToken,
+} from "../oauth/openid/logout-token.ts";
 import type { Server } from "../oauth/server.ts";
 import type { TellClient } from "./token-family.ts";
 

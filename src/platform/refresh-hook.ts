@@ -1,8 +1,8 @@
-import {
-  readRefreshAnswer,
-  type RefreshDecision,
-  type RefreshHook,
-  type RefreshQuestion,
+import { readRefreshAnswer } from "../oauth/openid/refresh-answer.ts";
+import type {
+  RefreshDecision,
+  RefreshHook,
+  RefreshQuestion,
 } from "../oauth/refresh-hook.ts";
 
 /** The method of the Worker that is bound. Nothing is sure about its answer. */

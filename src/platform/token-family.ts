@@ -21,13 +21,13 @@ import {
   judgeRedemption,
 } from "../oauth/family/redemption.ts";
 import type { LoginClaimChanges } from "../oauth/login-claims.ts";
-import { afterFailure } from "../oauth/family/logout.ts";
+import { afterFailure } from "../oauth/family/pending-logout.ts";
 import {
   judgeRevocation,
   judgeSessionEnd,
 } from "../oauth/family/revocation.ts";
 import type { ClientIdentity } from "../oauth/login-attributes.ts";
-import type { EndedLogin } from "../oauth/logout-token.ts";
+import type { EndedLogin } from "../oauth/openid/logout-token.ts";
 import type {
   ClaimsResult,
   ExchangeAttempt,

@@ -13,7 +13,7 @@ import {
   describeLogout,
   encryptedLogout,
   endedSession,
-} from "../oauth/authorization/logout.ts";
+} from "../oauth/logout/end-session.ts";
 import { answerCall, type CreateServer, senderOf, validate } from "./call.ts";
 import type {
   AuthorizationDescription,

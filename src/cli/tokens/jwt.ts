@@ -1,6 +1,6 @@
 import { decode, type Inspection, parseObject } from "./inspection.ts";
 
-/** The encrypted JWTs of Baton (`src/oauth/authorization/encrypted-jwt.ts`), by `typ`. */
+/** The encrypted JWTs of Baton (`src/oauth/encrypted-jwt.ts`), by `typ`. */
 const encrypted: Record<string, { kind: string; about: string }> = {
   "baton-encrypted-code+jwt": {
     kind: "authorization_code",

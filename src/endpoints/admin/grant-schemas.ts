@@ -4,7 +4,7 @@ import type { Seconds } from "../../oauth/duration.ts";
 import type { FamilyState } from "../../oauth/repositories.ts";
 import type { Server } from "../../oauth/server.ts";
 import { loginClaimNames } from "../../oauth/login-claims.ts";
-import { loginClaims } from "../../oauth/login-claims-schema.ts";
+import { loginClaims } from "../../oauth/openid/login-claims-schema.ts";
 import { includesRole, type Role } from "../../oauth/roles.ts";
 import {
   describeGrant,

@@ -7,7 +7,7 @@ import {
   loginClaimChanges,
   loginClaims,
   refuseFutureSignIn,
-} from "../../oauth/login-claims-schema.ts";
+} from "../../oauth/openid/login-claims-schema.ts";
 import { maxCharacters, strictObject } from "../../oauth/schema.ts";
 import { requestedScopeInJson } from "../../oauth/scope.ts";
 import { noSuchGrant } from "../../oauth/tokens/grant-details.ts";

@@ -4,7 +4,7 @@ import {
   describeLogout,
   encryptedLogout,
   endedSession,
-} from "../../oauth/authorization/logout.ts";
+} from "../../oauth/logout/end-session.ts";
 import { clientId, timestamp } from "../../oauth/client-metadata.ts";
 import { strictObject } from "../../oauth/schema.ts";
 import { now } from "../endpoint.ts";

@@ -5,7 +5,7 @@ import {
   decryptJwt,
   encryptedJwtCharacters,
   encryptJwt,
-} from "./encrypted-jwt.ts";
+} from "../encrypted-jwt.ts";
 import type { AuthorizationRequest } from "./request.ts";
 import type { Server } from "../server.ts";
 

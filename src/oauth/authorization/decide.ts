@@ -1,7 +1,7 @@
 import { base64url } from "jose";
 import * as v from "valibot";
 import { issueCode } from "./code.ts";
-import { CODE_SECONDS, REQUEST_SECONDS } from "./encrypted-jwt.ts";
+import { CODE_SECONDS, REQUEST_SECONDS } from "../encrypted-jwt.ts";
 import { authorizationResponse, MAX_URL_CHARACTERS } from "./response.ts";
 import { unmetDemand } from "./sign-in-demands.ts";
 import { fieldError, throwIfRefused } from "../errors.ts";
@@ -15,7 +15,7 @@ import {
   boundLoginClaims,
   loginClaims,
   refuseFutureSignIn,
-} from "../login-claims-schema.ts";
+} from "../openid/login-claims-schema.ts";
 import { finalizeScopeAndResource } from "../scope-and-resource.ts";
 import { readInteraction, encryptedRequest } from "./interaction.ts";
 import type { RequestLog } from "../request-log.ts";

@@ -12,7 +12,7 @@ import { isRegistered } from "../redirect-uri.ts";
 import type { RequestLog } from "../request-log.ts";
 import { registeredResources } from "../resource.ts";
 import { maxCharacters } from "../schema.ts";
-import { MAX_JWT_CHARACTERS } from "./encrypted-jwt.ts";
+import { MAX_JWT_CHARACTERS } from "../encrypted-jwt.ts";
 import { requiresPkce } from "./pkce.ts";
 import type { Server } from "../server.ts";
 

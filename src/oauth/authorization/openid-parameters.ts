@@ -1,6 +1,6 @@
 import type { Client } from "../entities.ts";
 import { OAuthError } from "../errors.ts";
-import { verifyIdToken } from "../id-token.ts";
+import { verifyIdToken } from "../openid/id-token.ts";
 import type { Parameters } from "../parameters.ts";
 import type { Server } from "../server.ts";
 

@@ -3,7 +3,7 @@ import type { Seconds } from "../duration.ts";
 import type { ScopeCatalogue } from "../entities.ts";
 import { throwIfRefused, OAuthError } from "../errors.ts";
 import { identityOf, type RequestedLogin } from "../login-attributes.ts";
-import { OPENID } from "../openid-scopes.ts";
+import { OPENID } from "../openid/scopes.ts";
 import type { RequestLog } from "../request-log.ts";
 import { rememberResources } from "../resource-memory.ts";
 import { dropScopes } from "../scope.ts";
@@ -21,7 +21,7 @@ import {
 import { readCodeChallenge } from "./pkce.ts";
 import { readPrompt } from "./prompt.ts";
 import type { RedirectTarget } from "./redirect-target.ts";
-import { decryptJwt, encryptJwt } from "./encrypted-jwt.ts";
+import { decryptJwt, encryptJwt } from "../encrypted-jwt.ts";
 import type { Server } from "../server.ts";
 
 /**

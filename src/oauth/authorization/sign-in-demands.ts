@@ -1,7 +1,7 @@
 import { CLOCK_SKEW_SECONDS, type Seconds } from "../duration.ts";
 import { fieldError } from "../errors.ts";
 import type { LoginClaims } from "../login-claims.ts";
-import { OPENID } from "../openid-scopes.ts";
+import { OPENID } from "../openid/scopes.ts";
 import type { AuthorizationRequest } from "./request.ts";
 
 /** A decision of the login for a user who has signed in. */

@@ -1,4 +1,4 @@
-import { backchannelUriProblem } from "../backchannel-uri.ts";
+import { backchannelUriProblem } from "../openid/backchannel-uri.ts";
 import type { Client } from "../entities.ts";
 import { fieldError } from "../errors.ts";
 import { registrationProblem } from "../redirect-uri.ts";

@@ -1,7 +1,7 @@
 import { CLOCK_SKEW_SECONDS, type Seconds } from "../duration.ts";
 import { equalBytes } from "../constant-time.ts";
 import { isSameClient } from "../login-attributes.ts";
-import { logoutToTell, type PendingLogout } from "./logout.ts";
+import { logoutToTell, type PendingLogout } from "./pending-logout.ts";
 import type {
   FamilyKey,
   FamilyState,

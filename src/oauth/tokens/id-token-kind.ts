@@ -1,6 +1,6 @@
 import { decodeProtectedHeader } from "jose";
 import { OAuthError } from "../errors.ts";
-import { isIdTokenOf, verifyIdToken } from "../id-token.ts";
+import { isIdTokenOf, verifyIdToken } from "../openid/id-token.ts";
 import { signedTypes } from "../keys.ts";
 import type { Server } from "../server.ts";
 import type { TokenKind } from "../token-kind.ts";

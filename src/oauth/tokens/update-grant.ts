@@ -11,7 +11,7 @@ import {
   loginClaimChanges,
   refuseFutureSignIn,
   sizeProblem,
-} from "../login-claims-schema.ts";
+} from "../openid/login-claims-schema.ts";
 import type { RequestLog } from "../request-log.ts";
 import { maxCharacters, strictObject } from "../schema.ts";
 import type { Server } from "../server.ts";

@@ -2,7 +2,7 @@ import type { Seconds } from "../duration.ts";
 import type { Client } from "../entities.ts";
 import { OAuthError } from "../errors.ts";
 import type { Claims } from "../login-claims.ts";
-import { OPENID, releasedClaims } from "../openid-scopes.ts";
+import { OPENID, releasedClaims } from "../openid/scopes.ts";
 import type { FamilyState } from "../repositories.ts";
 import type { RequestLog } from "../request-log.ts";
 import { digestResources } from "../resource-memory.ts";

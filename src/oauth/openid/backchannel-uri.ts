@@ -1,5 +1,5 @@
-import { isPrivateHost } from "./private-host.ts";
-import { isLoopback } from "./redirect-uri.ts";
+import { isPrivateHost } from "../private-host.ts";
+import { isLoopback } from "../redirect-uri.ts";
 
 /**
  * Checks the address to which the server posts logout tokens (OpenID Connect Back-Channel Logout section 2.2). It is

@@ -1,7 +1,7 @@
 import { base64url } from "jose";
-import type { Seconds } from "./duration.ts";
-import type { SigningKey } from "./keys.ts";
-import { signJwt } from "./signed-jwt.ts";
+import type { Seconds } from "../duration.ts";
+import type { SigningKey } from "../keys.ts";
+import { signJwt } from "../signed-jwt.ts";
 
 /** The event of a logout token (OpenID Connect Back-Channel Logout section 2.4). */
 const LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout";

@@ -5,15 +5,15 @@ import {
   errors,
   type JWTPayload,
 } from "jose";
-import { CLOCK_SKEW_SECONDS, type Seconds } from "../duration.ts";
-import type { SignedKind, TokenKey } from "../keys.ts";
-import type { Server } from "../server.ts";
+import { CLOCK_SKEW_SECONDS, type Seconds } from "./duration.ts";
+import type { SignedKind, TokenKey } from "./keys.ts";
+import type { Server } from "./server.ts";
 import {
   attachPayload,
   detachPayload,
   signJwt,
   verifyJwt,
-} from "../signed-jwt.ts";
+} from "./signed-jwt.ts";
 
 /**
  * Encrypted JWTs (RFC 7516, RFC 7519): claims that go through a browser and that only this server can read.

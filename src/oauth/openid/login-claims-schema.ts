@@ -1,6 +1,6 @@
 import * as v from "valibot";
-import { CLOCK_SKEW_SECONDS, type Seconds } from "./duration.ts";
-import { fieldError } from "./errors.ts";
+import { CLOCK_SKEW_SECONDS, type Seconds } from "../duration.ts";
+import { fieldError } from "../errors.ts";
 import {
   type Claims,
   type ClaimsField,
@@ -9,8 +9,8 @@ import {
   MAX_LOGIN_CLAIMS_BYTES,
   registeredClaims,
   sizeOfLoginClaims,
-} from "./login-claims.ts";
-import { standardScopes } from "./openid-scopes.ts";
+} from "../login-claims.ts";
+import { standardScopes } from "./scopes.ts";
 import {
   isPlainObject,
   MAX_DEPTH,
@@ -18,7 +18,7 @@ import {
   nameProblem,
   plainJsonProblem,
 } from "./plain-json.ts";
-import { maxCharacters, pathTo, rule } from "./schema.ts";
+import { maxCharacters, pathTo, rule } from "../schema.ts";
 
 /**
  * The fields of `LoginClaims` in the bodies of the admin API and the calls by RPC. No message has a value of a claim,

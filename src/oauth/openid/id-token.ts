@@ -1,12 +1,12 @@
 import { base64url } from "jose";
 import * as v from "valibot";
-import { CLOCK_SKEW_SECONDS, type Seconds } from "./duration.ts";
-import type { SigningKey, VerificationKeys } from "./keys.ts";
-import { type Claims, unregisteredClaims } from "./login-claims.ts";
-import { OPENID } from "./openid-scopes.ts";
-import type { FamilyState } from "./repositories.ts";
-import { parse } from "./schema.ts";
-import { signJwt, verifyJwt } from "./signed-jwt.ts";
+import { CLOCK_SKEW_SECONDS, type Seconds } from "../duration.ts";
+import type { SigningKey, VerificationKeys } from "../keys.ts";
+import { type Claims, unregisteredClaims } from "../login-claims.ts";
+import { OPENID } from "./scopes.ts";
+import type { FamilyState } from "../repositories.ts";
+import { parse } from "../schema.ts";
+import { signJwt, verifyJwt } from "../signed-jwt.ts";
 
 /** The content of an ID token (OpenID Connect Core section 2), beside the claims about the person. */
 export interface IdTokenClaims {

@@ -7,14 +7,14 @@ import type { RequestLog } from "../request-log.ts";
 import { maxCharacters, strictObject } from "../schema.ts";
 import type { Server } from "../server.ts";
 import { subject } from "../subject.ts";
-import { MAX_JWT_CHARACTERS } from "./encrypted-jwt.ts";
+import { MAX_JWT_CHARACTERS } from "../encrypted-jwt.ts";
 import {
   afterLogout,
   type CheckedLogout,
   decryptLogoutRequest,
   type LogoutRequest,
   mayReturnTo,
-} from "./logout-request.ts";
+} from "./request.ts";
 
 /** The end of logins at a logout request: at once by its ID token, and when the login has ended its session. */
 

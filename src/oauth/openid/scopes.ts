@@ -1,5 +1,5 @@
-import type { ScopeCatalogue } from "./entities.ts";
-import type { Claims } from "./login-claims.ts";
+import type { ScopeCatalogue } from "../entities.ts";
+import type { Claims } from "../login-claims.ts";
 
 /** The scope that makes an authorization request one of OpenID Connect (Core section 3.1.2.1). */
 export const OPENID = "openid";

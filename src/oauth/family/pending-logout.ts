@@ -1,6 +1,6 @@
 import type { Seconds } from "../duration.ts";
 import type { ClientIdentity, LoginAttributes } from "../login-attributes.ts";
-import { OPENID } from "../openid-scopes.ts";
+import { OPENID } from "../openid/scopes.ts";
 
 /** The logout that a client must still be told of (OpenID Connect Back-Channel Logout). */
 export interface PendingLogout extends ClientIdentity {

@@ -3,12 +3,12 @@ import { isClientId } from "../client-metadata.ts";
 import type { Seconds } from "../duration.ts";
 import type { Client } from "../entities.ts";
 import { OAuthError } from "../errors.ts";
-import { type VerifiedIdToken, verifyIdToken } from "../id-token.ts";
+import { type VerifiedIdToken, verifyIdToken } from "../openid/id-token.ts";
 import { type ClientIdentity, identityOf } from "../login-attributes.ts";
 import type { Parameters } from "../parameters.ts";
 import { isRegistered, withEncodedParameters } from "../redirect-uri.ts";
 import type { Server } from "../server.ts";
-import { decryptJwt, encryptJwt } from "./encrypted-jwt.ts";
+import { decryptJwt, encryptJwt } from "../encrypted-jwt.ts";
 
 /** Logout requests (OpenID Connect RP-Initiated Logout 1.0), and their encrypted form for the login. */
 
