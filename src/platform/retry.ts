@@ -28,7 +28,8 @@ export const ABANDON_WAIT_MS = 2_000;
 
 /**
  * Makes a storage call, and repeats it after a fault or a long silence. It does not repeat a call to an
- * overloaded object, because that adds load, nor one that failed in our own code, because it would fail again. A
+ * overloaded object, because that adds load, nor one that failed in our own code, because it would fail again. An object
+ * that does not have the method yet counts as unavailable, because a deploy reaches it minutes later. A
  * fault may lose the answer of a call that has done its work, and a call that is silent may still do it, so every
  * call must be one that may be repeated without harm.
  *
@@ -84,6 +85,7 @@ async function tryRepeatedly<T>(
       return await call();
     } catch (error) {
       const { retryable, overloaded, remote } = flagsOf(error);
+      if (isOfOlderObject(error)) throw unavailable(error);
       if (remote && !retryable && !overloaded) throw error;
       if (overloaded || tries === MAX_TRIES || isOver())
         throw unavailable(error);
@@ -102,6 +104,17 @@ export function callObject<T extends Rpc.DurableObjectBranded, R>(
 ): Promise<R> {
   const id = namespace.idFromName(name);
   return withRetry(() => call(namespace.get(id)));
+}
+
+/**
+ * Tells whether the object does not have the method yet. A deploy reaches the Durable Objects up to five minutes after
+ * the Worker, so the same call succeeds then, and nothing has changed until then.
+ */
+function isOfOlderObject(error: unknown): boolean {
+  return (
+    error instanceof TypeError &&
+    error.message.startsWith("The RPC receiver does not implement the method ")
+  );
 }
 
 /** The flags that the platform sets on the exception of a Durable Object call. */
