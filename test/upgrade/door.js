@@ -1,7 +1,7 @@
 /*
  * Main module of the Worker that has the Durable Objects in the upgrade tests. Beside it stand `worker.js`, which is a
  * released Worker or today's, and `clock.js`. This module lets the tests read and write the storage of the objects:
- * GET and PUT /BINDING/ID.
+ * GET and PUT /BINDING/ID. POST lets the alarm go off.
  */
 import { realNow } from "./clock.js";
 import * as worker from "./worker.js";
@@ -11,7 +11,8 @@ function opened(Class) {
     async fetch(request) {
       if (request.method === "GET")
         return Response.json(await dump(this.ctx.storage));
-      await load(this.ctx.storage, await request.json());
+      if (request.method === "POST") await this.alarm();
+      else await load(this.ctx.storage, await request.json());
       return new Response();
     }
   };

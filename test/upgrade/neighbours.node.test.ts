@@ -164,6 +164,7 @@ it("after a rollback the version before reads what the version of package.json h
     ["web", "refresh"],
     ["app", "refresh_of_app"],
     ["demo", "refresh_after_league"],
+    ["portal", "openid_refresh"],
   ] as const) {
     const { refresh_token } = await baton.expectRefresh(client, tokenOf(name));
     await baton.expectRefresh(client, refresh_token);
@@ -172,6 +173,7 @@ it("after a rollback the version before reads what the version of package.json h
   const again = await baton.expectRefresh("patient", retry);
   expect(again.refresh_token).toBe(tokenOf("refresh_after_retry"));
   await baton.expectRedeem("web", tokenOf("code"));
+  await baton.expectRedeem("portal", tokenOf("openid_code"));
   await baton.decide(tokenOf("request"), "alice");
   expect(
     await baton.redeem("app", tokenOf("code_before_logout")),

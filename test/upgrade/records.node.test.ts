@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { loginClaimNames } from "../../src/oauth/login-claims.ts";
 import type { Records } from "./records.ts";
 import {
   buildWorker,
@@ -6,6 +7,7 @@ import {
   keptRecords,
   keptVersions,
 } from "./releases.ts";
+import { grantOf } from "./scenario-openid.ts";
 import { Session } from "./session.ts";
 import { ADMIN_TOKEN, leagueToken, secretOf } from "./test-keys.ts";
 import { TwoWorkers } from "./two-workers.ts";
@@ -44,11 +46,16 @@ it("the records of the version of package.json are of every kind", () => {
     ]),
   );
   expect(kindsOf(objects)).toEqual({
-    TokenFamily: ["family: ended", "family: living"],
+    TokenFamily: ["family: ended", "family: living", "family: untold"],
     SubjectIndex: ["family", "logout"],
     KvRecordWriter: ["recent"],
     LeagueLedger: ["token: exchanged", "token: revoked"],
   });
+  const logins = Object.values(objects["TokenFamily"]!).flatMap(({ kv }) => {
+    const { login = {} } = kv["family"] as { login?: object };
+    return Object.keys(login);
+  });
+  expect(logins).toEqual(expect.arrayContaining([...loginClaimNames]));
 });
 
 /** Names the kinds of records in the objects of each class. */
@@ -58,7 +65,7 @@ function kindsOf(objects: Records["objects"]): Record<string, string[]> {
       const kinds = Object.values(stored).flatMap(({ kv, tables }) => [
         ...Object.entries(kv).map(([key, value]) =>
           key === "family"
-            ? `family: ${Object.hasOwn(value!, "ended") ? "ended" : "living"}`
+            ? `family: ${stateOf(value as object)}`
             : key.replace(/:.*/, ""),
         ),
         ...tables.flatMap(({ name, rows }) =>
@@ -68,6 +75,12 @@ function kindsOf(objects: Records["objects"]): Record<string, string[]> {
       return [name, [...new Set(kinds)].toSorted()];
     }),
   );
+}
+
+/** `untold`: the login has ended, and its client is still to be told. */
+function stateOf(family: object): string {
+  if (!Object.hasOwn(family, "ended")) return "living";
+  return Object.hasOwn(family, "logout") ? "untold" : "ended";
 }
 
 /** KV's own expiry is not loaded: it would remove an old tombstone by the clock of the machine. */
@@ -150,10 +163,15 @@ describe.each(keptVersions)("what version %s has stored", (version) => {
     );
     expect(clients.map(({ client_id }) => client_id)).toEqual(stored);
     const { scopes } = await baton.expectAdmin("GET", "/scopes");
-    expect(scopes).toEqual([
-      { scope: "read", description: "May read" },
-      { scope: "write", description: "May write" },
-    ]);
+    expect(scopes).toEqual(
+      expect.arrayContaining([
+        { scope: "read", description: "May read" },
+        { scope: "write", description: "May write" },
+      ]),
+    );
+    expect(scopes).toHaveLength(
+      Object.keys(records.kv["scopes"]!.value!).length,
+    );
     expect(await grantsOf("alice")).toEqual(
       expect.arrayContaining(["app", "patient", "web"]),
     );
@@ -166,7 +184,9 @@ describe.each(keptVersions)("what version %s has stored", (version) => {
       ["demo", "refresh_after_league"],
     ] as const) {
       const first = await baton.expectRefresh(client, inFlight(name));
-      await baton.expectRefresh(client, first.refresh_token);
+      const next = await baton.expectRefresh(client, first.refresh_token);
+      // They do not have the scope openid.
+      expect(next).not.toHaveProperty("id_token");
     }
     expect(await baton.introspect("web", inFlight("access"))).toMatchObject(
       active("alice"),
@@ -177,6 +197,15 @@ describe.each(keptVersions)("what version %s has stored", (version) => {
     expect(
       await baton.introspect("machine", inFlight("access_of_machine")),
     ).toMatchObject(active("machine"));
+  });
+
+  it("a login is given claims", async () => {
+    const claims = { roles: ["editor"] };
+    const token = inFlight("access");
+    await baton.expectAdmin("PATCH", `/grants/${grantOf(token)}`, { claims });
+    expect(await baton.introspect("web", token)).toMatchObject({
+      body: { active: true, sub: "alice", ...claims },
+    });
   });
 
   it("a retry gets the same successor", async () => {

@@ -1,3 +1,4 @@
+import { makeOpenIdRecords } from "./scenario-openid.ts";
 import type { Session } from "./session.ts";
 import { leagueToken } from "./test-keys.ts";
 
@@ -133,6 +134,8 @@ export async function makeEveryRecord(baton: Session): Promise<InFlight> {
       expires_in: "P50Y",
     });
   }
+
+  if (can.signOut) Object.assign(inFlight, await makeOpenIdRecords(baton));
 
   // Last, because a code is good for a minute.
   const signedIn = await baton.expectRedeem(

@@ -16,6 +16,8 @@ export interface Answer {
 export interface Tokens {
   access_token: string;
   refresh_token: string;
+  /** Only with the scope `openid`. */
+  id_token: string;
 }
 
 export class Session {
@@ -79,9 +81,18 @@ export class Session {
     });
   }
 
-  /** Begins a login as a back end does. */
-  async login(client_id: string, subject: string): Promise<Tokens> {
-    return this.expectAdmin("POST", "/grants", { client_id, subject });
+  /**
+   * Begins a login as a back end does.
+   *
+   * @param claims what the back end says about the user
+   */
+  async login(
+    client_id: string,
+    subject: string,
+    claims: object = {},
+  ): Promise<Tokens> {
+    const body = { client_id, subject, ...claims };
+    return this.expectAdmin("POST", "/grants", body);
   }
 
   refresh(client_id: string, refresh_token: string): Promise<Answer> {
@@ -112,8 +123,28 @@ export class Session {
     return this.#post("/revoke", client_id, { token });
   }
 
-  /** Begins a sign-in in a browser. @returns the request that the sign-in page gets */
-  async authorize(client_id: string): Promise<string> {
+  /** Calls the UserInfo endpoint. */
+  async userInfo(access_token: string): Promise<Answer> {
+    const headers = { Authorization: `Bearer ${access_token}` };
+    return answerOf(await this.#server.fetch("/userinfo", { headers }));
+  }
+
+  /** Signs out at an app in a browser. @returns the request that the sign-out page gets */
+  async signOut(id_token_hint: string, more: object = {}): Promise<string> {
+    const query = new URLSearchParams({ id_token_hint, ...more });
+    const response = await this.#server.fetch(
+      `/end_session?${query.toString()}`,
+    );
+    return parameterOf(response.headers.get("Location"), "request");
+  }
+
+  /**
+   * Begins a sign-in in a browser.
+   *
+   * @param more parameters of the request
+   * @returns the request that the sign-in page gets
+   */
+  async authorize(client_id: string, more: object = {}): Promise<string> {
     const query = new URLSearchParams({
       response_type: "code",
       client_id,
@@ -121,23 +152,33 @@ export class Session {
       state: "xyz",
       code_challenge: CHALLENGE,
       code_challenge_method: "S256",
+      ...more,
     });
     const response = await this.#server.fetch(`/authorize?${query.toString()}`);
     return parameterOf(response.headers.get("Location"), "request");
   }
 
   /** Signs the user in. @returns the code that the client gets */
-  async decide(request: string, subject: string): Promise<string> {
+  async decide(
+    request: string,
+    subject: string,
+    claims: object = {},
+  ): Promise<string> {
     const { redirect_to } = await this.expectAdmin<{ redirect_to: string }>(
       "POST",
       "/authorizations",
-      { request, subject },
+      { request, subject, ...claims },
     );
     return parameterOf(redirect_to, "code");
   }
 
-  async codeFor(client_id: string, subject: string): Promise<string> {
-    return this.decide(await this.authorize(client_id), subject);
+  async codeFor(
+    client_id: string,
+    subject: string,
+    { claims = {}, ...more }: { claims?: object; nonce?: string } = {},
+  ): Promise<string> {
+    const request = await this.authorize(client_id, more);
+    return this.decide(request, subject, claims);
   }
 
   redeem(client_id: string, code: string): Promise<Answer> {

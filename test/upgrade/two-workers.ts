@@ -11,6 +11,7 @@ import { testSecrets } from "./test-keys.ts";
 
 export const ISSUER = "https://auth.example.com";
 export const LOGIN_URL = "https://login.example.com/sign-in";
+const LOGOUT_URL = "https://login.example.com/sign-out";
 
 // Wrangler brings Miniflare: another copy would be another runtime.
 const ofWrangler = createRequire(
@@ -45,6 +46,7 @@ const settings = {
     ...testSecrets,
     ISSUER,
     LOGIN_URL,
+    LOGOUT_URL,
     ACCESS_TOKEN_TTL: LIFE,
     REFRESH_TOKEN_TTL: LIFE,
     REFRESH_TOKEN_MAX_AGE: LIFE,
@@ -72,10 +74,15 @@ globalThis.Date = class extends Date {
 export interface Pair {
   front: string;
   objects: string;
+  /** The code of a Worker that the front asks at each refresh. Left out: there is none. */
+  hook?: string;
 }
 
 export class TwoWorkers {
   readonly #folder = mkdtempSync(join(tmpdir(), "baton-upgrade-"));
+  /** Answers what the objects send to the internet. Nothing is reached there. */
+  internet: (request: Request) => Promise<Response> | Response = () =>
+    new Response(null, { status: 503 });
   #running: Miniflare | undefined;
 
   /**
@@ -83,7 +90,7 @@ export class TwoWorkers {
    *
    * @param shift of their clock, in milliseconds
    */
-  async start({ front, objects }: Pair, shift = 0): Promise<void> {
+  async start({ front, objects, hook }: Pair, shift = 0): Promise<void> {
     await this.#running?.dispose();
     const modulesOf = (main: string, worker: string) => [
       { type: "ESModule" as const, path: "main.js", contents: main },
@@ -108,13 +115,31 @@ export class TwoWorkers {
             ...settings,
             modules: modulesOf(frontMain, front),
             durableObjects: objectsAre({ scriptName: "objects" }),
+            ...(hook !== undefined && {
+              serviceBindings: { REFRESH_HOOK: "hook" },
+            }),
           },
           {
             name: "objects",
             ...settings,
+            outboundService: async (request: Request) => {
+              const { status } = await this.internet(request);
+              return new miniflare.Response(null, { status });
+            },
             modules: modulesOf(door, objects),
             durableObjects: objectsAre({}),
           },
+          ...(hook === undefined
+            ? []
+            : [
+                {
+                  name: "hook",
+                  compatibilityDate: settings.compatibilityDate,
+                  modules: [
+                    { type: "ESModule" as const, path: "h.js", contents: hook },
+                  ],
+                },
+              ]),
         ],
       }),
     );
@@ -176,11 +201,19 @@ export class TwoWorkers {
         await this.#door(binding, id, object);
   }
 
-  async #door(binding: Binding, id: string, object?: StoredObject) {
+  /** Lets the alarm of a family go off. */
+  async alarmOf(familyId: string): Promise<void> {
+    await this.#door("TOKEN_FAMILY", familyId, "alarm");
+  }
+
+  async #door(binding: Binding, id: string, object?: StoredObject | "alarm") {
     const worker = await this.#miniflare.getWorker("objects");
-    const init = object
-      ? { method: "PUT", body: JSON.stringify(object) }
-      : { method: "GET" };
+    const init =
+      object === undefined
+        ? { method: "GET" }
+        : object === "alarm"
+          ? { method: "POST" }
+          : { method: "PUT", body: JSON.stringify(object) };
     const response = await worker.fetch(
       `http://objects/${binding}/${id}`,
       init,
