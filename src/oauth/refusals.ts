@@ -353,7 +353,7 @@ export const refusals = {
     status: 403,
     error: "insufficient_scope",
     description: (scope) =>
-      `The access token does not have the scope ${scope}.`,
+      `The access token does not have the scope ${scope}, or its client may no longer have it.`,
   },
 
   // Scope and resource.

@@ -6,6 +6,7 @@ import { OPENID, releasedClaims } from "../openid/scopes.ts";
 import type { FamilyState } from "../repositories.ts";
 import type { RequestLog } from "../request-log.ts";
 import { digestResources } from "../resource-memory.ts";
+import { scopeSet } from "../scope.ts";
 import type { Server } from "../server.ts";
 import {
   audiences,
@@ -21,9 +22,9 @@ const MAX_TOKEN_CHARACTERS = 16 * 1024;
 
 /**
  * Answers a UserInfo request (OpenID Connect Core section 5.3.2) by an access token: `sub`, and those of the login's
- * claims about the person that the scopes of the token release. The token is checked as introspection checks it, so
- * that a login that has ended is refused at once. Any audience will do, because the token stays with its client and
- * with this server.
+ * claims about the person that the scopes of the token release, as far as its client may have them today. The token is
+ * checked as introspection checks it, so that a login that has ended is refused at once. Any audience will do, because
+ * the token stays with its client and with this server.
  *
  * A token that this server has not signed costs no storage call beside the catalogue.
  *
@@ -46,23 +47,37 @@ export async function userInfo(
   if (now >= claims.exp) throw new OAuthError("access_token_expired");
   if (!family_id) throw new OAuthError("access_token_without_user");
   const granted = scopes(claims);
-  if (!granted.includes(OPENID))
-    throw new OAuthError("access_token_scope_insufficient", {
-      subject: OPENID,
-    });
+  if (!granted.includes(OPENID)) throw insufficientScope();
 
   log.begin("family");
   const named = audiences(claims);
   const digests = await digestResources(named, named);
-  const check = (family: FamilyState, ofFamily: Client) =>
-    isOfFamily(claims, family, ofFamily, digests, settings);
+  let client: Client | undefined;
+  const check = (family: FamilyState, ofFamily: Client) => {
+    client = ofFamily;
+    return isOfFamily(claims, family, ofFamily, digests, settings);
+  };
   const family = await findLivingFamily(server, family_id, now, check);
   if (!family) throw new OAuthError("access_token_ended");
   log.fields.client_id = claims.client_id;
+  // The token of an old server may have had no user, and its client is none.
+  if (family.login.sub_type) throw new OAuthError("access_token_without_user");
 
+  const isLeft = (scope: string) =>
+    client !== undefined && scopeSet(client.scope).includes(scope);
+  // A copy of the record without a scope may be a minute old, and the client may have got it since.
+  if (!granted.every(isLeft))
+    client = await server.clients.findAgain(claims.client_id);
   const catalogue = await server.scopes.catalogue();
-  const left = granted.filter((scope) => Object.hasOwn(catalogue, scope));
+  const left = granted.filter(
+    (scope) => isLeft(scope) && Object.hasOwn(catalogue, scope),
+  );
+  if (!left.includes(OPENID)) throw insufficientScope();
   const { subject, id_token_claims, userinfo } = family.login;
   const person = { ...id_token_claims, ...userinfo };
   return { ...releasedClaims(person, left, catalogue), sub: subject };
+}
+
+function insufficientScope(): OAuthError {
+  return new OAuthError("access_token_scope_insufficient", { subject: OPENID });
 }
