@@ -141,13 +141,22 @@ export function accessTokenClaimsOf({
   };
 }
 
+/**
+ * Tells whether a reader may take a claim for a registered one. Some readers compare names without case, and some
+ * normalise them (NFKC). To upper case and back, because there are small letters whose capital is a Latin one, such as
+ * the dotless i.
+ */
+export function isRegisteredClaim(field: ClaimsField, name: string): boolean {
+  const folded = name.normalize("NFKC").toUpperCase().toLowerCase();
+  return registeredClaims[field].includes(folded);
+}
+
 /** Leaves out the claims whose names are registered, so that they replace none of Baton's own. */
 export function unregisteredClaims(
   field: ClaimsField,
   claims: Claims = {},
 ): Claims {
-  const registered = registeredClaims[field];
   return Object.fromEntries(
-    Object.entries(claims).filter(([name]) => !registered.includes(name)),
+    Object.entries(claims).filter(([name]) => !isRegisteredClaim(field, name)),
   );
 }

@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { scopeName } from "../../oauth/client-metadata.ts";
 import { fieldError, OAuthError } from "../../oauth/errors.ts";
 import { fieldChanges } from "../../oauth/field-changes.ts";
-import { registeredClaims } from "../../oauth/login-claims.ts";
+import { isRegisteredClaim } from "../../oauth/login-claims.ts";
 import { claimsOfScope } from "../../oauth/openid/scopes.ts";
 import { nameProblem } from "../../oauth/openid/plain-json.ts";
 import { maxCharacters, rule, strictObject } from "../../oauth/schema.ts";
@@ -54,7 +54,7 @@ const claims = v.pipe(
 );
 
 function claimNameProblem(name: string): string | undefined {
-  if (registeredClaims.id_token_claims.includes(name))
+  if (isRegisteredClaim("id_token_claims", name))
     return "is a claim that Baton sets itself, so no scope releases it";
   return nameProblem(name) === undefined
     ? undefined

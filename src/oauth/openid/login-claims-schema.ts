@@ -4,10 +4,10 @@ import { fieldError } from "../errors.ts";
 import {
   type Claims,
   type ClaimsField,
+  isRegisteredClaim,
   largestLoginClaim,
   type LoginClaimChanges,
   MAX_LOGIN_CLAIMS_BYTES,
-  registeredClaims,
   sizeOfLoginClaims,
 } from "../login-claims.ts";
 import { standardScopes } from "./scopes.ts";
@@ -194,7 +194,7 @@ function registeredProblem(
   field: ClaimsField,
   name: string,
 ): string | undefined {
-  return registeredClaims[field].includes(name)
+  return isRegisteredClaim(field, name)
     ? "is a claim that Baton sets itself: choose another name"
     : undefined;
 }

@@ -55,10 +55,13 @@ export function nameProblem(name: string): string | undefined {
   if (name === "__proto__") return "must not have the name __proto__";
   if (Array.from(name).length > MAX_NAME_CHARACTERS)
     return `must not have a name of more than ${MAX_NAME_CHARACTERS} characters`;
-  return name !== "" && name.isWellFormed() && !/\p{Cc}/u.test(name)
+  return name !== "" && name.isWellFormed() && !unseen.test(name)
     ? undefined
-    : "must not have a name that is empty, or has control characters or lone surrogates";
+    : "must not have a name that is empty, or has control characters, invisible characters or lone surrogates";
 }
+
+/** Control characters, and characters that show nothing: some readers drop them, so that another name is left. */
+const unseen = /[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}]/u;
 
 /** An address has line breaks (OpenID Connect Core section 5.1.1). */
 const controlCharacter = /[^\P{Cc}\t\n\r]/u;

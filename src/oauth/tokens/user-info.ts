@@ -1,7 +1,7 @@
 import type { Seconds } from "../duration.ts";
 import type { Client } from "../entities.ts";
 import { OAuthError } from "../errors.ts";
-import type { Claims } from "../login-claims.ts";
+import { type Claims, unregisteredClaims } from "../login-claims.ts";
 import { OPENID, releasedClaims } from "../openid/scopes.ts";
 import type { FamilyState } from "../repositories.ts";
 import type { RequestLog } from "../request-log.ts";
@@ -74,7 +74,10 @@ export async function userInfo(
   );
   if (!left.includes(OPENID)) throw insufficientScope();
   const { subject, id_token_claims, userinfo } = family.login;
-  const person = { ...id_token_claims, ...userinfo };
+  const person = unregisteredClaims("userinfo", {
+    ...id_token_claims,
+    ...userinfo,
+  });
   return { ...releasedClaims(person, left, catalogue), sub: subject };
 }
 
