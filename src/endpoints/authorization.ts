@@ -17,6 +17,7 @@ import { codeChallengeMethods } from "../oauth/authorization/pkce.ts";
 import { findRedirectTarget } from "../oauth/authorization/redirect-target.ts";
 import { readState } from "../oauth/authorization/state.ts";
 import { withParameters } from "../oauth/redirect-uri.ts";
+import { scopeSet } from "../oauth/scope.ts";
 import { type Endpoint, now, redirect } from "./endpoint.ts";
 import { refusalPage } from "./page.ts";
 import { queryOf } from "./query.ts";
@@ -57,10 +58,9 @@ const authorizationByGet: Endpoint = {
     const server = await c.var.server();
     const query = await queryOf(c);
     const search = new URLSearchParams(`?${query}`);
-    const hint = search.get("id_token_hint") ?? "";
     const characters =
       Math.max(query.length, search.toString().length) -
-      Math.min(hint.length, MAX_HINT_CHARACTERS);
+      Math.min(hintIn(search).length, MAX_HINT_CHARACTERS);
     if (characters > MAX_QUERY_CHARACTERS)
       throw tooLong(
         `its parameters have more than ${MAX_QUERY_CHARACTERS} characters`,
@@ -119,6 +119,12 @@ export const authorizationEndpoints: readonly Endpoint[] = [
   authorizationByGet,
   { ...authorizationByGet, method: "POST", needsScope: OPENID },
 ];
+
+/** Returns the `id_token_hint` of a request that asks for `openid`. Others have none, so they have no room for it. */
+function hintIn(search: URLSearchParams): string {
+  const isOpenId = scopeSet(search.get("scope") ?? "").includes(OPENID);
+  return (isOpenId && search.get("id_token_hint")) || "";
+}
 
 function tooLong(subject: string): OAuthError {
   return new OAuthError("authorization_request_too_long", { subject });

@@ -275,4 +275,22 @@ describe("a request without the scope openid", () => {
     const tokens = await (await redeem(client, code)).json<object>();
     expect(Object.keys(tokens)).not.toContain("id_token");
   });
+
+  it.each([{ scope: "profile read" }, { scope: "openid-like" }, { scope: "" }])(
+    "has no room for an id_token_hint beside its 4,096 characters: %j",
+    async (asked) => {
+      const id_token_hint = "x".repeat(3500);
+      const login_hint = "x".repeat(1000);
+      const refused = await ask({ ...asked, login_hint, id_token_hint });
+      expect(await shown(refused)).toEqual([
+        400,
+        "invalid_request",
+        "authorization_request_too_long",
+      ]);
+      // With openid it is read, and the client is told that it is not an ID token.
+      expect(told(await ask({ login_hint, id_token_hint }))).toEqual(
+        invalid("id_token_hint_invalid", "id_token_hint"),
+      );
+    },
+  );
 });
