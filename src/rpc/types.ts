@@ -76,10 +76,13 @@ export type Decision = { request: string } & (
     }
 );
 
-/** A change of a grant: each field that is named is replaced as a whole, null removes it. */
-export type GrantUpdate = { grant_id: string } & {
+/** Changes of `LoginClaims`: each field that is named is replaced as a whole, null removes it, and the others stay. */
+export type LoginClaimChanges = {
   [Field in keyof LoginClaims]?: LoginClaims[Field] | null;
 };
+
+/** A change of a grant. */
+export type GrantUpdate = { grant_id: string } & LoginClaimChanges;
 
 /** A grant: the login of a user at a client. Times are seconds since 1970. */
 export interface Grant extends LoginClaims {
@@ -216,15 +219,9 @@ export interface RefreshQuestion extends LoginClaims {
   created_at: number;
 }
 
-/**
- * The answer of the refresh hook. `allowed: true` may name fields of `LoginClaims`: a value takes the place of the old
- * one, null removes the field, and a field that is left out stays. `allowed: false` ends the login.
- */
+/** The answer of the refresh hook. `allowed: true` may come with changes. `allowed: false` ends the login. */
 export type RefreshAnswer =
-  | ({ allowed: true } & {
-      [Name in keyof LoginClaims]?: LoginClaims[Name] | null;
-    })
-  | { allowed: false };
+  ({ allowed: true } & LoginClaimChanges) | { allowed: false };
 
 /**
  * What a Worker implements that is bound as `REFRESH_HOOK`: Baton asks it before each refresh whether the login may go
