@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 import { html } from "hono/html";
-import { endHintedLogin, endSession } from "../oauth/logout/end-session.ts";
+import { endHintedLogin } from "../oauth/logout/end-session.ts";
 import {
   afterLogout,
   checkLogoutRequest,
@@ -44,12 +44,11 @@ const endSessionByGet: Endpoint = {
       server,
       parameters,
       readState(query),
+      log,
     );
-    const { request, client } = logout;
-    const { session } = request;
-    if (client) log.fields.client_id = client.client_id;
+    const { request, client, hasHint } = logout;
     const { logout_url } = server.settings;
-    if (logout_url === undefined && !session)
+    if (logout_url === undefined && !hasHint)
       throw new OAuthError("logout_hint_missing");
     const back = afterLogout(request);
     const target =
@@ -63,10 +62,7 @@ const endSessionByGet: Endpoint = {
         throw tooLong("a URL that the browser would be redirected to has");
 
     // Everything that the request can be refused for has been looked at.
-    log.begin("family");
     await endHintedLogin(server, logout, log);
-    if (logout_url === undefined && session?.sid !== undefined)
-      await endSession(server, session.subject, session.sid, log);
     return target === undefined
       ? signedOutPage(c, client?.client_name)
       : redirect(c, target);

@@ -206,7 +206,7 @@ export const refusals = {
     status: 400,
     error: "invalid_request",
     description: () =>
-      "id_token_hint is not an ID token that this server has issued, or its key is no longer published. It may have expired.",
+      "id_token_hint is not an ID token that this server has issued for this login, or its key is no longer published. It may have expired.",
   },
   logout_client_differs: {
     status: 400,

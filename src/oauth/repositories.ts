@@ -312,6 +312,7 @@ export interface FamilyRepository {
    * Ends every family of a subject whose login has this `sid`. Complete when it returns. It may be repeated.
    *
    * @param note gets the `grant_id` of each family that it ends
+   * @param except a family that it leaves alone, because the caller ends it
    * @throws OAuthError `storage_unavailable` if some families could not be reached, `logout_session_incomplete` if
    *   the subject has too many for one call
    */
@@ -319,6 +320,7 @@ export interface FamilyRepository {
     subject: string,
     sid: string,
     note: (grantId: string) => void,
+    except?: Uint8Array,
   ): Promise<void>;
   /** Parses a `grant_id` of the admin API into a family's id. Undefined: it is not the id of a family. */
   parseGrantId(grantId: string): Uint8Array | undefined;

@@ -167,16 +167,19 @@ export class DurableFamilyRepository implements FamilyRepository {
     subject,
     sid,
     note,
+    except,
   ) => {
     let fault: unknown;
     let last: string | undefined;
+    const exceptId = except?.toHex();
     // A family of another session stays in the index, so a repeated call would come no further than this one.
     for (let count = 0; count < MAX_PER_REQUEST; count += BATCH_SIZE) {
       const page = await this.#index(subject, (index) =>
         index.list(BATCH_SIZE, last),
       );
+      const others = page.filter((grantId) => grantId !== exceptId);
       const results = await Promise.allSettled(
-        page.map((grantId) => {
+        others.map((grantId) => {
           const id = this.#families.idFromString(grantId);
           return withRetry(
             async () => await this.#families.get(id).revokeSession(sid),
@@ -185,7 +188,7 @@ export class DurableFamilyRepository implements FamilyRepository {
       );
       for (const [position, result] of results.entries()) {
         if (result.status === "rejected") fault = result.reason;
-        else if (result.value.outcome === "revoked") note(page[position]!);
+        else if (result.value.outcome === "revoked") note(others[position]!);
       }
       last = page.at(-1);
       if (page.length < BATCH_SIZE) {

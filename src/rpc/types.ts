@@ -115,7 +115,10 @@ export interface LogoutDescription {
   post_logout_redirect_uri?: string;
   ui_locales?: string;
   logout_hint?: string;
-  /** False: the app has sent no ID token, so that any site may have sent the browser. The login asks the user. */
+  /**
+   * False: the app has sent no valid ID token of a login that goes on, so that any site may have sent the browser. The
+   * login asks the user.
+   */
   is_confirmed: boolean;
   /** From this time on, the request cannot be decided. Seconds since 1970. */
   expires_at: number;

@@ -88,7 +88,7 @@ describe("a sign-out with an ID token, without LOGOUT_URL", () => {
   it("works with an ID token that has expired", async () => {
     const tokens = await openIdLogin(client);
     const claims = decodeJwt(tokens.id_token);
-    const old = await signed({ ...claims, iat: 1000, exp: 2000 });
+    const old = await signed({ ...claims, exp: 2000 });
     const response = await endSession({
       id_token_hint: old,
       client_id: client.client_id,
@@ -120,15 +120,6 @@ describe("a sign-out with an ID token, without LOGOUT_URL", () => {
     ];
     await endSession({ id_token_hint: own.id_token });
     expect([await isAlive(own), await isAlive(sibling)]).toEqual([false, true]);
-  });
-
-  it("ends the session also if the app's own login has ended before", async () => {
-    const sid = crypto.randomUUID();
-    const own = await openIdLogin(client, { sid });
-    const sibling = await openIdLogin(client, { sid });
-    await server.about("/revoke", client, own.refresh_token);
-    await endSession({ id_token_hint: own.id_token });
-    expect(await isAlive(sibling)).toBe(false);
   });
 
   it("without a post-logout redirect URI shows that the user is signed out, with the client's name as text", async () => {
@@ -169,7 +160,8 @@ describe("a sign-out with an ID token, without LOGOUT_URL", () => {
       ({ event }) => event === "family.revoked",
     );
     expect(events).toEqual(
-      [own, sibling].map((tokens) =>
+      // The app's own login ends last, so that the request can be repeated after a fault.
+      [sibling, own].map((tokens) =>
         expect.objectContaining({
           by: "client",
           client_id: client.client_id,

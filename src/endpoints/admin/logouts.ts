@@ -33,7 +33,7 @@ const description = named(
     is_confirmed: v.pipe(
       v.boolean(),
       v.description(
-        "true: the app has sent a valid ID token of the user. false: any site may have sent the browser, so the login asks the user first.",
+        "true: the app has sent an ID token of the user, whose login at the app had not ended. It may be another user than the one who is signed in at the login. false: any site may have sent the browser, so the login asks the user first.",
       ),
     ),
     expires_at: v.pipe(

@@ -1,13 +1,14 @@
 import * as v from "valibot";
 import type { Seconds } from "../duration.ts";
 import type { Client } from "../entities.ts";
-import { fieldError, OAuthError } from "../errors.ts";
+import { asOAuthError, fieldError, type OAuthError } from "../errors.ts";
 import { identityOf, isSameClient } from "../login-attributes.ts";
 import type { RequestLog } from "../request-log.ts";
 import { maxCharacters, strictObject } from "../schema.ts";
 import type { Server } from "../server.ts";
 import { subject } from "../subject.ts";
 import { MAX_JWT_CHARACTERS } from "../encrypted-jwt.ts";
+import type { HintedLogin } from "./hint.ts";
 import {
   afterLogout,
   type CheckedLogout,
@@ -66,7 +67,10 @@ export interface LogoutDescription {
   post_logout_redirect_uri?: string;
   ui_locales?: string;
   logout_hint?: string;
-  /** False: the app has sent no ID token, so that any site may have sent the browser. The login asks the user. */
+  /**
+   * False: the app has sent no valid ID token of a login that goes on, so that any site may have sent the browser. The
+   * login asks the user.
+   */
   is_confirmed: boolean;
   /** From this time on, the request cannot be decided. */
   expires_at: Seconds;
@@ -135,35 +139,55 @@ export async function decideLogout(
 }
 
 /**
- * Ends the login that the ID token of a request belongs to. A login that has ended already is not an error (section 4),
- * because an app may sign out twice.
+ * Ends what the ID token of a request signs out: the app's own login, and without LOGOUT_URL its session as well. A login
+ * that has ended meanwhile is not an error (section 4), because an app may sign out twice.
  *
- * @throws OAuthError `logout_hint_invalid` if the login is of an earlier client with the same id
+ * The own login ends last, so that the same request can be repeated after a fault.
+ *
+ * @throws OAuthError as `FamilyRepository.revokeSession`
  */
 export async function endHintedLogin(
-  { families }: Pick<Server, "families">,
-  { request, client, family_id }: CheckedLogout,
+  server: Pick<Server, "families" | "settings">,
+  { client, login }: CheckedLogout,
   log: RequestLog,
 ): Promise<void> {
-  if (!client || !family_id) return;
-  const key = { ...identityOf(client), by_hint: true } as const;
-  const result = await families.revoke(family_id, key);
-  if (result.outcome === "refused") throw new OAuthError("logout_hint_invalid");
-  if (result.outcome !== "revoked") return;
-  const subject = request.session?.subject;
-  log.addRevocation({ subject, grant_id: families.grantIdOf(family_id) });
+  if (!client || !login) return;
+  const { family_id, session } = login;
+  const { subject, sid } = session;
+  if (server.settings.logout_url === undefined && sid !== undefined)
+    try {
+      await endSession(server, subject, sid, log, family_id);
+    } catch (error) {
+      // A repeated request would come no further, so it must not cost as much.
+      if (asOAuthError(error).reason === "logout_session_incomplete")
+        await endLogin(server, client, login, log);
+      throw error;
+    }
+  await endLogin(server, client, login, log);
 }
 
-/** Ends every login of a session. */
-export function endSession(
+async function endLogin(
+  { families }: Pick<Server, "families">,
+  client: Client,
+  { family_id, session: { subject } }: HintedLogin,
+  log: RequestLog,
+): Promise<void> {
+  const key = { ...identityOf(client), by_hint: true } as const;
+  const { outcome } = await families.revoke(family_id, key);
+  const grant_id = families.grantIdOf(family_id);
+  if (outcome === "revoked") log.addRevocation({ subject, grant_id });
+}
+
+/** Ends every login of a session, but for one that the caller ends. */
+function endSession(
   { families }: Pick<Server, "families">,
   subject: string,
   sid: string,
   log: RequestLog,
+  except?: Uint8Array,
 ): Promise<void> {
-  return families.revokeSession(subject, sid, (grant_id) => {
-    log.addRevocation({ subject, grant_id });
-  });
+  const note = (grant_id: string) => log.addRevocation({ subject, grant_id });
+  return families.revokeSession(subject, sid, note, except);
 }
 
 /** A logout request, and its client as it is today. Undefined: the request names none, or it is gone. */

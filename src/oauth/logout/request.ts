@@ -1,14 +1,19 @@
-import { base64url } from "jose";
 import { isClientId } from "../client-metadata.ts";
 import type { Seconds } from "../duration.ts";
 import type { Client } from "../entities.ts";
 import { OAuthError } from "../errors.ts";
-import { type VerifiedIdToken, verifyIdToken } from "../openid/id-token.ts";
 import { type ClientIdentity, identityOf } from "../login-attributes.ts";
 import type { Parameters } from "../parameters.ts";
 import { isRegistered, withEncodedParameters } from "../redirect-uri.ts";
+import type { RequestLog } from "../request-log.ts";
 import type { Server } from "../server.ts";
 import { decryptJwt, encryptJwt } from "../encrypted-jwt.ts";
+import {
+  findHintedLogin,
+  type HintedLogin,
+  type Session,
+  verifyHint,
+} from "./hint.ts";
 
 /** Logout requests (OpenID Connect RP-Initiated Logout 1.0), and their encrypted form for the login. */
 
@@ -22,18 +27,11 @@ const parameterNames = [
   "ui_locales",
 ] as const;
 
-/** The user and the session of a logout, as far as an ID token tells. */
-interface Session {
-  subject: string;
-  /** The session that the login gave. Left out: it gave none. */
-  sid?: string;
-}
-
 /** A checked logout request. It survives JSON. */
 export interface LogoutRequest {
   /** Left out: the request names no client. */
   client?: ClientIdentity;
-  /** Only if the request had a valid ID token. */
+  /** Only if the request had a valid ID token, and its login had not ended. */
   session?: Session;
   post_logout_redirect_uri?: string;
   /** As it stands in the request, not decoded (`state.ts`). */
@@ -47,40 +45,60 @@ export interface LogoutRequest {
 export interface CheckedLogout {
   request: LogoutRequest;
   client?: Client;
-  /** The login that the ID token of the request belongs to. */
-  family_id?: Uint8Array;
+  /** The request had an ID token that this server has signed. Its login may have ended. */
+  hasHint: boolean;
+  /** The login that the ID token of the request belongs to. Left out: it has ended, or there is no such token. */
+  login?: HintedLogin;
 }
 
 /**
- * Checks a logout request. Nothing has changed if it throws, and the browser must not be redirected then, because no
- * URI is certain.
+ * Checks a logout request, and looks at the login of its ID token last. Nothing has changed if it throws, and the browser
+ * must not be redirected then, because no URI is certain.
+ *
+ * An ID token that is not valid counts as none where the login can ask the user and `client_id` says which app it is,
+ * because apps keep old ID tokens and section 2 lets the login ask. Elsewhere the request is refused.
  *
  * @param state see `state.ts`
  * @throws OAuthError `parameter_repeated`, `logout_hint_invalid`, `logout_client_differs`, `logout_client_missing`,
  *   `logout_client_unknown`, `logout_redirect_uri_unregistered`
  */
 export async function checkLogoutRequest(
-  server: Pick<Server, "clients" | "settings" | "verificationKeys">,
+  server: Server,
   parameters: Parameters,
   { state }: { state?: string },
+  log: RequestLog,
 ): Promise<CheckedLogout> {
   parameters.refuseRepeated(parameterNames);
-  const hint = await readHint(server, parameters.optional("id_token_hint"));
-  const clientId = parameters.optional("client_id") ?? hint?.aud;
+  const idToken = parameters.optional("id_token_hint");
+  const sentId = parameters.optional("client_id");
+  const canAsk =
+    server.settings.logout_url !== undefined && sentId !== undefined;
+  const hint =
+    idToken === undefined ? undefined : await verifyHint(server, idToken);
+  if (idToken !== undefined && !hint && !canAsk)
+    throw new OAuthError("logout_hint_invalid");
+  const clientId = sentId ?? hint?.aud;
   // RP-Initiated Logout section 2: both must agree.
   if (hint && hint.aud !== clientId)
     throw new OAuthError("logout_client_differs");
   const client = await findClient(server, clientId);
+  if (client) log.fields.client_id = client.client_id;
   const uri = parameters.optional("post_logout_redirect_uri");
   if (uri !== undefined && !client)
     throw new OAuthError("logout_client_missing");
   if (uri !== undefined && !mayReturnTo(client, uri))
     throw new OAuthError("logout_redirect_uri_unregistered");
+  if (hint) log.begin("family");
+  const found =
+    hint && client ? await findHintedLogin(server, hint, client) : "ended";
+  if (found === "foreign" && !canAsk)
+    throw new OAuthError("logout_hint_invalid");
+  const login = typeof found === "string" ? undefined : found;
   const ui_locales = parameters.optional("ui_locales");
   const logout_hint = parameters.optional("logout_hint");
   const request: LogoutRequest = {
     ...(client && { client: identityOf(client) }),
-    ...(hint && { session: sessionOf(hint) }),
+    ...(login && { session: login.session }),
     ...(uri !== undefined && { post_logout_redirect_uri: uri }),
     ...(uri !== undefined && state !== undefined && { state }),
     ...(ui_locales !== undefined && { ui_locales }),
@@ -89,20 +107,9 @@ export async function checkLogoutRequest(
   return {
     request,
     ...(client && { client }),
-    ...(hint && { family_id: hint.family_id }),
+    hasHint: hint !== undefined,
+    ...(login && { login }),
   };
-}
-
-/** Verifies the ID token of a request. It may have expired, because a user may sign out late (section 2). */
-async function readHint(
-  { settings, verificationKeys }: Pick<Server, "settings" | "verificationKeys">,
-  hint: string | undefined,
-): Promise<VerifiedIdToken | undefined> {
-  if (hint === undefined) return undefined;
-  const { issuer } = settings;
-  const verified = await verifyIdToken(verificationKeys, issuer, hint);
-  if (!verified) throw new OAuthError("logout_hint_invalid");
-  return verified;
 }
 
 async function findClient(
@@ -120,12 +127,6 @@ async function findClient(
 /** Tells whether the browser may be redirected to a URI of a client (section 3). */
 export function mayReturnTo(client: Client | undefined, uri: string): boolean {
   return isRegistered(uri, client?.post_logout_redirect_uris ?? []);
-}
-
-function sessionOf({ sub, sid, family_id }: VerifiedIdToken): Session {
-  // The ID token of a login without a session has the id of its family as `sid`.
-  const isOfLogin = sid !== base64url.encode(family_id);
-  return { subject: sub, ...(isOfLogin && { sid }) };
 }
 
 /** Makes the URL to which the browser goes after the logout. Undefined: the request names none. */
