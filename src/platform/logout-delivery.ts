@@ -8,6 +8,7 @@ import {
   type EndedLogin,
   signLogoutToken,
 } from "../oauth/openid/logout-token.ts";
+import { isOpenIdOn } from "../oauth/openid/scopes.ts";
 import type { Server } from "../oauth/server.ts";
 import type { TellClient } from "./token-family.ts";
 
@@ -20,7 +21,7 @@ const ANSWER_MS = 5_000;
  * @returns as `TellClient`. An answer of 400 is final, because the client has refused the token (section 2.8)
  */
 export async function postLogout(
-  { clients, settings, signingKeys }: Server,
+  { clients, scopes, settings, signingKeys }: Server,
   login: EndedLogin & ClientIdentity,
 ): ReturnType<TellClient> {
   // A client that is deleted or disabled is not found.
@@ -28,6 +29,7 @@ export async function postLogout(
   const address = client?.backchannel_logout_uri;
   if (address === undefined || !isSameClient(identityOf(client!), login))
     return "not_asked";
+  if (!isOpenIdOn(await scopes.catalogueAgain())) return "not_asked";
   const { issuer } = settings;
   const problem = backchannelUriProblem(address, issuer);
   if (problem !== undefined)
@@ -49,8 +51,8 @@ export async function postLogout(
     if (status === 200 || status === 204) return "told";
     return { problem: `the answer was ${status}`, isFinal: status === 400 };
   } catch (error) {
-    // A URL may have a secret in it.
-    const text = String(error).replaceAll(address, "the address");
-    return { problem: text };
+    // The message may have the address in another spelling, and a secret may be a part of it.
+    const name = error instanceof Error ? error.name : typeof error;
+    return { problem: `the request failed: ${name}` };
   }
 }

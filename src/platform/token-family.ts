@@ -1,7 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import { judgeClaims } from "../oauth/family/claims.ts";
 import { judgeExchange } from "../oauth/family/exchange.ts";
-import type { Seconds } from "../oauth/duration.ts";
 import { logEvent } from "../oauth/events.ts";
 import {
   type EndedFamily,
@@ -163,8 +162,8 @@ export class TokenFamily extends DurableObject<Env> {
    * Ends the family if its newest token has expired, else sets itself again. The alarm is first set when the
    * family begins and not by a refresh, because setting it costs a row.
    *
-   * A family that has ended is removed from the subject index, and then deletes everything. If its client could not be
-   * told of the logout, the remains of the record stay until it was, or no attempt is left. If a code could
+   * A family that has ended is removed from the subject index, while its client is told of the logout, and then deletes
+   * everything. If its client could not be told, the remains of the record stay until it was, or no attempt is left. If a code could
    * still begin this family, they stay until no code can. Then the index is called
    * again, because the Worker that made the family may have added it late.
    */
@@ -176,35 +175,45 @@ export class TokenFamily extends DurableObject<Env> {
     const ended = isEnded(family) ? family : endedRecord(family);
     // Written before the first await, so that no exchange can happen while the family is removed.
     if (!isEnded(family)) this.#write(ended);
-    const nextAttempt = await this.#tellClient(ended);
+    // Side by side, because a client may take long to answer.
+    const [isUnlisted, left] = await Promise.all([
+      this.#leaveIndex(ended),
+      this.#tellClient(ended),
+    ]);
+    const forgettable = left.redeemed ? forgettableAt(left.redeemed) : 0;
+    const next = left.logout?.due ?? forgettable;
+    const isDone = isUnlisted && !left.logout && Date.now() >= next * 1000;
+    if (isDone) return this.ctx.storage.deleteAll();
+    // A record that is deleted is not written before, because that would cost a row.
+    if (left.logout !== ended.logout) this.#write(left);
+    return isUnlisted
+      ? this.#setAlarm(next)
+      : this.ctx.storage.setAlarm(Date.now() + INDEX_RETRY_MS);
+  }
+
+  /** Removes the family from the subject index. @returns false if the index could not be reached */
+  async #leaveIndex({ subject }: EndedFamily): Promise<boolean> {
     const index = this.env.SUBJECT_INDEX;
     try {
       await index
-        .get(index.idFromName(ended.subject))
+        .get(index.idFromName(subject))
         .remove([this.ctx.id.toString()]);
+      return true;
     } catch (error) {
       logEvent("subject_index.unreachable", { error: String(error) });
-      return this.ctx.storage.setAlarm(Date.now() + INDEX_RETRY_MS);
+      return false;
     }
-    if (nextAttempt !== undefined) return this.#setAlarm(nextAttempt);
-    const { redeemed } = ended;
-    const forgettable = redeemed ? forgettableAt(redeemed) : 0;
-    if (Date.now() < forgettable * 1000) return this.#setAlarm(forgettable);
-    await this.ctx.storage.deleteAll();
   }
 
   /**
-   * Tells the client of a logout, if an attempt is due, and keeps what is left to do. If the object stops in between,
-   * the client is told twice.
+   * Tells the client of a logout, if an attempt is due. If the object stops before the result is kept, the client is told
+   * twice.
    *
-   * @returns the time of the next attempt; undefined: there is none
+   * @returns the record with what is left to do
    */
-  async #tellClient({
-    logout,
-    ...ended
-  }: EndedFamily): Promise<Seconds | undefined> {
-    if (!logout) return undefined;
-    if (Date.now() < logout.due * 1000) return logout.due;
+  async #tellClient(ended: EndedFamily): Promise<EndedFamily> {
+    const { logout, ...told } = ended;
+    if (!logout || Date.now() < logout.due * 1000) return ended;
     const { client_id, client_issued_at, sid, failed } = logout;
     const grant_id = this.ctx.id.toString();
     const login = {
@@ -222,17 +231,13 @@ export class TokenFamily extends DurableObject<Env> {
     const attempts = failed + 1;
     const about = { client_id, grant_id, attempts };
     if (outcome === "told") logEvent("backchannel_logout.sent", about);
-    if (typeof outcome === "string") {
-      this.#write(ended);
-      return undefined;
-    }
+    if (typeof outcome === "string") return told;
     const { problem: error, isFinal } = outcome;
     const now = Math.floor(Date.now() / 1000);
     const next = isFinal ? undefined : afterFailure(logout, now);
     const retry_after = next && next.due - now;
     logEvent("backchannel_logout.failed", { ...about, error, retry_after });
-    this.#write({ ...ended, ...(next && { logout: next }) });
-    return next?.due;
+    return { ...told, ...(next && { logout: next }) };
   }
 
   /**

@@ -344,7 +344,7 @@ describe("a client that does not answer", () => {
     ]);
     expect(failures.map(({ error }) => error)).toEqual([
       "the answer was 500",
-      "TypeError: cannot reach the address",
+      "the request failed: TypeError",
       "the answer was 302",
       "the answer was 404",
       "the answer was 201",
