@@ -8,15 +8,15 @@ import { scopeSet } from "../scope.ts";
 type Record = Client | ClientTombstone | undefined;
 
 /**
- * Describes the change of a client for the event `client.changed`: which fields, from and to. Never a secret or a
- * hash: a secret is identified by the time when it was made.
+ * Describes the change of a client for the event `client.changed`: which fields, from and to. Never a secret, a
+ * hash, or the query of the address for logout tokens. A secret is identified by the time when it was made.
  */
 export function clientChanges(
   before: Record,
   after: Record,
 ): EventFields<"client.changed"> {
   const changes = [
-    ...fieldChanges(comparable(before), comparable(after)),
+    ...fieldChanges(comparable(before), comparable(after)).map(hideQuery),
     ...secretChanges(before, after),
   ];
   return { action: actionOf(before, after), changes };
@@ -82,6 +82,20 @@ function comparable(record: Record): { [field: string]: unknown } {
   if (!record || !("secrets" in record)) return {};
   const { client_id: _id, secrets: _secrets, scope, ...shown } = record;
   return { ...shown, scope: scopeSet(scope) };
+}
+
+/**
+ * Hides the query of the address for logout tokens. It may hold a secret, because only this server and the client need
+ * to know it.
+ */
+function hideQuery(change: FieldChange): FieldChange {
+  if (change.field !== "backchannel_logout_uri") return change;
+  const hidden = { ...change };
+  for (const side of ["from", "to"] as const) {
+    const uri = change[side];
+    if (typeof uri === "string") hidden[side] = uri.replace(/\?.*$/s, "?…");
+  }
+  return hidden;
 }
 
 /** Compares the secrets by their hashes, which stay here: two may have been made in the same second. */
