@@ -12,7 +12,10 @@ import { hashFamilySecret } from "../oauth/tokens/refresh-token.ts";
 import { kindOf, type PresentedToken } from "../oauth/token-kind.ts";
 import { tokenResponse } from "../oauth/tokens/token-response.ts";
 import type { Parameters } from "../oauth/parameters.ts";
-import { askRefreshHook } from "../oauth/family/ask-refresh-hook.ts";
+import {
+  askRefreshHook,
+  noteUnapplied,
+} from "../oauth/family/ask-refresh-hook.ts";
 import type { GrantType } from "./grant-type.ts";
 
 /** What is started while the client is looked up: nothing for a token that its kind verifies later. */
@@ -104,6 +107,7 @@ export const refreshTokenGrant: GrantType<"refresh_token", RefreshAhead> = {
       throw new OAuthError(reason, { ...(reuse && { reuse }) });
     }
     if (result.retried) log.fields.retried = true;
+    if (result.unapplied) noteUnapplied(log, result.unapplied);
     if (result.retry) {
       const { subject } = result.login;
       const grant_id = grantId();

@@ -117,7 +117,7 @@ export const eventCatalogue = {
     fields: {},
   },
   "refresh_hook.failed": {
-    meaning: "The refresh hook made no decision.",
+    meaning: "The refresh hook made no decision, or one that came too late.",
     isOfFault: true,
     fields: { reason: "text", error: "text" },
   },

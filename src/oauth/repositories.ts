@@ -6,7 +6,11 @@ import type {
   ScopeCatalogue,
 } from "./entities.ts";
 import type { Problem, Reason } from "./errors.ts";
-import type { LoginClaimChanges } from "./login-claims.ts";
+import type {
+  LoginClaimChanges,
+  LoginClaimName,
+  LoginClaims,
+} from "./login-claims.ts";
 import type { ClientIdentity, LoginAttributes } from "./login-attributes.ts";
 import type { ResourceDigests } from "./resource-memory.ts";
 import type {
@@ -174,6 +178,8 @@ export interface ExchangeAttempt extends FamilyKey {
   tokens_not_before?: Seconds;
   /** What the refresh hook changes of the login. It is stored with the successor. Left out: nothing. */
   claim_changes?: LoginClaimChanges;
+  /** The fields that the hook changes, as the hook saw them. Left out: the Worker is of an older version. */
+  claims_seen?: LoginClaims;
 }
 
 /** For the log: how a used token came back. */
@@ -196,6 +202,16 @@ export interface Retry {
   user_agent_differs: boolean;
 }
 
+/** For the log: changes of the refresh hook that were not applied, and the fields that keep their values. */
+export interface UnappliedChanges {
+  /**
+   * `overtaken`: the fields were changed while the hook decided. `too_large`: with such a change, all fields together
+   * would be too large.
+   */
+  reason: "overtaken" | "too_large";
+  fields: LoginClaimName[];
+}
+
 /** The result of an exchange: the data of the successor, or the reason of the refusal. */
 export type ExchangeResult =
   | {
@@ -204,6 +220,8 @@ export type ExchangeResult =
       retried: boolean;
       /** Only for a retry by the client, inside the retry window. */
       retry?: Retry;
+      /** Only if the refresh hook changes something that cannot be changed any more. */
+      unapplied?: UnappliedChanges;
       login: LoginAttributes;
       /** The scopes and resources of the access token of this exchange. */
       granted: ScopeAndResource;

@@ -1,8 +1,13 @@
 import { OAuthError } from "../errors.ts";
 import { wouldMakeSuccessor } from "./exchange.ts";
+import { seenOf } from "./hook-changes.ts";
 import { loginClaimsOf } from "../login-claims.ts";
 import type { RefreshHook, RefreshQuestion } from "../refresh-hook.ts";
-import type { ExchangeAttempt, FamilyState } from "../repositories.ts";
+import type {
+  ExchangeAttempt,
+  FamilyState,
+  UnappliedChanges,
+} from "../repositories.ts";
 import type { RequestLog } from "../request-log.ts";
 import { retryAfter } from "../retry-after.ts";
 import type { Server } from "../server.ts";
@@ -35,8 +40,12 @@ export async function askRefreshHook(
   log.begin("hook");
   const grant_id = families.grantIdOf(familyId);
   const decision = await hook.decide(questionAbout(family, attempt, grant_id));
-  if (decision.outcome === "allowed")
-    return { ...attempt, claim_changes: decision.changes };
+  if (decision.outcome === "allowed") {
+    const { changes } = decision;
+    if (Object.keys(changes).length === 0) return attempt;
+    const claims_seen = seenOf(family.login, changes);
+    return { ...attempt, claim_changes: changes, claims_seen };
+  }
   if (decision.outcome === "failed") {
     const { reason, error } = decision;
     log.addEvent("refresh_hook.failed", { reason, error });
@@ -50,6 +59,20 @@ export async function askRefreshHook(
   if (outcome === "revoked")
     log.addEvent("login.denied_by_hook", { subject, grant_id });
   throw new OAuthError("login_denied_by_hook");
+}
+
+/** Notes that changes of the hook were not applied. The refresh goes on, because its token is used up by then. */
+export function noteUnapplied(
+  log: RequestLog,
+  { reason, fields }: UnappliedChanges,
+): void {
+  const why = {
+    overtaken: "changed while the hook decided",
+    too_large:
+      "would be too large with what was changed while the hook decided",
+  }[reason];
+  const error = `${fields.join(", ")} ${why}, so the answer of the hook is not applied there`;
+  log.addEvent("refresh_hook.failed", { reason, error });
 }
 
 function questionAbout(

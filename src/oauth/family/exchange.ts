@@ -1,12 +1,12 @@
 import { after, MAX_RETRY_WINDOW } from "../duration.ts";
 import { familyEnd } from "../lifetimes.ts";
-import { withLoginClaims } from "../login-claims.ts";
 import type {
   ExchangeAttempt,
   ExchangeResult,
   FamilyState,
   Retry,
   Reuse,
+  UnappliedChanges,
 } from "../repositories.ts";
 import { rememberedResources } from "../resource-memory.ts";
 import {
@@ -14,6 +14,7 @@ import {
   type ScopeAndResource,
 } from "../scope-and-resource.ts";
 import { isBeforeFloor } from "../token-floor.ts";
+import { applyHookChanges } from "./hook-changes.ts";
 import {
   authorizedAt,
   end,
@@ -85,8 +86,10 @@ export function judgeExchange(
     return { result: exchanged(family, granted, { retried: true, retry }) };
   }
 
+  const { login, unapplied } = applyHookChanges(family.login, attempt);
   const successor = {
     ...family,
+    login,
     generation: family.generation + 1,
     expires_at: Math.min(attempt.successor_expires_at, ends_at),
     ends_at,
@@ -94,12 +97,10 @@ export function judgeExchange(
     last_attempt: attempt.attempt_id,
     last_origin: attempt.origin,
     key_id: attempt.key_id,
-    ...(attempt.claim_changes && {
-      login: withLoginClaims(family.login, attempt.claim_changes),
-    }),
   };
+  const how = { retried: false, ...(unapplied && { unapplied }) };
   return {
-    result: exchanged(successor, granted, { retried: false }),
+    result: exchanged(successor, granted, how),
     record: successor,
     // The client's lifetimes were cut, so the family may expire before its alarm.
     ...(successor.expires_at < family.expires_at && {
@@ -132,7 +133,7 @@ export function wouldMakeSuccessor(
 function exchanged(
   { login, generation, expires_at, key_id }: LivingFamily,
   granted: ScopeAndResource,
-  how: { retried: boolean; retry?: Retry },
+  how: { retried: boolean; retry?: Retry; unapplied?: UnappliedChanges },
 ): ExchangeResult {
   return {
     outcome: "exchanged",
