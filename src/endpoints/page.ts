@@ -110,10 +110,10 @@ function textFor(
   status: number,
   aim: "sign-in" | "sign-out",
 ): { title: string; words: string } {
+  if (aim === "sign-out" && status !== 404) return signOutText(status);
   if (status >= 500) {
-    const isSignIn = aim === "sign-in";
     return {
-      title: `${isSignIn ? "Sign-in" : "Sign-out"} does not work right now`,
+      title: "Sign-in does not work right now",
       words:
         "The server has a problem. It is not your fault, and nothing in your account has changed. Wait a moment, then go back to the app and try again.",
     };
@@ -125,8 +125,19 @@ function textFor(
     };
   }
   return {
-    title: `This ${aim} cannot go on`,
+    title: "This sign-in cannot go on",
     words:
       "The app that sent you here made a request that the server cannot accept. It is not your fault, and nothing in your account has changed. Go back to the app and try again. If you see this page again, send the details below to the makers of the app.",
+  };
+}
+
+/** The text of a refused sign-out. The server has ended nothing, and cannot tell whether there was a login to end. */
+function signOutText(status: number): { title: string; words: string } {
+  return {
+    title: "Sign-out failed",
+    words:
+      status >= 500
+        ? "You may still be signed in. The server has a problem. Wait a moment, then go back to the app and sign out again."
+        : "You may still be signed in. The app that sent you here made a request that the server cannot accept. Go back to the app and sign out again. If you see this page again, send the details below to the makers of the app.",
   };
 }

@@ -182,7 +182,13 @@ export const refusals = {
     status: 400,
     error: "invalid_request",
     description: () =>
-      "id_token_hint must be an ID token that this server has made for this client. It may have expired.",
+      "id_token_hint must be an ID token that this server has made for this client. An expired ID token is accepted.",
+  },
+  code_challenge_missing: {
+    status: 400,
+    error: "invalid_request",
+    description: () =>
+      "The parameter code_challenge is missing. This client must use PKCE: send code_challenge, with code_challenge_method S256.",
   },
   code_challenge_method_unsupported: {
     status: 400,
@@ -206,7 +212,7 @@ export const refusals = {
     status: 400,
     error: "invalid_request",
     description: () =>
-      "id_token_hint is not an ID token that this server has issued for this login, or its key is no longer published. It may have expired.",
+      "id_token_hint is not an ID token that this server has issued for this login, or its key is no longer published. An expired ID token is accepted.",
   },
   logout_client_differs: {
     status: 400,
@@ -343,6 +349,10 @@ export const refusals = {
   access_token_expired: invalidToken(
     "The access token has expired. Get a new one with the refresh token.",
   ),
+  // Only for an ID token that this server has signed.
+  access_token_is_id_token: invalidToken(
+    "This is an ID token. Send the access token.",
+  ),
   access_token_ended: invalidToken(
     "The login of this access token has ended. The user must sign in again.",
   ),
@@ -370,6 +380,13 @@ export const refusals = {
       name
         ? `scope asks for ${name}, which was not granted or which the client may not have.`
         : "scope asks for more than was granted or than the client may have.",
+  },
+  // At /authorize only. Scopes that the client may not have are dropped there, and here none is left.
+  scope_none_left: {
+    status: 400,
+    error: "invalid_scope",
+    description: (names) =>
+      `The client has none of these scopes, or the scope catalogue does not: ${names}. An operator adds them with: clients update ID --add-scope SCOPE.`,
   },
   scope_all_lost: {
     status: 400,
@@ -453,7 +470,14 @@ export const refusals = {
   // The encrypted logout request that the login sends back.
   logout_request_malformed: fieldInvalid(),
   logout_request_forged: fieldInvalid(),
-  logout_request_expired: fieldInvalid(),
+  logout_request_expired: {
+    ...fieldInvalid(),
+    person: {
+      title: "This sign-out took too long",
+      words:
+        "You may still be signed in. Go back to the app and sign out again.",
+    },
+  },
   admin_target_unknown: {
     status: 404,
     error: "not_found",

@@ -62,5 +62,7 @@ function nameOf(error: unknown): string {
   if (!(error instanceof Error)) return "an exception that is not an Error";
   if (/does not implement (?:the method )?"decideRefresh"/.test(error.message))
     return "the Worker that is bound has no method decideRefresh";
-  return /^\w{1,40}$/.test(error.name) ? error.name : "Error";
+  return /^\w{1,40}$/.test(error.name) && error.name !== "Error"
+    ? error.name
+    : "the Worker that REFRESH_HOOK binds threw an exception or is not running";
 }

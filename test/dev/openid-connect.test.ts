@@ -187,7 +187,7 @@ describe("the development sign-out page", () => {
   it("explains in plain words that a request is malformed", async () => {
     const response = await dev.http("/dev/logout?request=x");
     const page = await response.clone().text();
-    expect(page).toContain("This sign-out cannot go on");
+    expect(page).toContain("Sign-out failed");
     expect(await shown(response)).toEqual([
       400,
       "invalid_request",

@@ -151,7 +151,7 @@ describe("a mix-up of two servers (RFC 9207)", () => {
     const denial = { error: "access_denied" };
     const denied = await decide(await requestAtLogin(client), denial);
     const answer = await authorize(client, { scope: "admin" });
-    expect(reasonOf(answer)).toBe("scope_not_granted");
+    expect(reasonOf(answer)).toBe("scope_none_left");
     const refused = location(answer);
     for (const { searchParams } of [code, denied, refused])
       expect(searchParams.getAll("iss")).toEqual([issuer]);
@@ -168,10 +168,7 @@ describe("a mix-up of two servers (RFC 9207)", () => {
         redirect: "manual",
       }),
     );
-    expect(told(response)).toMatchObject([
-      { iss: ISSUER },
-      "scope_not_granted",
-    ]);
+    expect(told(response)).toMatchObject([{ iss: ISSUER }, "scope_none_left"]);
     expect(response.headers.get("Location")).not.toContain("evil");
   });
 });
@@ -326,7 +323,7 @@ describe("state", () => {
           state,
           iss: ISSUER,
         },
-        "scope_not_granted",
+        "scope_none_left",
       ]);
     },
   );
@@ -347,7 +344,7 @@ describe("state", () => {
         `/authorize?${query}&scope=admin&state=${raw}`,
         { redirect: "manual" },
       );
-      expect(told(response)).toMatchObject([{ state }, "scope_not_granted"]);
+      expect(told(response)).toMatchObject([{ state }, "scope_none_left"]);
     },
   );
 });

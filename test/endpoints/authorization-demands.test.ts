@@ -200,7 +200,8 @@ describe("id_token_hint", () => {
       const url = await decide(request, { subject: "bob" });
       expect(Object.fromEntries(url.searchParams)).toEqual({
         error: "login_required",
-        error_description: expect.stringContaining("id_token_hint"),
+        error_description:
+          "A user other than the one in id_token_hint has signed in.",
         state: "xyz",
         iss: ISSUER,
       });

@@ -81,13 +81,13 @@ describe("the client is told by redirect", () => {
       "a missing challenge",
       { code_challenge: undefined },
       "invalid_request",
-      "parameter_missing",
+      "code_challenge_missing",
     ],
     [
       "no PKCE at all",
       { code_challenge: undefined, code_challenge_method: undefined },
       "invalid_request",
-      "parameter_missing",
+      "code_challenge_missing",
     ],
     [
       "a missing code_challenge_method, which would mean plain",
@@ -159,25 +159,25 @@ describe("the client is told by redirect", () => {
       "scopes of which the client may have none",
       { scope: "write admin" },
       "invalid_scope",
-      "scope_not_granted",
+      "scope_none_left",
     ],
     [
       "an unknown scope",
       { scope: "nosuchscope" },
       "invalid_scope",
-      "scope_not_granted",
+      "scope_none_left",
     ],
     [
       "a scope in another case",
       { scope: "READ" },
       "invalid_scope",
-      "scope_not_granted",
+      "scope_none_left",
     ],
     [
       "a scope with the name of a property that every object has",
       { scope: "constructor" },
       "invalid_scope",
-      "scope_not_granted",
+      "scope_none_left",
     ],
     [
       "a tab in scope",
@@ -201,7 +201,7 @@ describe("the client is told by redirect", () => {
       "scopes with commas",
       { scope: "read,write" },
       "invalid_scope",
-      "scope_not_granted",
+      "scope_none_left",
     ],
     [
       "a resource that the client may not request",
@@ -308,14 +308,14 @@ describe("the client is told by redirect", () => {
       await authorize(client, { state: undefined, scope: "admin" }),
     );
     expect(Object.keys(answer)).toEqual(["error", "error_description", "iss"]);
-    expect(reason).toBe("scope_not_granted");
+    expect(reason).toBe("scope_none_left");
   });
 
   it("at its only redirect URI if it named none", async () => {
     const more = { redirect_uri: undefined, scope: "admin" };
     expect(told(await authorize(client, more))).toMatchObject([
       { error: "invalid_scope" },
-      "scope_not_granted",
+      "scope_none_left",
     ]);
   });
 });

@@ -92,8 +92,16 @@ describe("a request for too many scopes", () => {
     ] as const)
       expect(told(await authorize(of, { scope })), scope).toMatchObject([
         { error: "invalid_scope", state: "xyz" },
-        "scope_not_granted",
+        "scope_none_left",
       ]);
+  });
+
+  it("names every scope in its error if nothing is left, and the command that adds one", async () => {
+    const scope = "openid profile email";
+    const [{ error_description }] = told(await authorize(client, { scope }));
+    expect(error_description).toBe(
+      "The client has none of these scopes, or the scope catalogue does not: openid profile email. An operator adds them with: clients update ID --add-scope SCOPE.",
+    );
   });
 
   it("has the beginning of a long scope in its error only", async () => {
@@ -102,8 +110,8 @@ describe("a request for too many scopes", () => {
       return answer["error_description"] ?? "";
     };
     const start = "x".repeat(200);
-    expect(await described(start)).toContain(`asks for ${start}, which`);
-    expect(await described(`${start}y`)).toContain(`asks for ${start}..., `);
+    expect(await described(start)).toContain(`does not: ${start}. An`);
+    expect(await described(`${start}y`)).toContain(`not: ${start}.... An`);
     expect((await described("y".repeat(3_500))).length).toBeLessThan(400);
   });
 

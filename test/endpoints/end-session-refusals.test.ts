@@ -47,7 +47,7 @@ afterEach(() => {
 });
 
 /** The title of the page. */
-const stopped = "<h1>This sign-out cannot go on</h1>";
+const stopped = "<h1>Sign-out failed</h1>";
 
 /** Expects a page with a refusal, and that the login goes on. */
 async function expectPage(
@@ -102,6 +102,8 @@ describe.each(targets)("an ID token, %s,", (_, to) => {
       "logout_hint_invalid",
     );
     expect(page).toContain(stopped);
+    expect(page).toContain("You may still be signed in.");
+    expect(page).toContain("An expired ID token is accepted.");
     expect(page).not.toContain("<script>");
   });
 
@@ -322,6 +324,15 @@ describe("a request", () => {
 });
 
 const back = { post_logout_redirect_uri: SIGNED_OUT, state: "x" };
+
+it("a fault of the server says that the person may still be signed in", async () => {
+  const broken = serverWith({ LOGOUT_URL: "x" });
+  const response = await endSession({ id_token_hint: tokens.id_token }, broken);
+  const page = await expectPage(response, "configuration_malformed", 500);
+  expect(page).toContain("<h1>Sign-out failed</h1>");
+  expect(page).toContain("You may still be signed in.");
+  expect(page).not.toContain("nothing in your account");
+});
 
 describe("while the catalogue has no scope openid, every method", () => {
   it.each(["GET", "POST", "PUT"])("%s is 404", async (method) => {

@@ -1,5 +1,6 @@
 import { env, exports } from "cloudflare:workers";
 import {
+  base64url,
   decodeJwt,
   decodeProtectedHeader,
   importJWK,
@@ -95,13 +96,31 @@ describe("an ID token is not active", () => {
   });
 
   it("at /userinfo", async () => {
-    const headers = { Authorization: `Bearer ${tokens.id_token}` };
-    const response = await server.http("/userinfo", { headers });
+    const present = (token: string) => {
+      const headers = { Authorization: `Bearer ${token}` };
+      return server.http("/userinfo", { headers });
+    };
+    const response = await present(tokens.id_token);
+    expect(await response.clone().json()).toMatchObject({
+      error_description: "This is an ID token. Send the access token.",
+    });
     expect(await refusal(response)).toEqual([
       401,
       "invalid_token",
-      "access_token_forged",
+      "access_token_is_id_token",
     ]);
+    // Only a token with this server's signature is called an ID token.
+    const [header, , signature] = tokens.id_token.split(".");
+    const claims = JSON.stringify({ ...decodeJwt(tokens.id_token), sub: "x" });
+    const unsigned = `${header}.${base64url.encode(claims)}.${signature}`;
+    const issuer = "https://other.example.com";
+    const foreign = await forge(tokens.id_token, { iss: issuer });
+    for (const token of [unsigned, foreign])
+      expect(await refusal(await present(token))).toEqual([
+        401,
+        "invalid_token",
+        "access_token_forged",
+      ]);
   });
 
   it("over RPC", async () => {

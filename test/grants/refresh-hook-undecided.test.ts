@@ -154,6 +154,17 @@ describe("a hook that makes no decision", () => {
     expect(await keptClaims(client, last.refresh_token)).toEqual({ claims });
   });
 
+  it("because it throws or is not running, which an Error does not tell apart", async () => {
+    const error =
+      "the Worker that REFRESH_HOOK binds threw an exception or is not running";
+    const lines = listenToLog();
+    const { hooked } = hookedServer(() => Promise.reject(new Error("alice")));
+    await hooked.expectRefresh(client, await newLogin());
+    expect(parsedLog(lines)).toContainEqual(
+      expect.objectContaining({ event: "refresh_hook.failed", error }),
+    );
+  });
+
   it("because the Worker that is bound has no such method, by real RPC", async () => {
     const lines = listenToLog();
     const token = await newLogin();

@@ -189,7 +189,9 @@ describe("the types", () => {
       status: 200,
       body: { revoked: 0 },
     });
-    expect(await use("demote", "nobody")).toBe("There is no such grant.");
+    expect(await use("demote", "nobody")).toBe(
+      "There is no such grant, or it has ended.",
+    );
     expect(await call("LOGIN", "describeAuthorization", "x")).toMatchObject({
       error: "invalid_request",
     });

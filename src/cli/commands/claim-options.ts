@@ -79,9 +79,10 @@ export async function claimFields(
     ["id_token_claims", "--id-token-claims", options.idTokenClaims],
     ["userinfo", "--userinfo", options.userinfo],
   ] as const;
-  if (inJson.filter(([, , value]) => value === "-").length > 1)
+  const [first, second] = inJson.filter(([, , value]) => value === "-");
+  if (first && second)
     throw new UsageError(
-      "Only one option can be read from standard input. Give the others in files: --userinfo @FILE",
+      `${first[1]} and ${second[1]} cannot both be read from standard input. Give one of them in a file: ${second[1]} @FILE`,
     );
   const fields: Record<string, unknown> = {
     auth_time: options.authTime,

@@ -67,11 +67,11 @@ export function addClientOptions(command: Command): Command {
     )
     .option(
       "--backchannel-logout-uri <uri>",
-      "https URL of the app that the server tells of the end of a login",
+      "https URL that gets a logout token when a login ends",
     )
     .option(
       "--backchannel-logout-session-required",
-      "say that the app needs sid in what it is told, which has it anyway",
+      "register that the app needs sid (logout tokens always have it)",
     )
     .option(
       "--resource <uri>",
@@ -138,12 +138,16 @@ export function clientFields(options: ClientOptions): Record<string, unknown> {
 /**
  * A merge patch (RFC 7396): the fields to set, and null for the fields to remove.
  *
- * @throws UsageError if a field is both set and removed
+ * @throws UsageError if a field is both set and removed, or if it is emptied instead of removed
  */
 export function clientPatch(
   options: ClientOptions,
-  unset: string[],
+  unset: readonly string[],
 ): Record<string, unknown> {
+  if (options.backchannelLogoutUri === "")
+    throw new UsageError(
+      "--backchannel-logout-uri is empty. To remove it: --unset backchannel_logout_uri",
+    );
   return mergePatch(clientFields(options), unset);
 }
 

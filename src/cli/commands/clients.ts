@@ -99,7 +99,6 @@ function updateCommand(clients: Command, session: Session): void {
       "--unset <field>",
       "remove a field, by its name in `clients show`; can be repeated",
       collect,
-      [],
     );
   addListOptions(addClientOptions(update))
     .addHelpText(
@@ -113,7 +112,7 @@ function updateCommand(clients: Command, session: Session): void {
     .action(
       async (
         typed: string,
-        { unset, ...options }: ClientOptions & { unset: string[] },
+        { unset = [], ...options }: ClientOptions & { unset?: string[] },
       ) => {
         const patch = clientPatch(options, unset);
         const changes = listChanges({ ...options }, patch);

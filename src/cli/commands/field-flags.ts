@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { OPENID, standardScopes } from "../../oauth/openid/scopes.ts";
+import { quoteArgument } from "../shell.ts";
 
 const refusal = z.looseObject({ fields: z.record(z.string(), z.string()) });
 
@@ -73,7 +75,19 @@ export function problemsByFlag(
         index !== undefined && /^\d+$/.test(index) && flag !== field
           ? ` number ${Number(index) + 1}`
           : path.slice(field.length);
-      return `${flag}${which}: ${problem}`;
+      return `${flag}${which}: ${problem}${adviceFor(problem)}`;
     })
     .join("; ");
+}
+
+/** The server's words for a scope that it does not have. */
+const unknownScope = /^(\S+) is not in the scope catalogue$/;
+
+/** Returns the command that adds the scope that is missing. Empty: the problem is another one. */
+function adviceFor(problem: string): string {
+  const [, name] = unknownScope.exec(problem) ?? [];
+  if (name === undefined) return "";
+  const isStandard = name === OPENID || Object.hasOwn(standardScopes, name);
+  // A standard scope has a description of its own.
+  return `. Add it: npm run baton -- scopes put ${quoteArgument(name)}${isStandard ? "" : ' "What it allows"'}`;
 }

@@ -13,10 +13,13 @@ import { fields, printable, say, timeText } from "../output.ts";
 import { examples } from "../program.ts";
 import { parseLimit } from "./limit.ts";
 import type { Session } from "./session.ts";
+import { unreleasedClaims } from "./unreleased-claims.ts";
 
 const tokens = z.looseObject({
   access_token: z.string(),
   refresh_token: z.string(),
+  /** Left out: no scope was granted. */
+  scope: z.string().optional(),
 });
 
 const grant = z.looseObject({
@@ -87,6 +90,7 @@ export function grantCommands(program: Command, session: Session): void {
     )
     .action(
       async ({ client, subject, scope, resource, ...rest }: GrantOptions) => {
+        const claims = await claimFields(rest);
         const body = await session.request({
           method: "POST",
           path: ["grants"],
@@ -95,11 +99,12 @@ export function grantCommands(program: Command, session: Session): void {
             subject,
             ...(scope !== undefined && { scope }),
             ...(resource && { resource }),
-            ...(await claimFields(rest)),
+            ...claims,
           },
           schema: tokens,
         });
         session.print(body, fields);
+        session.warn(await unreleasedClaims(session, claims, body.scope));
       },
     );
 
@@ -112,7 +117,6 @@ export function grantCommands(program: Command, session: Session): void {
       "--unset <field>",
       "remove a field, by its name in `grants show`; can be repeated",
       collect,
-      [],
     );
   addClaimOptions(update)
     .addHelpText(
@@ -126,7 +130,7 @@ export function grantCommands(program: Command, session: Session): void {
     .action(
       async (
         id: string,
-        { unset, ...options }: ClaimOptions & { unset: string[] },
+        { unset = [], ...options }: ClaimOptions & { unset?: string[] },
       ) => {
         const patch = mergePatch(await claimFields(options), unset);
         refuseEmpty(patch);

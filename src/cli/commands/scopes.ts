@@ -1,7 +1,10 @@
 import type { Command } from "commander";
 import { z } from "zod";
+import { OPENID, standardScopes } from "../../oauth/openid/scopes.ts";
+import { confirm, type ConfirmOptions, yesOption } from "../confirm.ts";
+import { clientPage } from "./client-schema.ts";
 import type { Session } from "./session.ts";
-import { fields, table } from "../output.ts";
+import { fields, printable, table } from "../output.ts";
 import { examples } from "../program.ts";
 
 const scope = z.looseObject({
@@ -88,9 +91,13 @@ export function scopeCommands(program: Command, session: Session): void {
 
   scopes
     .command("delete <scope>")
-    .description("delete a scope; clients and grants lose it")
+    .description(
+      "delete a scope; clients and grants lose it. Asks first on a terminal if clients have it, and always for openid",
+    )
+    .option(...yesOption)
     .addHelpText("after", examples("scopes delete read"))
-    .action(async (name: string) => {
+    .action(async (name: string, options: ConfirmOptions) => {
+      if (!options.yes) await confirmDeletion(session, name, options);
       await session.request({
         method: "DELETE",
         path: ["scopes", name],
@@ -98,6 +105,47 @@ export function scopeCommands(program: Command, session: Session): void {
       });
       session.done({ deleted: name }, () => `Deleted the scope ${name}.`);
     });
+}
+
+/**
+ * Says how many clients lose the scope, and asks. Without a terminal it asks for openid only, because that turns
+ * OpenID Connect off.
+ */
+async function confirmDeletion(
+  session: Session,
+  name: string,
+  options: ConfirmOptions,
+): Promise<void> {
+  const isOpenId = name === OPENID;
+  if (!isOpenId && process.stdin.isTTY !== true) return;
+  const { scopes } = await session.request({
+    method: "GET",
+    path: ["scopes"],
+    schema: catalogue,
+  });
+  if (!scopes.some(({ scope }) => scope === name)) return;
+  const count = await countClientsWith(session, name);
+  if (!isOpenId && count === 0) return;
+  const having = `${count} client${count === 1 ? " has" : "s have"} the scope`;
+  const url = await session.serverUrl();
+  await confirm(
+    isOpenId
+      ? `This turns OpenID Connect off on ${url}: ${having}. Their users get no ID tokens.`
+      : `This deletes the scope ${printable(name)} on ${url}: ${having}, and lose${count === 1 ? "s" : ""} it, and so do their grants.`,
+    options,
+  );
+}
+
+async function countClientsWith(
+  session: Session,
+  name: string,
+): Promise<number> {
+  let count = 0;
+  for await (const { clients } of session.pages(["clients"], clientPage))
+    count += clients.filter(({ scope }) =>
+      scope.split(" ").includes(name),
+    ).length;
+  return count;
 }
 
 /** The names in a list with spaces between them. */
@@ -113,12 +161,15 @@ function catalogueTable(scopes: readonly z.output<typeof scope>[]): string {
     scopes.map((entry) => [
       entry.scope,
       entry.description,
-      ...(named ? [claimsText(entry.claims)] : []),
+      ...(named ? [claimsText(entry)] : []),
     ]),
   );
 }
 
-function claimsText(claims: readonly string[] | undefined): string {
-  if (!claims) return "standard";
+function claimsText({
+  scope,
+  claims,
+}: z.output<typeof catalogue>["scopes"][number]): string {
+  if (!claims) return Object.hasOwn(standardScopes, scope) ? "standard" : "";
   return claims.length > 0 ? claims.join(" ") : "none";
 }

@@ -209,7 +209,7 @@ function insideFinding(
       check: "refresh_hook",
       subject: name,
       problem: `makes no decision: ${problem}`,
-      why: "Refreshes go on without it, each after the time-out. With REFRESH_HOOK_FAIL_CLOSED they answer 503.",
+      why: `Refreshes go on without it${/\bno answer within\b/.test(problem) ? ", each after the time-out" : ""}. With REFRESH_HOOK_FAIL_CLOSED they answer 503.`,
       remedy: `Read the log of the Worker that is bound as REFRESH_HOOK in ${settings}; docs/login.md shows what it must answer.`,
     };
   }

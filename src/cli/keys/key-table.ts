@@ -1,7 +1,7 @@
 import { table } from "../output.ts";
 import type { KeyKind } from "./key-names.ts";
 import type { ServerKey } from "./server-key.ts";
-import { minuteText } from "./times.ts";
+import { minuteText, startText } from "./times.ts";
 
 /** Enough of a `kid` to recognise it. --json has the whole. */
 const SHOWN_KID = 8;
@@ -29,7 +29,7 @@ function when({ state, from, needed_until }: ServerKey): string {
       : `until ${minuteText(needed_until)}`;
   if (from === undefined) return "";
   return state === "pending"
-    ? `from ${minuteText(from)}`
+    ? `from ${startText(from)}`
     : `since ${minuteText(from, true)}`;
 }
 

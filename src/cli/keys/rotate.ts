@@ -28,6 +28,7 @@ import type { ServerKey } from "./server-key.ts";
 import {
   durationText,
   minuteText,
+  startText,
   parseDuration,
   secondsText,
 } from "./times.ts";
@@ -218,6 +219,9 @@ function planKind(
   };
 }
 
+/** The width of the times in a plan: 2026-12-01 10:00:16. */
+const TIME_WIDTH = 19;
+
 /** Says exactly what will happen and when, and with which commands a person could do it. */
 function planText(
   { url, store, commandLine }: KeyTarget,
@@ -230,9 +234,9 @@ function planText(
     return [
       "",
       `The ${kindText(kind)} (times in UTC):`,
-      `  now               ${secret} is set. It is ${kind === "private" ? "published, and signs" : "accepted, and makes"} nothing yet.`,
-      `  ${minuteText(from)}  It ${kind === "private" ? "signs" : "makes tokens"}. What ${old} has made stays good.`,
-      `  ${due(step)}  ${old} may go: ${commandLine(`retire ${old}`)}`,
+      `  now                  ${secret} is set. It is ${kind === "private" ? "published, and signs" : "accepted, and makes"} nothing yet.`,
+      `  ${startText(from).padEnd(TIME_WIDTH)}  It ${kind === "private" ? "signs" : "makes tokens"}. What ${old} has made stays good.`,
+      `  ${due(step).padEnd(TIME_WIDTH)}  ${old} may go: ${commandLine(`retire ${old}`)}`,
       `  The same by hand: ${store.putCommand(secret, generatorOf(step))}`,
       ...warningsOf(step),
     ];
@@ -248,7 +252,7 @@ function planText(
 
 /** The minute at which the old key may be retired, as far as the lifetimes of now tell. */
 function due({ from, replaces: { longest_life: life } }: Step): string {
-  return life === undefined ? "later           " : minuteText(from + life);
+  return life === undefined ? "later" : minuteText(from + life);
 }
 
 function generatorOf({ kind, from, choice: { alg, bits } }: Step): string {

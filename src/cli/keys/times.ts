@@ -66,3 +66,10 @@ export function minuteText(seconds: number, isPast = false): string {
     .slice(0, 16)
     .replace("T", " ");
 }
+
+/** Writes the start of a key as `minuteText` does, with seconds where it is not a whole minute. */
+export function startText(seconds: number): string {
+  return seconds % 60 === 0
+    ? minuteText(seconds)
+    : timeText(seconds).slice(0, 19).replace("T", " ");
+}

@@ -29,7 +29,7 @@ const signed = new Map([
     {
       kind: "id_token",
       about:
-        "An ID token (OpenID Connect): it tells the app `aud` who signed in, and opens nothing. The signature was not checked: anybody can write such claims.",
+        "An ID token (OpenID Connect): it tells the app `aud` who signed in. An ID token gives access to nothing. The signature was not checked: anybody can write such claims.",
     },
   ],
 ]);

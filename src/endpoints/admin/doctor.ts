@@ -2,6 +2,7 @@ import * as v from "valibot";
 import { OAuthError } from "../../oauth/errors.ts";
 import type { Server } from "../../oauth/server.ts";
 import {
+  NoDecision,
   playCanaryFamily,
   playCanaryQuestion,
   playCanarySignature,
@@ -116,6 +117,7 @@ async function problemOf(
 
 /** The reason of a refusal, and what the platform said. Neither has a secret in it. */
 function describe(error: unknown): string {
+  if (error instanceof NoDecision) return error.message;
   if (!(error instanceof OAuthError)) return String(error);
   const { reason, cause } = error;
   return cause instanceof Error ? `${reason}: ${cause.message}` : reason;

@@ -57,7 +57,9 @@ const tokens = named(
     id_token: v.optional(
       v.pipe(
         v.string(),
-        v.description("Who signed in. Left out: without the scope openid."),
+        v.description(
+          "The ID token, a signed JWT that says who signed in. Only with the scope openid.",
+        ),
       ),
     ),
     scope: v.optional(v.string()),

@@ -22,7 +22,9 @@ const description = named(
     ),
     client_name: v.optional(v.string()),
     subject: told("The user, by the ID token that the app has sent."),
-    sid: told("The session, by that ID token, if the login gave one."),
+    sid: told(
+      "The session, by that ID token. Left out: the login gave none, and the sid of the ID token stands for its grant.",
+    ),
     post_logout_redirect_uri: told(
       "The URI to which the browser is redirected at the end. Left out: the login shows a page of its own.",
     ),

@@ -66,8 +66,22 @@ const scope = named(
   v.object({ scope: scopeName, description, claims: v.optional(claims) }),
 );
 const scopeChange = strictObject({
-  description: v.optional(description),
-  claims: v.optional(v.nullable(claims)),
+  description: v.optional(
+    v.pipe(
+      description,
+      v.description(
+        "The meaning of the scope, in words for a user. Left out: as before. A new scope needs one, unless it is openid, profile, email, phone or address.",
+      ),
+    ),
+  ),
+  claims: v.optional(
+    v.pipe(
+      v.nullable(claims),
+      v.description(
+        "The claims about the user that the scope releases, out of id_token_claims and userinfo. Left out: as before. null: for profile, email, phone and address those of OpenID Connect Core section 5.4, for other scopes none.",
+      ),
+    ),
+  ),
 });
 const scopeParameter = v.object({ scope: scopeName });
 

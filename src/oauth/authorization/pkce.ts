@@ -22,7 +22,7 @@ export function requiresPkce(client: Client): boolean {
 /**
  * Reads the code challenge of an authorization request. A client without PKCE sends neither of the parameters.
  *
- * @throws OAuthError `parameter_missing`
+ * @throws OAuthError `parameter_missing` of a client without PKCE, if the other parameter is there
  */
 export function readCodeChallenge(
   parameters: Parameters,
@@ -31,7 +31,10 @@ export function readCodeChallenge(
   const method = parameters.optional("code_challenge_method");
   const isLeftOut =
     method === undefined && parameters.optional("code_challenge") === undefined;
-  if (isLeftOut && !requiresPkce(client)) return {};
+  const mustUse = requiresPkce(client);
+  if (isLeftOut && !mustUse) return {};
+  if (mustUse && parameters.optional("code_challenge") === undefined)
+    return { refused: "code_challenge_missing" };
   const code_challenge = parameters.required("code_challenge");
   // RFC 7636 section 4.3: if it is left out, the method is "plain".
   if (method !== codeChallengeMethods[0])

@@ -107,6 +107,9 @@ export async function checkAuthorizationRequest(
   const allowed = allowedFor(client, catalogue);
   const requested = requestedScopeAndResource(parameters);
   const { scope, dropped } = dropScopes(requested.scope, allowed.scope);
+  // Otherwise at least one is left.
+  if (Array.isArray(scope) && !allowed.scope.includes(scope[0]))
+    throw new OAuthError("scope_none_left", { subject: scope.join(" ") });
   noteDropped(log, dropped, catalogue);
   const granted = throwIfRefused(
     finalizeScopeAndResource(

@@ -27,7 +27,8 @@ export function unmetDemand(
   if (hinted_subject !== undefined && hinted_subject !== subject)
     return {
       error: "login_required",
-      error_description: "Another user has signed in than id_token_hint names.",
+      error_description:
+        "A user other than the one in id_token_hint has signed in.",
     };
   if (auth_time === undefined) {
     if (max_age === undefined) return undefined;

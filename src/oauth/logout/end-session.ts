@@ -61,7 +61,7 @@ export interface LogoutDescription {
   client_name?: string;
   /** The user, by the ID token that the app has sent. */
   subject?: string;
-  /** The session, by that ID token, if the login gave one. */
+  /** The session, by that ID token. Left out: the login gave none, and `sid` stands for its grant. */
   sid?: string;
   /** The URI to which the browser is redirected at the end. Left out: the login shows a page of its own. */
   post_logout_redirect_uri?: string;

@@ -110,15 +110,30 @@ const claimsFields = {
 /** The fields of a body that starts a login. */
 export const loginClaims = v.partial(v.object(claimsFields)).entries;
 
+/** Makes the schema of a field that null removes, for a body that changes a login. */
+function removable<
+  const S extends v.GenericSchema<unknown, NonNullable<unknown>>,
+>(schema: S) {
+  const { description = "" } = v.getMetadata(schema) as {
+    description?: string;
+  };
+  return v.optional(
+    v.pipe(
+      v.nullable(schema),
+      v.description(`${description} null removes it.`),
+    ),
+  );
+}
+
 /** The fields of a body that changes a login: null removes one. */
 export const loginClaimChanges = {
-  auth_time: v.optional(v.nullable(claimsFields.auth_time)),
-  acr: v.optional(v.nullable(claimsFields.acr)),
-  amr: v.optional(v.nullable(claimsFields.amr)),
-  sid: v.optional(v.nullable(claimsFields.sid)),
-  claims: v.optional(v.nullable(claimsFields.claims)),
-  id_token_claims: v.optional(v.nullable(claimsFields.id_token_claims)),
-  userinfo: v.optional(v.nullable(claimsFields.userinfo)),
+  auth_time: removable(claimsFields.auth_time),
+  acr: removable(claimsFields.acr),
+  amr: removable(claimsFields.amr),
+  sid: removable(claimsFields.sid),
+  claims: removable(claimsFields.claims),
+  id_token_claims: removable(claimsFields.id_token_claims),
+  userinfo: removable(claimsFields.userinfo),
 };
 
 /** Makes the rule of a body with the fields: together they have at most 2048 bytes. */

@@ -97,10 +97,13 @@ function expect(what: string, isTrue: boolean): void {
   if (!isTrue) throw new Error(`${what} did not work`);
 }
 
+/** The refresh hook has made no decision. The message is a sentence, or the name of an exception. */
+export class NoDecision extends Error {}
+
 /**
  * Asks the refresh hook about a login that does not exist. Yes and no are both good.
  *
- * @throws Error that says why there is no decision
+ * @throws NoDecision that says why there is none
  */
 export async function playCanaryQuestion(
   hook: RefreshHook,
@@ -113,5 +116,5 @@ export async function playCanaryQuestion(
     scope: "",
     created_at: now,
   });
-  if (decision.outcome === "failed") throw new Error(decision.error);
+  if (decision.outcome === "failed") throw new NoDecision(decision.error);
 }

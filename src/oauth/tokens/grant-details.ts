@@ -55,5 +55,6 @@ export async function describeGrant(
 
 /** Makes the refusal of a grant that never was, or has ended. */
 export function noSuchGrant(): OAuthError {
-  return new OAuthError("admin_target_unknown", { subject: "such grant" });
+  const subject = "such grant, or it has ended";
+  return new OAuthError("admin_target_unknown", { subject });
 }

@@ -22,7 +22,8 @@ export const inactiveReasons = {
     "it is not a token of this server, or it was changed, or its key was removed",
   not_issued:
     "its signature is right, but its grant or its client cannot have this token: it was forged with a leaked key, or what the client may have has changed",
-  id_token: "it is an ID token, which says who signed in and opens nothing",
+  id_token:
+    "it is an ID token, which says who signed in and gives access to nothing",
   expired: "its time is over",
   used: "it was exchanged, and a newer token took its place",
   grant_ended: "the grant was revoked, its user was logged out, or it expired",

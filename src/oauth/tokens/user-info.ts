@@ -2,6 +2,7 @@ import type { Seconds } from "../duration.ts";
 import type { Client } from "../entities.ts";
 import { OAuthError } from "../errors.ts";
 import { type Claims, unregisteredClaims } from "../login-claims.ts";
+import { verifyIdToken } from "../openid/id-token.ts";
 import { OPENID, releasedClaims } from "../openid/scopes.ts";
 import type { FamilyState } from "../repositories.ts";
 import type { RequestLog } from "../request-log.ts";
@@ -28,8 +29,8 @@ const MAX_TOKEN_CHARACTERS = 16 * 1024;
  *
  * A token that this server has not signed costs no storage call beside the catalogue.
  *
- * @throws OAuthError `access_token_forged`, `access_token_expired`, `access_token_without_user`,
- *   `access_token_scope_insufficient` or `access_token_ended`
+ * @throws OAuthError `access_token_forged`, `access_token_is_id_token`, `access_token_expired`,
+ *   `access_token_without_user`, `access_token_scope_insufficient` or `access_token_ended`
  */
 export async function userInfo(
   server: Server,
@@ -42,7 +43,11 @@ export async function userInfo(
     token.length <= MAX_TOKEN_CHARACTERS &&
     (await verifyAccessToken(verificationKeys, settings.issuer, token));
   if (!verified || !isIssued(verified.claims, now))
-    throw new OAuthError("access_token_forged");
+    throw new OAuthError(
+      (await isIdToken(server, token))
+        ? "access_token_is_id_token"
+        : "access_token_forged",
+    );
   const { family_id, claims } = verified;
   if (now >= claims.exp) throw new OAuthError("access_token_expired");
   if (!family_id) throw new OAuthError("access_token_without_user");
@@ -83,4 +88,14 @@ export async function userInfo(
 
 function insufficientScope(): OAuthError {
   return new OAuthError("access_token_scope_insufficient", { subject: OPENID });
+}
+
+/** Tells whether a token is an ID token of this server, which a client may have confused with the access token. */
+async function isIdToken(
+  { settings, verificationKeys }: Server,
+  token: string,
+): Promise<boolean> {
+  if (token.length > MAX_TOKEN_CHARACTERS) return false;
+  const { issuer } = settings;
+  return (await verifyIdToken(verificationKeys, issuer, token)) !== undefined;
 }

@@ -152,7 +152,8 @@ describe("baton clients create", () => {
     expect(refused).toEqual({
       code: 1,
       stdout: "",
-      stderr: "--scope: unheard is not in the scope catalogue\n",
+      stderr:
+        '--scope: unheard is not in the scope catalogue. Add it: npm run baton -- scopes put unheard "What it allows"\n',
     });
   });
 

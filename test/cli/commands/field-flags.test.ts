@@ -30,6 +30,10 @@ test.each<[string[], RegExp]>([
   ],
   [["--resource", "x"], /^--resource number 1: must be an absolute URI/],
   [["--scope", "nobody-knows"], /^--scope: /],
+  [
+    ["--scope", "phone"],
+    /^--scope: phone is not in the scope catalogue\. Add it: npm run baton -- scopes put phone$/m,
+  ],
 ])(
   "clients create %j is refused with the option's name",
   async (args, text) => {
@@ -83,3 +87,22 @@ test("with --json the fields keep the names of the API", async () => {
     fields: { refresh_token_ttl: expect.any(String) },
   });
 });
+
+test("an empty back-channel logout URI names the option that removes it, before the server is asked", async () => {
+  const update = ["clients", "update", "nobody"];
+  expect(
+    await baton.run(update, ["--backchannel-logout-uri", ""]),
+  ).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("--unset backchannel_logout_uri"),
+  });
+});
+
+test.each(["clients", "grants"])(
+  "the help of %s update shows no default of --unset",
+  async (command) => {
+    const { stdout } = await baton.run(command, "update", "--help");
+    expect(stdout).toContain("--unset <field>");
+    expect(stdout).not.toContain("default: []");
+  },
+);

@@ -216,7 +216,7 @@ describe("baton grants show", () => {
     expect(await baton.run("grants", "show", "nonsense")).toEqual({
       code: 1,
       stdout: "",
-      stderr: "There is no such grant.\n",
+      stderr: "There is no such grant, or it has ended.\n",
     });
   });
 });
@@ -349,7 +349,7 @@ describe("the claims of a grant", () => {
     ]);
     expect(await problem("--claims", "-", "--userinfo", "-")).toEqual([
       2,
-      expect.stringContaining("Only one option"),
+      expect.stringMatching(/^--claims and --userinfo cannot both/),
     ]);
     expect(await problem("--auth-time", "yesterday")).toEqual([
       2,
@@ -365,7 +365,7 @@ describe("the claims of a grant", () => {
     ]);
     expect(await problem("--acr", "a")).toEqual([
       1,
-      "There is no such grant.\n",
+      "There is no such grant, or it has ended.\n",
     ]);
   });
 });
@@ -396,7 +396,7 @@ describe("baton grants revoke", () => {
     expect(await baton.run("grants", "revoke", "nonsense")).toEqual({
       code: 1,
       stdout: "",
-      stderr: "There is no such grant.\n",
+      stderr: "There is no such grant, or it has ended.\n",
     });
   });
 });

@@ -117,4 +117,44 @@ describe("baton scopes", () => {
       stderr: expect.stringContaining("description: is missing"),
     });
   });
+
+  test("list says standard for the scopes that release the claims of OpenID Connect, and nothing for others", async () => {
+    const [plain, named] = [fresh("scope"), fresh("scope")];
+    await baton.json("scopes", "put", plain, "Plain");
+    await baton.json("scopes", "put", named, "Named", "--claims", "team");
+    await baton.json("scopes", "put", "email");
+    const { stdout } = await baton.run("scopes", "list");
+    expect(stdout).toMatch(new RegExp(`^${plain} +Plain$`, "m"));
+    expect(stdout).toMatch(/^email +Read your e-mail address +standard$/m);
+  });
+
+  test("delete of openid says how many clients lose it, and needs --yes without a terminal", async () => {
+    await baton.json("scopes", "put", "openid");
+    const client = fresh("client");
+    await baton.json("clients", "create", "--id", client, "--scope", "openid");
+    const { code, stdout, stderr } = await baton.run(
+      "scopes",
+      "delete",
+      "openid",
+    );
+    expect([code, stdout]).toEqual([2, ""]);
+    expect(stderr).toContain(
+      `This turns OpenID Connect off on ${baton.server.url}: 1 client has the scope. Their users get no ID tokens.`,
+    );
+    expect(stderr).toContain("add --yes");
+    expect(await baton.run("scopes", "delete", "openid", "--yes")).toEqual({
+      code: 0,
+      stdout: "Deleted the scope openid.\n",
+      stderr: "",
+    });
+  });
+
+  test("delete of another scope that clients have asks on a terminal only, because scripts may do it", async () => {
+    const [scope, client] = [fresh("scope"), fresh("client")];
+    await baton.json("scopes", "put", scope, "Read");
+    await baton.json("clients", "create", "--id", client, "--scope", scope);
+    expect(await baton.json("scopes", "delete", scope)).toEqual({
+      deleted: scope,
+    });
+  });
 });

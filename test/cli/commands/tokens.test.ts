@@ -76,7 +76,7 @@ describe("baton token inspect", () => {
     expect(stdout).toMatch(/^verified +no, only a server can do that$/m);
   });
 
-  test("reads an ID token: it says that it is one, whose it is, and that it opens nothing", async () => {
+  test("reads an ID token: it says that it is one, whose it is, and that it gives access to nothing", async () => {
     await baton.json("scopes", "put", "openid", "Know who you are");
     const { client_id } = (await baton.json("clients", "create", [
       "--scope",
@@ -95,7 +95,7 @@ describe("baton token inspect", () => {
     };
     expect(inspected).toMatchObject({
       kind: "id_token",
-      about: expect.stringContaining("opens nothing"),
+      about: expect.stringContaining("gives access to nothing"),
       verified: false,
       expired: false,
       grant_id: grants[0]?.grant_id,

@@ -78,18 +78,27 @@ describe("baton keys rotate", () => {
       /npm run -s baton -- keys generate --kind encryption --from 20[\dT:-]+Z \| npx wrangler secret put ENCRYPTION_KEY_NEXT --env staging$/m,
     );
     expect(stdout).toMatch(
-      /^ {2}20\d\d-\d\d-\d\d \d\d:\d\d {2}It signs\. What PRIVATE_KEY has made stays good\.$/m,
+      /^ {2}20\d\d-\d\d-\d\d \d\d:\d\d(?::\d\d| {3}) {2}It signs\. What PRIVATE_KEY has made stays good\.$/m,
     );
     // The tokens of the stand-in live for an hour, and the new key signs in an hour.
     expect(stdout).toMatch(
       new RegExp(
-        `^  ${minuteAfter(began, 7200)}  PRIVATE_KEY may go: npm run baton -- keys retire PRIVATE_KEY --wrangler-env staging$`,
+        `^  ${minuteAfter(began, 7200)} {5}PRIVATE_KEY may go: npm run baton -- keys retire PRIVATE_KEY --wrangler-env staging$`,
         "m",
       ),
     );
     expect(stdout).toContain("Nothing was changed, because of --dry-run.");
     expect(server.changes()).toEqual([]);
     expect(server.commandLines()).toContain("--env staging");
+  });
+
+  test("shows the start to the second, unless it is a whole minute", async () => {
+    const server = await deployed();
+    const rotate = ["rotate", "--kind", "private", "--after"];
+    const { stdout } = await server.keys(rotate, "PT10S", "--dry-run");
+    const [, from = ""] = /--from (20[\dT:-]+)Z/.exec(stdout) ?? [];
+    const start = from.replace("T", " ").replace(/:00$/, "   ");
+    expect(stdout).toContain(`\n  ${start}  It signs.`);
   });
 
   test("changes nothing without a terminal to ask on, unless there is --yes", async () => {

@@ -329,7 +329,7 @@ describe("Login.updateGrant by RPC", () => {
     ).toEqual(refused({ "claims.iss": expect.any(String) }));
     expect(await untyped.updateGrant({ grant_id: "nobody" })).toMatchObject({
       error: "not_found",
-      error_description: "There is no such grant.",
+      error_description: "There is no such grant, or it has ended.",
     });
   });
 });
