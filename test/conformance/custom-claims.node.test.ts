@@ -22,7 +22,8 @@ beforeAll(async () => {
   app.get("/notes", requiredScopes("read"), (request, response) => {
     response.json(request.auth?.payload);
   });
-  app.delete("/notes", claimIncludes("roles", "editor"), (_, response) => {
+  const isEditor = claimIncludes("roles", "editor");
+  app.delete("/notes", requiredScopes("write"), isEditor, (_, response) => {
     response.status(204).end();
   });
   api = await listen(app);
@@ -38,9 +39,10 @@ async function call(method: string, { access_token }: Tokens) {
 }
 
 /** Makes a login of a new person with these claims. */
-async function signIn(claims: Record<string, unknown>) {
+async function signIn(claims: Record<string, unknown>, scope = "read write") {
   const subject = randomUUID();
-  const tokens = await login(client, { subject, resource: AUDIENCE, claims });
+  const grant = { subject, scope, resource: AUDIENCE, claims };
+  const tokens = await login(client, grant);
   const { grants } = await admin<{ grants: { grant_id: string }[] }>(
     "GET",
     `/subjects/${subject}/grants`,
@@ -77,6 +79,13 @@ describe("an API that reads the claims of the login", () => {
       expect(await call("GET", tokens)).toBe(200);
       expect(await call("DELETE", tokens)).toBe(401);
     }
+  });
+
+  it("refuses an editor at an app which may only read, because a claim is in every access token", async () => {
+    const { tokens } = await signIn({ roles: ["editor"] }, "read");
+    expect(decodeJwt(tokens.access_token)).toMatchObject({ roles: ["editor"] });
+    expect(await call("GET", tokens)).toBe(200);
+    expect(await call("DELETE", tokens)).toBe(403);
   });
 
   it("learns of a changed role from the next access token, and not from an old one", async () => {
