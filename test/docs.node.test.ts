@@ -99,6 +99,7 @@ const [signOutCalls = ""] = take(loginPage, "Sign-out", "ts", 1);
 
 const openIdPage = "docs/openid-connect.md";
 const turnOn = take(openIdPage, "Turn it on", "sh", 3);
+const [putTeam = ""] = take(openIdPage, "Scopes and claims", "sh", 1);
 const [idTokenContent = "{}"] = take(openIdPage, "The ID token", "json", 1);
 const [signOutUri = ""] = take(openIdPage, "Sign-out", "sh", 1);
 const backChannelHeading = "Back-channel logout";
@@ -304,7 +305,7 @@ describe("README.md", () => {
 });
 
 describe("docs/clients.md", () => {
-  it("signs a user in with its example app, and refreshes", async () => {
+  it("signs a person in with its example app, refreshes, and signs the person out", async () => {
     await paste(register);
     const file = join(folderInTheProject(), "app.mjs");
     expect(app).toContain('"http://localhost:8787"');
@@ -330,16 +331,39 @@ describe("docs/clients.md", () => {
     const body = new URLSearchParams([
       ["request", request],
       ["subject", "alice"],
-      ["scope", "read"],
-      ["scope", "write"],
+      ["email", "alice@example.com"],
+      ...["openid", "email", "read"].map((scope) => ["scope", scope]),
       ["answer", "allow"],
     ]);
     const signIn = new URL("/dev/login", server.url);
     const answered = await fetch(signIn, { method: "POST", body });
-    expect(await answered.text()).toContain("Signed in");
+    const signedIn = await answered.text();
+    expect(signedIn, output).toContain("Signed in");
+    const [said = "", userInfo = "", refreshedTokens = ""] = output
+      .split(/^The [\w ]+:/m)
+      .slice(1);
+    expect(said).toContain("aud: 'notes'");
+    expect(said).toMatch(/nonce: '[\w-]+'/);
+    for (const text of [said, userInfo]) {
+      expect(text).toContain("sub: 'alice'");
+      expect(text).toContain("email: 'alice@example.com'");
+    }
+    const [, refresh_token = ""] =
+      /refresh_token: '(baton_rt_[^']+)'/.exec(refreshedTokens) ?? [];
+
+    const [, signOut = ""] = /href="([^"]+)"/.exec(signedIn) ?? [];
+    const signedOut = await fetch(signOut);
+    expect(await signedOut.text()).toBe("Signed out.");
     expect(await ended).toEqual([0, null]);
-    const tokens = output.match(/refresh_token: '(baton_rt_[^']+)'/g);
-    expect(new Set(tokens).size).toBe(2);
+    const again = await fetch(`${server.url}/access_token`, {
+      method: "POST",
+      body: new URLSearchParams({
+        grant_type: "refresh_token",
+        refresh_token,
+        client_id: "notes",
+      }),
+    });
+    expect(await again.json()).toMatchObject({ error: "invalid_grant" });
   });
 });
 
@@ -354,6 +378,10 @@ describe("docs/openid-connect.md", () => {
     expect(await (await fetch(metadata)).json()).toHaveProperty(
       "id_token_signing_alg_values_supported",
     );
+  });
+
+  it("puts a scope with its command that releases claims of its own", async () => {
+    expect(await paste(putTeam)).toMatch(/^claims +team\n +role$/m);
   });
 
   it("shows the content of an ID token as the server makes it", async () => {

@@ -111,22 +111,10 @@ beforeAll(async () => {
   vi.stubEnv("CLIENT_SECRET", secret);
 });
 
-/**
- * Starts an app that signs people in, and registers its redirect URI for the client of the examples.
- *
- * @param change changes more of the client's record
- */
-async function startApp(
-  path: string,
-  app: RequestHandler,
-  change: object = {},
-) {
+/** Starts an app that signs people in. Its redirect URI is one of those with which the page registers the client. */
+async function startApp(app: RequestHandler) {
   const site = await listen(express().use(app));
   onTestFinished(() => site.stop());
-  await admin("PATCH", "/clients/notes-web", {
-    redirect_uris: ["http://127.0.0.1/callback", `http://127.0.0.1${path}`],
-    ...change,
-  });
   return site;
 }
 
@@ -218,7 +206,7 @@ describe("the examples of docs/clients.md", () => {
     app.get("/callback", authenticate, (request, response) => {
       response.json(request.user);
     });
-    const site = await startApp("/callback", app);
+    const site = await startApp(app);
     const page = await new Browser().signIn(`${site.url}/sign-in`);
     const user = JSON.parse(page.text) as { id: string; refreshToken: string };
     expect(user.id).toBe("alice");
@@ -240,7 +228,8 @@ describe("the examples of docs/clients.md", () => {
     app.get("/callback", authenticate, (request, response) => {
       response.json(request.user);
     });
-    const site = await startApp("/callback", app, { require_pkce: false });
+    const site = await startApp(app);
+    await admin("PATCH", "/clients/notes-web", { require_pkce: false });
     onTestFinished(async () => {
       await admin("PATCH", "/clients/notes-web", { require_pkce: true });
     });
@@ -264,7 +253,7 @@ describe("the examples of docs/clients.md", () => {
     const { baton } = await load<{ baton: object }>(clientsPage, "Auth.js");
     const auth = { providers: [baton], secret: randomUUID(), trustHost: true };
     const app = express().use("/auth", ExpressAuth(auth));
-    const site = await startApp("/auth/callback/baton", app);
+    const site = await startApp(app);
 
     const browser = new Browser();
     const at = (path: string) => browser.open(`${site.url}/auth/${path}`);
@@ -359,8 +348,9 @@ describe("the examples of docs/resource-servers.md", () => {
     );
     const site = await listen(express().use(app));
     onTestFinished(() => site.stop());
-    return (token: string) =>
+    return (token: string, method = "GET") =>
       fetch(`${site.url}/notes`, {
+        method,
         headers: { Authorization: `Bearer ${token}` },
       });
   }
@@ -384,6 +374,18 @@ describe("the examples of docs/resource-servers.md", () => {
       expect((await call(elsewhere.access_token)).status).toBe(401);
     },
   );
+
+  it("Express: lets an editor write by an app that may write, and nobody else", async () => {
+    const call = await callListening("Express");
+    const statusFor = async (grant: Record<string, unknown>) => {
+      const { access_token } = await login(client, grant);
+      return (await call(access_token, "DELETE")).status;
+    };
+    const claims = { roles: ["editor"] };
+    expect(await statusFor({ claims })).toBe(200);
+    expect(await statusFor({ claims, scope: "read" })).toBe(403);
+    expect(await statusFor({})).toBe(401);
+  });
 });
 
 describe.each([...pages])("%s", (_, { blocks, prose }) => {

@@ -18,6 +18,7 @@ import { chromiumPath } from "../browser/browser.ts";
 import {
   errorOf,
   exampleFor,
+  failure,
   inApp,
   refreshed,
   type User,
@@ -109,9 +110,6 @@ describe("oidc-client-ts with OpenID Connect in a browser", () => {
       answer?: (page: Page) => Promise<unknown>;
     } = {},
   ): Promise<User> {
-    const failed = new Promise<never>((_, reject) => {
-      page.once("pageerror", reject);
-    });
     const signedIn = async () => {
       const start = `void users.signinRedirect(${JSON.stringify(args)})`;
       await inApp(page, start);
@@ -120,7 +118,7 @@ describe("oidc-client-ts with OpenID Connect in a browser", () => {
       await page.waitForURL((url) => url.pathname === "/");
       return user(page);
     };
-    return Promise.race([signedIn(), failed]);
+    return Promise.race([signedIn(), failure(page)]);
   }
 
   it("signs in by redirect, and has the profile of the ID token, whose nonce is that of the request", async () => {

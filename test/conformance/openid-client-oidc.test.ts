@@ -169,6 +169,19 @@ describe("openid-client with OpenID Connect", () => {
     expect(narrowed.id_token).toBeUndefined();
   });
 
+  it("says that id_token is missing if it expects one and the person has not allowed openid", async () => {
+    const { configuration } = await startApp();
+    const { redirect, checks } = await signIn(configuration, {
+      decision: { ...alice(), scope: "profile email" },
+    });
+    await expect(
+      client.authorizationCodeGrant(configuration, redirect, checks),
+    ).rejects.toMatchObject({
+      message: "invalid response encountered",
+      cause: { message: expect.stringContaining('"id_token"') },
+    });
+  });
+
   it("is told login_required for prompt=none with the hint of somebody else", async () => {
     const { configuration } = await startApp();
     const { id_token = "" } = await signedIn(configuration);

@@ -55,6 +55,29 @@ export function user(page: Page): Promise<User> {
   return inApp(page, "users.getUser().then((user) => ({ ...user }))");
 }
 
+/** Rejects with the first error that the app throws, or reports on its console. It does not resolve. */
+export function failure(page: Page): Promise<never> {
+  return new Promise((_, reject) => {
+    page.once("pageerror", reject);
+    page.on("console", (message) => {
+      if (message.type() === "error") reject(new Error(message.text()));
+    });
+  });
+}
+
+/** Waits for an error that the app reports on its console. @returns the OAuth error, or else the message */
+export async function reportedError(page: Page): Promise<string> {
+  const message = await page.waitForEvent("console", {
+    predicate: (one) => one.type() === "error",
+  });
+  const [error] = message.args();
+  if (error === undefined) return message.text();
+  return error.evaluate(
+    (value: string | { error?: string; message: string }) =>
+      typeof value === "string" ? value : (value.error ?? value.message),
+  );
+}
+
 /** Refreshes in the app. @returns the new tokens */
 export function refreshed(page: Page): Promise<User> {
   return inApp(page, "users.signinSilent().then((user) => ({ ...user }))");
