@@ -1,6 +1,7 @@
 import type * as v from "valibot";
 import type { clientMetadata } from "../client-metadata.ts";
 import { checkLogoutUris } from "./logout-uris.ts";
+import { checkIdTokenAudience } from "./openid-audience.ts";
 import { givenSecretRecord, makeSecret } from "./secret.ts";
 import { CLOCK_SKEW_SECONDS, type Seconds } from "../duration.ts";
 import { type Client, type ClientTombstone, isPublic } from "../entities.ts";
@@ -102,6 +103,7 @@ export async function registerClient(
   const described = await complete(server, { ...identity, ...metadata });
   const warnings = checkRedirectUris(described);
   checkLogoutUris(described, server.settings);
+  checkIdTokenAudience(described, server.settings);
   if (isPublic(described) && given !== undefined)
     throw fieldError(
       "client_secret",
@@ -152,6 +154,7 @@ export async function updateClient(
     const client = completeWith(known, server, changed as Identity & Metadata);
     warnings = checkRedirectUris(client, previous);
     checkLogoutUris(client, server.settings, previous);
+    checkIdTokenAudience(client, server.settings, previous);
     const floors = [
       checkedFloor(tokens_not_before, previous, now),
       isPublic(client) && !isPublic(previous) ? now : undefined,
