@@ -10,13 +10,13 @@ import { subject } from "../oauth/subject.ts";
 export const MAX_CHARACTERS = 254;
 
 const fields = {
-  subject: { label: "Your name", schema: subject },
+  subject: { label: "The user name", schema: subject },
   name: {
-    label: "Your display name",
+    label: "The display name",
     schema: v.pipe(v.string(), maxCharacters(MAX_CHARACTERS)),
   },
   email: {
-    label: "Your e-mail address",
+    label: "The e-mail address",
     schema: v.pipe(
       v.string(),
       maxCharacters(MAX_CHARACTERS),
@@ -47,7 +47,7 @@ export function readAnswer(form: Parameters, now: Seconds) {
     return { error: "access_denied" as const };
   const { subject, name, email } = typedIn(form);
   if (subject === undefined) {
-    const text = "Type a name to sign in with.";
+    const text = "Type a user name.";
     return { problem: { field: "subject", text } satisfies Problem };
   }
   const problem =

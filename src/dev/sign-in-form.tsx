@@ -23,7 +23,7 @@ export interface FormValues {
   problem?: Problem | undefined;
 }
 
-/** The same look as the example login's, `test/login/style.ts`. */
+/** The same look as the example login's, `test/login/example/style.ts`. */
 export const style = `
 :root { --field: #868e9b; --problem: #b3261e }
 @media (prefers-color-scheme: dark) { :root { --field: #737c8b; --problem: #ffb4ab } }
@@ -81,12 +81,12 @@ export function SignInForm({
         {letter}
       </div>
       <p class="muted">
-        This development server has no passwords: sign in with any name.
+        This development server has no passwords: sign in with any user name.
       </p>
       <form method="post" action={PATH}>
         <input type="hidden" name="request" value={request} />
         <Field
-          label="Your name"
+          label="User name (sub)"
           name="subject"
           {...{ typed, problem }}
           placeholder="alice"

@@ -1,14 +1,20 @@
+import type { Context } from "hono";
 import { html } from "hono/html";
-import { type Endpoint, now, redirect } from "../endpoints/endpoint.ts";
+import {
+  type AppEnv,
+  type Endpoint,
+  now,
+  redirect,
+} from "../endpoints/endpoint.ts";
 import { page, refusalPage } from "../endpoints/page.ts";
-import { decideLogout } from "../oauth/logout/end-session.ts";
+import { decideLogout, describeLogout } from "../oauth/logout/end-session.ts";
 
 /** The path of the page. */
 const PATH = "/dev/logout";
 
 /**
  * The development sign-out page: `LOGOUT_URL` of a local server. Nobody stays signed in at the development sign-in, so
- * there is nothing to end or to ask, and the browser goes on at once.
+ * there is nothing to ask, and the browser goes on at once. Without an ID token nothing says whose login should end.
  */
 export const signOutPage: Endpoint = {
   path: PATH,
@@ -23,8 +29,10 @@ export const signOutPage: Endpoint = {
     const server = await c.var.server();
     const { log } = c.var;
     const request = c.req.query("request") ?? "";
+    const asked = await describeLogout(server, request, now(), log);
     const { redirect_to } = await decideLogout(server, { request }, now(), log);
     if (redirect_to !== undefined) return redirect(c, redirect_to);
+    if (asked.subject === undefined) return nothingEnded(c);
     return page(
       c,
       "You are signed out",
@@ -34,3 +42,14 @@ export const signOutPage: Endpoint = {
     );
   },
 };
+
+function nothingEnded(c: Context<AppEnv>) {
+  return page(
+    c,
+    "Nothing has ended",
+    html`<p>
+      The app has sent no ID token (<code>id_token_hint</code>), so this server
+      cannot know whose login to end. The login goes on.
+    </p>`,
+  );
+}

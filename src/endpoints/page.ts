@@ -9,7 +9,7 @@ import type { AppEnv } from "./endpoint.ts";
 /** The result of `html` and of JSX. */
 type Html = HtmlEscapedString | Promise<HtmlEscapedString>;
 
-/** Readable on a phone, in dark mode, and with a larger font. `test/login/style.ts` has the same look. */
+/** Readable on a phone, in dark mode, and with a larger font. `test/login/example/style.ts` has the same look. */
 const style = `
 :root { color-scheme: light dark; --text: #16181d; --muted: #5a616e; --card: #fff; --back: #f2f4f7; --line: #dde1e7; --accent: #2350c8; --on-accent: #fff }
 @media (prefers-color-scheme: dark) { :root { --text: #eceef2; --muted: #a7afbc; --card: #1a1d23; --back: #101216; --line: #333944; --accent: #9db8ff; --on-accent: #0d1530 } }

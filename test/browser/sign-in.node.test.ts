@@ -142,7 +142,7 @@ describe("signing in with a browser", () => {
     await page.goto(url);
     await picture(page, "sign-in");
     expect(await page.title()).toBe("Sign in to Notes");
-    await page.getByLabel("Your name").fill("alice");
+    await page.getByLabel("User name (sub)").fill("alice");
     await page.getByLabel("Write notes for you").uncheck();
     await page.getByRole("button", { name: "Allow" }).click();
     await page.waitForURL(`${site.url}/callback?*`);
@@ -210,7 +210,7 @@ describe("signing in with a browser", () => {
     expect(targets).toHaveLength(4);
     for (const target of targets)
       expect((await target.boundingBox())?.height).toBeGreaterThanOrEqual(40);
-    await page.getByLabel("Your name").fill("carol");
+    await page.getByLabel("User name (sub)").fill("carol");
     await page.getByRole("button", { name: "Allow" }).tap();
     await page.waitForURL(`${site.url}/callback?*`);
     expect(new URL(page.url()).searchParams.has("code")).toBe(true);
@@ -244,7 +244,9 @@ describe("signing in with a browser", () => {
       });
       await page.goto(url.href);
       await picture(page, `who-${name}`);
-      await page.getByRole("textbox", { name: "Your name" }).fill("alice");
+      await page
+        .getByRole("textbox", { name: "User name (sub)" })
+        .fill("alice");
       await page.getByLabel("Display name").fill("Alice Liddell");
       await page.getByRole("button", { name: "Allow" }).click();
       await page.waitForURL(`${site.url}/callback?*`);
@@ -275,7 +277,7 @@ describe("signing in with a browser", () => {
     await page.getByRole("button", { name: "Allow" }).click();
     // The browser itself stopped the form.
     expect(sent).toEqual([]);
-    await page.getByLabel("Your name").fill("é".repeat(200));
+    await page.getByLabel("User name (sub)").fill("é".repeat(200));
     await page.getByRole("button", { name: "Allow" }).click();
     await expect(page.getByRole("alert").textContent()).resolves.toContain(
       "at most 255 bytes",
@@ -288,7 +290,7 @@ describe("signing in with a browser", () => {
     const { url, checks } = await newRequest();
     await page.goto(url);
     const signIn = async () => {
-      await page.getByLabel("Your name").fill("dora");
+      await page.getByLabel("User name (sub)").fill("dora");
       await page.getByRole("button", { name: "Allow" }).click();
       await page.waitForURL(`${site.url}/callback?*`);
       return new URL(page.url());

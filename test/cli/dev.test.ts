@@ -100,6 +100,8 @@ describe("npm run dev", () => {
       `LOGIN_URL:${login}`,
     ]);
     expect((await fetch(`${dev.url}/dev/login`)).status).toBe(404);
+    // Nor does the server take its own page for the sign-out of that login.
+    expect((await fetch(`${dev.url}/dev/logout`)).status).toBe(404);
     const authorize = await fetch(`${dev.url}/authorize`);
     expect(authorize.headers.get("Content-Type")).toMatch(/^text\/html/);
     dev.child.kill("SIGTERM");

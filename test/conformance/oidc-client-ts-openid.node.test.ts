@@ -93,7 +93,7 @@ describe("oidc-client-ts with OpenID Connect in a browser", () => {
 
   /** Types who alice is into the sign-in page for development. */
   async function typeIn(page: Page): Promise<void> {
-    await page.getByLabel("Your name").fill("alice");
+    await page.getByLabel("User name (sub)").fill("alice");
     await page.getByLabel("Display name").fill(profile.name);
     await page.getByLabel("E-mail address").fill(profile.email);
     await page.getByRole("button", { name: "Allow" }).click();

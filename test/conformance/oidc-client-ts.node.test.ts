@@ -99,7 +99,7 @@ describe("oidc-client-ts in a browser", () => {
   async function signIn(page: Page, scope?: string): Promise<User> {
     const signedIn = async () => {
       await startSignIn(page, scope);
-      await page.getByLabel("Your name").fill("alice");
+      await page.getByLabel("User name (sub)").fill("alice");
       await page.getByRole("button", { name: "Allow" }).click();
       await page.waitForURL((url) => url.pathname === "/");
       return user(page);

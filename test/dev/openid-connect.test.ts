@@ -125,7 +125,7 @@ describe("the development sign-in page", () => {
     const again = await visitor.send(page, "/dev/login", answer);
     expect(again.status).toBe(400);
     expect(again.html).toContain(`id="${field}-problem" role="alert"`);
-    expect(again.html).toMatch(/Your (?:e-mail address|display name) must/);
+    expect(again.html).toMatch(/The (?:e-mail address|display name) must/);
     const form = filled(again, "/dev/login");
     for (const [name, kept] of Object.entries(wrong))
       expect(form.get(name)).toBe(kept);
@@ -178,10 +178,16 @@ describe("the development sign-out page", () => {
 
   it("tells the person that they are signed out if there is no page to go back to", async () => {
     const { id_token } = await signIn({ subject: "alice" });
-    for (const query of [{ id_token_hint: id_token }, {}]) {
-      const page = await openSignOut(query);
-      expect([page.status, page.title]).toEqual([200, "You are signed out"]);
-    }
+    const page = await openSignOut({ id_token_hint: id_token });
+    expect([page.status, page.title]).toEqual([200, "You are signed out"]);
+  });
+
+  it("says that nothing has ended, and why, if the app has sent no ID token", async () => {
+    const { refresh_token } = await signIn({ subject: "alice" });
+    const page = await openSignOut({ client_id: client.client_id });
+    expect([page.status, page.title]).toEqual([200, "Nothing has ended"]);
+    expect(page.html).toContain("id_token_hint");
+    expect((await server.refresh(client, refresh_token)).status).toBe(200);
   });
 
   it("explains in plain words that a request is malformed", async () => {

@@ -1,6 +1,6 @@
 import { exports } from "cloudflare:workers";
-import type { App } from "./app.ts";
-import login from "./index.tsx";
+import type { App } from "./example/app.ts";
+import login from "./example/index.tsx";
 import { Visitor } from "./visitor.ts";
 
 /** The example login without a server of its own, for tests in the runtime of Workers. */

@@ -283,8 +283,7 @@ describe("the example login", () => {
     const middle = request.length / 2;
     const altered = request.slice(0, middle) + request.slice(middle + 1);
     const query = new URLSearchParams({ request: altered }).toString();
-    const answers = [await visitor.open("/")];
-    answers.push(await visitor.open(`/?${query}`));
+    const answers = [await visitor.open(`/?${query}`)];
     for (const answer of ["allow", "deny"]) {
       const form = { request: altered, answer };
       answers.push(await visitor.send(page, "/consent", form));
@@ -309,11 +308,26 @@ describe("the example login", () => {
 
   it("answers 404 to another path, 403 to a form without its token, and 413 to one that is too large", async () => {
     const visitor = newVisitor();
-    expect((await visitor.open("/favicon.ico")).status).toBe(404);
+    const unknown = await visitor.open("/nothing");
+    expect(unknown.status).toBe(404);
+    expect(unknown.title).toBe("There is no such page");
+    expect(unknown.html).not.toContain("too long");
     const none = await visitor.post("/sign-in", new URLSearchParams());
     expect(none.status).toBe(403);
     const form = new URLSearchParams({ request: "x".repeat(100_000) });
-    expect((await visitor.post("/sign-in", form)).status).toBe(413);
+    const large = await visitor.post("/sign-in", form);
+    expect([large.status, large.title]).toEqual([
+      413,
+      "This form is too large",
+    ]);
+  });
+
+  it("leads a person who has not come from an app to their account", async () => {
+    for (const path of ["/", "/?request="]) {
+      const page = await newVisitor().open(path);
+      const { pathname, search } = redirectOf(page);
+      expect(pathname + search).toBe("/account");
+    }
   });
 
   it("can't be framed or cached, sends no Referer, and has no script", async () => {

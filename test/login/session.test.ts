@@ -71,7 +71,7 @@ describe("the cookie", () => {
     expect(page.status).toBe(308);
     expect(page.location?.href).toBe(`${LOGIN}/account?x=1`);
     const sent = await visitor.post("/sign-in", new URLSearchParams());
-    expect(sent.status).toBe(400);
+    expect([sent.status, sent.title]).toEqual([400, "This page needs https"]);
     expect(visitor.cookie).toBe("");
   });
 

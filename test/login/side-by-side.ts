@@ -55,9 +55,9 @@ export class SideBySide {
       ["--env-file", batonSecrets],
     ]);
     // Started second, because a Worker connects when it starts to what is in the registry then.
-    const entry = "test/login/index.tsx";
+    const entry = "test/login/example/index.tsx";
     const secret = `SESSION_SECRET=${this.sessionSecret}\n`;
-    await this.#dev(this.login, "test/login/wrangler.toml", entry, [
+    await this.#dev(this.login, "test/login/example/wrangler.toml", entry, [
       ["--env-file", this.#secretsFile("login", secret)],
     ]);
   }

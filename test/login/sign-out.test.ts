@@ -105,11 +105,47 @@ describe("an app that signs a person out", () => {
     expect(await isAlive(diary, others)).toBe(false);
   });
 
-  it("does nothing if the person stays, or if another site sends the form", async () => {
+  it("gets the person back if they stay: their session and all other logins go on", async () => {
+    const { visitor, tokens, others } = await visitorOfBoth();
+    const page = await arrive(visitor, back());
+    expect(page.html).toContain("you go back to app.example.com");
+    expect(page.html).not.toContain("has ended already");
+    expectBack(await visitor.send(page, "/sign-out", { answer: "stay" }));
+    expect(await isSignedIn(visitor)).toBe(true);
+    expect(await isAlive(notes, tokens)).toBe(true);
+    expect(await isAlive(diary, others)).toBe(true);
+  });
+
+  it("gets the person back if they stay, also with an ID token of an older session, which says that its own login has ended", async () => {
+    const { visitor, tokens, others } = await visitorOfBoth();
+    await visitor.send(await visitor.open("/account"), "/switch");
+    const newer = await signIn(visitor, diary);
+    const page = await arrive(
+      visitor,
+      back({ id_token_hint: tokens.id_token }),
+    );
+    expect(page.html).toContain("has ended already");
+    expectBack(await visitor.send(page, "/sign-out", { answer: "stay" }));
+    expect(await isSignedIn(visitor)).toBe(true);
+    expect(await isAlive(notes, tokens)).toBe(false);
+    expect(await isAlive(diary, others)).toBe(true);
+    expect(await isAlive(diary, newer)).toBe(true);
+  });
+
+  it("shows a page to a person who stays and has no app to go back to", async () => {
+    const { visitor, tokens } = await visitorOfBoth();
+    const page = await arrive(visitor, {});
+    const stays = await visitor.send(page, "/sign-out", { answer: "stay" });
+    const { status, title } = stays;
+    expect([status, title]).toEqual([200, "You are still signed in"]);
+    expect(await isSignedIn(visitor)).toBe(true);
+    expect(await isAlive(notes, tokens)).toBe(true);
+  });
+
+  it("does nothing if another site sends the form", async () => {
     const { visitor, tokens, others } = await visitorOfBoth();
     const page = await arrive(visitor, {});
     expect(page.html).toContain("An app asks to sign you out.");
-    expect(page.html).toContain('href="/account"');
     const forged = await visitor.send(page, "/sign-out", { csrf: "x" });
     expect([forged.status, forged.location]).toEqual([403, undefined]);
     expect(forged.html).toContain('href="/sign-out?request=');

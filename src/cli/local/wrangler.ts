@@ -78,12 +78,11 @@ export function spawnWranglerDev(
   const url = localUrl(port);
   const args = [localEntry, "--port", String(port)];
   // The pages to sign in and out are parts of the local server. A deployed Worker does not have them.
-  const issuer = plainIssuerIn(wranglerOptions) ?? url;
-  const variables = [
-    `ISSUER:${url}`,
-    `LOGIN_URL:${issuer}/dev/login`,
-    `LOGOUT_URL:${issuer}/dev/logout`,
-  ];
+  const issuer = variableIn(wranglerOptions, "ISSUER", "http://.+") ?? url;
+  const variables = [`ISSUER:${url}`, `LOGIN_URL:${issuer}/dev/login`];
+  // Another login has sessions of its own, and /dev/logout would not end them.
+  if (variableIn(wranglerOptions, "LOGIN_URL") === undefined)
+    variables.push(`LOGOUT_URL:${issuer}/dev/logout`);
   args.push(...variables.flatMap((variable) => ["--var", variable]));
   // Not wrangler.json, which has the settings of a deployed server.
   if (!wranglerOptions.some((option) => /^(?:-c|--config)(?:=|$)/.test(option)))
@@ -101,11 +100,16 @@ export function spawnWranglerDev(
   );
 }
 
-/** Returns the ISSUER with plain http that the options set. The sign-in page is there as well. */
-function plainIssuerIn(options: string[]): string | undefined {
+/** Returns the last value that the options set for a variable, of those with the given form. */
+function variableIn(
+  options: string[],
+  name: string,
+  form = ".*",
+): string | undefined {
+  const assignment = new RegExp(`^(?:--var=)?${name}:(${form})$`);
   return options
-    .map((option) => /^(?:--var=)?ISSUER:(http:\/\/.+)$/.exec(option)?.[1])
-    .findLast((issuer) => issuer !== undefined);
+    .map((option) => assignment.exec(option)?.[1])
+    .findLast((value) => value !== undefined);
 }
 
 /** Tells whether wrangler.toml leads an address to the Worker. Wrangler's own parser takes seconds to load. */

@@ -2,7 +2,7 @@ import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { NONCE, secureHeaders } from "hono/secure-headers";
 import type { App } from "./app.ts";
-import { errorPage, outdatedPage } from "./responses.tsx";
+import { errorPage, faultPage, outdatedPage } from "./responses.tsx";
 import { hasCsrfToken, readSession } from "./session.ts";
 import { pathOf, signIn } from "./sign-in.tsx";
 import { signOut } from "./sign-out.tsx";
@@ -80,7 +80,7 @@ app.notFound((c) => errorPage(c, 404));
 
 app.onError((error, c) => {
   console.error(error);
-  return errorPage(c, 500);
+  return faultPage(c, 500);
 });
 
 export default app;

@@ -1,7 +1,7 @@
 /** @jsxImportSource hono/jsx */
 import type { Context } from "hono";
 import type { Child } from "hono/jsx";
-import type { Refusal } from "../../src/rpc/types.ts";
+import type { Refusal } from "./baton.ts";
 import type { App } from "./app.ts";
 import { Message, Page } from "./pages.tsx";
 import { writeSession } from "./session.ts";
@@ -61,24 +61,56 @@ export function refusalPage(
     "invalid_scope",
     "invalid_target",
   ].includes(error);
-  return errorPage(c, isRequest ? 400 : 503, aim);
+  if (!isRequest) return faultPage(c, 503, aim);
+  const words = "It has taken too long, or its address was changed.";
+  const content = <p>{`${words} ${START_AGAIN}`}</p>;
+  return messagePage(c, `This ${aim} cannot go on`, content, 400);
 }
 
-export function errorPage(
+const START_AGAIN =
+  "Go back to the app that you came from, and start again there.";
+
+/** The page for a fault of this Worker, or of Baton. */
+export function faultPage(
   c: Context<App>,
-  status: 400 | 404 | 413 | 500 | 503,
+  status: 500 | 503,
   aim: Aim = "sign-in",
 ) {
-  const isRequest = status < 500;
-  const title = isRequest
-    ? `This ${aim} cannot go on`
-    : `${aim === "sign-in" ? "Sign-in" : "Sign-out"} does not work right now`;
-  const words = isRequest
-    ? "It has taken too long, or its address was changed."
-    : "This is not your fault. Wait a moment.";
-  const advice =
-    "Go back to the app that you came from, and start again there.";
-  return messagePage(c, title, <p>{`${words} ${advice}`}</p>, status);
+  const what = aim === "sign-in" ? "Sign-in" : "Sign-out";
+  const words = "This is not your fault. Wait a moment.";
+  const content = <p>{`${words} ${START_AGAIN}`}</p>;
+  return messagePage(c, `${what} does not work right now`, content, status);
+}
+
+const problems = {
+  400: ["This page needs https", "Nothing was sent on."],
+  404: ["There is no such page", "Its address is wrong."],
+  413: ["This form is too large", "Nothing was done."],
+} as const;
+
+/** The page for a browser that has sent what no page of this Worker sends. */
+export function errorPage(c: Context<App>, status: keyof typeof problems) {
+  const [title, words] = problems[status];
+  return messagePage(
+    c,
+    title,
+    <>
+      <p>{words}</p>
+      <AccountLink />
+    </>,
+    status,
+  );
+}
+
+/** The way on for a person who has not come from an app. */
+export function AccountLink() {
+  return (
+    <p class="buttons">
+      <a class="button" href="/account">
+        Your account
+      </a>
+    </p>
+  );
 }
 
 /** The page for a form without the CSRF token of the session. Nothing was done. */

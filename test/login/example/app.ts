@@ -1,6 +1,5 @@
 import type { SecureHeadersVariables } from "hono/secure-headers";
-// Only types are imported, so that none of Baton's code becomes part of this Worker.
-import type { LoginService } from "../../src/rpc/types.ts";
+import type { LoginService } from "./baton.ts";
 import type { Session } from "./session.ts";
 import type { User } from "./users.ts";
 

@@ -1,4 +1,4 @@
-import type { AuthorizationDescription } from "../../src/rpc/types.ts";
+import type { AuthorizationDescription } from "./baton.ts";
 import type { Session } from "./session.ts";
 import type { SignedInUser } from "./app.ts";
 

@@ -1,9 +1,15 @@
 /** @jsxImportSource hono/jsx */
 import { type Context, Hono } from "hono";
-import type { EndedSession } from "../../src/rpc/types.ts";
+import type { EndedSession } from "./baton.ts";
 import type { App } from "./app.ts";
 import { AccountPage, SignOutPage } from "./pages.tsx";
-import { formPage, messagePage, redirect, refusalPage } from "./responses.tsx";
+import {
+  AccountLink,
+  formPage,
+  messagePage,
+  redirect,
+  refusalPage,
+} from "./responses.tsx";
 import { endSession } from "./session.ts";
 import { showSignIn } from "./sign-in.tsx";
 
@@ -44,6 +50,7 @@ signOut.get("/sign-out", async (c) => {
 signOut.post("/sign-out", (c) => {
   const { form, session, user } = c.var;
   const request = form.get("request") ?? "";
+  if (user && form.get("answer") === "stay") return stay(c, request, user.sub);
   const ended = user ? { subject: user.sub, sid: session.id } : {};
   return finish(c, { request, ...ended });
 });
@@ -58,6 +65,24 @@ async function finish(c: Context<App>, ended: EndedSession) {
   return redirect_to === undefined
     ? signedOutPage(c, "You can close this page.")
     : redirect(c, redirect_to);
+}
+
+/** Sends the browser back to the app. The session goes on, and so do the logins of other apps. */
+async function stay(c: Context<App>, request: string, subject: string) {
+  // No session has this id, so nothing ends. Without an id Baton would end the session of the app's ID token.
+  const sid = crypto.randomUUID();
+  const decided = await c.env.BATON.decideLogout({ request, subject, sid });
+  if ("error" in decided) return refusalPage(c, decided, "sign-out");
+  if (decided.redirect_to !== undefined)
+    return redirect(c, decided.redirect_to);
+  return messagePage(
+    c,
+    "You are still signed in",
+    <>
+      <p>Your session here goes on, and so do the apps that you use with it.</p>
+      <AccountLink />
+    </>,
+  );
 }
 
 function signedOutPage(c: Context<App>, words: string) {

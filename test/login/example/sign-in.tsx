@@ -1,6 +1,6 @@
 /** @jsxImportSource hono/jsx */
 import { type Context, Hono } from "hono";
-import type { Decision } from "../../src/rpc/types.ts";
+import type { Decision } from "./baton.ts";
 import { type App, now } from "./app.ts";
 import { nextStep, silentErrors } from "./next-step.ts";
 import {
@@ -27,7 +27,11 @@ export const signIn = new Hono<App>();
 /** Authentication Context Class Reference: a password alone, in the words of your own choice. */
 const ACR = "urn:example:password";
 
-signIn.get("/", (c) => goOn(c, c.req.query("request") ?? ""));
+/** Baton sends the browser here (LOGIN_URL). A person who types the address gets their account. */
+signIn.get("/", (c) => {
+  const { request = "" } = c.req.query();
+  return request === "" ? redirect(c, pathOf("")) : goOn(c, request);
+});
 
 signIn.post("/sign-in", async (c) => {
   const { form } = c.var;

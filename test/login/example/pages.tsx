@@ -1,10 +1,7 @@
 /** @jsxImportSource hono/jsx */
 import { html } from "hono/html";
 import type { PropsWithChildren } from "hono/jsx";
-import type {
-  AuthorizationDescription,
-  LogoutDescription,
-} from "../../src/rpc/types.ts";
+import type { AuthorizationDescription, LogoutDescription } from "./baton.ts";
 import { style } from "./style.ts";
 import type { User } from "./users.ts";
 
@@ -235,17 +232,25 @@ export function SignOutPage({
         {asked.client_name ?? "An app"} asks to sign you out. This ends your
         session here, and in every app that you have opened with it.
       </p>
+      {asked.is_confirmed && (
+        <p>The sign-in of that app itself has ended already.</p>
+      )}
       <div class="account">
         <Person user={user} />
       </div>
       <Form action="/sign-out" {...form}>
         <div class="buttons stack">
-          <button class="main">Sign out</button>
-          <a class="button" href="/account">
+          <button class="main" name="answer" value="sign-out">
+            Sign out
+          </button>
+          <button name="answer" value="stay">
             Stay signed in
-          </a>
+          </button>
         </div>
       </Form>
+      {asked.post_logout_redirect_uri && (
+        <WayBack to={asked.post_logout_redirect_uri} />
+      )}
     </>
   );
 }
