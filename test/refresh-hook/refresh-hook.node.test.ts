@@ -19,7 +19,10 @@ import { parse } from "../support/markdown.ts";
 const root = join(import.meta.dirname, "../..");
 const { blocks } = parse(readFileSync(join(root, "docs/login.md"), "utf8"));
 const [hook, hookSettings, binding] = blocks
-  .filter(({ heading }) => heading === "Ask at each refresh")
+  .filter(
+    ({ heading, language }) =>
+      heading === "Ask at each refresh" && language !== "sh",
+  )
   .map(({ text }) => text);
 
 const folder = mkdtempSync(join(tmpdir(), "baton-refresh-hook-"));

@@ -32,12 +32,12 @@ export const notPasted: { page: string; has: string; why: string }[] = [
   {
     page: "docs/login.md",
     has: "npm run dev -- --var LOGIN_URL:",
-    why: "test/login/login.node.test.ts starts both Workers, on free ports",
+    why: "test/login/login.node.test.ts pastes it, on free ports",
   },
   {
     page: "docs/login.md",
-    has: "cd test/login",
-    why: "test/login/login.node.test.ts starts both Workers, on free ports",
+    has: "npx wrangler dev -c test/login/example/wrangler.toml",
+    why: "test/login/login.node.test.ts pastes it, on free ports",
   },
   ...onPage(
     "docs/login.md",
@@ -47,6 +47,11 @@ export const notPasted: { page: string; has: string; why: string }[] = [
       'name = "my-refresh-hook"',
       'service = "my-refresh-hook"',
     ],
+  ),
+  ...onPage(
+    "docs/login.md",
+    "test/refresh-hook/side-by-side.node.test.ts pastes it, on free ports",
+    ["npx wrangler dev --port 8789"],
   ),
   ...[
     "npx wrangler deploy",

@@ -52,7 +52,7 @@ type Aim = "sign-in" | "sign-out";
 export function refusalPage(
   c: Context<App>,
   { error, error_description }: Refusal,
-  aim?: Aim,
+  aim: Aim = "sign-in",
 ) {
   // For the operator of this page. The refusal contains nothing of the request.
   console.error(JSON.stringify({ error, error_description }));
