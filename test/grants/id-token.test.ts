@@ -49,7 +49,7 @@ describe("the answer to a code", () => {
       nonce: "n-0S6_WzA2Mj",
       at_hash: await atHash(tokens.access_token, "SHA-256"),
       sid: family,
-      jti: expect.stringMatching(new RegExp(`^${family}\\.[\\w-]{22}$`)),
+      jti: expect.stringMatching(new RegExp(`^${family}~[\\w-]{22}$`)),
     });
   });
 

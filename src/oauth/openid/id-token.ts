@@ -37,7 +37,8 @@ export function signIdToken(
   const payload = {
     ...unregisteredClaims("id_token_claims", person),
     ...claims,
-    jti: `${base64url.encode(family_id)}.${nonce}`,
+    // No dot, as that of an access token has: so an API of league that asks for the dot refuses an ID token.
+    jti: `${base64url.encode(family_id)}~${nonce}`,
   };
   return signJwt(signingKey, "idToken", JSON.stringify(payload));
 }
@@ -60,7 +61,7 @@ export async function accessTokenHash(
 }
 
 /** A `jti` as `signIdToken` writes it: the id of the family, and a random part. */
-const familyInJti = /^([\w-]{43})\.[\w-]{22}$/;
+const familyInJti = /^([\w-]{43})~[\w-]{22}$/;
 
 const time = v.pipe(v.number(), v.finite());
 
