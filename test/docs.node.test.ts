@@ -85,6 +85,7 @@ const [register = ""] = take(clientsPage, "A sign-in of your own", "sh", 1);
 const [app = ""] = take(clientsPage, "A sign-in of your own", "js", 1);
 
 const loginPage = "docs/login.md";
+const exampleFolder = "test/login/example";
 const workerHeading = "From a Worker of the same account";
 const [binding = ""] = take(loginPage, workerHeading, "toml", 1);
 const [calls = ""] = take(loginPage, workerHeading, "ts", 1);
@@ -455,9 +456,9 @@ describe("docs/openid-connect.md", () => {
 });
 
 describe("docs/login.md", () => {
-  it("binds a sign-in page as test/login/ is bound, and calls only methods that exist", () => {
+  it("binds a sign-in page as test/login/example/ is bound, and calls only methods that exist", () => {
     expect(binding).toContain('entrypoint = "Login"');
-    expect(read("test/login/wrangler.toml")).toContain(binding);
+    expect(read("test/login/example/wrangler.toml")).toContain(binding);
     const methods = [
       ...(calls + whoSignedIn + silentAnswer + signOutCalls).matchAll(
         /env\.BATON\.(\w+)/g,
@@ -468,6 +469,55 @@ describe("docs/login.md", () => {
     for (const method of methods) expect(rpc).toContain(`  ${method}(`);
     const [, error] = /error = "(\w+)"/.exec(silentAnswer) ?? [];
     expect(read("src/oauth/authorization/decide.ts")).toContain(`"${error}",`);
+  });
+
+  it("has TypeScript that fits the types of src/rpc/types.ts", async () => {
+    const folder = folderInTheProject();
+    const rpc = JSON.stringify(join(root, "src/rpc/types.ts"));
+    const snippets = (pages.get(loginPage)?.blocks ?? []).filter(
+      ({ language }) => language === "ts",
+    );
+    expect(snippets.length).toBeGreaterThan(4);
+    for (const [i, { text }] of snippets.entries()) {
+      const isModule = text.startsWith("import ");
+      const content = isModule
+        ? text.replace('"./types.ts"', rpc)
+        : `import type * as rpc from ${rpc};
+           declare const env: { BATON: rpc.LoginService };
+           declare const request: string, grant_id: string;
+           declare const signedInAt: number, isAllowed: boolean;
+           declare const session: { subject: string; auth_time: number } | undefined;
+           declare const asked: rpc.AuthorizationDescription;
+           export async function snippet() { ${text} }`;
+      writeFileSync(join(folder, `${i}.ts`), content);
+    }
+    const tsconfig = join(folder, "tsconfig.json");
+    writeFileSync(
+      tsconfig,
+      JSON.stringify({
+        extends: join(root, "tsconfig.json"),
+        // A snippet leaves out what follows it.
+        compilerOptions: { noUnusedLocals: false, noImplicitReturns: false },
+        include: ["*.ts"],
+      }),
+    );
+    const tsc = join(root, "node_modules/.bin/tsc");
+    // On failure the error contains what tsc printed.
+    const result = await promisify(execFile)(tsc, ["-p", tsconfig]).catch(
+      (error: { stdout: string }) => error,
+    );
+    expect(result.stdout).toBe("");
+  });
+
+  it("has a README beside the example that names every file of it", () => {
+    const names = globSync("*", { cwd: join(root, exampleFolder) });
+    const { prose } = parse(read(`${exampleFolder}/README.md`));
+    const table = prose.split("\n").filter((line) => line.startsWith("| "));
+    const named = [...table.join().matchAll(/`([\w-]+\.\w+)`/g)];
+    const expected = names.filter((name) => !/^(?:\.|README)/.test(name));
+    expect(named.map(([, name = ""]) => name).toSorted()).toEqual(
+      expected.toSorted(),
+    );
   });
 
   it("says who signed in with fields that the server takes", () => {
@@ -796,7 +846,10 @@ describe.each([...pages])("%s", (path, { blocks, prose, headings, links }) => {
     expect(unknown.map(String)).toEqual([]);
     const paths = text.match(/(?<![\w./-])(?:src|test|docs|\.ci)\/[\w./-]*/g);
     const missing = (paths ?? []).filter(
-      (file) => !existsSync(join(root, file.replace(/\.$/, ""))),
+      (file) =>
+        !existsSync(join(root, file.replace(/\.$/, ""))) &&
+        // A command of the page writes it.
+        !file.endsWith("/.dev.vars"),
     );
     expect(missing).toEqual([]);
   });

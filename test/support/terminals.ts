@@ -77,7 +77,8 @@ export class Terminals {
       // A separate process group, so that all its processes can be killed.
       detached: true,
       env: {
-        ...withoutNpm(process.env),
+        ...process.env,
+        ...withoutNpm(),
         NO_COLOR: "1",
         TMPDIR: this.inside("tmp"),
         WRANGLER_SEND_METRICS: "false",
@@ -126,8 +127,8 @@ export class Terminals {
   };
 }
 
-/** The variables that npm sets for a script are not there in a reader's terminal, and change what npx does. */
-function withoutNpm(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const others = Object.entries(env).filter(([name]) => !/^npm_/i.test(name));
-  return Object.fromEntries(others);
+/** Removes the variables that npm sets for a script: they are not there in a reader's terminal, and change what npx does. */
+function withoutNpm(): Record<string, undefined> {
+  const names = Object.keys(process.env).filter((name) => /^npm_/i.test(name));
+  return Object.fromEntries(names.map((name) => [name, undefined]));
 }

@@ -28,7 +28,7 @@ export const signIn = new Hono<App>();
 const ACR = "urn:example:password";
 
 /** Baton sends the browser here (LOGIN_URL). A person who types the address gets their account. */
-signIn.get("/", (c) => {
+signIn.get("/", async (c) => {
   const { request = "" } = c.req.query();
   return request === "" ? redirect(c, pathOf("")) : goOn(c, request);
 });
