@@ -538,7 +538,7 @@ it("the OpenAPI document has these components", async () => {
       expires_in: integer "The access token's"
       access_token: string
       refresh_token?: string
-      id_token?: string "Who signed in."
+      id_token?: string "The ID token,"
       scope?: string
     GrantChanges: object closed
       auth_time?: integer/null 0..9007199254740991 e.g. 1767225600 "When the user"
@@ -589,4 +589,22 @@ it("the OpenAPI document has these components", async () => {
       generation?: integer "The number of"
       grant?: GrantDetails"
   `);
+});
+
+it("says of each field that a change may make null, that null removes it or what it means", async () => {
+  const { components, paths } = await server.expectAdmin<Document>(
+    "GET",
+    "/openapi.json",
+  );
+  const changes = components.schemas["GrantChanges"]?.properties ?? {};
+  expect(Object.keys(changes)).toHaveLength(7);
+  for (const { description } of Object.values(changes))
+    expect(description).toMatch(/\. null removes it\.$/);
+  const { schema } =
+    paths["/admin/scopes/{scope}"]?.["put"]?.requestBody?.content?.[
+      "application/json"
+    ] ?? {};
+  expect(schema?.properties?.["claims"]?.description).toMatch(
+    /Left out: as before\. null: for profile/,
+  );
 });
