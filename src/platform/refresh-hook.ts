@@ -1,4 +1,3 @@
-import { readRefreshAnswer } from "../oauth/openid/refresh-answer.ts";
 import type {
   RefreshDecision,
   RefreshHook,
@@ -49,6 +48,9 @@ export class BoundRefreshHook implements RefreshHook {
   async #ask(question: RefreshQuestion): Promise<RefreshDecision> {
     try {
       const answer = await this.#bound.decideRefresh(question);
+      // Loaded here, because it makes schemas, and most servers have no hook.
+      const { readRefreshAnswer } =
+        await import("../oauth/openid/refresh-answer.ts");
       const now = Math.floor(Date.now() / 1000);
       return readRefreshAnswer(answer, question, now);
     } catch (error) {

@@ -1,19 +1,7 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import * as v from "valibot";
 import { createServer } from "../create-server.ts";
-import {
-  decideAuthorization,
-  decision,
-} from "../oauth/authorization/decide.ts";
-import { describeAuthorization } from "../oauth/authorization/describe.ts";
-import { encryptedRequest } from "../oauth/authorization/interaction.ts";
-import { grantUpdate, updateGrant } from "../oauth/tokens/update-grant.ts";
-import {
-  decideLogout,
-  describeLogout,
-  encryptedLogout,
-  endedSession,
-} from "../oauth/logout/end-session.ts";
+import type { Seconds } from "../oauth/duration.ts";
 import { answerCall, type CreateServer, senderOf, validate } from "./call.ts";
 import type {
   AuthorizationDescription,
@@ -27,6 +15,9 @@ import type {
 } from "./types.ts";
 
 const actor = "rpc:Login";
+
+/** Loads what no request for a token needs. */
+const loadOperations = () => import("./login-operations.ts");
 
 /**
  * The part of the admin API that a sign-in page needs, for a Worker of the same account with a service
@@ -43,11 +34,11 @@ export class Login extends WorkerEntrypoint<Env> implements LoginService {
       this.#call("describeAuthorization"),
       this.#createServer(),
       async (server, log) => {
-        const parsed = validate(v.object({ request: encryptedRequest }), {
-          request,
-        });
-        const now = Math.floor(Date.now() / 1000);
-        return describeAuthorization(server, parsed.request, now, log);
+        const { describeAuthorization, encryptedRequest } =
+          await loadOperations();
+        const schema = v.object({ request: encryptedRequest });
+        const parsed = validate(schema, { request });
+        return describeAuthorization(server, parsed.request, now(), log);
       },
     );
   }
@@ -58,13 +49,11 @@ export class Login extends WorkerEntrypoint<Env> implements LoginService {
     return answerCall(
       this.#call("decideAuthorization"),
       this.#createServer(),
-      async (server, log) =>
-        decideAuthorization(
-          server,
-          validate(decision, decided),
-          Date.now(),
-          log,
-        ),
+      async (server, log) => {
+        const { decideAuthorization, decision } = await loadOperations();
+        const parsed = validate(decision, decided);
+        return decideAuthorization(server, parsed, Date.now(), log);
+      },
     );
   }
 
@@ -73,9 +62,9 @@ export class Login extends WorkerEntrypoint<Env> implements LoginService {
       this.#call("updateGrant"),
       this.#createServer(),
       async (server, log) => {
+        const { grantUpdate, updateGrant } = await loadOperations();
         const { grant_id, ...changes } = validate(grantUpdate, update);
-        const now = Math.floor(Date.now() / 1000);
-        return updateGrant(server, grant_id, changes, now, log);
+        return updateGrant(server, grant_id, changes, now(), log);
       },
     );
   }
@@ -85,10 +74,10 @@ export class Login extends WorkerEntrypoint<Env> implements LoginService {
       this.#call("describeLogout"),
       this.#createServer(),
       async (server, log) => {
+        const { describeLogout, encryptedLogout } = await loadOperations();
         const schema = v.object({ request: encryptedLogout });
         const parsed = validate(schema, { request });
-        const now = Math.floor(Date.now() / 1000);
-        return describeLogout(server, parsed.request, now, log);
+        return describeLogout(server, parsed.request, now(), log);
       },
     );
   }
@@ -100,8 +89,8 @@ export class Login extends WorkerEntrypoint<Env> implements LoginService {
       this.#call("decideLogout"),
       this.#createServer(),
       async (server, log) => {
-        const now = Math.floor(Date.now() / 1000);
-        return decideLogout(server, validate(endedSession, ended), now, log);
+        const { decideLogout, endedSession } = await loadOperations();
+        return decideLogout(server, validate(endedSession, ended), now(), log);
       },
     );
   }
@@ -114,4 +103,8 @@ export class Login extends WorkerEntrypoint<Env> implements LoginService {
     const { createServer } = this.constructor as typeof Login;
     return () => createServer(this.env);
   }
+}
+
+function now(): Seconds {
+  return Math.floor(Date.now() / 1000);
 }
