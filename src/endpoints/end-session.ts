@@ -1,20 +1,9 @@
-import type { Context } from "hono";
-import { html } from "hono/html";
-import { endHintedLogin } from "../oauth/logout/end-session.ts";
-import {
-  afterLogout,
-  checkLogoutRequest,
-  encryptLogoutRequest,
-} from "../oauth/logout/request.ts";
-import { MAX_URL_CHARACTERS } from "../oauth/authorization/response.ts";
-import { readState } from "../oauth/authorization/state.ts";
-import { OAuthError } from "../oauth/errors.ts";
 import { OPENID } from "../oauth/openid/scopes.ts";
-import { Parameters } from "../oauth/parameters.ts";
-import { withParameters } from "../oauth/redirect-uri.ts";
-import { type AppEnv, type Endpoint, now, redirect } from "./endpoint.ts";
-import { page, refusalPage } from "./page.ts";
-import { queryOf } from "./query.ts";
+import type { Endpoint } from "./endpoint.ts";
+
+/** The code behind the endpoint is loaded when somebody signs out, because no request for a token needs it. */
+const loadAnswer = () => import("./end-session-answer.ts");
+const loadPage = () => import("./page.ts");
 
 /**
  * The end session endpoint (OpenID Connect RP-Initiated Logout 1.0). It ends the login that the ID token of the request
@@ -34,41 +23,14 @@ const endSessionByGet: Endpoint = {
   }),
 
   async respond(c) {
-    const { log } = c.var;
-    const server = await c.var.server();
-    const query = await queryOf(c);
-    if (query.length > MAX_URL_CHARACTERS) throw tooLong("its parameters have");
-    log.begin("client");
-    const parameters = new Parameters(new URLSearchParams(`?${query}`));
-    const logout = await checkLogoutRequest(
-      server,
-      parameters,
-      readState(query),
-      log,
-    );
-    const { request, client, hasHint } = logout;
-    const { logout_url } = server.settings;
-    if (logout_url === undefined && !hasHint)
-      throw new OAuthError("logout_hint_missing");
-    const back = afterLogout(request);
-    const target =
-      logout_url === undefined
-        ? back
-        : withParameters(logout_url, {
-            request: await encryptLogoutRequest(server, request, now()),
-          });
-    for (const url of [back, target])
-      if (url !== undefined && url.length > MAX_URL_CHARACTERS)
-        throw tooLong("a URL that the browser would be redirected to has");
-
-    // Everything that the request can be refused for has been looked at.
-    await endHintedLogin(server, logout, log);
-    return target === undefined
-      ? signedOutPage(c, client?.client_name)
-      : redirect(c, target);
+    const { answerEndSession } = await loadAnswer();
+    return answerEndSession(c);
   },
 
-  renderError: (c, refusal) => refusalPage(c, refusal, "sign-out"),
+  async renderError(c, refusal) {
+    const { refusalPage } = await loadPage();
+    return refusalPage(c, refusal, "sign-out");
+  },
 };
 
 /** The endpoint with both of its methods (RP-Initiated Logout section 2). */
@@ -76,21 +38,3 @@ export const endSessionEndpoints: readonly Endpoint[] = [
   endSessionByGet,
   { ...endSessionByGet, method: "POST" },
 ];
-
-function tooLong(what: string): OAuthError {
-  return new OAuthError("logout_request_too_long", {
-    subject: `${what} more than ${MAX_URL_CHARACTERS} characters`,
-  });
-}
-
-function signedOutPage(c: Context<AppEnv>, name = "the app") {
-  return page(
-    c,
-    "You are signed out",
-    html`<p>
-        You are signed out of ${name}. The page where you sign in may still
-        remember you, and then it does not ask for your password next time.
-      </p>
-      <p>You can close this page.</p>`,
-  );
-}

@@ -2,7 +2,6 @@ import type { Context } from "hono";
 import { OAuthError } from "../oauth/errors.ts";
 import { OPENID } from "../oauth/openid/scopes.ts";
 import { isForm, readForm } from "../oauth/parameters.ts";
-import { userInfo } from "../oauth/tokens/user-info.ts";
 import { type AppEnv, type Endpoint, now } from "./endpoint.ts";
 
 /**
@@ -20,6 +19,8 @@ const userInfoByGet: Endpoint = {
   async respond(c) {
     const server = await c.var.server();
     const token = await readAccessToken(c);
+    // Loaded here, because no request for a token needs it.
+    const { userInfo } = await import("../oauth/tokens/user-info.ts");
     return c.json(await userInfo(server, token, now(), c.var.log));
   },
 

@@ -14,14 +14,6 @@ const openIdParameters = [
   "request_uri",
 ] as const;
 
-/** The values of `prompt` in OpenID Connect Core section 3.1.2.1. The login gets every other value too. */
-export const promptValues = [
-  "none",
-  "login",
-  "consent",
-  "select_account",
-] as const;
-
 /**
  * The parameters of OpenID Connect (Core section 3.1.2.1) in an authorization request. `prompt`, `login_hint` and
  * `ui_locales` are read in every request.

@@ -22,6 +22,7 @@ import { readCodeChallenge } from "./pkce.ts";
 import { readPrompt } from "./prompt.ts";
 import type { RedirectTarget } from "./redirect-target.ts";
 import { decryptJwt, encryptJwt } from "../encrypted-jwt.ts";
+import { responseModes, responseTypes } from "./supported-values.ts";
 import type { Server } from "../server.ts";
 
 /**
@@ -39,13 +40,6 @@ const requestParameters = [
   "login_hint",
   "ui_locales",
 ] as const;
-
-/** The supported values of `response_type` (RFC 6749 section 3.1.1). */
-export const responseTypes = ["code"] as const;
-/**
- * The supported values of `response_mode` (OAuth 2.0 Multiple Response Type Encoding Practices, section 2.1).
- */
-export const responseModes = ["query"] as const;
 
 /** The most dropped scopes that a log line names. */
 const MAX_DROPPED_IN_LOG = 10;
