@@ -1,4 +1,4 @@
-import { REQUEST_SECONDS } from "../oauth/encrypted-jwt.ts";
+import { REQUEST_SECONDS } from "../oauth/jwt-lifetimes.ts";
 import { after, type Seconds } from "../oauth/duration.ts";
 import {
   type ConfiguredKey,

@@ -1,8 +1,5 @@
-import { base64url } from "jose";
-import {
-  type AuthorizationCode,
-  readCode,
-} from "../oauth/authorization/code.ts";
+import * as base64url from "jose/base64url";
+import type { AuthorizationCode } from "../oauth/authorization/code.ts";
 import type { Client, ScopeCatalogue } from "../oauth/entities.ts";
 import { throwIfRefused, OAuthError, type Reason } from "../oauth/errors.ts";
 import { identityOf, isSameClient } from "../oauth/login-attributes.ts";
@@ -23,6 +20,9 @@ import { isSameRedirectUri } from "../oauth/redirect-uri.ts";
 import { startFamily } from "../oauth/tokens/start-family.ts";
 import { tokenResponse } from "../oauth/tokens/token-response.ts";
 import type { GrantType } from "./grant-type.ts";
+
+/** Loads what no refresh needs. */
+const loadCode = () => import("../oauth/authorization/code.ts");
 
 /** What is started while the client is looked up. */
 type CodeAhead = {
@@ -48,8 +48,10 @@ export const authorizationCodeGrant: GrantType<
   needsFreshClient: () => true,
 
   readAhead({ scopes }, { parameters, now }, complete) {
-    const read = async () =>
-      readCode(await complete(), parameters.optional("code") ?? "", now);
+    const read = async () => {
+      const { readCode } = await loadCode();
+      return readCode(await complete(), parameters.optional("code") ?? "", now);
+    };
     const code = read();
     const catalogue = async () =>
       typeof (await code) === "string" ? {} : scopes.catalogueAgain();

@@ -1,4 +1,4 @@
-import { base64url } from "jose";
+import * as base64url from "jose/base64url";
 import type { Reason } from "../oauth/errors.ts";
 import { decrypt, isCiphertext } from "./ciphertext.ts";
 import type { Guesser, GuessLimit } from "../oauth/guess-limit.ts";

@@ -14,6 +14,11 @@ import {
   signJwt,
   verifyJwt,
 } from "./signed-jwt.ts";
+import {
+  CODE_SECONDS,
+  LOGOUT_SECONDS,
+  REQUEST_SECONDS,
+} from "./jwt-lifetimes.ts";
 
 /**
  * Encrypted JWTs (RFC 7516, RFC 7519): claims that go through a browser and that only this server can read.
@@ -31,21 +36,12 @@ import {
  * `typ`, so that a JWT of that version is refused.
  */
 const kinds = {
-  /** The time that a user has to sign in: enough to find a phone or to reset a password. */
-  request: { typ: "baton-encrypted-request+jwt", seconds: 30 * 60 },
-  /** RFC 6749 section 4.1.2 recommends at most ten minutes. A browser needs a few seconds. */
-  code: { typ: "baton-encrypted-code+jwt", seconds: 60 },
-  /** The time that a user has to confirm a sign-out. */
-  logout: { typ: "baton-encrypted-logout+jwt", seconds: 30 * 60 },
+  request: { typ: "baton-encrypted-request+jwt", seconds: REQUEST_SECONDS },
+  code: { typ: "baton-encrypted-code+jwt", seconds: CODE_SECONDS },
+  logout: { typ: "baton-encrypted-logout+jwt", seconds: LOGOUT_SECONDS },
 } as const satisfies Partial<
   Record<keyof TokenKey & SignedKind, { typ: string; seconds: number }>
 >;
-
-/** The lifetime of an authorization request, in seconds. It is longer than that of a code. */
-export const REQUEST_SECONDS = kinds.request.seconds;
-
-/** The lifetime of a code, in seconds. */
-export const CODE_SECONDS = kinds.code.seconds;
 
 type Kind = keyof typeof kinds;
 

@@ -1,4 +1,4 @@
-import { base64url } from "jose";
+import * as base64url from "jose/base64url";
 
 /**
  * The catalogue of events: what an operator may count or be called for, beside the one line per request. Nothing else

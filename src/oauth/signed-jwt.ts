@@ -1,4 +1,5 @@
-import { base64url, compactVerify, decodeProtectedHeader } from "jose";
+import * as base64url from "jose/base64url";
+import { decodeProtectedHeader } from "jose/decode/protected_header";
 import {
   type SignedKind,
   signedTypes,
@@ -60,6 +61,9 @@ export function attachPayload(detached: string, payload: string): string {
   return `${header}.${base64url.encode(payload)}.${signature}`;
 }
 
+/** Loads what no refresh needs. */
+const loadVerify = () => import("jose/jws/compact/verify");
+
 /**
  * Verifies signature and kind of a JWT. The caller checks its claims, the issuer too, because the same key may
  * sign for several issuers.
@@ -76,6 +80,7 @@ export async function verifyJwt(
     const verificationKey = keys.get(kid);
     if (!verificationKey) return undefined;
     const { key, alg } = verificationKey;
+    const { compactVerify } = await loadVerify();
     const { payload, protectedHeader } = await compactVerify(jwt, key, {
       algorithms: [alg],
     });

@@ -1,4 +1,5 @@
-import { base64url, type JWK } from "jose";
+import type { JWK } from "jose";
+import * as base64url from "jose/base64url";
 import type { SigningKey } from "../oauth/keys.ts";
 import { protectedHeaders } from "../oauth/signed-jwt.ts";
 import { KeyError } from "./key-text.ts";

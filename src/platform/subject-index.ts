@@ -1,5 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
-import { CODE_SECONDS } from "../oauth/encrypted-jwt.ts";
+import { CODE_SECONDS } from "../oauth/jwt-lifetimes.ts";
 import { CLOCK_SKEW_SECONDS } from "../oauth/duration.ts";
 
 /** Each family of the subject is a key of the object's storage: this prefix and the family's id. */

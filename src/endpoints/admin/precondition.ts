@@ -1,5 +1,5 @@
 import type { Context } from "hono";
-import { base64url } from "jose";
+import * as base64url from "jose/base64url";
 import { OAuthError } from "../../oauth/errors.ts";
 
 /** ETag and If-Match (RFC 9110 sections 8.8.3 and 13.1.1), so that two operators do not overwrite each other. */

@@ -1,7 +1,7 @@
-import { base64url } from "jose";
+import * as base64url from "jose/base64url";
 import * as v from "valibot";
 import { issueCode } from "./code.ts";
-import { CODE_SECONDS, REQUEST_SECONDS } from "../encrypted-jwt.ts";
+import { CODE_SECONDS, REQUEST_SECONDS } from "../jwt-lifetimes.ts";
 import { authorizationResponse, MAX_URL_CHARACTERS } from "./response.ts";
 import { unmetDemand } from "./sign-in-demands.ts";
 import { fieldError, throwIfRefused } from "../errors.ts";

@@ -1,4 +1,4 @@
-import { base64url } from "jose";
+import * as base64url from "jose/base64url";
 import { type Client, isPublic } from "../entities.ts";
 import type { Refused } from "../errors.ts";
 import type { Parameters } from "../parameters.ts";

@@ -1,4 +1,4 @@
-import { base64url } from "jose";
+import * as base64url from "jose/base64url";
 import type { Seconds } from "../duration.ts";
 import type { ScopeCatalogue } from "../entities.ts";
 import { throwIfRefused, OAuthError } from "../errors.ts";

@@ -1,4 +1,4 @@
-import { base64url } from "jose";
+import * as base64url from "jose/base64url";
 import { equalBytes } from "../constant-time.ts";
 import type { Seconds } from "../duration.ts";
 import type { ClientSecret } from "../entities.ts";

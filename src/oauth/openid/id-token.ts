@@ -1,4 +1,4 @@
-import { base64url } from "jose";
+import * as base64url from "jose/base64url";
 import * as v from "valibot";
 import { CLOCK_SKEW_SECONDS, type Seconds } from "../duration.ts";
 import type { SigningKey, VerificationKeys } from "../keys.ts";

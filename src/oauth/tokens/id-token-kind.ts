@@ -1,4 +1,4 @@
-import { decodeProtectedHeader } from "jose";
+import { decodeProtectedHeader } from "jose/decode/protected_header";
 import { OAuthError } from "../errors.ts";
 import { isIdTokenOf, verifyIdToken } from "../openid/id-token.ts";
 import { signedTypes } from "../keys.ts";

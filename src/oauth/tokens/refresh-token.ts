@@ -1,4 +1,4 @@
-import { base64url } from "jose";
+import * as base64url from "jose/base64url";
 import type { TokenKey, TokenKeys } from "../keys.ts";
 import { offsets, pattern, PREFIX, VERSION } from "../refresh-token-layout.ts";
 import type { RefreshTokenClaims } from "../token-kind.ts";

@@ -1,4 +1,4 @@
-import { base64url } from "jose";
+import * as base64url from "jose/base64url";
 import type { TokenKey } from "../keys.ts";
 import { KEY_ID_BYTES } from "../refresh-token-layout.ts";
 

@@ -1,4 +1,4 @@
-import { base64url } from "jose";
+import * as base64url from "jose/base64url";
 import { leagueClaims } from "./access-token-format.ts";
 import { type AccessTokenClaims, signAccessToken } from "./access-token.ts";
 import type { Seconds } from "../duration.ts";
