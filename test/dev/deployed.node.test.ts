@@ -49,8 +49,11 @@ describe("the deployed Worker", () => {
   });
 
   it("stays small, because every new isolate compiles it before its first answer", () => {
-    expect(deployed.length).toBeLessThan(255 * 1024);
-    expect(gzipSync(deployed).length).toBeLessThan(88 * 1024);
+    // OpenID Connect made it 47 KiB larger (16 in gzip): claims and ID tokens 10, sign-out 9, the admin API 6, refusals and
+    // events 5, the refresh hook 3, UserInfo and metadata 3. A start evaluates 17 KiB less than before, because it no
+    // longer evaluates /authorize and jose's encryption.
+    expect(deployed.length).toBeLessThan(302 * 1024);
+    expect(gzipSync(deployed).length).toBeLessThan(104 * 1024);
   });
 
   it("loads no module of Node before it is needed, because each costs every start milliseconds", () => {
