@@ -35,7 +35,7 @@ const signed = new Map([
 ]);
 
 /** `jti` of an access token or an ID token: the id of its family, and a random part. */
-const familyInJti = /^([\w-]{43})\./;
+const familyInJti = /^([\w-]{43})[.~]/;
 
 /**
  * Reads a JWT (RFC 7519): signed (three parts), or encrypted (five), of which only the header can be read.
