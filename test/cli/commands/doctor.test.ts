@@ -268,6 +268,25 @@ describe("baton doctor", () => {
     expect({ code, found }).toEqual({ code: 1, found: expected });
   });
 
+  test.each([
+    ["a time-out", "no answer within 1000 ms", true],
+    ["an exception", "the Worker threw an exception", false],
+  ])("says what %s of the refresh hook costs", async (_, problem, isLate) => {
+    const { report } = await examine(
+      await changed((path, _response, body) =>
+        path === "/admin/doctor"
+          ? JSON.stringify({
+              checks: [{ name: "REFRESH_HOOK", duration_ms: 1, problem }],
+            })
+          : body,
+      ),
+    );
+    const [finding] = report.findings;
+    expect(report.findings).toHaveLength(1);
+    expect(finding?.problem).toBe(`makes no decision: ${problem}`);
+    expect(finding?.why.includes("each after the time-out")).toBe(isLate);
+  });
+
   test("compares the secrets in their store with the server's keys, with --secrets", async () => {
     const directory = temporaryProject();
     writeFileSync(
