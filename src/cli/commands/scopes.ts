@@ -117,7 +117,7 @@ async function confirmDeletion(
   options: ConfirmOptions,
 ): Promise<void> {
   const isOpenId = name === OPENID;
-  if (!isOpenId && process.stdin.isTTY !== true) return;
+  if (!isOpenId && !process.stdin.isTTY) return;
   const { scopes } = await session.request({
     method: "GET",
     path: ["scopes"],

@@ -111,9 +111,7 @@ const claimsFields = {
 export const loginClaims = v.partial(v.object(claimsFields)).entries;
 
 /** Makes the schema of a field that null removes, for a body that changes a login. */
-function removable<
-  const S extends v.GenericSchema<unknown, NonNullable<unknown>>,
->(schema: S) {
+function removable<const S extends v.GenericSchema>(schema: S) {
   const { description = "" } = v.getMetadata(schema) as {
     description?: string;
   };
