@@ -48,8 +48,8 @@ function nothingEnded(c: Context<AppEnv>) {
     c,
     "Nothing has ended",
     html`<p>
-      The app has sent no ID token (<code>id_token_hint</code>), so this server
-      cannot know whose login to end. The login goes on.
+      The app has sent no ID token (<code>id_token_hint</code>) of a login that
+      goes on, so this server does not know which login to end.
     </p>`,
   );
 }
