@@ -72,7 +72,7 @@ const mayImport: Record<string, string[]> = {
   "oauth/openid": ["oauth"],
   oauth: [],
   dev: ["index", "app", "create-server", "endpoints", ...protocol],
-  cli: ["oauth"],
+  cli: ["oauth", "oauth/openid"],
 };
 
 const internalImports = files.map(({ file, imports }) => ({
@@ -139,7 +139,7 @@ describe("src/", () => {
     expect(violations).toEqual([]);
   });
 
-  it("lets the command line import only lists of names, the floor of secrets and the layout of refresh tokens from the server", () => {
+  it("lets the command line import only lists of names, the floor of secrets, the layout of refresh tokens and the claims of scopes from the server", () => {
     const imported = internalImports
       .filter(({ file }) => room(file) === "cli")
       .flatMap(({ imports }) => imports)
@@ -147,6 +147,7 @@ describe("src/", () => {
     expect([...new Set(imported)].toSorted()).toEqual([
       "oauth/authentication-methods.ts",
       "oauth/grant-types.ts",
+      "oauth/openid/scopes.ts",
       "oauth/refresh-token-layout.ts",
       "oauth/secret-floor.ts",
       "oauth/settings.ts",
