@@ -20,7 +20,7 @@ import {
 import { loginsOf } from "../support/subjects.ts";
 
 /**
- * An ID token says who signed in and opens nothing: it is no access token and no refresh token, wherever somebody
+ * An ID token says who signed in and gives access to nothing: it is no access token and no refresh token, wherever somebody
  * presents it (RFC 8725 section 3.11).
  */
 
@@ -224,7 +224,7 @@ describe("no other token is an ID token", () => {
 });
 
 describe("POST /admin/introspect", () => {
-  it("says that it is an ID token, whose it is, and that it opens nothing", async () => {
+  it("says that it is an ID token, whose it is, and that it gives access to nothing", async () => {
     const { iat, exp } = decodeJwt(tokens.id_token);
     expect(await inspect(tokens.id_token)).toEqual({
       active: false,
