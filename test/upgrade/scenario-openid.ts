@@ -98,6 +98,6 @@ export function contentOf(token: string): Record<string, unknown> {
 
 /** Returns the id of the login of a token, as the admin API has it. */
 export function grantOf(token: string): string {
-  const [family = ""] = String(contentOf(token)["jti"]).split(".");
+  const [family = ""] = String(contentOf(token)["jti"]).split(/[.~]/);
   return Buffer.from(family, "base64url").toString("hex");
 }
