@@ -236,7 +236,7 @@ describe("an http loopback redirect URI is accepted with another port (RFC 8252 
     const more = { redirect_uri, scope: "admin" };
     expect(
       told(await authorize(clients.ipv4, more), redirect_uri),
-    ).toMatchObject([{ error: "invalid_scope" }, "scope_not_granted"]);
+    ).toMatchObject([{ error: "invalid_scope" }, "scope_none_left"]);
   });
 });
 

@@ -406,7 +406,7 @@ describe("the cost", () => {
     const refused = await authorize(client, { scope: "admin" }, counted);
     expect(told(refused)).toMatchObject([
       { error: "invalid_scope" },
-      "scope_not_granted",
+      "scope_none_left",
     ]);
     expect(calls).toEqual({ family: 0, kvRead: 2, kvWrite: 0 });
   });
