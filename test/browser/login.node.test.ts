@@ -265,8 +265,11 @@ describe("the example login in a browser", () => {
     expect(await page.evaluate(font)).toBe("16px");
     await picture(page, "sign-in-phone");
     await signIn(page, "alice", "wrong");
+    await page.getByRole("alert").waitFor();
     await picture(page, "problem-phone");
     await signIn(page, "alice", "rabbit-hole");
+    // A click does not wait for the next page.
+    await page.getByRole("button", { name: "Allow" }).waitFor();
     await expectFit(7);
     await picture(page, "consent-phone");
     await page.getByRole("button", { name: "Allow" }).tap();
