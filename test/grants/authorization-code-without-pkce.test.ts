@@ -264,7 +264,7 @@ describe("PKCE is required", () => {
     const one = await makeWebClient(metadata);
     expect(redirectedRefusal(await authorize(one, withoutPkce))).toEqual([
       "invalid_request",
-      "parameter_missing",
+      "code_challenge_missing",
     ]);
   });
 
@@ -272,7 +272,7 @@ describe("PKCE is required", () => {
     const other = await makeWebClient();
     expect(redirectedRefusal(await authorize(other, withoutPkce))).toEqual([
       "invalid_request",
-      "parameter_missing",
+      "code_challenge_missing",
     ]);
   });
 
@@ -282,7 +282,7 @@ describe("PKCE is required", () => {
     const at = serverWith({});
     expect(redirectedRefusal(await authorize(open, withoutPkce, at))).toEqual([
       "invalid_request",
-      "parameter_missing",
+      "code_challenge_missing",
     ]);
   });
 });
