@@ -163,7 +163,7 @@ describe("the redirect to the client", () => {
   it("has error, state and iss if /authorize itself refuses the request", async () => {
     const client = await makeWebClient();
     const refused = await authorize(client, { scope: "admin" });
-    expect(reasonOf(refused)).toBe("scope_not_granted");
+    expect(reasonOf(refused)).toBe("scope_none_left");
     const redirect = location(refused);
     expect(redirect.origin + redirect.pathname).toBe(REDIRECT_URI);
     expect(Object.fromEntries(redirect.searchParams)).toEqual({
