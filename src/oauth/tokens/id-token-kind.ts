@@ -7,7 +7,7 @@ import type { TokenKind } from "../token-kind.ts";
 
 /**
  * Makes the kind of this server's ID tokens. An ID token says who signed in and gives access to nothing, so it is never active
- * and ends no login. It is a kind so that whoever presents it learns what it is. It costs no storage call.
+ * and ends no login. It is a kind so that somebody who presents it learns what it is. It costs no storage call.
  */
 export function idTokenKind({
   settings,

@@ -65,7 +65,7 @@ export async function userInfo(
   const family = await findLivingFamily(server, family_id, now, check);
   if (!family) throw new OAuthError("access_token_ended");
   log.fields.client_id = claims.client_id;
-  // The token of an old server may have had no user, and its client is none.
+  // The token of an old server may have had no user, and its client is not one.
   if (family.login.sub_type) throw new OAuthError("access_token_without_user");
 
   const isLeft = (scope: string) =>

@@ -9,7 +9,7 @@ import { type App, now } from "./app.ts";
 
 /**
  * The session of a browser: one signed cookie, and nothing on the server. Everybody gets one with the first form,
- * because its CSRF token is here. Whoever copies the cookie is signed in until it expires: keep sessions in a Durable
+ * because its CSRF token is here. Somebody who copies the cookie is signed in until it expires: keep sessions in a Durable
  * Object or a database if you must be able to end them from elsewhere.
  *
  * The cookie is signed and not encrypted, so it has no secret of the person. Change its name when you change this type.
