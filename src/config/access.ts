@@ -13,7 +13,7 @@ interface AccessVariables {
 /** A name below the domain of Access. `fed.` is in those of Cloudflare for Government. */
 const teamDomain = /^(?:[a-z0-9-]{1,63}\.){1,2}cloudflareaccess\.com$/;
 
-/** Checks ACCESS_TEAM_DOMAIN. Whoever has the name of a typing error could make the keys of administrators. */
+/** Checks ACCESS_TEAM_DOMAIN. The owner of a mistyped name could make the keys of administrators. */
 export function teamDomainProblem(domain: string): string | undefined {
   return teamDomain.test(domain)
     ? undefined

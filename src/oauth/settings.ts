@@ -46,7 +46,7 @@ export interface Settings extends Lifetimes {
   passport_token_endpoint: boolean;
   /** The URL of the sign-in page. Undefined: there is no authorization endpoint. */
   login_url: string | undefined;
-  /** The URL of the login's page for signing out. Left out: there is none, and Baton has a page of its own. */
+  /** The URL of the login's page for signing out. Left out: Baton shows a page of its own. */
   logout_url?: string;
   /** The token of the admin API that may do everything. Undefined: without Access there is no admin API. */
   admin_token: string | undefined;

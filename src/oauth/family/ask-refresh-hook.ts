@@ -24,7 +24,7 @@ import type { Server } from "../server.ts";
  *
  * @returns the attempt, with what the hook changes
  * @throws OAuthError `login_denied_by_hook`, and the login has ended; `refresh_hook_failed` where the configuration
- *   wants a decision and there is none
+ *   wants a decision and the hook has made no decision
  */
 export async function askRefreshHook(
   { families, settings }: Server,

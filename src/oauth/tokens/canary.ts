@@ -103,7 +103,7 @@ export class NoDecision extends Error {}
 /**
  * Asks the refresh hook about a login that does not exist. Yes and no are both good.
  *
- * @throws NoDecision that says why there is none
+ * @throws NoDecision that says why the hook made no decision
  */
 export async function playCanaryQuestion(
   hook: RefreshHook,

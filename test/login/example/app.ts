@@ -18,7 +18,7 @@ export interface App {
   };
   Variables: SecureHeadersVariables & {
     session: Session;
-    /** Who is signed in. Undefined: nobody. */
+    /** The person who is signed in. Undefined: nobody is. */
     user: SignedInUser | undefined;
     /** The form of a POST request, with the CSRF token of the session. */
     form: URLSearchParams;

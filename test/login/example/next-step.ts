@@ -27,7 +27,8 @@ interface Situation {
 
 /**
  * Decides what a person must do next, as OpenID Connect Core section 3.1.2.1 says for `prompt`, `max_age`,
- * `login_hint` and `id_token_hint`. Who has just signed in for the request need not do so again.
+ * `login_hint` and `id_token_hint`. A person who has just signed in for the request
+ * need not do so again.
  *
  * @returns undefined if there is nothing to do
  */
