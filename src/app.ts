@@ -3,19 +3,13 @@ import { HonoBase } from "hono/hono-base";
 import { getPath } from "hono/utils/url";
 import { readBody } from "./endpoints/body.ts";
 import { answerPreflight, readableByOrigins } from "./endpoints/cors.ts";
-import {
-  type AppEnv,
-  type Endpoint,
-  hasNeededScope,
-  isConfigured,
-  networkOf,
-} from "./endpoints/endpoint.ts";
+import { type AppEnv, type Endpoint, networkOf } from "./endpoints/endpoint.ts";
 import { endpoints as registry } from "./endpoints/index.ts";
 import { holdOrigin, transportSecurity } from "./endpoints/origin.ts";
 import { PathRouter } from "./endpoints/path-router.ts";
+import { holdNeededScopes, notFoundUnlessOn } from "./endpoints/presence.ts";
 import {
   allowedMethods,
-  methodNotAllowed,
   refuseOtherMethods,
   routeOf,
 } from "./endpoints/routes.ts";
@@ -234,44 +228,6 @@ function reportConfigurationFirst(): MiddlewareHandler<AppEnv> {
   return async function reportConfigurationFirst(c, next) {
     c.set("configurationFirst", true);
     await next();
-  };
-}
-
-/** Answers 404 to every method of an endpoint that the configuration has not turned on. */
-function notFoundUnlessOn(
-  isOn: NonNullable<Endpoint["isOn"]>,
-): MiddlewareHandler<AppEnv> {
-  return async function notFoundUnlessOn(c, next) {
-    // What comes next reports a configuration that cannot be read.
-    const server = await c.var.early().catch(() => undefined);
-    if (server && !isOn(server.settings) && (await isConfigured(c)))
-      throw new OAuthError("path_unknown");
-    await next();
-  };
-}
-
-/**
- * Takes away the endpoints of a path whose scope is not in the catalogue. If no endpoint of the path is left, every
- * method gets 404, else the missing ones get 405. The catalogue is not read for a method that needs no scope.
- */
-function holdNeededScopes(
-  ofPath: readonly Endpoint[],
-): MiddlewareHandler<AppEnv> {
-  return async function holdNeededScopes(c, next) {
-    const isAskedFor = (endpoint: Endpoint) =>
-      allowedMethods([endpoint]).includes(c.req.method);
-    const asked = ofPath.find(isAskedFor);
-    if (asked && asked.needsScope === undefined) return next();
-    // What comes next reports a configuration that cannot be read.
-    const server = await c.var.early().catch(() => undefined);
-    if (!server) return next();
-    c.set("configurationFirst", true);
-    const catalogue = await server.scopes.catalogue();
-    const left = ofPath.filter((one) => hasNeededScope(one, catalogue));
-    if (left.length === 0) throw new OAuthError("path_unknown");
-    if (left.length < ofPath.length && !left.some(isAskedFor))
-      throw methodNotAllowed(left);
-    return next();
   };
 }
 
