@@ -25,6 +25,12 @@ import {
   transportProblem,
 } from "./config/urls.ts";
 import {
+  dynamicRegistrationSettings,
+  metadataDocumentSettings,
+  perDayProblem,
+  selfRegistrationProblems,
+} from "./config/self-registration.ts";
+import {
   webhookProblems,
   webhookSecretProblem,
   webhookSettings,
@@ -103,6 +109,23 @@ const variables = v.object(
     ACCESS_ROLES: v.optional(stringWithRule(accessRolesProblem)),
     LEAGUE_ENCRYPTION_KEY: v.optional(text),
     EVENT_WEBHOOK_URL: v.optional(text),
+    CLIENT_ID_METADATA_DOCUMENTS: v.optional(
+      v.literal("on", "must be on, or empty"),
+    ),
+    CLIENT_ID_METADATA_HOSTS: v.optional(
+      v.pipe(stringWithRule(hostsProblem), v.transform(splitList)),
+    ),
+    CLIENT_ID_METADATA_DENIED_HOSTS: v.optional(
+      v.pipe(stringWithRule(hostsProblem), v.transform(splitList)),
+    ),
+    DYNAMIC_REGISTRATION: v.optional(
+      v.picklist(["open", "token"], "must be open or token, or empty"),
+    ),
+    REGISTRATIONS_PER_DAY: v.optional(stringWithRule(perDayProblem), "1000"),
+    REGISTRATION_IDLE_TTL: v.optional(stringWithRule(lifetimeProblem), "P90D"),
+    OFFLINE_ACCESS_REQUIRED: v.optional(
+      v.literal("on", "must be on, or empty"),
+    ),
     EVENT_WEBHOOK_SECRET: v.optional(stringWithRule(webhookSecretProblem)),
   },
   NOT_SET,
@@ -154,6 +177,7 @@ export async function loadConfiguration(
   }
   if (data) problems.push(...webhookProblems(data, mayBePlain));
   if (data) problems.push(...refreshHookProblems(env, data));
+  if (data) problems.push(...selfRegistrationProblems(data, now));
   const leagueKey = await leagueKeyOf(values).catch((error: unknown) => {
     if (!(error instanceof LeagueKeyError)) throw error;
     problems.push({ name: "LEAGUE_ENCRYPTION_KEY", problem: error.message });
@@ -182,6 +206,8 @@ export async function loadConfiguration(
   const access = accessSettings(data);
   const webhook = webhookSettings(data);
   const refresh_hook = refreshHookSettings(env, data);
+  const metadata_documents = metadataDocumentSettings(data);
+  const dynamic_registration = dynamicRegistrationSettings(data);
   return {
     leagueKey,
     ...(await deriveTokenKeys(read)),
@@ -199,6 +225,10 @@ export async function loadConfiguration(
       ...(access && { access }),
       ...(webhook && { webhook }),
       ...(refresh_hook && { refresh_hook }),
+      ...(metadata_documents && { metadata_documents }),
+      ...(dynamic_registration && { dynamic_registration }),
+      registration_idle_ttl: data.REGISTRATION_IDLE_TTL,
+      offline_access_required: data.OFFLINE_ACCESS_REQUIRED === "on",
     },
   };
 }

@@ -23,6 +23,7 @@ import {
 import { sendStorageCalls } from "./platform/event-loop.ts";
 import { DurableFamilyRepository } from "./platform/family-repository.ts";
 import { BoundRefreshHook, refreshHookIn } from "./platform/refresh-hook.ts";
+import { KvResourceRepository } from "./platform/resource-repository.ts";
 import { KvScopeRepository } from "./platform/scope-repository.ts";
 import type { TellClient } from "./platform/token-family.ts";
 
@@ -94,6 +95,7 @@ export async function createEarlyServer(
     eventThrottle: new EventThrottle(),
     clients: new KvClientRepository(env.KV, env.KV_RECORD_WRITER),
     scopes: new KvScopeRepository(env.KV, env.KV_RECORD_WRITER),
+    resources: new KvResourceRepository(env.KV, env.KV_RECORD_WRITER),
     families: new DurableFamilyRepository(env.TOKEN_FAMILY, env.SUBJECT_INDEX),
     takeover: leagueTokens,
     administration: administrationOf(env, rest.settings.access),

@@ -35,6 +35,7 @@ const protocol = [
   "oauth/family",
   "oauth/logout",
   "oauth/openid",
+  "oauth/self-registration",
   "oauth/tokens",
 ];
 
@@ -70,6 +71,7 @@ const mayImport: Record<string, string[]> = {
   "oauth/clients": ["oauth", "oauth/openid"],
   "oauth/logout": ["oauth", "oauth/openid"],
   "oauth/openid": ["oauth"],
+  "oauth/self-registration": ["oauth"],
   oauth: [],
   dev: ["index", "app", "create-server", "endpoints", ...protocol],
   cli: ["oauth", "oauth/openid"],

@@ -30,6 +30,8 @@ const { "": project, ...installed } = packages;
 
 /** The packages whose install script is not run, and why they work without it. */
 const withoutTheirScript: Record<string, string> = {
+  "@modelcontextprotocol/inspector":
+    "the script installs in a checkout of its sources only",
   esbuild:
     "the script puts the platform's binary in the place of a starter in JavaScript; its library starts the binary itself",
   workerd:

@@ -100,7 +100,7 @@ function scopeListProblem(list: string): string | undefined {
     : "must be scopes with spaces between them, without other white space, quotation marks and backslashes";
 }
 
-const scopeList = v.pipe(
+export const scopeList = v.pipe(
   v.string(),
   maxCharacters(8192),
   rule(scopeListProblem),

@@ -3,6 +3,8 @@ import {
   clientId,
   clientMetadata,
   duration,
+  resourceUri,
+  scopeList,
   scopeName,
   timestamp,
 } from "./client-metadata.ts";
@@ -54,6 +56,22 @@ export const clientRecord = v.object({
       ),
     ),
   ),
+  registered_by: v.optional(
+    v.pipe(
+      v.picklist(["metadata_document", "dynamic_registration"]),
+      v.description(
+        "How the client came in without an administrator: metadata_document: its client_id is the URL of its metadata document. dynamic_registration: by POST /register. Left out: an administrator has registered it.",
+      ),
+    ),
+  ),
+  registration_expires_at: v.optional(
+    v.pipe(
+      timestamp,
+      v.description(
+        "Only of a client that registered itself: the record ends then, unless the client is used. Seconds since 1970.",
+      ),
+    ),
+  ),
   disabled_at: v.optional(
     v.pipe(
       timestamp,
@@ -84,11 +102,31 @@ export const scopeCatalogueRecord = record(
   }),
 );
 
+/** The record `resources` in KV: the whole catalogue of protected resources, by their URIs (RFC 8707 section 2). */
+export const resourceCatalogueRecord = record(
+  resourceUri,
+  v.object({
+    /** A name for people. */
+    name: v.optional(v.pipe(v.string(), maxCharacters(255))),
+    /** The scopes that belong to the resource: only its tokens have them. */
+    scope: v.optional(scopeList, ""),
+    /** `aud` of its tokens. Left out: the URI. */
+    audience: v.optional(v.pipe(v.string(), maxCharacters(2048))),
+    /** Overrides the formats and lifetimes of client and configuration. */
+    access_token_format: v.optional(clientMetadata.access_token_format),
+    access_token_ttl: v.optional(clientMetadata.access_token_ttl),
+    /** True: clients that registered themselves may ask for the resource and its scopes. */
+    self_registered_clients: v.optional(v.boolean(), false),
+  }),
+);
+
 export type Client = v.InferOutput<typeof clientRecord>;
 export type ClientTombstone = v.InferOutput<typeof clientTombstone>;
 export type ClientSecret = v.InferOutput<typeof clientSecretRecord>;
 /** Every scope that exists, by its name. */
 export type ScopeCatalogue = v.InferOutput<typeof scopeCatalogueRecord>;
+/** The protected resources that are known by more than a name in a client's record, by their URIs. */
+export type ResourceCatalogue = v.InferOutput<typeof resourceCatalogueRecord>;
 
 /** A client that was deleted and can be restored. */
 export interface DeletedClient extends Client {

@@ -3,6 +3,7 @@ import type {
   Client,
   ClientTombstone,
   DeletedClient,
+  ResourceCatalogue,
   ScopeCatalogue,
 } from "./entities.ts";
 import type { Problem, Reason } from "./errors.ts";
@@ -105,6 +106,22 @@ export interface ScopeRepository {
   update(
     change: (current: ScopeCatalogue) => ScopeCatalogue,
   ): Promise<ScopeCatalogue>;
+}
+
+/** Stores the catalogue of protected resources. */
+export interface ResourceRepository {
+  /** Finds the catalogue in the isolate's own copy, which is at most a minute old. */
+  catalogue(): Promise<ResourceCatalogue>;
+  /** Finds the catalogue without the isolate's own copy, at most once per second. */
+  catalogueAgain(): Promise<ResourceCatalogue>;
+  /** Reads the current catalogue without any cache. */
+  read(): Promise<ResourceCatalogue>;
+  /** Lists the problem of the record if it can't be read. */
+  problems(): Promise<Problem[]>;
+  /** Changes the catalogue in one atomic step. `change` is called again if another change was faster. */
+  update(
+    change: (current: ResourceCatalogue) => ResourceCatalogue,
+  ): Promise<ResourceCatalogue>;
 }
 
 /** A family of refresh tokens before it begins: one authorization of one client by one subject. */

@@ -13,6 +13,7 @@ import type { RefreshHook } from "./refresh-hook.ts";
 import type {
   ClientRepository,
   FamilyRepository,
+  ResourceRepository,
   ScopeRepository,
 } from "./repositories.ts";
 import type { Settings } from "./settings.ts";
@@ -33,6 +34,7 @@ export interface Server {
   tokenKeys: TokenKeys;
   clients: ClientRepository;
   scopes: ScopeRepository;
+  resources: ResourceRepository;
   families: FamilyRepository;
   takeover: Takeover;
   /** Left out: none is bound. */

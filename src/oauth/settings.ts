@@ -31,6 +31,21 @@ export interface RefreshHookSettings {
   fail_closed: boolean;
 }
 
+/** From which hosts clients may come that are known by a metadata document. */
+export interface MetadataDocumentSettings {
+  /** Left out: from any host that is not in `denied_hosts`. */
+  allowed_hosts?: string[];
+  denied_hosts: string[];
+}
+
+/** How clients register themselves (RFC 7591). */
+export interface DynamicRegistrationSettings {
+  /** `open`: anybody may register. `token`: only with an initial access token (RFC 7591 section 3). */
+  access: "open" | "token";
+  /** The most registrations of one day (UTC). */
+  per_day: number;
+}
+
 /** The parsed configuration. */
 export interface Settings extends Lifetimes {
   issuer: string;
@@ -54,6 +69,14 @@ export interface Settings extends Lifetimes {
   access?: AccessSettings;
   /** How the refresh hook is asked. Left out: none is bound. */
   refresh_hook?: RefreshHookSettings;
+  /** Left out: a URL as client_id is an id like any other, and no metadata document is read. */
+  metadata_documents?: MetadataDocumentSettings;
+  /** Left out: there is no registration endpoint. */
+  dynamic_registration?: DynamicRegistrationSettings;
+  /** ISO 8601. A client that registered itself ends if it is not used for that long. */
+  registration_idle_ttl: string;
+  /** True: a login has a refresh token only if `offline_access` was granted, or the client's record says so. */
+  offline_access_required: boolean;
   /** The webhook that gets the events. Left out: there is none. */
   webhook?: Webhook;
 }

@@ -62,6 +62,8 @@ const rules: Record<keyof Client, Rule> = {
   refresh_token_retry_window: longer("refresh_token_retry_window"),
   access_token_format: anyChange("access_token_format"),
   secrets: anyChange("secrets"),
+  registered_by: anyChange("registered_by"),
+  registration_expires_at: anyChange("registration_expires_at"),
   // `updateClient` refuses to set it back.
   tokens_not_before: () => false,
   disabled_at: (before, after) =>
