@@ -1,0 +1,29 @@
+/** The most characters of a name that a client has given itself. */
+const MAX_CHARACTERS = 100;
+/**
+ * Format characters (such as the bidi controls, which turn the order of the text around them), characters that are not
+ * drawn, an empty Braille cell, and what Unicode has given no meaning.
+ */
+const INVISIBLE = /[\p{Cf}\p{DI}\p{Co}\p{Cs}\p{Cn}\u2800]/gu;
+/** All white space, line breaks and control characters. */
+const BLANKS = /[\s\p{Z}\p{Cc}]+/gu;
+/** More combining marks on one letter than any writing needs. A tower of them covers other lines of a page. */
+const TOWER = /(\p{M}{4})\p{M}+/gu;
+
+/**
+ * Returns the name that a client has given itself, as it may be stored and shown: one line of visible characters. A
+ * stranger has written it, so it proves nothing, and it must not change how the rest of a page reads. A page
+ * escapes it nevertheless.
+ *
+ * @returns undefined if nothing visible is left
+ */
+export function plainClientName(name: string): string | undefined {
+  const plain = name
+    .replaceAll(INVISIBLE, "")
+    .normalize("NFC")
+    .replaceAll(BLANKS, " ")
+    .replaceAll(TOWER, "$1")
+    .trim();
+  const short = [...plain].slice(0, MAX_CHARACTERS).join("").trim();
+  return /[\p{L}\p{N}\p{P}\p{S}]/u.test(short) ? short : undefined;
+}
