@@ -467,6 +467,7 @@ export const refusals = {
     },
   },
   authorization_request_outdated: fieldInvalid(),
+  authorization_consent_missing: fieldInvalid(),
   // The encrypted logout request that the login sends back.
   logout_request_malformed: fieldInvalid(),
   logout_request_forged: fieldInvalid(),

@@ -4,7 +4,10 @@ export {
   decideAuthorization,
   decision,
 } from "../oauth/authorization/decide.ts";
-export { describeAuthorization } from "../oauth/authorization/describe.ts";
+export {
+  aboutUser,
+  describeAuthorization,
+} from "../oauth/authorization/describe.ts";
 export { encryptedRequest } from "../oauth/authorization/interaction.ts";
 export {
   decideLogout,

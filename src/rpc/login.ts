@@ -29,16 +29,27 @@ export class Login extends WorkerEntrypoint<Env> implements LoginService {
 
   describeAuthorization(
     request: string,
+    about?: { subject?: string },
   ): Promise<AuthorizationDescription | Refusal> {
     return answerCall(
       this.#call("describeAuthorization"),
       this.#createServer(),
       async (server, log) => {
-        const { describeAuthorization, encryptedRequest } =
+        const { describeAuthorization, encryptedRequest, aboutUser } =
           await loadOperations();
-        const schema = v.object({ request: encryptedRequest });
-        const parsed = validate(schema, { request });
-        return describeAuthorization(server, parsed.request, now(), log);
+        const schema = v.object({
+          request: encryptedRequest,
+          about: v.optional(aboutUser, {}),
+        });
+        const asked = validate(schema, { request, about });
+        const { subject } = asked.about;
+        return describeAuthorization(
+          server,
+          asked.request,
+          now(),
+          log,
+          subject,
+        );
       },
     );
   }

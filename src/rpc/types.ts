@@ -19,7 +19,27 @@ export interface AuthorizationDescription {
   redirect_uri: string;
   /** The requested scopes that the client may have, with the descriptions of the scope catalogue. */
   scopes: { scope: string; description: string }[];
+  /**
+   * Only if a user is named: the scopes that their logins at this client have already, for the same resources. The
+   * decision may name them beside the requested ones.
+   */
+  granted_scopes?: { scope: string; description: string }[];
   resource: string[];
+  /** The names of those resources that have one in the catalogue. Left out: none has. */
+  resource_names?: Record<string, string>;
+  /** Only of a client that has registered itself: how. Nobody has checked it or its name. */
+  registered_by?: "metadata_document" | "dynamic_registration";
+  /** Only of such a client: the host whose document describes it, in ASCII. Left out: it has no document. */
+  client_host?: string;
+  /**
+   * Only of such a client: the host and port to which the browser goes, in ASCII. Left out: the URI has an app's own
+   * scheme.
+   */
+  redirect_host?: string;
+  /** Only of such a client. True: the browser goes to a program on the user's own device, which may be any. */
+  redirect_is_loopback?: boolean;
+  /** Only of such a client: the decision must have `consent: true`. */
+  needs_consent?: true;
   prompt?: string;
   login_hint?: string;
   ui_locales?: string;
@@ -58,8 +78,13 @@ export interface LoginClaims {
 export type Decision = { request: string } & (
   | ({
       subject: string;
-      /** The scopes that the user allows, with spaces between them. Left out: all that were asked for. */
+      /**
+       * The scopes that the user allows, with spaces between them, out of `scopes` and `granted_scopes`. Left out: all
+       * that were asked for.
+       */
       scope?: string;
+      /** The user has seen the client and agreed. For a client with `needs_consent`. */
+      consent?: true;
       error?: never;
     } & LoginClaims)
   | {
@@ -73,6 +98,7 @@ export type Decision = { request: string } & (
         | "server_error";
       subject?: never;
       scope?: never;
+      consent?: never;
     }
 );
 
@@ -135,9 +161,14 @@ export interface EndedSession {
 
 /** The entrypoint `Login`: what a sign-in page needs. */
 export interface LoginService {
-  /** Describes an authorization request, as `GET /admin/authorizations` does. */
+  /**
+   * Describes an authorization request, as `GET /admin/authorizations` does.
+   *
+   * @param about `subject`: the user who is signed in, for `granted_scopes`
+   */
   describeAuthorization(
     request: string,
+    about?: { subject?: string },
   ): Promise<AuthorizationDescription | Refusal>;
   /** Decides an authorization request, as `POST /admin/authorizations` does. */
   decideAuthorization(

@@ -4,7 +4,10 @@ import {
   decideAuthorization,
   decision,
 } from "../../oauth/authorization/decide.ts";
-import { describeAuthorization } from "../../oauth/authorization/describe.ts";
+import {
+  aboutUser,
+  describeAuthorization,
+} from "../../oauth/authorization/describe.ts";
 import { encryptedRequest } from "../../oauth/authorization/interaction.ts";
 import { MAX_AGE_SECONDS } from "../../oauth/authorization/openid-parameters.ts";
 import { strictObject } from "../../oauth/schema.ts";
@@ -15,6 +18,16 @@ import { type AdminApi, json, named } from "./api.ts";
 function clientHint(meaning: string) {
   const description = `As the client sent it: ${meaning}.`;
   return v.optional(v.pipe(v.string(), v.description(description)));
+}
+
+const describedScopes = v.array(
+  v.object({ scope: scopeName, description: v.string() }),
+);
+
+/** Describes a field that only clients have which registered themselves. */
+function ofStranger<S extends v.GenericSchema>(schema: S, words: string) {
+  const description = `Only of a client that has registered itself: ${words}.`;
+  return v.optional(v.pipe(schema, v.description(description)));
 }
 
 const description = named(
@@ -29,14 +42,50 @@ const description = named(
       ),
     ),
     scopes: v.pipe(
-      v.array(v.object({ scope: scopeName, description: v.string() })),
+      describedScopes,
       v.description(
         "The scopes that the client asks for and may have, with their descriptions in the catalogue.",
+      ),
+    ),
+    granted_scopes: v.optional(
+      v.pipe(
+        describedScopes,
+        v.description(
+          "Only with the parameter subject: the scopes that the user's logins at this client have already, for the same resources. The decision may name them beside the requested ones.",
+        ),
       ),
     ),
     resource: v.pipe(
       v.array(v.string()),
       v.description("The resource servers that the tokens are for (RFC 8707)."),
+    ),
+    resource_names: v.optional(
+      v.pipe(
+        v.record(v.string(), v.string()),
+        v.description(
+          "The names of those resources that have one in the catalogue.",
+        ),
+      ),
+    ),
+    registered_by: ofStranger(
+      v.picklist(["metadata_document", "dynamic_registration"]),
+      "how. Nobody has checked the client or its name",
+    ),
+    client_host: ofStranger(
+      v.string(),
+      "the host whose document describes it, in ASCII. Left out: it has no document",
+    ),
+    redirect_host: ofStranger(
+      v.string(),
+      "the host and port of the redirect URI, in ASCII. Left out: the URI has an app's own scheme",
+    ),
+    redirect_is_loopback: ofStranger(
+      v.boolean(),
+      "true if the browser goes to a program on the user's own device. Any program there can be behind it, whatever client_host says",
+    ),
+    needs_consent: ofStranger(
+      v.literal(true),
+      "the decision must have consent: true, because the user has seen all this and agreed",
     ),
     prompt: clientHint(
       "none (show no page), or some of login, consent and select_account",
@@ -83,14 +132,25 @@ export function authorizationRoutes(api: AdminApi): void {
       role: "login",
       summary:
         "Describe an authorization request, for the sign-in page to show",
-      request: { query: strictObject({ request: encryptedRequest }) },
+      request: {
+        query: strictObject({
+          request: encryptedRequest,
+          ...aboutUser.entries,
+        }),
+      },
       responses: { 200: json(description, "The authorization request.") },
     },
     async (c) => {
       const server = await c.var.server();
-      const { request } = c.req.valid("query");
+      const { request, subject } = c.req.valid("query");
       const { log } = c.var;
-      const asked = await describeAuthorization(server, request, now(), log);
+      const asked = await describeAuthorization(
+        server,
+        request,
+        now(),
+        log,
+        subject,
+      );
       return c.json(asked, 200);
     },
   );

@@ -1,6 +1,8 @@
 import * as base64url from "jose/base64url";
 import * as v from "valibot";
 import { issueCode } from "./code.ts";
+import { consent, refuseWithoutConsent } from "./consent.ts";
+import { grantedScopes } from "./granted-scopes.ts";
 import { CODE_SECONDS, REQUEST_SECONDS } from "../jwt-lifetimes.ts";
 import { authorizationResponse, MAX_URL_CHARACTERS } from "./response.ts";
 import { unmetDemand } from "./sign-in-demands.ts";
@@ -49,11 +51,12 @@ export const decision = v.pipe(
         maxCharacters(8192),
         v.metadata({
           description:
-            "The scopes that the user allows, out of the requested ones. Left out: all of them.",
+            "The scopes that the user allows, out of the requested ones and the granted_scopes of the description. Left out: all requested ones.",
           example: "read",
         }),
       ),
     ),
+    consent,
     ...loginClaims,
     error: v.optional(
       v.pipe(
@@ -67,15 +70,16 @@ export const decision = v.pipe(
   boundLoginClaims(),
   v.metadata({ oneOf: [{ required: ["subject"] }, { required: ["error"] }] }),
   v.rawTransform(({ dataset, addIssue, NEVER }) => {
-    const { request, subject, scope, error } = dataset.value;
+    const { request, subject, scope, consent, error } = dataset.value;
     const claims = loginClaimsOf(dataset.value);
     const problem = (field: string, message: string) => {
       addIssue({ message, path: pathTo(field) });
       return NEVER;
     };
     if (error !== undefined) {
-      const sent = { subject, scope, ...claims };
-      for (const name of ["subject", "scope", ...loginClaimNames] as const)
+      const sent = { subject, scope, consent, ...claims };
+      const others = ["subject", "scope", "consent", ...loginClaimNames];
+      for (const name of others as (keyof typeof sent)[])
         if (sent[name] !== undefined)
           return problem("error", `must not be sent together with ${name}`);
       return { request, error };
@@ -84,8 +88,13 @@ export const decision = v.pipe(
       const message = "is missing. Send the user who signed in, or an error";
       return problem("subject", message);
     }
-    const allowed = scope === undefined ? {} : { scope };
-    return { request, subject, ...allowed, ...claims };
+    return {
+      request,
+      subject,
+      ...(scope !== undefined && { scope }),
+      ...(consent && { consent }),
+      ...claims,
+    };
   }),
 );
 
@@ -97,8 +106,8 @@ export type Decision = v.InferOutput<typeof decision>;
  * @param nowMs milliseconds since 1970, so that a logout can be told from a login later in the same second
  * @returns the URL to which the browser must be redirected, with a code (RFC 6749 section 4.1.2) or an error
  *   (section 4.1.2.1), the client's `state`, and `iss` (RFC 9207)
- * @throws OAuthError as `readInteraction`; `scope_malformed`; `scope_not_granted` for a scope that was not
- *   requested; `admin_body_invalid` for a sign-in in the future, for claims that make the URL too long, or for an
+ * @throws OAuthError as `readInteraction`; `authorization_consent_missing`; `scope_malformed`; `scope_not_granted` for a
+ *   scope that was neither requested nor granted before; `admin_body_invalid` for a sign-in in the future, for claims that make the URL too long, or for an
  *   `auth_time` that the client's demands rule out (`sign-in-demands.ts`)
  */
 export async function decideAuthorization(
@@ -109,7 +118,7 @@ export async function decideAuthorization(
 ): Promise<{ redirect_to: string }> {
   const now = Math.floor(nowMs / 1000);
   const interaction = await readInteraction(server, decided.request, now, log);
-  const { request, allowed, expires_at } = interaction;
+  const { request, client, allowed, expires_at } = interaction;
   const respondWithError = (error: string, error_description: string) => {
     const response = { error, error_description };
     log.fields.decision = error;
@@ -120,20 +129,29 @@ export async function decideAuthorization(
     return respondWithError(error, descriptions[error]);
   }
 
+  refuseWithoutConsent(client, decided);
   const { subject } = decided;
   const claims = loginClaimsOf(decided);
   refuseFutureSignIn(claims, now);
   const unmet = unmetDemand(request, expires_at - REQUEST_SECONDS, decided);
   if (unmet) return respondWithError(unmet.error, unmet.error_description);
-  const requested = {
-    scope: requestedScopeInJson(decided.scope),
-    resource: [],
-  };
+  const named = requestedScopeInJson(decided.scope);
+  const { scope: asked, resource } = request.login;
+  const isMore =
+    Array.isArray(named) && named.some((one) => !asked.includes(one));
+  const before = isMore
+    ? await grantedScopes(server, interaction, subject, now)
+    : [];
   const granted = throwIfRefused(
-    finalizeScopeAndResource(requested, request.login, allowed),
+    finalizeScopeAndResource(
+      { scope: named, resource: [] },
+      { scope: [...asked, ...before], resource },
+      allowed,
+    ),
   );
   // A token response cannot express an empty scope (RFC 6749 sections 3.3 and 5.1).
-  if (granted.scope.length === 0 && request.login.scope.length > 0) {
+  const isAllowed = granted.scope.some((one) => asked.includes(one));
+  if (!isAllowed && asked.length > 0) {
     return respondWithError(
       "access_denied",
       "The resource owner allowed none of the requested scopes.",

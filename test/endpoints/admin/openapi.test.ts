@@ -260,6 +260,7 @@ it("the OpenAPI document has these operations", async () => {
       400 401 403 404 413 429 500 503: Error
     GET /admin/authorizations
       query request: string 1..16384 "The value of"
+      query subject?: string 1.. e.g. "alice" "The user who"
       200: AuthorizationDescription
       400 401 403 404 413 429 500 503: Error
     POST /admin/authorizations
@@ -269,6 +270,7 @@ it("the OpenAPI document has these operations", async () => {
         request: string 1..16384 "The value of"
         subject?: string 1.. e.g. "alice" "The user: \`sub\`"
         scope?: string ..8192 e.g. "read" "The scopes that"
+        consent?: boolean in [true] "true: the user"
         auth_time?: integer 0..9007199254740991 e.g. 1767225600 "When the user"
         acr?: string 1..255 e.g. "urn:example:two-factor" "The authentication context"
         amr?: array ..20 e.g. ["pwd","otp"] "The authentication methods"
@@ -374,8 +376,19 @@ it("the OpenAPI document has these components", async () => {
         each: object
           scope: string ..255 /^[\\x21\\x23-\\x5b\\x5d-\\x7e]+$/ e.g. "read" "One scope (RFC"
           description: string
+      granted_scopes?: array "Only with the"
+        each: object
+          scope: string ..255 /^[\\x21\\x23-\\x5b\\x5d-\\x7e]+$/ e.g. "read" "One scope (RFC"
+          description: string
       resource: array "The resource servers"
         each: string
+      resource_names?: object "The names of"
+        any: string
+      registered_by?: string in ["metadata_document","dynamic_registration"] "Only of a"
+      client_host?: string "Only of a"
+      redirect_host?: string "Only of a"
+      redirect_is_loopback?: boolean "Only of a"
+      needs_consent?: boolean in [true] "Only of a"
       prompt?: string "As the client"
       login_hint?: string "As the client"
       ui_locales?: string "As the client"
@@ -457,6 +470,8 @@ it("the OpenAPI document has these components", async () => {
       refresh_token_retry_window?: string
       access_token_format?: string in ["rfc9068","league"] "Overrides ACCESS_TOKEN_FORMAT. league:"
       tokens_not_before?: integer 0..9007199254740991 "Logins and tokens"
+      registered_by?: string in ["metadata_document","dynamic_registration"] "How the client"
+      registration_expires_at?: integer 0..9007199254740991 "Only of a"
       disabled_at?: integer 0..9007199254740991 "The client is"
       credentials: array "When each valid"
         each: object
