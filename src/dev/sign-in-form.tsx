@@ -1,6 +1,7 @@
 import type { JSX } from "hono/jsx";
 import type { AuthorizationDescription } from "../oauth/authorization/describe.ts";
 
+import { displayHost, StrangerFacts } from "./stranger.tsx";
 import {
   type FieldName,
   MAX_CHARACTERS,
@@ -35,6 +36,7 @@ label.field { display: block; margin-top: 1.25rem; font-weight: 600 }
 .field input { display: block; width: 100%; min-height: 3rem; margin-top: .375rem; padding: .5rem .875rem; border: 1px solid var(--field); border-radius: .625rem; background: var(--card); color: inherit; font: inherit; font-weight: 400 }
 .field [aria-invalid] { border-color: var(--problem) }
 ::placeholder { color: var(--muted) }
+.warning { margin: 1.25rem 0 0; padding: .75rem .875rem; border-radius: .625rem; background: color-mix(in srgb, var(--problem) 12%, transparent); color: var(--problem) }
 .problem { margin-top: .375rem; color: var(--problem); font-size: .875rem }
 fieldset { margin: 1.5rem 0 0; padding: 0; border: 0 }
 legend { padding: 0; font-weight: 600 }
@@ -74,7 +76,8 @@ export function SignInForm({
 }: FormValues & { name: string }) {
   const { scopes, resource, redirect_uri } = description;
   const asksFor = (scope: string) => scopes.some((one) => one.scope === scope);
-  const [letter = ""] = name.toUpperCase();
+  const isStranger = description.needs_consent;
+  const [letter = ""] = isStranger ? "?" : name.toUpperCase();
   return (
     <>
       <div class="mark" aria-hidden="true">
@@ -83,6 +86,7 @@ export function SignInForm({
       <p class="muted">
         This development server has no passwords: sign in with any user name.
       </p>
+      {isStranger && <StrangerFacts description={description} />}
       <form method="post" action={PATH}>
         <input type="hidden" name="request" value={request} />
         <Field
@@ -120,7 +124,7 @@ export function SignInForm({
         )}
         {scopes.length > 0 && (
           <fieldset>
-            <legend>{name} asks to</legend>
+            <legend>{isStranger ? "It" : name} asks to</legend>
             {scopes.map(({ scope, description: text }) => (
               <label class="scope">
                 <input
@@ -184,10 +188,4 @@ function Field({ label, name, typed, problem, ...input }: FieldProps) {
       )}
     </>
   );
-}
-
-/** Returns the part of a redirect URI that shows its owner: the host, or an app's own scheme. */
-function displayHost(redirectUri: string): string {
-  const { host, protocol } = new URL(redirectUri);
-  return host === "" ? protocol : host;
 }

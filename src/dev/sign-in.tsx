@@ -15,6 +15,7 @@ import { readForm } from "../oauth/parameters.ts";
 import type { Server } from "../oauth/server.ts";
 import type { Settings } from "../oauth/settings.ts";
 import { fieldNames, readAnswer, typedIn } from "./sign-in-answer.ts";
+import { nameOf } from "./stranger.tsx";
 import {
   PATH,
   type FormValues,
@@ -98,7 +99,11 @@ export const signIn: Endpoint = {
       const values = { request, description, typed, checkedScopes, problem };
       return showForm(c, values);
     }
-    return answerApp(c, server, { request, ...answer });
+    const { needs_consent } = description;
+    // The page has shown all that a person must see of such an app.
+    const agreed = needs_consent && "subject" in answer;
+    const consent = agreed ? { consent: true as const } : {};
+    return answerApp(c, server, { request, ...answer, ...consent });
   },
 };
 
@@ -123,8 +128,7 @@ function startAtApp(c: Context<AppEnv>) {
 }
 
 function showForm(c: Context<AppEnv>, values: FormValues) {
-  const { client_name, client_id } = values.description;
-  const name = client_name ?? client_id;
+  const name = nameOf(values.description);
   const status = values.problem === undefined ? 200 : 400;
   const content = <SignInForm name={name} {...values} />;
   return page(c, `Sign in to ${name}`, content, { status, extraStyle: style });

@@ -12,6 +12,7 @@ import {
 } from "../support/authorization.ts";
 import { shown } from "../support/refusals.ts";
 import { reasonOf } from "../support/request-lines.ts";
+import { makeDocumentClient, RESOURCE } from "../support/self-registered.ts";
 import { server, serverWith, TestServer } from "../support/server.ts";
 
 /** Tests the sign-in page of a local server, read and filled in as by a browser without JavaScript. */
@@ -305,6 +306,34 @@ describe("the development sign-in page", () => {
     } finally {
       vi.useRealTimers();
     }
+  });
+
+  it("shows the hosts of an app that has registered itself, warns of one on the device, and sends the consent", async () => {
+    const redirect_uris = ["http://127.0.0.1/callback"];
+    const client_name = 'Notes” <b>by "us"';
+    const client = await makeDocumentClient({ redirect_uris, client_name });
+    const redirect_uri = "http://127.0.0.1:51004/callback";
+    const asked = { redirect_uri, resource: RESOURCE };
+    const { html } = await openPage(client, asked);
+    expect(html).toContain(
+      "Sign in to an app that calls itself “Notes&#39; &lt;b&gt;by &#39;us&#39;”",
+    );
+    expect(html).toContain("agent.example.com describes it");
+    expect(html).toContain("127.0.0.1:51004, which any program");
+    expect(html).toContain("It asks to");
+    const fields = await fieldsOf(html);
+    const allow = { subject: "bob", answer: "allow" };
+    const { searchParams } = location(await answer(fields, allow));
+    const code = searchParams.get("code") ?? "";
+    await expectTokens(await redeem(client, code, { redirect_uri }, dev));
+    const deny = { subject: "", answer: "deny" };
+    const denied = location(await answer(fields, deny));
+    expect(denied.searchParams.get("error")).toBe("access_denied");
+
+    const website = await makeDocumentClient();
+    const page = await openPage(website, { resource: RESOURCE });
+    expect(page.html).toContain("nobody has checked it");
+    expect(page.html).not.toContain("any program");
   });
 
   it("says where to start if it is opened without a request", async () => {

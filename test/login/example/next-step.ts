@@ -1,6 +1,7 @@
 import type { AuthorizationDescription } from "./baton.ts";
-import type { Session } from "./session.ts";
 import type { SignedInUser } from "./app.ts";
+import { hasConsent, type Session } from "./session.ts";
+import { isOnDevice } from "./stranger.tsx";
 
 /** What a person must do before Baton gets a decision. */
 export type Step = "sign-in" | "choose-account" | "consent";
@@ -51,11 +52,10 @@ export function nextStep(
   }
 
   // Any program can take a scheme or a loopback port, so such an app must ask each time (RFC 8252 section 8.6).
-  const isCertain = isLocal || asked.redirect_uri.startsWith("https:");
-  const [, allowed] =
-    session.consents.find(([client_id]) => client_id === asked.client_id) ?? [];
-  const hasAllowed =
-    allowed && asked.scopes.every(({ scope }) => allowed.includes(scope));
-  const mustAsk = prompts.includes("consent") || !isCertain || !hasAllowed;
+  const isCertain = asked.needs_consent
+    ? !isOnDevice(asked)
+    : isLocal || asked.redirect_uri.startsWith("https:");
+  const mustAsk =
+    prompts.includes("consent") || !isCertain || !hasConsent(session, asked);
   return mustAsk ? "consent" : undefined;
 }

@@ -2,6 +2,7 @@
 import { html } from "hono/html";
 import type { PropsWithChildren } from "hono/jsx";
 import type { AuthorizationDescription, LogoutDescription } from "./baton.ts";
+import { AppName, destination, nameOf, StrangerFacts } from "./stranger.tsx";
 import { style } from "./style.ts";
 import type { User } from "./users.ts";
 
@@ -55,8 +56,16 @@ export interface SignInProps extends FormProps {
 export function SignInPage({ asked, username, problem, ...form }: SignInProps) {
   return (
     <>
-      {asked && <Mark of={nameOf(asked)} />}
-      <h1>{signInTitle(asked)}</h1>
+      {asked && <AppMark asked={asked} />}
+      <h1>
+        Sign in
+        {asked && (
+          <>
+            {" "}
+            to <AppName asked={asked} />
+          </>
+        )}
+      </h1>
       <p class="muted">With your user name or your e-mail address.</p>
       <Form action="/sign-in" {...form}>
         {problem && (
@@ -122,9 +131,11 @@ export function ChooseAccountPage({
 }: AccountProps & { asked: AuthorizationDescription }) {
   return (
     <>
-      <Mark of={nameOf(asked)} />
+      <AppMark asked={asked} />
       <h1>Choose an account</h1>
-      <p class="muted">to go on to {nameOf(asked)}</p>
+      <p class="muted">
+        to go on to <AppName asked={asked} />
+      </p>
       <Form action="/account" {...form}>
         <button class="account">
           <Person user={user} />
@@ -142,16 +153,28 @@ export function ChooseAccountPage({
   );
 }
 
+/**
+ * Asks for consent. What the person has allowed this app before is apart from what is new. If something is new, the app
+ * keeps the rest, also what it does not ask for this time, and the person can take it away.
+ */
 export function ConsentPage({
   asked,
   user,
   ...form
 }: AccountProps & { asked: AuthorizationDescription }) {
-  const { scopes, redirect_uri } = asked;
+  const { scopes, granted_scopes = [], redirect_uri } = asked;
+  const isIn = (list: Scope[]) => (one: Scope) =>
+    list.some(({ scope }) => scope === one.scope);
+  const fresh = scopes.filter((one) => !isIn(granted_scopes)(one));
+  const kept = fresh.length > 0 ? granted_scopes : [];
+  const requested = fresh.length > 0 ? fresh : scopes;
   return (
     <>
-      <Mark of={nameOf(asked)} />
-      <h1>Allow {nameOf(asked)}?</h1>
+      <AppMark asked={asked} />
+      <h1>
+        Allow <AppName asked={asked} />?
+      </h1>
+      {asked.needs_consent && <StrangerFacts asked={asked} />}
       <div class="account">
         <Person user={user} />
         <Form action="/switch" {...form}>
@@ -160,12 +183,23 @@ export function ConsentPage({
       </div>
       <Form action="/consent" {...form}>
         <fieldset>
-          <legend>{nameOf(asked)} asks to</legend>
-          {scopes.map((scope) => (
+          <legend>
+            {asked.needs_consent ? "It" : nameOf(asked)} asks{" "}
+            {kept.length > 0 ? "newly to" : "to"}
+          </legend>
+          {requested.map((scope) => (
             <ScopeRow {...scope} />
           ))}
           {scopes.length === 0 && <p>know who you are, and nothing else</p>}
         </fieldset>
+        {kept.length > 0 && (
+          <fieldset>
+            <legend>You have allowed it before to</legend>
+            {kept.map((scope) => (
+              <ScopeRow {...scope} />
+            ))}
+          </fieldset>
+        )}
         <div class="buttons">
           <button class="main" name="answer" value="allow">
             Allow
@@ -278,6 +312,11 @@ function Mark({ of: name, isPerson }: { of: string; isPerson?: boolean }) {
   );
 }
 
+/** The mark of an app. A stranger gets none of a known app, whose letter it could take. */
+function AppMark({ asked }: { asked: AuthorizationDescription }) {
+  return <Mark of={asked.needs_consent ? "?" : nameOf(asked)} />;
+}
+
 function Person({ user: { profile } }: { user: User }) {
   const [letter = ""] = profile.name.toUpperCase();
   return (
@@ -299,17 +338,4 @@ function WayBack({ to }: { to: string }) {
 
 export function signInTitle(asked?: AuthorizationDescription): string {
   return asked ? `Sign in to ${nameOf(asked)}` : "Sign in";
-}
-
-export function nameOf({
-  client_id,
-  client_name = client_id,
-}: AuthorizationDescription) {
-  return client_name;
-}
-
-/** The part of a redirect URI that names its owner: the host, or the scheme of an app with its own scheme. */
-function destination(redirectUri: string): string {
-  const { host, protocol } = new URL(redirectUri);
-  return host || protocol;
 }

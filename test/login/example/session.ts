@@ -5,6 +5,7 @@ import {
   getSignedCookie,
 } from "hono/cookie";
 import { timingSafeEqual } from "hono/utils/buffer";
+import type { AuthorizationDescription } from "./baton.ts";
 import { type App, now } from "./app.ts";
 
 /**
@@ -22,8 +23,8 @@ export interface Session {
   expires_at: number;
   /** Left out: nobody has signed in yet. `request_hash` names the request for which they did. */
   user?: { sub: string; auth_time: number; request_hash: string };
-  /** The scopes that the person has allowed, by app, newest last. They are forgotten when the session ends. */
-  consents: [client_id: string, scopes: string[]][];
+  /** The scopes that the person has allowed, by `consentKey`, newest last. They are forgotten when the session ends. */
+  consents: [key: string, scopes: string[]][];
 }
 
 const COOKIE = "login-session-1";
@@ -76,14 +77,39 @@ export async function readSession(c: Context<App>): Promise<Session> {
   return session && session.expires_at > now() ? session : newSession();
 }
 
+/**
+ * Names what a consent is for: the app. Of an app that has registered itself also the host to which the browser goes, and
+ * the resources, because nobody else has decided which of them it may have.
+ */
+function consentKey(asked: AuthorizationDescription): string {
+  const { client_id, needs_consent, redirect_host, resource } = asked;
+  return needs_consent
+    ? JSON.stringify([client_id, redirect_host, ...resource])
+    : client_id;
+}
+
 /** Remembers what a person has allowed an app. It replaces what they allowed before. */
 export function withConsent(
   session: Session,
-  client_id: string,
+  asked: AuthorizationDescription,
   scopes: string[],
 ): Session {
-  const others = session.consents.filter(([id]) => id !== client_id);
-  return { ...session, consents: [...others, [client_id, scopes]] };
+  const key = consentKey(asked);
+  const others = session.consents.filter(([other]) => other !== key);
+  return { ...session, consents: [...others, [key, scopes]] };
+}
+
+/** Tells whether a person has allowed an app everything that it asks for. */
+export function hasConsent(
+  { consents }: Session,
+  asked: AuthorizationDescription,
+): boolean {
+  const key = consentKey(asked);
+  const [, allowed] = consents.find(([other]) => other === key) ?? [];
+  return (
+    allowed !== undefined &&
+    asked.scopes.every(({ scope }) => allowed.includes(scope))
+  );
 }
 
 /** Sends the cookie with the session. The oldest consents are forgotten if there are too many. */

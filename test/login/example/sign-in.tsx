@@ -6,7 +6,6 @@ import { nextStep, silentErrors } from "./next-step.ts";
 import {
   ChooseAccountPage,
   ConsentPage,
-  nameOf,
   SignInPage,
   signInTitle,
   type SignInProps,
@@ -19,6 +18,7 @@ import {
   withConsent,
   writeSession,
 } from "./session.ts";
+import { nameOf } from "./stranger.tsx";
 import { authenticate } from "./users.ts";
 
 /** The sign-in. Each form leads to the next page, until there is nothing left to ask and Baton gets the decision. */
@@ -116,17 +116,15 @@ async function goOn(
     const content = <ChooseAccountPage {...{ csrf, request, asked, user }} />;
     return formPage(c, "Choose an account", content);
   }
-  if (step === "consent" && !allowed) {
-    const content = <ConsentPage {...{ csrf, request, asked, user }} />;
-    return formPage(c, `Allow ${nameOf(asked)}?`, content);
-  }
-  if (allowed)
-    await writeSession(c, withConsent(session, asked.client_id, allowed));
+  if (step === "consent" && !allowed) return showConsent(c, request, user.sub);
+  if (allowed) await writeSession(c, withConsent(session, asked, allowed));
   const scopes = allowed ?? asked.scopes.map(({ scope }) => scope);
   return decide(c, {
     request,
     subject: user.sub,
     scope: scopes.join(" "),
+    // Here the person has agreed on the page, now or before in this session.
+    ...(asked.needs_consent && { consent: true }),
     sid: session.id,
     auth_time: user.auth_time,
     acr: ACR,
@@ -134,6 +132,17 @@ async function goOn(
     claims: { roles: user.roles },
     id_token_claims: user.profile,
   });
+}
+
+/** Asks for consent. Baton is asked once more, for what the person has allowed this app before. */
+async function showConsent(c: Context<App>, request: string, subject: string) {
+  const asked = await c.env.BATON.describeAuthorization(request, { subject });
+  if ("error" in asked) return refusalPage(c, asked);
+  const { session, user } = c.var;
+  if (!user) return showSignIn(c, { request, asked, username: "" });
+  const { csrf } = session;
+  const content = <ConsentPage {...{ csrf, request, asked, user }} />;
+  return formPage(c, `Allow ${nameOf(asked)}?`, content);
 }
 
 /** Tells Baton the decision, and sends the browser back to the app. */

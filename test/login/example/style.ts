@@ -20,7 +20,7 @@ form { margin: 0 }
 label.field { display: block; margin-top: 1.25rem; font-weight: 600 }
 .field input { display: block; width: 100%; min-height: 3rem; margin-top: .375rem; padding: .5rem .875rem; border: 1px solid var(--field); border-radius: .625rem; background: var(--card); color: inherit; font: inherit; font-weight: 400 }
 .field [aria-invalid] { border-color: var(--problem) }
-[role=alert] { margin-top: 1.25rem; padding: .75rem .875rem; border-radius: .625rem; background: color-mix(in srgb, var(--problem) 12%, transparent); color: var(--problem); font-weight: 500 }
+[role=alert], .warning { margin-top: 1.25rem; padding: .75rem .875rem; border-radius: .625rem; background: color-mix(in srgb, var(--problem) 12%, transparent); color: var(--problem); font-weight: 500 }
 button, .button { display: flex; justify-content: center; align-items: center; width: 100%; min-height: 3rem; padding: .5rem 1rem; border: 1px solid var(--field); border-radius: .625rem; background: none; color: inherit; font: inherit; font-weight: 600; text-decoration: none; cursor: pointer }
 .main { background: var(--accent); border-color: var(--accent); color: var(--on-accent) }
 button:hover, .button:hover { background: color-mix(in srgb, var(--accent) 10%, transparent) }
@@ -29,6 +29,10 @@ button:hover, .button:hover { background: color-mix(in srgb, var(--accent) 10%, 
 input:focus-visible { outline-offset: -1px }
 .stack { flex-direction: column }
 .buttons { display: flex; gap: .75rem; margin-top: 1.5rem }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .5rem 1rem; margin: 1.25rem 0 0 }
+dt { color: var(--muted) }
+dd { margin: 0; grid-column: 2; font-weight: 600 }
+dd small { display: block; font-weight: 400 }
 fieldset { margin: 1.5rem 0 0; padding: 0; border: 0 }
 legend { padding: 0; font-weight: 600 }
 .scope { display: flex; gap: .75rem; align-items: center; min-height: 3rem; padding: .625rem 0; border-bottom: 1px solid var(--line) }
