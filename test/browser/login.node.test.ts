@@ -32,6 +32,42 @@ const phone = {
   hasTouch: true,
 };
 
+/** The records of agents that have registered themselves: one on the person's device, and one with a website. */
+const agent = {
+  client_id: "https://agent.example.com/client.json",
+  client_id_issued_at: 0,
+  client_name: "Aide, the agent",
+  registered_by: "metadata_document",
+  token_endpoint_auth_method: "none",
+  grant_types: ["authorization_code", "refresh_token"],
+  scope: "notes:read notes:write",
+  resources: ["https://mcp.example.com/notes"],
+  secrets: [],
+};
+const website = "https://agent.example.com/callback";
+const strangers = {
+  [`client:${agent.client_id}`]: {
+    ...agent,
+    redirect_uris: ["http://127.0.0.1/callback", website],
+  },
+  "client:registered": {
+    ...agent,
+    client_id: "registered",
+    client_id_issued_at: 1_700_000_000,
+    client_name:
+      "Very Long Names Are What Some Strangers Give Themselves So That Nobody Reads the Rest of the Page 1",
+    registered_by: "dynamic_registration",
+    redirect_uris: ["https://pages.xn--pple-43d.com/oauth/callback"],
+  },
+  resources: {
+    "https://mcp.example.com/notes": {
+      name: "Your notes",
+      scope: "notes:read notes:write",
+      self_registered_clients: true,
+    },
+  },
+};
+
 let workers: SideBySide;
 let site: Awaited<ReturnType<typeof startClientSite>>;
 let browser: Browser;
@@ -49,6 +85,7 @@ describe("the example login in a browser", () => {
     if (chromiumPath === undefined) return;
     mkdirSync(screenshots, { recursive: true });
     workers = await SideBySide.prepare();
+    await workers.seed(strangers);
     [site, browser] = await Promise.all([
       startClientSite(),
       chromium.launch({
@@ -62,13 +99,17 @@ describe("the example login in a browser", () => {
       profile: "See your name and your profile",
       email: "See your e-mail address",
       write: "Write notes for you, and change those that are there",
+      "notes:read": "Read your notes",
+      "notes:write": "Write notes for you",
     };
     for (const [scope, description] of Object.entries(scopes))
-      await admin("PUT", `/scopes/${scope}`, { description });
+      await admin("PUT", `/scopes/${encodeURIComponent(scope)}`, {
+        description,
+      });
     await admin("POST", "/clients", {
       client_id: "notes",
       client_name: "Notes",
-      scope: Object.keys(scopes).join(" "),
+      scope: "openid profile email write",
       token_endpoint_auth_method: "none",
       redirect_uris: [`${site.url}/callback`],
       post_logout_redirect_uris: [`${site.url}/callback`],
@@ -297,5 +338,103 @@ describe("the example login in a browser", () => {
     await picture(page, "nothing-phone");
     await page.getByRole("link", { name: "Your account" }).tap();
     await page.getByText("With your user name").waitFor();
+  });
+
+  describe("a person whom an app asks that has registered itself", () => {
+    const forNotes = { resource: "https://mcp.example.com/notes" };
+    const asked = (client_id: string, more: Record<string, string>) =>
+      `${workers.baton}/authorize?${new URLSearchParams({
+        client_id,
+        response_type: "code",
+        code_challenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+        code_challenge_method: "S256",
+        ...forNotes,
+        ...more,
+      }).toString()}`;
+
+    it("sees who asks, and is warned of a program on the device; what they have allowed is apart from what is new", async () => {
+      const page = await newPage();
+      const known = new client.Configuration(
+        configuration.serverMetadata(),
+        agent.client_id,
+        undefined,
+        client.None(),
+      );
+      client.allowInsecureRequests(known);
+      const redirect_uri = `${site.url}/callback`;
+      const goTo = async (scope: string) => {
+        const pkceCodeVerifier = client.randomPKCECodeVerifier();
+        const url = client.buildAuthorizationUrl(known, {
+          redirect_uri,
+          scope,
+          code_challenge:
+            await client.calculatePKCECodeChallenge(pkceCodeVerifier),
+          code_challenge_method: "S256",
+          ...forNotes,
+        });
+        await page.goto(url.href);
+        return { pkceCodeVerifier };
+      };
+      const allow = async (checks: client.AuthorizationCodeGrantChecks) => {
+        await press(page, "Allow");
+        await page.waitForURL(`${redirect_uri}?*`);
+        const back = new URL(page.url());
+        return client.authorizationCodeGrant(known, back, checks);
+      };
+      let checks = await goTo("notes:read");
+      await picture(page, "stranger-sign-in");
+      await signIn(page, "alice", "rabbit-hole");
+      await page.getByText("Any program on this device").waitFor();
+      await picture(page, "stranger-device");
+      expect(await page.locator("dd").allTextContents()).toEqual([
+        "agent.example.com",
+        `${new URL(site.url).host} (a program on this device)`,
+        "Your noteshttps://mcp.example.com/notes",
+      ]);
+      const first = await allow(checks);
+      expect(first.scope).toBe("notes:read");
+
+      checks = await goTo("notes:write");
+      await page.getByText("You have allowed it before to").waitFor();
+      await picture(page, "stranger-more");
+      const more = await allow(checks);
+      expect(more.scope?.split(" ").toSorted()).toEqual([
+        "notes:read",
+        "notes:write",
+      ]);
+      const old = await client.refreshTokenGrant(
+        known,
+        first.refresh_token ?? "",
+      );
+      expect(old.scope).toBe("notes:read");
+    });
+
+    it.each([
+      ["website", agent.client_id, website, "that site"],
+      [
+        "registered",
+        "registered",
+        "https://pages.xn--pple-43d.com/oauth/callback",
+        "pages.xn--pple-43d.com",
+      ],
+    ])(
+      "sees its site in ASCII, in the dark and on a phone: %s",
+      async (name, client_id, redirect_uri, words) => {
+        const page = await newPage({ ...phone, colorScheme: "dark" });
+        await page.goto(asked(client_id, { redirect_uri }));
+        await signIn(page, "bob", "can-we-fix-it");
+        await page.getByText("Nobody has checked this app").waitFor();
+        await picture(page, `stranger-${name}-dark-phone`);
+        expect(
+          await page.evaluate("document.documentElement.scrollWidth"),
+        ).toBe(390);
+        expect(await page.textContent("main")).toContain(words);
+        await page.route(`${new URL(redirect_uri).origin}/**`, (route) =>
+          route.fulfill({ body: "Back" }),
+        );
+        await press(page, "Deny");
+        await page.waitForURL(`${redirect_uri}?*error=access_denied*`);
+      },
+    );
   });
 });

@@ -1,9 +1,12 @@
-import { readFileSync } from "node:fs";
+import { execFile } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import {
   freePort,
   localUrl,
   projectDirectory,
+  wranglerScript,
 } from "../../src/cli/local/wrangler.ts";
 import { blocks } from "../support/markdown.ts";
 import { Terminals } from "../support/terminals.ts";
@@ -44,6 +47,21 @@ export class SideBySide {
   /** The output of both so far. */
   get output(): string {
     return this.#terminals.output;
+  }
+
+  /** Writes records into the KV of Baton, which no operation of it would write. Before `start`. */
+  async seed(records: Record<string, object>): Promise<void> {
+    const pairs = Object.entries(records).map(([key, record]) => ({
+      key,
+      value: JSON.stringify(record),
+    }));
+    const file = this.#terminals.inside("records.json");
+    writeFileSync(file, JSON.stringify(pairs));
+    const put = ["kv", "bulk", "put", file, "--local", "--binding", "KV"];
+    await promisify(execFile)(process.execPath, [wranglerScript, ...put], {
+      cwd: this.#terminals.project,
+      env: { ...process.env, WRANGLER_SEND_METRICS: "false" },
+    });
   }
 
   /** Resolves when both are up and connected. */

@@ -16,7 +16,10 @@ import {
   type Tokens,
 } from "../../support/server.ts";
 import { logOut } from "../../support/subjects.ts";
-import { makeDocumentClient, RESOURCE } from "../../support/self-registered.ts";
+import {
+  makeRegisteredClient,
+  RESOURCE,
+} from "../../support/self-registered.ts";
 
 /**
  * Tests step-up: a client asks for one scope more, and the login may add what the user's logins at this very client have
@@ -92,7 +95,7 @@ const notGranted = [400, "invalid_scope", "scope_not_granted"];
 
 describe("a description for a user", () => {
   it("has the scopes that their logins at this client have, in words", async () => {
-    const client = await makeDocumentClient(fields);
+    const client = await makeRegisteredClient(fields);
     const subject = newUser();
     await signIn(client, subject, "read");
     await signIn(client, subject, "write");
@@ -117,7 +120,7 @@ describe("a description for a user", () => {
   });
 
   it("has none without a login, and the field is left out if no user is named", async () => {
-    const client = await makeDocumentClient(fields);
+    const client = await makeRegisteredClient(fields);
     expect(await grantedTo(client, newUser())).toEqual([]);
     const request = await requestAtLogin(client, { resource: NOTES });
     for (const more of [[], [{}]])
@@ -127,25 +130,27 @@ describe("a description for a user", () => {
   });
 
   it("has none of another user, and none of another client with the same name and redirect URI", async () => {
-    const client = await makeDocumentClient(fields);
+    const client = await makeRegisteredClient(fields);
     const [alice, bob] = [newUser(), newUser()];
     await signIn(client, alice, "read write");
     expect(await grantedTo(client, bob)).toEqual([]);
-    const twin = await makeDocumentClient(fields);
+    const twin = await makeRegisteredClient(fields);
     expect(await grantedTo(twin, alice)).toEqual([]);
     expect(await grantedTo(client, alice)).toEqual(["read", "write"]);
   });
 
   it("has none of an earlier client with the same id", async () => {
-    const client = await makeDocumentClient(fields);
+    const client = await makeRegisteredClient({
+      ...fields,
+      client_id_issued_at: 7,
+    });
     const subject = newUser();
     await signIn(client, subject, "read");
-    await rewriteClient(client, { client_id_issued_at: 1 });
-    expect(await grantedTo(client, subject, {}, serverWith({}))).toEqual([]);
-    await rewriteClient(client, { client_id_issued_at: 0 });
-    expect(await grantedTo(client, subject, {}, serverWith({}))).toEqual([
-      "read",
-    ]);
+    const granted = () => grantedTo(client, subject, {}, serverWith({}));
+    await rewriteClient(client, { client_id_issued_at: 8 });
+    expect(await granted()).toEqual([]);
+    await rewriteClient(client, { client_id_issued_at: 7 });
+    expect(await granted()).toEqual(["read"]);
   });
 
   it("has none of a login that has ended, and none that the client may no longer have", async () => {
@@ -166,7 +171,7 @@ describe("a description for a user", () => {
   });
 
   it("has none of a login that the client's record ends, by a time or by a shorter life", async () => {
-    const client = await makeDocumentClient(fields);
+    const client = await makeRegisteredClient(fields);
     const subject = newUser();
     await signIn(client, subject, "read");
     const hour = 60 * 60;
@@ -184,7 +189,7 @@ describe("a description for a user", () => {
   });
 
   it("has none of a login for another resource", async () => {
-    const client = await makeDocumentClient(fields);
+    const client = await makeRegisteredClient(fields);
     const subject = newUser();
     await signIn(client, subject, "read", { resource: MAIL });
     expect(await grantedTo(client, subject)).toEqual([]);
@@ -237,7 +242,7 @@ describe("a description for a user", () => {
 
 describe("a decision", () => {
   it("may add what the user has allowed this client before: the new login has both, and the old one goes on", async () => {
-    const client = await makeDocumentClient(fields);
+    const client = await makeRegisteredClient(fields);
     const subject = newUser();
     const before = await signIn(client, subject, "read write");
     const after = await signIn(client, subject, "delete", {
@@ -251,7 +256,7 @@ describe("a decision", () => {
   });
 
   it("may add a part of it", async () => {
-    const client = await makeDocumentClient(fields);
+    const client = await makeRegisteredClient(fields);
     const subject = newUser();
     await signIn(client, subject, "read write");
     const allowed = "delete read";
@@ -260,7 +265,7 @@ describe("a decision", () => {
   });
 
   it("adds nothing by itself", async () => {
-    const client = await makeDocumentClient(fields);
+    const client = await makeRegisteredClient(fields);
     const subject = newUser();
     await signIn(client, subject, "read write");
     const asked = { scope: "delete", resource: NOTES };
@@ -271,7 +276,7 @@ describe("a decision", () => {
   });
 
   it("gets access_denied for the client if it allows nothing of what was asked for", async () => {
-    const client = await makeDocumentClient(fields);
+    const client = await makeRegisteredClient(fields);
     const subject = newUser();
     await signIn(client, subject, "read");
     const response = await decideMore(client, subject, "read");
@@ -282,7 +287,7 @@ describe("a decision", () => {
   });
 
   it("can't add a scope that the user has never allowed", async () => {
-    const client = await makeDocumentClient(fields);
+    const client = await makeRegisteredClient(fields);
     const subject = newUser();
     await signIn(client, subject, "read");
     for (const scope of ["delete write", "delete read write", "delete admin"])
@@ -292,8 +297,8 @@ describe("a decision", () => {
   });
 
   it("can't add a scope that another user, another client or another resource has", async () => {
-    const client = await makeDocumentClient(fields);
-    const twin = await makeDocumentClient(fields);
+    const client = await makeRegisteredClient(fields);
+    const twin = await makeRegisteredClient(fields);
     const [alice, bob] = [newUser(), newUser()];
     await signIn(client, alice, "read");
     const refused = [
@@ -306,7 +311,7 @@ describe("a decision", () => {
   });
 
   it("can't add a scope of a login that has ended since the description", async () => {
-    const client = await makeDocumentClient(fields);
+    const client = await makeRegisteredClient(fields);
     const subject = newUser();
     await signIn(client, subject, "read");
     expect(await grantedTo(client, subject)).toEqual(["read"]);
