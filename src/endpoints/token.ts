@@ -79,6 +79,7 @@ async function answerTokenRequest(
         log,
         network: () => networkOf(c),
         userAgent: () => c.req.header("User-Agent") ?? "",
+        waitUntil: (work) => c.executionCtx.waitUntil(work),
       },
       started,
     );

@@ -17,6 +17,7 @@ import {
   verifyCodeVerifier,
 } from "../oauth/authorization/pkce.ts";
 import { isSameRedirectUri } from "../oauth/redirect-uri.ts";
+import { keepRegistration } from "../oauth/self-registration/keep.ts";
 import { startFamily } from "../oauth/tokens/start-family.ts";
 import { tokenResponse } from "../oauth/tokens/token-response.ts";
 import type { GrantType } from "./grant-type.ts";
@@ -58,7 +59,8 @@ export const authorizationCodeGrant: GrantType<
     return { code, catalogue: catalogue() };
   },
 
-  async respond(server, { client, parameters, now, log }, started) {
+  async respond(server, request, started) {
+    const { client, parameters, now, log } = request;
     parameters.required("code");
     const code = await started.code;
     if (typeof code === "string") throw new OAuthError(code);
@@ -95,6 +97,8 @@ export const authorizationCodeGrant: GrantType<
       }
       throw error;
     });
+    const kept = keepRegistration(server, client, now, true);
+    if (kept) request.waitUntil(kept);
     log.begin("sign");
     return tokenResponse(
       server,

@@ -18,6 +18,8 @@ export interface GrantRequest {
   network: () => string;
   /** Returns the request's User-Agent; empty if it has none. */
   userAgent: () => string;
+  /** Lets work go on behind the answer. */
+  waitUntil: (work: Promise<unknown>) => void;
 }
 
 /** Work that a grant type has started. A failure matters only to the code that awaits it. */

@@ -9,6 +9,7 @@ import {
 } from "../oauth/scope-and-resource.ts";
 import { lifetimesOf, refreshTokenExpiry } from "../oauth/lifetimes.ts";
 import { hashFamilySecret } from "../oauth/tokens/refresh-token.ts";
+import { keepRegistration } from "../oauth/self-registration/keep.ts";
 import { kindOf, type PresentedToken } from "../oauth/token-kind.ts";
 import { tokenResponse } from "../oauth/tokens/token-response.ts";
 import type { Parameters } from "../oauth/parameters.ts";
@@ -126,6 +127,8 @@ export const refreshTokenGrant: GrantType<"refresh_token", RefreshAhead> = {
       family_secret,
     };
     const newest = { refreshToken, key_id };
+    const kept = keepRegistration(server, client, now, false);
+    if (kept) request.waitUntil(kept);
     log.begin("sign");
     return tokenResponse(
       server,

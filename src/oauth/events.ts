@@ -157,6 +157,11 @@ export const eventCatalogue = {
     goesTo: "log",
     fields: { error: "text" },
   },
+  "registration.not_kept": {
+    meaning: "The record of a client that registered itself was not written.",
+    goesTo: "log",
+    fields: { client_id: "text", error: "text" },
+  },
   "guess_limit.unreachable": {
     meaning: "A rate limit of wrangler.toml did not answer.",
     goesTo: "log",

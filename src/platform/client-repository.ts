@@ -26,6 +26,9 @@ const MAX_PAGES_READ = 10;
 /** The most records that `survey` reads. Any other malformed record shows when it is used. */
 const MAX_CHECKED = 1_000;
 
+/** The shortest time after which KV removes a record, in seconds. */
+const MIN_EXPIRATION_SECONDS = 60;
+
 /** Keeps clients in KV, under `client:<client_id>`. */
 export class KvClientRepository implements ClientRepository {
   readonly #records: KvRecords<Client | ClientTombstone>;
@@ -100,7 +103,7 @@ export class KvClientRepository implements ClientRepository {
     let client: Client | undefined;
     await this.#records.update(PREFIX + clientId, (current) => {
       client = change(current);
-      return { record: client };
+      return { record: client, ...expiryOf(client) };
     });
     return client!;
   }
@@ -146,7 +149,23 @@ function enabled(
   record: Client | ClientTombstone | undefined,
 ): Client | undefined {
   const client = living(record);
-  return client?.disabled_at === undefined ? client : undefined;
+  return client?.disabled_at !== undefined || hasExpired(client)
+    ? undefined
+    : client;
+}
+
+/** Tells whether a registration has ended. KV removes its record, and caches may have it for a little longer. */
+function hasExpired({ registration_expires_at: end }: Partial<Client> = {}) {
+  return end !== undefined && end * 1000 <= Date.now();
+}
+
+/** Returns the time after which KV removes the record of a client: with the end of its registration. */
+function expiryOf({ registration_expires_at: end }: Client): {
+  expirationTtl?: number;
+} {
+  if (end === undefined) return {};
+  const seconds = end - Math.floor(Date.now() / 1000);
+  return { expirationTtl: Math.max(seconds, MIN_EXPIRATION_SECONDS) };
 }
 
 function living(

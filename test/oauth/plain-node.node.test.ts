@@ -59,6 +59,7 @@ async function ask(
     log,
     network,
     userAgent: () => "test",
+    waitUntil: () => {},
   };
   const complete = async () => server;
   const started = grant.readAhead?.(server, request, complete) ?? {};
