@@ -8,6 +8,7 @@ import type { Seconds } from "./oauth/duration.ts";
 import { EventThrottle } from "./oauth/event-throttle.ts";
 import type { AuditEvent } from "./oauth/events.ts";
 import { GuessLimit } from "./oauth/guess-limit.ts";
+import type { RegistrationQuota } from "./oauth/repositories.ts";
 import type { EarlyServer, Server } from "./oauth/server.ts";
 import type { ClientIdentity } from "./oauth/login-attributes.ts";
 import type { EndedLogin } from "./oauth/openid/logout-token.ts";
@@ -98,6 +99,7 @@ export async function createEarlyServer(
     resources: new KvResourceRepository(env.KV, env.KV_RECORD_WRITER),
     families: new DurableFamilyRepository(env.TOKEN_FAMILY, env.SUBJECT_INDEX),
     takeover: leagueTokens,
+    registrationQuota: registrationQuotaOf(env),
     administration: administrationOf(env, rest.settings.access),
   };
   const tokenKinds = [refreshTokenKind(parts)];
@@ -110,6 +112,17 @@ export async function createEarlyServer(
 
 function secondsNow(): Seconds {
   return Math.floor(Date.now() / 1000);
+}
+
+/** Makes the function that loads, and then keeps, what only dynamic registration needs. */
+function registrationQuotaOf(env: Env): () => Promise<RegistrationQuota> {
+  let made: RegistrationQuota | undefined;
+  return async () => {
+    if (made) return made;
+    const { BoundRegistrationQuota } =
+      await import("./platform/registration-quota.ts");
+    return (made ??= new BoundRegistrationQuota(env));
+  };
 }
 
 /** Makes the function that loads, and then keeps, what only the admin API needs. */

@@ -15,6 +15,7 @@ import {
 
 export { LeagueLedger } from "./league/ledger.ts";
 export { KvRecordWriter } from "./platform/kv-record-writer.ts";
+export { RegistrationCounter } from "./platform/registration-counter.ts";
 export { SubjectIndex } from "./platform/subject-index.ts";
 export { Admin, Login, Tokens } from "./rpc/index.ts";
 

@@ -110,7 +110,8 @@ export const challenge = 'Bearer realm="baton/admin"';
 const root: Administrator = { actor: "root", role: "admin" };
 const wrong: NotAdministrator = { refused: "admin_token_wrong" };
 
-function bearerToken(c: Context<AppEnv>): string | undefined {
+/** Returns the bearer token of a request (RFC 6750 section 2.1). Undefined: it has none. */
+export function bearerToken(c: Context<AppEnv>): string | undefined {
   return c.req.header("Authorization")?.match(/^bearer +(.+)$/i)?.[1];
 }
 

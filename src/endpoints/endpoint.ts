@@ -48,7 +48,7 @@ export interface AppEnv {
  */
 export interface Endpoint {
   path: string;
-  method: "GET" | "POST";
+  method: "GET" | "POST" | "PUT" | "DELETE";
   /** True if pages of other origins may call the endpoint (CORS). */
   cors: boolean;
   /** Tells whether the configuration turns the endpoint on. Left out: it is always on. */

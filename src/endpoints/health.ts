@@ -130,12 +130,19 @@ async function checkHealth(
   }
 }
 
-/** Reads the records whose problem keeps one client, or the named admin tokens, from working. */
-async function checkRecords({ clients, settings, administration }: Server) {
+/**
+ * Reads the records whose problem keeps one client, or the named admin tokens, from working. Looks for the bindings
+ * without which no client can register itself.
+ */
+async function checkRecords(server: Server) {
+  const { clients, settings, administration } = server;
   const { clients: found, malformed, hasMore } = await clients.survey();
   const { tokens } = await administration();
+  const missing = settings.dynamic_registration
+    ? (await server.registrationQuota()).problems()
+    : [];
   return {
-    degraded: [...malformed, ...(await tokens.problems())],
+    degraded: [...malformed, ...(await tokens.problems()), ...missing],
     inUse: lifetimesInUse(settings, found),
     hasMoreClients: hasMore,
   };

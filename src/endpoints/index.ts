@@ -5,6 +5,7 @@ import { healthEndpoint } from "./health.ts";
 import { jwksEndpoint } from "./jwks.ts";
 import { introspectionEndpoint } from "./introspection.ts";
 import { metadataEndpoints } from "./metadata.ts";
+import { registrationEndpoints } from "./registration.ts";
 import { revocationEndpoint } from "./revocation.ts";
 import { passportTokenEndpoint, tokenEndpoint } from "./token.ts";
 import { userInfoEndpoints } from "./user-info.ts";
@@ -16,6 +17,7 @@ const described: Endpoint[] = [
   passportTokenEndpoint,
   revocationEndpoint,
   introspectionEndpoint,
+  ...registrationEndpoints,
   ...userInfoEndpoints,
   ...endSessionEndpoints,
   jwksEndpoint,

@@ -72,6 +72,10 @@ export const clientRecord = v.object({
       ),
     ),
   ),
+  /** SHA-256 of the registration access token (RFC 7592 section 1.2), in base64url. */
+  registration_token_hash: v.optional(
+    v.pipe(v.string(), v.regex(/^[\w-]{43}$/)),
+  ),
   disabled_at: v.optional(
     v.pipe(
       timestamp,

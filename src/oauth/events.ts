@@ -80,6 +80,11 @@ export const eventCatalogue = {
     meaning: "An administrator changed a client.",
     fields: { action: "text", changes: "changes" },
   },
+  "client.registered": {
+    meaning: "A client registered itself, or changed or deleted itself.",
+    isOfStrangers: true,
+    fields: { action: "text", changes: "changes" },
+  },
   "scope.changed": {
     meaning: "An administrator changed the scope catalogue.",
     fields: { action: "text", scope: "text", changes: "changes" },

@@ -30,6 +30,10 @@ const kinds = {
   client_secret: { reason: "client_secrets_limited", isCostly: false },
   admin_token: { reason: "admin_tokens_limited", isCostly: false },
   league_token: { reason: "league_tokens_limited", isCostly: true },
+  registration_token: {
+    reason: "registration_tokens_limited",
+    isCostly: false,
+  },
 } as const satisfies Record<string, { reason: Reason; isCostly: boolean }>;
 
 /** Who makes an attempt, and at what. */
@@ -89,7 +93,8 @@ export class GuessLimit {
    * Makes an attempt, unless its network has made too many wrong ones.
    *
    * @param isWrong tells by the result whether the guess was wrong. An attempt that throws does not count.
-   * @throws OAuthError `client_secrets_limited`, `admin_tokens_limited` or `league_tokens_limited`
+   * @throws OAuthError `client_secrets_limited`, `admin_tokens_limited`, `league_tokens_limited` or
+   *   `registration_tokens_limited`
    */
   async limit<T>(
     guesser: Guesser,
@@ -177,7 +182,7 @@ export class GuessLimit {
 }
 
 /** Waits for an answer, but no longer than a number of milliseconds. */
-async function within<T>(ms: number, answer: Promise<T>): Promise<T> {
+export async function within<T>(ms: number, answer: Promise<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const silence = new Promise<never>((_, reject) => {
     const error = new Error(`no answer within ${ms} ms`);

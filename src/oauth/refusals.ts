@@ -401,6 +401,57 @@ export const refusals = {
       "resource must be one that was granted and that the client may ask for.",
   },
 
+  // Dynamic registration (RFC 7591 section 3.2.2, RFC 7592 section 2).
+  registration_body_malformed: {
+    status: 400,
+    error: "invalid_client_metadata",
+    description: (problem) => problem,
+  },
+  registration_metadata_invalid: {
+    status: 400,
+    error: "invalid_client_metadata",
+    description: (problem) => problem,
+  },
+  registration_redirect_uri_invalid: {
+    status: 400,
+    error: "invalid_redirect_uri",
+    description: (problem) => problem,
+  },
+  initial_access_token_missing: invalidToken(
+    "This server registers only clients that have an initial access token. Ask its operator for one, and send the header Authorization: Bearer with it.",
+  ),
+  initial_access_token_wrong: invalidToken(
+    "The initial access token is not valid, or has expired. Ask the operator of this server for a new one.",
+  ),
+  // Also if there is no such client, so that nobody learns which clients exist.
+  registration_token_wrong: invalidToken(
+    "There is no such registration, or the registration access token is not the one that was issued with it. If the client was deleted or has ended, register again.",
+  ),
+  registration_tokens_limited: {
+    status: 429,
+    error: "temporarily_unavailable",
+    description: () =>
+      "Too many wrong registration access tokens came from this network. Try again after the seconds in the header Retry-After.",
+  },
+  registrations_limited: {
+    status: 429,
+    error: "temporarily_unavailable",
+    description: () =>
+      "Too many registrations came from this network. Try again after the seconds in the header Retry-After.",
+  },
+  registrations_used_up: {
+    status: 503,
+    error: "temporarily_unavailable",
+    description: () =>
+      "No more clients can register today. Try again after the seconds in the header Retry-After.",
+  },
+  registration_not_bound: {
+    status: 500,
+    error: "server_error",
+    description: (binding) =>
+      `No client can register, because the binding ${binding} of this server is missing. Its operator adds it with: npm run baton -- setup --update.`,
+  },
+
   // Revocation (RFC 7009).
   token_of_another_client: invalidGrant("The token is not valid."),
   token_not_revocable: {

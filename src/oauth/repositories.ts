@@ -124,6 +124,23 @@ export interface ResourceRepository {
   ): Promise<ResourceCatalogue>;
 }
 
+/** Limits how many clients may register themselves. */
+export interface RegistrationQuota {
+  /** Lists the bindings that are missing. */
+  problems(): Problem[];
+  /**
+   * Takes one registration of today.
+   *
+   * @param network the network that the request came from. Empty: nobody knows it
+   * @throws OAuthError `registrations_limited`, `registrations_used_up` or `registration_not_bound`
+   */
+  take(network: string, perDay: number): Promise<void>;
+  /** Counts a change of a registration. @throws OAuthError `registrations_limited` */
+  limitNetwork(network: string): Promise<void>;
+  /** Asks a binding, to see whether it answers. It takes nothing. */
+  ask(binding: string): Promise<void>;
+}
+
 /** A family of refresh tokens before it begins: one authorization of one client by one subject. */
 export interface NewFamily {
   /** No exchange can widen the scope or resource of the login. */

@@ -1,9 +1,16 @@
 /**
  * The roles of administrators. `admin` may do everything. `operator` may do the daily work, but nothing that makes
  * or deletes credentials or gives a client power (`clients/power.ts`). `login` may do what a sign-in page or a back end
- * needs to sign people in, and nothing else. `read` may read.
+ * needs to sign people in, and nothing else. `read` may read. `register` may do nothing with the admin API: it is for
+ * initial access tokens, with which clients register themselves (RFC 7591 section 3).
  */
-export const roles = ["admin", "operator", "login", "read"] as const;
+export const roles = [
+  "admin",
+  "operator",
+  "login",
+  "read",
+  "register",
+] as const;
 
 export type Role = (typeof roles)[number];
 
@@ -13,6 +20,7 @@ const included: Record<Role, readonly Role[]> = {
   operator: ["operator", "read"],
   login: ["login"],
   read: ["read"],
+  register: ["register"],
 };
 
 /** Finds a role by its name. Undefined: there is no such role. */

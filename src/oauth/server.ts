@@ -13,6 +13,7 @@ import type { RefreshHook } from "./refresh-hook.ts";
 import type {
   ClientRepository,
   FamilyRepository,
+  RegistrationQuota,
   ResourceRepository,
   ScopeRepository,
 } from "./repositories.ts";
@@ -41,6 +42,8 @@ export interface Server {
   refreshHook?: RefreshHook;
   guesses: GuessLimit;
   eventThrottle: EventThrottle;
+  /** Loads what only dynamic registration needs. */
+  registrationQuota: () => Promise<RegistrationQuota>;
   /** Loads what only the admin API needs. */
   administration: () => Promise<Administration>;
   /** Every kind of token that somebody may present. Exactly one of them recognises a token. */

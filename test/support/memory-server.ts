@@ -69,6 +69,7 @@ export async function memoryServer(client: Client): Promise<Server> {
     families: new MemoryFamilies(),
     guesses: memoryGuesses(),
     eventThrottle: new EventThrottle(),
+    registrationQuota: notNeeded,
     administration: notNeeded,
     takeover: {
       acceptsTokens: false,

@@ -64,7 +64,7 @@ export function adminTokenCommands(program: Command, session: Session): void {
     )
     .requiredOption(
       "--role <role>",
-      "admin (everything), operator (gives nobody power), login (sign people in) or read",
+      "admin (everything), operator (gives nobody power), login (sign people in), read, or register (clients register themselves with it, and it can do nothing else)",
     )
     .option(
       "--expires-in <duration>",
@@ -75,6 +75,7 @@ export function adminTokenCommands(program: Command, session: Session): void {
       examples(
         "admin-tokens create alice --role operator --expires-in P90D",
         "admin-tokens create sign-in-page --role login",
+        "admin-tokens create agents --role register --expires-in P90D",
       ),
     )
     .action(

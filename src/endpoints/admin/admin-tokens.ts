@@ -23,7 +23,7 @@ const name = v.pipe(
 const role = v.pipe(
   v.picklist(roles),
   v.description(
-    "The role: admin may do everything, operator the daily work that gives nobody power, login what a sign-in needs, read may read.",
+    "The role: admin may do everything, operator the daily work that gives nobody power, login what a sign-in needs, read may read. register may do nothing here: it is for initial access tokens, with which clients register themselves.",
   ),
 );
 

@@ -82,7 +82,11 @@ export const clientPatch = named(
   }),
 );
 
-const { secrets: _, ...publicFields } = clientRecord.entries;
+const {
+  secrets: _secrets,
+  registration_token_hash: _hash,
+  ...publicFields
+} = clientRecord.entries;
 /** A client in a response. It never has a secret or the hash of one. */
 export const client = named(
   "Client",
@@ -191,7 +195,11 @@ export const secretRotation = strictObject({
 export const clientParameter = v.object({ client_id: clientId });
 
 /** Makes the JSON of a client, without secrets and hashes. */
-export function clientJson<C extends Client>({ secrets, ...fields }: C) {
+export function clientJson<C extends Client>({
+  secrets,
+  registration_token_hash: _token,
+  ...fields
+}: C) {
   return {
     ...fields,
     credentials: secrets.map(({ hash: _hash, id: _id, ...times }) => times),
@@ -199,7 +207,11 @@ export function clientJson<C extends Client>({ secrets, ...fields }: C) {
 }
 
 /** Makes what the ETag of a client is made of: everything but the hashes of secrets, for which their ids stand. */
-export function clientVersion({ secrets, ...fields }: Client): object {
+export function clientVersion({
+  secrets,
+  registration_token_hash: _token,
+  ...fields
+}: Client): object {
   return {
     ...fields,
     secrets: secrets.map(({ hash: _hash, ...shown }) => shown),

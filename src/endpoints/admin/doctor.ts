@@ -30,11 +30,28 @@ const checks: Checks = {
   GUESSES_PER_SITE: ({ guesses }) => guesses.ask("perSite"),
 };
 
-/** Adds the check of what only some servers have. */
-function checksOf({ refreshHook }: Server): Checks {
-  if (!refreshHook) return checks;
-  const REFRESH_HOOK = () => playCanaryQuestion(refreshHook, now());
-  return { ...checks, REFRESH_HOOK };
+/** What only dynamic registration needs. */
+const checksOfRegistration: Checks = Object.fromEntries(
+  ["REGISTRATIONS_PER_NETWORK", "REGISTRATION_COUNTER"].map((binding) => [
+    binding,
+    async ({ registrationQuota }) => {
+      const quota = await registrationQuota();
+      const missing = quota.problems().find(({ name }) => name === binding);
+      if (missing) throw new NoDecision(missing.problem);
+      await quota.ask(binding);
+    },
+  ]),
+);
+
+/** Adds the checks of what only some servers have. */
+function checksOf({ refreshHook, settings }: Server): Checks {
+  return {
+    ...checks,
+    ...(refreshHook && {
+      REFRESH_HOOK: () => playCanaryQuestion(refreshHook, now()),
+    }),
+    ...(settings.dynamic_registration && checksOfRegistration),
+  };
 }
 
 const result = named(

@@ -60,7 +60,7 @@ export function adminApi(): HonoBase<AppEnv> {
 }
 
 /**
- * Requires an administrator, of any role: each operation requires its own. Everything is 404 while neither ADMIN_TOKEN
+ * Requires an administrator: each operation requires its own role, and `register` is good for none. Everything is 404 while neither ADMIN_TOKEN
  * nor Access is configured, so that the API does not show. Wrong credentials are limited per network.
  */
 function requireAdministrator(): MiddlewareHandler<AppEnv> {
@@ -73,7 +73,7 @@ function requireAdministrator(): MiddlewareHandler<AppEnv> {
     c.set("administrator", administrator);
     c.set("actor", actor);
     c.var.log.fields.actor = actor;
-    if (role === undefined) requireRole(c, "read");
+    if (role === undefined || role === "register") requireRole(c, "read");
     await next();
   };
 }

@@ -80,7 +80,13 @@ function actionOf(before: Record, after: Record): string {
 /** Makes fields that can be shown and compared. A deleted client has none, so that a restored one has all again. */
 function comparable(record: Record): { [field: string]: unknown } {
   if (!record || !("secrets" in record)) return {};
-  const { client_id: _id, secrets: _secrets, scope, ...shown } = record;
+  const {
+    client_id: _id,
+    secrets: _secrets,
+    registration_token_hash: _hash,
+    scope,
+    ...shown
+  } = record;
   return { ...shown, scope: scopeSet(scope) };
 }
 

@@ -69,7 +69,11 @@ export function restoreClient(
       throw new OAuthError("client_not_restorable", { subject });
     }
     const { deleted_at: _at, restorable_until: _until, ...client } = restorable;
-    return client;
+    const { registration_expires_at: end } = client;
+    if (end === undefined) return client;
+    // Its users may not have noticed that it was deleted, so it gets time to be used again.
+    const registration_expires_at = Math.max(end, now + RESTORABLE_SECONDS);
+    return { ...client, registration_expires_at };
   });
 }
 

@@ -64,6 +64,7 @@ const rules: Record<keyof Client, Rule> = {
   secrets: anyChange("secrets"),
   registered_by: anyChange("registered_by"),
   registration_expires_at: anyChange("registration_expires_at"),
+  registration_token_hash: anyChange("registration_token_hash"),
   // `updateClient` refuses to set it back.
   tokens_not_before: () => false,
   disabled_at: (before, after) =>
