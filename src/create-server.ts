@@ -12,7 +12,11 @@ import type { RegistrationQuota } from "./oauth/repositories.ts";
 import type { EarlyServer, Server } from "./oauth/server.ts";
 import type { ClientIdentity } from "./oauth/login-attributes.ts";
 import type { EndedLogin } from "./oauth/openid/logout-token.ts";
-import type { AccessSettings } from "./oauth/settings.ts";
+import {
+  type DocumentReader,
+  SelfRegisteredClients,
+} from "./oauth/self-registration/client-repository.ts";
+import type { AccessSettings, Settings } from "./oauth/settings.ts";
 import { idTokenKind } from "./oauth/tokens/id-token-kind.ts";
 import { accessTokenKind, refreshTokenKind } from "./oauth/tokens/own-kinds.ts";
 import { KvClientRepository } from "./platform/client-repository.ts";
@@ -84,6 +88,7 @@ export async function createEarlyServer(
     perNetwork: env.GUESSES_PER_NETWORK,
     perSite: env.GUESSES_PER_SITE,
   });
+  const resources = new KvResourceRepository(env.KV, env.KV_RECORD_WRITER);
   const bound = refreshHookIn(env);
   const { refresh_hook } = rest.settings;
   const parts = {
@@ -94,9 +99,13 @@ export async function createEarlyServer(
       }),
     guesses,
     eventThrottle: new EventThrottle(),
-    clients: new KvClientRepository(env.KV, env.KV_RECORD_WRITER),
+    clients: new SelfRegisteredClients(
+      new KvClientRepository(env.KV, env.KV_RECORD_WRITER),
+      () => resources.catalogue(),
+      rest.settings.metadata_documents && documentsOf(rest.settings, guesses),
+    ),
     scopes: new KvScopeRepository(env.KV, env.KV_RECORD_WRITER),
-    resources: new KvResourceRepository(env.KV, env.KV_RECORD_WRITER),
+    resources,
     families: new DurableFamilyRepository(env.TOKEN_FAMILY, env.SUBJECT_INDEX),
     takeover: leagueTokens,
     registrationQuota: registrationQuotaOf(env),
@@ -112,6 +121,20 @@ export async function createEarlyServer(
 
 function secondsNow(): Seconds {
   return Math.floor(Date.now() / 1000);
+}
+
+/** Makes the function that loads, and then keeps, what reads metadata documents. An isolate has one, and so one cache. */
+function documentsOf(
+  settings: Settings,
+  guesses: GuessLimit,
+): () => Promise<DocumentReader> {
+  let made: DocumentReader | undefined;
+  return async () => {
+    if (made) return made;
+    const { MetadataDocuments } =
+      await import("./platform/metadata-documents.ts");
+    return (made ??= new MetadataDocuments(settings, guesses));
+  };
 }
 
 /** Makes the function that loads, and then keeps, what only dynamic registration needs. */

@@ -15,7 +15,7 @@ import { OPENID } from "../oauth/openid/scopes.ts";
 import { Parameters } from "../oauth/parameters.ts";
 import { withParameters } from "../oauth/redirect-uri.ts";
 import { scopeSet } from "../oauth/scope.ts";
-import { type AppEnv, now, redirect } from "./endpoint.ts";
+import { type AppEnv, networkOf, now, redirect } from "./endpoint.ts";
 import { queryOf } from "./query.ts";
 
 /**
@@ -47,7 +47,7 @@ export async function answerAuthorization(
   const parameters = new Parameters(search);
   log.begin("client");
   const target = {
-    ...(await findRedirectTarget(server, parameters)),
+    ...(await findRedirectTarget(server, parameters, networkOf(c))),
     ...readState(query),
   };
   log.fields.client_id = target.client.client_id;

@@ -22,12 +22,13 @@ const authorizationByGet: Endpoint = {
 
   isOn: ({ login_url }) => login_url !== undefined,
 
-  metadata: ({ issuer }, catalogue) => ({
+  metadata: ({ issuer, metadata_documents }, catalogue) => ({
     authorization_endpoint: `${issuer}/authorize`,
     response_types_supported: responseTypes,
     response_modes_supported: responseModes,
     code_challenge_methods_supported: codeChallengeMethods,
     authorization_response_iss_parameter_supported: true,
+    ...(metadata_documents && { client_id_metadata_document_supported: true }),
     ...(isOpenIdOn(catalogue) && { prompt_values_supported: promptValues }),
   }),
 

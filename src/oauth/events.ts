@@ -167,6 +167,11 @@ export const eventCatalogue = {
     goesTo: "log",
     fields: { client_id: "text", error: "text" },
   },
+  "metadata_document.refused": {
+    meaning: "The metadata document of a client could not be read.",
+    goesTo: "log",
+    fields: { client_id: "text", reason: "text", problem: "text" },
+  },
   "guess_limit.unreachable": {
     meaning: "A rate limit of wrangler.toml did not answer.",
     goesTo: "log",

@@ -30,6 +30,8 @@ const kinds = {
   client_secret: { reason: "client_secrets_limited", isCostly: false },
   admin_token: { reason: "admin_tokens_limited", isCostly: false },
   league_token: { reason: "league_tokens_limited", isCostly: true },
+  // A document that cannot be read counts as a wrong guess, so that nobody has this server knock on many doors.
+  metadata_document: { reason: "metadata_documents_limited", isCostly: true },
   registration_token: {
     reason: "registration_tokens_limited",
     isCostly: false,

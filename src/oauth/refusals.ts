@@ -125,6 +125,37 @@ export const refusals = {
     error: "invalid_request",
     description: () => "No client is registered with this client_id.",
   },
+  // A client of a metadata document. The builder of an agent finds out by these what is wrong with it.
+  metadata_document_url_invalid: {
+    status: 400,
+    error: "invalid_request",
+    description: (problem) =>
+      `No client is registered with this client_id, and it is not the URL of a metadata document: ${problem}.`,
+  },
+  metadata_document_host_denied: {
+    status: 400,
+    error: "invalid_request",
+    description: () =>
+      "This server does not read metadata documents from the host of this client_id. Ask its operator.",
+  },
+  metadata_document_unreachable: {
+    status: 400,
+    error: "invalid_request",
+    description: (problem) =>
+      `The metadata document of this client_id cannot be read now: ${problem}. Try again in a minute.`,
+  },
+  metadata_document_invalid: {
+    status: 400,
+    error: "invalid_request",
+    description: (problem) =>
+      `The metadata document of this client_id is not valid: ${problem}.`,
+  },
+  metadata_documents_limited: {
+    status: 429,
+    error: "temporarily_unavailable",
+    description: () =>
+      "Too many metadata documents could not be read for this network. Try again after the seconds in the header Retry-After.",
+  },
   redirect_uris_none: {
     status: 400,
     error: "invalid_request",

@@ -27,10 +27,23 @@ import type {
 
 /** Stores clients. A disabled client is not found, as if it did not exist. It is read, listed and changed. */
 export interface ClientRepository {
-  /** Finds a client in the isolate's own copy, which is at most a minute old. */
-  find(clientId: string): Promise<Client | undefined>;
+  /**
+   * Finds a client in the isolate's own copy, which is at most a minute old.
+   *
+   * @param network that of a request that anybody may send. It limits how many metadata documents are fetched
+   */
+  find(clientId: string, network?: string): Promise<Client | undefined>;
   /** Finds a client without the isolate's own copy, at most once per second and client. */
-  findAgain(clientId: string): Promise<Client | undefined>;
+  findAgain(clientId: string, network?: string): Promise<Client | undefined>;
+  /**
+   * Finds the client of an authorization request, as `findAgain` does, by a metadata document that is fresh.
+   *
+   * @throws OAuthError `metadata_documents_limited`, or why a document is not read (`metadata_document_...`)
+   */
+  findForSignIn(
+    clientId: string,
+    lookUp: SignInLookUp,
+  ): Promise<Client | undefined>;
   /** Tells whether a client that was just not found is disabled. For the log. Looks at the isolate's own copy. */
   isDisabled(clientId: string): boolean;
   /** Reads the current record without any cache. For a deleted client it is the tombstone. */
@@ -62,6 +75,14 @@ export interface ClientRepository {
   ): Promise<void>;
   /** Reads the first 1,000 records, to check them. */
   survey(): Promise<ClientSurvey>;
+}
+
+/** What a look-up for an authorization request knows. */
+export interface SignInLookUp {
+  /** The network that the request came from. Empty: nobody knows it. */
+  network: string;
+  /** Tells whether the client fits the request. If not, its metadata document is read again. */
+  isWanted: (client: Client) => boolean;
 }
 
 /** The result of a check of the client records. */

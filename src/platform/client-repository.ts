@@ -11,10 +11,10 @@ import type { Problem } from "../oauth/errors.ts";
 import type {
   ClientPage,
   ClientQuery,
-  ClientRepository,
   ClientSurvey,
 } from "../oauth/repositories.ts";
 import { parse, type Parsed } from "../oauth/schema.ts";
+import type { StoredClients } from "../oauth/self-registration/client-repository.ts";
 import { KvRecords } from "./kv-records.ts";
 import type { KvRecordWriter } from "./kv-record-writer.ts";
 
@@ -30,7 +30,7 @@ const MAX_CHECKED = 1_000;
 const MIN_EXPIRATION_SECONDS = 60;
 
 /** Keeps clients in KV, under `client:<client_id>`. */
-export class KvClientRepository implements ClientRepository {
+export class KvClientRepository implements StoredClients {
   readonly #records: KvRecords<Client | ClientTombstone>;
 
   constructor(
@@ -40,12 +40,20 @@ export class KvClientRepository implements ClientRepository {
     this.#records = new KvRecords(kv, writers, parseRecord);
   }
 
-  async find(clientId: string): Promise<Client | undefined> {
-    return enabled(await this.#records.find(PREFIX + clientId));
-  }
-
-  async findAgain(clientId: string): Promise<Client | undefined> {
-    return enabled(await this.#records.findFresh(PREFIX + clientId));
+  async lookUp(
+    clientId: string,
+    how: "find" | "findAgain",
+  ): Promise<{ client: Client | undefined; isTaken: boolean }> {
+    const key = PREFIX + clientId;
+    const record = await (how === "find"
+      ? this.#records.find(key)
+      : this.#records.findFresh(key));
+    const client = living(record);
+    const isOver = client !== undefined && hasExpired(client);
+    return {
+      client: client?.disabled_at === undefined && !isOver ? client : undefined,
+      isTaken: record !== undefined && !isOver,
+    };
   }
 
   isDisabled(clientId: string): boolean {
@@ -143,15 +151,6 @@ function parseRecord(
     return parsed;
   const message = "must be the id in the key";
   return { issues: [{ path: ["client_id"], message }] };
-}
-
-function enabled(
-  record: Client | ClientTombstone | undefined,
-): Client | undefined {
-  const client = living(record);
-  return client?.disabled_at !== undefined || hasExpired(client)
-    ? undefined
-    : client;
 }
 
 /** Tells whether a registration has ended. KV removes its record, and caches may have it for a little longer. */

@@ -2,6 +2,7 @@ import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Client } from "../../src/oauth/entities.ts";
 import type { ClientRepository } from "../../src/oauth/repositories.ts";
+import { SelfRegisteredClients } from "../../src/oauth/self-registration/client-repository.ts";
 import { keepRegistration } from "../../src/oauth/self-registration/keep.ts";
 import { KvClientRepository } from "../../src/platform/client-repository.ts";
 import { countingBindings } from "../support/counting.ts";
@@ -147,7 +148,8 @@ describe("the client of a metadata document", () => {
   } as Parameters<typeof keepRegistration>[0]["settings"];
 
   function repository(): ClientRepository {
-    return new KvClientRepository(env.KV, env.KV_RECORD_WRITER);
+    const stored = new KvClientRepository(env.KV, env.KV_RECORD_WRITER);
+    return new SelfRegisteredClients(stored, async () => ({}), undefined);
   }
 
   function documentClient(fields: Partial<Client> = {}): Client {

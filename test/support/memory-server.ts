@@ -140,6 +140,7 @@ function clientsWith(client: Client): ClientRepository {
   return {
     find,
     findAgain: find,
+    findForSignIn: find,
     read: find,
     isDisabled: () => false,
     list: notNeeded,

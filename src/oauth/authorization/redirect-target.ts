@@ -20,12 +20,14 @@ export interface RedirectTarget {
  * Finds client and redirect URI of an authorization request. Until both are certain, the browser must not be
  * redirected (RFC 6749 section 4.1.2.1).
  *
+ * @param network the network that the request came from. Empty: nobody knows it
  * @throws OAuthError `parameter_missing`, `parameter_repeated`, `authorization_client_unknown`,
- *   `redirect_uris_none`, `redirect_uri_missing`, `redirect_uri_unregistered`
+ *   `redirect_uris_none`, `redirect_uri_missing`, `redirect_uri_unregistered`, and what `findForSignIn` throws
  */
 export async function findRedirectTarget(
   { clients, scopes }: Pick<Server, "clients" | "scopes">,
   parameters: Parameters,
+  network = "",
 ): Promise<RedirectTarget> {
   parameters.refuseRepeated(redirectTargetParameters);
   const clientId = parameters.required("client_id");
@@ -34,7 +36,11 @@ export async function findRedirectTarget(
     throw new OAuthError("authorization_client_unknown");
 
   // Read again, because the login that starts here lasts long, and a record may be a minute old.
-  const found = clients.findAgain(clientId);
+  const found = clients.findForSignIn(clientId, {
+    network,
+    isWanted: (client) =>
+      "client" in chooseRedirectTarget(client, requestedUri),
+  });
   const catalogue = scopes.catalogueAgain();
   // The platform cuts off a read that nobody awaits. It would be made again for every request that is refused.
   await Promise.allSettled([found, catalogue]);

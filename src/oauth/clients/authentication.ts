@@ -7,7 +7,6 @@ import type { Client } from "../entities.ts";
 import { OAuthError, type Reason } from "../errors.ts";
 import type { Guesser } from "../guess-limit.ts";
 import type { Parameters } from "../parameters.ts";
-import type { ClientRepository } from "../repositories.ts";
 import type { Server } from "../server.ts";
 
 /** Sent only if the request tried Basic, because browsers open a dialog for it. */
@@ -55,7 +54,8 @@ export async function authenticateClient(
   const credentials = readCredentials(basic, parameters);
   if (typeof credentials === "string") throw refuse(credentials);
 
-  const judgeBy = (find: LookUp) => judgeAll(clients, find, credentials, now);
+  const judgeBy = (how: LookUp) =>
+    judgeAll((id) => clients[how](id, network), credentials, now);
   const attempt = async () => {
     const verdict = await judgeBy(fresh ? "findAgain" : "find");
     // A client or secret that was made a moment ago must work at once.
@@ -90,6 +90,8 @@ function guesserOf({ pairs }: Credentials, network: string): Guesser {
 
 type LookUp = "find" | "findAgain";
 
+type FindClient = (clientId: string) => Promise<Client | undefined>;
+
 type Verdict =
   | { refused: Reason; client: Client | undefined }
   | { refused?: never; client: Client };
@@ -99,12 +101,11 @@ type Verdict =
  * reveal it. One refusal stands for all: that of a client that exists, if any does.
  */
 async function judgeAll(
-  clients: ClientRepository,
-  find: LookUp,
+  find: FindClient,
   { method, pairs }: Credentials,
   now: Seconds,
 ): Promise<Verdict> {
-  const found = await findClients(clients, find, pairs);
+  const found = await findClients(find, pairs);
   const verdicts = await Promise.all(
     pairs.map((pair) => judge(found.get(pair.clientId), pair, method, now)),
   );
@@ -117,8 +118,7 @@ async function judgeAll(
 
 /** Finds the clients of all readings at once, by their ids: one look-up for each id. */
 async function findClients(
-  clients: ClientRepository,
-  find: LookUp,
+  find: FindClient,
   pairs: readonly Pair[],
 ): Promise<Map<string, Client | undefined>> {
   const ids = new Set(pairs.map(({ clientId }) => clientId));
@@ -126,7 +126,7 @@ async function findClients(
     await Promise.all(
       [...ids].map(
         async (id) =>
-          [id, isClientId(id) ? await clients[find](id) : undefined] as const,
+          [id, isClientId(id) ? await find(id) : undefined] as const,
       ),
     ),
   );

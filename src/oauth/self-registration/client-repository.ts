@@ -1,0 +1,164 @@
+import type { Client, ResourceCatalogue } from "../entities.ts";
+import { OAuthError } from "../errors.ts";
+import type {
+  ClientQuery,
+  ClientRepository,
+  SignInLookUp,
+} from "../repositories.ts";
+import type { Seconds } from "../duration.ts";
+import { withCatalogueRule } from "./catalogue-rule.ts";
+import { withDocumentPart } from "./document-part.ts";
+import { isLikeUrl } from "./document-url.ts";
+
+/** The stored clients. */
+export interface StoredClients extends Omit<
+  ClientRepository,
+  "find" | "findAgain" | "findForSignIn"
+> {
+  /**
+   * Looks up a client that is not disabled.
+   *
+   * @returns `isTaken`: the id has a record, also if its client is disabled or deleted
+   */
+  lookUp(
+    clientId: string,
+    how: "find" | "findAgain",
+  ): Promise<{ client: Client | undefined; isTaken: boolean }>;
+}
+
+/** Reads the clients of metadata documents. Every method throws OAuthError if a document is not read. */
+export interface DocumentReader {
+  /** Returns this isolate's copy of a document, if it is not too old to be used. Reads nothing. */
+  peek(url: string): Client | undefined;
+  /** Returns this isolate's copy of a document, or reads it. */
+  read(url: string, network: string): Promise<Client>;
+  /** Returns a document that is fresh. @param stored the record of the client, for a site that does not answer */
+  readForSignIn(
+    url: string,
+    lookUp: SignInLookUp,
+    stored: Client | undefined,
+  ): Promise<Client>;
+}
+
+/**
+ * Finds clients that nobody has registered by hand, beside the stored ones: those of metadata documents, and what the
+ * resource catalogue gives to each client that registered itself. For every other client nothing more is read.
+ */
+export class SelfRegisteredClients implements ClientRepository {
+  readonly #stored: StoredClients;
+  readonly #catalogue: () => Promise<ResourceCatalogue>;
+  readonly #loadDocuments: (() => Promise<DocumentReader>) | undefined;
+  #documents: DocumentReader | undefined;
+
+  /** @param loadDocuments undefined: no metadata documents are read */
+  constructor(
+    stored: StoredClients,
+    catalogue: () => Promise<ResourceCatalogue>,
+    loadDocuments: (() => Promise<DocumentReader>) | undefined,
+  ) {
+    this.#stored = stored;
+    this.#catalogue = catalogue;
+    this.#loadDocuments = loadDocuments;
+  }
+
+  find(clientId: string, network = ""): Promise<Client | undefined> {
+    return this.#find("find", clientId, network);
+  }
+
+  findAgain(clientId: string, network = ""): Promise<Client | undefined> {
+    return this.#find("findAgain", clientId, network);
+  }
+
+  async findForSignIn(
+    clientId: string,
+    lookUp: SignInLookUp,
+  ): Promise<Client | undefined> {
+    const { client, isTaken } = await this.#stored.lookUp(
+      clientId,
+      "findAgain",
+    );
+    const isOfDocument = client
+      ? client.registered_by === "metadata_document"
+      : !isTaken && isLikeUrl(clientId);
+    if (!isOfDocument) return this.#complete(client);
+    const documents = await this.#load();
+    // Where documents are off, the clients that came by them sign nobody in anew.
+    return this.#complete(
+      await documents?.readForSignIn(clientId, lookUp, client),
+    );
+  }
+
+  async #find(
+    how: "find" | "findAgain",
+    clientId: string,
+    network: string,
+  ): Promise<Client | undefined> {
+    const { client, isTaken } = await this.#stored.lookUp(clientId, how);
+    if (client) return this.#complete(this.#withCopy(client));
+    if (isTaken || !this.#loadDocuments || !isLikeUrl(clientId))
+      return undefined;
+    const documents = await this.#load();
+    return this.#complete(
+      await documents?.read(clientId, network).catch(undefinedIfRefused),
+    );
+  }
+
+  /** A copy that this isolate has anyway is newer than the record. */
+  #withCopy(client: Client): Client {
+    const copy =
+      client.registered_by === "metadata_document" &&
+      this.#documents?.peek(client.client_id);
+    return copy ? withDocumentPart(client, copy) : client;
+  }
+
+  async #complete(client: Client | undefined): Promise<Client | undefined> {
+    return client?.registered_by === undefined
+      ? client
+      : withCatalogueRule(client, await this.#catalogue());
+  }
+
+  async #load(): Promise<DocumentReader | undefined> {
+    return (this.#documents ??= await this.#loadDocuments?.());
+  }
+
+  isDisabled(clientId: string): boolean {
+    return this.#stored.isDisabled(clientId);
+  }
+
+  read(clientId: string): ReturnType<ClientRepository["read"]> {
+    return this.#stored.read(clientId);
+  }
+
+  list(query: ClientQuery): ReturnType<ClientRepository["list"]> {
+    return this.#stored.list(query);
+  }
+
+  listDeleted(
+    query: ClientQuery,
+    now: Seconds,
+  ): ReturnType<ClientRepository["listDeleted"]> {
+    return this.#stored.listDeleted(query, now);
+  }
+
+  update(
+    ...change: Parameters<ClientRepository["update"]>
+  ): ReturnType<ClientRepository["update"]> {
+    return this.#stored.update(...change);
+  }
+
+  replaceWithTombstone(
+    ...change: Parameters<ClientRepository["replaceWithTombstone"]>
+  ): ReturnType<ClientRepository["replaceWithTombstone"]> {
+    return this.#stored.replaceWithTombstone(...change);
+  }
+
+  survey(): ReturnType<ClientRepository["survey"]> {
+    return this.#stored.survey();
+  }
+}
+
+/** A client whose document is not good is unknown. A fault of the server, and a limit, stay what they are. */
+function undefinedIfRefused(error: unknown): undefined {
+  if (error instanceof OAuthError && error.status === 400) return undefined;
+  throw error;
+}
