@@ -28,8 +28,12 @@ export function perDayProblem(text: string): string | undefined {
     : `must be a whole number from 1 to ${MAX_PER_DAY}`;
 }
 
+/** Without this flag a fetch of a URL on the Worker's own zone goes to the server behind it, past its protection. */
+const FLAG = "global_fetch_strictly_public";
+
 /**
- * Checks that a client that is not used does not end before its refresh tokens do.
+ * Checks that metadata documents are fetched over the internet alone, and that a client that is not used does not end
+ * before its refresh tokens do.
  *
  * @param now the time from which months are counted
  */
@@ -43,12 +47,19 @@ export function selfRegistrationProblems(
   now: Seconds,
 ): Problem[] {
   if (!readsDocuments && !registers) return [];
-  const name = "REGISTRATION_IDLE_TTL";
-  const problem =
-    "is shorter than REFRESH_TOKEN_TTL, and must not be, because the client of a refresh token would end before it";
-  return after(idle, now) < after(refreshTokenTtl, now)
-    ? [{ name, problem }]
-    : [];
+  const problems: Problem[] = [];
+  if (readsDocuments && !Cloudflare.compatibilityFlags[FLAG])
+    problems.push({
+      name: "CLIENT_ID_METADATA_DOCUMENTS",
+      problem: `needs compatibility_flags = ["${FLAG}"] in wrangler.toml, so that a stranger's URL leads nowhere but to the internet`,
+    });
+  if (after(idle, now) < after(refreshTokenTtl, now))
+    problems.push({
+      name: "REGISTRATION_IDLE_TTL",
+      problem:
+        "is shorter than REFRESH_TOKEN_TTL, and must not be, because the client of a refresh token would end before it",
+    });
+  return problems;
 }
 
 /** Returns from which hosts metadata documents are read. Undefined: none are read. */

@@ -13,6 +13,7 @@ import {
   tellClient,
 } from "../create-server.ts";
 import type { AuditEvent } from "../oauth/events.ts";
+import { clientDocument } from "./client-document.ts";
 import { isLocalName } from "./local-name.ts";
 import { signIn, signInPage } from "./sign-in.tsx";
 import { signOutPage } from "./sign-out.ts";
@@ -53,7 +54,7 @@ export class Admin extends DeployedAdmin {
   static override fetchAdmin = lazyAdminApp(local);
 }
 
-const app = createApp(local, [signInPage, signIn, signOutPage]);
+const app = createApp(local, [signInPage, signIn, signOutPage, clientDocument]);
 
 export default {
   fetch: app.fetch,

@@ -1,6 +1,11 @@
 import { exports } from "cloudflare:workers";
 import type { Client } from "../oauth/entities.ts";
-import { OAuthError, type Refused, throwIfRefused } from "../oauth/errors.ts";
+import {
+  OAuthError,
+  type Reason,
+  type Refused,
+  throwIfRefused,
+} from "../oauth/errors.ts";
 import { logEvent } from "../oauth/events.ts";
 import type { GuessLimit } from "../oauth/guess-limit.ts";
 import { Periods } from "../oauth/periods.ts";
@@ -31,6 +36,12 @@ const PAUSE_SECONDS = 10;
 
 /** RFC 8259 section 11, and the more specific types of section 4 of the draft. */
 const jsonType = /^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i;
+
+/** The reasons that say nothing of the document. */
+const silent = new Set<Reason>([
+  "metadata_document_unreachable",
+  "metadata_documents_limited",
+]);
 
 /** A document as this isolate has read it. In milliseconds since 1970. */
 interface Copy {
@@ -79,9 +90,7 @@ export class MetadataDocuments implements DocumentReader {
       // The document may have changed, so it is read again before the client is refused.
       return merged(await this.#readUnless(isNew, url, network));
     } catch (error) {
-      const isSilent =
-        error instanceof OAuthError &&
-        error.reason === "metadata_document_unreachable";
+      const isSilent = error instanceof OAuthError && silent.has(error.reason);
       // A site that is down keeps nobody out who was known before. One that answers 404 has withdrawn its client.
       const copy = isSilent && this.peek(url);
       const known = copy ? merged(copy) : isSilent && stored;

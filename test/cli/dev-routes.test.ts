@@ -48,10 +48,28 @@ test("npm run dev serves plain http on this machine, also where wrangler.toml ha
 });
 
 test("npm run dev serves loopback addresses, and refuses plain http to another host", async () => {
-  const dev = await startDev((config) => config);
+  const dev = await startDev((config) =>
+    config.replace(
+      'CLIENT_ID_METADATA_DOCUMENTS = ""',
+      'CLIENT_ID_METADATA_DOCUMENTS = "on"',
+    ),
+  );
   expect(await tokenStatus(dev.url)).toBe(401);
   expect(await tokenStatus(dev.url.replace("localhost", "127.0.0.1"))).toBe(
     401,
+  );
+  // The server reads its own metadata document without the network.
+  const query = new URLSearchParams({
+    response_type: "code",
+    client_id: `${dev.url}/dev/client.json`,
+    redirect_uri: "http://127.0.0.1:5555/callback",
+  });
+  const { status, headers } = await fetch(`${dev.url}/authorize?${query}`, {
+    redirect: "manual",
+  });
+  expect(status).toBe(303);
+  expect(headers.get("Location")).toMatch(
+    /^http:\/\/127\.0\.0\.1:5555\/callback\?error=invalid_request&/,
   );
   const other = await rawRequest(
     dev.url,

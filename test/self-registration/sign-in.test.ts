@@ -5,6 +5,7 @@ import {
   AGENT_REDIRECT_URI,
   AgentSite,
   AGREED,
+  DOCUMENTS_ON,
 } from "../support/agent-site.ts";
 import {
   authorize,
@@ -28,7 +29,6 @@ import { waitingServerWith } from "../support/waiting-server.ts";
 const RESOURCE = "https://mcp.example.com/";
 const redirect = { redirect_uri: AGENT_REDIRECT_URI };
 const asked = { ...redirect, scope: "tools", resource: RESOURCE };
-const ON = { CLIENT_ID_METADATA_DOCUMENTS: "on" };
 
 /** One isolate, and another one that has read nothing yet. */
 let one: TestServer;
@@ -36,8 +36,8 @@ let other: TestServer;
 let agent: AgentSite;
 
 beforeEach(async () => {
-  one = waitingServerWith(ON);
-  other = waitingServerWith(ON);
+  one = waitingServerWith(DOCUMENTS_ON);
+  other = waitingServerWith(DOCUMENTS_ON);
   agent = new AgentSite();
   await server.makeScopes("tools");
   const open = { scope: "tools", self_registered_clients: true };

@@ -1,4 +1,7 @@
-import { vi } from "vitest";
+import { expect, vi } from "vitest";
+import { authorize } from "./authorization.ts";
+import { shown } from "./refusals.ts";
+import type { TestServer } from "./server.ts";
 
 /** The website of an agent that serves its metadata document. Every request of the server to the outside comes here. */
 
@@ -53,4 +56,36 @@ export class AgentSite {
   goDown(): void {
     this.answer = () => Promise.reject(new TypeError("connection refused"));
   }
+}
+
+/** Turns metadata documents on. */
+export const DOCUMENTS_ON = { CLIENT_ID_METADATA_DOCUMENTS: "on" };
+
+/** Sends a browser to /authorize. */
+export function begin(
+  server: TestServer,
+  client: { client_id: string },
+): Promise<Response> {
+  const more = { redirect_uri: AGENT_REDIRECT_URI, scope: "read" };
+  return authorize(client, more, server);
+}
+
+/**
+ * Tells whether the client of an authorization request was found. The request itself is refused by a redirect to the
+ * client, because this client may ask for no scope.
+ */
+export function isFound({ status }: Response): boolean {
+  return status === 303;
+}
+
+/** Reads why the client of an authorization request was not found: the reason, and what the page says. */
+export async function whyNot(
+  response: Response,
+): Promise<[reason: string | undefined, description: string]> {
+  const text = await response.clone().text();
+  const [, description = ""] =
+    /<dt>Description<\/dt>\s*<dd>([^<]*)<\/dd>/.exec(text) ?? [];
+  const [status, error, reason] = await shown(response);
+  expect([status, error]).toEqual([400, "invalid_request"]);
+  return [reason, description];
 }
