@@ -19,6 +19,7 @@ import {
 import type { AccessSettings, Settings } from "./oauth/settings.ts";
 import { idTokenKind } from "./oauth/tokens/id-token-kind.ts";
 import { accessTokenKind, refreshTokenKind } from "./oauth/tokens/own-kinds.ts";
+import { KvCatalogues } from "./platform/catalogues.ts";
 import { KvClientRepository } from "./platform/client-repository.ts";
 import {
   postBatch,
@@ -28,8 +29,6 @@ import {
 import { sendStorageCalls } from "./platform/event-loop.ts";
 import { DurableFamilyRepository } from "./platform/family-repository.ts";
 import { BoundRefreshHook, refreshHookIn } from "./platform/refresh-hook.ts";
-import { KvResourceRepository } from "./platform/resource-repository.ts";
-import { KvScopeRepository } from "./platform/scope-repository.ts";
 import type { TellClient } from "./platform/token-family.ts";
 
 export type { AuditEvent };
@@ -88,7 +87,7 @@ export async function createEarlyServer(
     perNetwork: env.GUESSES_PER_NETWORK,
     perSite: env.GUESSES_PER_SITE,
   });
-  const resources = new KvResourceRepository(env.KV, env.KV_RECORD_WRITER);
+  const catalogues = new KvCatalogues(env.KV, env.KV_RECORD_WRITER);
   const bound = refreshHookIn(env);
   const { refresh_hook } = rest.settings;
   const parts = {
@@ -101,11 +100,12 @@ export async function createEarlyServer(
     eventThrottle: new EventThrottle(),
     clients: new SelfRegisteredClients(
       new KvClientRepository(env.KV, env.KV_RECORD_WRITER),
-      () => resources.catalogue(),
+      () => catalogues.resources.catalogue(),
       rest.settings.metadata_documents && documentsOf(rest.settings, guesses),
     ),
-    scopes: new KvScopeRepository(env.KV, env.KV_RECORD_WRITER),
-    resources,
+    scopes: catalogues.scopes,
+    resources: catalogues.resources,
+    catalogues,
     families: new DurableFamilyRepository(env.TOKEN_FAMILY, env.SUBJECT_INDEX),
     takeover: leagueTokens,
     registrationQuota: registrationQuotaOf(env),

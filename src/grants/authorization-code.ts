@@ -1,15 +1,17 @@
 import * as base64url from "jose/base64url";
 import type { AuthorizationCode } from "../oauth/authorization/code.ts";
-import type { Client, ScopeCatalogue } from "../oauth/entities.ts";
+import type { Client } from "../oauth/entities.ts";
 import { throwIfRefused, OAuthError, type Reason } from "../oauth/errors.ts";
 import { identityOf, isSameClient } from "../oauth/login-attributes.ts";
 import {
   digestResources,
   rememberedResources,
 } from "../oauth/resource-memory.ts";
+import type { Catalogues } from "../oauth/repositories.ts";
 import {
   allowedFor,
   finalizeScopeAndResource,
+  resourcesInQuestion,
 } from "../oauth/scope-and-resource.ts";
 import type { Parameters } from "../oauth/parameters.ts";
 import {
@@ -19,6 +21,7 @@ import {
 import { isSameRedirectUri } from "../oauth/redirect-uri.ts";
 import { keepRegistration } from "../oauth/self-registration/keep.ts";
 import { startFamily } from "../oauth/tokens/start-family.ts";
+import { clientForToken } from "../oauth/tokens/token-target.ts";
 import { tokenResponse } from "../oauth/tokens/token-response.ts";
 import type { GrantType } from "./grant-type.ts";
 
@@ -30,7 +33,7 @@ type CodeAhead = {
   /** The code, or the reason why it is not valid. */
   code: Promise<AuthorizationCode | Reason>;
   /** Read only for a code that is valid. */
-  catalogue: Promise<ScopeCatalogue>;
+  catalogues: Promise<Catalogues | undefined>;
 };
 
 /**
@@ -48,15 +51,15 @@ export const authorizationCodeGrant: GrantType<
   parameters: ["code", "redirect_uri", "code_verifier"],
   needsFreshClient: () => true,
 
-  readAhead({ scopes }, { parameters, now }, complete) {
+  readAhead({ catalogues: stored }, { parameters, now }, complete) {
     const read = async () => {
       const { readCode } = await loadCode();
       return readCode(await complete(), parameters.optional("code") ?? "", now);
     };
     const code = read();
-    const catalogue = async () =>
-      typeof (await code) === "string" ? {} : scopes.catalogueAgain();
-    return { code, catalogue: catalogue() };
+    const catalogues = async () =>
+      typeof (await code) === "string" ? undefined : stored.findAgain();
+    return { code, catalogues: catalogues() };
   },
 
   async respond(server, request, started) {
@@ -67,14 +70,18 @@ export const authorizationCodeGrant: GrantType<
     await checkBinding(code, client, parameters);
 
     log.begin("scopes");
-    const catalogue = await started.catalogue;
+    const catalogues =
+      (await started.catalogues) ?? (await server.catalogues.findAgain());
     const { login, nonce } = code;
     const requested = {
       scope: undefined,
       resource: parameters.all("resource"),
     };
-    const allowed = allowedFor(client, catalogue);
-    const digests = await digestResources(requested.resource, allowed.resource);
+    const allowed = allowedFor(client, catalogues);
+    const digests = await digestResources(
+      resourcesInQuestion(requested.resource, allowed),
+      allowed.resource,
+    );
     const granted = throwIfRefused(
       finalizeScopeAndResource(requested, login, {
         ...allowed,
@@ -84,7 +91,12 @@ export const authorizationCodeGrant: GrantType<
 
     log.begin("family");
     const family_id = base64url.decode(code.family_id);
-    const newest = await startFamily(server, client, login, now, {
+    const issuing = await clientForToken(
+      server,
+      { client, login, granted, catalogues },
+      now,
+    );
+    const newest = await startFamily(server, issuing, login, now, {
       family_id,
       code_id: code.code_id,
       authorized_at_ms: code.authorized_at_ms,
@@ -102,7 +114,7 @@ export const authorizationCodeGrant: GrantType<
     log.begin("sign");
     return tokenResponse(
       server,
-      { client, login, granted, newest, catalogue, nonce },
+      { client, login, granted, newest, catalogues, nonce },
       now,
     );
   },

@@ -1,6 +1,7 @@
-import { isPublic, type ScopeCatalogue } from "../oauth/entities.ts";
+import { isPublic } from "../oauth/entities.ts";
 import { throwIfRefused, OAuthError } from "../oauth/errors.ts";
 import { identityOf } from "../oauth/login-attributes.ts";
+import type { Catalogues } from "../oauth/repositories.ts";
 import {
   allowedFor,
   finalizeScopeAndResource,
@@ -16,12 +17,12 @@ import type { GrantType } from "./grant-type.ts";
  */
 export const clientCredentialsGrant: GrantType<
   "client_credentials",
-  { catalogue: Promise<ScopeCatalogue> }
+  { catalogues: Promise<Catalogues> }
 > = {
   type: "client_credentials",
   parameters: ["scope"],
 
-  readAhead: ({ scopes }) => ({ catalogue: scopes.catalogue() }),
+  readAhead: ({ catalogues }) => ({ catalogues: catalogues.find() }),
 
   async respond(server, { client, parameters, now, log }, started) {
     // Section 4.4: "MUST only be used by confidential clients", whatever the client's record says.
@@ -31,12 +32,12 @@ export const clientCredentialsGrant: GrantType<
       });
     }
     log.begin("scopes");
-    const catalogue = await started.catalogue;
+    const catalogues = await started.catalogues;
     const granted = throwIfRefused(
       finalizeScopeAndResource(
         requestedScopeAndResource(parameters),
         registeredFor(client),
-        allowedFor(client, catalogue),
+        allowedFor(client, catalogues),
       ),
     );
 
@@ -45,6 +46,6 @@ export const clientCredentialsGrant: GrantType<
     const sub_type = "client" as const;
     const login = { ...identityOf(client), subject, sub_type, ...granted };
     log.begin("sign");
-    return tokenResponse(server, { client, login, granted, catalogue }, now);
+    return tokenResponse(server, { client, login, granted, catalogues }, now);
   },
 };

@@ -1,11 +1,12 @@
-import type { ScopeCatalogue } from "../oauth/entities.ts";
 import { OAuthError } from "../oauth/errors.ts";
 import { fingerprint } from "../oauth/fingerprint.ts";
 import { identityOf } from "../oauth/login-attributes.ts";
 import { digestResources } from "../oauth/resource-memory.ts";
+import type { Catalogues } from "../oauth/repositories.ts";
 import {
   allowedFor,
   requestedScopeAndResource,
+  resourcesInQuestion,
 } from "../oauth/scope-and-resource.ts";
 import { lifetimesOf, refreshTokenExpiry } from "../oauth/lifetimes.ts";
 import { hashFamilySecret } from "../oauth/tokens/refresh-token.ts";
@@ -23,7 +24,7 @@ import type { GrantType } from "./grant-type.ts";
 type RefreshAhead = {
   presented?: Promise<PresentedToken>;
   /** Read only for a token that is genuine and has not expired. Undefined: it was not read. */
-  catalogue?: Promise<ScopeCatalogue | undefined>;
+  catalogues?: Promise<Catalogues | undefined>;
 };
 
 /**
@@ -41,14 +42,14 @@ export const refreshTokenGrant: GrantType<"refresh_token", RefreshAhead> = {
     return kind?.needsFreshClient ?? false;
   },
 
-  readAhead({ tokenKinds, scopes }, { parameters, now }) {
+  readAhead({ tokenKinds, catalogues: stored }, { parameters, now }) {
     const token = tokenIn(parameters);
     const kind = tokenKinds.find((candidate) => candidate.recognises(token));
     const presented = kind?.verify?.(token);
     if (!presented) return {};
-    const catalogue = async () =>
-      now < (await presented).expires_at ? scopes.catalogue() : undefined;
-    return { presented, catalogue: catalogue() };
+    const catalogues = async () =>
+      now < (await presented).expires_at ? stored.find() : undefined;
+    return { presented, catalogues: catalogues() };
   },
 
   async respond(server, request, started) {
@@ -63,10 +64,10 @@ export const refreshTokenGrant: GrantType<"refresh_token", RefreshAhead> = {
 
     const { family_id, family_secret, generation } = presented;
     log.begin("scopes");
-    const catalogue =
-      (await started.catalogue) ?? (await server.scopes.catalogue());
+    const catalogues =
+      (await started.catalogues) ?? (await server.catalogues.find());
     const requested = requestedScopeAndResource(parameters);
-    const allowed = allowedFor(client, catalogue);
+    const allowed = allowedFor(client, catalogues);
     const lifetimes = lifetimesOf(client, server.settings);
     const { tokens_not_before } = client;
     const attempt = {
@@ -77,7 +78,7 @@ export const refreshTokenGrant: GrantType<"refresh_token", RefreshAhead> = {
       requested,
       allowed,
       resource_digests: await digestResources(
-        requested.resource,
+        resourcesInQuestion(requested.resource, allowed),
         allowed.resource,
       ),
       now,
@@ -132,7 +133,7 @@ export const refreshTokenGrant: GrantType<"refresh_token", RefreshAhead> = {
     log.begin("sign");
     return tokenResponse(
       server,
-      { client, login, granted, newest, catalogue },
+      { client, login, granted, newest, catalogues },
       now,
     );
   },

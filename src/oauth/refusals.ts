@@ -425,6 +425,18 @@ export const refusals = {
     description: () =>
       "The client may no longer have any of the granted scopes. Check the scope of its registration.",
   },
+  scope_of_another_resource: {
+    status: 400,
+    error: "invalid_scope",
+    description: (name) =>
+      `The scope ${name} belongs to another resource than the token. Send the parameter resource with the URI of its resource.`,
+  },
+  resource_missing: {
+    status: 400,
+    error: "invalid_target",
+    description: () =>
+      "A client that registered itself gets tokens for a resource only. Send the parameter resource with the URI of one that this server opens to such clients.",
+  },
   resource_not_allowed: {
     status: 400,
     error: "invalid_target",

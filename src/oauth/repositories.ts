@@ -113,36 +113,37 @@ export interface ClientPage<T extends Client = Client> {
   cursor?: string;
 }
 
-/** Stores the scope catalogue. */
-export interface ScopeRepository {
+/** Stores one catalogue: that of scopes, or that of protected resources. */
+export interface CatalogueRepository<T> {
   /** Finds the catalogue in the isolate's own copy, which is at most a minute old. */
-  catalogue(): Promise<ScopeCatalogue>;
+  catalogue(): Promise<T>;
   /** Finds the catalogue without the isolate's own copy, at most once per second. */
-  catalogueAgain(): Promise<ScopeCatalogue>;
+  catalogueAgain(): Promise<T>;
   /** Reads the current catalogue without any cache. */
-  read(): Promise<ScopeCatalogue>;
+  read(): Promise<T>;
   /** Lists the problem of the record if it can't be read. */
   problems(): Promise<Problem[]>;
   /** Changes the catalogue in one atomic step. `change` is called again if another change was faster. */
-  update(
-    change: (current: ScopeCatalogue) => ScopeCatalogue,
-  ): Promise<ScopeCatalogue>;
+  update(change: (current: T) => T): Promise<T>;
 }
 
-/** Stores the catalogue of protected resources. */
-export interface ResourceRepository {
-  /** Finds the catalogue in the isolate's own copy, which is at most a minute old. */
-  catalogue(): Promise<ResourceCatalogue>;
-  /** Finds the catalogue without the isolate's own copy, at most once per second. */
-  catalogueAgain(): Promise<ResourceCatalogue>;
-  /** Reads the current catalogue without any cache. */
-  read(): Promise<ResourceCatalogue>;
-  /** Lists the problem of the record if it can't be read. */
-  problems(): Promise<Problem[]>;
-  /** Changes the catalogue in one atomic step. `change` is called again if another change was faster. */
-  update(
-    change: (current: ResourceCatalogue) => ResourceCatalogue,
-  ): Promise<ResourceCatalogue>;
+export type ScopeRepository = CatalogueRepository<ScopeCatalogue>;
+export type ResourceRepository = CatalogueRepository<ResourceCatalogue>;
+
+/** The catalogues that say what tokens are for. */
+export interface Catalogues {
+  scopes: ScopeCatalogue;
+  resources: ResourceCatalogue;
+}
+
+/** Finds both catalogues by one read of the storage, each as its own repository does. */
+export interface CataloguesRepository {
+  /** As `catalogue`. */
+  find(): Promise<Catalogues>;
+  /** As `catalogueAgain`. */
+  findAgain(): Promise<Catalogues>;
+  /** As `read`. */
+  read(): Promise<Catalogues>;
 }
 
 /** Limits how many clients may register themselves. */

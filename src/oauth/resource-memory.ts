@@ -1,9 +1,9 @@
 import * as base64url from "jose/base64url";
 import type { Client } from "./entities.ts";
 import {
-  includesResources,
   comparableResource,
   registeredResources,
+  soleResource,
 } from "./resource.ts";
 
 /*
@@ -59,9 +59,8 @@ export async function defaultResource(
   { resources }: Pick<Client, "resources">,
   login: ResourceMemory,
 ): Promise<string | undefined> {
-  const [only, ...spellings] = resources;
-  if (only === undefined || !includesResources([only], spellings))
-    return undefined;
+  const [only] = soleResource(resources);
+  if (only === undefined) return undefined;
   const digests = await digestResources([only], [only]);
   return rememberedResources([only], login, digests)[0];
 }

@@ -40,6 +40,14 @@ export function includesResources(
   return resources.every((uri) => known.has(comparableResource(uri)));
 }
 
+/** Returns the only resource of a list, which may have it in several spellings; none if there are none or several. */
+export function soleResource(resources: readonly string[]): string[] {
+  const [only, ...spellings] = resources;
+  return only !== undefined && includesResources([only], spellings)
+    ? [only]
+    : [];
+}
+
 /**
  * Returns those of some resources that are registered, each once and as it is registered. If two spellings of
  * a resource are registered, it is the exact one, else the first.

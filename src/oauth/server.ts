@@ -11,6 +11,7 @@ import type {
 } from "./keys.ts";
 import type { RefreshHook } from "./refresh-hook.ts";
 import type {
+  CataloguesRepository,
   ClientRepository,
   FamilyRepository,
   RegistrationQuota,
@@ -36,6 +37,8 @@ export interface Server {
   clients: ClientRepository;
   scopes: ScopeRepository;
   resources: ResourceRepository;
+  /** Those of `scopes` and `resources` together. */
+  catalogues: CataloguesRepository;
   families: FamilyRepository;
   takeover: Takeover;
   /** Left out: none is bound. */

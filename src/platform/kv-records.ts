@@ -25,6 +25,33 @@ interface KvMetadata {
   revision?: number;
 }
 
+/** A record as KV shows it. */
+interface Found {
+  value: string | null;
+  metadata: KvMetadata | null;
+}
+
+const none: Found = { value: null, metadata: null };
+
+/** Several records as one operation of KV shows them. */
+export interface ManyRead {
+  found: ReadonlyMap<string, Found>;
+  /** In milliseconds since 1970. */
+  readStartedAt: number;
+}
+
+/** Reads several records with one operation of KV, as `KvRecords.read` does one. */
+export async function readMany(
+  kv: KVNamespace,
+  keys: string[],
+): Promise<ManyRead> {
+  const readStartedAt = Date.now();
+  const found = await withRetry(() =>
+    kv.getWithMetadata<KvMetadata>(keys, { cacheTtl: KV_CACHE_TTL }),
+  );
+  return { found, readStartedAt };
+}
+
 /** A record as a change leaves it. */
 export interface Change<T> {
   record: T;
@@ -56,14 +83,18 @@ export class KvRecords<T> {
     this.#parseRecord = parseRecord;
   }
 
-  /** Finds a record. This isolate's own copy is good while it is younger than a minute. */
-  find(key: string): Promise<T | undefined> {
-    return this.#cache.lookUp(key, CACHED_MAX_AGE_MS, () => this.read(key));
+  /**
+   * Finds a record. This isolate's own copy is good while it is younger than a minute.
+   *
+   * @param read left out: reads this record alone
+   */
+  find(key: string, read = () => this.read(key)): Promise<T | undefined> {
+    return this.#cache.lookUp(key, CACHED_MAX_AGE_MS, read);
   }
 
-  /** Finds a record. This isolate's own copy is good while it is younger than a second. */
-  findFresh(key: string): Promise<T | undefined> {
-    return this.#cache.lookUp(key, FRESH_MAX_AGE_MS, () => this.read(key));
+  /** Finds a record, as `find` does. This isolate's own copy is good while it is younger than a second. */
+  findFresh(key: string, read = () => this.read(key)): Promise<T | undefined> {
+    return this.#cache.lookUp(key, FRESH_MAX_AGE_MS, read);
   }
 
   /** Returns this isolate's own copy of a record, however old it is. Reads nothing. */
@@ -74,14 +105,23 @@ export class KvRecords<T> {
   /** Reads a record from KV, whose cache at this location may be half a minute old. */
   async read(key: string): Promise<T | undefined> {
     const readStartedAt = Date.now();
-    const { value: text, metadata } = await withRetry(() =>
+    const found = await withRetry(() =>
       this.#kv.getWithMetadata<KvMetadata>(key, {
         cacheTtl: KV_CACHE_TTL,
       }),
     );
+    return valueOrThrow(this.#keep(key, found, readStartedAt));
+  }
+
+  /** Keeps what a read of several records showed of this one. Returns the newest that is known. */
+  keep(key: string, { found, readStartedAt }: ManyRead): ReadResult<T> {
+    return this.#keep(key, found.get(key) ?? none, readStartedAt);
+  }
+
+  #keep(key: string, { value: text, metadata }: Found, readStartedAt: number) {
     const revision = metadata?.revision ?? 0;
     const read = { ...this.#tryParse(key, text), revision, readStartedAt };
-    return valueOrThrow(this.#cache.storeRead(key, read));
+    return this.#cache.storeRead(key, read);
   }
 
   /** Reads a record as its writer knows it, past every cache: for a caller that decides by it. */
@@ -131,9 +171,7 @@ export class KvRecords<T> {
     const records: T[] = [];
     for (let start = 0; start < keys.length; start += MAX_KEYS_PER_READ) {
       const batch = keys.slice(start, start + MAX_KEYS_PER_READ);
-      const found = await withRetry(() =>
-        this.#kv.getWithMetadata<KvMetadata>(batch, { cacheTtl: KV_CACHE_TTL }),
-      );
+      const { found } = await readMany(this.#kv, batch);
       for (const [key, { value: text, metadata }] of found) {
         const read = {
           ...this.#tryParse(key, text),

@@ -38,6 +38,11 @@ import vectors from "../league/refresh-tokens.json" with { type: "json" };
 const ISSUER = "https://auth.example.com";
 
 export async function memoryServer(client: Client): Promise<Server> {
+  const scopes = scopesWith("read", "write");
+  const catalogues = async () => ({
+    scopes: await scopes.catalogue(),
+    resources: {},
+  });
   const parts = {
     ...(await signingKeys()),
     settings: {
@@ -58,7 +63,7 @@ export async function memoryServer(client: Client): Promise<Server> {
     },
     ...(await tokenKeys()),
     clients: clientsWith(client),
-    scopes: scopesWith("read", "write"),
+    scopes,
     resources: {
       catalogue: async () => ({}),
       catalogueAgain: async () => ({}),
@@ -66,6 +71,7 @@ export async function memoryServer(client: Client): Promise<Server> {
       problems: async () => [],
       update: notNeeded,
     },
+    catalogues: { find: catalogues, findAgain: catalogues, read: catalogues },
     families: new MemoryFamilies(),
     guesses: memoryGuesses(),
     eventThrottle: new EventThrottle(),

@@ -7,7 +7,12 @@ import type { Seconds } from "../duration.ts";
 import type { Client } from "../entities.ts";
 import { fieldError, type OAuthError } from "../errors.ts";
 import { identityOf, isSameClient } from "../login-attributes.ts";
-import { allowedFor, type ScopeAndResource } from "../scope-and-resource.ts";
+import {
+  type Allowed,
+  allowedFor,
+  type ScopeAndResource,
+  scopesFor,
+} from "../scope-and-resource.ts";
 import { isRegistered } from "../redirect-uri.ts";
 import type { RequestLog } from "../request-log.ts";
 import { registeredResources } from "../resource.ts";
@@ -31,7 +36,7 @@ export interface Interaction {
   request: AuthorizationRequest;
   client: Client;
   /** The scopes and resources that the client may have today. */
-  allowed: ScopeAndResource;
+  allowed: Allowed;
   /** The requested scopes and resources that the client may have today. */
   left: ScopeAndResource;
   /** From this time on, the request cannot be decided. */
@@ -53,17 +58,17 @@ export async function readInteraction(
   const decrypted = await decryptAuthorizationRequest(server, encrypted, now);
   if (typeof decrypted === "string") throw invalidRequest(decrypted);
   const { request, expires_at } = decrypted;
-  const { clients, scopes } = server;
-  const [client, catalogue] = await Promise.all([
-    clients.findAgain(request.login.client_id),
-    scopes.catalogueAgain(),
+  const [client, catalogues] = await Promise.all([
+    server.clients.findAgain(request.login.client_id),
+    server.catalogues.findAgain(),
   ]);
   if (!client || !mayStillAsk(client, request))
     throw invalidRequest("outdated");
-  const allowed = allowedFor(client, catalogue);
+  const allowed = allowedFor(client, catalogues);
   const { scope, resource } = request.login;
+  const available = scopesFor(allowed, resource);
   const left = {
-    scope: scope.filter((name) => allowed.scope.includes(name)),
+    scope: scope.filter((name) => available.includes(name)),
     resource: registeredResources(resource, allowed.resource),
   };
   if (lostAll(scope, left.scope) || lostAll(resource, left.resource))

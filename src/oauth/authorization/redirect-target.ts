@@ -1,8 +1,9 @@
 import { isClientId } from "../client-metadata.ts";
-import type { Client, ScopeCatalogue } from "../entities.ts";
+import type { Client } from "../entities.ts";
 import { OAuthError, type Refused } from "../errors.ts";
 import type { Parameters } from "../parameters.ts";
 import { isRegistered } from "../redirect-uri.ts";
+import type { Catalogues } from "../repositories.ts";
 import type { Server } from "../server.ts";
 
 /** The parameters that identify client and redirect URI. An error of theirs is shown as a page. */
@@ -12,8 +13,8 @@ const redirectTargetParameters = ["client_id", "redirect_uri"] as const;
 export interface RedirectTarget {
   client: Client;
   redirect_uri: string;
-  /** The scope catalogue, which is read at the same time as the client. */
-  catalogue: Promise<ScopeCatalogue>;
+  /** They are read at the same time as the client. */
+  catalogues: Promise<Catalogues>;
 }
 
 /**
@@ -25,7 +26,7 @@ export interface RedirectTarget {
  *   `redirect_uris_none`, `redirect_uri_missing`, `redirect_uri_unregistered`, and what `findForSignIn` throws
  */
 export async function findRedirectTarget(
-  { clients, scopes }: Pick<Server, "clients" | "scopes">,
+  { clients, catalogues: stored }: Pick<Server, "clients" | "catalogues">,
   parameters: Parameters,
   network = "",
 ): Promise<RedirectTarget> {
@@ -41,19 +42,19 @@ export async function findRedirectTarget(
     isWanted: (client) =>
       "client" in chooseRedirectTarget(client, requestedUri),
   });
-  const catalogue = scopes.catalogueAgain();
+  const catalogues = stored.findAgain();
   // The platform cuts off a read that nobody awaits. It would be made again for every request that is refused.
-  await Promise.allSettled([found, catalogue]);
+  await Promise.allSettled([found, catalogues]);
   const client = await found;
   const choice = chooseRedirectTarget(client, requestedUri);
-  if ("client" in choice) return { ...choice, catalogue };
+  if ("client" in choice) return { ...choice, catalogues };
   throw new OAuthError(choice.refused, client && { client_id: clientId });
 }
 
 function chooseRedirectTarget(
   client: Client | undefined,
   requestedUri: string | undefined,
-): Omit<RedirectTarget, "catalogue"> | Refused {
+): Omit<RedirectTarget, "catalogues"> | Refused {
   if (!client) return { refused: "authorization_client_unknown" };
   const { redirect_uris } = client;
   if (redirect_uris.length === 0) return { refused: "redirect_uris_none" };

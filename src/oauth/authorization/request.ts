@@ -1,17 +1,18 @@
 import * as base64url from "jose/base64url";
 import type { Seconds } from "../duration.ts";
-import type { ScopeCatalogue } from "../entities.ts";
 import { throwIfRefused, OAuthError } from "../errors.ts";
 import { identityOf, type RequestedLogin } from "../login-attributes.ts";
 import { OPENID } from "../openid/scopes.ts";
 import type { RequestLog } from "../request-log.ts";
 import { rememberResources } from "../resource-memory.ts";
+import type { Catalogues } from "../repositories.ts";
 import { dropScopes } from "../scope.ts";
 import {
   allowedFor,
   finalizeScopeAndResource,
   registeredFor,
   requestedScopeAndResource,
+  scopesFor,
 } from "../scope-and-resource.ts";
 import type { Parameters } from "../parameters.ts";
 import {
@@ -77,7 +78,7 @@ export async function checkAuthorizationRequest(
   {
     client,
     redirect_uri,
-    catalogue: reading,
+    catalogues: reading,
     state,
   }: RedirectTarget & { state?: string },
   parameters: Parameters,
@@ -97,14 +98,18 @@ export async function checkAuthorizationRequest(
   }
   const challenge = throwIfRefused(readCodeChallenge(parameters, client));
   const prompt = throwIfRefused(readPrompt(parameters));
-  const catalogue = await reading;
-  const allowed = allowedFor(client, catalogue);
+  const catalogues = await reading;
+  const allowed = allowedFor(client, catalogues);
   const requested = requestedScopeAndResource(parameters);
-  const { scope, dropped } = dropScopes(requested.scope, allowed.scope);
-  // Otherwise at least one is left.
-  if (Array.isArray(scope) && !allowed.scope.includes(scope[0]))
+  const available = scopesFor(allowed, requested.resource);
+  const { scope, dropped } = dropScopes(requested.scope, available);
+  // Otherwise at least one is left. One that is the client's and not available belongs to another resource.
+  if (
+    Array.isArray(scope) &&
+    scope.every((name) => !allowed.scope.includes(name))
+  )
     throw new OAuthError("scope_none_left", { subject: scope.join(" ") });
-  noteDropped(log, dropped, catalogue);
+  noteDropped(log, dropped, catalogues);
   const granted = throwIfRefused(
     finalizeScopeAndResource(
       { ...requested, scope },
@@ -134,9 +139,9 @@ export async function checkAuthorizationRequest(
 function noteDropped(
   { fields }: RequestLog,
   dropped: readonly string[],
-  catalogue: ScopeCatalogue,
+  { scopes }: Catalogues,
 ): void {
-  const known = dropped.filter((name) => Object.hasOwn(catalogue, name));
+  const known = dropped.filter((name) => Object.hasOwn(scopes, name));
   const unknown = dropped.length - known.length;
   if (known.length > 0)
     fields.dropped_scopes = known.slice(0, MAX_DROPPED_IN_LOG);

@@ -1,10 +1,8 @@
 import { CLOCK_SKEW_SECONDS, type Seconds } from "../duration.ts";
-import { type Client, isPublic } from "../entities.ts";
+import { type Client, isPublic, type ResourceCatalogue } from "../entities.ts";
+import { resourcesOf } from "../protected-resources.ts";
 import type { FamilyState } from "../repositories.ts";
-import {
-  rememberedResources,
-  type ResourceDigests,
-} from "../resource-memory.ts";
+import { digestResources, rememberedResources } from "../resource-memory.ts";
 import { includesResources } from "../resource.ts";
 import { scopeSet } from "../scope.ts";
 import type { Settings } from "../settings.ts";
@@ -16,36 +14,66 @@ import type { SignedClaims } from "./access-token.ts";
  */
 
 /**
- * Tells whether a family may have an access token with these claims.
+ * Prepares the check of an access token: whether a family may have one with these claims. An audience may be spelled as
+ * the catalogue of resources spells it, or as the URI that a client asks for.
  *
- * @param client the client of the family, as it is today
- * @param digests of the audiences
+ * @returns the check, by the client of the family as it is today
  */
-export function isOfFamily(
+export async function familyCheck(
   claims: SignedClaims,
-  { login, created_at, ends_at }: FamilyState,
-  client: Client,
-  digests: ResourceDigests,
+  catalogue: ResourceCatalogue,
+  settings: Settings,
+): Promise<(family: FamilyState, client: Client) => boolean> {
+  const spellings = namedResources(claims, catalogue);
+  const all = spellings.flat();
+  const digests = await digestResources(all, all);
+  return (family, client) =>
+    isOfFamily(claims, family) &&
+    (isDefaultOf(claims, family, client, settings) ||
+      spellings.some((named) => {
+        const { login } = family;
+        const today = rememberedResources(client.resources, login, digests);
+        return (
+          includesResources(today, named) &&
+          (login.resource.length === 0 ||
+            includesResources(login.resource, named))
+        );
+      }));
+}
+
+/** Returns the resources of a token in each way of reading its audiences. */
+function namedResources(
+  claims: SignedClaims,
+  catalogue: ResourceCatalogue,
+): string[][] {
+  const named = audiences(claims);
+  const byCatalogue = resourcesOf(named, catalogue);
+  return includesResources(named, byCatalogue) ? [named] : [named, byCatalogue];
+}
+
+/** Tells whether a token is for no resource, and the login leaves that choice to each request (RFC 8707 section 2.2). */
+function isDefaultOf(
+  claims: SignedClaims,
+  { login }: FamilyState,
+  { registered_by }: Client,
   settings: Settings,
 ): boolean {
-  const named = audiences(claims);
-  const isOfClientToday = includesResources(
-    rememberedResources(client.resources, login, digests),
-    named,
-  );
-  // A grant that names no resource leaves the choice to each request (RFC 8707 section 2.2).
-  const isForGranted =
-    login.resource.length > 0
-      ? isOfClientToday && includesResources(login.resource, named)
-      : isOfClientToday || isDefault(claims, settings);
+  // A client that registered itself never gets such a token.
+  const mayChoose = login.resource.length === 0 && registered_by === undefined;
+  return mayChoose && isDefault(claims, settings);
+}
+
+function isOfFamily(
+  claims: SignedClaims,
+  { login, created_at, ends_at }: FamilyState,
+): boolean {
   return (
     claims.sub === login.subject &&
     claims.sub_type === login.sub_type &&
     claims.client_id === login.client_id &&
     isWithin(scopes(claims), login.scope) &&
     isIssuedSince(claims, created_at) &&
-    claims.exp <= ends_at &&
-    isForGranted
+    claims.exp <= ends_at
   );
 }
 
@@ -57,11 +85,14 @@ export function isOfFamily(
 export function isOfClient(
   claims: SignedClaims,
   client: Client,
+  catalogue: ResourceCatalogue,
   settings: Settings,
 ): boolean {
   const mayHaveOne =
     client.grant_types.includes("client_credentials") && !isPublic(client);
-  const isForResources = includesResources(client.resources, audiences(claims));
+  const isForResources = namedResources(claims, catalogue).some((named) =>
+    includesResources(client.resources, named),
+  );
   return (
     mayHaveOne &&
     claims.sub === client.client_id &&
@@ -69,6 +100,26 @@ export function isOfClient(
     isWithin(scopes(claims), scopeSet(client.scope)) &&
     isIssuedSince(claims, client.client_id_issued_at) &&
     (isForResources || isDefault(claims, settings))
+  );
+}
+
+/**
+ * Tells whether a token is for a resource server. Both may name the resource by its URI or by its audience in the
+ * catalogue.
+ */
+export function isForResourceServer(
+  claims: SignedClaims,
+  { resource_server }: Client,
+  catalogue: ResourceCatalogue,
+): boolean {
+  if (resource_server === undefined) return false;
+  const [named, own] = [audiences(claims), [resource_server]];
+  return (
+    includesResources(named, own) ||
+    includesResources(
+      resourcesOf(named, catalogue),
+      resourcesOf(own, catalogue),
+    )
   );
 }
 

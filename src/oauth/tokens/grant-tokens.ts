@@ -13,6 +13,7 @@ import {
 import type { RequestLog } from "../request-log.ts";
 import type { Server } from "../server.ts";
 import { startFamily } from "./start-family.ts";
+import { clientForToken } from "./token-target.ts";
 import { type TokenResponse, tokenResponse } from "./token-response.ts";
 
 /** The user of a new login, and what the caller says of them. */
@@ -39,8 +40,8 @@ export async function grantTokens(
     });
   }
 
-  const catalogue = await server.scopes.read();
-  const allowed = allowedFor(client, catalogue);
+  const catalogues = await server.catalogues.read();
+  const allowed = allowedFor(client, catalogues);
   const granted = throwIfRefused(
     finalizeScopeAndResource(requested, registeredFor(client), allowed),
   );
@@ -50,14 +51,19 @@ export async function grantTokens(
     ...granted,
     ...(await rememberResources(client, granted.resource)),
   };
-  const newest = await startFamily(server, client, login, now);
+  const issuing = await clientForToken(
+    server,
+    { client, login, granted, catalogues },
+    now,
+  );
+  const newest = await startFamily(server, issuing, login, now);
   if (log) {
     const { family_id } = newest.refreshToken;
     log.fields.grant_id = server.families.grantIdOf(family_id);
   }
   return tokenResponse(
     server,
-    { client, login, granted, newest, catalogue },
+    { client, login, granted, newest, catalogues },
     now,
   );
 }

@@ -11,8 +11,7 @@ import {
 } from "../login-claims.ts";
 import { accessTokenExpiry, lifetimesOf } from "../lifetimes.ts";
 import type { FamilyKey, FamilyState } from "../repositories.ts";
-import { digestResources } from "../resource-memory.ts";
-import { includesResources } from "../resource.ts";
+import { resourcesOf, withResourceRules } from "../protected-resources.ts";
 import type { Server } from "../server.ts";
 import { isBeforeFloor } from "../token-floor.ts";
 import type {
@@ -22,12 +21,13 @@ import type {
 } from "../token-kind.ts";
 import {
   audiences,
+  familyCheck,
+  isForResourceServer,
   isIssued,
   isOfClient,
-  isOfFamily,
   scopes,
 } from "./access-token-check.ts";
-import { type SignedClaims, verifyAccessToken } from "./access-token.ts";
+import { verifyAccessToken } from "./access-token.ts";
 import {
   hashFamilySecret,
   isRefreshToken,
@@ -100,7 +100,7 @@ export function refreshTokenKind(server: Parts): TokenKind {
  * recognises; such a token is not valid. A forged token costs no storage call.
  */
 export function accessTokenKind(
-  server: Parts & Pick<Server, "verificationKeys">,
+  server: Parts & Pick<Server, "resources" | "verificationKeys">,
   otherKinds: readonly TokenKind[],
 ): TokenKind {
   const { settings, verificationKeys } = server;
@@ -147,15 +147,16 @@ export function accessTokenKind(
       const verified = await verify(token);
       if (!verified || now >= verified.claims.exp) return undefined;
       const { family_id, claims } = verified;
-      if (!mayIntrospect(client, claims) || !isIssued(claims, now))
+      const isOwn = claims.client_id === client.client_id;
+      if (!isOwn && client.resource_server === undefined) return undefined;
+      if (!isIssued(claims, now)) return undefined;
+      const catalogue = await server.resources.catalogue();
+      if (!isOwn && !isForResourceServer(claims, client, catalogue))
         return undefined;
       const answer = { ...claims, token_type: "Bearer" };
       log.begin("family");
       if (family_id) {
-        const named = audiences(claims);
-        const digests = await digestResources(named, named);
-        const check = (family: FamilyState, ofFamily: Client) =>
-          isOfFamily(claims, family, ofFamily, digests, settings);
+        const check = await familyCheck(claims, catalogue, settings);
         const family = await findLivingFamily(server, family_id, now, check);
         // Not those of the token, so that a leaked PRIVATE_KEY alone gives nobody a role.
         return family && { ...givenClaims(family.login), ...answer };
@@ -163,14 +164,22 @@ export function accessTokenKind(
       const owner = await findClient(server, claims.client_id, (found) =>
         found &&
         !isBeforeFloor(found, claims.iat) &&
-        isOfClient(claims, found, settings)
+        isOfClient(claims, found, catalogue, settings)
           ? found
           : undefined,
       );
       if (!owner) return undefined;
       // A longer life is not refused, because the lifetime may have been cut since. But a resource server that
       // keeps the answer until it expires asks again in time.
-      const longest = accessTokenExpiry(lifetimesOf(owner, settings), now);
+      const named = resourcesOf(audiences(claims), catalogue);
+      const asIssued = withResourceRules(
+        owner,
+        named,
+        catalogue,
+        settings,
+        now,
+      );
+      const longest = accessTokenExpiry(lifetimesOf(asIssued, settings), now);
       return { ...answer, exp: Math.min(claims.exp, longest) };
     },
   };
@@ -218,15 +227,4 @@ export async function findLivingFamily(
 function givenClaims(login: LoginClaims): IntrospectionClaims {
   const { claims, ...signIn } = accessTokenClaimsOf(login);
   return { ...unregisteredClaims("claims", claims), ...signIn };
-}
-
-/** Tells whether a token is the client's own, or has the resource server's audience. */
-function mayIntrospect(
-  { client_id, resource_server }: Client,
-  claims: SignedClaims,
-): boolean {
-  const isAudience =
-    resource_server !== undefined &&
-    includesResources(audiences(claims), [resource_server]);
-  return claims.client_id === client_id || isAudience;
 }

@@ -2,7 +2,7 @@ import * as base64url from "jose/base64url";
 import { leagueClaims } from "./access-token-format.ts";
 import { type AccessTokenClaims, signAccessToken } from "./access-token.ts";
 import type { Seconds } from "../duration.ts";
-import type { Client, ScopeCatalogue } from "../entities.ts";
+import type { Client } from "../entities.ts";
 import { accessTokenHash, signIdToken } from "../openid/id-token.ts";
 import type { SigningKey, TokenKey } from "../keys.ts";
 import { accessTokenExpiry, lifetimesOf } from "../lifetimes.ts";
@@ -11,9 +11,10 @@ import { issueRefreshToken } from "./refresh-token.ts";
 import type { LoginAttributes } from "../login-attributes.ts";
 import { accessTokenClaimsOf } from "../login-claims.ts";
 import { OPENID, releasedClaims } from "../openid/scopes.ts";
-import { defaultResource } from "../resource-memory.ts";
+import type { Catalogues } from "../repositories.ts";
 import type { ScopeAndResource } from "../scope-and-resource.ts";
 import type { Server } from "../server.ts";
+import { tokenTarget } from "./token-target.ts";
 
 /** A successful response of the token endpoint (RFC 6749 section 5.1). */
 export interface TokenResponse {
@@ -45,8 +46,8 @@ export interface TokenGrant {
   granted: ScopeAndResource;
   /** Left out: the tokens are of the client itself (RFC 6749 section 4.4) and there is no refresh token. */
   newest?: NewestToken;
-  /** Says which scope releases which claim about the user. */
-  catalogue: ScopeCatalogue;
+  /** Say which scope releases which claim about the user, and what the resources of the token want. */
+  catalogues: Catalogues;
   /** The `nonce` of the authorization request. Only the answer to its code has it (OpenID Connect Core section 12.2). */
   nonce?: string | undefined;
 }
@@ -60,9 +61,10 @@ export async function tokenResponse(
   grant: TokenGrant,
   now: Seconds,
 ): Promise<TokenResponse> {
-  const { client, login, granted, newest } = grant;
-  const { scope, resource } = granted;
+  const { login, newest } = grant;
   const { settings } = server;
+  const target = await tokenTarget(server, grant, now);
+  const { client, scope, resource, audience } = target;
   const lifetimes = lifetimesOf(client, settings);
   const exp = accessTokenExpiry(
     lifetimes,
@@ -73,10 +75,7 @@ export async function tokenResponse(
     iss: settings.issuer,
     sub: login.subject,
     ...(login.sub_type && { sub_type: login.sub_type }),
-    aud:
-      resource.length > 0
-        ? resource
-        : [(await defaultResource(client, login)) ?? settings.audience],
+    aud: audience,
     client_id: login.client_id,
     scope,
     iat: now,
@@ -118,7 +117,7 @@ export async function tokenResponse(
  */
 async function idTokenFor(
   signingKey: SigningKey,
-  { login, granted, newest, catalogue, nonce }: TokenGrant,
+  { login, granted, newest, catalogues, nonce }: TokenGrant,
   { iss, sub, iat, exp }: AccessTokenClaims,
   accessToken: string,
 ): Promise<{ id_token?: string }> {
@@ -139,7 +138,11 @@ async function idTokenFor(
     at_hash: await accessTokenHash(signingKey, accessToken),
     family_id,
   };
-  const person = releasedClaims(id_token_claims, granted.scope, catalogue);
+  const person = releasedClaims(
+    id_token_claims,
+    granted.scope,
+    catalogues.scopes,
+  );
   return { id_token: await signIdToken(signingKey, claims, person) };
 }
 

@@ -6,15 +6,9 @@ import { verifyIdToken } from "../openid/id-token.ts";
 import { OPENID, releasedClaims } from "../openid/scopes.ts";
 import type { FamilyState } from "../repositories.ts";
 import type { RequestLog } from "../request-log.ts";
-import { digestResources } from "../resource-memory.ts";
 import { scopeSet } from "../scope.ts";
 import type { Server } from "../server.ts";
-import {
-  audiences,
-  isIssued,
-  isOfFamily,
-  scopes,
-} from "./access-token-check.ts";
+import { familyCheck, isIssued, scopes } from "./access-token-check.ts";
 import { verifyAccessToken } from "./access-token.ts";
 import { findLivingFamily } from "./own-kinds.ts";
 
@@ -55,12 +49,12 @@ export async function userInfo(
   if (!granted.includes(OPENID)) throw insufficientScope();
 
   log.begin("family");
-  const named = audiences(claims);
-  const digests = await digestResources(named, named);
+  const catalogues = await server.catalogues.find();
+  const mayHave = await familyCheck(claims, catalogues.resources, settings);
   let client: Client | undefined;
   const check = (family: FamilyState, ofFamily: Client) => {
     client = ofFamily;
-    return isOfFamily(claims, family, ofFamily, digests, settings);
+    return mayHave(family, ofFamily);
   };
   const family = await findLivingFamily(server, family_id, now, check);
   if (!family) throw new OAuthError("access_token_ended");
@@ -73,7 +67,7 @@ export async function userInfo(
   // A copy of the record without a scope may be a minute old, and the client may have got it since.
   if (!granted.every(isLeft))
     client = await server.clients.findAgain(claims.client_id);
-  const catalogue = await server.scopes.catalogue();
+  const catalogue = catalogues.scopes;
   const left = granted.filter(
     (scope) => isLeft(scope) && Object.hasOwn(catalogue, scope),
   );
