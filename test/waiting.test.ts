@@ -23,6 +23,8 @@ import {
 const KV_MS = 60;
 const OBJECT_MS = 25;
 const REPEATS = 20;
+/** The read that finds both catalogues. */
+const CATALOGUES = "scopes and resources";
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -96,7 +98,7 @@ describe("a refresh waits", () => {
     const { refresh_token } = await server.login(client);
     const { keys, KV } = meetingKv(2);
     await serverWith({ KV }).expectRefresh(client, refresh_token);
-    expect(keys).toEqual([`client:${client.client_id}`, "scopes"]);
+    expect(keys).toEqual([`client:${client.client_id}`, CATALOGUES]);
   });
 
   it("for its keys while KV is asked", async () => {
@@ -280,7 +282,7 @@ describe("client and catalogue are read at the same time", () => {
       ...client,
     });
     expect(response.status).toBe(200);
-    expect(keys).toEqual([`client:${client.client_id}`, "scopes"]);
+    expect(keys).toEqual([`client:${client.client_id}`, CATALOGUES]);
   });
 
   it("for an authorization code", async () => {
@@ -289,7 +291,7 @@ describe("client and catalogue are read at the same time", () => {
     const { keys, KV } = meetingKv(2);
     const response = await redeem(client, code, {}, serverWith({ KV }));
     expect(response.status).toBe(200);
-    expect(keys).toEqual([`client:${client.client_id}`, "scopes"]);
+    expect(keys).toEqual([`client:${client.client_id}`, CATALOGUES]);
   });
 
   it("for an authorization request, and for the sign-in page that decides it", async () => {
@@ -300,7 +302,7 @@ describe("client and catalogue are read at the same time", () => {
       { redirect: "manual" },
     );
     const request = location(response).searchParams.get("request");
-    expect(asked.keys).toEqual([`client:${client.client_id}`, "scopes"]);
+    expect(asked.keys).toEqual([`client:${client.client_id}`, CATALOGUES]);
 
     const decided = meetingKv(2);
     await serverWith({ KV: decided.KV }).expectAdmin(
@@ -311,7 +313,7 @@ describe("client and catalogue are read at the same time", () => {
         subject: "alice",
       },
     );
-    expect(decided.keys).toEqual([`client:${client.client_id}`, "scopes"]);
+    expect(decided.keys).toEqual([`client:${client.client_id}`, CATALOGUES]);
   });
 });
 

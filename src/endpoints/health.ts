@@ -39,7 +39,7 @@ interface HealthCheck {
 const lastChecks = new WeakMap<Server, HealthCheck>();
 
 /**
- * Tells whether the server can work: 200 if configuration, keys and the scope catalogue can be read, else 503.
+ * Tells whether the server can work: 200 if configuration, keys and both catalogues can be read, else 503.
  * A malformed client record is a problem too, but the answer stays 200, because it affects one client. What is
  * wrong is named for the admin token only, because it tells an attacker where to look. So are the version and the keys.
  */
@@ -113,7 +113,10 @@ async function checkHealth(
     const server = await getServer();
     const last = lastChecks.get(server);
     if (last && Date.now() - last.checkedAt < CACHE_MS) return last;
-    const failing = await server.scopes.problems();
+    const failing = [
+      ...(await server.scopes.problems()),
+      ...(await server.resources.problems()),
+    ];
     const check = {
       failing,
       ...(failing.length > 0 ? { degraded: [] } : await checkRecords(server)),

@@ -22,8 +22,11 @@ export function metadataEndpoints(endpoints: readonly Endpoint[]): Endpoint[] {
     cors: true,
 
     async respond(c) {
-      const { settings, scopes, jwks } = await c.var.server();
-      const catalogue = await scopes.catalogue();
+      const { settings, catalogues, jwks } = await c.var.server();
+      const { scopes: catalogue, resources } = await catalogues.find();
+      const open = Object.keys(resources).filter(
+        (uri) => resources[uri]?.self_registered_clients,
+      );
       const on = endpoints.filter(
         (endpoint) =>
           (endpoint.isOn?.(settings) ?? true) &&
@@ -38,6 +41,8 @@ export function metadataEndpoints(endpoints: readonly Endpoint[]): Endpoint[] {
         // start without this member, because it reads the document of OpenID Connect Discovery.
         subject_types_supported: ["public"],
         ...idTokenMetadata(catalogue, jwks),
+        // RFC 9728 section 4. Other resources are the business of the clients that have them.
+        ...(open.length > 0 && { protected_resources: open }),
         ...Object.assign(
           {},
           ...on.map((endpoint) => endpoint.metadata?.(settings, catalogue)),

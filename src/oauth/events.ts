@@ -89,6 +89,10 @@ export const eventCatalogue = {
     meaning: "An administrator changed the scope catalogue.",
     fields: { action: "text", scope: "text", changes: "changes" },
   },
+  "resource.changed": {
+    meaning: "An administrator changed the catalogue of resources.",
+    fields: { action: "text", resource: "text", changes: "changes" },
+  },
   "admin.denied": {
     meaning: "A request for the admin API was refused: 401 or 403.",
     isOfStrangers: true,

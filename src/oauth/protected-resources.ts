@@ -72,6 +72,13 @@ export function entryOf(
   return found && { uri: found[0], resource: found[1] };
 }
 
+/** Tells whether a text is the URI or the audience of a resource, in any spelling. */
+export function isNameIn(catalogue: ResourceCatalogue, text: string): boolean {
+  const { entries, uris } = indexOf(catalogue);
+  const form = comparableResource(text);
+  return entries.has(form) || uris.has(form);
+}
+
 /** The scopes that belong to resources, each with the forms of those of a client's resources that it belongs to. */
 export type ScopeOwners = Record<string, string[]>;
 

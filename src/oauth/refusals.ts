@@ -590,6 +590,12 @@ export const refusals = {
     description: (what) =>
       `${what} was changed since you read it: If-Match is not its ETag. Read it again, and repeat the change if you still want it.`,
   },
+  scope_of_resource: {
+    status: 409,
+    error: "conflict",
+    description: (uri) =>
+      `The resource ${uri} names this scope. Take it out of its scope first, or delete the resource.`,
+  },
   client_id_taken: {
     status: 409,
     error: "conflict",

@@ -28,15 +28,18 @@ export function meetingKv(reads: number) {
   return { keys, KV };
 }
 
-/** Makes a KV of which a test sees each read of one key before it is made, and may delay or fail it. */
+/**
+ * Makes a KV of which a test sees each read before it is made, and may delay or fail it. The key of a read of several
+ * keys is theirs, with `and` between them.
+ */
 export function kvWith(before: (key: string) => unknown) {
   return new Proxy(env.KV, {
     get(kv, name) {
       const method: unknown = Reflect.get(kv, name);
       if (typeof method !== "function") return method;
       if (name !== "getWithMetadata") return method.bind(kv);
-      return async (...args: [key: string]) => {
-        await before(args[0]);
+      return async (...args: [key: string | string[]]) => {
+        await before([args[0]].flat().join(" and "));
         return method.apply(kv, args);
       };
     },

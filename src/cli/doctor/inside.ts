@@ -102,13 +102,17 @@ export function checkRecords({ isLocal }: Patient, health: Health): Outcome {
     why:
       name === "scopes"
         ? "No token can be issued, because the server cannot tell which scopes exist."
-        : "This client cannot get or use a token. Others work.",
+        : name === "resources"
+          ? "No token can be issued, because the server cannot tell which resources exist."
+          : "This client cannot get or use a token. Others work.",
     remedy: `Look at it: \`npx wrangler kv key get --binding KV ${where} ${quote(name)}\`. Correct it with \`kv key put\`; docs/storage.md shows the shape.`,
   }));
 }
 
 function isRecord(name: string): boolean {
-  return name === "scopes" || name.startsWith("client:");
+  return (
+    name === "scopes" || name === "resources" || name.startsWith("client:")
+  );
 }
 
 /** Compares the server's version with this checkout. */

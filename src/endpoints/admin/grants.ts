@@ -9,6 +9,7 @@ import {
   refuseFutureSignIn,
 } from "../../oauth/openid/login-claims-schema.ts";
 import { maxCharacters, strictObject } from "../../oauth/schema.ts";
+import { withCatalogueRule } from "../../oauth/self-registration/catalogue-rule.ts";
 import { requestedScopeInJson } from "../../oauth/scope.ts";
 import { noSuchGrant } from "../../oauth/tokens/grant-details.ts";
 import { grantTokens } from "../../oauth/tokens/grant-tokens.ts";
@@ -101,9 +102,13 @@ export function grantRoutes(api: AdminApi): void {
       const user = { subject, ...loginClaimsOf(body) };
       const time = now();
       refuseFutureSignIn(user, time);
-      const client = await server.clients.read(client_id);
-      if (!client || !("secrets" in client))
+      const record = await server.clients.read(client_id);
+      if (!record || !("secrets" in record))
         throw fieldError("client_id", "there is no such client");
+      const client =
+        record.registered_by === undefined
+          ? record
+          : withCatalogueRule(record, await server.resources.read());
       if (client.disabled_at !== undefined)
         throw fieldError(
           "client_id",

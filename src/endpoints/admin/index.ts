@@ -25,6 +25,7 @@ import { grantRoutes } from "./grants.ts";
 import { leagueRoutes } from "./league.ts";
 import { logoutRoutes } from "./logouts.ts";
 import { describe } from "./openapi.ts";
+import { resourceRoutes } from "./resources.ts";
 import { scopeRoutes } from "./scopes.ts";
 import { subjectRoutes } from "./subjects.ts";
 import { tokenRoutes } from "./tokens.ts";
@@ -35,6 +36,7 @@ export function adminApi(): HonoBase<AppEnv> {
   const { app } = api;
   app.use(`${PREFIX}/*`, requireAdministrator(), noteClientChanges());
   scopeRoutes(api);
+  resourceRoutes(api);
   clientRoutes(api);
   grantRoutes(api);
   subjectRoutes(api);

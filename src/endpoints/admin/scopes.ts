@@ -7,11 +7,13 @@ import { isRegisteredClaim } from "../../oauth/login-claims.ts";
 import { claimsOfScope } from "../../oauth/openid/scopes.ts";
 import { nameProblem } from "../../oauth/openid/plain-json.ts";
 import { maxCharacters, rule, strictObject } from "../../oauth/schema.ts";
+import { scopeSet } from "../../oauth/scope.ts";
 import { requireRole } from "../administrator.ts";
 import type { AppEnv } from "../endpoint.ts";
 import type { ScopeCatalogue } from "../../oauth/entities.ts";
 import {
   type AdminApi,
+  conflict,
   json,
   named,
   preconditionFailed,
@@ -183,12 +185,16 @@ export function scopeRoutes(api: AdminApi): void {
       conditional: true,
       responses: {
         204: { description: "The scope is removed." },
+        ...conflict("A protected resource names the scope."),
         ...preconditionFailed,
       },
     },
     async (c) => {
-      const { scopes } = await c.var.server();
+      const { scopes, resources } = await c.var.server();
       const name = c.req.valid("param").scope;
+      const owner = Object.entries(await resources.read()).find(
+        ([, { scope }]) => scopeSet(scope).includes(name),
+      )?.[0];
       const check = await ifMatch(c, () => scopes.read());
       let from: Scope | undefined;
       const left = await scopes.update((before) => {
@@ -199,6 +205,8 @@ export function scopeRoutes(api: AdminApi): void {
             subject: "such scope",
           });
         }
+        if (owner !== undefined)
+          throw new OAuthError("scope_of_resource", { subject: owner });
         const { [name]: _removed, ...rest } = before;
         return rest;
       });

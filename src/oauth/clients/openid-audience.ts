@@ -1,8 +1,10 @@
-import type { Client } from "../entities.ts";
+import type { Client, ResourceCatalogue } from "../entities.ts";
 import { fieldError } from "../errors.ts";
 import { OPENID } from "../openid/scopes.ts";
+import { isNameIn } from "../protected-resources.ts";
 import { includesResources } from "../resource.ts";
 import { scopeSet } from "../scope.ts";
+import type { Server } from "../server.ts";
 import type { Settings } from "../settings.ts";
 
 /**
@@ -15,15 +17,33 @@ import type { Settings } from "../settings.ts";
 export function checkIdTokenAudience(
   client: Client,
   settings: Pick<Settings, "issuer" | "audience">,
+  catalogue: ResourceCatalogue,
   previous?: Client,
 ): void {
-  const audience = sharedAudience(client, settings);
+  const sharedBy = (one: Client) =>
+    sharedAudience(one, settings) ??
+    (isOpenId(one) && isNameIn(catalogue, one.client_id)
+      ? "the audience of a protected resource"
+      : undefined);
+  const audience = sharedBy(client);
   if (audience === undefined) return;
-  if (previous && sharedAudience(previous, settings) !== undefined) return;
+  if (previous && sharedBy(previous) !== undefined) return;
   throw fieldError(
     "scope",
     `must not have ${OPENID}, because the client_id is ${audience} as well: an API could take an ID token for an access token. Register the app with another client_id`,
   );
+}
+
+/** Reads the catalogue of resources for the check, where a change may give a client `openid`. */
+export async function catalogueForCheck(
+  { resources }: { resources: Pick<Server["resources"], "read"> },
+  scope: string | null | undefined,
+): Promise<ResourceCatalogue> {
+  return scopeSet(scope ?? "").includes(OPENID) ? resources.read() : {};
+}
+
+function isOpenId({ scope }: Client): boolean {
+  return scopeSet(scope).includes(OPENID);
 }
 
 /** Names the audience of access tokens that is the audience of the client's ID tokens too. Undefined: there is none. */

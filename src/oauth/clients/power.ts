@@ -1,6 +1,7 @@
 import { after } from "../duration.ts";
 import type { Client } from "../entities.ts";
 import { type Lifetimes, lifetimesOf } from "../lifetimes.ts";
+import type { Resource } from "../protected-resources.ts";
 import { comparableResource } from "../resource.ts";
 import { scopeSet } from "../scope.ts";
 
@@ -82,6 +83,32 @@ export function givesPower(
   settings: Lifetimes,
 ): boolean {
   return Object.values(rules).some((rule) => rule(before, after, settings));
+}
+
+/**
+ * Tells whether a change of a resource gives clients power: to somebody, more, for longer, or at another API than before.
+ *
+ * @param before undefined: it is new
+ */
+export function resourceGivesPower(
+  before: Resource | undefined,
+  after: Resource,
+): boolean {
+  const { audience, access_token_format, access_token_ttl } = before ?? {};
+  const wasOpen = before?.self_registered_clients ?? false;
+  const scopesBefore = wasOpen ? scopeSet(before?.scope ?? "") : [];
+  const ttl = after.access_token_ttl;
+  return (
+    (after.self_registered_clients &&
+      (!wasOpen || hasMore(scopesBefore, scopeSet(after.scope)))) ||
+    after.audience !== audience ||
+    after.access_token_format !== access_token_format ||
+    // Without a lifetime of the resource, each client has its own, which may be longer or shorter.
+    (ttl !== access_token_ttl &&
+      (ttl === undefined ||
+        access_token_ttl === undefined ||
+        isEverLonger(ttl, access_token_ttl)))
+  );
 }
 
 function hasMore(before: readonly string[], after: readonly string[]): boolean {

@@ -1,7 +1,7 @@
 import type * as v from "valibot";
 import type { clientMetadata } from "../client-metadata.ts";
 import { checkLogoutUris } from "./logout-uris.ts";
-import { checkIdTokenAudience } from "./openid-audience.ts";
+import { catalogueForCheck, checkIdTokenAudience } from "./openid-audience.ts";
 import { givenSecretRecord, makeSecret } from "./secret.ts";
 import { CLOCK_SKEW_SECONDS, type Seconds } from "../duration.ts";
 import { type Client, type ClientTombstone, isPublic } from "../entities.ts";
@@ -69,6 +69,7 @@ interface ChangeChecks {
 export interface Registry extends Pick<Server, "settings"> {
   clients: Pick<Server["clients"], "update">;
   scopes: Pick<Server["scopes"], "read">;
+  resources: Pick<Server["resources"], "read">;
 }
 
 /** The grant types of a client that was created without any: it signs users in and keeps them signed in. */
@@ -103,7 +104,8 @@ export async function registerClient(
   const described = await complete(server, { ...identity, ...metadata });
   const warnings = checkRedirectUris(described);
   checkLogoutUris(described, server.settings);
-  checkIdTokenAudience(described, server.settings);
+  const resources = await catalogueForCheck(server, described.scope);
+  checkIdTokenAudience(described, server.settings, resources);
   if (isPublic(described) && given !== undefined)
     throw fieldError(
       "client_secret",
@@ -135,6 +137,7 @@ export async function updateClient(
   { precondition, authorize }: ChangeChecks = {},
 ): Promise<Warned> {
   const catalogue = await server.scopes.read();
+  const resources = await catalogueForCheck(server, patch.scope);
   let warnings: string[] = [];
   const client = await server.clients.update(clientId, (current) => {
     const previous = existingClient(current());
@@ -154,7 +157,7 @@ export async function updateClient(
     const client = completeWith(known, server, changed as Identity & Metadata);
     warnings = checkRedirectUris(client, previous);
     checkLogoutUris(client, server.settings, previous);
-    checkIdTokenAudience(client, server.settings, previous);
+    checkIdTokenAudience(client, server.settings, resources, previous);
     const floors = [
       checkedFloor(tokens_not_before, previous, now),
       isPublic(client) && !isPublic(previous) ? now : undefined,

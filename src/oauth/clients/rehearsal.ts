@@ -7,11 +7,12 @@ import type { Server } from "../server.ts";
  * @param assumedScopes scopes to take as in the catalogue, because the caller will make them first
  */
 export function rehearsal(
-  { settings, clients, scopes }: Pick<Server, keyof Registry>,
+  { settings, clients, scopes, resources }: Pick<Server, keyof Registry>,
   assumedScopes: readonly string[],
 ): Registry {
   return {
     settings,
+    resources,
     clients: {
       async update(clientId, change) {
         const current = await clients.read(clientId);

@@ -1,4 +1,5 @@
 import type { Client, ResourceCatalogue } from "../entities.ts";
+import { isNameIn } from "../protected-resources.ts";
 import { scopeSet } from "../scope.ts";
 
 /**
@@ -14,11 +15,17 @@ export function withCatalogueRule(
   const open = Object.entries(catalogue).filter(
     ([, { self_registered_clients }]) => self_registered_clients,
   );
-  const scopes = open.flatMap(([, { scope }]) => scopeSet(scope));
+  const scopes = scopeSet(
+    [client.scope, ...open.map(([, { scope }]) => scope)].join(" "),
+  );
   const resources = open.map(([uri]) => uri);
+  // Its ID tokens would have the audience of the resource's access tokens.
+  const isResource = isNameIn(catalogue, client.client_id);
   return {
     ...client,
-    scope: scopeSet([client.scope, ...scopes].join(" ")).join(" "),
+    scope: scopes
+      .filter((scope) => !isResource || scope !== "openid")
+      .join(" "),
     resources: [...new Set([...client.resources, ...resources])],
   };
 }
