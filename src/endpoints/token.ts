@@ -22,6 +22,11 @@ export const tokenEndpoint: Endpoint = {
     token_endpoint: `${settings.issuer}/access_token`,
     token_endpoint_auth_methods_supported: authenticationMethods,
     grant_types_supported: enabledGrantTypes(settings).map(({ type }) => type),
+    // draft-ietf-oauth-refresh-token-expiration: the answers say both ends of a refresh token.
+    refresh_token_expiration_types_supported: [
+      "authorization",
+      "token_timeout",
+    ],
   }),
 
   respond: (c) => answerTokenRequest(c),

@@ -8,7 +8,11 @@ import {
   requestedScopeAndResource,
   resourcesInQuestion,
 } from "../oauth/scope-and-resource.ts";
-import { lifetimesOf, refreshTokenExpiry } from "../oauth/lifetimes.ts";
+import {
+  lifetimesOf,
+  refreshTokenExpiry,
+  tokenExpiry,
+} from "../oauth/lifetimes.ts";
 import { hashFamilySecret } from "../oauth/tokens/refresh-token.ts";
 import { keepRegistration } from "../oauth/self-registration/keep.ts";
 import { kindOf, type PresentedToken } from "../oauth/token-kind.ts";
@@ -59,8 +63,7 @@ export const refreshTokenGrant: GrantType<"refresh_token", RefreshAhead> = {
     const presented = await (started.presented ??
       kind.present?.(token, { client, network, log }));
     if (!presented) throw new OAuthError("refresh_token_malformed");
-    if (now >= presented.expires_at)
-      throw new OAuthError("refresh_token_expired");
+    if (now >= presented.expires_at) throw expired(presented);
 
     const { family_id, family_secret, generation } = presented;
     log.begin("scopes");
@@ -106,7 +109,9 @@ export const refreshTokenGrant: GrantType<"refresh_token", RefreshAhead> = {
         const grant_id = grantId();
         log.addEvent("refresh_token.reused", { subject, grant_id, ...reuse });
       }
-      throw new OAuthError(reason, { ...(reuse && { reuse }) });
+      throw new OAuthError(reason, {
+        ...(reuse && { reuse, subject: reuse.looks_like }),
+      });
     }
     if (result.retried) log.fields.retried = true;
     if (result.unapplied) noteUnapplied(log, result.unapplied);
@@ -120,14 +125,14 @@ export const refreshTokenGrant: GrantType<"refresh_token", RefreshAhead> = {
       });
     }
 
-    const { login, granted, expires_at, key_id } = result;
+    const { login, granted, expires_at, ends_at, key_id } = result;
     const refreshToken = {
       family_id,
       generation: result.generation,
-      expires_at,
+      ...tokenExpiry(expires_at, ends_at),
       family_secret,
     };
-    const newest = { refreshToken, key_id };
+    const newest = { refreshToken, ends_at, key_id };
     const kept = keepRegistration(server, client, now, false);
     if (kept) request.waitUntil(kept);
     log.begin("sign");
@@ -138,6 +143,13 @@ export const refreshTokenGrant: GrantType<"refresh_token", RefreshAhead> = {
     );
   },
 };
+
+/** Makes the refusal of a token that has expired. */
+function expired({ expires_because }: PresentedToken): OAuthError {
+  if (expires_because === "login_ends") return new OAuthError("family_too_old");
+  const subject = expires_because ?? "";
+  return new OAuthError("refresh_token_expired", { subject });
+}
 
 /** Returns the refresh token of a request, or an empty text, which no kind recognises. */
 function tokenIn(parameters: Parameters): string {

@@ -1,4 +1,5 @@
 import { after, type Seconds } from "./duration.ts";
+import type { TokenExpiry } from "./refresh-token-layout.ts";
 
 /** The lifetimes, in ISO 8601. The configuration sets them, and a client's record may override them. */
 export interface Lifetimes {
@@ -30,6 +31,16 @@ export function refreshTokenExpiry(
   familyEnd = Infinity,
 ): Seconds {
   return Math.min(after(refresh_token_ttl, now), familyEnd);
+}
+
+/** Returns when and why a refresh token expires. Without the end of its family, nobody can say why. */
+export function tokenExpiry(
+  expires_at: Seconds,
+  familyEnd: Seconds | undefined,
+): TokenExpiry {
+  if (familyEnd === undefined) return { expires_at };
+  const expires_because = expires_at < familyEnd ? "unused" : "login_ends";
+  return { expires_at, expires_because };
 }
 
 /** Returns when a family that is made now ends, however often it rotates. */

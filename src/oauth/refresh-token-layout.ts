@@ -7,7 +7,8 @@
  * | 4     | id of the key that made the MAC                         |
  * | 32    | id of the family, which is the id of its Durable Object |
  * | 4     | generation, from 1                                      |
- * | 8     | expiry, seconds since 1970                              |
+ * | 1     | why it expires then (`expiryReasons`), or 0             |
+ * | 7     | expiry, seconds since 1970                              |
  * | 24    | family secret                                           |
  * | 32    | HMAC-SHA256 over the prefix and all of the above        |
  *
@@ -16,6 +17,8 @@
  * family secret, of which the family keeps only a hash, so that neither the key nor the storage alone makes a
  * token. A token is a pure function of its claims and its key, so that no successor is ever stored.
  */
+
+import type { Seconds } from "./duration.ts";
 
 /** A fixed prefix, so that secret scanners find a refresh token. A JWT cannot have it. */
 export const PREFIX = "baton_rt_";
@@ -45,6 +48,45 @@ export const offsets = (() => {
     end: mac + MAC_BYTES,
   };
 })();
+
+/**
+ * Why a token expires when it does. `unused`: it was not used for too long. `login_ends`: its login ends then, however
+ * often it is used. The token carries it, because its family keeps nothing beyond the expiry.
+ */
+const expiryReasons = { unused: 1, login_ends: 2 } as const;
+export type ExpiryReason = keyof typeof expiryReasons;
+
+/** When and why a refresh token expires. */
+export interface TokenExpiry {
+  expires_at: Seconds;
+  /** Left out: the token is of an older version, or of another kind. */
+  expires_because?: ExpiryReason;
+}
+
+/**
+ * Writes the expiry of a token. A Worker of an older version reads the reason as a part of an expiry in the far future,
+ * so there it is the family that refuses the token when it has expired.
+ */
+export function writeExpiry(
+  view: DataView,
+  { expires_at, expires_because }: TokenExpiry,
+): void {
+  view.setBigUint64(offsets.expiry, BigInt(expires_at));
+  if (expires_because)
+    view.setUint8(offsets.expiry, expiryReasons[expires_because]);
+}
+
+/** Reads the expiry of a token. */
+export function readExpiry(view: DataView): TokenExpiry {
+  const number = view.getUint8(offsets.expiry);
+  const seconds = view.getBigUint64(offsets.expiry) & 0xff_ffff_ffff_ffffn;
+  const expires_at = Number(seconds);
+  if (number === expiryReasons.unused)
+    return { expires_at, expires_because: "unused" };
+  return number === expiryReasons.login_ends
+    ? { expires_at, expires_because: "login_ends" }
+    : { expires_at };
+}
 
 /** The spelling of every refresh token. */
 export const pattern = new RegExp(

@@ -329,14 +329,18 @@ export const refusals = {
   ),
   refresh_token_malformed: invalidGrant("The refresh token is not valid."),
   refresh_token_forged: invalidGrant("The refresh token is not valid."),
-  refresh_token_expired: invalidGrant(
-    "The refresh token has expired. The user must sign in again.",
+  // A token whose login had reached its end as well is refused as `family_too_old`.
+  refresh_token_expired: invalidGrantAbout((because) =>
+    because === "unused"
+      ? "The refresh token has expired, because it was not used within refresh_token_timeout. The user must sign in again."
+      : "The refresh token has expired. The user must sign in again.",
   ),
   refresh_token_of_another_client: invalidGrant(
     "The refresh token is not valid.",
   ),
+  // Nothing is left of a family that has ended, so the description names what may have ended it.
   family_ended: invalidGrant(
-    "The login of this refresh token has ended. The user must sign in again.",
+    "The login of this refresh token has ended: the user logged out, the login was revoked, or a refresh token of it was used twice. The user must sign in again.",
   ),
   client_logins_ended: invalidGrant(
     "All earlier logins of this client were ended. The user must sign in again.",
@@ -344,8 +348,11 @@ export const refusals = {
   family_too_old: invalidGrant(
     "The login of this refresh token has lasted as long as it may. The user must sign in again.",
   ),
-  refresh_token_reused: invalidGrant(
-    "The refresh token was already used, so its login was ended. The user must sign in again.",
+  // The login is over, so a thief learns nothing that is of use. Times and numbers are for the log alone.
+  refresh_token_reused: invalidGrantAbout((looksLike) =>
+    looksLike === "theft"
+      ? "The refresh token is an old one, because its successor was used already: another process has the newer tokens, or somebody has a copy of this one. So the login was ended. The user must sign in again."
+      : "The refresh token was already used, and its successor was not: the client has not stored the last answer, or two of its processes have sent the same token. So the login was ended. The user must sign in again.",
   ),
   login_denied_by_hook: invalidGrant(
     "The login of this refresh token may not go on, so it was ended. The user must sign in again.",
@@ -677,11 +684,11 @@ function invalidClient() {
 }
 
 function invalidGrant(sentence: string) {
-  return {
-    status: 400,
-    error: "invalid_grant",
-    description: () => sentence,
-  } as const;
+  return invalidGrantAbout(() => sentence);
+}
+
+function invalidGrantAbout(description: (subject: string) => string) {
+  return { status: 400, error: "invalid_grant", description } as const;
 }
 
 function invalidToken(sentence: string) {

@@ -285,6 +285,8 @@ export type ExchangeResult =
       generation: number;
       /** The time when the successor expires. */
       expires_at: Seconds;
+      /** The time when the family ends, however often it rotates. A family of an older version leaves it out. */
+      ends_at?: Seconds;
       /** The id of the key that makes the successor. */
       key_id: number;
     }

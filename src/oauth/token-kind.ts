@@ -5,13 +5,13 @@ import type {
   ExchangeResult,
   FamilyState,
 } from "./repositories.ts";
+import type { TokenExpiry } from "./refresh-token-layout.ts";
 import type { RequestLog } from "./request-log.ts";
 
 /** The claims that a refresh token carries. */
-export interface RefreshTokenClaims {
+export interface RefreshTokenClaims extends TokenExpiry {
   family_id: Uint8Array;
   generation: number;
-  expires_at: Seconds;
   family_secret: Uint8Array;
 }
 

@@ -28,6 +28,10 @@ describe("the metadata document", () => {
         "client_credentials",
         "refresh_token",
       ],
+      refresh_token_expiration_types_supported: [
+        "authorization",
+        "token_timeout",
+      ],
       authorization_endpoint: `${ISSUER}/authorize`,
       response_modes_supported: ["query"],
       code_challenge_methods_supported: ["S256"],

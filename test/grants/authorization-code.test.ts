@@ -31,6 +31,8 @@ describe("redeeming a code", () => {
       expires_in: 3600,
       access_token: expect.any(String),
       refresh_token: expect.stringMatching(/^baton_rt_/),
+      refresh_token_timeout: expect.any(Number),
+      authorization_expires_in: expect.any(Number),
       scope: "read write",
     });
     expect(decodeJwt(tokens.access_token)).toMatchObject({

@@ -46,7 +46,7 @@ describe("a living login, when its client's longest life was cut", () => {
     expect(await refusal(response)).toEqual([
       400,
       "invalid_grant",
-      "refresh_token_expired",
+      "family_too_old",
     ]);
   });
 
@@ -90,7 +90,7 @@ describe("a living login, when its client's longest life was cut", () => {
     expect(await refusal(response)).toEqual([
       400,
       "invalid_grant",
-      "refresh_token_expired",
+      "family_too_old",
     ]);
   });
 

@@ -28,6 +28,8 @@ describe("a valid refresh", () => {
       expires_in: 3600,
       access_token: expect.stringMatching(/^[\w-]+\.[\w-]+\.[\w-]+$/),
       refresh_token: expect.stringMatching(/^baton_rt_[\w-]{140}$/),
+      refresh_token_timeout: expect.any(Number),
+      authorization_expires_in: expect.any(Number),
       scope: "read write",
     });
     expect(second.access_token).not.toBe(first.access_token);

@@ -183,7 +183,7 @@ describe("the expiry of a refresh token", () => {
     expect(await refusal(response)).toEqual([
       400,
       "invalid_grant",
-      "refresh_token_expired",
+      "family_too_old",
     ]);
   });
 });

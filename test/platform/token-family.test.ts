@@ -93,7 +93,7 @@ function requesting(
 }
 
 describe("an exchange", () => {
-  it("returns the login, what is granted, the next generation and its expiry", async () => {
+  it("returns the login, what is granted, the next generation, its expiry and the login's end", async () => {
     const family = await makeFamily();
     const result = await exchange(family, attempt());
     expect(result).toEqual({
@@ -104,6 +104,7 @@ describe("an exchange", () => {
       granted: { scope: ["read", "write"], resource: [] },
       generation: 2,
       expires_at: T0 + 60 + DAY,
+      ends_at: newFamily().ends_at,
     });
   });
 

@@ -16,7 +16,11 @@ const accessToken = z.looseObject({
   access_token: z.string(),
   scope: z.string().optional(),
 });
-const tokens = accessToken.extend({ refresh_token: z.string() });
+const tokens = accessToken.extend({
+  refresh_token: z.string(),
+  refresh_token_timeout: z.int().optional(),
+  authorization_expires_in: z.int().optional(),
+});
 const openIdTokens = tokens.extend({ id_token: z.string() });
 const userInfo = z.looseObject({ sub: z.string() });
 const refusal = z.looseObject({ error: z.string() });

@@ -74,6 +74,12 @@ async function playRefresh(
     second.expires_in === ONE_HOUR,
   );
   check("the scope is the full scope", second.scope === "read write");
+  const { refresh_token_timeout = 0, authorization_expires_in = 0 } = second;
+  check(
+    "the answer says how long the refresh token may be held, and how long the login lasts",
+    refresh_token_timeout > 0 &&
+      refresh_token_timeout <= authorization_expires_in,
+  );
 
   reporter.step("The laptop asks for less scope");
   const narrowed = await demoClient.refresh(client, second, { scope: "read" });

@@ -3,6 +3,7 @@ import {
   offsets,
   pattern,
   PREFIX,
+  readExpiry,
   VERSION,
 } from "../../oauth/refresh-token-layout.ts";
 import type { Inspection } from "./inspection.ts";
@@ -26,7 +27,7 @@ export function readRefreshToken(
     const about = `A refresh token of another version of Baton: its format is ${version}, and this command line reads ${VERSION}.`;
     return { kind, about, verified: false };
   }
-  const expires_at = Number(view.getBigUint64(offsets.expiry));
+  const { expires_at } = readExpiry(view);
   const generation = view.getUint32(offsets.generation);
   const familyId = bytes.subarray(offsets.familyId, offsets.generation);
   const grant_id = Buffer.from(familyId).toString("hex");

@@ -55,6 +55,16 @@ const tokens = named(
     expires_in: count("The access token's life, in seconds."),
     access_token: v.string(),
     refresh_token: v.optional(v.string()),
+    refresh_token_timeout: v.optional(
+      count(
+        "How long the refresh token may be held without using it, in seconds.",
+      ),
+    ),
+    authorization_expires_in: v.optional(
+      count(
+        "How long the login lasts, however often it is refreshed, in seconds.",
+      ),
+    ),
     id_token: v.optional(
       v.pipe(
         v.string(),

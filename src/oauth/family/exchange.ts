@@ -131,7 +131,7 @@ export function wouldMakeSuccessor(
 
 /** Makes the result of an exchange, from the record after it. */
 function exchanged(
-  { login, generation, expires_at, key_id }: LivingFamily,
+  { login, generation, expires_at, ends_at, key_id }: LivingFamily,
   granted: ScopeAndResource,
   how: { retried: boolean; retry?: Retry; unapplied?: UnappliedChanges },
 ): ExchangeResult {
@@ -142,6 +142,7 @@ function exchanged(
     granted,
     generation,
     expires_at,
+    ends_at,
     key_id,
   };
 }

@@ -1,6 +1,13 @@
 import * as base64url from "jose/base64url";
 import type { TokenKey, TokenKeys } from "../keys.ts";
-import { offsets, pattern, PREFIX, VERSION } from "../refresh-token-layout.ts";
+import {
+  offsets,
+  pattern,
+  PREFIX,
+  readExpiry,
+  VERSION,
+  writeExpiry,
+} from "../refresh-token-layout.ts";
 import type { RefreshTokenClaims } from "../token-kind.ts";
 
 const prefixBytes = new TextEncoder().encode(PREFIX);
@@ -16,7 +23,7 @@ export async function issueRefreshToken(
   view.setUint32(offsets.keyId, key.id);
   bytes.set(claims.family_id, offsets.familyId);
   view.setUint32(offsets.generation, claims.generation);
-  view.setBigUint64(offsets.expiry, BigInt(claims.expires_at));
+  writeExpiry(view, claims);
   bytes.set(claims.family_secret, offsets.secret);
   const mac = await crypto.subtle.sign("HMAC", key.mac, authenticated(bytes));
   bytes.set(new Uint8Array(mac), offsets.mac);
@@ -55,7 +62,7 @@ export async function verifyRefreshToken(
   return {
     family_id: bytes.slice(offsets.familyId, offsets.generation),
     generation: view.getUint32(offsets.generation),
-    expires_at: Number(view.getBigUint64(offsets.expiry)),
+    ...readExpiry(view),
     family_secret: bytes.slice(offsets.secret, offsets.mac),
   };
 }

@@ -6,6 +6,7 @@ import {
   familyEnd,
   lifetimesOf,
   refreshTokenExpiry,
+  tokenExpiry,
 } from "../lifetimes.ts";
 import type { LoginAttributes } from "../login-attributes.ts";
 import type { NewFamily, Redemption } from "../repositories.ts";
@@ -52,9 +53,14 @@ export async function startFamily(
     key_id,
   };
   const family_id = await createOrRedeem(server, family, code);
-  const { expires_at } = lifetime;
-  const refreshToken = { family_id, generation: 1, expires_at, family_secret };
-  return { refreshToken, key_id };
+  const { expires_at, ends_at } = lifetime;
+  const refreshToken = {
+    family_id,
+    generation: 1,
+    ...tokenExpiry(expires_at, ends_at),
+    family_secret,
+  };
+  return { refreshToken, ends_at, key_id };
 }
 
 /**

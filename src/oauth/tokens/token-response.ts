@@ -24,6 +24,16 @@ export interface TokenResponse {
   access_token: string;
   /** Left out if the tokens are of the client itself, or if the client may not refresh. */
   refresh_token?: string;
+  /**
+   * How long the client may hold the refresh token without using it, in seconds
+   * (draft-ietf-oauth-refresh-token-expiration). Left out if there is none.
+   */
+  refresh_token_timeout?: number;
+  /**
+   * How long the login lasts, however often it is refreshed, in seconds (the same draft). Left out if there is no refresh
+   * token, and while the family's object is of an older version.
+   */
+  authorization_expires_in?: number;
   /** Only with `openid` among the granted scopes (OpenID Connect Core sections 3.1.3.3 and 12.2). */
   id_token?: string;
   /** Left out if no scope is granted, because the grammar has no empty scope (section 3.3). */
@@ -33,6 +43,8 @@ export interface TokenResponse {
 /** The data from which a family's newest refresh token is made. */
 export interface NewestToken {
   refreshToken: RefreshTokenClaims;
+  /** The time when the family ends. Left out: its object is of an older version. */
+  ends_at?: Seconds | undefined;
   /** The id of the key that makes the refresh token. */
   key_id: number;
 }
@@ -96,16 +108,24 @@ export async function tokenResponse(
     token_type: "Bearer",
     expires_in: exp - now,
     access_token,
-    ...(newest &&
-      mayRefresh && {
-        refresh_token: await issueRefreshToken(
-          keyWithId(server, newest.key_id, now),
-          newest.refreshToken,
-        ),
-      }),
+    ...(newest && mayRefresh && (await refreshTokenOf(server, newest, now))),
     ...(scope.includes(OPENID) &&
       (await idTokenFor(signingKey, grant, claims, access_token))),
     ...(scope.length > 0 && { scope: scope.join(" ") }),
+  };
+}
+
+/** Makes the members of a response about its refresh token. */
+async function refreshTokenOf(
+  server: Server,
+  { refreshToken, ends_at, key_id }: NewestToken,
+  now: Seconds,
+) {
+  const key = keyWithId(server, key_id, now);
+  return {
+    refresh_token: await issueRefreshToken(key, refreshToken),
+    refresh_token_timeout: refreshToken.expires_at - now,
+    ...(ends_at !== undefined && { authorization_expires_in: ends_at - now }),
   };
 }
 

@@ -553,6 +553,8 @@ it("the OpenAPI document has these components", async () => {
       expires_in: integer "The access token's"
       access_token: string
       refresh_token?: string
+      refresh_token_timeout?: integer "How long the"
+      authorization_expires_in?: integer "How long the"
       id_token?: string "The ID token,"
       scope?: string
     GrantChanges: object closed
