@@ -8,7 +8,7 @@ import type { TestServer } from "./server.ts";
 export const AGENT_REDIRECT_URI = "http://127.0.0.1:43117/callback";
 
 /** The decision of a user who has seen which agent asks. */
-export const AGREED = { subject: "alice" };
+export const AGREED = { subject: "alice", consent: true };
 
 export class AgentSite {
   /** The requests that arrived. */
