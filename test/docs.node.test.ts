@@ -28,6 +28,7 @@ import { loadConfiguration, loadSigningKeys } from "../src/config.ts";
 import { loginClaimNames } from "../src/oauth/login-claims.ts";
 import { bundleOf } from "./support/bundled-baton.ts";
 import { signLogoutToken } from "../src/oauth/openid/logout-token.ts";
+import { readDocument } from "../src/oauth/self-registration/document.ts";
 import { type Block, type Page, parse } from "./support/markdown.ts";
 import { notPasted } from "./support/not-pasted.ts";
 
@@ -107,6 +108,9 @@ const backChannelHeading = "Back-channel logout";
 const [backChannelUri = ""] = take(openIdPage, backChannelHeading, "sh", 1);
 const [logoutToken = "{}"] = take(openIdPage, backChannelHeading, "json", 1);
 const [putRsaKey = ""] = take(openIdPage, "Algorithms", "sh", 1);
+
+const agentHeading = "For the builder of an agent";
+const [agentDocument = "{}"] = take("docs/agents.md", agentHeading, "json", 1);
 
 const resourceServersPage = "docs/resource-servers.md";
 const [verifier = ""] = take(
@@ -793,6 +797,15 @@ function configuredWith(
   };
   return loadConfiguration(env, now);
 }
+
+it("the metadata document of an agent is one that the server accepts", () => {
+  const { client_id } = JSON.parse(agentDocument) as { client_id: string };
+  expect(readDocument(client_id, agentDocument)).toMatchObject({
+    client_id,
+    client_name: "Example Agent",
+    redirect_uris: ["http://127.0.0.1/callback", "http://localhost/callback"],
+  });
+});
 
 describe.each([...pages])("%s", (path, { blocks, prose, headings, links }) => {
   const code = [...prose.matchAll(/`([^`\n]+)`/g)].map(([, text = ""]) => text);

@@ -30,7 +30,7 @@ const MAX_BYTES = 16 * 1024;
 const MAX_COPIES = 300;
 /**
  * The time after a failure in which a document is not fetched again, in seconds. It is a pause and not a cache of the
- * answer (section 5.2), so it is short: whoever mends the document need not wait.
+ * answer (section 5.2), so it is short: the builder of an agent mends the document and tries again.
  */
 const PAUSE_SECONDS = 10;
 
