@@ -402,11 +402,16 @@ describe("the user sees a page, and the browser is not redirected,", () => {
 describe("a fault of the server", () => {
   const details = "storage is on fire";
 
-  /** KV in which the read of one record is replaced. */
+  /** KV in which the read of one record is replaced, also where it is read together with others. */
   function kv(key: string, read: () => unknown) {
     return {
-      getWithMetadata: (name: string, options: object) =>
-        name === key ? read() : env.KV.getWithMetadata(name, options),
+      async getWithMetadata(name: string | string[], options: object) {
+        if (name === key) return read();
+        if (typeof name === "string")
+          return env.KV.getWithMetadata(name, options);
+        const found = await env.KV.getWithMetadata(name, options);
+        return name.includes(key) ? new Map([...found, [key, read()]]) : found;
+      },
     };
   }
 

@@ -51,7 +51,12 @@ describe("a query parameter that an operation does not have", () => {
     const rehearsed = all.filter(({ known }) => known.includes("dry_run"));
     expect(
       rehearsed.map(({ method, path }) => `${method} ${path}`).toSorted(),
-    ).toEqual(["PATCH /clients/x", "POST /clients", "PUT /scopes/x"]);
+    ).toEqual([
+      "PATCH /clients/x",
+      "POST /clients",
+      "PUT /resources/x",
+      "PUT /scopes/x",
+    ]);
     for (const { method, path: other, known } of all) {
       if (known.includes("dry_run")) continue;
       const target = other.replace("/clients/x", path);
