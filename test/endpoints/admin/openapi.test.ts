@@ -154,6 +154,24 @@ it("the OpenAPI document has these operations", async () => {
       path scope: string ..255 /^[\\x21\\x23-\\x5b\\x5d-\\x7e]+$/ e.g. "read" "One scope (RFC"
       header If-Match?: string
       204: no body
+      400 401 403 404 409 412 413 429 500 503: Error
+    GET /admin/resources
+      200: object
+        resources: array
+          each: Resource
+      400 401 403 404 413 429 500 503: Error
+    PUT /admin/resources/{resource}
+      path resource: string ..2048 e.g. "https://api.example.com" "The URI of"
+      query dry_run?: string in ["true","false"] "true: the request"
+      query assume_scopes?: string ..8192 "With dry_run: scopes"
+      header If-Match?: string
+      body: ResourceChange
+      200: Resource
+      400 401 403 404 412 413 429 500 503: Error
+    DELETE /admin/resources/{resource}
+      path resource: string ..2048 e.g. "https://api.example.com" "The URI of"
+      header If-Match?: string
+      204: no body
       400 401 403 404 412 413 429 500 503: Error
     POST /admin/clients
       query dry_run?: string in ["true","false"] "true: the request"
@@ -319,7 +337,7 @@ it("the OpenAPI document has these operations", async () => {
       body: NewAdminToken
       201: object
         name: string /^[a-z0-9][a-z0-9._-]{0,63}$/ e.g. "sign-in-page" "The name, which"
-        role: string in ["admin","operator","login","read"] "The role: admin"
+        role: string in ["admin","operator","login","read","register"] "The role: admin"
         id: string "The eight characters"
         created_at: integer 0..9007199254740991 "Seconds since 1970."
         created_by?: string "The administrator who"
@@ -359,14 +377,14 @@ it("the OpenAPI document has these components", async () => {
         any: string
     AdminToken: object
       name: string /^[a-z0-9][a-z0-9._-]{0,63}$/ e.g. "sign-in-page" "The name, which"
-      role: string in ["admin","operator","login","read"] "The role: admin"
+      role: string in ["admin","operator","login","read","register"] "The role: admin"
       id: string "The eight characters"
       created_at: integer 0..9007199254740991 "Seconds since 1970."
       created_by?: string "The administrator who"
       expires_at?: integer 0..9007199254740991 "Seconds since 1970."
     NewAdminToken: object closed
       name: string /^[a-z0-9][a-z0-9._-]{0,63}$/ e.g. "sign-in-page" "The name, which"
-      role: string in ["admin","operator","login","read"] "The role: admin"
+      role: string in ["admin","operator","login","read","register"] "The role: admin"
       expires_in?: string e.g. "P90D" "The token's life,"
     AuthorizationDescription: object
       client_id: string e.g. "web" "The client identifier"
@@ -585,6 +603,21 @@ it("the OpenAPI document has these components", async () => {
       logout_hint?: string "As the client"
       is_confirmed: boolean "true: the app"
       expires_at: integer 0..9007199254740991 "The end of"
+    Resource: object
+      resource: string ..2048 e.g. "https://api.example.com" "The URI of"
+      name?: string 1..255 e.g. "Notes" "A name for"
+      scope: string ..8192 e.g. "read write" "The scopes that"
+      audience?: string ..2048 /^[\\x21-\\x7e]+$/ e.g. "https://api.example.com" "The audience (aud)"
+      access_token_format?: string in ["rfc9068","league"] "The format of"
+      access_token_ttl?: string e.g. "PT10M" "The lifetime of"
+      self_registered_clients: boolean "true: clients that"
+    ResourceChange: object closed
+      name?: string/null 1..255 e.g. "Notes" "A name for"
+      scope?: string/null ..8192 e.g. "read write" "The scopes that"
+      audience?: string/null ..2048 /^[\\x21-\\x7e]+$/ e.g. "https://api.example.com" "The audience (aud)"
+      access_token_format?: string/null in ["rfc9068","league",null] "The format of"
+      access_token_ttl?: string/null e.g. "PT10M" "The lifetime of"
+      self_registered_clients?: boolean "true: clients that"
     Scope: object
       scope: string ..255 /^[\\x21\\x23-\\x5b\\x5d-\\x7e]+$/ e.g. "read" "One scope (RFC"
       description: string 1..1000 e.g. "Read your notes" "The meaning of"
