@@ -10,6 +10,7 @@ import { keyCommands } from "./keys/index.ts";
 import { leagueCommands } from "./league/index.ts";
 import { beQuiet } from "./output.ts";
 import { profileCommands } from "./commands/profiles.ts";
+import { resourceCommands } from "./commands/resources.ts";
 import { newProgram, run, standWhereNpmWasRun } from "./program.ts";
 import { scopeCommands } from "./commands/scopes.ts";
 import { type ProgramOptions, Session } from "./commands/session.ts";
@@ -60,6 +61,7 @@ Examples:
 
 const session = new Session(() => program.opts<ProgramOptions>(), devVarsPath);
 scopeCommands(program, session);
+resourceCommands(program, session);
 clientCommands(program, session);
 grantCommands(program, session);
 subjectCommands(program, session);
