@@ -78,7 +78,7 @@ describe("openid-client", () => {
 
 describe("the client of MCP's SDK", () => {
   it("registers, and reads the refusal of metadata that cannot be registered", async () => {
-    const metadata = as as Parameters<typeof mcp.registerClient>[1]["metadata"];
+    const metadata = as as mcp.AuthorizationServerMetadata;
     const fetchFn = fetchOpen as unknown as typeof fetch;
     const clientMetadata = { ...agent, application_type: "native", scope: "" };
     const options = { metadata, clientMetadata, fetchFn };
