@@ -92,27 +92,8 @@ describe("redirect URIs", () => {
 
 describe("metadata", () => {
   it.each<[string, Record<string, unknown>, RegExp]>([
-    ["a huge name", { client_name: "a".repeat(256) }, /at most 255 characters/],
     ["a name that is a number", { client_name: 1 }, /must be a string/],
     ["a name that is an object", { client_name: { a: 1 } }, /must be a string/],
-    ["a line break in the name", { client_name: "A\nB" }, /control characters/],
-    ["an escape in the name", { client_name: "A\u001b[2J" }, /control/],
-    ["a NUL in the name", { client_name: "A\u0000" }, /control/],
-    [
-      "a name that turns text around",
-      { client_name: "\u202egpj.exe" },
-      /direction of text/,
-    ],
-    ["an isolate in the name", { client_name: "A\u2066B" }, /direction/],
-    ["an invisible name", { client_name: "\u200b\u2060" }, /invisible/],
-    ["a name of Hangul fillers", { client_name: "\u3164" }, /invisible/],
-    ["tags in the name", { client_name: "A\u{e0041}" }, /invisible/],
-    ["half of a character", { client_name: "A\ud800" }, /well-formed/],
-    [
-      "a name whose marks cover the page",
-      { client_name: `A${"\u0301".repeat(50)}` },
-      /marks/,
-    ],
     ["grant types as a text", { grant_types: "authorization_code" }, /array/],
     [
       "only client_credentials",
@@ -145,12 +126,25 @@ describe("metadata", () => {
     );
   });
 
-  it("may have a name in any script, and emoji", async () => {
-    const names = ["日本語エージェント", "عميل", "می‌خواهم", "👩‍💻 Agent", "Å"];
-    for (const client_name of names)
-      expect(
-        (await register(open, { ...agent, client_name })).client_name,
-      ).toBe(client_name);
+  it.each<[string, string, string | undefined]>([
+    ["a line break", "A\nB", "A B"],
+    ["an escape sequence of a terminal", "A\u001b[2J", "A [2J"],
+    ["a NUL", "A\u0000", "A"],
+    ["an override of the direction", "\u202egpj.exe", "gpj.exe"],
+    ["an isolate", "A\u2066B", "AB"],
+    ["invisible characters only", "\u200b\u2060\u3164", undefined],
+    ["tags", "A\u{e0041}", "A"],
+    ["half of a character", "A\ud800", "A"],
+    ["a tower of marks", `x${"\u0301".repeat(50)}`, `x${"\u0301".repeat(4)}`],
+    ["a name as long as a page", "a".repeat(5000), "a".repeat(100)],
+    ["markup, which a page escapes", "<b>A</b>", "<b>A</b>"],
+    ["another script", "日本語エージェント", "日本語エージェント"],
+  ])("with %s in the name has a plain name", async (_, sent, expected) => {
+    const { client_name } = await register(open, {
+      ...agent,
+      client_name: sent,
+    });
+    expect(client_name).toBe(expected);
   });
 
   it("gives no more power than a registration has", async () => {

@@ -5,7 +5,7 @@ import { fieldError, OAuthError, type Reason } from "../errors.ts";
 import type { GrantTypeName } from "../grant-types.ts";
 import { registrationProblem } from "../redirect-uri.ts";
 import { maxCharacters, parse } from "../schema.ts";
-import { displayNameProblem } from "./display-name.ts";
+import { plainClientName } from "./client-name.ts";
 
 /** What a client decides about itself when it registers (RFC 7591 section 2). */
 export interface RegistrationMetadata {
@@ -50,7 +50,9 @@ export function readRegistration(
     "token_endpoint_auth_method",
     clientMetadata.token_endpoint_auth_method,
   );
-  const client_name = readName(body);
+  const name = readMember(body, "client_name", v.string());
+  // A consent page shows the name, so it is cleaned. The answer tells the client what it is called.
+  const client_name = name === undefined ? undefined : plainClientName(name);
   readMember(body, "scope", v.string());
   return {
     ...(client_name !== undefined && { client_name }),
@@ -130,14 +132,6 @@ function readGrantTypes(
       invalid,
     );
   return allowedGrantTypes.filter((type) => asked.includes(type));
-}
-
-function readName(body: Readonly<Record<string, unknown>>): string | undefined {
-  const schema = v.pipe(v.string(), maxCharacters(255));
-  const name = readMember(body, "client_name", schema)?.trim();
-  const problem = name === undefined ? undefined : displayNameProblem(name);
-  if (problem !== undefined) throw fieldError("client_name", problem, invalid);
-  return name;
 }
 
 /**
