@@ -20,6 +20,8 @@ it("the rate limits of wrangler.toml are those of the code", () => {
   ).toEqual({
     GUESSES_PER_NETWORK: { limit: MAX_PER_NETWORK, period },
     GUESSES_PER_SITE: { limit: MAX_PER_SITE, period },
+    // No number of the code, because only the platform counts it.
+    REGISTRATIONS_PER_NETWORK: { limit: 30, period },
   });
   // Limits with one namespace would share one count.
   const namespaces = limits.map(({ namespace_id }) => namespace_id);

@@ -1,13 +1,15 @@
 import { env } from "cloudflare:workers";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import type { Client } from "../../src/oauth/entities.ts";
 import type { ClientRepository } from "../../src/oauth/repositories.ts";
 import { SelfRegisteredClients } from "../../src/oauth/self-registration/client-repository.ts";
 import { keepRegistration } from "../../src/oauth/self-registration/keep.ts";
 import { KvClientRepository } from "../../src/platform/client-repository.ts";
+import { obtainCode, REDIRECT_URI, redeem } from "../support/authorization.ts";
 import { countingBindings } from "../support/counting.ts";
 import { listenToLog, parsedLog } from "../support/log.ts";
 import { rewriteClient } from "../support/records.ts";
+import { agent, register, writeResources } from "../support/registration.ts";
 import { refusal, server } from "../support/server.ts";
 import { waitingServerWith } from "../support/waiting-server.ts";
 
@@ -16,6 +18,8 @@ import { waitingServerWith } from "../support/waiting-server.ts";
 const DAY = 24 * 60 * 60;
 /** REGISTRATION_IDLE_TTL of wrangler.toml. */
 const IDLE = 90 * DAY;
+
+beforeAll(() => writeResources());
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -111,6 +115,30 @@ describe("a refresh of a client that registered itself", () => {
         client_id: client.client_id,
       }),
     );
+  });
+});
+
+describe("a login of a client that has just registered", () => {
+  it("makes it stay for REGISTRATION_IDLE_TTL at least, by a code or by a back end", async () => {
+    const own = waitingServerWith({ DYNAMIC_REGISTRATION: "open" });
+    const byCode = await register(own, {
+      ...agent,
+      redirect_uris: [REDIRECT_URI],
+    });
+    const byBackEnd = await register(own);
+    const before = secondsNow();
+    const decision = { subject: "alice", consent: true };
+    const code = await obtainCode(byCode, {}, decision, own);
+    expect((await redeem(byCode, code, {}, own)).status).toBe(200);
+    await own.login(byBackEnd);
+    for (const client of [byCode, byBackEnd]) {
+      const { record } = await stored(client);
+      expect(record?.registration_expires_at).toBeGreaterThanOrEqual(
+        before + IDLE,
+      );
+      // What the catalogue gives is not written.
+      expect(record?.resources).toEqual([]);
+    }
   });
 });
 

@@ -4,7 +4,7 @@ import * as openid from "openid-client";
 import { beforeAll, describe, expect, it } from "vitest";
 import { fetchFrom } from "../conformance/support.ts";
 import { makeToken } from "../support/administrators.ts";
-import { agent } from "../support/registration.ts";
+import { agent, writeResources } from "../support/registration.ts";
 import { ISSUER, serverWith } from "../support/server.ts";
 
 /** Independent libraries register clients and use them, without code for this server alone. */
@@ -16,6 +16,7 @@ const fetchOpen = fetchFrom(open);
 let as: oauth.AuthorizationServer;
 
 beforeAll(async () => {
+  await writeResources();
   const response = await oauth.discoveryRequest(new URL(ISSUER), {
     [oauth.customFetch]: fetchOpen,
     algorithm: "oauth2",

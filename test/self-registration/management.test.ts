@@ -1,5 +1,5 @@
 import { env } from "cloudflare:workers";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { listenToLog, parsedLog } from "../support/log.ts";
 import { rewriteClient } from "../support/records.ts";
 import {
@@ -8,6 +8,7 @@ import {
   manage,
   register,
   type Registered,
+  writeResources,
 } from "../support/registration.ts";
 import { type ErrorBody, refusal, serverWith } from "../support/server.ts";
 
@@ -16,6 +17,8 @@ import { type ErrorBody, refusal, serverWith } from "../support/server.ts";
 const open = serverWith({ DYNAMIC_REGISTRATION: "open" });
 
 const wrongToken = [401, "invalid_token", "registration_token_wrong"];
+
+beforeAll(() => writeResources());
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -181,7 +184,8 @@ describe("PUT", () => {
       refresh_token_retry_window: "PT0S",
     };
     await open.expectAdmin("PATCH", `/clients/${client_id}`, set);
-    const { refresh_token } = await open.login(client);
+    const [resource] = set.resources;
+    const { refresh_token } = await open.login(client, { resource });
     const before = await stored(client);
 
     const changed = await put(client, {

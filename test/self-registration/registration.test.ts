@@ -1,5 +1,5 @@
 import { env } from "cloudflare:workers";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { listenToLog, parsedLog } from "../support/log.ts";
 import {
   agent,
@@ -7,6 +7,7 @@ import {
   postRegistration,
   register,
   type Registered,
+  writeResources,
 } from "../support/registration.ts";
 import { refusal, server, serverWith } from "../support/server.ts";
 
@@ -14,9 +15,10 @@ import { refusal, server, serverWith } from "../support/server.ts";
 
 const open = serverWith({ DYNAMIC_REGISTRATION: "open" });
 
-afterEach(async () => {
+beforeAll(() => writeResources());
+
+afterEach(() => {
   vi.restoreAllMocks();
-  await env.KV.delete("resources");
 });
 
 async function metadataOf(of = open) {
@@ -118,16 +120,13 @@ describe("POST /register", () => {
   });
 
   it("tells which scopes the client may ask for: those of the resources that are open to it", async () => {
-    await env.KV.put(
-      "resources",
-      JSON.stringify({
-        "https://mcp.example.com/": {
-          scope: "mcp:tools mcp:prompts",
-          self_registered_clients: true,
-        },
-        "https://billing.example.com/": { scope: "pay" },
-      }),
-    );
+    await writeResources({
+      "https://mcp.example.com/": {
+        scope: "mcp:tools mcp:prompts",
+        self_registered_clients: true,
+      },
+      "https://billing.example.com/": { scope: "pay" },
+    });
     const fresh = serverWith({ DYNAMIC_REGISTRATION: "open" });
     const { scope } = await register(fresh, { ...agent, scope: "pay admin" });
     expect(scope).toBe("mcp:tools mcp:prompts");
@@ -138,6 +137,7 @@ describe("POST /register", () => {
     expect((await register(strict)).scope).toBe(
       "mcp:tools mcp:prompts offline_access",
     );
+    await writeResources();
   });
 
   it("writes an event", async () => {

@@ -1,3 +1,4 @@
+import { env } from "cloudflare:workers";
 import { expect } from "vitest";
 import type { TestServer } from "./server.ts";
 
@@ -27,6 +28,15 @@ export const agent = {
   response_types: ["code"],
   token_endpoint_auth_method: "none",
 };
+
+/** Writes the catalogue of resources, to be called before a server reads it. Left out: one that is open to such clients. */
+export async function writeResources(
+  catalogue: Record<string, object> = {
+    "https://mcp.example.com/": { self_registered_clients: true },
+  },
+): Promise<void> {
+  await env.KV.put("resources", JSON.stringify(catalogue));
+}
 
 /** Sends a registration with any body. */
 export function postRegistration(

@@ -2,6 +2,7 @@ import { Document, isScalar, Scalar, visit } from "yaml";
 import { type Client, clientPage } from "../commands/client-schema.ts";
 import type { Session } from "../commands/session.ts";
 import { printable } from "../output.ts";
+import { formatCount } from "../progress.ts";
 import {
   clientFieldNames,
   type DesiredClient,
@@ -46,13 +47,19 @@ async function exportScopes(
   );
 }
 
+/** Leaves out the clients that registered themselves, because no operator has decided their fields. */
 async function exportClients(
   session: Session,
 ): Promise<Record<string, DesiredClient>> {
   const entries: [string, DesiredClient][] = [];
+  let leftOut = 0;
   for await (const page of session.pages(["clients"], clientPage)) {
+    const registered = page.clients.filter(
+      ({ registered_by }) => registered_by === undefined,
+    );
+    leftOut += page.clients.length - registered.length;
     entries.push(
-      ...page.clients.map((client): [string, DesiredClient] => [
+      ...registered.map((client): [string, DesiredClient] => [
         client.client_id,
         described(client),
       ]),
@@ -64,6 +71,10 @@ async function exportClients(
       ),
     );
   }
+  if (leftOut > 0)
+    session.warn([
+      `${formatCount(leftOut)} of the clients registered themselves, so they are not in the output. They register again at another server.`,
+    ]);
   return sorted(entries);
 }
 

@@ -95,7 +95,14 @@ async function* findClients(
 }
 
 const columns = {
-  head: ["client_id", "name", "authentication", "grant types", "scope"],
+  head: [
+    "client_id",
+    "name",
+    "authentication",
+    "grant types",
+    "scope",
+    "registered by",
+  ],
   row: (client: ListedClient) => [
     client.client_id,
     client.client_name ?? "",
@@ -104,8 +111,19 @@ const columns = {
       : "disabled",
     client.grant_types.join(" "),
     client.scope,
+    registrationText(client),
   ],
 };
+
+/** Says how a client came in that no administrator has registered, and until when it stays. */
+function registrationText({
+  registered_by,
+  registration_expires_at: end,
+}: ListedClient): string {
+  if (registered_by === undefined) return "";
+  const how = registered_by === "metadata_document" ? "its document" : "itself";
+  return end === undefined ? how : `${how}, until ${timeText(end)}`;
+}
 
 const deletedColumns = {
   head: ["client_id", "name", "deleted", "restorable until"],

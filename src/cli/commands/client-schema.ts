@@ -11,6 +11,8 @@ export const client = z.looseObject({
   post_logout_redirect_uris: z.array(z.string()).optional(),
   resources: z.array(z.string()).default([]),
   disabled_at: z.number().optional(),
+  registered_by: z.string().optional(),
+  registration_expires_at: z.number().optional(),
 });
 
 export type Client = z.output<typeof client>;

@@ -56,7 +56,9 @@ export function readHealth(
 /** The values that keep the server from working. */
 export function checkConfiguration(patient: Patient, health: Health): Outcome {
   const { status, problems = [] } = health;
-  const wrong = problems.filter(({ name }) => !isRecord(name));
+  const wrong = problems.filter(
+    ({ name }) => !isRecord(name) && !isOfRegistration(name),
+  );
   if (status === "failing" && problems.length === 0) {
     return [
       {
@@ -107,6 +109,11 @@ export function checkRecords({ isLocal }: Patient, health: Health): Outcome {
           : "This client cannot get or use a token. Others work.",
     remedy: `Look at it: \`npx wrangler kv key get --binding KV ${where} ${quote(name)}\`. Correct it with \`kv key put\`; docs/storage.md shows the shape.`,
   }));
+}
+
+/** Tells whether a binding is one that only dynamic registration needs. The server has tried it itself. */
+function isOfRegistration(name: string): boolean {
+  return name.startsWith("REGISTRATION");
 }
 
 function isRecord(name: string): boolean {
@@ -206,6 +213,18 @@ function insideFinding(
       problem: `does not answer: ${problem}`,
       why: "Each isolate counts wrong secrets for itself alone, so that an attacker gets many more guesses.",
       remedy: `Add the rate limit ${name} to ${settings}, as in the wrangler.toml of the repository, and \`npx wrangler deploy\`.`,
+    };
+  }
+  if (isOfRegistration(name)) {
+    return {
+      check: "registration",
+      subject: name,
+      problem,
+      why:
+        name === "REGISTRATION_COUNTER"
+          ? "No client can register itself."
+          : "One network may use up the registrations of a day.",
+      remedy: `Compare the binding ${name} in ${settings} with the wrangler.toml of the repository, and \`npx wrangler deploy\`.`,
     };
   }
   if (name === "REFRESH_HOOK") {

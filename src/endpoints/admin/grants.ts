@@ -12,6 +12,7 @@ import { maxCharacters, strictObject } from "../../oauth/schema.ts";
 import { withCatalogueRule } from "../../oauth/self-registration/catalogue-rule.ts";
 import { requestedScopeInJson } from "../../oauth/scope.ts";
 import { noSuchGrant } from "../../oauth/tokens/grant-details.ts";
+import { keepRegistration } from "../../oauth/self-registration/keep.ts";
 import { grantTokens } from "../../oauth/tokens/grant-tokens.ts";
 import { grantId, updateGrant } from "../../oauth/tokens/update-grant.ts";
 import { subject } from "../../oauth/subject.ts";
@@ -137,6 +138,8 @@ export function grantRoutes(api: AdminApi): void {
         time,
         c.var.log,
       );
+      const kept = keepRegistration(server, client, time, true);
+      if (kept) c.executionCtx.waitUntil(kept);
       return c.json(tokens, 200);
     },
   );
