@@ -98,6 +98,8 @@ const backEndHeading = "A back end that signs people in";
 const [startLogin = ""] = take(loginPage, backEndHeading, "sh", 1);
 
 const [signOutCalls = ""] = take(loginPage, "Sign-out", "ts", 1);
+const strangersHeading = "Apps that register themselves";
+const [strangerCalls = ""] = take(loginPage, strangersHeading, "ts", 1);
 
 const openIdPage = "docs/openid-connect.md";
 const turnOn = take(openIdPage, "Turn it on", "sh", 3);
@@ -463,11 +465,16 @@ describe("docs/login.md", () => {
   it("binds a sign-in page as test/login/example/ is bound, and calls only methods that exist", () => {
     expect(binding).toContain('entrypoint = "Login"');
     expect(read("test/login/example/wrangler.toml")).toContain(binding);
-    const methods = [
-      ...(calls + whoSignedIn + silentAnswer + signOutCalls).matchAll(
-        /env\.BATON\.(\w+)/g,
-      ),
-    ].map(([, method]) => method);
+    const snippets = [
+      calls,
+      whoSignedIn,
+      silentAnswer,
+      signOutCalls,
+      strangerCalls,
+    ].join("\n");
+    const methods = [...snippets.matchAll(/env\.BATON\.(\w+)/g)].map(
+      ([, method]) => method,
+    );
     expect(methods.length).toBeGreaterThan(1);
     const rpc = read("src/rpc/login.ts");
     for (const method of methods) expect(rpc).toContain(`  ${method}(`);

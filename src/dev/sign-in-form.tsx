@@ -124,7 +124,7 @@ export function SignInForm({
         )}
         {scopes.length > 0 && (
           <fieldset>
-            <legend>{isStranger ? "It" : name} asks to</legend>
+            <legend>{isStranger ? "This app" : name} asks to</legend>
             {scopes.map(({ scope, description: text }) => (
               <label class="scope">
                 <input

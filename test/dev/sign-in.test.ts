@@ -320,7 +320,7 @@ describe("the development sign-in page", () => {
     );
     expect(html).toContain("agent.example.com describes it");
     expect(html).toContain("127.0.0.1:51004, which any program");
-    expect(html).toContain("It asks to");
+    expect(html).toContain("This app asks to");
     const fields = await fieldsOf(html);
     const allow = { subject: "bob", answer: "allow" };
     const { searchParams } = location(await answer(fields, allow));

@@ -69,7 +69,7 @@ describe("the consent page for an app that has registered itself", () => {
     expect(words).toContain(`For ${RESOURCE}`);
     expect(words).toContain("its name is what agent.example.com says");
     expect(words).toContain("sends you to another site, app.example.com");
-    expect(words).toContain("It asks to May read");
+    expect(words).toContain("This app asks to May read");
   });
 
   it.each([
@@ -216,7 +216,7 @@ describe("an app that asks for more than it has", () => {
 
     const page = await begin(visitor, client, { scope: "delete" });
     expect(wordsOf(page)).toContain(
-      `It asks newly to May delete ${old} May read May write`,
+      `New: This app asks to May delete ${old} May read May write`,
     );
     const after = await tokensOf(await allow(visitor, page), client);
     expect(after.scope?.split(" ").toSorted()).toEqual([
@@ -270,7 +270,7 @@ describe("an app that asks for more than it has", () => {
     await tokensOf(await allow(visitor, first), client);
     const page = await begin(visitor, client, { scope: "delete" });
     expect(wordsOf(page)).toContain(
-      `Notes asks newly to May delete ${old} May read`,
+      `New: Notes asks to May delete ${old} May read`,
     );
   });
 });

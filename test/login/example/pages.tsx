@@ -168,6 +168,7 @@ export function ConsentPage({
   const fresh = scopes.filter((one) => !isIn(granted_scopes)(one));
   const kept = fresh.length > 0 ? granted_scopes : [];
   const requested = fresh.length > 0 ? fresh : scopes;
+  const asker = asked.needs_consent ? "This app" : nameOf(asked);
   return (
     <>
       <AppMark asked={asked} />
@@ -184,8 +185,8 @@ export function ConsentPage({
       <Form action="/consent" {...form}>
         <fieldset>
           <legend>
-            {asked.needs_consent ? "It" : nameOf(asked)} asks{" "}
-            {kept.length > 0 ? "newly to" : "to"}
+            {kept.length > 0 && "New: "}
+            {asker} asks to
           </legend>
           {requested.map((scope) => (
             <ScopeRow {...scope} />
