@@ -24,6 +24,6 @@ export function plainClientName(name: string): string | undefined {
     .replaceAll(BLANKS, " ")
     .replaceAll(TOWER, "$1")
     .trim();
-  const short = [...plain].slice(0, MAX_CHARACTERS).join("").trim();
+  const short = Array.from(plain).slice(0, MAX_CHARACTERS).join("").trim();
   return /[\p{L}\p{N}\p{P}\p{S}]/u.test(short) ? short : undefined;
 }
