@@ -2,6 +2,7 @@ import { createExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import local from "../../src/dev/index.ts";
+import { DOCUMENTS_ON } from "../support/agent-site.ts";
 import {
   authorize,
   expectTokens,
@@ -32,7 +33,7 @@ function localServer(variables: Record<string, unknown> = {}): TestServer {
   );
 }
 
-const dev = localServer();
+const dev = localServer(DOCUMENTS_ON);
 
 beforeAll(async () => {
   await server.expectAdmin("PUT", "/scopes/read", {

@@ -49,12 +49,21 @@ export class SideBySide {
     return this.#terminals.output;
   }
 
-  /** Writes records into the KV of Baton, which no operation of it would write. Before `start`. */
+  /**
+   * Writes records into the KV of Baton, which no operation of it would write, and lets clients come by their metadata
+   * documents. Before `start`.
+   */
   async seed(records: Record<string, object>): Promise<void> {
     const pairs = Object.entries(records).map(([key, record]) => ({
       key,
       value: JSON.stringify(record),
     }));
+    const settings = join(this.#terminals.project, "wrangler.toml");
+    const name = "CLIENT_ID_METADATA_DOCUMENTS";
+    writeFileSync(
+      settings,
+      readFileSync(settings, "utf8").replace(`${name} = ""`, `${name} = "on"`),
+    );
     const file = this.#terminals.inside("records.json");
     writeFileSync(file, JSON.stringify(pairs));
     const put = ["kv", "bulk", "put", file, "--local", "--binding", "KV"];

@@ -12,6 +12,7 @@ import {
   makeDocumentClient,
   makeRegisteredClient,
   RESOURCE,
+  withDocuments,
 } from "../support/self-registered.ts";
 import { newVisitor } from "./isolated.ts";
 import type { Visitor, VisitedPage } from "./visitor.ts";
@@ -29,7 +30,11 @@ type Client = { client_id: string };
 type Asked = Record<string, string>;
 
 const requestOf = (client: Client, more: Asked = {}) =>
-  requestAtLogin(client, { resource: RESOURCE, scope: "read", ...more });
+  requestAtLogin(
+    client,
+    { resource: RESOURCE, scope: "read", ...more },
+    withDocuments,
+  );
 
 /** Opens the sign-in, and signs in if the page asks for it. */
 async function begin(

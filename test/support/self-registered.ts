@@ -1,17 +1,28 @@
 import { env } from "cloudflare:workers";
+import { vi } from "vitest";
+import { DOCUMENTS_ON } from "./agent-site.ts";
 import { REDIRECT_URI } from "./authorization.ts";
 import { rewriteClient } from "./records.ts";
+import { serverWith } from "./server.ts";
 
 /** Makes clients that have registered themselves, as records in KV. */
 
 /** The one resource that such a client may ask for. */
 export const RESOURCE = "https://mcp.example.com/notes";
 
-/** Makes a client with a metadata document at this URL, which has an id of its own. */
+/** The server to which the clients of documents send a browser. */
+export const withDocuments = serverWith(DOCUMENTS_ON);
+
+/**
+ * Makes a client with a metadata document at a URL of its own. It has signed somebody in before, so its record is stored.
+ * Its site is down, so the record counts.
+ */
 export function makeDocumentClient(
   fields: Record<string, unknown> = {},
   host = "agent.example.com",
 ): Promise<{ client_id: string }> {
+  const down = new TypeError("connection refused");
+  vi.spyOn(globalThis, "fetch").mockRejectedValue(down);
   const client_id = `https://${host}/${crypto.randomUUID()}`;
   const registered_by = "metadata_document";
   return store({ client_id, client_id_issued_at: 0, registered_by, ...fields });

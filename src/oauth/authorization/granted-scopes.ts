@@ -5,6 +5,7 @@ import { identityOf, isSameClient } from "../login-attributes.ts";
 import { OPENID } from "../openid/scopes.ts";
 import type { FamilyState } from "../repositories.ts";
 import { includesResources } from "../resource.ts";
+import { scopesFor } from "../scope-and-resource.ts";
 import type { Server } from "../server.ts";
 import { isBeforeFloor } from "../token-floor.ts";
 
@@ -20,7 +21,7 @@ const MAX_LOGINS = 100;
  *
  * A login counts if it can still be refreshed, and if it is for all resources of the request: what the user has allowed
  * at one resource says nothing about another. `openid` counts only if the request has it, because it is a question
- * about this very sign-in. A scope that the client may no longer have is left out.
+ * about this very sign-in. A scope that the client may no longer have, or that belongs to another resource, is left out.
  */
 export async function grantedScopes(
   server: Server,
@@ -42,7 +43,7 @@ export async function grantedScopes(
     grants.filter(counts).flatMap(({ login }) => login.scope),
   );
   if (!scope.includes(OPENID)) had.delete(OPENID);
-  return allowed.scope.filter((name) => had.has(name));
+  return scopesFor(allowed, resource).filter((name) => had.has(name));
 }
 
 /** Tells whether a login is for all resources of a request. One that names none is for every resource. */

@@ -1,6 +1,7 @@
 import { exports } from "cloudflare:workers";
 import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { fieldErrors } from "../../support/admin.ts";
+import { DOCUMENTS_ON } from "../../support/agent-site.ts";
 import {
   decide,
   makeWebClient,
@@ -14,6 +15,7 @@ import {
   makeDocumentClient,
   makeRegisteredClient,
   RESOURCE,
+  withDocuments,
   writeResources,
 } from "../../support/self-registered.ts";
 
@@ -21,10 +23,13 @@ import {
 
 beforeAll(() => server.makeScopes("read", "write"));
 
+const requestOf = (client: { client_id: string }) =>
+  requestAtLogin(client, { resource: RESOURCE }, withDocuments);
+
 async function described(
   client: { client_id: string },
   redirect_uri = REDIRECT_URI,
-  to = server,
+  to = withDocuments,
 ): Promise<Record<string, unknown>> {
   const more = { redirect_uri, resource: RESOURCE };
   const request = await requestAtLogin(client, more, to);
@@ -112,7 +117,7 @@ describe("the description of a client that has registered itself", () => {
     const client = await makeDocumentClient();
     await writeResources({ [RESOURCE]: { name: "Your notes" } });
     onTestFinished(() => writeResources({}));
-    const to = serverWith({});
+    const to = serverWith(DOCUMENTS_ON);
     expect(await described(client, REDIRECT_URI, to)).toMatchObject({
       resource: [RESOURCE],
       resource_names: { [RESOURCE]: "Your notes" },
@@ -120,9 +125,7 @@ describe("the description of a client that has registered itself", () => {
   });
 
   it("is the same by RPC", async () => {
-    const request = await requestAtLogin(await makeDocumentClient(), {
-      resource: RESOURCE,
-    });
+    const request = await requestOf(await makeDocumentClient());
     const query = new URLSearchParams({ request }).toString();
     expect(await exports.Login.describeAuthorization(request)).toEqual(
       await server.expectAdmin("GET", `/authorizations?${query}`),
@@ -136,7 +139,7 @@ describe("a decision for a client that has registered itself", () => {
     ["dynamic registration", makeRegisteredClient],
   ])("of %s is refused unless the user has agreed", async (_, make) => {
     const client = await make();
-    const request = await requestAtLogin(client, { resource: RESOURCE });
+    const request = await requestOf(client);
     const decision = { request, subject: "alice" };
     const refused = await server.admin("POST", "/authorizations", decision);
     const fields = await fieldErrors(refused, "authorization_consent_missing");
@@ -152,7 +155,7 @@ describe("a decision for a client that has registered itself", () => {
 
   it("is refused by RPC too", async () => {
     const client = await makeDocumentClient();
-    const request = await requestAtLogin(client, { resource: RESOURCE });
+    const request = await requestOf(client);
     const decision = { request, subject: "alice", scope: "read" };
     expect(await exports.Login.decideAuthorization(decision)).toMatchObject({
       error: "invalid_request",
@@ -167,7 +170,7 @@ describe("a decision for a client that has registered itself", () => {
     "is refused with %j instead of true",
     async (consent) => {
       const client = await makeDocumentClient();
-      const request = await requestAtLogin(client, { resource: RESOURCE });
+      const request = await requestOf(client);
       const decision = { request, subject: "alice", consent };
       const refused = await server.admin("POST", "/authorizations", decision);
       const fields = await fieldErrors(refused, "admin_body_invalid");
@@ -177,7 +180,7 @@ describe("a decision for a client that has registered itself", () => {
 
   it("needs no consent if it is an error, which is not sent together with it", async () => {
     const client = await makeDocumentClient();
-    const request = await requestAtLogin(client, { resource: RESOURCE });
+    const request = await requestOf(client);
     const error = "consent_required";
     const both = { request, error, consent: true };
     const refused = await server.admin("POST", "/authorizations", both);
