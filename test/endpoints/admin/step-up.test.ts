@@ -1,5 +1,14 @@
-import { exports } from "cloudflare:workers";
-import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { runInDurableObject } from "cloudflare:test";
+import { env, exports } from "cloudflare:workers";
+import {
+  afterEach,
+  beforeAll,
+  describe,
+  expect,
+  it,
+  onTestFinished,
+  vi,
+} from "vitest";
 import { fieldErrors } from "../../support/admin.ts";
 import {
   expectTokens,
@@ -8,6 +17,7 @@ import {
   redeem,
   requestAtLogin,
 } from "../../support/authorization.ts";
+import { familiesWith } from "../../support/faults.ts";
 import { rewriteClient } from "../../support/records.ts";
 import {
   refusal,
@@ -19,6 +29,7 @@ import { logOut } from "../../support/subjects.ts";
 import {
   makeRegisteredClient,
   RESOURCE,
+  writeResources,
 } from "../../support/self-registered.ts";
 
 /**
@@ -198,6 +209,46 @@ describe("a description for a user", () => {
     ]);
     await signIn(client, subject, "write");
     expect(await grantedTo(client, subject)).toEqual(["write"]);
+  });
+
+  it("has no scope that belongs to another resource, also of a login for both", async () => {
+    await writeResources({
+      [NOTES]: { scope: "read delete" },
+      [MAIL]: { scope: "write" },
+    });
+    onTestFinished(() => writeResources({}));
+    const to = serverWith({});
+    const client = await makeWebClient(fields);
+    const subject = newUser();
+    await to.expectAdmin("POST", "/grants", {
+      client_id: client.client_id,
+      subject,
+      resource: [NOTES, MAIL],
+    });
+    expect(await grantedTo(client, subject, {}, to)).toEqual([
+      "read",
+      "delete",
+    ]);
+  });
+
+  it("looks at 100 logins of a user at most", async () => {
+    const client = await makeRegisteredClient(fields);
+    const subject = newUser();
+    const index = env.SUBJECT_INDEX.get(env.SUBJECT_INDEX.idFromName(subject));
+    await runInDurableObject(index, async (index) => {
+      for (let count = 0; count < 150; count++)
+        await index.add(env.TOKEN_FAMILY.newUniqueId().toString());
+    });
+    const looked: string[] = [];
+    const TOKEN_FAMILY = familiesWith((id) => ({
+      look: async () => {
+        looked.push(id.toString());
+        return undefined;
+      },
+    }));
+    const to = serverWith({ TOKEN_FAMILY });
+    expect(await grantedTo(client, subject, {}, to)).toEqual([]);
+    expect(looked).toHaveLength(100);
   });
 
   it("has none of a login for one resource if the request is for all", async () => {
