@@ -62,7 +62,10 @@ export default defineConfig({
           name: "node",
           include: onNode,
           exclude: [...conformance, ...underLoad],
-          globalSetup: "test/support/bundled-baton.ts",
+          globalSetup: [
+            "test/support/bundled-baton.ts",
+            "test/support/prebuilt-worker.ts",
+          ],
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },

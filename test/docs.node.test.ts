@@ -23,7 +23,7 @@ import {
   it,
   onTestFinished,
 } from "vitest";
-import { LocalServer } from "../src/cli/local/local-server.ts";
+import { PrebuiltServer } from "./support/prebuilt-server.ts";
 import { loadConfiguration, loadSigningKeys } from "../src/config.ts";
 import { loginClaimNames } from "../src/oauth/login-claims.ts";
 import { bundleOf } from "./support/bundled-baton.ts";
@@ -165,7 +165,7 @@ const [logLine = "{}"] = take(logPage, "The log", "json", 1);
 const [makeWebhookSecret = ""] = take(logPage, "Send events", "sh", 1);
 
 let home: string;
-let server: LocalServer;
+let server: PrebuiltServer;
 
 /** Starts the server with the secrets that docs/deployment.md makes. */
 beforeAll(async () => {
@@ -183,12 +183,13 @@ if [ "$1 $2 $3" = "wrangler secret delete" ]; then rm "$HOME/secrets/$4"; fi
   );
   chmodSync(npx, 0o755);
   await run(makeKeys + makeToken, {});
-  server = await LocalServer.launch({
-    PRIVATE_KEY: secret("PRIVATE_KEY"),
-    ENCRYPTION_KEY: secret("ENCRYPTION_KEY"),
-    ADMIN_TOKEN: secret("ADMIN_TOKEN"),
+  server = await PrebuiltServer.start({
+    secrets: {
+      PRIVATE_KEY: secret("PRIVATE_KEY"),
+      ENCRYPTION_KEY: secret("ENCRYPTION_KEY"),
+      ADMIN_TOKEN: secret("ADMIN_TOKEN"),
+    },
   });
-  await server.ready();
 });
 
 afterAll(async () => {

@@ -10,8 +10,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { freshSecrets } from "../src/cli/local/dev-vars.ts";
-import { LocalServer } from "../src/cli/local/local-server.ts";
+import { PrebuiltServer } from "./support/prebuilt-server.ts";
 import vectors from "./league/refresh-tokens.json" with { type: "json" };
 import { blocks } from "./support/markdown.ts";
 
@@ -44,7 +43,7 @@ ${revoked.payload.refresh_token_id}\t1\t2036-11-22 19:21:22
 ${untouched.payload.refresh_token_id}\t0\t2036-11-22 19:21:22
 `;
 
-let server: LocalServer;
+let server: PrebuiltServer;
 let folder: string;
 
 beforeAll(async () => {
@@ -52,9 +51,8 @@ beforeAll(async () => {
   writeFileSync(join(folder, "clients.csv"), clients);
   writeFileSync(join(folder, "refresh-tokens.csv"), tokens);
   const { value } = vectors.keys.password;
-  const secrets = { ...freshSecrets(), LEAGUE_ENCRYPTION_KEY: value };
-  server = await LocalServer.launch(secrets);
-  await server.ready();
+  const secrets = { LEAGUE_ENCRYPTION_KEY: value };
+  server = await PrebuiltServer.start({ secrets });
 });
 
 afterAll(async () => {

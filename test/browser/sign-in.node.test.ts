@@ -16,7 +16,7 @@ import {
   it,
   onTestFinished,
 } from "vitest";
-import { LocalServer } from "../../src/cli/local/local-server.ts";
+import { PrebuiltServer } from "../support/prebuilt-server.ts";
 import { chromiumPath, startClientSite } from "./browser.ts";
 
 /**
@@ -32,7 +32,7 @@ const phone = {
   hasTouch: true,
 };
 
-let server: LocalServer;
+let server: PrebuiltServer;
 let site: Awaited<ReturnType<typeof startClientSite>>;
 let browser: Browser;
 let configuration: client.Configuration;
@@ -49,7 +49,7 @@ describe("signing in with a browser", () => {
     if (chromiumPath === undefined) return;
     mkdirSync(screenshots, { recursive: true });
     [server, site, browser] = await Promise.all([
-      LocalServer.launch(),
+      PrebuiltServer.start(),
       startClientSite(),
       // Chromium's own sandbox needs rights that a container often does not have.
       chromium.launch({
@@ -57,7 +57,6 @@ describe("signing in with a browser", () => {
         args: ["--no-sandbox"],
       }),
     ]);
-    await server.ready();
     await admin("PUT", "/scopes/read", { description: "Read your notes" });
     await admin("PUT", "/scopes/write", {
       description: "Write notes for you, and change those that are there",

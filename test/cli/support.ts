@@ -12,8 +12,8 @@ import { createServer, type RequestListener } from "node:http";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, onTestFinished } from "vitest";
-import { LocalServer } from "../../src/cli/local/local-server.ts";
 import { bundleOf, copyBundle } from "../support/bundled-baton.ts";
+import { PrebuiltServer } from "../support/prebuilt-server.ts";
 
 /** Runs the scripts of the command line as separate processes, as a user does. `baton` is bundled. */
 
@@ -117,7 +117,7 @@ export type Args = (string | string[])[];
 
 /** Runs `baton` with the URL and the admin token of a server. */
 export interface Baton {
-  readonly server: LocalServer;
+  readonly server: PrebuiltServer;
   run(...args: Args): Promise<Outcome>;
   /** Adds --json and parses the output. @throws Error if the exit code is not 0 */
   json(...args: Args): Promise<unknown>;
@@ -125,10 +125,9 @@ export interface Baton {
 
 /** One server for all tests of a file. `fresh` gives each test names that no other test uses. */
 export function batonWithServer(): Baton {
-  let server: LocalServer | undefined;
+  let server: PrebuiltServer | undefined;
   beforeAll(async () => {
-    server = await LocalServer.launch();
-    await server.ready();
+    server = await PrebuiltServer.start();
   });
   afterAll(() => server?.stop());
   return {

@@ -303,11 +303,7 @@ describe("KV or Durable Objects fail", () => {
   const [doctor = ""] = commandsOf("KV or Durable Objects fail");
 
   test("doctor names what does not answer, and finds nothing wrong when all is well", async () => {
-    const binding =
-      /\[\[durable_objects\.bindings\]\]\nname = "LEAGUE_LEDGER"\nclass_name = "\w+"\n/;
-    const env = await serverWithFault({
-      configuration: (text) => text.replace(binding, ""),
-    });
+    const env = await serverWithFault({ unbound: ["LEAGUE_LEDGER"] });
     const failing = openTerminal({ env });
     await expect(
       failing.type(doctor).finally(() => failing.close()),

@@ -1,4 +1,4 @@
-import { copyFileSync } from "node:fs";
+import { copyFileSync, renameSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
@@ -33,9 +33,11 @@ interface Esbuild {
 async function bundle(): Promise<void> {
   // The esbuild that bundles the Worker.
   const { build } = createRequire(wranglerScript)("esbuild") as Esbuild;
+  // Renamed when it is whole, because another run of the tests may start the bundle now.
+  const unfinished = `${bundledBaton}.${process.pid}`;
   await build({
     entryPoints: [join(project, "src/cli/baton.ts")],
-    outfile: bundledBaton,
+    outfile: unfinished,
     bundle: true,
     format: "esm",
     platform: "node",
@@ -47,6 +49,7 @@ async function bundle(): Promise<void> {
     },
     logLevel: "error",
   });
+  renameSync(unfinished, bundledBaton);
 }
 
 /** Makes the bundle before the tests, and again before each further run of a watching vitest. */

@@ -2,8 +2,7 @@ import type { RequestListener } from "node:http";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { freshSecrets } from "../../../src/cli/local/dev-vars.ts";
-import { LocalServer } from "../../../src/cli/local/local-server.ts";
+import { PrebuiltServer } from "../../support/prebuilt-server.ts";
 import { run, stubServer, temporaryProject } from "../support.ts";
 
 const BATON_ADMIN_TOKEN = "the-admin-token-of-a-test";
@@ -96,7 +95,7 @@ describe("the server's URL", () => {
   });
 
   test("a missing server is reported, with what to do", async () => {
-    const gone = await LocalServer.launch();
+    const gone = await PrebuiltServer.start();
     await gone.stop();
     expect(await run("baton", list, { env: operatorOf(gone.url) })).toEqual(
       failure(
@@ -338,10 +337,8 @@ describe("the admin token in .dev.vars", () => {
 });
 
 describe("the error of a real server", () => {
-  async function serverWith(secrets: { ADMIN_TOKEN?: string }) {
-    const server = await LocalServer.launch({ ...freshSecrets(), ...secrets });
-    await server.ready();
-    return server;
+  function serverWith(secrets: { ADMIN_TOKEN?: string }) {
+    return PrebuiltServer.start({ secrets });
   }
 
   test("names the source of a wrong token", async () => {

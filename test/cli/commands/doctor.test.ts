@@ -127,12 +127,6 @@ describe("baton doctor", () => {
     });
   });
 
-  const without = (start: string, end: string) => (text: string) => {
-    const from = text.indexOf(start);
-    return (
-      text.slice(0, from) + text.slice(text.indexOf(end, from) + end.length)
-    );
-  };
   const faults: [what: string, fault: Fault, found: Found[]][] = [
     [
       "an ENCRYPTION_KEY that is cut off",
@@ -171,24 +165,15 @@ describe("baton doctor", () => {
     ],
     [
       "a rate limit that is not bound",
-      { configuration: without("[[ratelimits]]", "period = 60 }") },
+      { unbound: ["GUESSES_PER_NETWORK"] },
       [["rate_limits", "GUESSES_PER_NETWORK"]],
     ],
     [
       "a Durable Object class that is not bound",
-      {
-        configuration: without(
-          '[[durable_objects.bindings]]\nname = "LEAGUE_LEDGER"',
-          'class_name = "LeagueLedger"',
-        ),
-      },
+      { unbound: ["LEAGUE_LEDGER"] },
       [["storage", "LEAGUE_LEDGER"]],
     ],
-    [
-      "KV that is not bound",
-      { configuration: without("[[kv_namespaces]]", 'binding = "KV"') },
-      [["configuration", "KV"]],
-    ],
+    ["KV that is not bound", { unbound: ["KV"] }, [["configuration", "KV"]]],
   ];
 
   test.each(faults)("finds %s", async (_what, fault, expected) => {
