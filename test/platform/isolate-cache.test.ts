@@ -1,8 +1,16 @@
 import { env } from "cloudflare:workers";
 import * as v from "valibot";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 
 /** The isolate's copies of KV records: limited in number and age, and never replaced by older ones. */
+
+/**
+ * Loads the Worker. Its first object in a test file needs seconds for that on a busy machine, because it gets the modules
+ * one by one from vitest, and `update` waits for an object for five seconds.
+ */
+beforeAll(async () => {
+  await import("../../src/index.ts");
+});
 
 afterEach(() => {
   vi.useRealTimers();
