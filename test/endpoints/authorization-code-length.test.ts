@@ -34,6 +34,9 @@ async function rsa4096(): Promise<string> {
   return JSON.stringify(await exportJWK(privateKey));
 }
 
+/** The scopes that are in the catalogue already. All servers of the file have the same one. */
+const made = new Set<string>();
+
 const keys: [string, () => Promise<string>][] = [
   ...inject("testKeys").plain.map(
     ([name, key]): [string, () => Promise<string>] => [name, async () => key],
@@ -53,7 +56,8 @@ describe.each(keys)("with %s", (_, makeKey) => {
     const scopes = ["s".repeat(characters % 200)].filter(Boolean);
     for (let n = 0; n < Math.floor(characters / 200); n += 1)
       scopes.push(`${n}-`.padEnd(199, "s"));
-    await at.makeScopes(...scopes);
+    await at.makeScopes(...scopes.filter((scope) => !made.has(scope)));
+    for (const scope of scopes) made.add(scope);
     return makeWebClient({ scope: scopes.join(" ") }, at);
   }
 
