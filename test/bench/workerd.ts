@@ -20,6 +20,8 @@ export interface Upload {
   variables: Record<string, string>;
   /** The class of each Durable Object binding. */
   durableObjects: Record<string, string>;
+  /** The code of other modules, by the file names under which the code imports them. No upload has any. */
+  modules?: Record<string, string>;
 }
 
 export interface WorkerdOptions {
@@ -180,12 +182,23 @@ const config :Workerd.Config = (
  */
 async function service(
   name: string,
-  { code, compatibilityDate, compatibilityFlags, durableObjects }: Upload,
+  {
+    code,
+    compatibilityDate,
+    compatibilityFlags,
+    durableObjects,
+    modules = {},
+  }: Upload,
   bindings: string[],
   folder: string,
 ): Promise<string> {
-  const file = `${name}.js`;
-  await writeFile(join(folder, file), code);
+  // The main module is the first.
+  const files = { [`${name}.js`]: code, ...modules };
+  for (const [file, content] of Object.entries(files))
+    await writeFile(join(folder, file), content);
+  const embedded = Object.keys(files).map(
+    (file) => `(name = ${text(file)}, esModule = embed ${text(file)})`,
+  );
   const objects = Object.entries(durableObjects);
   const all = objects.map(
     ([binding, className]) =>
@@ -196,7 +209,7 @@ async function service(
       `(className = ${text(className)}, uniqueKey = ${text(`${name}-${className}`)}, enableSql = true)`,
   );
   return `(name = ${text(name)}, worker = (
-    modules = [(name = ${text(file)}, esModule = embed ${text(file)})],
+    modules = [${embedded.join(", ")}],
     compatibilityDate = ${text(compatibilityDate)},
     compatibilityFlags = [${compatibilityFlags.map(text).join(", ")}],
     bindings = [${[...bindings, ...all].join(", ")}],

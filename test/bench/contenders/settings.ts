@@ -10,6 +10,11 @@ export interface Settings {
   sync: boolean;
   /** The delay of the store in milliseconds: 0, except where the delay is what is measured. */
   storeDelay: number;
+  /** How agents use the server. The other benchmarks leave it out. */
+  agents?: {
+    /** True if refresh tokens are never rotated, where the server has a setting for that. Else its default. */
+    withoutRotation: boolean;
+  };
 }
 
 /** Settings that all share. No request goes to these addresses. The secret only works on the loopback address. */

@@ -30,7 +30,8 @@ database
   .run(
     settings.client_id,
     "Bench",
-    hash(settings.client_secret),
+    // Agents are public clients.
+    settings.agents ? null : hash(settings.client_secret),
     JSON.stringify(["https://client.example/callback"]),
     JSON.stringify(["authorization_code", "refresh_token"]),
     JSON.stringify(SCOPES.map((scope) => scope.name)),

@@ -24,6 +24,11 @@ const oauth = new OAuth2Server({
   model,
   accessTokenLifetime: HOUR_SECONDS,
   refreshTokenLifetime: MONTH_SECONDS,
+  ...(settings.agents && {
+    // Agents are public clients.
+    requireClientAuthentication: { refresh_token: false },
+    alwaysIssueNewRefreshToken: !settings.agents.withoutRotation,
+  }),
 });
 
 /** Stores what the authorization code grant stores for a login. */

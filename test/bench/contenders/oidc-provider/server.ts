@@ -14,7 +14,7 @@ const HOUR_SECONDS = 60 * 60;
 /** The scope of a login. It lacks `openid`, because with it each refresh would also sign an ID token. */
 const SCOPE = "read write";
 
-const { issuer, audience, client_id, client_secret } = settings;
+const { issuer, audience, client_id, client_secret, agents } = settings;
 
 const provider = new Provider(issuer, {
   adapter: (type) =>
@@ -31,15 +31,18 @@ const provider = new Provider(issuer, {
   clients: [
     {
       client_id,
-      client_secret,
+      ...(agents
+        ? { token_endpoint_auth_method: "none" }
+        : { client_secret, token_endpoint_auth_method: "client_secret_post" }),
       redirect_uris: ["https://client.example/callback"],
       grant_types: ["authorization_code", "refresh_token"],
-      token_endpoint_auth_method: "client_secret_post",
       // The default is RS256, but there is no RSA key here.
       id_token_signed_response_alg: "ES256",
     },
   ],
-  rotateRefreshToken: true,
+  // The default rotates the tokens of public clients, as agents are, and others late in their life.
+  ...(!agents && { rotateRefreshToken: true }),
+  ...(agents?.withoutRotation && { rotateRefreshToken: false }),
   // The defaults, except that refresh tokens live for a month. A grant must live as long as they do.
   ttl: {
     AccessToken: HOUR_SECONDS,

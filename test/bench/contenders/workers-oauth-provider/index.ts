@@ -17,6 +17,14 @@ interface Bindings {
 const ORIGIN = "http://localhost";
 const REDIRECT_URI = "https://client.example/callback";
 const SCOPE = "read";
+/** RFC 7636 appendix B. */
+const PKCE = {
+  challenge: {
+    code_challenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+    code_challenge_method: "S256",
+  },
+  verifier: { code_verifier: "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk" },
+};
 
 const provider = new OAuthProvider<Bindings>({
   apiRoute: "/api",
@@ -42,7 +50,9 @@ async function serve(
       const { clientId, clientSecret } = await env.OAUTH_PROVIDER.createClient({
         clientName: "Benchmark",
         redirectUris: [REDIRECT_URI],
-        tokenEndpointAuthMethod: "client_secret_post",
+        // The query is the method, such as `?none` for a public client.
+        tokenEndpointAuthMethod:
+          new URL(request.url).search.slice(1) || "client_secret_post",
       });
       return Response.json({
         client_id: clientId,
@@ -70,6 +80,8 @@ async function login(
     redirect_uri: REDIRECT_URI,
     scope: SCOPE,
     state: "state",
+    // Required of public clients.
+    ...(credentials["client_secret"] === undefined && PKCE.challenge),
   });
   const asked = new Request(`${ORIGIN}/authorize?${query.toString()}`);
   const authorization = await env.OAUTH_PROVIDER.parseAuthRequest(asked);
@@ -89,6 +101,7 @@ async function login(
       code: new URL(redirectTo).searchParams.get("code") ?? "",
       redirect_uri: REDIRECT_URI,
       ...credentials,
+      ...(credentials["client_secret"] === undefined && PKCE.verifier),
     }),
   });
   return provider.fetch(exchange, env, ctx);

@@ -1,0 +1,87 @@
+import { request } from "undici";
+import { Failure } from "../../../src/cli/failure.ts";
+import { TIME_HEADER } from "./clock/time-header.ts";
+import type { Stage } from "./play.ts";
+
+/** What a stage needs to know of a server. */
+export interface TokenClient {
+  /** For error messages. */
+  name: string;
+  tokenUrl: string;
+  /** A public client. */
+  clientId: string;
+  /** Signs a new user in. @param headers to be sent with each request @returns the first refresh token */
+  login(headers: Record<string, string>): Promise<string>;
+}
+
+/** A server that is reached by HTTP, whose clock is set by a header of each request. */
+export class HttpStage implements Stage {
+  readonly #client: TokenClient;
+  #time = "";
+
+  constructor(client: TokenClient) {
+    this.#client = client;
+  }
+
+  setTime(seconds: number): void {
+    this.#time = String(Math.round(seconds * 1000));
+  }
+
+  login(): Promise<string> {
+    return this.#client.login(this.#headers);
+  }
+
+  async refresh(token: string): Promise<string | undefined> {
+    const { tokenUrl, clientId } = this.#client;
+    const { statusCode, body } = await request(tokenUrl, {
+      method: "POST",
+      headers: {
+        "content-type": "application/x-www-form-urlencoded",
+        ...this.#headers,
+      },
+      body: new URLSearchParams({
+        grant_type: "refresh_token",
+        client_id: clientId,
+        refresh_token: token,
+      }).toString(),
+    });
+    const text = await body.text();
+    const answer = parsed(text);
+    if (statusCode === 200 && typeof answer.access_token === "string")
+      // RFC 6749 section 6: without a new one, the client keeps the one that it has.
+      return typeof answer.refresh_token === "string"
+        ? answer.refresh_token
+        : token;
+    if (statusCode === 400 && isAboutTheToken(answer)) return undefined;
+    throw new Failure(
+      `${this.#client.name} gave an answer that is neither tokens nor the refusal of a token: ${statusCode} ${text}`,
+    );
+  }
+
+  get #headers(): Record<string, string> {
+    return { [TIME_HEADER]: this.#time };
+  }
+}
+
+/**
+ * True for the refusal of a token. RFC 6749 section 5.2 asks for `invalid_grant`. @jmondi/oauth2-server says
+ * `invalid_request` instead, and describes the token.
+ */
+function isAboutTheToken({
+  error,
+  error_description,
+}: Record<string, unknown>): boolean {
+  return (
+    error === "invalid_grant" ||
+    (error === "invalid_request" &&
+      /^Token has been revoked$|refresh_token/.test(String(error_description)))
+  );
+}
+
+function parsed(text: string): Record<string, unknown> {
+  try {
+    return (JSON.parse(text) ?? {}) as Record<string, unknown>;
+  } catch {
+    return {};
+  }
+}
