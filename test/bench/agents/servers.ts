@@ -8,7 +8,7 @@ import { secretsIn } from "../keys.ts";
 import { freePort } from "../ports.ts";
 import { buildUpload, startWorkerd } from "../workerd.ts";
 import { withClock } from "./clock/workerd.ts";
-import { HttpStage, type TokenClient } from "./http-stage.ts";
+import { HttpStage } from "./http-stage.ts";
 import type { Stage } from "./play.ts";
 
 /**
@@ -25,7 +25,12 @@ export interface Profile {
   /** What its documentation calls this configuration. */
   about: string;
   /** @param folder takes its data */
-  start(folder: string): Promise<Stage>;
+  start(folder: string): Promise<RunningProfile>;
+}
+
+export interface RunningProfile {
+  stage: Stage;
+  server: ServerProcess;
 }
 
 const contenders = join(import.meta.dirname, "../contenders");
@@ -51,11 +56,12 @@ function baton(retryWindow: string, name: string, about: string): Profile {
         ENCRYPTION_KEY: MAC_KEY,
         ADMIN_TOKEN,
       };
-      const { url } = await startWorkerd(
+      const server = await startWorkerd(
         { worker, variables, kv: ["KV"] },
         folder,
         await freePort(),
       );
+      const { url } = server;
       const admin = { authorization: `Bearer ${ADMIN_TOKEN}` };
       const description = "A scope of the benchmark";
       await call("PUT", `${url}/admin/scopes/read`, { description }, admin);
@@ -72,13 +78,14 @@ function baton(retryWindow: string, name: string, about: string): Profile {
         admin,
       );
       const grant = { client_id, subject: "alice" };
-      return new HttpStage({
+      const stage = new HttpStage({
         name: this.name,
         tokenUrl: `${url}/access_token`,
         clientId: String(client_id),
         login: (time) =>
           login(`${url}/admin/grants`, grant, { ...admin, ...time }),
       });
+      return { stage, server };
     },
   };
 }
@@ -106,7 +113,7 @@ function onNode(
         agents: { withoutRotation },
       };
       const script = join(contenders, folderName, "server.ts");
-      const { url } = await ServerProcess.start({
+      const server = await ServerProcess.start({
         command: process.execPath,
         args: ["--import", clockOfNode, script, JSON.stringify(settings)],
         env: { NODE_ENV: "production" },
@@ -114,12 +121,14 @@ function onNode(
         up: "/",
         folder,
       });
-      return new HttpStage({
+      const { url } = server;
+      const stage = new HttpStage({
         name,
         tokenUrl: `${url}/token`,
         clientId: common.client_id,
         login: (time) => login(`${url}/bench/login`, undefined, time),
       });
+      return { stage, server };
     },
   };
 }
@@ -134,19 +143,21 @@ const workersOauthProvider: Profile = {
   async start(folder) {
     const config = join(contenders, "workers-oauth-provider/wrangler.toml");
     const worker = await withClock(await buildUpload(config, folder));
-    const { url } = await startWorkerd(
+    const server = await startWorkerd(
       { worker, kv: ["OAUTH_KV"] },
       folder,
       await freePort(),
     );
+    const { url } = server;
     const client = await call("POST", `${url}/bench/client?none`);
     const client_id = String(client.client_id);
-    return new HttpStage({
+    const stage = new HttpStage({
       name: this.name,
       tokenUrl: `${url}/oauth/token`,
       clientId: client_id,
       login: (time) => login(`${url}/bench/login`, { client_id }, time),
-    } satisfies TokenClient);
+    });
+    return { stage, server };
   },
 };
 

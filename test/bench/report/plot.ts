@@ -21,12 +21,14 @@ import { ratioToFloor } from "./report.ts";
 /** The load that the picture shows. */
 const CHAINS = 16;
 
-interface Colors {
+export interface Colors {
   background: string;
   text: string;
   /** Text that says how a panel is read. */
   quiet: string;
   yes: string;
+  /** Between yes and no. */
+  partly: string;
   no: string;
   /** By the role of a server. */
   bars: Record<EntrantResults["role"], string>;
@@ -39,6 +41,7 @@ export const schemes = {
     text: "#24292f",
     quiet: "#57606a",
     yes: "#1a7f37",
+    partly: "#9a6700",
     no: "#cf222e",
     bars: { floor: "#868e96", own: "#d9730d", peer: "#4c78a8" },
   },
@@ -47,6 +50,7 @@ export const schemes = {
     text: "#e6edf3",
     quiet: "#9198a1",
     yes: "#3fb950",
+    partly: "#d29922",
     no: "#ff7b72",
     bars: { floor: "#7d8590", own: "#f0883e", peer: "#6ca0dc" },
   },

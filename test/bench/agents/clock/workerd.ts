@@ -1,5 +1,4 @@
 import { readFile } from "node:fs/promises";
-import { stripTypeScriptTypes } from "node:module";
 import { join } from "node:path";
 import type { Upload } from "../../workerd.ts";
 import { TIME_HEADER } from "./time-header.ts";
@@ -24,12 +23,12 @@ export default {
 
 /** Puts a clock before a Worker. The code that was built stays as it is, in a module of its own. */
 export async function withClock(built: Upload): Promise<Upload> {
-  const header = await readFile(join(import.meta.dirname, "header.ts"), "utf8");
+  const header = await readFile(join(import.meta.dirname, "header.js"), "utf8");
   return {
     ...built,
     code: main,
     modules: {
-      "header.js": stripTypeScriptTypes(header),
+      "header.js": header,
       "built.js": built.code,
     },
   };

@@ -141,7 +141,7 @@ export const honestTraces: readonly Trace[] = [
     [`${github}/aakarim/OpenLore/pull/85`],
   ),
   {
-    title: "three workers, the last after 68 s",
+    title: "three workers, 68 s apart",
     about:
       "A hosted agent exchanges a token, sends it again a second later, and a third worker sends it 68 seconds after that.",
     sources: [`${github}/aakarim/OpenLore/pull/85`],
@@ -212,7 +212,7 @@ export const honestTraces: readonly Trace[] = [
     ],
   },
   {
-    title: "a store that is never written",
+    title: "a store never written",
     about:
       "A session refreshes in its memory only. After four hours a new process starts with the token of the sign-in, which is in the store.",
     sources: [`${github}/anthropics/claude-code/issues/91571`],

@@ -124,7 +124,7 @@ export const theftTraces: readonly Trace[] = [
     ],
   },
   {
-    title: "after the owner's next refresh",
+    title: "two exchanges later",
     about:
       "The owner refreshes twice within five seconds. Five seconds later the thief uses the token of before both.",
     sources: [

@@ -1,0 +1,1 @@
+export function setClock(time: string | string[] | null | undefined): void;
