@@ -44,16 +44,13 @@ await run(program);
 async function bench({ only, repeats, out, smoke }: Options): Promise<void> {
   const chosen = choose(smoke ? smokeProfiles : profiles, only);
   const results = await inTemporaryFolder((folder) =>
-    playAll(
-      folder,
-      chosen,
-      smoke ? smokeTraces : traces,
-      smoke ? 1 : repeats,
-    ),
+    playAll(folder, chosen, smoke ? smokeTraces : traces, smoke ? 1 : repeats),
   );
   if (smoke) {
     const played = chosen.length * smokeTraces.length;
-    say(`All answers were right: ${played} traces on ${chosen.length} servers.`);
+    say(
+      `All answers were right: ${played} traces on ${chosen.length} servers.`,
+    );
     return;
   }
   const rendered = await render(results);

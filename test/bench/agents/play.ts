@@ -44,13 +44,29 @@ export async function play(
   const outcome: Outcome = {};
   let start = now;
   for (const name of askedIn(trace)) {
-    const scene = await Scene.begin(trace, stage, start);
-    for (const step of trace.steps) await scene.take(step);
-    const last = trace.steps.at(-1)?.at ?? 0;
-    outcome[name] = await scene.ask(name, last + ASKED_AFTER);
-    start += last + 2 * HOUR;
+    Object.assign(outcome, await playOnce(trace, stage, start, [name]));
+    start += lastStep(trace) + 2 * HOUR;
   }
   return { outcome, endedAt: start };
+}
+
+/** Plays a trace with one login, and asks these holders at its end, at the same time and one after the other. */
+export async function playOnce(
+  trace: Trace,
+  stage: Stage,
+  start: number,
+  asked: readonly string[],
+): Promise<Outcome> {
+  const scene = await Scene.begin(trace, stage, start);
+  for (const step of trace.steps) await scene.take(step);
+  const outcome: Outcome = {};
+  for (const name of asked)
+    outcome[name] = await scene.ask(name, lastStep(trace) + ASKED_AFTER);
+  return outcome;
+}
+
+function lastStep({ steps }: Trace): number {
+  return steps.at(-1)?.at ?? 0;
 }
 
 /** A holder while a trace is played. */

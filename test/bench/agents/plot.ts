@@ -53,11 +53,7 @@ export function plot({ servers }: Results, colors: Colors): Promise<string> {
         (repeats) => honestCell(repeats, colors),
         colors,
       ),
-      sums(
-        servers,
-        `logins lost,|of ${honestTraces.length}`,
-        figures.lost,
-      ),
+      sums(servers, `logins lost,|of ${honestTraces.length}`, figures.lost),
       matrix(
         servers,
         theftTraces.map(({ title }) => title),
@@ -72,11 +68,7 @@ export function plot({ servers }: Results, colors: Colors): Promise<string> {
         (repeats) => theftCell(repeats, colors),
         colors,
       ),
-      sums(
-        servers,
-        `unnoticed,|of ${theftTraces.length}`,
-        figures.unnoticed,
-      ),
+      sums(servers, `unnoticed,|of ${theftTraces.length}`, figures.unnoticed),
     ],
     config: {
       font: "Helvetica, Arial, sans-serif",

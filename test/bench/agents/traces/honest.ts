@@ -126,7 +126,10 @@ export const honestTraces: readonly Trace[] = [
     "answer lost, again after 2 s",
     "The answer is lost, and the client sends the request again after a short pause.",
     2,
-    [`${github}/ory/hydra/issues/1831`, `${github}/zitadel/zitadel/issues/9631`],
+    [
+      `${github}/ory/hydra/issues/1831`,
+      `${github}/zitadel/zitadel/issues/9631`,
+    ],
   ),
   lostAnswer(
     "answer lost, again after 56 s",

@@ -27,7 +27,10 @@ export const theftTraces: readonly Trace[] = [
     title: "newest token, thief first",
     about:
       "The thief takes the newest token and uses it first. The owner comes with the same token at the end of the hour, and the thief after that.",
-    sources: [reuseDetection, `${github}/cloudflare/workers-oauth-provider/issues/43`],
+    sources: [
+      reuseDetection,
+      `${github}/cloudflare/workers-oauth-provider/issues/43`,
+    ],
     holders,
     steps: [
       steal(60),
