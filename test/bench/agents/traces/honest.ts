@@ -139,7 +139,7 @@ export const honestTraces: readonly Trace[] = [
   ),
   lostAnswer(
     "answer lost, again after 68 s",
-    "The same with the pause of the next trace, which is longer than a window of a minute.",
+    "The answer is lost, and the next refresh is 68 seconds after the first, which is the pause in the thread.",
     68,
     [`${github}/aakarim/OpenLore/pull/85`],
   ),
