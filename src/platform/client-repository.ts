@@ -154,14 +154,22 @@ function parseRecord(
 }
 
 /** Tells whether a registration has ended. KV removes its record, and caches may have it for a little longer. */
-function hasExpired({ registration_expires_at: end }: Partial<Client> = {}) {
+function hasExpired(client: Client): boolean {
+  const end = endOf(client);
   return end !== undefined && end * 1000 <= Date.now();
 }
 
+/**
+ * Returns the end of a registration. That of a disabled client has none, because the client of a metadata document
+ * would come back when the record that blocks it is gone.
+ */
+function endOf({ registration_expires_at, disabled_at }: Client) {
+  return disabled_at === undefined ? registration_expires_at : undefined;
+}
+
 /** Returns the time after which KV removes the record of a client: with the end of its registration. */
-function expiryOf({ registration_expires_at: end }: Client): {
-  expirationTtl?: number;
-} {
+function expiryOf(client: Client): { expirationTtl?: number } {
+  const end = endOf(client);
   if (end === undefined) return {};
   const seconds = end - Math.floor(Date.now() / 1000);
   return { expirationTtl: Math.max(seconds, MIN_EXPIRATION_SECONDS) };

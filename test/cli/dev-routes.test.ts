@@ -64,9 +64,12 @@ test("npm run dev serves loopback addresses, and refuses plain http to another h
     client_id: `${dev.url}/dev/client.json`,
     redirect_uri: "http://127.0.0.1:5555/callback",
   });
-  const { status, headers } = await fetch(`${dev.url}/authorize?${query}`, {
-    redirect: "manual",
-  });
+  const { status, headers } = await fetch(
+    `${dev.url}/authorize?${query.toString()}`,
+    {
+      redirect: "manual",
+    },
+  );
   expect(status).toBe(303);
   expect(headers.get("Location")).toMatch(
     /^http:\/\/127\.0\.0\.1:5555\/callback\?error=invalid_request&/,

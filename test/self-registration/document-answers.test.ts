@@ -25,7 +25,7 @@ afterEach(() => {
 });
 
 describe("the answer of the client's site", () => {
-  it.each([
+  const refused: [AgentSite["answer"], kind: string, problem: string][] = [
     [
       () => agent.serve({}, {}, 404),
       "invalid",
@@ -85,13 +85,20 @@ describe("the answer of the client's site", () => {
       "unreachable",
       "its host cannot be reached",
     ],
-  ])("%s is refused, and the page says why", async (answer, kind, problem) => {
-    agent.answer = answer as AgentSite["answer"];
-    const [reason, words] = await whyNot(await begin(server, agent));
-    expect(reason).toBe(`metadata_document_${kind}`);
-    expect(words).toContain(`: ${problem}.`);
-    expect(agent.fetched).toHaveLength(1);
-  });
+  ];
+
+  it.each(
+    refused.map(([answer, kind, problem]) => ({ answer, kind, problem })),
+  )(
+    "is refused, and the page says: $problem",
+    async ({ answer, kind, problem }) => {
+      agent.answer = answer;
+      const [reason, words] = await whyNot(await begin(server, agent));
+      expect(reason).toBe(`metadata_document_${kind}`);
+      expect(words).toContain(`: ${problem}.`);
+      expect(agent.fetched).toHaveLength(1);
+    },
+  );
 
   it("may have a more specific type of JSON", async () => {
     for (const type of [

@@ -220,6 +220,21 @@ describe("an operator", () => {
     expect(agent.fetched).toHaveLength(before);
   });
 
+  it("disables a client of a metadata document for as long as it is disabled, used or not", async () => {
+    await signIn(one);
+    await one.expectAdmin("PATCH", pathOf(agent), { disabled: true });
+    const { keys } = await env.KV.list({ prefix: `client:${agent.client_id}` });
+    expect(keys).toMatchObject([{ name: `client:${agent.client_id}` }]);
+    expect(keys[0]).not.toHaveProperty("expiration");
+    vi.spyOn(Date, "now").mockReturnValue(Date.now() + 400 * 24 * 3_600_000);
+    for (const at of [one, other])
+      expect(await shown(await authorize(agent, asked, at))).toEqual([
+        400,
+        "invalid_request",
+        "authorization_client_unknown",
+      ]);
+  });
+
   it("ends all logins of a client of a metadata document, and it may sign in again", async () => {
     const tokens = await signIn(one);
     await one.expectAdmin("PATCH", pathOf(agent), { tokens_not_before: "now" });

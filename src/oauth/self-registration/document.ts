@@ -94,8 +94,8 @@ function authenticationProblem({
 }: MetadataDocument): string | undefined {
   if (jwks?.keys?.some(isPrivateKey))
     return "its jwks has a private key, which anybody can read. Replace that key";
-  if (/^client_secret_/.test(method ?? ""))
-    return `its token_endpoint_auth_method must be none, because a secret cannot be shared in a document that anybody can read`;
+  if (method?.startsWith("client_secret_"))
+    return "its token_endpoint_auth_method must be none, because a secret cannot be shared in a document that anybody can read";
   if ((method ?? "none") === "none" || supported?.includes("none"))
     return undefined;
   return method === "private_key_jwt"
