@@ -29,7 +29,7 @@ function secondsNow() {
   return Math.floor(Date.now() / 1000);
 }
 
-/** Makes a client whose record says that it registered itself. */
+/** Makes a client that has registered itself and signed a user in, and sets the end of its registration then. */
 async function registered(
   endsIn: number,
   metadata: Record<string, unknown> = {},
@@ -38,11 +38,12 @@ async function registered(
     token_endpoint_auth_method: "none",
     ...metadata,
   });
+  await rewriteClient(client, { registered_by: "dynamic_registration" });
+  const { refresh_token } = await waitingServerWith().login(client);
   await rewriteClient(client, {
-    registered_by: "dynamic_registration",
     registration_expires_at: secondsNow() + endsIn,
   });
-  return client;
+  return { client, refresh_token };
 }
 
 async function stored({ client_id }: { client_id: string }) {
@@ -55,8 +56,7 @@ describe("a refresh of a client that registered itself", () => {
   it("sets the end of the registration later, if less than REGISTRATION_IDLE_TTL is left", async () => {
     const { calls, bindings } = countingBindings();
     const own = waitingServerWith(bindings);
-    const client = await registered(IDLE - DAY);
-    const { refresh_token } = await own.login(client);
+    const { client, refresh_token } = await registered(IDLE - DAY);
     const before = secondsNow();
 
     const second = await own.expectRefresh(client, refresh_token);
@@ -75,8 +75,7 @@ describe("a refresh of a client that registered itself", () => {
 
   it("writes nothing while more is left", async () => {
     const own = waitingServerWith();
-    const client = await registered(IDLE + DAY);
-    const { refresh_token } = await own.login(client);
+    const { client, refresh_token } = await registered(IDLE + DAY);
     const { record } = await stored(client);
     await own.expectRefresh(client, refresh_token);
     expect((await stored(client)).record).toEqual(record);
@@ -84,8 +83,9 @@ describe("a refresh of a client that registered itself", () => {
 
   it("keeps the registration for as long as the refresh token, if the client's tokens last longer than REGISTRATION_IDLE_TTL", async () => {
     const own = waitingServerWith();
-    const client = await registered(IDLE + DAY, { refresh_token_ttl: "P200D" });
-    const { refresh_token } = await own.login(client);
+    const { client, refresh_token } = await registered(IDLE + DAY, {
+      refresh_token_ttl: "P200D",
+    });
     const before = secondsNow();
     await own.expectRefresh(client, refresh_token);
     const { record } = await stored(client);
@@ -96,8 +96,7 @@ describe("a refresh of a client that registered itself", () => {
 
   it("is answered although the record cannot be written, and the log says so", async () => {
     const own = waitingServerWith();
-    const client = await registered(DAY);
-    const { refresh_token } = await own.login(client);
+    const { client, refresh_token } = await registered(DAY);
     const broken = waitingServerWith({
       KV_RECORD_WRITER: {
         idFromName: () => "",
@@ -144,8 +143,7 @@ describe("a login of a client that has just registered", () => {
 
 describe("a registration that has ended", () => {
   it("makes its client unknown, although KV still has the record", async () => {
-    const client = await registered(DAY);
-    const { refresh_token } = await server.login(client);
+    const { client, refresh_token } = await registered(DAY);
     await rewriteClient(client, { registration_expires_at: secondsNow() - 1 });
     const response = await waitingServerWith().refresh(client, refresh_token);
     expect(await refusal(response)).toEqual([

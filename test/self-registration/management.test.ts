@@ -11,10 +11,11 @@ import {
   writeResources,
 } from "../support/registration.ts";
 import { type ErrorBody, refusal, serverWith } from "../support/server.ts";
+import { waitingServerWith } from "../support/waiting-server.ts";
 
 /** A client reads, changes and deletes its own registration (RFC 7592). */
 
-const open = serverWith({ DYNAMIC_REGISTRATION: "open" });
+const open = waitingServerWith({ DYNAMIC_REGISTRATION: "open" });
 
 const wrongToken = [401, "invalid_token", "registration_token_wrong"];
 
