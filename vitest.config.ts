@@ -30,8 +30,9 @@ export default defineConfig({
     reporters: ["default", reasonsReporter, timesReporter, totalsReporter],
     // The server logs one line per request, which matters only if a test fails.
     silent: "passed-only",
-    // One per core. Vitest would leave one core idle, which on two cores is half of the machine.
-    maxWorkers: Math.max(availableParallelism(), 2),
+    // One more than there are cores, because a worker waits for a third of its time: for processes that it has
+    // started, and for timers.
+    maxWorkers: Math.max(availableParallelism(), 2) + 1,
     globalSetup: ["test/support/compile-cache.ts"],
     projects: [
       {
