@@ -1,16 +1,15 @@
 import { decodeJwt } from "jose";
 import { beforeAll, describe, expect, it } from "vitest";
-import { authorize, makeWebClient, signIn } from "../support/authorization.ts";
-import { putResource, targetOf } from "../support/resources.ts";
+import { authorize, makeWebClient } from "../support/authorization.ts";
+import { putResource, signIn, targetOf } from "../support/resources.ts";
 import { told } from "../support/refusals.ts";
-import { refusal, server, type TestClient } from "../support/server.ts";
+import { ISSUER, refusal, server, type TestClient } from "../support/server.ts";
 
 /** What the catalogue of resources decides of tokens (RFC 8707). */
 
 const NOTES = "https://notes.example.com/api";
 const MAIL = "https://mail.example.com/";
 const PLAIN = "https://plain.example.com";
-const AUDIENCE = "https://api.example.com";
 
 beforeAll(async () => {
   await server.makeScopes("free");
@@ -55,7 +54,9 @@ describe("a token for a resource of the catalogue", () => {
   });
 
   it("is spelled as the catalogue spells it, however the client and the request do", async () => {
-    const client = await makeClient({ resources: ["https://MAIL.example.com"] });
+    const client = await makeClient({
+      resources: ["https://MAIL.example.com"],
+    });
     const tokens = await server.login(client, {
       resource: "https://mail.example.com:443/",
     });
@@ -209,7 +210,7 @@ describe("without a resource", () => {
     for (const client of [without, several]) {
       const tokens = await server.login(client);
       expect(targetOf(tokens)).toEqual({
-        aud: AUDIENCE,
+        aud: ISSUER,
         scope: "notes mail free",
         seconds: 3600,
       });
@@ -254,7 +255,7 @@ describe("introspection of a token for a resource with an audience of its own", 
       resource: NOTES,
     });
     expect(
-      await server.expectAdmin("POST", "/tokens/inspect", { token }),
+      await server.expectAdmin("POST", "/introspect", { token }),
     ).toMatchObject({ active: true });
   });
 });

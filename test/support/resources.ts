@@ -1,4 +1,10 @@
 import { decodeJwt } from "jose";
+import {
+  expectTokens,
+  obtainCode,
+  type Parameters,
+  redeem,
+} from "./authorization.ts";
 import { server, type TestServer, type Tokens } from "./server.ts";
 
 /** Fills the catalogue of resources by the admin API. */
@@ -25,4 +31,18 @@ export function pathOfResource(uri: string): string {
 export function targetOf({ access_token }: Pick<Tokens, "access_token">) {
   const { aud, scope, exp = 0, iat = 0 } = decodeJwt(access_token);
   return { aud, scope, seconds: exp - iat };
+}
+
+/** Signs alice in. A client that registered itself has her consent. */
+export async function signIn(
+  client: { client_id: string; client_secret?: string },
+  more: Parameters = {},
+  exchange: Record<string, string> = {},
+): Promise<Tokens> {
+  const decision = {
+    subject: "alice",
+    ...(client.client_secret === undefined && { consent: true }),
+  };
+  const code = await obtainCode(client, more, decision);
+  return expectTokens(await redeem(client, code, exchange));
 }
