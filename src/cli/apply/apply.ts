@@ -44,17 +44,21 @@ export async function apply(
       "apply --json cannot ask, because nobody would see the changes. Add --yes, or look first with --dry-run.",
     );
   const file = await readDesiredFile(path);
-  const state = await readState(session, [
-    ...Object.keys(file.desired.clients ?? {}),
-    ...options.prune.map(prunedClientId),
-  ]);
+  const state = await readState(
+    session,
+    [
+      ...Object.keys(file.desired.clients ?? {}),
+      ...options.prune.map(prunedClientId),
+    ],
+    file.desired.resources !== undefined || options.prune.length > 0,
+  );
   const pruned = findPruned(options.prune, file.desired, state);
   const changes = difference(file.desired, state, pruned);
   const url = await session.serverUrl();
   const warnings = [
     ...pruned.unknown.map(
       (name) =>
-        `--prune ${name}: there is no such client or scope, so there is nothing to delete.`,
+        `--prune ${name}: there is no such client, scope or resource, so there is nothing to delete.`,
     ),
     ...(await rehearse(session, file, changes, state)),
     ...consequences(changes),
@@ -112,19 +116,20 @@ async function makeAll(
     interrupted = true;
   };
   process.once("SIGINT", interrupt);
-  let { catalogueTag } = state;
+  let { catalogueTag, resourcesTag } = state;
   try {
     for (const outcome of outcomes) {
       if (interrupted)
         throw new Failure(`Stopped by Ctrl-C. ${progress(outcomes)} ${again}`);
       const done = await makeChange(session, outcome, {
-        state: { ...state, catalogueTag },
+        state: { ...state, catalogueTag, resourcesTag },
         desired: desired.clients?.[outcome.name] ?? {},
         noSecrets: !secrets,
       }).catch((error: unknown) => {
         throw stopped(error, outcome, outcomes);
       });
       catalogueTag = done.catalogueTag ?? catalogueTag;
+      resourcesTag = done.resourcesTag ?? resourcesTag;
       outcome.done = true;
       if (done.client_secret !== undefined)
         outcome.client_secret = done.client_secret;
@@ -157,8 +162,11 @@ function stopped(
     action === "create" && kind === "client"
       ? ` If it was, its secret was not shown: make a new one with npm run baton -- clients rotate-secret ${printable(name)}.`
       : "";
-  const what =
-    kind === "scope" ? "The scope catalogue" : `The client ${printable(name)}`;
+  const what = {
+    scope: "The scope catalogue",
+    resource: "The catalogue of resources",
+    client: `The client ${printable(name)}`,
+  }[kind];
   if (error instanceof ApiError && error.status === 412)
     return new Failure(
       `${what} was changed by somebody else since this command compared it, and is left as it is. ${progress(outcomes)} ${again}`,

@@ -28,6 +28,23 @@ const desiredScope = z
   .strictObject({ description: z.string(), claims: z.array(z.string()) })
   .partial();
 
+/** A protected resource in a file. What is left out is not set, so that removing a line takes away what it gave. */
+const desiredResource = z
+  .strictObject({
+    name: z.string(),
+    scope: z.string(),
+    audience: z.string(),
+    access_token_format: z.string(),
+    access_token_ttl: z.string(),
+    self_registered_clients: z.boolean(),
+  })
+  .partial();
+
+/** The names of the fields of a resource in a file. */
+export const resourceFieldNames = Object.keys(
+  desiredResource.shape,
+) as (keyof DesiredResource)[];
+
 /** The names of the fields of a scope in a file. */
 export const scopeFieldNames = Object.keys(
   desiredScope.shape,
@@ -52,6 +69,11 @@ export const desiredSchema = z.strictObject({
     .nullable()
     .transform(orEmpty)
     .optional(),
+  resources: z
+    .record(z.string(), desiredResource.nullable().transform(orEmpty))
+    .nullable()
+    .transform(orEmpty)
+    .optional(),
   clients: z
     .record(z.string(), desiredClient.nullable().transform(orEmpty))
     .nullable()
@@ -61,6 +83,7 @@ export const desiredSchema = z.strictObject({
 
 export type DesiredClient = z.output<typeof desiredClient>;
 export type DesiredScope = z.output<typeof desiredScope>;
+export type DesiredResource = z.output<typeof desiredResource>;
 export type Desired = z.output<typeof desiredSchema>;
 
 /** The path of a value in a file. */

@@ -3,7 +3,9 @@ import {
   clientFieldNames,
   type Desired,
   type DesiredClient,
+  type DesiredResource,
   type DesiredScope,
+  resourceFieldNames,
   scopeFieldNames,
 } from "./desired.ts";
 
@@ -20,21 +22,23 @@ export interface FieldChange {
 /** One change that makes a server as a file says. */
 export interface Change {
   action: "create" | "change" | "delete";
-  kind: "scope" | "client";
+  kind: "scope" | "resource" | "client";
   name: string;
   /** Empty for what is deleted. */
   fields: FieldChange[];
 }
 
-/** The state of a server: the catalogue, and those clients that the file and `--prune` name. */
+/** The state of a server: the catalogues, and those clients that the file and `--prune` name. */
 export interface Current {
   scopes: ReadonlyMap<string, DesiredScope>;
+  resources: ReadonlyMap<string, DesiredResource>;
   clients: ReadonlyMap<string, Client>;
 }
 
 /** What is deleted, because the command names it. */
 export interface Pruned {
   scopes: readonly string[];
+  resources?: readonly string[];
   clients: readonly string[];
 }
 
@@ -47,13 +51,19 @@ const defaults: Partial<Record<keyof DesiredClient, Value>> = {
   disabled: false,
 };
 
+/** The values that the server gives to the fields of a resource that are left out. */
+export const resourceDefaults: Partial<Record<keyof DesiredResource, Value>> = {
+  scope: "",
+  self_registered_clients: false,
+};
+
 /**
  * Compares a server with a file.
  *
- * @returns the changes in an order in which each can be made: a scope comes before the clients that have it
+ * @returns the changes in an order in which each can be made: a scope comes before the resources and clients that have it
  */
 export function difference(
-  { scopes = {}, clients = {} }: Desired,
+  { scopes = {}, resources = {}, clients = {} }: Desired,
   current: Current,
   pruned: Pruned,
 ): Change[] {
@@ -66,6 +76,17 @@ export function difference(
     }));
     return changeOf("scope", name, record !== undefined, fields);
   });
+  const resourceChanges = Object.entries(resources).flatMap(
+    ([name, desired]) => {
+      const record = current.resources.get(name);
+      const fields = resourceFieldNames.map((field) => ({
+        field,
+        from: record?.[field],
+        to: desired[field] ?? (record ? resourceDefaults[field] : undefined),
+      }));
+      return changeOf("resource", name, record !== undefined, fields);
+    },
+  );
   const clientChanges = Object.entries(clients).flatMap(([name, desired]) => {
     const record = current.clients.get(name);
     const fields = clientFieldNames.map((field) => ({
@@ -75,13 +96,15 @@ export function difference(
     }));
     return changeOf("client", name, record !== undefined, fields);
   });
-  const deletions = (["client", "scope"] as const).flatMap((kind) => {
-    const list = kind === "client" ? "clients" : "scopes";
-    return pruned[list]
-      .filter((name) => current[list].has(name))
-      .map((name): Change => ({ action: "delete", kind, name, fields: [] }));
-  });
-  return [...scopeChanges, ...clientChanges, ...deletions];
+  const deletions = (["client", "resource", "scope"] as const).flatMap(
+    (kind) => {
+      const list = `${kind}s` as const;
+      return (pruned[list] ?? [])
+        .filter((name) => current[list].has(name))
+        .map((name): Change => ({ action: "delete", kind, name, fields: [] }));
+    },
+  );
+  return [...scopeChanges, ...resourceChanges, ...clientChanges, ...deletions];
 }
 
 /** The value of a field of a client on the server. */

@@ -6,25 +6,30 @@ import { formatCount } from "../progress.ts";
 import {
   clientFieldNames,
   type DesiredClient,
+  type DesiredResource,
   type DesiredScope,
 } from "./desired.ts";
-import { isDefault, valueIn } from "./difference.ts";
-import { catalogue } from "./server-state.ts";
+import { isDefault, resourceDefaults, valueIn } from "./difference.ts";
+import { catalogue, readResources } from "./server-state.ts";
 
 export interface ExportOptions {
   clients?: true;
   scopes?: true;
+  resources?: true;
 }
 
-/** Prints the scopes and clients of a server in the form that `apply` reads. It has no secrets. */
+/** Prints the scopes, resources and clients of a server in the form that `apply` reads. It has no secrets. */
 export async function exportAll(
   session: Session,
-  { clients, scopes }: ExportOptions,
+  { clients, scopes, resources }: ExportOptions,
 ): Promise<void> {
-  const both = !clients && !scopes;
+  const all = !clients && !scopes && !resources;
+  const found = all || resources ? await exportResources(session) : {};
   const content = {
-    ...((both || scopes) && { scopes: await exportScopes(session) }),
-    ...((both || clients) && { clients: await exportClients(session) }),
+    ...((all || scopes) && { scopes: await exportScopes(session) }),
+    // Most servers have none.
+    ...((resources || Object.keys(found).length > 0) && { resources: found }),
+    ...((all || clients) && { clients: await exportClients(session) }),
   };
   const url = await session.serverUrl();
   session.print(content, () => yamlText(content, url).trimEnd());
@@ -43,6 +48,23 @@ async function exportScopes(
     scopes.map(({ scope, description, claims }) => [
       scope,
       claims ? { description, claims } : description,
+    ]),
+  );
+}
+
+async function exportResources(
+  session: Session,
+): Promise<Record<string, DesiredResource>> {
+  const found = await readResources(session);
+  return sorted(
+    [...(found?.resources ?? [])].map(([uri, entry]) => [
+      uri,
+      Object.fromEntries(
+        Object.entries(entry).filter(
+          ([field, value]) =>
+            value !== resourceDefaults[field as keyof DesiredResource],
+        ),
+      ),
     ]),
   );
 }

@@ -18,6 +18,7 @@ import {
   type Desired,
   desiredSchema,
   type Path,
+  resourceFieldNames,
   scopeFieldNames,
 } from "./desired.ts";
 
@@ -165,10 +166,12 @@ function problemsOf(issue: z.core.$ZodIssue): FileProblem[] {
 
 function unknownField(path: Path, field: string): string {
   if (path.length === 0)
-    return "is not a part of such a file. It has scopes and clients";
+    return "is not a part of such a file. It has scopes, resources and clients";
   const [section, client = ""] = path;
   if (section === "scopes")
     return `is not a field of a scope in such a file. The fields are: ${scopeFieldNames.join(", ")}`;
+  if (section === "resources")
+    return `is not a field of a resource in such a file. The fields are: ${resourceFieldNames.join(", ")}`;
   if (field === "client_secret")
     return `is not a field of a client in such a file, because secrets are not in it. Leave it out. To make a secret for a client: npm run baton -- clients rotate-secret ${quoteArgument(String(client))}`;
   return `is not a field of a client in such a file. The fields are: ${clientFieldNames.join(", ")}`;

@@ -11,10 +11,11 @@ export function applyCommands(program: Command, session: Session): void {
   program
     .command("export")
     .description(
-      "print the scopes and clients, without secrets, in the form that `apply` reads: YAML, or JSON with --json",
+      "print the scopes, resources and clients, without secrets, in the form that `apply` reads: YAML, or JSON with --json",
     )
     .option("--clients", "only the clients")
     .option("--scopes", "only the scopes")
+    .option("--resources", "only the protected resources")
     .addHelpText("after", examples("export > clients.yaml", "export --scopes"))
     .action(async (options: ExportOptions) => {
       const { exportAll } = await import("./export.ts");
@@ -24,12 +25,12 @@ export function applyCommands(program: Command, session: Session): void {
   program
     .command("apply <file>")
     .description(
-      "make scopes and clients as a file says, in YAML or JSON: shows the difference, and asks. What the file does not name stays as it is",
+      "make scopes, resources and clients as a file says, in YAML or JSON: shows the difference, and asks. What the file does not name stays as it is",
     )
     .option("--dry-run", "show the difference, and change nothing")
     .option(
       "--prune <name>",
-      "delete this client or scope, which the file does not have; client:NAME or scope:NAME if both exist; can be repeated",
+      "delete this client, scope or resource, which the file does not have; client:NAME, scope:NAME or resource:URI if several exist; can be repeated",
       collect,
       [],
     )

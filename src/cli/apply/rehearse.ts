@@ -39,8 +39,9 @@ export async function rehearse(
       progress.show(
         () => `${formatCount(index)} of ${total} changes are checked.`,
       );
+      const list = change.kind === "resource" ? "resources" : "clients";
+      const named = new Set(desired[list]?.[change.name]?.scope?.split(" "));
       const record = desired.clients?.[change.name] ?? {};
-      const named = new Set(record.scope?.split(" "));
       try {
         const done = await makeChange(session, change, {
           state,
@@ -64,20 +65,24 @@ export async function rehearse(
   return warnings;
 }
 
-/** Finds clients of the file with a scope that is deleted by the same command. */
+/** Finds resources and clients of the file with a scope that is deleted by the same command. */
 function prunedScopeProblems(
-  { clients = {} }: Desired,
+  { resources = {}, clients = {} }: Desired,
   changes: readonly Change[],
 ): FileProblem[] {
   const pruned = changes
     .filter(({ action, kind }) => action === "delete" && kind === "scope")
     .map(({ name }) => name);
-  return Object.entries(clients).flatMap(([id, { scope = "" }]) =>
+  const naming = [
+    ...Object.entries(resources).map((entry) => ["resources", entry] as const),
+    ...Object.entries(clients).map((entry) => ["clients", entry] as const),
+  ];
+  return naming.flatMap(([section, [id, { scope = "" }]]) =>
     scope
       .split(" ")
       .filter((name) => pruned.includes(name))
       .map((name) => ({
-        path: ["clients", id, "scope"],
+        path: [section, id, "scope"],
         message: `${name} is deleted by --prune`,
       })),
   );
@@ -101,7 +106,7 @@ function problemsOf(
   if (fields.length === 0) return [{ path, message: error.message }];
   return fields.map(([field, message]) => ({
     path:
-      kind === "scope" || field === "client_id"
+      kind === "scope" || ["client_id", "resource"].includes(field)
         ? path
         : [...path, ...field.split(".").map(indexOrName)],
     message,

@@ -44,13 +44,20 @@ function text(value: Value): string {
 export function consequences(changes: readonly Change[]): string[] {
   return changes.flatMap(({ action, kind, name, fields }) => {
     if (action === "delete")
-      return kind === "client"
-        ? `${name}: its users are logged out. For 30 days it can be restored: npm run baton -- clients restore ${name}`
-        : `${name}: clients and grants that have this scope lose it.`;
+      return {
+        client: `${name}: its users are logged out. For 30 days it can be restored: npm run baton -- clients restore ${name}`,
+        resource: `${name}: clients that registered themselves lose this resource, and so do their logins.`,
+        scope: `${name}: clients and grants that have this scope lose it.`,
+      }[kind];
+    const opened = fields.find(
+      ({ field, to }) => field === "self_registered_clients" && to === true,
+    );
+    if (kind === "resource" && opened)
+      return `${name}: every client that registers itself may ask for it.`;
     const method = fields.find(
       ({ field }) => field === "token_endpoint_auth_method",
     );
-    if (action === "create" || kind === "scope" || !method) return [];
+    if (action === "create" || kind !== "client" || !method) return [];
     if (method.to === "none")
       return `${name}: it becomes public, so it loses its secrets, and all its logins end.`;
     if (method.from === "none")

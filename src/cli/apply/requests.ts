@@ -15,12 +15,14 @@ import type { ServerState } from "./server-state.ts";
 export interface Done {
   /** The ETag of the catalogue after a change of a scope. */
   catalogueTag?: string | undefined;
+  /** The ETag of the catalogue of resources after a change of a resource. */
+  resourcesTag?: string | undefined;
   client_secret?: string | undefined;
   warnings: string[];
 }
 
 export interface ChangeOptions {
-  state: Pick<ServerState, "catalogueTag" | "clientTags">;
+  state: Pick<ServerState, "catalogueTag" | "resourcesTag" | "clientTags">;
   /** The record of a client in the file. */
   desired: DesiredClient;
   /** True: a client is created without a secret. */
@@ -35,9 +37,35 @@ export function makeChange(
   change: Change,
   options: ChangeOptions,
 ): Promise<Done> {
-  return change.kind === "scope"
-    ? changeScope(session, change, options)
-    : changeClient(session, change, options);
+  switch (change.kind) {
+    case "scope":
+      return changeScope(session, change, options);
+    case "resource":
+      return changeResource(session, change, options);
+    case "client":
+      return changeClient(session, change, options);
+  }
+}
+
+async function changeResource(
+  session: Session,
+  { action, name, fields }: Change,
+  { state, rehearsedScopes }: ChangeOptions,
+): Promise<Done> {
+  const body = Object.fromEntries(
+    fields.map(({ field, to }) => [field, to ?? null]),
+  );
+  const { etag } = await session.requestTagged({
+    method: action === "delete" ? "DELETE" : "PUT",
+    path: ["resources", name],
+    ...(action !== "delete" && { body }),
+    ...(rehearsedScopes && {
+      query: { dry_run: "true", assume_scopes: rehearsedScopes.join(" ") },
+    }),
+    ifMatch: state.resourcesTag,
+    schema: z.unknown(),
+  });
+  return { resourcesTag: etag, warnings: [] };
 }
 
 async function changeScope(

@@ -1,9 +1,14 @@
 import { z } from "zod";
 import { type Client, client } from "../commands/client-schema.ts";
+import { resourceList } from "../commands/resources.ts";
 import type { Session } from "../commands/session.ts";
 import { ApiError, Failure, UsageError } from "../failure.ts";
 import { formatCount, Progress } from "../progress.ts";
-import type { Desired } from "./desired.ts";
+import {
+  type Desired,
+  type DesiredResource,
+  resourceFieldNames,
+} from "./desired.ts";
 import type { Current, Pruned } from "./difference.ts";
 
 /** The most requests at the same time. */
@@ -23,17 +28,48 @@ export const catalogue = z.looseObject({
 /** The state of a server, with the ETags that a change needs so that it overwrites nothing that came later. */
 export interface ServerState extends Current {
   catalogueTag: string;
+  /** Undefined: the resources were not read, because nothing of them is to be changed. */
+  resourcesTag?: string | undefined;
   clientTags: ReadonlyMap<string, string>;
+}
+
+/** Reads the resources. Undefined: the server is an older version, which has none. */
+export async function readResources(session: Session) {
+  try {
+    const { body, etag } = await session.requestTagged({
+      method: "GET",
+      path: ["resources"],
+      schema: resourceList,
+    });
+    const resources = new Map(
+      body.resources.map(
+        ({ resource, ...entry }): [string, DesiredResource] => [
+          resource,
+          Object.fromEntries(
+            resourceFieldNames
+              .map((field) => [field, entry[field]] as const)
+              .filter(([, value]) => value !== undefined),
+          ),
+        ],
+      ),
+    );
+    return { resources, etag };
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return undefined;
+    throw error;
+  }
 }
 
 /**
  * Reads the catalogue and the named clients as they are now, past every cache of the server.
  *
+ * @param needsResources true: the file or `--prune` may name resources
  * @throws Failure if the server is an older version without ETags, which would also take a rehearsal for earnest
  */
 export async function readState(
   session: Session,
   clientIds: readonly string[],
+  needsResources = false,
 ): Promise<ServerState> {
   const { body, etag } = await session.requestTagged({
     method: "GET",
@@ -44,6 +80,7 @@ export async function readState(
     throw new Failure(
       `${await session.serverUrl()} runs an older version of Baton, whose answers have no ETag. Deploy this version first.`,
     );
+  const found = needsResources ? await readResources(session) : undefined;
   const clients = new Map<string, Client>();
   const clientTags = new Map<string, string>();
   const left = [...new Set(clientIds)];
@@ -72,7 +109,14 @@ export async function readState(
       { description, ...(claims && { claims }) },
     ]),
   );
-  return { scopes, clients, catalogueTag: etag, clientTags };
+  return {
+    scopes,
+    resources: found?.resources ?? new Map(),
+    clients,
+    catalogueTag: etag,
+    resourcesTag: found?.etag,
+    clientTags,
+  };
 }
 
 async function readClient(session: Session, id: string) {
@@ -91,22 +135,35 @@ async function readClient(session: Session, id: string) {
 }
 
 /**
- * Finds what the names of `--prune` mean. `client:` and `scope:` before a name say which of the two it is.
+ * Finds what the names of `--prune` mean. `client:`, `scope:` and `resource:` before a name say which of them it is.
  *
  * @returns what to delete, and the names that nothing has
  * @throws UsageError for a name that the file has, or that a client and a scope have
  */
 export function findPruned(
   names: readonly string[],
-  { scopes = {}, clients = {} }: Desired,
+  { scopes = {}, resources = {}, clients = {} }: Desired,
   state: Current,
 ): Pruned & { unknown: string[] } {
   const found = {
     scopes: [] as string[],
+    resources: [] as string[],
     clients: [] as string[],
     unknown: [] as string[],
   };
   for (const given of names) {
+    // A URI has a colon, so the word before it is taken for a kind only if there is no such resource.
+    const uri = state.resources.has(given)
+      ? given
+      : given.replace(/^resource:/, "");
+    if (state.resources.has(uri) && !state.clients.has(given)) {
+      if (Object.hasOwn(resources, uri))
+        throw new UsageError(
+          `--prune ${given}: the file has this name, so it would be made and deleted. Remove it from the file, or leave out --prune.`,
+        );
+      found.resources.push(uri);
+      continue;
+    }
     const [, kind, rest = given] = /^(client|scope):(.+)$/s.exec(given) ?? [];
     // A scope may have a colon in its name.
     const isScope =
