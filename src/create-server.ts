@@ -11,6 +11,7 @@ import { GuessLimit } from "./oauth/guess-limit.ts";
 import type { RegistrationQuota } from "./oauth/repositories.ts";
 import type { EarlyServer, Server } from "./oauth/server.ts";
 import type { ClientIdentity } from "./oauth/login-attributes.ts";
+import { cataloguesSeenByClients } from "./oauth/catalogues-seen-by-clients.ts";
 import type { EndedLogin } from "./oauth/openid/logout-token.ts";
 import {
   type DocumentReader,
@@ -103,9 +104,7 @@ export async function createEarlyServer(
       () => catalogues.resources.catalogue(),
       rest.settings.metadata_documents && documentsOf(rest.settings, guesses),
     ),
-    scopes: catalogues.scopes,
-    resources: catalogues.resources,
-    catalogues,
+    ...cataloguesSeenByClients(rest.settings, catalogues),
     families: new DurableFamilyRepository(env.TOKEN_FAMILY, env.SUBJECT_INDEX),
     takeover: leagueTokens,
     registrationQuota: registrationQuotaOf(env),

@@ -181,6 +181,12 @@ export const clientMetadata = {
       "false: a confidential client may sign users in without PKCE. Only for clients that cannot send a code_challenge, because without it a stolen code can be injected into another session (RFC 9700 section 4.5). Left out: true. A public client always needs PKCE.",
     ),
   ),
+  refresh_without_offline_access: v.pipe(
+    v.boolean(),
+    v.description(
+      "true: a login of the client has a refresh token without the scope offline_access. It matters only where OFFLINE_ACCESS_REQUIRED is on. Left out: false.",
+    ),
+  ),
   access_token_ttl: lifetime("Overrides ACCESS_TOKEN_TTL.", "PT10M"),
   refresh_token_ttl: lifetime("Overrides REFRESH_TOKEN_TTL.", "P14D"),
   refresh_token_max_age: lifetime("Overrides REFRESH_TOKEN_MAX_AGE.", "P6M"),

@@ -128,7 +128,13 @@ export type Client = v.InferOutput<typeof clientRecord>;
 export type ClientTombstone = v.InferOutput<typeof clientTombstone>;
 export type ClientSecret = v.InferOutput<typeof clientSecretRecord>;
 /** Every scope that exists, by its name. */
-export type ScopeCatalogue = v.InferOutput<typeof scopeCatalogueRecord>;
+export type ScopeCatalogue = Record<
+  string,
+  v.InferOutput<typeof scopeCatalogueRecord>[string] & {
+    /** True: every client that may refresh may ask for it (`offline-access.ts`). No record has this. */
+    is_open?: boolean;
+  }
+>;
 /** The protected resources that are known by more than a name in a client's record, by their URIs. */
 export type ResourceCatalogue = v.InferOutput<typeof resourceCatalogueRecord>;
 

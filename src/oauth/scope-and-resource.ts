@@ -1,6 +1,7 @@
 import type { Client } from "./entities.ts";
 import type { Refused } from "./errors.ts";
 import type { Parameters } from "./parameters.ts";
+import { openScope } from "./offline-access.ts";
 import {
   type ScopeOwners,
   scopeOwners,
@@ -51,13 +52,26 @@ export function registeredFor({ scope }: Client): ScopeAndResource {
 }
 
 /**
+ * Returns everything that may be granted to a request that no login has narrowed: what it names, if the client may have
+ * that; else what the client is registered for.
+ */
+export function grantableFor(
+  client: Client,
+  { scope }: Pick<RequestedScopeAndResource, "scope">,
+  allowed: Readonly<ScopeAndResource>,
+): ScopeAndResource {
+  return scope === undefined
+    ? registeredFor(client)
+    : { scope: allowed.scope, resource: [] };
+}
+
+/**
  * Returns everything that a client may have today: its scopes that are in the catalogue, and its resources.
  */
-export function allowedFor(
-  { scope, resources, registered_by }: Client,
-  catalogues: Catalogues,
-): Allowed {
-  const scopes = scopeSet(scope).filter((name) =>
+export function allowedFor(client: Client, catalogues: Catalogues): Allowed {
+  const { scope, resources, registered_by } = client;
+  const open = openScope(client, catalogues.scopes);
+  const scopes = scopeSet(`${scope} ${open}`).filter((name) =>
     Object.hasOwn(catalogues.scopes, name),
   );
   const scope_owners = scopeOwners(scopes, resources, catalogues.resources);

@@ -14,6 +14,7 @@ const desiredClient = z
     resources: z.array(z.string()),
     resource_server: z.string(),
     require_pkce: z.boolean(),
+    refresh_without_offline_access: z.boolean(),
     access_token_ttl: z.string(),
     refresh_token_ttl: z.string(),
     refresh_token_max_age: z.string(),

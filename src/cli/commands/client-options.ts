@@ -23,6 +23,7 @@ export interface ClientOptions {
   resource?: string[];
   resourceServer?: string;
   requirePkce?: boolean;
+  refreshWithoutOfflineAccess?: boolean;
   accessTokenTtl?: string;
   refreshTokenTtl?: string;
   refreshTokenMaxAge?: string;
@@ -88,6 +89,14 @@ export function addClientOptions(command: Command): Command {
       "accept a sign-in without PKCE, which is less safe, for a client with a secret that cannot do PKCE",
     )
     .option(
+      "--refresh-without-offline-access",
+      "give the client refresh tokens without the scope offline_access, where the server requires it",
+    )
+    .option(
+      "--no-refresh-without-offline-access",
+      "require that scope of the client as of the others; the default",
+    )
+    .option(
       "--access-token-ttl <duration>",
       "lifetime of an access token, such as PT10M",
     )
@@ -124,6 +133,7 @@ export function clientFields(options: ClientOptions): Record<string, unknown> {
     resources: options.resource,
     resource_server: options.resourceServer,
     require_pkce: options.requirePkce,
+    refresh_without_offline_access: options.refreshWithoutOfflineAccess,
     access_token_ttl: options.accessTokenTtl,
     refresh_token_ttl: options.refreshTokenTtl,
     refresh_token_max_age: options.refreshTokenMaxAge,

@@ -31,6 +31,7 @@ const sameNames = new Set([
   "backchannel_logout_session_required",
   "resource_server",
   "require_pkce",
+  "refresh_without_offline_access",
   "access_token_ttl",
   "refresh_token_ttl",
   "refresh_token_max_age",

@@ -199,7 +199,7 @@ export function clientRoutes(api: AdminApi): void {
         ),
         403: json(
           errorBody,
-          "The administrator has neither of these roles. `operator` is enough for a new name, fewer grant types, scopes, redirect URIs and resources, shorter lifetimes, `require_pkce` true, `disabled` true and `tokens_not_before`. Every other change may give the client power, and needs `admin`.",
+          "The administrator has neither of these roles. `operator` is enough for a new name, fewer grant types, scopes, redirect URIs and resources, shorter lifetimes, `require_pkce` true, `refresh_without_offline_access` false, `disabled` true and `tokens_not_before`. Every other change may give the client power, and needs `admin`.",
         ),
         ...preconditionFailed,
       },

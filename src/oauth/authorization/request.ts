@@ -10,7 +10,7 @@ import { dropScopes } from "../scope.ts";
 import {
   allowedFor,
   finalizeScopeAndResource,
-  registeredFor,
+  grantableFor,
   requestedScopeAndResource,
   scopesFor,
 } from "../scope-and-resource.ts";
@@ -113,7 +113,7 @@ export async function checkAuthorizationRequest(
   const granted = throwIfRefused(
     finalizeScopeAndResource(
       { ...requested, scope },
-      registeredFor(client),
+      grantableFor(client, requested, allowed),
       allowed,
     ),
   );

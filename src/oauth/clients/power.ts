@@ -57,6 +57,9 @@ const rules: Record<keyof Client, Rule> = {
   resource_server: anyChange("resource_server"),
   require_pkce: (before, after) =>
     before.require_pkce !== false && after.require_pkce === false,
+  refresh_without_offline_access: (before, after) =>
+    before.refresh_without_offline_access !== true &&
+    after.refresh_without_offline_access === true,
   access_token_ttl: longer("access_token_ttl"),
   refresh_token_ttl: longer("refresh_token_ttl"),
   refresh_token_max_age: longer("refresh_token_max_age"),

@@ -7,7 +7,7 @@ import { rememberResources } from "../resource-memory.ts";
 import {
   allowedFor,
   finalizeScopeAndResource,
-  registeredFor,
+  grantableFor,
   type RequestedScopeAndResource,
 } from "../scope-and-resource.ts";
 import type { RequestLog } from "../request-log.ts";
@@ -43,7 +43,11 @@ export async function grantTokens(
   const catalogues = await server.catalogues.read();
   const allowed = allowedFor(client, catalogues);
   const granted = throwIfRefused(
-    finalizeScopeAndResource(requested, registeredFor(client), allowed),
+    finalizeScopeAndResource(
+      requested,
+      grantableFor(client, requested, allowed),
+      allowed,
+    ),
   );
   const login = {
     ...identityOf(client),

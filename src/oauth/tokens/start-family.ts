@@ -4,11 +4,13 @@ import { OAuthError } from "../errors.ts";
 import {
   accessTokenExpiry,
   familyEnd,
+  type Lifetimes,
   lifetimesOf,
   refreshTokenExpiry,
   tokenExpiry,
 } from "../lifetimes.ts";
 import type { LoginAttributes } from "../login-attributes.ts";
+import { hasRefreshToken } from "../offline-access.ts";
 import type { NewFamily, Redemption } from "../repositories.ts";
 import type { Server } from "../server.ts";
 import { isBeforeFloor } from "../token-floor.ts";
@@ -44,7 +46,13 @@ export async function startFamily(
     new Uint8Array(FAMILY_SECRET_BYTES),
   );
   const key_id = server.tokenKeySchedule.use(now).id;
-  const lifetime = familyLifetime(server, client, now);
+  const { settings } = server;
+  const mayRefresh = hasRefreshToken(settings, client, login.scope);
+  const lifetime = familyLifetime(
+    lifetimesOf(client, settings),
+    mayRefresh,
+    now,
+  );
   const family = {
     login,
     secret_hash: await hashFamilySecret(family_secret),
@@ -60,7 +68,7 @@ export async function startFamily(
     ...tokenExpiry(expires_at, ends_at),
     family_secret,
   };
-  return { refreshToken, ends_at, key_id };
+  return { refreshToken, ends_at, key_id, is_withheld: !mayRefresh };
 }
 
 /**
@@ -68,13 +76,12 @@ export async function startFamily(
  * its access token.
  */
 function familyLifetime(
-  { settings }: Server,
-  client: Client,
+  lifetimes: Lifetimes,
+  mayRefresh: boolean,
   now: Seconds,
 ): { expires_at: Seconds; ends_at: Seconds } {
-  const lifetimes = lifetimesOf(client, settings);
   const ends_at = familyEnd(lifetimes, now);
-  return client.grant_types.includes("refresh_token")
+  return mayRefresh
     ? { expires_at: refreshTokenExpiry(lifetimes, now, ends_at), ends_at }
     : { expires_at: accessTokenExpiry(lifetimes, now, ends_at), ends_at };
 }

@@ -22,7 +22,7 @@ export interface TokenResponse {
   /** The lifetime of the access token, in seconds. */
   expires_in: number;
   access_token: string;
-  /** Left out if the tokens are of the client itself, or if the client may not refresh. */
+  /** Left out if the tokens are of the client itself, or if the login has no refresh token (`offline-access.ts`). */
   refresh_token?: string;
   /**
    * How long the client may hold the refresh token without using it, in seconds
@@ -47,6 +47,8 @@ export interface NewestToken {
   ends_at?: Seconds | undefined;
   /** The id of the key that makes the refresh token. */
   key_id: number;
+  /** True: the login has no refresh token, so the client does not get this one. */
+  is_withheld?: boolean;
 }
 
 /** The data from which the tokens of one response are made. */
@@ -65,7 +67,7 @@ export interface TokenGrant {
 }
 
 /**
- * Makes a token response: a signed access token; if the client may refresh, the newest refresh token; and with the
+ * Makes a token response: a signed access token; if the login has one, the newest refresh token; and with the
  * scope `openid`, an ID token.
  */
 export async function tokenResponse(
@@ -103,12 +105,13 @@ export async function tokenResponse(
       ? { ...claims, ...leagueClaims(claims, resource) }
       : claims,
   );
-  const mayRefresh = client.grant_types.includes("refresh_token");
   return {
     token_type: "Bearer",
     expires_in: exp - now,
     access_token,
-    ...(newest && mayRefresh && (await refreshTokenOf(server, newest, now))),
+    ...(newest &&
+      !newest.is_withheld &&
+      (await refreshTokenOf(server, newest, now))),
     ...(scope.includes(OPENID) &&
       (await idTokenFor(signingKey, grant, claims, access_token))),
     ...(scope.length > 0 && { scope: scope.join(" ") }),

@@ -221,6 +221,7 @@ describe("baton export", () => {
       ["clients", "create", "--id", id, "--name", "a\u001b[2Jb\u009b1m\u202e"],
       ["--scope", "read", "--no-require-pkce", "--resource", "urn:a"],
       ["--grant-type", "refresh_token"],
+      ["--refresh-without-offline-access"],
     );
     await baton.json("clients", "disable", id);
     const { stdout, code } = await baton.run("export");
@@ -240,6 +241,7 @@ describe("baton export", () => {
           scope: "read",
           grant_types: ["refresh_token"],
           require_pkce: false,
+          refresh_without_offline_access: true,
           resources: ["urn:a"],
           disabled: true,
         },

@@ -85,6 +85,10 @@ describe("an operator gives a client no power:", () => {
       { resource_server: "https://two.example" },
     ],
     ["codes without PKCE", { require_pkce: false }],
+    [
+      "refresh tokens without offline_access",
+      { refresh_without_offline_access: true },
+    ],
     ["longer access tokens", { access_token_ttl: "PT11M" }],
     ["longer access tokens, by the setting", { access_token_ttl: null }],
     ["longer refresh tokens", { refresh_token_ttl: "P15D" }],
@@ -160,6 +164,11 @@ describe("an operator takes power from a client:", () => {
       "the waiver of PKCE, by the default",
       { require_pkce: null },
       { require_pkce: false },
+    ],
+    [
+      "refresh tokens without offline_access",
+      { refresh_without_offline_access: false },
+      { refresh_without_offline_access: true },
     ],
     ["minutes of its access tokens", { access_token_ttl: "PT9M" }],
     [
