@@ -231,6 +231,7 @@ describe("/admin/openapi.json", () => {
       resources: ["https://a.example"],
       resource_server: "https://a.example",
       require_pkce: false,
+      refresh_without_offline_access: true,
       access_token_ttl: "PT1H",
       refresh_token_ttl: "P1M",
       refresh_token_max_age: "P1Y",
