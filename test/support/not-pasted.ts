@@ -138,6 +138,11 @@ export const notPasted: { page: string; has: string; why: string }[] = [
     "test/conformance/examples.node.test.ts runs it",
     ["requiredScopes(", "buildGetJwks(", "jwk({"],
   ),
+  ...onPage(
+    "docs/agents.md",
+    "test/conformance/agents-page.node.test.ts runs it in several processes",
+    ["export async function accessToken("],
+  ),
   ...onPage("docs/resource-servers.md", otherProgram, [
     "JwtDecoder jwtDecoder()",
     "opaquetoken:",
