@@ -8,6 +8,7 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -75,17 +76,26 @@ async function startLogin({
     refresh_token_retry_window: window,
   });
   const statuses: number[] = [];
-  const relay = await listen(async (request, response) => {
-    const answer = await fetch(`${ISSUER}/access_token`, {
+  const answer = async (
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> => {
+    const made = await fetch(`${ISSUER}/access_token`, {
       method: "POST",
       headers: { "Content-Type": request.headers["content-type"] ?? "" },
       body: await text(request),
     });
-    statuses.push(answer.status);
-    const sent = await answering(answer);
-    if (sent === "none") return void response.destroy();
+    statuses.push(made.status);
+    const sent = await answering(made);
+    if (sent === "none") {
+      response.destroy();
+      return;
+    }
     response.writeHead(sent.status, { "Content-Type": "application/json" });
     response.end(await sent.text());
+  };
+  const relay = await listen((request, response) => {
+    void answer(request, response);
   });
   const folder = mkdtempSync(join(tmpdir(), "baton-agent-"));
   onTestFinished(async () => {

@@ -53,15 +53,15 @@ async function grantsOf(subject: string) {
 async function scopesShown(request: string) {
   const { scopes } = await server.expectAdmin<{ scopes: object[] }>(
     "GET",
-    `/authorizations?${new URLSearchParams({ request })}`,
+    `/authorizations?request=${request}`,
   );
   return scopes;
 }
 
-const withoutRefreshToken = expect.not.objectContaining({
-  refresh_token: expect.anything(),
-  refresh_token_timeout: expect.anything(),
-});
+function expectNoRefreshToken(tokens: Tokens) {
+  expect(tokens).not.toHaveProperty("refresh_token");
+  expect(tokens).not.toHaveProperty("refresh_token_timeout");
+}
 
 describe("where offline_access is required, the metadata", () => {
   it("lists it among the scopes, once, and the catalogue of the administrators does not", async () => {
@@ -138,7 +138,7 @@ describe("where offline_access is required, a sign-in", () => {
     const code = back.searchParams.get("code") ?? "";
     const tokens = await expectTokens(await redeem(client, code, {}, server));
     expect(tokens.scope).toBe("read");
-    expect(tokens).toEqual(withoutRefreshToken);
+    expectNoRefreshToken(tokens);
   });
 
   it("needs no prompt=consent for it, and may send it", async () => {
@@ -168,7 +168,7 @@ describe("where offline_access is required, a sign-in", () => {
     });
     const tokens = await signIn(once, "read offline_access");
     expect(tokens.scope).toBe("read");
-    expect(tokens).toEqual(withoutRefreshToken);
+    expectNoRefreshToken(tokens);
     const [answer, reason] = told(
       await authorize(once, { scope: "offline_access" }, server),
     );
@@ -190,7 +190,9 @@ describe("where offline_access is required, POST /admin/grants", () => {
 
   it("starts one without a refresh token if not, also with all scopes of the client's record", async () => {
     for (const grant of [{ scope: "read" }, {}])
-      expect(await server.login(client, grant)).toEqual(withoutRefreshToken);
+      expect(await server.login(client, grant)).not.toHaveProperty(
+        "refresh_token",
+      );
   });
 });
 

@@ -8,7 +8,7 @@ import {
   it,
   vi,
 } from "vitest";
-import { TokenFamily } from "../../src/index.ts";
+import type { ExchangeAttempt } from "../../src/oauth/repositories.ts";
 import {
   issueRefreshToken,
   verifyRefreshToken,
@@ -20,6 +20,7 @@ import {
   obtainCode,
   redeem,
 } from "../support/authorization.ts";
+import { familiesWith } from "../support/faults.ts";
 import { leagueServer, oldToken, takeOver } from "../support/league.ts";
 import { reasonOf } from "../support/request-lines.ts";
 import {
@@ -53,7 +54,6 @@ beforeEach(() => {
 
 afterEach(() => {
   vi.useRealTimers();
-  vi.restoreAllMocks();
 });
 
 function atDay(day: number): void {
@@ -149,9 +149,8 @@ describe("a token answer with a refresh token says in seconds", () => {
   it("the end that a cut of refresh_token_max_age gives the login", async () => {
     const client = await server.makeClient(WEEKLY);
     const { refresh_token } = await server.login(client);
-    const cut = serverWith({ REFRESH_TOKEN_MAX_AGE: "P1Y" });
     const path = `/clients/${client.client_id}`;
-    await cut.expectAdmin("PATCH", path, { refresh_token_max_age: "P10D" });
+    await server.expectAdmin("PATCH", path, { refresh_token_max_age: "P10D" });
     atDay(5);
     const next: Expiring = await server.expectRefresh(client, refresh_token);
     expect(ends(next)).toEqual({
@@ -172,19 +171,17 @@ describe("a token answer leaves out", () => {
   });
 
   it("authorization_expires_in if the family's object is of an older version, which does not say it", async () => {
-    const exchange = TokenFamily.prototype.exchange;
-    vi.spyOn(TokenFamily.prototype, "exchange").mockImplementation(function (
-      this: TokenFamily,
-      attempt,
-    ) {
-      const { ends_at: _ends_at, ...result } = JSON.parse(
-        exchange.call(this, attempt),
-      ) as Record<string, unknown>;
-      return JSON.stringify(result);
+    const older = serverWith({
+      TOKEN_FAMILY: familiesWith((_id, real) => ({
+        exchange: async (attempt: ExchangeAttempt) => {
+          const result = JSON.parse(await real().exchange(attempt)) as object;
+          return JSON.stringify({ ...result, ends_at: undefined });
+        },
+      })),
     });
     const client = await server.makeClient(WEEKLY);
     const { refresh_token } = await server.login(client);
-    const next: Expiring = await server.expectRefresh(client, refresh_token);
+    const next: Expiring = await older.expectRefresh(client, refresh_token);
     expect(next.refresh_token_timeout).toBe(7 * DAY);
     expect(next).not.toHaveProperty("authorization_expires_in");
     // Such a token does not say why it expires.
