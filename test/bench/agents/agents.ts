@@ -3,7 +3,7 @@ import { UsageError } from "../../../src/cli/failure.ts";
 import { say } from "../../../src/cli/output.ts";
 import { newProgram, run } from "../../../src/cli/program.ts";
 import { inTemporaryFolder } from "../temporary-folder.ts";
-import { publish, render } from "./publish.ts";
+import { lastResults, publish, render } from "./publish.ts";
 import { playAll } from "./run.ts";
 import { type Profile, profiles } from "./servers.ts";
 import { honestTraces, theftTraces, traces } from "./traces/index.ts";
@@ -13,6 +13,7 @@ interface Options {
   repeats: number;
   out?: string;
   smoke?: true;
+  render?: true;
 }
 
 /** One server of each package, and some traces of each kind. */
@@ -33,6 +34,10 @@ const program = newProgram("bench:agents")
     "--smoke",
     "play a few traces once on one server of each package, to show that it works",
   )
+  .option(
+    "--render",
+    "play nothing, and write the page and the pictures again from results.json",
+  )
   .addHelpText(
     "after",
     "\nA run of all servers without --out and --smoke is written to test/bench/agents.",
@@ -41,7 +46,12 @@ const program = newProgram("bench:agents")
 
 await run(program);
 
-async function bench({ only, repeats, out, smoke }: Options): Promise<void> {
+async function bench(options: Options): Promise<void> {
+  const { only, repeats, out, smoke } = options;
+  if (options.render) {
+    await publish(await render(await lastResults()), out);
+    return;
+  }
   const chosen = choose(smoke ? smokeProfiles : profiles, only);
   const results = await inTemporaryFolder((folder) =>
     playAll(folder, chosen, smoke ? smokeTraces : traces, smoke ? 1 : repeats),

@@ -3,7 +3,7 @@ import { Failure } from "../../../src/cli/failure.ts";
 import { TIME_HEADER } from "./clock/time-header.ts";
 import type { Stage } from "./play.ts";
 
-/** What a stage needs to know of a server. */
+/** A server's token endpoint and a client of it. */
 export interface TokenClient {
   /** For error messages. */
   name: string;

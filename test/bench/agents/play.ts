@@ -14,14 +14,14 @@ export interface Stage {
   refresh(token: string): Promise<string | undefined>;
 }
 
-/** How long after the last step a token is tried. Not an hour, so that no window ends at that very moment. */
+/** The time from the last step until a token is tried. Not an hour, so that no window ends at that very moment. */
 const ASKED_AFTER = 1.5 * HOUR;
 
 /** The outcome for one holder. */
 export interface HolderOutcome {
   /** True if its newest token is answered one and a half hours after the last step. */
   alive: boolean;
-  /** How many of its requests in the trace were answered with tokens, also if it lost the answer. */
+  /** The number of its requests that were answered with tokens, also if it lost the answer. */
   answered: number;
   refused: number;
 }

@@ -71,6 +71,8 @@ export function plot({ servers }: Results, colors: Colors): Promise<string> {
       sums(servers, `unnoticed,|of ${theftTraces.length}`, figures.unnoticed),
     ],
     config: {
+      // Only shapes and text: the page describes the picture, and has its figures as tables.
+      aria: false,
       font: "Helvetica, Arial, sans-serif",
       view: { stroke: null },
       axis: {

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { format } from "prettier";
 import { writeBetween } from "../publish.ts";
@@ -15,6 +15,12 @@ interface Rendered {
   markdown: string;
   /** The picture, for a light and for a dark page. */
   pictures: Record<Scheme, string>;
+}
+
+/** Reads the results of the last complete run. */
+export async function lastResults(): Promise<Results> {
+  const text = await readFile(join(ownFolder, "results.json"), "utf8");
+  return JSON.parse(text) as Results;
 }
 
 export async function render(results: Results): Promise<Rendered> {

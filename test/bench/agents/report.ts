@@ -74,7 +74,7 @@ const theftLegend = `- **ended**: nobody's token is valid at the end. The server
 - **refused**: the thief got nothing, and the owner's login goes on. Nobody is told.
 - **both**, **thief**, **owner**: unnoticed. The thief got tokens, the login is alive, and these hold a valid token at the end.`;
 
-/** What the summary counts in one server's outcomes. */
+/** The counts of the summary, each for one server. */
 export const figures = {
   /** Traces without a thief after which at least one holder must sign in again. */
   lost: (server: ServerResults) =>

@@ -8,7 +8,7 @@ export interface Results {
   date: string;
   /** The commit of Baton and of the benchmark itself. */
   commit: string;
-  /** How often each trace was played on each server. */
+  /** Each trace was played so often on each server. */
   repeats: number;
   servers: ServerResults[];
 }
@@ -29,7 +29,7 @@ export type TheftVerdict =
   | "unnoticed: thief"
   | "unnoticed: owner";
 
-/** How many of the holders of a trace are alive at its end. */
+/** Counts the holders of a trace that are alive at its end. */
 export function living(outcome: Outcome): number {
   return Object.values(outcome).filter(({ alive }) => alive).length;
 }

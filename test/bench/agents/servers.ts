@@ -22,7 +22,7 @@ export interface Profile {
   role: "own" | "peer";
   version: string;
   runtime: string;
-  /** What its documentation calls this configuration. */
+  /** The configuration, in the words of its documentation where it has some. */
   about: string;
   /** @param folder takes its data */
   start(folder: string): Promise<RunningProfile>;

@@ -18,11 +18,11 @@ export interface Trace {
 
 export const THIEF = "thief";
 
-/** How a holder keeps its tokens. All honest holders share one store, which has the login's first token. */
+/** A holder's way of keeping its tokens. All honest holders share one store, which has the login's first token. */
 export interface Holder {
   /**
-   * When it reads the store: before each refresh, or only at its start and where a step says so. In between it
-   * uses the copy in its memory.
+   * It reads the store before each refresh, or only at its start and where a step says so. In between it uses the
+   * copy in its memory.
    */
   reads: "before each refresh" | "at its start";
   /** True if it writes the tokens that it gets into the store. */
@@ -31,7 +31,7 @@ export interface Holder {
   clearsAfterRefusal?: true;
 }
 
-/** What one holder does, or several at the same moment. */
+/** An action of one holder, or of several at the same moment. */
 export interface Step {
   /** Seconds since the sign-in. */
   at: number;

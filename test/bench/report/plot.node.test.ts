@@ -116,7 +116,13 @@ describe.each(Object.entries(schemes))(
 
     it("has text with a contrast of at least 4.5 to 1", () => {
       // WCAG 2.2, success criterion 1.4.3
-      for (const color of [scheme.text, scheme.quiet, scheme.yes, scheme.no])
+      for (const color of [
+        scheme.text,
+        scheme.quiet,
+        scheme.yes,
+        scheme.partly,
+        scheme.no,
+      ])
         expect(contrast(color, scheme.background)).toBeGreaterThanOrEqual(4.5);
     });
 

@@ -1,4 +1,4 @@
-import { THIEF, type Trace } from "../trace.ts";
+import type { Trace } from "../trace.ts";
 import { honestTraces } from "./honest.ts";
 import { theftTraces } from "./theft.ts";
 
@@ -10,8 +10,4 @@ export const traces: readonly Trace[] = [...honestTraces, ...theftTraces];
 /** The holders whose newest token is tried at the end. */
 export function askedIn({ holders, asked }: Trace): readonly string[] {
   return asked ?? Object.keys(holders);
-}
-
-export function hasThief({ holders }: Trace): boolean {
-  return THIEF in holders;
 }
