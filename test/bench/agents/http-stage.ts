@@ -74,7 +74,9 @@ function isAboutTheToken({
   return (
     error === "invalid_grant" ||
     (error === "invalid_request" &&
-      /^Token has been revoked$|refresh_token/.test(String(error_description)))
+      /^Token has (been revoked|expired)$|refresh_token/.test(
+        String(error_description),
+      ))
   );
 }
 
