@@ -95,7 +95,6 @@ describe("a refresh of a client that registered itself", () => {
   });
 
   it("is answered although the record cannot be written, and the log says so", async () => {
-    const own = waitingServerWith();
     const { client, refresh_token } = await registered(DAY);
     const broken = waitingServerWith({
       KV_RECORD_WRITER: {
