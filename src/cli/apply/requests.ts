@@ -37,14 +37,12 @@ export function makeChange(
   change: Change,
   options: ChangeOptions,
 ): Promise<Done> {
-  switch (change.kind) {
-    case "scope":
-      return changeScope(session, change, options);
-    case "resource":
-      return changeResource(session, change, options);
-    case "client":
-      return changeClient(session, change, options);
-  }
+  const make = {
+    scope: changeScope,
+    resource: changeResource,
+    client: changeClient,
+  }[change.kind];
+  return make(session, change, options);
 }
 
 async function changeResource(

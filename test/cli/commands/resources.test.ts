@@ -28,8 +28,12 @@ describe("baton resources", () => {
     );
     expect(
       await baton.json(
-        ...["resources", "put", name, "--access-token-ttl", "PT5M"],
-        ...["--no-self-registered-clients"],
+        "resources",
+        "put",
+        name,
+        "--access-token-ttl",
+        "PT5M",
+        "--no-self-registered-clients",
       ),
     ).toEqual({
       ...entry,
@@ -100,8 +104,13 @@ describe("a file with resources", () => {
     expect(await listed(name)).toBeDefined();
     expect(
       await baton.json(
-        ...["apply", path, "--yes", "--prune", `resource:${name}`],
-        ...["--prune", scope],
+        "apply",
+        path,
+        "--yes",
+        "--prune",
+        `resource:${name}`,
+        "--prune",
+        scope,
       ),
     ).toMatchObject({
       changes: [
