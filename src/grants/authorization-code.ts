@@ -7,7 +7,7 @@ import {
   digestResources,
   rememberedResources,
 } from "../oauth/resource-memory.ts";
-import type { Catalogues } from "../oauth/repositories.ts";
+import type { Catalogues } from "../oauth/entities.ts";
 import {
   allowedFor,
   finalizeScopeAndResource,

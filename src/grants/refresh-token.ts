@@ -2,7 +2,7 @@ import { OAuthError } from "../oauth/errors.ts";
 import { fingerprint } from "../oauth/fingerprint.ts";
 import { identityOf } from "../oauth/login-attributes.ts";
 import { digestResources } from "../oauth/resource-memory.ts";
-import type { Catalogues } from "../oauth/repositories.ts";
+import type { Catalogues } from "../oauth/entities.ts";
 import {
   allowedFor,
   requestedScopeAndResource,

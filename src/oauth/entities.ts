@@ -138,6 +138,12 @@ export type ScopeCatalogue = Record<
 /** The protected resources that are known by more than a name in a client's record, by their URIs. */
 export type ResourceCatalogue = v.InferOutput<typeof resourceCatalogueRecord>;
 
+/** The catalogues that say what tokens are for. */
+export interface Catalogues {
+  scopes: ScopeCatalogue;
+  resources: ResourceCatalogue;
+}
+
 /** A client that was deleted and can be restored. */
 export interface DeletedClient extends Client {
   deleted_at: Seconds;

@@ -1,5 +1,6 @@
 import type { Seconds } from "./duration.ts";
 import type {
+  Catalogues,
   Client,
   ClientTombstone,
   DeletedClient,
@@ -129,12 +130,6 @@ export interface CatalogueRepository<T> {
 
 export type ScopeRepository = CatalogueRepository<ScopeCatalogue>;
 export type ResourceRepository = CatalogueRepository<ResourceCatalogue>;
-
-/** The catalogues that say what tokens are for. */
-export interface Catalogues {
-  scopes: ScopeCatalogue;
-  resources: ResourceCatalogue;
-}
 
 /** Finds both catalogues by one read of the storage, each as its own repository does. */
 export interface CataloguesRepository {

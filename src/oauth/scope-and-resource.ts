@@ -7,7 +7,7 @@ import {
   scopeOwners,
   scopesForResources,
 } from "./protected-resources.ts";
-import type { Catalogues } from "./repositories.ts";
+import type { Catalogues } from "./entities.ts";
 import { finalizeResources, soleResource } from "./resource.ts";
 import {
   finalizeScopes,

@@ -1,4 +1,5 @@
 import {
+  type Catalogues,
   resourceCatalogueRecord,
   type ResourceCatalogue,
   scopeCatalogueRecord,
@@ -7,7 +8,6 @@ import {
 import { OAuthError, type Problem } from "../oauth/errors.ts";
 import type {
   CatalogueRepository,
-  Catalogues,
   CataloguesRepository,
 } from "../oauth/repositories.ts";
 import { parse } from "../oauth/schema.ts";

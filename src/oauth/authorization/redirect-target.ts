@@ -3,7 +3,7 @@ import type { Client } from "../entities.ts";
 import { OAuthError, type Refused } from "../errors.ts";
 import type { Parameters } from "../parameters.ts";
 import { isRegistered } from "../redirect-uri.ts";
-import type { Catalogues } from "../repositories.ts";
+import type { Catalogues } from "../entities.ts";
 import type { Server } from "../server.ts";
 
 /** The parameters that identify client and redirect URI. An error of theirs is shown as a page. */

@@ -5,7 +5,7 @@ import { identityOf, type RequestedLogin } from "../login-attributes.ts";
 import { OPENID } from "../openid/scopes.ts";
 import type { RequestLog } from "../request-log.ts";
 import { rememberResources } from "../resource-memory.ts";
-import type { Catalogues } from "../repositories.ts";
+import type { Catalogues } from "../entities.ts";
 import { dropScopes } from "../scope.ts";
 import {
   allowedFor,

@@ -11,7 +11,7 @@ import { issueRefreshToken } from "./refresh-token.ts";
 import type { LoginAttributes } from "../login-attributes.ts";
 import { accessTokenClaimsOf } from "../login-claims.ts";
 import { OPENID, releasedClaims } from "../openid/scopes.ts";
-import type { Catalogues } from "../repositories.ts";
+import type { Catalogues } from "../entities.ts";
 import type { ScopeAndResource } from "../scope-and-resource.ts";
 import type { Server } from "../server.ts";
 import { tokenTarget } from "./token-target.ts";

@@ -8,7 +8,7 @@ import {
   scopesForResources,
   withResourceRules,
 } from "../protected-resources.ts";
-import type { Catalogues } from "../repositories.ts";
+import type { Catalogues } from "../entities.ts";
 import { defaultResource } from "../resource-memory.ts";
 import type { ScopeAndResource } from "../scope-and-resource.ts";
 import type { Server } from "../server.ts";
