@@ -1,0 +1,45 @@
+import { corsHeaders } from "./cors.ts";
+
+/** The parameters of a challenge (RFC 6750 section 3, RFC 9728 section 5.1). Empty ones are left out. */
+export interface Challenge {
+  error?: "invalid_token" | "insufficient_scope";
+  error_description: string;
+  /** The scopes with which a token would be good, with spaces between them. */
+  scope: string;
+  resource_metadata: string;
+}
+
+/** Refuses a request: 401, or 403 for a good token without a scope. Without `error`, the request had no token. */
+export function refuse(challenge: Challenge): Response {
+  const { error, error_description, scope, resource_metadata } = challenge;
+  // RFC 6750 section 3.1: no error code if the request had no token.
+  const parameters = error
+    ? { error, error_description, scope, resource_metadata }
+    : { scope, resource_metadata };
+  const quoted = Object.entries(parameters)
+    .filter(([, value]) => value !== "")
+    .map(([name, value]) => `${name}="${value}"`);
+  const status = error === "insufficient_scope" ? 403 : 401;
+  return Response.json(
+    error ? { error, error_description } : { error_description },
+    {
+      status,
+      headers: {
+        ...corsHeaders,
+        "Cache-Control": "no-store",
+        "WWW-Authenticate": `Bearer ${quoted.join(", ")}`,
+      },
+    },
+  );
+}
+
+/** Answers that nobody can tell whether a token is good. It is not a challenge, or the client would sign in again. */
+export function unavailable(error_description: string): Response {
+  const body = { error: "temporarily_unavailable", error_description };
+  const headers = {
+    ...corsHeaders,
+    "Cache-Control": "no-store",
+    "Retry-After": "5",
+  };
+  return Response.json(body, { status: 503, headers });
+}

@@ -1,0 +1,39 @@
+import type { Checked, ResourceOptions } from "./options.ts";
+import { scopeSet } from "./scopes.ts";
+import { comparable } from "./uri.ts";
+
+/** What both ways of checking a token look at. */
+export type Expected = Pick<
+  ResourceOptions,
+  "resource" | "audience" | "allow_clients"
+>;
+
+/** Checks the claims of a token whose issuer and expiry are good. */
+export function checkClaims(
+  token: string,
+  claims: Readonly<Record<string, unknown>>,
+  { resource, audience = resource, allow_clients = false }: Expected,
+): Checked {
+  const { sub, client_id, exp, aud, scope = "", sub_type, cnf } = claims;
+  if (
+    typeof sub !== "string" ||
+    typeof client_id !== "string" ||
+    typeof exp !== "number" ||
+    typeof scope !== "string"
+  )
+    return { invalid: "The token is not an access token of this issuer." };
+  // RFC 9068 section 4: a token for another API must not be accepted.
+  const audiences = [aud].flat().filter((one) => typeof one === "string");
+  const wanted = comparable(audience);
+  if (!audiences.some((one) => comparable(one) === wanted))
+    return { invalid: "The token is for another resource." };
+  if (sub_type === "client" && !allow_clients)
+    return { invalid: "The token is of a client, and not of a user." };
+  // RFC 9449 section 7.2: a token that is bound to a key is not good without a proof, which nothing here checks.
+  if (cnf !== undefined)
+    return {
+      invalid: "The token is bound to a key, and is not a bearer token.",
+    };
+  const scopes = scopeSet(scope);
+  return { verified: { token, sub, client_id, scopes, exp, claims } };
+}

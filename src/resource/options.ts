@@ -1,0 +1,67 @@
+/** The settings of a protected resource. Names that stand on the wire are spelled as there. */
+export interface ResourceOptions {
+  /**
+   * The URI of the API, as its clients name it in `resource` (RFC 8707): `https://api.example.com/notes`. The metadata
+   * document (RFC 9728) is at the path that follows from it.
+   */
+  resource: string;
+  /** The URL of Baton, without a slash at its end. */
+  issuer: string;
+  /** The scopes that every request needs, with spaces between them. Left out: any good token is enough. */
+  scope?: string;
+  /** All scopes of the API, for its metadata. Clients may ask for every one. Left out: those of `scope`. */
+  scopes_supported?: readonly string[];
+  /** The name of the API, for people. */
+  resource_name?: string;
+  /** Further members of the metadata document, such as `resource_documentation`. */
+  metadata?: Readonly<Record<string, unknown>>;
+  /** The audience of the API's tokens. Left out: `resource`. Baton's catalogue of resources may have another one. */
+  audience?: string;
+  /**
+   * With true, tokens of a client itself (client credentials) are good as well. Their `sub` is the client's id, and a
+   * user may have the same name, so the API must look at `claims.sub_type` then.
+   */
+  allow_clients?: boolean;
+  /**
+   * Baton's entrypoint `Tokens`, by a service binding. With it every token is asked about, so that one whose login has
+   * ended is refused at once. Left out: the API verifies the signature by itself.
+   */
+  tokens?: TokensBinding;
+  /** Where the public keys are. Left out: as Baton's metadata says. */
+  jwks_uri?: string;
+  /** The algorithms with which tokens may be signed. Left out: those that Baton can sign with. */
+  algorithms?: readonly string[];
+  /**
+   * Fetches metadata and keys. Left out: `fetch`. A Worker cannot fetch another Worker of its own zone by its host name, so
+   * there it is the `fetch` of a service binding.
+   */
+  fetch?: (url: string, init: RequestInit) => Promise<Response>;
+  /** With true, `protect` answers pages of any origin (CORS), without credentials. */
+  cors?: boolean;
+}
+
+/** The part of Baton's entrypoint `Tokens` that is called. */
+export interface TokensBinding {
+  introspect(token: string): Promise<object>;
+}
+
+/** A good access token. */
+export interface VerifiedToken {
+  /** The token itself. */
+  token: string;
+  /** The user; for a token of a client itself, the client. */
+  sub: string;
+  client_id: string;
+  scopes: readonly string[];
+  /** When the token expires. Seconds since 1970. */
+  exp: number;
+  /** All claims of the token. If Baton was asked, the claims of the login are as they are now. */
+  claims: Readonly<Record<string, unknown>>;
+}
+
+/** The result of a check: the token, why it is not good, or that nobody can tell at the moment. */
+export type Checked =
+  { verified: VerifiedToken } | { invalid: string } | { unavailable: string };
+
+/** Checks a token that somebody presents. */
+export type CheckToken = (token: string) => Promise<Checked>;
