@@ -131,7 +131,10 @@ describe("the keys", () => {
     ["JSON that is no JWK set", () => Response.json({ keys: "none" })],
     [
       "too many keys",
-      () => Response.json({ keys: Array(101).fill({ kty: "EC" }) }),
+      () =>
+        Response.json({
+          keys: Array.from({ length: 101 }, () => ({ kty: "EC" })),
+        }),
     ],
     ["too much", () => Response.json({ keys: [], more: "a".repeat(65_536) })],
     ["nothing", () => Promise.reject(new Error("connection refused"))],
