@@ -26,6 +26,8 @@ export class AgentProvider implements OAuthClientProvider {
     redirect_uris: [REDIRECT_URI],
     token_endpoint_auth_method: "none",
   };
+  /** The URL of the agent's metadata document. Left out: it has none. */
+  clientMetadataUrl?: string;
   registration: Registration;
   saved: Tokens;
   /** The authorization requests, as the library wrote them. */

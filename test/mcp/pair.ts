@@ -1,20 +1,18 @@
 import { join } from "node:path";
 import { createTestHarness } from "wrangler";
 import { freshSecrets } from "../../src/cli/local/dev-vars.ts";
+import type { AuthorizationDescription } from "../../src/rpc/types.ts";
 import { Site } from "./site.ts";
 
 /** Baton and the example MCP server in the local runtime, each at an address of its own, and a login that lets alice in. */
 
 const root = join(import.meta.dirname, "../..");
 
-/** The answer of the login to the next authorization requests. */
-export type Consent = { subject: string; scope?: string } | { error: string };
-
 export class Pair {
-  /** What the login answers. */
-  consent: Consent = { subject: "alice" };
-  /** The authorization requests that the login has seen, newest last. */
-  readonly asked: string[] = [];
+  /** Who is signed in at the login. */
+  subject = "alice";
+  /** What the login has shown to its users, newest last. */
+  readonly shown: AuthorizationDescription[] = [];
   readonly #sites: { baton: Site; mcp: Site; login: Site };
   readonly #secrets = freshSecrets();
   readonly #harness;
@@ -88,12 +86,20 @@ export class Pair {
     });
   }
 
+  /** Shows a consent page, as it were, and allows all that was asked for. */
   async #decide(request: string): Promise<string> {
-    this.asked.push(request);
+    const { subject } = this;
+    const query = new URLSearchParams({ request, subject });
+    const description = await this.admin<AuthorizationDescription>(
+      "GET",
+      `/authorizations?${query}`,
+    );
+    this.shown.push(description);
+    const consent = description.needs_consent && { consent: true };
     const { redirect_to } = await this.admin<{ redirect_to: string }>(
       "POST",
       "/authorizations",
-      { request, ...this.consent },
+      { request, subject, ...consent },
     );
     return redirect_to;
   }
@@ -117,13 +123,18 @@ export class Pair {
     return (text === "" ? undefined : JSON.parse(text)) as T;
   }
 
-  /** What the owner of the MCP server does once: the scopes. */
-  async makeScopes(): Promise<void> {
+  /** What the owner of the MCP server does once: its scopes, and that any agent may ask for it. */
+  async openResource(): Promise<void> {
     for (const [scope, description] of [
       ["notes:read", "Read your notes"],
       ["notes:write", "Write notes for you"],
     ])
       await this.admin("PUT", `/scopes/${scope}`, { description });
+    await this.admin("PUT", `/resources/${encodeURIComponent(this.mcp)}`, {
+      name: "Notes",
+      scope: "notes:read notes:write",
+      self_registered_clients: true,
+    });
   }
 
   async stop(): Promise<void> {
