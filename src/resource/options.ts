@@ -9,7 +9,10 @@ export interface ResourceOptions {
   issuer: string;
   /** The scopes that every request needs, with spaces between them. Left out: any good token is enough. */
   scope?: string;
-  /** All scopes of the API, for its metadata. Clients may ask for every one. Left out: those of `scope`. */
+  /**
+   * The scopes in the metadata of the API. Left out: those of `scope`. An MCP client asks for all of them at its first
+   * sign-in, and for further ones when a request needs them, so an MCP server lists only what every user needs.
+   */
   scopes_supported?: readonly string[];
   /** The name of the API, for people. */
   resource_name?: string;

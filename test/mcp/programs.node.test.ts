@@ -2,13 +2,12 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import {
   chmodSync,
+  globSync,
   mkdtempSync,
   readFileSync,
-  globSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Client } from "@modelcontextprotocol/client";
@@ -17,10 +16,11 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { freePort } from "../../src/cli/local/wrangler.ts";
 import { Pair, visit } from "./pair.ts";
 
-/** Tests programs of the MCP project and of others, as npm has them, against Baton and the example MCP server. */
+/** Tests programs as npm has them against Baton and the example MCP server, each as a process of its own. */
 
-const root = join(import.meta.dirname, "../..");
+const modules = join(import.meta.dirname, "../../node_modules");
 const directory = mkdtempSync(join(tmpdir(), "baton-mcp-"));
+const inside = (...names: string[]) => join(directory, ...names);
 let pair: Pair;
 
 beforeAll(async () => {
@@ -38,6 +38,10 @@ afterAll(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
+function readJson<T>(file: string): T {
+  return JSON.parse(readFileSync(file, "utf8")) as T;
+}
+
 describe("@modelcontextprotocol/conformance", () => {
   it("finds nothing wrong with the authorization server, and warns of nothing", async () => {
     const port = await freePort();
@@ -49,79 +53,104 @@ describe("@modelcontextprotocol/conformance", () => {
       scope: "notes:read notes:write",
       resources: [pair.mcp],
     });
-    const results = join(directory, "results");
-    const script = join(
-      root,
-      "node_modules/@modelcontextprotocol/conformance/dist/index.js",
-    );
+    const script = "@modelcontextprotocol/conformance/dist/index.js";
     const options = [
       ["--url", pair.baton],
       ["--client-id", "conformance"],
       ["--resource", pair.mcp],
       ["--port", String(port)],
-      ["--output-dir", results],
+      ["--output-dir", inside("results")],
     ];
     const tool = spawn(
       process.execPath,
-      [script, "authorization", ...options.flat()],
-      {
-        cwd: directory,
-      },
+      [join(modules, script), "authorization", ...options.flat()],
+      { cwd: directory },
     );
     let output = "";
-    let visited: Promise<unknown> | undefined;
+    let visited: Promise<Response> | undefined;
     for (const stream of [tool.stdout, tool.stderr])
       stream.setEncoding("utf8").on("data", (text: string) => {
         output += text;
-        const [url] = /^http\S+\/authorize\?\S+$/m.exec(output) ?? [];
         // The tool waits for a person with a browser.
+        const [url] = /^http\S+\/authorize\?\S+$/m.exec(output) ?? [];
         if (url !== undefined)
           visited ??= visit(new URL(url), callback).then((back) => fetch(back));
       });
     const [code] = (await once(tool, "exit")) as [number];
     await visited;
-    const checks = globSync(join(results, "**/checks.json"))
-      .flatMap(
-        (file) =>
-          JSON.parse(readFileSync(file, "utf8")) as {
-            id: string;
-            status: string;
-          }[],
-      )
-      .map(({ id, status }) => `${id}: ${status}`);
-    console.log(output, checks);
-    expect(code, output).toBe(0);
+    const checks = globSync(inside("results/**/checks.json"))
+      .flatMap((file) => readJson<{ id: string; status: string }[]>(file))
+      .map(({ id, status }) => `${id} ${status}`);
+    expect(checks.toSorted(), output).toEqual([
+      "authorization-code-grant SUCCESS",
+      "authorization-server-metadata SUCCESS",
+      "authorization-server-metadata-cimd SUCCESS",
+    ]);
+    expect(code).toBe(0);
   });
 });
 
 describe("mcp-remote", () => {
-  it("connects", async () => {
-    const browser = join(directory, "browser.sh");
-    writeFileSync(
-      browser,
-      `#!/bin/sh\nexec '${process.execPath}' -e 'fetch(process.argv[1])' "$1"\n`,
-    );
-    chmodSync(browser, 0o755);
-    const script = join(root, "node_modules/mcp-remote/dist/proxy.js");
+  /** A browser that goes where it is sent. Both names are tried: that of Linux, and that of macOS. */
+  beforeAll(() => {
+    const script = `#!/bin/sh\nexec '${process.execPath}' -e 'fetch(process.argv[1])' "$1"\n`;
+    for (const name of ["browser", "open"]) {
+      writeFileSync(inside(name), script);
+      chmodSync(inside(name), 0o755);
+    }
+  });
+
+  /** Starts mcp-remote as a desktop program does, which knows nothing of OAuth. */
+  async function start() {
     const transport = new StdioClientTransport({
       command: process.execPath,
-      args: [script, pair.mcp],
+      args: [join(modules, "mcp-remote/dist/proxy.js"), pair.mcp],
       env: {
-        PATH: process.env["PATH"] ?? "",
-        BROWSER: browser,
+        PATH: `${directory}:${process.env["PATH"]}`,
+        BROWSER: inside("browser"),
         HOME: directory,
-        MCP_REMOTE_CONFIG_DIR: join(directory, "auth"),
+        MCP_REMOTE_CONFIG_DIR: inside("auth"),
       },
-      stderr: "inherit",
+      stderr: "pipe",
     });
+    let log = "";
+    transport.stderr?.on("data", (text: Buffer) => (log += text.toString()));
     const client = new Client({ name: "desktop", version: "1.0.0" });
-    await client.connect(transport);
-    console.log(await client.callTool({ name: "list_notes", arguments: {} }));
-    console.log(
-      await client
-        .callTool({ name: "add_note", arguments: { text: "hello" } })
-        .catch(String),
-    );
-    await client.close();
+    await client.connect(transport).catch((cause: unknown) => {
+      throw new Error(log, { cause });
+    });
+    const call = async (name: string, args: Record<string, unknown> = {}) => {
+      const { content } = await client.callTool({ name, arguments: args });
+      return (content as { text: string }[])[0]?.text;
+    };
+    return { call, close: () => client.close() };
+  }
+
+  it("registers itself, signs its user in, steps up, and refreshes in a later process without its user", async () => {
+    const first = await start();
+    expect(await first.call("list_notes")).toBe("[]");
+    await first.call("add_note", { text: "Buy milk." });
+    await first.close();
+    expect(
+      pair.shown.map(({ registered_by, scopes }) => [
+        registered_by,
+        scopes.map(({ scope }) => scope).join(" "),
+      ]),
+    ).toEqual([
+      [undefined, "notes:read notes:write"], // conformance
+      ["dynamic_registration", "notes:read"],
+      ["dynamic_registration", "notes:read notes:write"],
+    ]);
+
+    const [store = ""] = globSync(inside("auth/**/*_tokens.json"));
+    const tokens = readJson<{ refresh_token: string }>(store);
+    const old = { ...tokens, access_token: "an.old.token" };
+    writeFileSync(store, JSON.stringify(old));
+    const second = await start();
+    expect(await second.call("list_notes")).toBe('["Buy milk."]');
+    await second.close();
+    expect(pair.shown).toHaveLength(3);
+    const renewed = readJson<typeof tokens>(store).refresh_token;
+    expect(renewed).not.toBe(tokens.refresh_token);
   });
 });

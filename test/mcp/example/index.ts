@@ -26,7 +26,6 @@ const notes = protectedResource({
   resource: bindings.RESOURCE,
   issuer: bindings.ISSUER,
   scope: "notes:read",
-  scopes_supported: ["notes:read", "notes:write"],
   resource_name: "Notes",
   fetch: (url, init) => bindings.BATON.fetch(url, init),
   ...(bindings.ASK === "on" && { tokens: bindings.TOKENS }),
