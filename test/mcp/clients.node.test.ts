@@ -26,7 +26,7 @@ afterAll(() => pair.stop());
 function standInForTheInternet(): void {
   const { fetch } = globalThis;
   vi.stubGlobal("fetch", (...[url, init]: Parameters<typeof fetch>) => {
-    if (String(url) !== DOCUMENT) return fetch(url, init);
+    if (new Request(url).url !== DOCUMENT) return fetch(url, init);
     return Promise.resolve(
       Response.json({
         client_id: DOCUMENT,

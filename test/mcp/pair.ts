@@ -92,7 +92,7 @@ export class Pair {
     const query = new URLSearchParams({ request, subject });
     const description = await this.admin<AuthorizationDescription>(
       "GET",
-      `/authorizations?${query}`,
+      `/authorizations?${query.toString()}`,
     );
     this.shown.push(description);
     const consent = description.needs_consent && { consent: true };
@@ -150,8 +150,10 @@ export async function visit(url: URL, client: string): Promise<URL> {
     const response = await fetch(next, { redirect: "manual" });
     const location = response.headers.get("Location");
     if (location === null)
-      throw new Error(`${next}: ${response.status} ${await response.text()}`);
+      throw new Error(
+        `${next.href}: ${response.status} ${await response.text()}`,
+      );
     next = new URL(location, next);
   }
-  throw new Error(`${url} leads nowhere.`);
+  throw new Error(`${url.href} leads nowhere.`);
 }

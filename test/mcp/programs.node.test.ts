@@ -38,8 +38,8 @@ afterAll(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-function readJson<T>(file: string): T {
-  return JSON.parse(readFileSync(file, "utf8")) as T;
+function readJson(file: string): unknown {
+  return JSON.parse(readFileSync(file, "utf8"));
 }
 
 describe("@modelcontextprotocol/conformance", () => {
@@ -79,7 +79,7 @@ describe("@modelcontextprotocol/conformance", () => {
     const [code] = (await once(tool, "exit")) as [number];
     await visited;
     const checks = globSync(inside("results/**/checks.json"))
-      .flatMap((file) => readJson<{ id: string; status: string }[]>(file))
+      .flatMap((file) => readJson(file) as { id: string; status: string }[])
       .map(({ id, status }) => `${id} ${status}`);
     expect(checks.toSorted(), output).toEqual([
       "authorization-code-grant SUCCESS",
@@ -143,14 +143,14 @@ describe("mcp-remote", () => {
     ]);
 
     const [store = ""] = globSync(inside("auth/**/*_tokens.json"));
-    const tokens = readJson<{ refresh_token: string }>(store);
+    const tokens = readJson(store) as { refresh_token: string };
     const old = { ...tokens, access_token: "an.old.token" };
     writeFileSync(store, JSON.stringify(old));
     const second = await start();
     expect(await second.call("list_notes")).toBe('["Buy milk."]');
     await second.close();
     expect(pair.shown).toHaveLength(3);
-    const renewed = readJson<typeof tokens>(store).refresh_token;
-    expect(renewed).not.toBe(tokens.refresh_token);
+    const renewed = readJson(store) as typeof tokens;
+    expect(renewed.refresh_token).not.toBe(tokens.refresh_token);
   });
 });
