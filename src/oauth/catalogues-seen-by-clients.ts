@@ -1,10 +1,13 @@
 import { seenByClients } from "./offline-access.ts";
 import type {
   CatalogueRepository,
-  Catalogues,
   CataloguesRepository,
 } from "./repositories.ts";
-import type { ResourceCatalogue, ScopeCatalogue } from "./entities.ts";
+import type {
+  Catalogues,
+  ResourceCatalogue,
+  ScopeCatalogue,
+} from "./entities.ts";
 import type { Settings } from "./settings.ts";
 
 /** The stored catalogues: each of the two, and both by one read. */
