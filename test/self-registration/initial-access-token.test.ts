@@ -6,7 +6,7 @@ import {
   makeToken,
 } from "../support/administrators.ts";
 import { listenToLog, parsedLog } from "../support/log.ts";
-import { agent, postRegistration, register } from "../support/registration.ts";
+import { agent, postRegistration } from "../support/registration.ts";
 import { refusal, server, serverWith } from "../support/server.ts";
 
 /** DYNAMIC_REGISTRATION=token: only who has an initial access token may register a client (RFC 7591 section 3). */
@@ -88,7 +88,7 @@ describe("a registration", () => {
 
   it("needs none where registration is open", async () => {
     const open = serverWith({ DYNAMIC_REGISTRATION: "open" });
-    await register(open);
+    expect((await postRegistration(open, agent)).status).toBe(201);
   });
 });
 
