@@ -114,7 +114,13 @@ const [putRsaKey = ""] = take(openIdPage, "Algorithms", "sh", 1);
 const agentHeading = "For the builder of an agent";
 const [agentDocument = "{}"] = take("docs/agents.md", agentHeading, "json", 1);
 
+const tryHeading = "Try it on your machine";
+const [openServer = ""] = take("docs/agents.md", tryHeading, "sh", 1);
+
 const resourceServersPage = "docs/resource-servers.md";
+const accountHeading = "Baton in the same account";
+const resourceBindings = take(resourceServersPage, accountHeading, "toml", 2);
+const boundOptions = take(resourceServersPage, accountHeading, "ts", 2);
 const [verifier = ""] = take(
   resourceServersPage,
   "Verify an access token",
@@ -584,6 +590,29 @@ describe("docs/resource-servers.md", () => {
       aud: "https://api.example.com",
       token_type: "Bearer",
     });
+  });
+});
+
+describe("the pages for the owner of an MCP server", () => {
+  it("binds Baton as test/mcp/example/ does", () => {
+    const settings = read("test/mcp/example/wrangler.toml");
+    for (const binding of resourceBindings)
+      expect(settings).toContain(binding.trim());
+    const server = read("test/mcp/example/index.ts");
+    for (const option of boundOptions)
+      expect(server).toContain(
+        option.trim().replace(/,$/, "").replace("env.", "bindings."),
+      );
+  });
+
+  it("opens the example MCP server to every agent with its commands", async () => {
+    const output = await paste(openServer);
+    expect(output).toContain("notes:read notes:write");
+    const [, uri = ""] = /RESOURCE = "(.+)"/.exec(
+      read("test/mcp/example/wrangler.toml"),
+    ) ?? [""];
+    expect(output).toMatch(/self_registered_clients +true/);
+    expect(output).toContain(uri);
   });
 });
 

@@ -143,6 +143,11 @@ export const notPasted: { page: string; has: string; why: string }[] = [
     "test/conformance/agents-page.node.test.ts runs it in several processes",
     ["export async function accessToken("],
   ),
+  ...onPage(
+    "docs/resource-servers.md",
+    "test/conformance/resource-examples.node.test.ts runs it",
+    ["notes.protect(", "app.use(protect(notes))"],
+  ),
   ...onPage("docs/resource-servers.md", otherProgram, [
     "JwtDecoder jwtDecoder()",
     "opaquetoken:",
@@ -151,6 +156,11 @@ export const notPasted: { page: string; has: string; why: string }[] = [
     "envoy.filters.http.jwt_authn",
     "kind: RequestAuthentication",
   ]),
+  ...onPage(
+    "docs/agents.md",
+    "test/mcp/ starts the same Workers in one runtime, and the Inspector",
+    ["npm run dev -- --var CLIENT_ID", "npx wrangler dev -c", "mcp-inspector"],
+  ),
   ...onPage("docs/incidents.md", "test/incidents/ types it", [
     "npm run",
     "wrangler secret put ADMIN_TOKEN",
