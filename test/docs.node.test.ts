@@ -116,6 +116,7 @@ const [agentDocument = "{}"] = take("docs/agents.md", agentHeading, "json", 1);
 
 const tryHeading = "Try it on your machine";
 const [openServer = ""] = take("docs/agents.md", tryHeading, "sh", 1);
+const [putResource = ""] = take("docs/agents.md", "Resources", "sh", 1);
 
 const resourceServersPage = "docs/resource-servers.md";
 const accountHeading = "Baton in the same account";
@@ -611,7 +612,8 @@ describe("the pages for the owner of an MCP server", () => {
     const [, uri = ""] = /RESOURCE = "(.+)"/.exec(
       read("test/mcp/example/wrangler.toml"),
     ) ?? [""];
-    expect(output).toMatch(/self_registered_clients +true/);
+    for (const put of [output, await paste(putResource)])
+      expect(put).toMatch(/self_registered_clients +true/);
     expect(output).toContain(uri);
   });
 });

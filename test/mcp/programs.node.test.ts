@@ -28,6 +28,7 @@ beforeAll(async () => {
     variables: {
       CLIENT_ID_METADATA_DOCUMENTS: "on",
       DYNAMIC_REGISTRATION: "open",
+      OFFLINE_ACCESS_REQUIRED: "on",
     },
   });
   await pair.openResource();
@@ -138,8 +139,9 @@ describe("mcp-remote", () => {
       ]),
     ).toEqual([
       [undefined, "notes:read notes:write"], // conformance
-      ["dynamic_registration", "notes:read"],
-      ["dynamic_registration", "notes:read notes:write"],
+      // Without offline_access it would get no refresh token here.
+      ["dynamic_registration", "notes:read offline_access"],
+      ["dynamic_registration", "notes:read offline_access notes:write"],
     ]);
 
     const [store = ""] = globSync(inside("auth/**/*_tokens.json"));
