@@ -166,6 +166,7 @@ describe("/admin/openapi.json", () => {
     expect(operations.toSorted()).toEqual([
       "DELETE /admin/clients/{client_id}",
       "DELETE /admin/grants/{grant_id}",
+      "DELETE /admin/resources/{resource}",
       "DELETE /admin/scopes/{scope}",
       "DELETE /admin/subjects/{subject}/grants",
       "DELETE /admin/tokens/{name}",
@@ -175,6 +176,7 @@ describe("/admin/openapi.json", () => {
       "GET /admin/grants/{grant_id}",
       "GET /admin/league",
       "GET /admin/logouts",
+      "GET /admin/resources",
       "GET /admin/scopes",
       "GET /admin/subjects/{subject}/grants",
       "GET /admin/tokens",
@@ -192,6 +194,7 @@ describe("/admin/openapi.json", () => {
       "POST /admin/logouts",
       "POST /admin/revoke",
       "POST /admin/tokens",
+      "PUT /admin/resources/{resource}",
       "PUT /admin/scopes/{scope}",
     ]);
     for (const operation of Object.values(document.paths).flatMap((path) =>
