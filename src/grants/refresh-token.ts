@@ -87,6 +87,7 @@ export const refreshTokenGrant: GrantType<"refresh_token", RefreshAhead> = {
       now,
       successor_expires_at: refreshTokenExpiry(lifetimes, now),
       key_id: server.tokenKeySchedule.use(now).id,
+      says_why_expired: true as const,
       origin: {
         network: fingerprint(network()),
         user_agent: fingerprint(userAgent()),
@@ -129,7 +130,9 @@ export const refreshTokenGrant: GrantType<"refresh_token", RefreshAhead> = {
     const refreshToken = {
       family_id,
       generation: result.generation,
-      ...tokenExpiry(expires_at, ends_at),
+      ...(result.says_why_expired
+        ? tokenExpiry(expires_at, ends_at)
+        : { expires_at }),
       family_secret,
     };
     const newest = { refreshToken, ends_at, key_id };

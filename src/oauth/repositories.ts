@@ -218,6 +218,8 @@ export interface ExchangeAttempt extends FamilyKey {
   now: Seconds;
   /** The time when the successor expires. The family cuts it to its `ends_at`. */
   successor_expires_at: Seconds;
+  /** The successor says why it expires. Left out: the Worker is of a version whose tokens say nothing. */
+  says_why_expired?: true;
   /** The id of the key that makes the successor. */
   key_id: number;
   origin: Origin;
@@ -280,6 +282,8 @@ export type ExchangeResult =
       generation: number;
       /** The time when the successor expires. */
       expires_at: Seconds;
+      /** The successor says why it expires. A retry then gets the same string, also while another version runs. */
+      says_why_expired?: true;
       /** The time when the family ends, however often it rotates. A family of an older version leaves it out. */
       ends_at?: Seconds;
       /** The id of the key that makes the successor. */

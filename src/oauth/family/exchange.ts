@@ -87,8 +87,10 @@ export function judgeExchange(
   }
 
   const { login, unapplied } = applyHookChanges(family.login, attempt);
+  const { says_why_expired: _former, ...unchanged } = family;
   const successor = {
-    ...family,
+    ...unchanged,
+    ...(attempt.says_why_expired && { says_why_expired: true as const }),
     login,
     generation: family.generation + 1,
     expires_at: Math.min(attempt.successor_expires_at, ends_at),
@@ -131,10 +133,11 @@ export function wouldMakeSuccessor(
 
 /** Makes the result of an exchange, from the record after it. */
 function exchanged(
-  { login, generation, expires_at, ends_at, key_id }: LivingFamily,
+  family: LivingFamily,
   granted: ScopeAndResource,
   how: { retried: boolean; retry?: Retry; unapplied?: UnappliedChanges },
 ): ExchangeResult {
+  const { login, generation, expires_at, ends_at, key_id } = family;
   return {
     outcome: "exchanged",
     ...how,
@@ -143,6 +146,7 @@ function exchanged(
     generation,
     expires_at,
     ends_at,
+    ...(family.says_why_expired && { says_why_expired: true }),
     key_id,
   };
 }

@@ -30,6 +30,8 @@ export interface LivingFamily extends NewFamily {
   last_origin?: Origin;
   /** The id of the key that made the newest token, so that a retry gets the same string. */
   key_id: number;
+  /** The newest token says why it expires (`refresh-token-layout.ts`), so that a retry gets the same string. */
+  says_why_expired?: true;
   /** Only if a code or a league token made the family: the redemption that made it. */
   redemption?: Redemption;
   /**
