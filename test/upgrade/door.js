@@ -3,8 +3,14 @@
  * released Worker or today's, and `clock.js`. This module lets the tests read and write the storage of the objects:
  * GET and PUT /BINDING/ID. POST lets the alarm go off.
  */
+import { DurableObject } from "cloudflare:workers";
 import { realNow } from "./clock.js";
 import * as worker from "./worker.js";
+
+/** An object whose version does not have the class. It keeps what it has, and has none of the calls. */
+class Absent extends DurableObject {
+  alarm() {}
+}
 
 function opened(Class) {
   return class extends Class {
@@ -84,6 +90,7 @@ export const TokenFamily = opened(worker.TokenFamily);
 export const SubjectIndex = opened(worker.SubjectIndex);
 export const KvRecordWriter = opened(worker.KvRecordWriter);
 export const LeagueLedger = opened(worker.LeagueLedger);
+export const RegistrationCounter = opened(worker.RegistrationCounter ?? Absent);
 
 export default {
   fetch(request, env) {

@@ -12,7 +12,12 @@ import {
   RECORDS_FILE,
   WORKER_FILE,
 } from "./releases.ts";
-import { makeEveryRecord } from "./scenario.ts";
+import { abilitiesOf, makeEveryRecord } from "./scenario.ts";
+import {
+  agentVariables,
+  agentWebsite,
+  makeAgentRecords,
+} from "./scenario-agents.ts";
 import { Session } from "./session.ts";
 import { TwoWorkers } from "./two-workers.ts";
 
@@ -32,8 +37,15 @@ const worker =
 
 const server = new TwoWorkers();
 try {
-  await server.start({ front: worker, objects: worker });
-  const inFlight = await makeEveryRecord(new Session(server));
+  const pair = { front: worker, objects: worker };
+  const baton = new Session(server);
+  server.internet = agentWebsite;
+  await server.start({ ...pair, variables: agentVariables });
+  const ofAgents = (await abilitiesOf(baton)).meetAgents
+    ? await makeAgentRecords(baton)
+    : {};
+  await server.start(pair);
+  const inFlight = { ...(await makeEveryRecord(baton)), ...ofAgents };
   const records: Records = {
     comment:
       "Made by keep-release.ts. Test keys (test-keys.ts), test tokens: nothing here is a secret.",

@@ -149,7 +149,7 @@ export async function makeEveryRecord(baton: Session): Promise<InFlight> {
 }
 
 /** Finds what the server can do, so that a Worker from before a feature makes the other records. */
-async function abilitiesOf(baton: Session) {
+export async function abilitiesOf(baton: Session) {
   const document = JSON.stringify(
     await baton.expectAdmin("GET", "/openapi.json"),
   );
@@ -157,5 +157,6 @@ async function abilitiesOf(baton: Session) {
     makeAdminTokens: document.includes('"/admin/tokens"'),
     disable: document.includes('"disabled"'),
     signOut: document.includes('"backchannel_logout_uri"'),
+    meetAgents: document.includes('"registered_by"'),
   };
 }

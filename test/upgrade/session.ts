@@ -1,9 +1,10 @@
+import { setTimeout } from "node:timers/promises";
 import { ADMIN_TOKEN, secretOf } from "./test-keys.ts";
 import type { TwoWorkers } from "./two-workers.ts";
 
 /** What a client, a browser, a sign-in page and an operator send to the front. */
 
-const REDIRECT_URI = "https://app.example.com/callback";
+export const REDIRECT_URI = "https://app.example.com/callback";
 /** RFC 7636 appendix B. */
 const VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
@@ -22,7 +23,7 @@ export interface Tokens {
 
 export class Session {
   readonly #server: Pick<TwoWorkers, "fetch">;
-  readonly #isPublic: ReadonlySet<string>;
+  readonly #isPublic: Set<string>;
 
   /** @param publicClients the ids of the clients without a secret */
   constructor(
@@ -79,6 +80,35 @@ export class Session {
         : { client_secret: secretOf(client_id) }),
       ...metadata,
     });
+  }
+
+  /** Registers a public client, as an agent does (RFC 7591). */
+  async register(): Promise<Answer> {
+    const response = await this.#server.fetch("/register", {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({
+        client_name: "An agent",
+        redirect_uris: [REDIRECT_URI],
+        token_endpoint_auth_method: "none",
+      }),
+    });
+    const answer = await answerOf(response);
+    if (response.ok) this.#isPublic.add(String(answer.body["client_id"]));
+    return answer;
+  }
+
+  /** Reads a registration (RFC 7592). @param token its registration access token */
+  async readRegistration(client_id: string, token: string): Promise<Answer> {
+    const headers = { Authorization: `Bearer ${token}` };
+    const path = `/register/${client_id}`;
+    return answerOf(await this.#server.fetch(path, { headers }));
+  }
+
+  /** Waits until a client has a record, because the server writes that of a metadata document behind an answer. */
+  async untilKept(client_id: string): Promise<void> {
+    const path = `/clients/${encodeURIComponent(client_id)}`;
+    while ((await this.admin("GET", path)).status === 404) await setTimeout(20);
   }
 
   /**
@@ -175,7 +205,7 @@ export class Session {
   async codeFor(
     client_id: string,
     subject: string,
-    { claims = {}, ...more }: { claims?: object; nonce?: string } = {},
+    { claims = {}, ...more }: { claims?: object } & Record<string, unknown> = {},
   ): Promise<string> {
     const request = await this.authorize(client_id, more);
     return this.decide(request, subject, claims);
@@ -195,12 +225,17 @@ export class Session {
     return success(answer, "a code's exchange") as unknown as Tokens;
   }
 
+  /** Tells whether a client has no secret. The clients of metadata documents have none. */
+  #hasNoSecret(client_id: string): boolean {
+    return this.#isPublic.has(client_id) || client_id.startsWith("https:");
+  }
+
   async #post(
     path: string,
     client_id: string,
     form: Record<string, string>,
   ): Promise<Answer> {
-    const secret = this.#isPublic.has(client_id)
+    const secret = this.#hasNoSecret(client_id)
       ? {}
       : { client_secret: secretOf(client_id) };
     const response = await this.#server.fetch(path, {

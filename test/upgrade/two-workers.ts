@@ -24,6 +24,7 @@ const classes = {
   SUBJECT_INDEX: "SubjectIndex",
   KV_RECORD_WRITER: "KvRecordWriter",
   LEAGUE_LEDGER: "LeagueLedger",
+  REGISTRATION_COUNTER: "RegistrationCounter",
 } as const;
 type Binding = keyof typeof classes;
 const bindings = Object.keys(classes) as Binding[];
@@ -37,10 +38,12 @@ function limitOf(namespace_id: string, limit: number) {
 
 const settings = {
   compatibilityDate: "2026-10-30",
+  compatibilityFlags: ["global_fetch_strictly_public"],
   kvNamespaces: { KV: "kv" },
   ratelimits: {
     GUESSES_PER_NETWORK: limitOf("4711", 120),
     GUESSES_PER_SITE: limitOf("4712", 960),
+    REGISTRATIONS_PER_NETWORK: limitOf("4713", 30),
   },
   bindings: {
     ...testSecrets,
@@ -50,6 +53,7 @@ const settings = {
     ACCESS_TOKEN_TTL: LIFE,
     REFRESH_TOKEN_TTL: LIFE,
     REFRESH_TOKEN_MAX_AGE: LIFE,
+    REGISTRATION_IDLE_TTL: LIFE,
     REFRESH_TOKEN_RETRY_WINDOW: "PT0S",
   },
 };
@@ -76,11 +80,13 @@ export interface Pair {
   objects: string;
   /** The code of a Worker that the front asks at each refresh. Left out: there is none. */
   hook?: string;
+  /** Variables beside the ones that all tests have. A Worker of an older version does not know the newer ones. */
+  variables?: Record<string, string>;
 }
 
 export class TwoWorkers {
   readonly #folder = mkdtempSync(join(tmpdir(), "baton-upgrade-"));
-  /** Answers what the objects send to the internet. Nothing is reached there. */
+  /** Answers what the Workers send to the internet. Nothing is reached there. */
   internet: (request: Request) => Promise<Response> | Response = () =>
     new Response(null, { status: 503 });
   #running: Miniflare | undefined;
@@ -90,8 +96,22 @@ export class TwoWorkers {
    *
    * @param shift of their clock, in milliseconds
    */
-  async start({ front, objects, hook }: Pair, shift = 0): Promise<void> {
+  async start(
+    { front, objects, hook, variables }: Pair,
+    shift = 0,
+  ): Promise<void> {
     await this.#running?.dispose();
+    const common = {
+      ...settings,
+      bindings: { ...settings.bindings, ...variables },
+      outboundService: async (request: Request) => {
+        const { status, headers, body } = await this.internet(request);
+        return new miniflare.Response(body as never, {
+          status,
+          headers: [...headers],
+        });
+      },
+    };
     const modulesOf = (main: string, worker: string) => [
       { type: "ESModule" as const, path: "main.js", contents: main },
       { type: "ESModule" as const, path: "worker.js", contents: worker },
@@ -112,7 +132,7 @@ export class TwoWorkers {
         workers: [
           {
             name: "front",
-            ...settings,
+            ...common,
             modules: modulesOf(frontMain, front),
             durableObjects: objectsAre({ scriptName: "objects" }),
             ...(hook !== undefined && {
@@ -121,11 +141,7 @@ export class TwoWorkers {
           },
           {
             name: "objects",
-            ...settings,
-            outboundService: async (request: Request) => {
-              const { status } = await this.internet(request);
-              return new miniflare.Response(null, { status });
-            },
+            ...common,
             modules: modulesOf(door, objects),
             durableObjects: objectsAre({}),
           },
