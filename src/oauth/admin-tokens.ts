@@ -1,12 +1,9 @@
 import * as base64url from "jose/base64url";
-import * as v from "valibot";
-import { timestamp } from "./client-metadata.ts";
 import { equalBytes } from "./constant-time.ts";
 import type { Seconds } from "./duration.ts";
 import { fieldError, OAuthError, type Problem } from "./errors.ts";
 import { ADMIN_TOKEN_PREFIX as PREFIX } from "./admin-token-form.ts";
-import { type Role, roles } from "./roles.ts";
-import { record } from "./schema.ts";
+import type { Role } from "./roles.ts";
 
 /** The most named admin tokens. They are one record, which is read with every request of such a token. */
 const MAX_TOKENS = 50;
@@ -19,33 +16,22 @@ const MAX_ACTOR_LENGTH = 320;
 /** A token as `makeAdminToken` makes it: the prefix and 32 random bytes in base64url. */
 const form = new RegExp(`^${PREFIX}[\\w-]{43}$`);
 
-/** The name of an admin token. It is in the log, as the actor, and in a path. */
-export const adminTokenName = v.pipe(
-  v.string(),
-  v.regex(
-    /^[a-z0-9][a-z0-9._-]{0,63}$/,
-    "must have at most 64 characters out of a-z, 0-9, period, underscore and hyphen, and begin with a letter or a digit",
-  ),
-);
-
-const adminToken = v.object({
-  role: v.picklist(roles),
+/** A named admin token. */
+export interface AdminToken {
+  role: Role;
   /** The first characters of the token after its prefix. They are not secret: they tell which token leaked. */
-  id: v.pipe(v.string(), v.regex(/^[\w-]{8}$/)),
+  id: string;
   /** SHA-256 of the whole token, in base64url. */
-  hash: v.pipe(v.string(), v.regex(/^[\w-]{43}$/)),
-  created_at: timestamp,
+  hash: string;
+  created_at: Seconds;
   /** The administrator who made it, by the name in the log. Left out: a version of Baton that did not keep it. */
-  created_by: v.fallback(v.optional(v.string()), undefined),
+  created_by?: string | undefined;
   /** From this time on, the token is refused. Left out: it does not expire. */
-  expires_at: v.optional(timestamp),
-});
+  expires_at?: Seconds | undefined;
+}
 
-/** The record `admin_tokens` in KV: every named token, by its name. */
-export const adminTokensRecord = record(adminTokenName, adminToken);
-
-export type AdminToken = v.InferOutput<typeof adminToken>;
-export type AdminTokens = v.InferOutput<typeof adminTokensRecord>;
+/** The named tokens, by their names. */
+export type AdminTokens = Record<string, AdminToken>;
 
 /** Stores the named admin tokens. */
 export interface AdminTokenRepository {

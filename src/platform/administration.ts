@@ -1,7 +1,12 @@
 import {
-  type AdminTokenRepository,
-  type AdminTokens,
   adminTokensRecord,
+  readAdminTokens,
+  storedAdminTokens,
+  type StoredAdminTokens,
+} from "../oauth/admin-token-record.ts";
+import type {
+  AdminTokenRepository,
+  AdminTokens,
 } from "../oauth/admin-tokens.ts";
 import type { Administration } from "../oauth/administration.ts";
 import { OAuthError, type Problem } from "../oauth/errors.ts";
@@ -26,7 +31,7 @@ export function makeAdministration(
 
 /** Keeps the named admin tokens in KV, in one record. */
 class KvAdminTokenRepository implements AdminTokenRepository {
-  readonly #records: KvRecords<AdminTokens>;
+  readonly #records: KvRecords<StoredAdminTokens>;
 
   constructor(
     kv: KVNamespace,
@@ -38,20 +43,20 @@ class KvAdminTokenRepository implements AdminTokenRepository {
   }
 
   async find(): Promise<AdminTokens> {
-    return (await this.#records.find(KEY)) ?? {};
+    return readAdminTokens((await this.#records.find(KEY)) ?? {});
   }
 
   async findAgain(): Promise<AdminTokens> {
-    return (await this.#records.findFresh(KEY)) ?? {};
+    return readAdminTokens((await this.#records.findFresh(KEY)) ?? {});
   }
 
   async read(): Promise<AdminTokens> {
-    return (await this.#records.readCurrent(KEY)) ?? {};
+    return readAdminTokens((await this.#records.readCurrent(KEY)) ?? {});
   }
 
   async update(change: (current: AdminTokens) => AdminTokens): Promise<void> {
     await this.#records.update(KEY, (current) => ({
-      record: change(current() ?? {}),
+      record: storedAdminTokens(change(readAdminTokens(current() ?? {}))),
     }));
   }
 

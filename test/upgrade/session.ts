@@ -205,7 +205,10 @@ export class Session {
   async codeFor(
     client_id: string,
     subject: string,
-    { claims = {}, ...more }: { claims?: object } & Record<string, unknown> = {},
+    {
+      claims = {},
+      ...more
+    }: { claims?: object } & Record<string, unknown> = {},
   ): Promise<string> {
     const request = await this.authorize(client_id, more);
     return this.decide(request, subject, claims);

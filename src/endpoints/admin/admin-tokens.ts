@@ -1,6 +1,6 @@
 import * as v from "valibot";
+import { adminTokenName } from "../../oauth/admin-token-record.ts";
 import {
-  adminTokenName,
   deleteAdminToken,
   makeAdminToken,
   shownAdminToken,

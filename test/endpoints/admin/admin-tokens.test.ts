@@ -237,6 +237,45 @@ describe("the record of the admin tokens", () => {
     await server.expectAdmin("DELETE", `/tokens/${name}`);
   });
 
+  it("may have a role that only a newer version knows: its token is refused, and the others are accepted", async () => {
+    const [made, newer] = [await makeToken("login"), await makeToken("read")];
+    const before = await env.KV.get<Record<string, object>>(
+      "admin_tokens",
+      "json",
+    );
+    const ofNewer = { ...before![newer.name], role: "auditor" };
+    const record = { ...before, [newer.name]: ofNewer };
+    await env.KV.put("admin_tokens", JSON.stringify(record));
+    const older = serverWith({});
+    const ask = (token: string) => askWith(older, token, "GET", "/scopes");
+    expect((await ask(made.token)).status).toBe(403);
+    expect(await refusal(await ask(newer.token))).toEqual(wrong);
+    await env.KV.put("admin_tokens", JSON.stringify(before));
+    await server.expectAdmin("DELETE", `/tokens/${made.name}`);
+    await server.expectAdmin("DELETE", `/tokens/${newer.name}`);
+  });
+
+  it("has tokens with the role register in a form that version 0.3.0 takes for one that has expired", async () => {
+    const { name, token, created_at, expires_at } = await makeToken(
+      "register",
+      { expires_in: "P1D" },
+    );
+    const record = await env.KV.get<Record<string, object>>(
+      "admin_tokens",
+      "json",
+    );
+    expect(record![name]).toMatchObject({
+      role: "read",
+      expires_at: created_at,
+      newer: { role: "register", expires_at },
+    });
+    expect((await askWith(server, token, "GET", "/scopes")).status).toBe(403);
+    const { tokens } = await list();
+    const listed = tokens.find((shown) => shown.name === name);
+    expect(listed).toMatchObject({ role: "register", expires_at });
+    await server.expectAdmin("DELETE", `/tokens/${name}`);
+  });
+
   it("that is malformed keeps named tokens out, and ADMIN_TOKEN not", async () => {
     const { token } = await makeToken("admin");
     const before = (await env.KV.get("admin_tokens")) ?? "{}";
