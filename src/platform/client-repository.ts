@@ -29,6 +29,12 @@ const MAX_CHECKED = 1_000;
 /** The shortest time after which KV removes a record, in seconds. */
 const MIN_EXPIRATION_SECONDS = 60;
 
+/**
+ * Stored as `disabled_at` of a client that registered itself and is not disabled. A version before 0.4.0 does not know
+ * that such a client needs the user's consent, so after a rollback the client must be unknown.
+ */
+const DISABLED_BEFORE_0_4 = 0;
+
 /** Keeps clients in KV, under `client:<client_id>`. */
 export class KvClientRepository implements StoredClients {
   readonly #records: KvRecords<Client | ClientTombstone>;
@@ -61,8 +67,8 @@ export class KvClientRepository implements StoredClients {
     return client?.disabled_at !== undefined;
   }
 
-  read(clientId: string): Promise<Client | ClientTombstone | undefined> {
-    return this.#records.readCurrent(PREFIX + clientId);
+  async read(clientId: string): Promise<Client | ClientTombstone | undefined> {
+    return fromStored(await this.#records.readCurrent(PREFIX + clientId));
   }
 
   list(query: ClientQuery): Promise<ClientPage> {
@@ -110,8 +116,8 @@ export class KvClientRepository implements StoredClients {
   ): Promise<Client> {
     let client: Client | undefined;
     await this.#records.update(PREFIX + clientId, (current) => {
-      client = change(current);
-      return { record: client, ...expiryOf(client) };
+      client = change(() => fromStored(current()));
+      return { record: toStored(client), ...expiryOf(client) };
     });
     return client!;
   }
@@ -124,7 +130,7 @@ export class KvClientRepository implements StoredClients {
     },
   ): Promise<void> {
     await this.#records.update(PREFIX + clientId, (current) => {
-      const { tombstone, seconds } = change(current);
+      const { tombstone, seconds } = change(() => fromStored(current()));
       return { record: tombstone, expirationTtl: seconds };
     });
   }
@@ -178,5 +184,23 @@ function expiryOf(client: Client): { expirationTtl?: number } {
 function living(
   record: Client | ClientTombstone | undefined,
 ): Client | undefined {
-  return record && "secrets" in record ? record : undefined;
+  const current = fromStored(record);
+  return current && "secrets" in current ? current : undefined;
+}
+
+/** Makes the record of a client. */
+function toStored(client: Client): Client {
+  return client.registered_by === undefined || client.disabled_at !== undefined
+    ? client
+    : { ...client, disabled_at: DISABLED_BEFORE_0_4 };
+}
+
+/** Reads a record, or returns a client as it is. */
+function fromStored(
+  record: Client | ClientTombstone | undefined,
+): Client | ClientTombstone | undefined {
+  if (!record || !("secrets" in record) || record.registered_by === undefined)
+    return record;
+  const { disabled_at, ...client } = record;
+  return disabled_at === DISABLED_BEFORE_0_4 ? client : record;
 }

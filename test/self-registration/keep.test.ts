@@ -214,7 +214,9 @@ describe("the client of a metadata document", () => {
     await keep(client, true);
     const { record, expiration } = await stored(client);
     const { registration_expires_at: end = 0, ...rest } = record ?? {};
-    expect(rest).toEqual({ ...client, scope: "", resources: [] });
+    // A version before 0.4.0 does not ask for consent, so for such a version the client is disabled.
+    const disabled_at = 0;
+    expect(rest).toEqual({ ...client, scope: "", resources: [], disabled_at });
     expect(end).toBeGreaterThanOrEqual(before + IDLE);
     expect(Math.abs((expiration ?? 0) - end)).toBeLessThan(120);
   });

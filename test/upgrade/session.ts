@@ -82,11 +82,18 @@ export class Session {
     });
   }
 
-  /** Registers a public client, as an agent does (RFC 7591). */
-  async register(): Promise<Answer> {
+  /**
+   * Registers a public client, as an agent does (RFC 7591).
+   *
+   * @param token an initial access token
+   */
+  async register(token?: string): Promise<Answer> {
     const response = await this.#server.fetch("/register", {
       method: "POST",
-      headers: { "Content-Type": "application/json" },
+      headers: {
+        "Content-Type": "application/json",
+        ...(token !== undefined && { Authorization: `Bearer ${token}` }),
+      },
       body: JSON.stringify({
         client_name: "An agent",
         redirect_uris: [REDIRECT_URI],
