@@ -186,6 +186,8 @@ describe.each(neighbours)("version %s and the code of today", (version) => {
     await baton.untilKept(AGENT_URL);
     ann = await baton.expectRefresh(AGENT_URL, ann.refresh_token);
     expectForNotes(ann);
+    // Only newer objects say when the login ends.
+    expect(Object.hasOwn(ann, "authorization_expires_in")).toBe(oldKnows);
     expect(await baton.register()).toMatchObject(
       oldKnows ? { status: 201 } : tryAgain,
     );
