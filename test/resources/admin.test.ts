@@ -2,8 +2,14 @@ import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { fieldErrors } from "../support/admin.ts";
 import { askWith, makeToken } from "../support/administrators.ts";
+import { REDIRECT_URI } from "../support/authorization.ts";
 import { countingBindings } from "../support/counting.ts";
-import { deleteResource, pathOfResource } from "../support/resources.ts";
+import {
+  deleteResource,
+  pathOfResource,
+  signIn,
+  targetOf,
+} from "../support/resources.ts";
 import { refusal, server, serverWith } from "../support/server.ts";
 
 /** Tests the catalogue of resources, `/admin/resources`. */
@@ -177,9 +183,52 @@ describe("an operator", () => {
     expect(await change({ scope: "read write" })).toBe(403);
     expect(await change({ access_token_ttl: "PT6M" })).toBe(403);
     expect(await change({ access_token_ttl: null })).toBe(403);
-    expect(await change({ access_token_ttl: "PT4M", scope: "" })).toBe(200);
+    expect(await change({ access_token_ttl: "PT4M" })).toBe(200);
     expect(await change({ self_registered_clients: false })).toBe(200);
-    expect((await askWith(server, token, "DELETE", path)).status).toBe(204);
+    // Without the entry, the client's own lifetime counts.
+    const removed = await askWith(server, token, "DELETE", path);
+    expect(await refusal(removed)).toEqual([
+      403,
+      "insufficient_scope",
+      "admin_role_insufficient",
+    ]);
+    expect(await list()).toHaveLength(1);
+  });
+
+  it("lets no scope of a resource into tokens for others", async () => {
+    const { token } = await makeToken("operator");
+    const other = "https://other.example.com";
+    await put(URI, { scope: "write" });
+    await put(other, { scope: "read" });
+    const client = await server.makeClient({
+      redirect_uris: [REDIRECT_URI],
+      scope: "read write",
+      resources: [URI, other],
+    });
+    const before = targetOf(await signIn(client, { resource: other }));
+    expect(before).toMatchObject({ aud: other, scope: "read" });
+    const path = pathOfResource(URI);
+    for (const [method, ofPath, body] of [
+      ["PUT", path, { scope: "" }],
+      ["DELETE", path, undefined],
+      ["PUT", pathOfResource(other), { scope: "read write" }],
+      ["PUT", pathOfResource("https://third.example.com"), { scope: "write" }],
+    ] as const) {
+      const refused = await askWith(server, token, method, ofPath, body);
+      expect(refused.status, `${method} ${ofPath}`).toBe(403);
+    }
+    const after = targetOf(await signIn(client, { resource: other }));
+    expect(after).toEqual(before);
+    // Each change is one that an operator may make as long as it lets nothing out.
+    await server.makeScopes("more");
+    for (const [method, ofPath, body] of [
+      ["PUT", path, { scope: "write more" }],
+      ["PUT", pathOfResource("https://third.example.com"), {}],
+      ["DELETE", pathOfResource("https://third.example.com"), undefined],
+    ] as const) {
+      const { status } = await askWith(server, token, method, ofPath, body);
+      expect([200, 204], `${method} ${ofPath}`).toContain(status);
+    }
   });
 });
 

@@ -6,7 +6,7 @@ import {
   resourceUri,
   scopeList,
 } from "../../oauth/client-metadata.ts";
-import { resourceGivesPower } from "../../oauth/clients/power.ts";
+import { catalogueGivesPower } from "../../oauth/clients/power.ts";
 import type {
   Client,
   ClientTombstone,
@@ -151,7 +151,7 @@ export function resourceRoutes(api: AdminApi): void {
       method: "put",
       path: "/resources/{resource}",
       summary:
-        "Add or change a protected resource, whose URI is percent-encoded in the path: what is left out stays, and null removes it; the ETag is that of the list. Only the role admin opens a resource to clients that registered themselves, sets its audience or format, or makes its tokens live longer",
+        "Add or change a protected resource, whose URI is percent-encoded in the path: what is left out stays, and null removes it; the ETag is that of the list. Only the role admin opens a resource to clients that registered themselves, sets its audience or format, makes its tokens live longer, or lets one of its scopes into tokens for other resources",
       request: {
         params: resourceParameter,
         query: rehearsal,
@@ -192,9 +192,10 @@ export function resourceRoutes(api: AdminApi): void {
         const entry = changedResource(from, asked);
         refuseUnknownScopes(entry, [...known, ...scopeSet(from?.scope ?? "")]);
         refuseSharedName(uri, entry, before);
+        const after = { ...before, [uri]: entry };
         // An operator gives clients nothing.
-        if (resourceGivesPower(from, entry)) requireRole(c, "admin");
-        return bounded({ ...before, [uri]: entry });
+        if (catalogueGivesPower(before, after, uri)) requireRole(c, "admin");
+        return bounded(after);
       };
       if (dry_run === "true") {
         const rehearsed = change(await resources.read());
@@ -216,7 +217,7 @@ export function resourceRoutes(api: AdminApi): void {
       method: "delete",
       path: "/resources/{resource}",
       summary:
-        "Remove a protected resource; clients whose records name it keep it as a name, and clients that registered themselves lose it",
+        "Remove a protected resource; clients whose records name it keep it as a name, and clients that registered themselves lose it. Only the role admin removes one that has an audience, format, lifetime or scopes",
       request: { params: resourceParameter },
       tagged: true,
       conditional: true,
@@ -238,6 +239,8 @@ export function resourceRoutes(api: AdminApi): void {
             subject: "such resource",
           });
         const { [uri]: _removed, ...rest } = before;
+        // Its clients keep it as a name, with their own lifetime and format, and its scopes belong to nobody.
+        if (catalogueGivesPower(before, rest, uri)) requireRole(c, "admin");
         return rest;
       });
       c.var.log.addEvent("resource.changed", {

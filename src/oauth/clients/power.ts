@@ -1,7 +1,7 @@
 import { after } from "../duration.ts";
-import type { Client } from "../entities.ts";
+import type { Client, ResourceCatalogue } from "../entities.ts";
 import { type Lifetimes, lifetimesOf } from "../lifetimes.ts";
-import type { Resource } from "../protected-resources.ts";
+import { ownScopes, type Resource } from "../protected-resources.ts";
 import { comparableResource } from "../resource.ts";
 import { scopeSet } from "../scope.ts";
 
@@ -88,30 +88,65 @@ export function givesPower(
   return Object.values(rules).some((rule) => rule(before, after, settings));
 }
 
+/** What the catalogue says about a resource that is not in it. */
+const noEntry: Resource = { scope: "", self_registered_clients: false };
+
 /**
  * Tells whether a change of a resource gives clients power: to somebody, more, for longer, or at another API than before.
- *
- * @param before undefined: it is new
+ * It may be new, or removed.
  */
-export function resourceGivesPower(
-  before: Resource | undefined,
-  after: Resource,
+export function catalogueGivesPower(
+  before: ResourceCatalogue,
+  after: ResourceCatalogue,
+  uri: string,
 ): boolean {
-  const { audience, access_token_format, access_token_ttl } = before ?? {};
-  const wasOpen = before?.self_registered_clients ?? false;
-  const scopesBefore = wasOpen ? scopeSet(before?.scope ?? "") : [];
+  const entryIn = (catalogue: ResourceCatalogue) =>
+    (Object.hasOwn(catalogue, uri) && catalogue[uri]) || noEntry;
+  return (
+    entryGivesPower(entryIn(before), entryIn(after)) ||
+    letsScopesOut(before, after)
+  );
+}
+
+function entryGivesPower(before: Resource, after: Resource): boolean {
+  const wasOpen = before.self_registered_clients;
+  const scopesBefore = wasOpen ? scopeSet(before.scope) : [];
   const ttl = after.access_token_ttl;
   return (
     (after.self_registered_clients &&
       (!wasOpen || hasMore(scopesBefore, scopeSet(after.scope)))) ||
-    after.audience !== audience ||
-    after.access_token_format !== access_token_format ||
+    after.audience !== before.audience ||
+    after.access_token_format !== before.access_token_format ||
     // Without a lifetime of the resource, each client has its own, which may be longer or shorter.
-    (ttl !== access_token_ttl &&
+    (ttl !== before.access_token_ttl &&
       (ttl === undefined ||
-        access_token_ttl === undefined ||
-        isEverLonger(ttl, access_token_ttl)))
+        before.access_token_ttl === undefined ||
+        isEverLonger(ttl, before.access_token_ttl)))
   );
+}
+
+/**
+ * Tells whether a scope that belongs to resources may now be in tokens for others: it belongs to one more, or to none, and
+ * then every token may have it.
+ */
+function letsScopesOut(
+  before: ResourceCatalogue,
+  after: ResourceCatalogue,
+): boolean {
+  const now = scopeOwnersIn(after);
+  return [...scopeOwnersIn(before)].some(([scope, owners]) => {
+    const ownersNow = now.get(scope) ?? [];
+    return ownersNow.length === 0 || hasMore(owners, ownersNow);
+  });
+}
+
+/** Returns the URIs of the resources that each scope belongs to. */
+function scopeOwnersIn(catalogue: ResourceCatalogue): Map<string, string[]> {
+  const owners = new Map<string, string[]>();
+  for (const [uri, { scope }] of Object.entries(catalogue))
+    for (const name of ownScopes(scope))
+      owners.set(name, [...(owners.get(name) ?? []), uri]);
+  return owners;
 }
 
 function hasMore(before: readonly string[], after: readonly string[]): boolean {
