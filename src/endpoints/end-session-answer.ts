@@ -11,7 +11,7 @@ import { readState } from "../oauth/authorization/state.ts";
 import { OAuthError } from "../oauth/errors.ts";
 import { Parameters } from "../oauth/parameters.ts";
 import { withParameters } from "../oauth/redirect-uri.ts";
-import { type AppEnv, now, redirect } from "./endpoint.ts";
+import { type AppEnv, networkOf, now, redirect } from "./endpoint.ts";
 import { page } from "./page.ts";
 import { queryOf } from "./query.ts";
 
@@ -26,7 +26,7 @@ export async function answerEndSession(c: Context<AppEnv>): Promise<Response> {
   const logout = await checkLogoutRequest(
     server,
     parameters,
-    readState(query),
+    { ...readState(query), network: networkOf(c) },
     log,
   );
   const { request, client, hasHint } = logout;

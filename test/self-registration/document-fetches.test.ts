@@ -126,6 +126,12 @@ describe("a metadata document is fetched", () => {
       7210,
     ],
     ["Expires that is not a date", { Expires: "0" }, 290, 310],
+    [
+      "numbers beyond all bounds whose difference is not a number",
+      { "Cache-Control": `max-age=${"9".repeat(400)}`, Age: "Infinity" },
+      290,
+      310,
+    ],
   ])("%s", async (_, headers, before, after) => {
     agent.answer = () => agent.serve(agent.document, headers);
     const start = Date.now();
@@ -161,6 +167,27 @@ describe("a metadata document is fetched", () => {
     expect((await whyNot(await begin(server, agent)))[0]).toBe(
       "metadata_document_invalid",
     );
+  });
+
+  it("for no more than 120 wrong URLs per minute and network at the end session endpoint either", async () => {
+    await server.makeScopes("openid");
+    const own = serverWith({
+      ...DOCUMENTS_ON,
+      LOGOUT_URL: "https://login.example.com/sign-out",
+    });
+    agent.answer = () => agent.serve({}, {}, 404);
+    const knock = (n: number) =>
+      own.http(`/end_session?client_id=https://victim.example/${n}`, {
+        headers: { "CF-Connecting-IP": "192.0.2.93" },
+      });
+    await Promise.all(Array.from({ length: 130 }, (_, n) => knock(n)));
+    expect(agent.fetched).toHaveLength(120);
+    const [status, error, reason] = await shown(await knock(130));
+    expect([status, error, reason]).toEqual([
+      429,
+      "temporarily_unavailable",
+      "metadata_documents_limited",
+    ]);
   });
 
   it("for no more than 120 wrong URLs per minute and network", async () => {

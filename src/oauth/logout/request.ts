@@ -59,13 +59,14 @@ export interface CheckedLogout {
  * because apps keep old ID tokens and section 2 lets the login ask. Elsewhere the request is refused.
  *
  * @param state see `state.ts`
+ * @param network the network that the request came from. Empty: nobody knows it
  * @throws OAuthError `parameter_repeated`, `logout_hint_invalid`, `logout_client_differs`, `logout_client_missing`,
- *   `logout_client_unknown`, `logout_redirect_uri_unregistered`
+ *   `logout_client_unknown`, `logout_redirect_uri_unregistered`, `metadata_documents_limited`
  */
 export async function checkLogoutRequest(
   server: Server,
   parameters: Parameters,
-  { state }: { state?: string },
+  { state, network }: { state?: string; network: string },
   log: RequestLog,
 ): Promise<CheckedLogout> {
   parameters.refuseRepeated(parameterNames);
@@ -81,7 +82,7 @@ export async function checkLogoutRequest(
   // RP-Initiated Logout section 2: both must agree.
   if (hint && hint.aud !== clientId)
     throw new OAuthError("logout_client_differs");
-  const client = await findClient(server, clientId);
+  const client = await findClient(server, clientId, network);
   if (client) log.fields.client_id = client.client_id;
   const uri = parameters.optional("post_logout_redirect_uri");
   if (uri !== undefined && !client)
@@ -115,10 +116,11 @@ export async function checkLogoutRequest(
 async function findClient(
   { clients }: Pick<Server, "clients">,
   clientId: string | undefined,
+  network: string,
 ): Promise<Client | undefined> {
   if (clientId === undefined) return undefined;
   const client = isClientId(clientId)
-    ? await clients.findAgain(clientId)
+    ? await clients.findAgain(clientId, network)
     : undefined;
   if (!client) throw new OAuthError("logout_client_unknown");
   return client;

@@ -22,7 +22,7 @@ export function freshFor(headers: Headers, now: number): number {
     return SHORTEST;
   const lifetime = ageLimit(control) ?? expiry(headers, now) ?? DEFAULT;
   const age = Number(headers.get("Age") ?? 0) * 1000;
-  const left = lifetime - (age > 0 ? age : 0);
+  const left = Math.min(lifetime, Number.MAX_VALUE) - (age > 0 ? age : 0);
   return Math.min(Math.max(left, SHORTEST), LONGEST);
 }
 
