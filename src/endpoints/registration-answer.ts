@@ -12,6 +12,7 @@ import {
   hashRegistrationToken,
   isOwnRegistration,
   isRegisteredId,
+  isUnused,
   makeRegistrationToken,
   newRegistration,
   registrationJson,
@@ -105,9 +106,10 @@ export async function deleteRegistration(
   const { client, tokenHash } = await ownRegistration(c, server);
   const time = now();
   let before: Client | undefined;
-  await deleteClient(server, client.client_id, time, (current) => {
+  const check = (current: Client) => {
     before = ownRecord(current, tokenHash);
-  });
+  };
+  await deleteClient(server, client.client_id, time, check, isUnused);
   const { client_id } = client;
   note(c, before, { client_id, deleted_at: time });
   return c.body(null, 204);

@@ -359,6 +359,29 @@ describe("DELETE", () => {
       expect(await refusal(await ask(client, method))).toEqual(wrongToken);
   });
 
+  it("of a client that has signed nobody in leaves nothing in the storage that lasts longer than the registration", async () => {
+    const clientAt = async ({ client_id }: Registered) => {
+      const { keys } = await env.KV.list({ prefix: `client:${client_id}` });
+      return keys[0]?.expiration ?? Infinity;
+    };
+    const client = await register(open);
+    const end = await clientAt(client);
+    expect((await ask(client, "DELETE")).status).toBe(204);
+    expect(await clientAt(client)).toBeLessThanOrEqual(end);
+    expect(await refusal(await ask(client, "GET"))).toEqual(wrongToken);
+    const path = `/clients/${client.client_id}/restore`;
+    expect(await refusal(await open.admin("POST", path))).toEqual([
+      409,
+      "conflict",
+      "client_not_restorable",
+    ]);
+    // The id of one that has signed somebody in stays taken, and can be restored.
+    const used = await register(open);
+    await open.login(used);
+    await ask(used, "DELETE");
+    expect(await clientAt(used)).toBeGreaterThan(end + 30 * 24 * 60 * 60);
+  });
+
   it("can be taken back by an administrator, and the client gets time to be used again", async () => {
     const client = await register(open);
     const { refresh_token } = await open.login(client);

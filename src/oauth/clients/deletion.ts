@@ -10,11 +10,16 @@ import { OAuthError } from "../errors.ts";
 import { lifetimesOf } from "../lifetimes.ts";
 import type { Server } from "../server.ts";
 
+/** The time for which the id of a client stays taken that has left nothing behind, in seconds: longer than any cache. */
+const FORGOTTEN_SECONDS = 60 * 60;
+
 /**
  * Deletes a client, even if its record can't be read. Its id stays taken until every token that names it has
  * expired, so that the tokens of two clients cannot be mixed up. The tombstone keeps the record, so that the
  * client can be restored.
  *
+ * @param isForgotten tells whether no token names the client and nobody will want it back. Then nothing of it is kept, so
+ *   that a stranger who registers and deletes clients leaves nothing in the storage
  * @throws OAuthError `admin_target_unknown`, and what `precondition` throws
  */
 export function deleteClient(
@@ -22,10 +27,15 @@ export function deleteClient(
   clientId: string,
   now: Seconds,
   precondition: Precondition = () => {},
+  isForgotten: (client: Client) => boolean = () => false,
 ): Promise<void> {
   return server.clients.replaceWithTombstone(clientId, (current) => {
     const client = existingClientUnlessMalformed(current);
     if (client) precondition(client);
+    if (client && isForgotten(client)) {
+      const tombstone = { client_id: clientId, deleted_at: now };
+      return { tombstone, seconds: FORGOTTEN_SECONDS };
+    }
     const tombstone = {
       client_id: clientId,
       deleted_at: now,

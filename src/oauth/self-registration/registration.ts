@@ -30,6 +30,14 @@ export function isRegisteredId(clientId: string): boolean {
   return idPattern.test(clientId);
 }
 
+/** Tells whether a client that registered itself has signed nobody in, so that its registration was never renewed. */
+export function isUnused({
+  client_id_issued_at,
+  registration_expires_at = Infinity,
+}: Client): boolean {
+  return registration_expires_at <= client_id_issued_at + UNUSED_SECONDS;
+}
+
 /** Makes a registration access token (RFC 7592 section 1.2) of 256 random bits. */
 export function makeRegistrationToken(): string {
   return PREFIX + base64url.encode(crypto.getRandomValues(new Uint8Array(32)));
