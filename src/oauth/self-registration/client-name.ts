@@ -20,6 +20,8 @@ const TOWER = /(\p{M}{4})\p{M}+/gu;
 export function plainClientName(name: string): string | undefined {
   const plain = name
     .replaceAll(INVISIBLE, "")
+    // The time of `normalize` grows with the square of a tower. It may make a tower again, of marks that it takes apart.
+    .replaceAll(TOWER, "$1")
     .normalize("NFC")
     .replaceAll(BLANKS, " ")
     .replaceAll(TOWER, "$1")
