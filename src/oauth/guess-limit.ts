@@ -146,8 +146,7 @@ export class GuessLimit {
     });
     const own = callerIn(network, MAX_PER_NETWORK, perNetwork);
     if (!network.includes(":")) return [own];
-    const site = network.split(":", 3).join(":");
-    return [own, callerIn(site, MAX_PER_SITE, perSite)];
+    return [own, callerIn(siteOf(network), MAX_PER_SITE, perSite)];
   }
 
   #refuseOverLimit(callers: readonly Caller[], kind: Guesser["kind"]): void {
@@ -181,6 +180,11 @@ export class GuessLimit {
       this.#counts.begin(key, { wrong: 0, pending: 0 })
     );
   }
+}
+
+/** Returns the site (/48) of an IPv6 network, which has 65,536 of them. Another network is its own site. */
+export function siteOf(network: string): string {
+  return network.split(":", 3).join(":");
 }
 
 /** Waits for an answer, but no longer than a number of milliseconds. */

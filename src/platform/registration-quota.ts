@@ -1,6 +1,6 @@
 import { OAuthError, type Problem } from "../oauth/errors.ts";
 import { logEvent } from "../oauth/events.ts";
-import { within } from "../oauth/guess-limit.ts";
+import { siteOf, within } from "../oauth/guess-limit.ts";
 import type { RegistrationQuota } from "../oauth/repositories.ts";
 import type { RegistrationCounter } from "./registration-counter.ts";
 import { callObject } from "./retry.ts";
@@ -68,7 +68,8 @@ export class BoundRegistrationQuota implements RegistrationQuota {
 
   async limitNetwork(network: string): Promise<void> {
     if (!this.#perNetwork || network === "") return;
-    if (await this.#isBelowLimit(this.#perNetwork, network)) return;
+    // One IPv6 site has enough networks to use up the registrations of a day in a second.
+    if (await this.#isBelowLimit(this.#perNetwork, siteOf(network))) return;
     throw new OAuthError("registrations_limited", {
       headers: { "Retry-After": PERIOD_SECONDS },
     });

@@ -65,6 +65,21 @@ describe("the limit per network", () => {
     expect((await postRegistration(own, agent, others)).status).toBe(201);
   });
 
+  it("counts the networks of an IPv6 site as one, and other sites go on", async () => {
+    const own = openServer({ REGISTRATIONS_PER_NETWORK: limitOf(2) });
+    const statuses: number[] = [];
+    for (const address of [
+      "2001:db8:1:1::1",
+      "2001:db8:1:2::1",
+      "2001:db8:1:ffff::1",
+      "2001:db8:2:1::1",
+    ]) {
+      const headers = { "CF-Connecting-IP": address };
+      statuses.push((await postRegistration(own, agent, headers)).status);
+    }
+    expect(statuses).toEqual([201, 201, 429, 201]);
+  });
+
   it("counts changes of a registration, and no refused ones", async () => {
     const own = openServer({ REGISTRATIONS_PER_NETWORK: limitOf(1) });
     const client = await register(own);
