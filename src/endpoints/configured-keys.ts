@@ -8,7 +8,7 @@ import {
 import type { Lifetimes } from "../oauth/lifetimes.ts";
 import type { Server } from "../oauth/server.ts";
 
-/** The lifetimes of tokens that are in use, in ISO 8601: those of the configuration and of the clients. */
+/** The lifetimes of tokens that are in use, in ISO 8601: those of the configuration, of clients and of resources. */
 export interface LifetimesInUse {
   access: ReadonlySet<string>;
   refresh: ReadonlySet<string>;
@@ -35,12 +35,12 @@ interface ShownKey {
   longest_life?: Seconds;
 }
 
-/** Collects the lifetimes in use. A client without one of its own has that of the configuration. */
+/** Collects the lifetimes in use. A client or a resource without one of its own has that of the configuration. */
 export function lifetimesInUse(
   defaults: Lifetimes,
-  clients: readonly { [Name in keyof Lifetimes]?: string | undefined }[],
+  others: readonly { [Name in keyof Lifetimes]?: string | undefined }[],
 ): LifetimesInUse {
-  const all = [defaults, ...clients];
+  const all = [defaults, ...others];
   const given = (ttl: string | undefined) => ttl ?? [];
   return {
     access: new Set(all.flatMap((of) => given(of.access_token_ttl))),

@@ -140,13 +140,14 @@ async function checkHealth(
 async function checkRecords(server: Server) {
   const { clients, settings, administration } = server;
   const { clients: found, malformed, hasMore } = await clients.survey();
+  const resources = Object.values(await server.resources.catalogue());
   const { tokens } = await administration();
   const missing = settings.dynamic_registration
     ? (await server.registrationQuota()).problems()
     : [];
   return {
     degraded: [...malformed, ...(await tokens.problems()), ...missing],
-    inUse: lifetimesInUse(settings, found),
+    inUse: lifetimesInUse(settings, [...found, ...resources]),
     hasMoreClients: hasMore,
   };
 }

@@ -145,6 +145,31 @@ describe("/health", () => {
     ]);
   });
 
+  it("reckons with the lifetime of a protected resource, whose tokens may be the longest-lived", async () => {
+    const resources = {
+      "https://api.example.com/notes": {
+        scope: "",
+        access_token_ttl: "P2D",
+        self_registered_clients: false,
+      },
+    };
+    await env.KV.put("resources", JSON.stringify(resources));
+    try {
+      const server = rotating();
+      expect(await keysOf(server, "private")).toMatchObject([
+        { state: "pending" },
+        { state: "making", longest_life: 2 * DAY },
+      ]);
+      setClock(START + 60);
+      expect(await keysOf(rotating(), "private")).toMatchObject([
+        { state: "making" },
+        { state: "accepted", needed_until: at(START) + 2 * DAY },
+      ]);
+    } finally {
+      await env.KV.delete("resources");
+    }
+  });
+
   it("reckons from the first key that came after, where several did", async () => {
     const server = rotating({
       ENCRYPTION_KEY_2026_12: startingAfter(START + DAY, newEncryptionKey()),
