@@ -101,7 +101,7 @@ export async function createEarlyServer(
     eventThrottle: new EventThrottle(),
     clients: new SelfRegisteredClients(
       new KvClientRepository(env.KV, env.KV_RECORD_WRITER),
-      () => catalogues.resources.catalogue(),
+      async (how) => (await catalogues[how]()).resources,
       rest.settings.metadata_documents && documentsOf(rest.settings, guesses),
     ),
     ...cataloguesSeenByClients(rest.settings, catalogues),

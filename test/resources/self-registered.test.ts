@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { authorize, obtainCode, redeem } from "../support/authorization.ts";
 import { told } from "../support/refusals.ts";
 import {
@@ -39,6 +39,11 @@ function makeAgent() {
   return makeRegisteredClient({ scope: "", resources: [] });
 }
 
+function refusedTarget({ headers }: Response): boolean {
+  const { searchParams } = new URL(headers.get("Location") ?? "");
+  return searchParams.get("error") === "invalid_target";
+}
+
 const notAllowed = [400, "invalid_target", "resource_not_allowed"];
 
 describe("a client that registered itself", () => {
@@ -64,6 +69,26 @@ describe("a client that registered itself", () => {
       resource: `${open}/second`,
     });
     expect(await refusal(other)).toEqual(notAllowed);
+  });
+
+  it("may ask for what was opened, and not for what was closed, from the next sign-in on", async () => {
+    const agent = await makeAgent();
+    // A server of an isolate of its own, which has a copy of the catalogue.
+    const far = serverWith({ REGISTRATIONS_PER_DAY: "77" });
+    const named = { resource: open };
+    expect((await authorize(agent, named, far)).status).toBe(303);
+    const start = Date.now();
+    const clock = vi.spyOn(Date, "now");
+    try {
+      await putResource(open, { self_registered_clients: false });
+      clock.mockReturnValue(start + 2_000);
+      expect(refusedTarget(await authorize(agent, named, far))).toBe(true);
+      await putResource(open, { self_registered_clients: true });
+      clock.mockReturnValue(start + 4_000);
+      expect(refusedTarget(await authorize(agent, named, far))).toBe(false);
+    } finally {
+      clock.mockRestore();
+    }
   });
 
   it("must name one if several are open or none is", async () => {

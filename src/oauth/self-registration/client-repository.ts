@@ -10,6 +10,9 @@ import { withCatalogueRule } from "./catalogue-rule.ts";
 import { withDocumentPart } from "./document-part.ts";
 import { isLikeUrl } from "./document-url.ts";
 
+/** How a record is found: in a copy that is at most a minute old, or at most a second. */
+type LookUp = "find" | "findAgain";
+
 /** The stored clients. */
 export interface StoredClients extends Omit<
   ClientRepository,
@@ -22,7 +25,7 @@ export interface StoredClients extends Omit<
    */
   lookUp(
     clientId: string,
-    how: "find" | "findAgain",
+    how: LookUp,
   ): Promise<{ client: Client | undefined; isTaken: boolean }>;
 }
 
@@ -46,14 +49,14 @@ export interface DocumentReader {
  */
 export class SelfRegisteredClients implements ClientRepository {
   readonly #stored: StoredClients;
-  readonly #catalogue: () => Promise<ResourceCatalogue>;
+  readonly #catalogue: (how: LookUp) => Promise<ResourceCatalogue>;
   readonly #loadDocuments: (() => Promise<DocumentReader>) | undefined;
   #documents: DocumentReader | undefined;
 
   /** @param loadDocuments undefined: no metadata documents are read */
   constructor(
     stored: StoredClients,
-    catalogue: () => Promise<ResourceCatalogue>,
+    catalogue: (how: LookUp) => Promise<ResourceCatalogue>,
     loadDocuments: (() => Promise<DocumentReader>) | undefined,
   ) {
     this.#stored = stored;
@@ -80,26 +83,28 @@ export class SelfRegisteredClients implements ClientRepository {
     const isOfDocument = client
       ? client.registered_by === "metadata_document"
       : !isTaken && isLikeUrl(clientId);
-    if (!isOfDocument) return this.#complete(client);
+    if (!isOfDocument) return this.#complete(client, "findAgain");
     const documents = await this.#load();
     // Where documents are off, the clients that came by them sign nobody in anew.
     return this.#complete(
       await documents?.readForSignIn(clientId, lookUp, client),
+      "findAgain",
     );
   }
 
   async #find(
-    how: "find" | "findAgain",
+    how: LookUp,
     clientId: string,
     network: string,
   ): Promise<Client | undefined> {
     const { client, isTaken } = await this.#stored.lookUp(clientId, how);
-    if (client) return this.#complete(this.#withCopy(client));
+    if (client) return this.#complete(this.#withCopy(client), how);
     if (isTaken || !this.#loadDocuments || !isLikeUrl(clientId))
       return undefined;
     const documents = await this.#load();
     return this.#complete(
       await documents?.read(clientId, network).catch(undefinedIfRefused),
+      how,
     );
   }
 
@@ -111,10 +116,13 @@ export class SelfRegisteredClients implements ClientRepository {
     return copy ? withDocumentPart(client, copy) : client;
   }
 
-  async #complete(client: Client | undefined): Promise<Client | undefined> {
+  async #complete(
+    client: Client | undefined,
+    how: LookUp,
+  ): Promise<Client | undefined> {
     return client?.registered_by === undefined
       ? client
-      : withCatalogueRule(client, await this.#catalogue());
+      : withCatalogueRule(client, await this.#catalogue(how));
   }
 
   async #load(): Promise<DocumentReader | undefined> {
