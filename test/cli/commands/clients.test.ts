@@ -183,11 +183,11 @@ describe("baton clients list", () => {
     const { code, stdout } = await baton.run("clients", "list");
     expect(code).toBe(0);
     expect(stdout).toMatch(
-      /^CLIENT_ID +NAME +AUTHENTICATION +GRANT TYPES +SCOPE\n/,
+      /^CLIENT_ID +NAME +AUTHENTICATION +GRANT TYPES +SCOPE +REGISTERED BY *\n/,
     );
     expect(stdout).toMatch(
       new RegExp(
-        `^${id} +Notes +secret +authorization_code refresh_token +${scope}$`,
+        `^${id} +Notes +secret +authorization_code refresh_token +${scope} *$`,
         "m",
       ),
     );
