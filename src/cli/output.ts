@@ -114,6 +114,8 @@ function formatValue(name: string, value: unknown): string[] {
     );
     return [parts.join(", ")];
   }
+  // A client that its metadata document has registered: its URL is as old as it says.
+  if (name === "client_id_issued_at" && value === 0) return ["by its document"];
   return [isTime(name, value) ? timeText(value) : String(value)];
 }
 

@@ -51,7 +51,7 @@ export function selfRegistrationProblems(
   if (readsDocuments && !Cloudflare.compatibilityFlags[FLAG])
     problems.push({
       name: "CLIENT_ID_METADATA_DOCUMENTS",
-      problem: `needs compatibility_flags = ["${FLAG}"] in wrangler.toml, so that a stranger's URL leads nowhere but to the internet`,
+      problem: `needs compatibility_flags = ["${FLAG}"] in the settings of the Worker, so that a stranger's URL leads nowhere but to the internet: setup --update adds it`,
     });
   if (after(idle, now) < after(refreshTokenTtl, now))
     problems.push({

@@ -424,7 +424,7 @@ export const refusals = {
     status: 400,
     error: "invalid_scope",
     description: (names) =>
-      `The client has none of these scopes, or the scope catalogue does not: ${names}. An operator adds them with: clients update ID --add-scope SCOPE.`,
+      `The client has none of these scopes, or the scope catalogue does not: ${names}. An operator adds them with: clients update ID --add-scope SCOPE. To clients that registered themselves: resources put.`,
   },
   scope_all_lost: {
     status: 400,
@@ -448,7 +448,7 @@ export const refusals = {
     status: 400,
     error: "invalid_target",
     description: () =>
-      "resource must be one that was granted and that the client may ask for.",
+      "resource must be one that was granted and that the client may ask for, and spelled as the operator has entered it. An operator looks at: resources list, clients show ID.",
   },
 
   // Dynamic registration (RFC 7591 section 3.2.2, RFC 7592 section 2).

@@ -100,7 +100,7 @@ describe("a request for too many scopes", () => {
     const scope = "openid profile email";
     const [{ error_description }] = told(await authorize(client, { scope }));
     expect(error_description).toBe(
-      "The client has none of these scopes, or the scope catalogue does not: openid profile email. An operator adds them with: clients update ID --add-scope SCOPE.",
+      "The client has none of these scopes, or the scope catalogue does not: openid profile email. An operator adds them with: clients update ID --add-scope SCOPE. To clients that registered themselves: resources put.",
     );
   });
 

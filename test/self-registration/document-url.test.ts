@@ -207,7 +207,7 @@ describe("a Worker whose fetch may go past the protection of its own zone", () =
         {
           name: "CLIENT_ID_METADATA_DOCUMENTS",
           problem:
-            'needs compatibility_flags = ["global_fetch_strictly_public"] in wrangler.toml, so that a stranger\'s URL leads nowhere but to the internet',
+            'needs compatibility_flags = ["global_fetch_strictly_public"] in the settings of the Worker, so that a stranger\'s URL leads nowhere but to the internet: setup --update adds it',
         },
       ],
     });

@@ -119,7 +119,7 @@ function sorted<T>(entries: [string, T][]): Record<string, T> {
 /** Makes YAML in which no text can control a terminal: such characters are escaped, in quotation marks. */
 function yamlText(content: object, url: string): string {
   const document = new Document(content);
-  document.commentBefore = ` ${printable(url)}: scopes and clients, without secrets.\n To make a server like this: npm run baton -- apply FILE`;
+  document.commentBefore = ` ${printable(url)}: scopes, resources and clients, without secrets.\n To make a server like this: npm run baton -- apply FILE`;
   visit(document, {
     Scalar(_, node) {
       const { value } = node;

@@ -20,6 +20,8 @@ const flags: Record<string, Record<string, string>> = {
   // The name of a scope is an argument.
   scopes: { scope: "scope" },
   tokens: { role: "--role", expires_in: "--expires-in" },
+  // The URI of a resource is an argument.
+  resources: { resource: "uri", name: "--name", audience: "--audience" },
 };
 
 /** The fields whose option has their own name. */
@@ -32,6 +34,7 @@ const sameNames = new Set([
   "resource_server",
   "require_pkce",
   "refresh_without_offline_access",
+  "self_registered_clients",
   "access_token_ttl",
   "refresh_token_ttl",
   "refresh_token_max_age",

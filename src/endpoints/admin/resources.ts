@@ -286,7 +286,7 @@ function refuseUnknownScopes(
   if (unknown !== undefined)
     throw fieldError(
       "scope",
-      `${unknown} is not in the scope catalogue. Add it there first`,
+      `${unknown} is not in the scope catalogue`,
     );
 }
 
