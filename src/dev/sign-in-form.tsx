@@ -75,6 +75,7 @@ export function SignInForm({
   problem,
 }: FormValues & { name: string }) {
   const { scopes, resource, redirect_uri } = description;
+  const { resource_names = {} } = description;
   const asksFor = (scope: string) => scopes.some((one) => one.scope === scope);
   const isStranger = description.needs_consent;
   const [letter = ""] = isStranger ? "?" : name.toUpperCase();
@@ -151,7 +152,14 @@ export function SignInForm({
       <footer>
         {resource.length > 0 && (
           <>
-            This access is for <code>{resource.join(", ")}</code>.{" "}
+            This access is for{" "}
+            {resource.map((uri, index) => (
+              <>
+                {index > 0 && ", "}
+                {resource_names[uri]} <code>{uri}</code>
+              </>
+            ))}
+            .{" "}
           </>
         )}
         Either way you go back to {displayHost(redirect_uri)}.

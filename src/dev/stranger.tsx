@@ -31,11 +31,11 @@ export function StrangerFacts({
   return (
     <p class="warning">
       This app has registered itself, and nobody has checked it.{" "}
-      {client_host ? `${client_host} describes it` : "It has no website"}, and
-      you go back to {displayHost(redirect_uri)}
-      {isOnDevice &&
-        ", which any program on this device can be. Allow it only if you have just started this sign-in yourself"}
-      .
+      {client_host ? `${client_host} describes it.` : "It names no website."}{" "}
+      You go back to {displayHost(redirect_uri)}
+      {isOnDevice
+        ? ", a program on this device. Any program here can ask in this name. Allow it only if you have just started this sign-in yourself."
+        : ". Allow it only if you know that site."}
     </p>
   );
 }

@@ -320,7 +320,7 @@ describe("the development sign-in page", () => {
       "Sign in to an app that calls itself “Notes&#39; &lt;b&gt;by &#39;us&#39;”",
     );
     expect(html).toContain("agent.example.com describes it");
-    expect(html).toContain("127.0.0.1:51004, which any program");
+    expect(html).toContain("127.0.0.1:51004, a program on this device. Any program");
     expect(html).toContain("This app asks to");
     const fields = await fieldsOf(html);
     const allow = { subject: "bob", answer: "allow" };
@@ -334,7 +334,7 @@ describe("the development sign-in page", () => {
     const website = await makeDocumentClient();
     const page = await openPage(website, { resource: RESOURCE });
     expect(page.html).toContain("nobody has checked it");
-    expect(page.html).not.toContain("any program");
+    expect(page.html).not.toContain("Any program");
   });
 
   it("says where to start if it is opened without a request", async () => {
