@@ -221,7 +221,7 @@ describe("an app that asks for more than it has", () => {
 
     const page = await begin(visitor, client, { scope: "delete" });
     expect(wordsOf(page)).toContain(
-      `New: This app asks to May delete ${old} May read May write`,
+      `This app also asks to May delete ${old} May read May write`,
     );
     const after = await tokensOf(await allow(visitor, page), client);
     expect(after.scope?.split(" ").toSorted()).toEqual([
@@ -275,7 +275,7 @@ describe("an app that asks for more than it has", () => {
     await tokensOf(await allow(visitor, first), client);
     const page = await begin(visitor, client, { scope: "delete" });
     expect(wordsOf(page)).toContain(
-      `New: Notes asks to May delete ${old} May read`,
+      `Notes also asks to May delete ${old} May read`,
     );
   });
 });

@@ -185,8 +185,7 @@ export function ConsentPage({
       <Form action="/consent" {...form}>
         <fieldset>
           <legend>
-            {kept.length > 0 && "New: "}
-            {asker} asks to
+            {asker} {kept.length > 0 && "also "}asks to
           </legend>
           {requested.map((scope) => (
             <ScopeRow {...scope} />
