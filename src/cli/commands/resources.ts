@@ -74,13 +74,9 @@ export function resourceCommands(program: Command, session: Session): void {
       "--audience <audience>",
       "the audience of its access tokens (default: the URI)",
     )
-    .addOption(
-      resources
-        .createOption(
-          "--access-token-format <format>",
-          "the format of its access tokens (default: that of the client)",
-        )
-        .choices(["", ...accessTokenFormats]),
+    .option(
+      "--access-token-format <format>",
+      `the format of its access tokens, ${accessTokenFormats.join(" or ")} (default: that of the client)`,
     )
     .option(
       "--access-token-ttl <duration>",

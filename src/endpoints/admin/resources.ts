@@ -284,10 +284,7 @@ function refuseUnknownScopes(
 ): void {
   const unknown = scopeSet(scope).find((scope) => !known.includes(scope));
   if (unknown !== undefined)
-    throw fieldError(
-      "scope",
-      `${unknown} is not in the scope catalogue`,
-    );
+    throw fieldError("scope", `${unknown} is not in the scope catalogue`);
 }
 
 /**

@@ -61,6 +61,21 @@ test("grants create names --client and --resource", async () => {
   );
 });
 
+test("resources put names its options and its argument, and the command that adds a scope", async () => {
+  const put = ["resources", "put", `https://${fresh("api")}.example.com`];
+  expect(await problemOf("resources", "put", "x")).toMatch(/^uri: must be /);
+  expect(await problemOf(...put, "--scope", "unheard")).toMatch(
+    /^--scope: unheard is not in the scope catalogue\. Add it: npm run baton -- scopes put unheard /,
+  );
+  expect(await problemOf(...put, "--access-token-format", "jwt")).toMatch(
+    /^--access-token-format: must be one of /,
+  );
+  await baton.json([...put, "--name", "First"]);
+  expect(
+    await problemOf("resources", "put", "urn:second", "--audience", put[2]!),
+  ).toMatch(/^--audience: is that of https:/);
+});
+
 test("an argument is not blamed on an option", async () => {
   expect(await problemOf("scopes", "put", "bad scope", "Bad")).toMatch(
     /^scope: /,
