@@ -28,7 +28,7 @@ const metadataDocument = v.object({
   token_endpoint_auth_methods_supported: names,
   client_secret: noSecret,
   client_secret_expires_at: noSecret,
-  jwks: v.nullish(v.looseObject({ keys: v.nullish(v.array(v.unknown())) })),
+  jwks: v.nullish(v.object({ keys: v.nullish(v.array(v.unknown())) })),
 });
 
 type MetadataDocument = v.InferOutput<typeof metadataDocument>;
