@@ -68,10 +68,10 @@ export class OAuthError extends Error {
     const shown = fields ? subject : shortened(subject);
     return {
       error,
-      error_description: description(shown).replaceAll(
-        forbiddenCharacters,
-        "'",
-      ),
+      error_description: (typeof description === "string"
+        ? description
+        : description(shown)
+      ).replaceAll(forbiddenCharacters, "'"),
       ...(fields && { fields }),
       ...(revoked !== undefined && { revoked }),
     };
