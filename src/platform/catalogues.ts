@@ -135,6 +135,9 @@ class KvCatalogue<
   }
 }
 
+/** The catalogue that has no record. There is one, because what is derived from a catalogue is kept by it. */
+const empty = Object.freeze({});
+
 function orEmpty<T extends object>(catalogue: T | undefined): T {
-  return catalogue ?? ({} as T);
+  return catalogue ?? (empty as T);
 }

@@ -8,7 +8,6 @@ import type {
 import type { Seconds } from "../duration.ts";
 import { withCatalogueRule } from "./catalogue-rule.ts";
 import { withDocumentPart } from "./document-part.ts";
-import { isLikeUrl } from "./document-url.ts";
 
 /** How a record is found: in a copy that is at most a minute old, or at most a second. */
 type LookUp = "find" | "findAgain";
@@ -163,6 +162,11 @@ export class SelfRegisteredClients implements ClientRepository {
   survey(): ReturnType<ClientRepository["survey"]> {
     return this.#stored.survey();
   }
+}
+
+/** Tells whether a client_id can be meant as the URL of a metadata document. */
+function isLikeUrl(clientId: string): boolean {
+  return /^https?:/i.test(clientId);
 }
 
 /** A client whose document is not good is unknown. A fault of the server, and a limit, stay what they are. */

@@ -7,11 +7,6 @@ import type { Settings } from "../settings.ts";
 /** What decides from where metadata documents are read. */
 export type DocumentRules = Pick<Settings, "issuer" | "metadata_documents">;
 
-/** Tells whether a client_id can be meant as the URL of a metadata document. */
-export function isLikeUrl(clientId: string): boolean {
-  return /^https?:/i.test(clientId);
-}
-
 /** Tells whether a URL is at the server's own origin. Such a document is read in process. */
 export function isOwn(url: string, { issuer }: DocumentRules): boolean {
   return new URL(url).origin === new URL(issuer).origin;
