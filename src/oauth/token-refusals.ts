@@ -144,7 +144,7 @@ export const tokenRefusals = {
     400,
     "invalid_scope",
     (names) =>
-      `The client has none of these scopes, or the scope catalogue does not: ${names}. An operator adds them with: clients update ID --add-scope SCOPE.`,
+      `The client has none of these scopes, or the scope catalogue does not: ${names}. An operator adds them with: clients update ID --add-scope SCOPE. To clients that registered themselves: resources put.`,
   ),
   scope_all_lost: row(
     400,
@@ -165,7 +165,7 @@ export const tokenRefusals = {
   resource_not_allowed: row(
     400,
     "invalid_target",
-    "resource must be one that was granted and that the client may ask for.",
+    "resource must be one that was granted and that the client may ask for, and spelled as the operator has entered it. An operator looks at: resources list, clients show ID.",
   ),
 
   // Revocation (RFC 7009).

@@ -181,6 +181,20 @@ export const rehearsalQuery = {
   ),
 };
 
+/** The same for an operation that refuses scopes that are not in the catalogue. */
+export const rehearsalQueryWithScopes = strictObject({
+  ...rehearsalQuery,
+  assume_scopes: v.optional(
+    v.pipe(
+      v.string(),
+      maxCharacters(8192),
+      v.description(
+        "With dry_run: scopes to take as in the catalogue, with spaces between them.",
+      ),
+    ),
+  ),
+});
+
 /** The largest page. KV reads up to 100 keys in one operation. */
 const MAX_PAGE_SIZE = 100;
 

@@ -24,7 +24,7 @@ import {
   nextCursor,
   pageQuery,
   preconditionFailed,
-  rehearsalQuery,
+  rehearsalQueryWithScopes,
 } from "./api.ts";
 import {
   changedClient,
@@ -42,20 +42,6 @@ import {
   warningsJson,
 } from "./client-schemas.ts";
 import { etagOf, precondition } from "./precondition.ts";
-
-/** The query parameters of a rehearsal that makes or changes a client. */
-const clientRehearsalQuery = strictObject({
-  ...rehearsalQuery,
-  assume_scopes: v.optional(
-    v.pipe(
-      v.string(),
-      maxCharacters(8192),
-      v.description(
-        "With dry_run: scopes to take as in the catalogue, with spaces between them.",
-      ),
-    ),
-  ),
-});
 
 const listQuery = v.object({
   deleted: v.optional(
@@ -82,7 +68,7 @@ export function clientRoutes(api: AdminApi): void {
       role: "admin",
       summary: "Create a client",
       request: {
-        query: clientRehearsalQuery,
+        query: rehearsalQueryWithScopes,
         body: { required: true, ...json(newClient, "The client.") },
       },
       tagged: true,
@@ -187,7 +173,7 @@ export function clientRoutes(api: AdminApi): void {
       summary: "Change a client; null removes a field (RFC 7396)",
       request: {
         params: clientParameter,
-        query: clientRehearsalQuery,
+        query: rehearsalQueryWithScopes,
         body: { required: true, ...json(clientPatch, "The fields to change.") },
       },
       tagged: true,

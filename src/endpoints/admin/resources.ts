@@ -1,130 +1,39 @@
-import type { Context } from "hono";
 import * as v from "valibot";
-import {
-  clientMetadata,
-  isClientId,
-  resourceUri,
-  scopeList,
-} from "../../oauth/client-metadata.ts";
+import { isClientId } from "../../oauth/client-metadata.ts";
 import { catalogueGivesPower } from "../../oauth/clients/power.ts";
 import type {
   Client,
   ClientTombstone,
   ResourceCatalogue,
 } from "../../oauth/entities.ts";
-import { fieldError, OAuthError } from "../../oauth/errors.ts";
+import { fieldError } from "../../oauth/errors.ts";
 import { fieldChanges } from "../../oauth/field-changes.ts";
 import { OPENID } from "../../oauth/openid/scopes.ts";
 import { entryOf, type Resource } from "../../oauth/protected-resources.ts";
 import { comparableResource } from "../../oauth/resource.ts";
-import { maxCharacters, strictObject } from "../../oauth/schema.ts";
 import { scopeSet } from "../../oauth/scope.ts";
 import { requireRole } from "../administrator.ts";
-import type { AppEnv } from "../endpoint.ts";
 import {
   type AdminApi,
   json,
-  named,
   preconditionFailed,
-  rehearsalQuery,
+  rehearsalQueryWithScopes,
 } from "./api.ts";
-import { etagOf, precondition } from "./precondition.ts";
+import { entryIn, ifMatch, withoutEntry } from "./catalogue.ts";
+import { etagOf } from "./precondition.ts";
+import {
+  resource,
+  resourceChange,
+  resourceParameter,
+} from "./resource-schemas.ts";
+
+/** The name of the catalogue in a refusal. */
+const CATALOGUE = "The catalogue of resources";
 
 /** The largest catalogue. It is one record that every refresh reads, so it must stay small. */
 const MAX_RESOURCES = 200;
 /** The most scopes in all resources together, for the same reason. */
 const MAX_SCOPES = 1000;
-
-const name = v.pipe(
-  v.string(),
-  v.minLength(1),
-  maxCharacters(255),
-  v.metadata({ description: "A name for people.", example: "Notes" }),
-);
-
-const audience = v.pipe(
-  v.string(),
-  maxCharacters(2048),
-  v.regex(
-    /^[\x21-\x7e]+$/,
-    "must be 1 to 2048 printable ASCII characters without spaces",
-  ),
-  v.metadata({
-    description:
-      "The audience (aud) of its access tokens. Left out: the URI. No other resource may have it.",
-    example: "https://api.example.com",
-  }),
-);
-
-const scope = v.pipe(
-  scopeList,
-  v.description(
-    "The scopes that belong to the resource, with spaces between them. A token for other resources does not have them. openid, profile, email, phone, address and offline_access belong to no resource; listed here, they are open to clients that registered themselves.",
-  ),
-);
-
-const format = v.pipe(
-  clientMetadata.access_token_format,
-  v.description(
-    "The format of its access tokens. Left out: that of the client, else ACCESS_TOKEN_FORMAT. A token for resources with different formats has rfc9068.",
-  ),
-);
-
-const lifetime = v.pipe(
-  clientMetadata.access_token_ttl,
-  v.metadata({
-    description:
-      "The lifetime of its access tokens. Left out: that of the client, else ACCESS_TOKEN_TTL. A token for several resources has the shortest.",
-    example: "PT10M",
-  }),
-);
-
-const isOpen = v.pipe(
-  v.boolean(),
-  v.description(
-    "true: clients that registered themselves may ask for the resource and its scopes.",
-  ),
-);
-
-const resource = named(
-  "Resource",
-  v.object({
-    resource: resourceUri,
-    name: v.optional(name),
-    scope,
-    audience: v.optional(audience),
-    access_token_format: v.optional(format),
-    access_token_ttl: v.optional(lifetime),
-    self_registered_clients: isOpen,
-  }),
-);
-
-const resourceChange = named(
-  "ResourceChange",
-  strictObject({
-    name: v.optional(v.nullable(name)),
-    scope: v.optional(v.nullable(scope)),
-    audience: v.optional(v.nullable(audience)),
-    access_token_format: v.optional(v.nullable(format)),
-    access_token_ttl: v.optional(v.nullable(lifetime)),
-    self_registered_clients: v.optional(isOpen),
-  }),
-);
-
-const resourceParameter = v.object({ resource: resourceUri });
-
-const rehearsal = strictObject({
-  ...rehearsalQuery,
-  assume_scopes: v.optional(
-    v.pipe(
-      v.string(),
-      maxCharacters(8192),
-      v.description(
-        "With dry_run: scopes to take as in the catalogue, with spaces between them.",
-      ),
-    ),
-  ),
-});
 
 /** `/admin/resources`: the catalogue of protected resources (RFC 8707 section 2, RFC 9728 section 1.2). */
 export function resourceRoutes(api: AdminApi): void {
@@ -154,7 +63,7 @@ export function resourceRoutes(api: AdminApi): void {
         "Add or change a protected resource, whose URI is percent-encoded in the path: what is left out stays, and null removes it; the ETag is that of the list. Only the role admin opens a resource to clients that registered themselves, sets its audience or format, makes its tokens live longer, or lets one of its scopes into tokens for other resources",
       request: {
         params: resourceParameter,
-        query: rehearsal,
+        query: rehearsalQueryWithScopes,
         body: {
           required: true,
           ...json(
@@ -178,7 +87,7 @@ export function resourceRoutes(api: AdminApi): void {
       const uri = c.req.valid("param").resource;
       const asked = c.req.valid("json");
       const { dry_run, assume_scopes = "" } = c.req.valid("query");
-      const check = await ifMatch(c, () => resources.read());
+      const check = await ifMatch(c, CATALOGUE, () => resources.read());
       const known = [
         ...Object.keys(await scopes.read()),
         ...(dry_run === "true" ? scopeSet(assume_scopes) : []),
@@ -188,7 +97,7 @@ export function resourceRoutes(api: AdminApi): void {
       let from: Resource | undefined;
       const change = (before: ResourceCatalogue) => {
         check(before);
-        from = resourceIn(before, uri);
+        from = entryIn(before, uri);
         const entry = changedResource(from, asked);
         refuseUnknownScopes(entry, [...known, ...scopeSet(from?.scope ?? "")]);
         refuseSharedName(uri, entry, before);
@@ -229,16 +138,12 @@ export function resourceRoutes(api: AdminApi): void {
     async (c) => {
       const { resources } = await c.var.server();
       const uri = c.req.valid("param").resource;
-      const check = await ifMatch(c, () => resources.read());
+      const check = await ifMatch(c, CATALOGUE, () => resources.read());
       let from: Resource | undefined;
       const left = await resources.update((before) => {
         check(before);
-        from = resourceIn(before, uri);
-        if (!from)
-          throw new OAuthError("admin_target_unknown", {
-            subject: "such resource",
-          });
-        const { [uri]: _removed, ...rest } = before;
+        from = entryIn(before, uri);
+        const rest = withoutEntry(before, uri, "such resource");
         // Its clients keep it as a name, with their own lifetime and format, and its scopes belong to nobody.
         if (catalogueGivesPower(before, rest, uri)) requireRole(c, "admin");
         return rest;
@@ -252,13 +157,6 @@ export function resourceRoutes(api: AdminApi): void {
       return c.body(null, 204);
     },
   );
-}
-
-function resourceIn(
-  catalogue: ResourceCatalogue,
-  uri: string,
-): Resource | undefined {
-  return Object.hasOwn(catalogue, uri) ? catalogue[uri] : undefined;
 }
 
 /** Makes the entry of a resource. What is left out stays as it was, and null removes it. */
@@ -347,14 +245,4 @@ function catalogueJson(catalogue: ResourceCatalogue) {
     resource: uri,
     ...entry,
   }));
-}
-
-/** Reads If-Match of a change: the ETag of the whole catalogue, because it is one record. */
-function ifMatch(c: Context<AppEnv>, read: () => Promise<ResourceCatalogue>) {
-  return precondition(
-    c,
-    "The catalogue of resources",
-    read,
-    (catalogue) => catalogue,
-  );
 }

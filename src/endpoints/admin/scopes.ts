@@ -1,4 +1,3 @@
-import type { Context } from "hono";
 import * as v from "valibot";
 import { scopeName } from "../../oauth/client-metadata.ts";
 import { fieldError, OAuthError } from "../../oauth/errors.ts";
@@ -9,7 +8,6 @@ import { nameProblem } from "../../oauth/openid/plain-json.ts";
 import { maxCharacters, rule, strictObject } from "../../oauth/schema.ts";
 import { scopeSet } from "../../oauth/scope.ts";
 import { requireRole } from "../administrator.ts";
-import type { AppEnv } from "../endpoint.ts";
 import type { ScopeCatalogue } from "../../oauth/entities.ts";
 import {
   type AdminApi,
@@ -19,7 +17,11 @@ import {
   preconditionFailed,
   rehearsalQuery,
 } from "./api.ts";
-import { etagOf, precondition } from "./precondition.ts";
+import { entryIn, ifMatch, withoutEntry } from "./catalogue.ts";
+import { etagOf } from "./precondition.ts";
+
+/** The name of the catalogue in a refusal. */
+const CATALOGUE = "The scope catalogue";
 
 /** The largest catalogue. It is one record that every refresh reads, so it must stay small. */
 const MAX_SCOPES = 500;
@@ -138,11 +140,11 @@ export function scopeRoutes(api: AdminApi): void {
       const { scopes } = await c.var.server();
       const name = c.req.valid("param").scope;
       const asked = c.req.valid("json");
-      const check = await ifMatch(c, () => scopes.read());
+      const check = await ifMatch(c, CATALOGUE, () => scopes.read());
       let from: Scope | undefined;
       const change = (before: ScopeCatalogue) => {
         check(before);
-        from = scopeIn(before, name);
+        from = entryIn(before, name);
         const entry = changedScope(name, from, asked);
         const catalogue = { ...before, [name]: entry };
         // An operator gives a client nothing, and so nothing about its users.
@@ -195,20 +197,15 @@ export function scopeRoutes(api: AdminApi): void {
       const owner = Object.entries(await resources.read()).find(
         ([, { scope }]) => scopeSet(scope).includes(name),
       )?.[0];
-      const check = await ifMatch(c, () => scopes.read());
+      const check = await ifMatch(c, CATALOGUE, () => scopes.read());
       let from: Scope | undefined;
       const left = await scopes.update((before) => {
         check(before);
-        from = scopeIn(before, name);
-        if (!Object.hasOwn(before, name)) {
-          throw new OAuthError("admin_target_unknown", {
-            subject: "such scope",
-          });
-        }
+        from = entryIn(before, name);
+        const left = withoutEntry(before, name, "such scope");
         if (owner !== undefined)
           throw new OAuthError("scope_of_resource", { subject: owner });
-        const { [name]: _removed, ...rest } = before;
-        return rest;
+        return left;
       });
       c.var.log.addEvent("scope.changed", {
         action: "deleted",
@@ -222,10 +219,6 @@ export function scopeRoutes(api: AdminApi): void {
 }
 
 type Scope = ScopeCatalogue[string];
-
-function scopeIn(catalogue: ScopeCatalogue, name: string): Scope | undefined {
-  return Object.hasOwn(catalogue, name) ? catalogue[name] : undefined;
-}
 
 /** Makes the entry of a scope. What is left out stays as it was. */
 function changedScope(
@@ -255,7 +248,7 @@ function releasesMore(
   before: ScopeCatalogue,
   after: ScopeCatalogue,
 ): boolean {
-  const released = scopeIn(before, name) ? claimsOfScope(name, before) : [];
+  const released = entryIn(before, name) ? claimsOfScope(name, before) : [];
   return claimsOfScope(name, after).some((claim) => !released.includes(claim));
 }
 
@@ -268,9 +261,4 @@ function catalogueJson(catalogue: ScopeCatalogue) {
     scope: name,
     ...entry,
   }));
-}
-
-/** Reads If-Match of a change: the ETag of the whole catalogue, because it is one record. */
-function ifMatch(c: Context<AppEnv>, read: () => Promise<ScopeCatalogue>) {
-  return precondition(c, "The scope catalogue", read, (catalogue) => catalogue);
 }
