@@ -71,6 +71,14 @@ function stringWithRule(problem: (value: string) => string | undefined) {
   return v.pipe(text, rule(problem));
 }
 
+/** Makes the schema of a list that may be left out and must obey a rule. */
+function listWithRule(problem: (value: string) => string | undefined) {
+  return v.optional(v.pipe(stringWithRule(problem), v.transform(splitList)));
+}
+
+/** The schema of a switch. */
+const on = v.optional(v.literal("on", "must be on, or empty"));
+
 /** The values as `valuesIn` returns them. */
 const variables = v.object(
   {
@@ -89,19 +97,11 @@ const variables = v.object(
     REFRESH_TOKEN_RETRY_WINDOW: stringWithRule(retryWindowProblem),
     LOGIN_URL: v.optional(stringWithRule(loginUrlProblem)),
     LOGOUT_URL: v.optional(stringWithRule(loginUrlProblem)),
-    PASSPORT_TOKEN_ENDPOINT: v.optional(
-      v.literal("on", "must be on, or empty"),
-    ),
+    PASSPORT_TOKEN_ENDPOINT: on,
     REFRESH_HOOK_TIMEOUT: v.optional(stringWithRule(timeoutProblem), "PT1S"),
-    REFRESH_HOOK_FAIL_CLOSED: v.optional(
-      v.literal("on", "must be on, or empty"),
-    ),
-    CORS_ORIGINS: v.optional(
-      v.pipe(stringWithRule(originsProblem), v.transform(splitList)),
-    ),
-    ALLOWED_HOSTS: v.optional(
-      v.pipe(stringWithRule(hostsProblem), v.transform(splitList)),
-    ),
+    REFRESH_HOOK_FAIL_CLOSED: on,
+    CORS_ORIGINS: listWithRule(originsProblem),
+    ALLOWED_HOSTS: listWithRule(hostsProblem),
     PRIVATE_KEY_PASSPHRASE: v.optional(text),
     ADMIN_TOKEN: v.optional(stringWithRule(adminTokenProblem)),
     ACCESS_TEAM_DOMAIN: v.optional(stringWithRule(teamDomainProblem)),
@@ -109,23 +109,15 @@ const variables = v.object(
     ACCESS_ROLES: v.optional(stringWithRule(accessRolesProblem)),
     LEAGUE_ENCRYPTION_KEY: v.optional(text),
     EVENT_WEBHOOK_URL: v.optional(text),
-    CLIENT_ID_METADATA_DOCUMENTS: v.optional(
-      v.literal("on", "must be on, or empty"),
-    ),
-    CLIENT_ID_METADATA_HOSTS: v.optional(
-      v.pipe(stringWithRule(hostsProblem), v.transform(splitList)),
-    ),
-    CLIENT_ID_METADATA_DENIED_HOSTS: v.optional(
-      v.pipe(stringWithRule(hostsProblem), v.transform(splitList)),
-    ),
+    CLIENT_ID_METADATA_DOCUMENTS: on,
+    CLIENT_ID_METADATA_HOSTS: listWithRule(hostsProblem),
+    CLIENT_ID_METADATA_DENIED_HOSTS: listWithRule(hostsProblem),
     DYNAMIC_REGISTRATION: v.optional(
       v.picklist(["open", "token"], "must be open or token, or empty"),
     ),
     REGISTRATIONS_PER_DAY: v.optional(stringWithRule(perDayProblem), "1000"),
     REGISTRATION_IDLE_TTL: v.optional(stringWithRule(lifetimeProblem), "P90D"),
-    OFFLINE_ACCESS_REQUIRED: v.optional(
-      v.literal("on", "must be on, or empty"),
-    ),
+    OFFLINE_ACCESS_REQUIRED: on,
     EVENT_WEBHOOK_SECRET: v.optional(stringWithRule(webhookSecretProblem)),
   },
   NOT_SET,
