@@ -60,8 +60,14 @@ export function nameProblem(name: string): string | undefined {
     : "must not have a name that is empty, or has control characters, invisible characters or lone surrogates";
 }
 
-/** Control characters, and characters that show nothing: some readers drop them, so that another name is left. */
-const unseen = /[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}]/u;
+/**
+ * Control characters, and characters that show nothing: some readers drop them, so that another name is left. It is made
+ * from a text, because the engine reads the classes of Unicode for every literal when an isolate starts.
+ */
+const unseen = new RegExp(
+  String.raw`[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}]`,
+  "u",
+);
 
 /** An address has line breaks (OpenID Connect Core section 5.1.1). */
 const controlCharacter = /[^\P{Cc}\t\n\r]/u;
