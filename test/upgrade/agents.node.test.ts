@@ -312,7 +312,9 @@ describe.each(neighbours)("version %s and the code of today", (version) => {
 
   /** Expects that the server shows no sign-in page for a client. */
   async function expectNoSignIn(client_id: string) {
-    await expect(baton.authorize(client_id, asked)).rejects.toThrow("Invalid URL");
+    await expect(baton.authorize(client_id, asked)).rejects.toThrow(
+      "Invalid URL",
+    );
   }
 
   /** Sends a decision, with a request that is none. */
