@@ -118,32 +118,33 @@ export class MetadataDocuments implements DocumentReader {
       if (Date.now() >= (this.#fetchingUntil.get(url) ?? 0)) break;
       await scheduler.wait(LOOK_MS);
     }
-    const guesser = { kind: "metadata_document" as const, network };
-    return throwIfRefused(
-      await this.#guesses.limit(
-        guesser,
-        () => this.#fetchOnce(url),
-        (result) => "refused" in result,
-      ),
-    );
-  }
-
-  async #fetchOnce(url: string): Promise<Client | Refused> {
+    // Set before anything is awaited, so that no other request begins a fetch.
     this.#fetchingUntil.set(url, Date.now() + FETCH_MS);
+    const guesser = { kind: "metadata_document" as const, network };
     try {
-      const result = await this.#fetch(url);
-      if (!("refused" in result)) return this.#keep(url, result);
-      const { refused: reason, subject = "" } = result;
-      logEvent("metadata_document.refused", {
-        client_id: url,
-        reason,
-        problem: subject,
-      });
-      this.#failures.begin(url, result);
-      return result;
+      return throwIfRefused(
+        await this.#guesses.limit(
+          guesser,
+          () => this.#fetchAndKeep(url),
+          (result) => "refused" in result,
+        ),
+      );
     } finally {
       this.#fetchingUntil.delete(url);
     }
+  }
+
+  async #fetchAndKeep(url: string): Promise<Client | Refused> {
+    const result = await this.#fetch(url);
+    if (!("refused" in result)) return this.#keep(url, result);
+    const { refused: reason, subject = "" } = result;
+    logEvent("metadata_document.refused", {
+      client_id: url,
+      reason,
+      problem: subject,
+    });
+    this.#failures.begin(url, result);
+    return result;
   }
 
   #keep(url: string, copy: Copy): Client {
