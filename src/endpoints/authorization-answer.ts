@@ -1,5 +1,6 @@
 import type { Context } from "hono";
 import { longestCode } from "../oauth/authorization/code.ts";
+import { placeToWithhold } from "../oauth/authorization/open-redirect.ts";
 import { findRedirectTarget } from "../oauth/authorization/redirect-target.ts";
 import {
   checkAuthorizationRequest,
@@ -51,10 +52,13 @@ export async function answerAuthorization(
     ...readState(query),
   };
   log.fields.client_id = target.client.client_id;
+  const withheld = placeToWithhold(target);
   // Client and redirect URI are certain now, so every further refusal goes to the client by redirect.
-  c.set("errorRedirect", (error) =>
-    authorizationResponse(server, target, { ...error }),
-  );
+  if (withheld === undefined)
+    c.set("errorRedirect", (error) =>
+      authorizationResponse(server, target, { ...error }),
+    );
+  else c.set("withheld", withheld);
 
   log.begin("scopes");
   const request = await checkAuthorizationRequest(

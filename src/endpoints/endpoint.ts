@@ -39,6 +39,8 @@ export interface AppEnv {
       error: string;
       error_description: string;
     }) => string;
+    /** The place of the client to which an error does not redirect the browser, for the page that shows the error. */
+    withheld?: string;
   };
 }
 

@@ -90,10 +90,20 @@ export function refusalPage(
     c.header(name, value);
   const { error, error_description } = refusal.toJSON();
   const { title, words } = person ?? textFor(status, aim);
+  const { withheld } = c.var;
+  // Text and not a link, because a link is a way to the same website.
+  const notSentOn =
+    withheld === undefined
+      ? ""
+      : html`<p>
+          You are not sent on to <strong>${withheld}</strong>, because this app
+          has registered itself and nobody has checked it.
+        </p>`;
   return page(
     c,
     title,
     html`<p>${words}</p>
+      ${notSentOn}
       <dl>
         <dt>Error</dt>
         <dd>${error}</dd>
