@@ -19,6 +19,7 @@ import {
   serverWith,
   type TestClient,
 } from "../support/server.ts";
+import { makeRegisteredClient } from "../support/self-registered.ts";
 import { apply, changeOf, hostile } from "./arbitraries.ts";
 
 /** Tests arbitrary requests: no 5xx, no redirect to an unregistered URI, no forged code or request. */
@@ -126,6 +127,30 @@ describe("the authorization endpoint", () => {
     );
     expect(calls.family).toBe(0);
     expect(calls.kvWrite).toBe(0);
+  });
+});
+
+describe("the authorization endpoint, for a client that registered itself", () => {
+  it("redirects to no website of the client, whatever is wrong with a request", async () => {
+    const stranger = await makeRegisteredClient();
+    const outcomes = new Set<string>();
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(changeOf(names), { minLength: 1, maxLength: 4 }),
+        async (changes) => {
+          const query = new URLSearchParams(authorizationQuery(stranger));
+          for (const change of changes) apply(query, change);
+          const response = await server.http(`/authorize?${query.toString()}`, {
+            redirect: "manual",
+          });
+          const target = response.headers.get("Location");
+          const [address] = target?.split("?") ?? ["page"];
+          outcomes.add(`${response.status} ${address}`);
+        },
+      ),
+      { numRuns: RUNS / 4 },
+    );
+    expect([...outcomes].toSorted()).toEqual([`303 ${LOGIN_URL}`, "400 page"]);
   });
 });
 

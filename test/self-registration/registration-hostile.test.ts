@@ -39,6 +39,11 @@ function as(error: string, reason: string, description: RegExp) {
   };
 }
 
+/** Makes a number of redirect URIs that could each be registered. */
+function urisOf(count: number): string[] {
+  return Array.from({ length: count }, (_, at) => `https://agent.example/${at}`);
+}
+
 describe("redirect URIs", () => {
   it.each<[string, unknown, RegExp]>([
     ["are left out", undefined, /redirect_uris: is missing/],
@@ -75,7 +80,12 @@ describe("redirect URIs", () => {
     [
       "are a thousand",
       Array.from({ length: 1000 }, (_, at) => `urn:${at}`),
-      /at most 100 values/,
+      /at most 20 values/,
+    ],
+    [
+      "are 21",
+      urisOf(21),
+      /^redirect_uris: must have at most 20 values\. For more, ask an administrator to register the client$/,
     ],
     [
       "are one good and one bad",
@@ -95,6 +105,27 @@ describe("redirect URIs", () => {
         description,
       ),
     );
+  });
+
+  it("are at most 20, by a change of the registration too", async () => {
+    const client = await register(open, { ...agent, redirect_uris: urisOf(20) });
+    expect(client.redirect_uris).toHaveLength(20);
+    const change = (redirect_uris: string[]) => {
+      const { client_id, registration_access_token: token } = client;
+      const body = { ...agent, client_id, redirect_uris };
+      return manage(open, client, token, "PUT", body);
+    };
+    expect(await refusal(await change(urisOf(21)))).toEqual([
+      400,
+      "invalid_redirect_uri",
+      "registration_redirect_uri_invalid",
+    ]);
+    expect((await change(urisOf(20).toReversed())).status).toBe(200);
+  });
+
+  it("may be more for a client that an administrator registers", async () => {
+    const client = await open.makeClient({ redirect_uris: urisOf(100) });
+    expect(client.client_id).not.toBe("");
   });
 });
 
