@@ -113,6 +113,14 @@ describe("a metadata document", () => {
     });
   });
 
+  it("may have 20 redirect URIs", () => {
+    const redirect_uris = Array.from(
+      { length: 20 },
+      (_, n) => `https://a.b/${n}`,
+    );
+    expect(read({ redirect_uris })).toMatchObject({ redirect_uris });
+  });
+
   it("has a name of one line of visible characters", () => {
     expect(read({ client_name: "Notes\u202E\nis safe" })).toMatchObject({
       client_name: "Notes is safe",
@@ -151,12 +159,9 @@ describe("a metadata document", () => {
     [{ redirect_uris: [] }, "its redirect_uris must have at least 1 value"],
     [
       {
-        redirect_uris: Array.from(
-          { length: 101 },
-          (_, n) => `https://a.b/${n}`,
-        ),
+        redirect_uris: Array.from({ length: 21 }, (_, n) => `https://a.b/${n}`),
       },
-      "its redirect_uris must have at most 100 values",
+      "its redirect_uris must have at most 20 values",
     ],
     [{ redirect_uris: [null] }, "its redirect_uris.0 must be a string"],
     [

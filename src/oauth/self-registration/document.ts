@@ -4,6 +4,7 @@ import type { Client } from "../entities.ts";
 import { registrationProblem } from "../redirect-uri.ts";
 import { type Issue, parse } from "../schema.ts";
 import { plainClientName } from "./client-name.ts";
+import { MAX_REDIRECT_URIS } from "./redirect-uris.ts";
 
 /** The content of a client's metadata document (draft-ietf-oauth-client-id-metadata-document, section 4). */
 
@@ -21,7 +22,11 @@ const noSecret = v.nullish(
 const metadataDocument = v.object({
   client_id: v.string(),
   client_name: v.string(),
-  redirect_uris: v.pipe(v.array(v.string()), v.minLength(1), v.maxLength(100)),
+  redirect_uris: v.pipe(
+    v.array(v.string()),
+    v.minLength(1),
+    v.maxLength(MAX_REDIRECT_URIS),
+  ),
   grant_types: names,
   response_types: names,
   token_endpoint_auth_method: v.nullish(v.string()),

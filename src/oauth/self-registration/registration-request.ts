@@ -6,6 +6,7 @@ import type { GrantTypeName } from "../grant-types.ts";
 import { registrationProblem } from "../redirect-uri.ts";
 import { maxCharacters, parse } from "../schema.ts";
 import { plainClientName } from "./client-name.ts";
+import { MAX_REDIRECT_URIS } from "./redirect-uris.ts";
 
 /** What a client decides about itself when it registers (RFC 7591 section 2). */
 export interface RegistrationMetadata {
@@ -27,6 +28,15 @@ const invalid = "registration_metadata_invalid";
 const names = v.pipe(
   v.array(v.pipe(v.string(), maxCharacters(255))),
   v.maxLength(50),
+);
+
+const redirectUris = v.pipe(
+  v.array(v.unknown()),
+  v.maxLength(
+    MAX_REDIRECT_URIS,
+    `must have at most ${MAX_REDIRECT_URIS} values. For more, ask an administrator to register the client`,
+  ),
+  clientMetadata.redirect_uris,
 );
 
 /**
@@ -98,7 +108,7 @@ function checked<S extends v.GenericSchema>(
   throw fieldError([name, ...issue.path].join("."), issue.message, reason);
 }
 
-/** Reads the redirect URIs, by the rule for every client. */
+/** Reads the redirect URIs, by the rule for every client, and fewer of them. */
 function readRedirectUris(value: unknown): string[] {
   const name = "redirect_uris";
   const reason = "registration_redirect_uri_invalid";
@@ -108,7 +118,7 @@ function readRedirectUris(value: unknown): string[] {
       "is missing: name each URI to which the browser comes back from the sign-in",
       reason,
     );
-  const uris = checked(name, clientMetadata.redirect_uris, value, reason);
+  const uris = checked(name, redirectUris, value, reason);
   for (const [position, uri] of uris.entries()) {
     const problem = registrationProblem(uri);
     if (problem !== undefined)
