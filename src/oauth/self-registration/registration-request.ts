@@ -108,7 +108,7 @@ function checked<S extends v.GenericSchema>(
   throw fieldError([name, ...issue.path].join("."), issue.message, reason);
 }
 
-/** Reads the redirect URIs, by the rule for every client, and fewer of them. */
+/** Reads the redirect URIs, by the rule for every client and a bound of their own. */
 function readRedirectUris(value: unknown): string[] {
   const name = "redirect_uris";
   const reason = "registration_redirect_uri_invalid";
