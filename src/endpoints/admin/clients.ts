@@ -12,6 +12,7 @@ import { rehearsal } from "../../oauth/clients/rehearsal.ts";
 import { rotateClientSecret } from "../../oauth/clients/secret-rotation.ts";
 import type { Client } from "../../oauth/entities.ts";
 import { scopeSet } from "../../oauth/scope.ts";
+import { refuseChangeOfDocumentPart } from "../../oauth/self-registration/document-rule.ts";
 import type { Server } from "../../oauth/server.ts";
 import { maxCharacters, strictObject } from "../../oauth/schema.ts";
 import { requireRole } from "../administrator.ts";
@@ -170,7 +171,8 @@ export function clientRoutes(api: AdminApi): void {
     {
       method: "patch",
       path: "/clients/{client_id}",
-      summary: "Change a client; null removes a field (RFC 7396)",
+      summary:
+        "Change a client; null removes a field (RFC 7396). The name, grant types, redirect URIs and token_endpoint_auth_method of a client with a metadata document are those of the document, and cannot be changed",
       request: {
         params: clientParameter,
         query: rehearsalQueryWithScopes,
@@ -196,13 +198,17 @@ export function clientRoutes(api: AdminApi): void {
       const patch = c.req.valid("json");
       const { dry_run, assume_scopes = "" } = c.req.valid("query");
       const isRehearsal = dry_run === "true";
+      const check = await ifMatch(c, server, client_id);
       const changed = await updateClient(
         isRehearsal ? rehearsal(server, scopeSet(assume_scopes)) : server,
         client_id,
         patch,
         now(),
         {
-          precondition: await ifMatch(c, server, client_id),
+          precondition(current) {
+            check(current);
+            refuseChangeOfDocumentPart(current, patch);
+          },
           authorize(before, after) {
             if (givesPower(before, after, server.settings))
               requireRole(c, "admin");
@@ -283,7 +289,9 @@ export function clientRoutes(api: AdminApi): void {
           clientWithSecret,
           "The client, with its new secret if the server has made it.",
         ),
-        ...conflict("The client is public, or has too many valid secrets."),
+        ...conflict(
+          "The client is public, as every client with a metadata document is, or has too many valid secrets.",
+        ),
         ...preconditionFailed,
       },
     },

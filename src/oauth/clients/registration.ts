@@ -55,7 +55,7 @@ export type ClientPatch = {
   disabled?: boolean | undefined;
 };
 
-/** Refuses a change if the current record is not the one that the caller has read. */
+/** Refuses a change by the current record, such as if it is not the one that the caller has read. */
 export type Precondition = (current: Client) => void;
 
 /** Checks of a change, against the record as it is when it is written. */
