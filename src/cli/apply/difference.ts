@@ -57,6 +57,14 @@ export const resourceDefaults: Partial<Record<keyof DesiredResource, Value>> = {
   self_registered_clients: false,
 };
 
+/** The fields of a client that its metadata document decides, if it has one. */
+const decidedByDocument = new Set<keyof DesiredClient>([
+  "client_name",
+  "token_endpoint_auth_method",
+  "grant_types",
+  "redirect_uris",
+]);
+
 /**
  * Compares a server with a file.
  *
@@ -120,7 +128,7 @@ export function isDefault(field: keyof DesiredClient, value: Value): boolean {
 
 /**
  * The value that a client should have. `disabled` is left as it is unless the file has it, so that nobody enables
- * a client by the way that was disabled in an emergency.
+ * a client by the way that was disabled in an emergency. So is what a client's metadata document decides.
  */
 function desiredValue(
   desired: DesiredClient,
@@ -129,6 +137,9 @@ function desiredValue(
 ): Value {
   if (desired[field] !== undefined) return desired[field];
   if (field === "disabled") return record && valueIn(record, field);
+  const isOfDocument = record?.registered_by === "metadata_document";
+  if (isOfDocument && decidedByDocument.has(field))
+    return valueIn(record, field);
   return record ? defaults[field] : undefined;
 }
 
