@@ -73,16 +73,21 @@ export async function hasRootToken(
 /**
  * Requires a role of the administrator who sends a request.
  *
+ * @param realm the scheme and the realm of WWW-Authenticate
  * @throws OAuthError `admin_role_insufficient` (RFC 6750 section 3.1)
  */
-export function requireRole(c: Context<AppEnv>, needed: Role): void {
+export function requireRole(
+  c: Context<AppEnv>,
+  needed: Role,
+  realm = challenge,
+): void {
   if (includesRole(c.var.administrator?.role, needed)) return;
   const reason = "admin_role_insufficient";
   reportDenied(c, reason, needed);
   throw new OAuthError(reason, {
     subject: needed,
     headers: {
-      "WWW-Authenticate": `${challenge}, error="insufficient_scope", scope="${needed}"`,
+      "WWW-Authenticate": `${realm}, error="insufficient_scope", scope="${needed}"`,
     },
   });
 }

@@ -138,7 +138,7 @@ async function requireInitialAccessToken(
       headers: { "WWW-Authenticate": `${challenge}, error="invalid_token"` },
     });
   c.set("administrator", found);
-  requireRole(c, "register");
+  requireRole(c, "register", challenge);
 }
 
 /**

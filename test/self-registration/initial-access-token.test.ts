@@ -67,12 +67,17 @@ describe("a registration", () => {
   });
 
   it("with a token of another role is refused", async () => {
-    for (const { token } of others)
-      expect(await refusal(await registerWith(token))).toEqual([
+    for (const { token } of others) {
+      const response = await registerWith(token);
+      expect(response.headers.get("WWW-Authenticate")).toBe(
+        'Bearer realm="baton/register", error="insufficient_scope", scope="register"',
+      );
+      expect(await refusal(response)).toEqual([
         403,
         "insufficient_scope",
         "admin_role_insufficient",
       ]);
+    }
   });
 
   it("with an initial access token succeeds, and the log names the token", async () => {
