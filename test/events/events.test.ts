@@ -308,6 +308,13 @@ describe("a change of the scope catalogue", () => {
     ]);
   });
 
+  it("that changes nothing is none", async () => {
+    const path = `/scopes/notes:${crypto.randomUUID()}`;
+    for (const description of ["Read notes", "Read notes", undefined])
+      await server.expectAdmin("PUT", path, { description });
+    expect(takeEvents()).toMatchObject([{ action: "created" }]);
+  });
+
   it("that is refused is none", async () => {
     await server.admin("DELETE", "/scopes/never-made");
     expect(takeEvents()).toEqual([]);

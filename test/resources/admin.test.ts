@@ -1,9 +1,10 @@
 import { env } from "cloudflare:workers";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { fieldErrors } from "../support/admin.ts";
 import { askWith, makeToken } from "../support/administrators.ts";
 import { REDIRECT_URI } from "../support/authorization.ts";
 import { countingBindings } from "../support/counting.ts";
+import { listenToLog, parsedLog } from "../support/log.ts";
 import {
   deleteResource,
   pathOfResource,
@@ -29,6 +30,7 @@ function put(uri: string, body: object, query = "") {
 
 beforeEach(() => server.makeScopes("read", "write"));
 afterEach(async () => {
+  vi.restoreAllMocks();
   for (const { resource } of await list()) await deleteResource(resource);
 });
 
@@ -152,6 +154,22 @@ describe("the catalogue of resources", () => {
       412,
       "precondition_failed",
       "admin_precondition_failed",
+    ]);
+  });
+
+  it("has an event for each change, and none for a request that changes nothing", async () => {
+    const log = listenToLog();
+    for (const name of ["Notes", "Notes", undefined, "Your notes"])
+      expect((await put(URI, { name })).status).toBe(200);
+    await deleteResource(URI);
+    const events = parsedLog(log)
+      .filter(({ event }) => event === "resource.changed")
+      .map(({ action, changes }) => [action, changes]);
+    const [from, to] = ["Notes", "Your notes"];
+    expect(events).toMatchObject([
+      ["created", expect.arrayContaining([{ field: "name", to: from }])],
+      ["changed", [{ field: "name", from, to }]],
+      ["deleted", expect.anything()],
     ]);
   });
 

@@ -112,11 +112,13 @@ export function resourceRoutes(api: AdminApi): void {
       }
       const catalogue = await resources.update(change);
       c.header("ETag", await etagOf(catalogue));
-      c.var.log.addEvent("resource.changed", {
-        action: from === undefined ? "created" : "changed",
-        resource: uri,
-        changes: fieldChanges({ ...from }, { ...catalogue[uri] }),
-      });
+      const changes = fieldChanges({ ...from }, { ...catalogue[uri] });
+      if (from === undefined || changes.length > 0)
+        c.var.log.addEvent("resource.changed", {
+          action: from === undefined ? "created" : "changed",
+          resource: uri,
+          changes,
+        });
       return c.json({ resource: uri, ...catalogue[uri]! }, 200);
     },
   );

@@ -168,11 +168,13 @@ export function scopeRoutes(api: AdminApi): void {
       }
       const catalogue = await scopes.update(change);
       c.header("ETag", await etagOf(catalogue));
-      c.var.log.addEvent("scope.changed", {
-        action: from === undefined ? "created" : "changed",
-        scope: name,
-        changes: fieldChanges({ ...from }, { ...catalogue[name] }),
-      });
+      const changes = fieldChanges({ ...from }, { ...catalogue[name] });
+      if (from === undefined || changes.length > 0)
+        c.var.log.addEvent("scope.changed", {
+          action: from === undefined ? "created" : "changed",
+          scope: name,
+          changes,
+        });
       return c.json({ scope: name, ...catalogue[name]! }, 200);
     },
   );
