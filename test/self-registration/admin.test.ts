@@ -16,7 +16,9 @@ const ofDocument: Record<string, unknown>[] = [
   { client_name: "Another name" },
   { client_name: null },
   { grant_types: ["authorization_code"] },
-  { grant_types: ["authorization_code", "refresh_token", "client_credentials"] },
+  {
+    grant_types: ["authorization_code", "refresh_token", "client_credentials"],
+  },
 ];
 
 beforeEach(() => server.makeScopes("read", "write"));

@@ -227,6 +227,25 @@ function insideFinding(
       remedy: `Compare the binding ${name} in ${settings} with the wrangler.toml of the repository, and \`npx wrangler deploy\`.`,
     };
   }
+  if (name === "LOGIN_URL") {
+    return {
+      check: "registration",
+      subject: name,
+      problem,
+      why: "/authorize is 404.",
+      remedy: `Set LOGIN_URL in ${settings} to the URL of your sign-in page, and \`npx wrangler deploy\`.`,
+    };
+  }
+  if (name === "resources") {
+    return {
+      check: "registration",
+      subject: name,
+      problem,
+      why: "An agent gets invalid_target, and no token.",
+      remedy:
+        "Open your API or MCP server to them, by its URL: `npm run -s baton -- resources put URI --scope SCOPES --self-registered-clients`. docs/agents.md shows it.",
+    };
+  }
   if (name === "REFRESH_HOOK") {
     return {
       check: "refresh_hook",

@@ -17,7 +17,7 @@ const MAX_CHARACTERS = 200;
 
 type Checks = Record<string, (server: Server) => Promise<unknown>>;
 
-/** What is checked: the binding or the secret, and the calls that show whether it works. */
+/** What is checked: the binding, secret, variable or record, and the calls that show whether it works. */
 const checks: Checks = {
   KV: ({ clients }) => clients.list({ limit: 1 }),
   KV_RECORD_WRITER: ({ scopes }) => scopes.read(),
@@ -43,6 +43,23 @@ const checksOfRegistration: Checks = Object.fromEntries(
   ]),
 );
 
+/** What clients that register themselves need, beside a way to do so. */
+const checksOfSelfRegistration: Checks = {
+  async LOGIN_URL({ settings }) {
+    if (settings.login_url === undefined)
+      throw new NoDecision(
+        "is empty, so no client that registers itself can sign anybody in",
+      );
+  },
+  async resources({ resources }) {
+    const entries = Object.values(await resources.read());
+    if (!entries.some(({ self_registered_clients: isOpen }) => isOpen))
+      throw new NoDecision(
+        "has nothing that is open to clients that register themselves: PUT /admin/resources/{resource} with self_registered_clients true opens one",
+      );
+  },
+};
+
 /** Adds the checks of what only some servers have. */
 function checksOf({ refreshHook, settings }: Server): Checks {
   return {
@@ -51,6 +68,8 @@ function checksOf({ refreshHook, settings }: Server): Checks {
       REFRESH_HOOK: () => playCanaryQuestion(refreshHook, now()),
     }),
     ...(settings.dynamic_registration && checksOfRegistration),
+    ...((settings.dynamic_registration ?? settings.metadata_documents) &&
+      checksOfSelfRegistration),
   };
 }
 
@@ -59,7 +78,9 @@ const result = named(
   v.object({
     name: v.pipe(
       v.string(),
-      v.description("The binding, or the secret, that was tried."),
+      v.description(
+        "The binding, or the secret, variable or record, that was tried.",
+      ),
     ),
     duration_ms: count("How long it took. The clock stands still between I/O."),
     problem: v.optional(
@@ -77,7 +98,7 @@ export function doctorRoutes(api: AdminApi): void {
       method: "post",
       path: "/doctor",
       summary:
-        "Try KV, every Durable Object class, the rate limits, the signing key and the refresh hook",
+        "Try KV, every Durable Object class, the rate limits, the signing key and the refresh hook, and look for what clients that register themselves need",
       responses: {
         200: json(
           v.object({ checks: v.array(result) }),

@@ -97,7 +97,10 @@ function expect(what: string, isTrue: boolean): void {
   if (!isTrue) throw new Error(`${what} did not work`);
 }
 
-/** The refresh hook has made no decision. The message is a sentence, or the name of an exception. */
+/**
+ * The refresh hook has made no decision, or something that was tried is not there. The message is a sentence, or the name
+ * of an exception.
+ */
 export class NoDecision extends Error {}
 
 /**

@@ -173,6 +173,14 @@ describe("baton doctor", () => {
       { unbound: ["LEAGUE_LEDGER"] },
       [["storage", "LEAGUE_LEDGER"]],
     ],
+    [
+      "metadata documents without a sign-in page and an open resource",
+      { variables: { CLIENT_ID_METADATA_DOCUMENTS: "on", LOGIN_URL: "" } },
+      [
+        ["registration", "LOGIN_URL"],
+        ["registration", "resources"],
+      ],
+    ],
     ["KV that is not bound", { unbound: ["KV"] }, [["configuration", "KV"]]],
   ];
 
@@ -270,6 +278,22 @@ describe("baton doctor", () => {
     expect(report.findings).toHaveLength(1);
     expect(finding?.problem).toBe(`makes no decision: ${problem}`);
     expect(finding?.why.includes("each after the time-out")).toBe(isLate);
+  });
+
+  test("names the command that opens a resource to clients that register themselves", async () => {
+    const env = await serverWithFault({
+      variables: { DYNAMIC_REGISTRATION: "open" },
+    });
+    const { report } = await examine(env);
+    expect(report.findings).toMatchObject([
+      {
+        check: "registration",
+        subject: "resources",
+        remedy: expect.stringContaining(
+          "npm run -s baton -- resources put URI --scope SCOPES --self-registered-clients",
+        ),
+      },
+    ]);
   });
 
   test("compares the secrets in their store with the server's keys, with --secrets", async () => {
