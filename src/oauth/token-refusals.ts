@@ -155,7 +155,7 @@ export const tokenRefusals = {
     400,
     "invalid_scope",
     (name) =>
-      `The scope ${name} belongs to another resource than the token. Send the parameter resource with the URI of its resource.`,
+      `${name ? `The scope ${name}` : "A scope that was asked for or granted"} belongs to another resource than the token. Send the parameter resource with the URI of its resource.`,
   ),
   resource_missing: row(
     400,

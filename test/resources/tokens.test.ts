@@ -146,6 +146,19 @@ describe("a scope that belongs to another resource", () => {
     expect(targetOf(next)).toMatchObject({ scope: "notes free" });
   });
 
+  it("is refused at a refresh with a sentence that does not need its name, which the login does not tell", async () => {
+    const client = await makeClient();
+    const tokens = await server.login(client);
+    const more = { resource: NOTES, scope: "mail" };
+    const response = await server.refresh(client, tokens.refresh_token, more);
+    const { error_description } = await response.json<{
+      error_description: string;
+    }>();
+    expect(error_description).toMatch(
+      /^A scope that was asked for or granted belongs /,
+    );
+  });
+
   it("is refused by name for the resource of the login and for the client's only one, which the request leaves out", async () => {
     const client = await makeClient();
     const named = await server.login(client, { resource: [NOTES, MAIL] });
