@@ -153,6 +153,22 @@ describe("a registration that has ended", () => {
   });
 });
 
+describe("a client that an operator enables after its registration would have ended", () => {
+  it("stays for 30 days at least, as a restored one does, so that its users can use it again", async () => {
+    const { client, refresh_token } = await registered(DAY);
+    const path = `/clients/${client.client_id}`;
+    await server.expectAdmin("PATCH", path, { disabled: true });
+    await rewriteClient(client, { registration_expires_at: secondsNow() - 1 });
+    const before = secondsNow();
+    await server.expectAdmin("PATCH", path, { disabled: false });
+    const { record, expiration } = await stored(client);
+    const end = record?.registration_expires_at ?? 0;
+    expect(end).toBeGreaterThanOrEqual(before + 30 * DAY);
+    expect(Math.abs((expiration ?? 0) - end)).toBeLessThan(120);
+    await waitingServerWith().expectRefresh(client, refresh_token);
+  });
+});
+
 describe("an administrator's client", () => {
   it("is never written by a refresh", async () => {
     const own = waitingServerWith();

@@ -1,4 +1,8 @@
-import { existingClient, type Precondition } from "./registration.ts";
+import {
+  existingClient,
+  type Precondition,
+  withTimeToBeUsed,
+} from "./registration.ts";
 import { after, type Seconds } from "../duration.ts";
 import {
   type Client,
@@ -79,11 +83,7 @@ export function restoreClient(
       throw new OAuthError("client_not_restorable", { subject });
     }
     const { deleted_at: _at, restorable_until: _until, ...client } = restorable;
-    const { registration_expires_at: end } = client;
-    if (end === undefined) return client;
-    // Its users may not have noticed that it was deleted, so it gets time to be used again.
-    const registration_expires_at = Math.max(end, now + RESTORABLE_SECONDS);
-    return { ...client, registration_expires_at };
+    return withTimeToBeUsed(client, now);
   });
 }
 

@@ -4,7 +4,12 @@ import { checkLogoutUris } from "./logout-uris.ts";
 import { catalogueForCheck, checkIdTokenAudience } from "./openid-audience.ts";
 import { givenSecretRecord, makeSecret } from "./secret.ts";
 import { CLOCK_SKEW_SECONDS, type Seconds } from "../duration.ts";
-import { type Client, type ClientTombstone, isPublic } from "../entities.ts";
+import {
+  type Client,
+  type ClientTombstone,
+  isPublic,
+  RESTORABLE_SECONDS,
+} from "../entities.ts";
 import { fieldError, OAuthError } from "../errors.ts";
 import { isForConfidentialClients } from "../grant-types.ts";
 import { lifetimesOf, retryWindowExceeds } from "../lifetimes.ts";
@@ -162,8 +167,9 @@ export async function updateClient(
       checkedFloor(tokens_not_before, previous, now),
       isPublic(client) && !isPublic(previous) ? now : undefined,
     ].filter((floor) => floor !== undefined);
+    const isBack = previous.disabled_at !== undefined && !isDisabled;
     const next = {
-      ...client,
+      ...(isBack ? withTimeToBeUsed(client, now) : client),
       ...(isPublic(client) && { secrets: [] }),
       ...(floors.length > 0 && { tokens_not_before: Math.max(...floors) }),
     };
@@ -171,6 +177,17 @@ export async function updateClient(
     return next;
   });
   return { client, warnings };
+}
+
+/**
+ * Returns a client that comes back. If it registered itself, its registration lasts long enough to be used again, because
+ * its users may not have noticed that the client was gone.
+ */
+export function withTimeToBeUsed(client: Client, now: Seconds): Client {
+  const { registration_expires_at: end } = client;
+  if (end === undefined) return client;
+  const registration_expires_at = Math.max(end, now + RESTORABLE_SECONDS);
+  return { ...client, registration_expires_at };
 }
 
 /**
