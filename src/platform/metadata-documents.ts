@@ -70,7 +70,7 @@ export class MetadataDocuments implements DocumentReader {
 
   peek(url: string): Client | undefined {
     const copy = this.#copies.get(url);
-    return copy && isUsable(copy) ? copy.client : undefined;
+    return copy && isFresh(copy) ? copy.client : undefined;
   }
 
   read(url: string, network: string): Promise<Client> {
@@ -92,8 +92,9 @@ export class MetadataDocuments implements DocumentReader {
     } catch (error) {
       const isSilent = error instanceof OAuthError && silent.has(error.reason);
       // A site that is down keeps nobody out who was known before. One that answers 404 has withdrawn its client.
-      const copy = isSilent && this.peek(url);
-      const known = copy ? merged(copy) : isSilent && stored;
+      const copy = isSilent && this.#copies.get(url);
+      const known =
+        copy && isUsable(copy) ? merged(copy.client) : isSilent && stored;
       if (known) return known;
       throw error;
     }
@@ -144,6 +145,8 @@ export class MetadataDocuments implements DocumentReader {
       problem: subject,
     });
     this.#failures.begin(url, result);
+    // The site has withdrawn its client, so the copy must not bring it back when the site is down.
+    if (!silent.has(reason)) this.#copies.delete(url);
     return result;
   }
 

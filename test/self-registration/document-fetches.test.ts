@@ -169,6 +169,20 @@ describe("a metadata document is fetched", () => {
     );
   });
 
+  it("again, and a client that its site has withdrawn does not come back when the site is down", async () => {
+    const start = Date.now();
+    const clock = vi.spyOn(Date, "now").mockReturnValue(start);
+    await begin(server, agent);
+    agent.answer = () => agent.serve({}, {}, 410);
+    clock.mockReturnValue(start + 3_610_000);
+    await begin(server, agent);
+    agent.goDown();
+    clock.mockReturnValue(start + 3_621_000);
+    expect((await whyNot(await begin(server, agent)))[0]).toBe(
+      "metadata_document_unreachable",
+    );
+  });
+
   it("for no more than 120 wrong URLs per minute and network at the end session endpoint either", async () => {
     await server.makeScopes("openid");
     const own = serverWith({

@@ -177,6 +177,19 @@ describe("a client of a metadata document", () => {
     ]);
   });
 
+  it("is as another isolate has stored it by its newer document, and not as an old copy says", async () => {
+    await authorize(agent, asked, one);
+    const now = vi.spyOn(Date, "now").mockReturnValue(Date.now() + 7_200_000);
+    agent.document.client_name = "Agent 2";
+    await signIn(other);
+    const code = await obtainCode(other);
+    expect((await redeem(agent, code, redirect, one)).status).toBe(200);
+    expect(await other.expectAdmin("GET", pathOf(agent))).toMatchObject({
+      client_name: "Agent 2",
+    });
+    now.mockRestore();
+  });
+
   it("is asked what it may have at each refresh: a resource that the catalogue closes ends at once", async () => {
     const tokens = await signIn(one);
     await env.KV.put("resources", "{}");

@@ -30,7 +30,7 @@ export interface StoredClients extends Omit<
 
 /** Reads the clients of metadata documents. Every method throws OAuthError if a document is not read. */
 export interface DocumentReader {
-  /** Returns this isolate's copy of a document, if it is not too old to be used. Reads nothing. */
+  /** Returns this isolate's copy of a document, if it is fresh. Reads nothing. */
   peek(url: string): Client | undefined;
   /** Returns this isolate's copy of a document, or reads it. */
   read(url: string, network: string): Promise<Client>;
@@ -107,7 +107,10 @@ export class SelfRegisteredClients implements ClientRepository {
     );
   }
 
-  /** A copy that this isolate has anyway is newer than the record. */
+  /**
+   * Returns a stored client as a fresh copy of its document says, if this isolate has one. An old copy may be older than
+   * the record, which another isolate may have written by a newer document.
+   */
   #withCopy(client: Client): Client {
     const copy =
       client.registered_by === "metadata_document" &&
