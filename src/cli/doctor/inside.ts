@@ -113,7 +113,7 @@ export function checkRecords({ isLocal }: Patient, health: Health): Outcome {
 
 /** Tells whether a binding is one that only dynamic registration needs. The server has tried it itself. */
 function isOfRegistration(name: string): boolean {
-  return name.startsWith("REGISTRATION");
+  return ["REGISTRATION_COUNTER", "REGISTRATIONS_PER_NETWORK"].includes(name);
 }
 
 function isRecord(name: string): boolean {

@@ -46,4 +46,12 @@ describe.each([
     expect(stdout).toContain(`Correct ACCESS_TOKEN_TTL in ${file}, and`);
     expect(stdout).toContain("npx wrangler secret put EVENT_WEBHOOK_SECRET");
   });
+
+  test("doctor says so of a variable of dynamic registration, which is not one of its bindings", async () => {
+    const names = ["REGISTRATIONS_PER_DAY", "REGISTRATION_IDLE_TTL"];
+    const problems = names.map((name) => ({ name, problem: "is malformed" }));
+    const { stdout } = await doctor(503, { status: "failing", problems });
+    for (const name of names)
+      expect(stdout).toContain(`Correct ${name} in ${file}, and`);
+  });
 });
