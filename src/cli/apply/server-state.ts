@@ -138,11 +138,11 @@ async function readClient(session: Session, id: string) {
  * Finds what the names of `--prune` mean. `client:`, `scope:` and `resource:` before a name say which of them it is.
  *
  * @returns what to delete, and the names that nothing has
- * @throws UsageError for a name that the file has, or that a client and a scope have
+ * @throws UsageError for a name that the file has, or that has several meanings
  */
 export function findPruned(
   names: readonly string[],
-  { scopes = {}, resources = {}, clients = {} }: Desired,
+  desired: Desired,
   state: Current,
 ): Pruned & { unknown: string[] } {
   const found = {
@@ -152,38 +152,36 @@ export function findPruned(
     unknown: [] as string[],
   };
   for (const given of names) {
-    // A URI has a colon, so the word before it is taken for a kind only if there is no such resource.
-    const uri = state.resources.has(given)
-      ? given
-      : given.replace(/^resource:/, "");
-    if (state.resources.has(uri) && !state.clients.has(given)) {
-      if (Object.hasOwn(resources, uri))
-        throw new UsageError(
-          `--prune ${given}: the file has this name, so it would be made and deleted. Remove it from the file, or leave out --prune.`,
-        );
-      found.resources.push(uri);
+    const [, word, rest = ""] =
+      /^(client|scope|resource):(.+)$/s.exec(given) ?? [];
+    // A scope may have such a word in its name.
+    const meanings = (["client", "scope", "resource"] as const).flatMap(
+      (kind) => {
+        const list = `${kind}s` as const;
+        if (state[list].has(given)) return { kind, list, name: given };
+        return word === kind && state[list].has(rest)
+          ? { kind, list, name: rest }
+          : [];
+      },
+    );
+    const [meaning, another] = meanings;
+    if (!meaning) {
+      found.unknown.push(given);
       continue;
     }
-    const [, kind, rest = given] = /^(client|scope):(.+)$/s.exec(given) ?? [];
-    // A scope may have a colon in its name.
-    const isScope =
-      state.scopes.has(given) || (kind !== "client" && state.scopes.has(rest));
-    const scope = state.scopes.has(given) ? given : rest;
-    const isClient = kind !== "scope" && state.clients.has(rest);
-    if (isScope && isClient)
+    if (another) {
+      const kinds = meanings.map(({ kind }) => `a ${kind}`).join(" and ");
+      const spellings = meanings.map(({ kind, name }) => `${kind}:${name}`);
       throw new UsageError(
-        `--prune ${given}: there are a client and a scope with this name. Write client:${rest} or scope:${rest}.`,
+        `--prune ${given}: there are ${kinds} with this name. Write ${spellings.join(" or ")}.`,
       );
-    if (
-      (isScope && Object.hasOwn(scopes, scope)) ||
-      (isClient && Object.hasOwn(clients, rest))
-    )
+    }
+    const { list, name } = meaning;
+    if (Object.hasOwn(desired[list] ?? {}, name))
       throw new UsageError(
         `--prune ${given}: the file has this name, so it would be made and deleted. Remove it from the file, or leave out --prune.`,
       );
-    if (isScope) found.scopes.push(scope);
-    else if (isClient) found.clients.push(rest);
-    else found.unknown.push(given);
+    found[list].push(name);
   }
   return found;
 }

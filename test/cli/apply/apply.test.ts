@@ -190,6 +190,29 @@ clients:
     expect((await baton.run("clients", "show", id)).code).toBe(0);
   });
 
+  test.each(["client", "scope"])(
+    "refuses --prune of a name that a resource and a %s have, until it says which",
+    async (kind) => {
+      const uri = `https://${unique()}.example.com/`;
+      const put = `resources put ${uri}`.split(" ");
+      await baton.json(...put);
+      if (kind === "scope") await baton.json("scopes", "put", uri, "Both");
+      else await baton.json("clients", "create", "--id", uri);
+      const path = file("clients: {}");
+      const refused = await baton.run("apply", path, "--yes", "--prune", uri);
+      expect(refused).toMatchObject({ code: 2, stdout: "" });
+      expect(refused.stderr).toContain(
+        `--prune ${uri}: there are a ${kind} and a resource with this name. Write ${kind}:${uri} or resource:${uri}.`,
+      );
+      for (const named of ["resource", kind])
+        expect(await applied(path, "--prune", `${named}:${uri}`)).toMatchObject(
+          {
+            changes: [{ action: "delete", kind: named, name: uri }],
+          },
+        );
+    },
+  );
+
   test("without a terminal and --yes, shows the difference and changes nothing", async () => {
     const id = unique();
     const path = file(`clients: {${id}: {}}`);
