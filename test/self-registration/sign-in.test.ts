@@ -167,6 +167,23 @@ describe("a client of a metadata document", () => {
     now.mockRestore();
   });
 
+  it("signs in with the new redirect URI of its document, also where the sign-in page reaches an isolate that knows the old one", async () => {
+    await signIn(one);
+    const added = "https://agent.example/callback";
+    agent.document.redirect_uris = [AGENT_REDIRECT_URI, added];
+    const now = vi.spyOn(Date, "now").mockReturnValue(Date.now() + 11_000);
+    const to = { redirect_uri: added };
+    const third = waitingServerWith(DOCUMENTS_ON);
+    for (const at of [third, one]) {
+      const request = await requestAtLogin(agent, { ...asked, ...to }, other);
+      const back = await decide(request, AGREED, at);
+      expect(back.origin + back.pathname).toBe(added);
+      const code = back.searchParams.get("code") ?? "";
+      expect((await redeem(agent, code, to, at)).status).toBe(200);
+    }
+    now.mockRestore();
+  });
+
   it("cannot use a code for a redirect URI that its document has lost meanwhile", async () => {
     await signIn(one);
     agent.document.redirect_uris = ["https://agent.example/callback"];

@@ -47,7 +47,7 @@ export interface Interaction {
  * Decrypts an authorization request for the sign-in page, and checks that its client may still ask for it.
  *
  * @throws OAuthError `authorization_request_malformed`, `…_forged`, `…_expired` or `…_outdated`, each for the
- *   field `request`
+ *   field `request`; and why the metadata document of the client is not read (`metadata_document_...`)
  */
 export async function readInteraction(
   server: Server,
@@ -59,11 +59,10 @@ export async function readInteraction(
   if (typeof decrypted === "string") throw invalidRequest(decrypted);
   const { request, expires_at } = decrypted;
   const [client, catalogues] = await Promise.all([
-    server.clients.findAgain(request.login.client_id),
+    findAsker(server, request),
     server.catalogues.findAgain(),
   ]);
-  if (!client || !mayStillAsk(client, request))
-    throw invalidRequest("outdated");
+  if (!client) throw invalidRequest("outdated");
   const allowed = allowedFor(client, catalogues);
   const { scope, resource } = request.login;
   const available = scopesFor(allowed, resource);
@@ -75,6 +74,24 @@ export async function readInteraction(
     throw invalidRequest("outdated");
   log.fields.client_id = client.client_id;
   return { request, client, allowed, left, expires_at };
+}
+
+/**
+ * Finds the client of a request, if it may still ask for it. The isolate that the browser has reached may know a newer
+ * metadata document than this one and the record, so a client that may not is looked up again by a fresh one.
+ */
+async function findAsker(
+  { clients }: Pick<Server, "clients">,
+  request: AuthorizationRequest,
+): Promise<Client | undefined> {
+  const { client_id } = request.login;
+  const isWanted = (client: Client) => mayStillAsk(client, request);
+  const known = await clients.findAgain(client_id);
+  if (known && isWanted(known)) return known;
+  // This server has made the request for a document that it had read, so a stranger causes no fetch here.
+  const lookUp = { network: "", isWanted };
+  const fresh = await clients.findForSignIn(client_id, lookUp);
+  return fresh && isWanted(fresh) ? fresh : undefined;
 }
 
 const problems = {
