@@ -1,13 +1,12 @@
 import * as base64url from "jose/base64url";
 import type { AuthorizationCode } from "../oauth/authorization/code.ts";
-import type { Client } from "../oauth/entities.ts";
+import type { Catalogues, Client } from "../oauth/entities.ts";
 import { throwIfRefused, OAuthError, type Reason } from "../oauth/errors.ts";
 import { identityOf, isSameClient } from "../oauth/login-attributes.ts";
 import {
   digestResources,
   rememberedResources,
 } from "../oauth/resource-memory.ts";
-import type { Catalogues } from "../oauth/entities.ts";
 import {
   allowedFor,
   finalizeScopeAndResource,
@@ -32,8 +31,8 @@ const loadCode = () => import("../oauth/authorization/code.ts");
 type CodeAhead = {
   /** The code, or the reason why it is not valid. */
   code: Promise<AuthorizationCode | Reason>;
-  /** Read only for a code that is valid. */
-  catalogues: Promise<Catalogues | undefined>;
+  /** Read only for a code that is valid. Else they are empty. */
+  catalogues: Promise<Catalogues>;
 };
 
 /**
@@ -58,7 +57,9 @@ export const authorizationCodeGrant: GrantType<
     };
     const code = read();
     const catalogues = async () =>
-      typeof (await code) === "string" ? undefined : stored.findAgain();
+      typeof (await code) === "string"
+        ? { scopes: {}, resources: {} }
+        : stored.findAgain();
     return { code, catalogues: catalogues() };
   },
 
@@ -70,8 +71,7 @@ export const authorizationCodeGrant: GrantType<
     await checkBinding(code, client, parameters);
 
     log.begin("scopes");
-    const catalogues =
-      (await started.catalogues) ?? (await server.catalogues.findAgain());
+    const catalogues = await started.catalogues;
     const { login, nonce } = code;
     const requested = {
       scope: undefined,

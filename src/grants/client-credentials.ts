@@ -1,7 +1,6 @@
-import { isPublic } from "../oauth/entities.ts";
+import { type Catalogues, isPublic } from "../oauth/entities.ts";
 import { throwIfRefused, OAuthError } from "../oauth/errors.ts";
 import { identityOf } from "../oauth/login-attributes.ts";
-import type { Catalogues } from "../oauth/entities.ts";
 import {
   allowedFor,
   finalizeScopeAndResource,

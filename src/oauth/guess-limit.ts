@@ -23,8 +23,8 @@ const MAX_ID_CHARACTERS = 255;
 const SHARED_WAIT_MS = 1_000;
 
 /**
- * What may be guessed. `isCostly`: an attempt costs much CPU time and its secret is too long to guess. So the
- * attempts under way are limited too, and a right one is always accepted.
+ * What may be guessed. `isCostly`: an attempt costs much CPU time or a request to another server, and there is no secret
+ * that is short enough to guess. So the attempts under way are limited too, and a right one is always accepted.
  */
 const kinds = {
   client_secret: { reason: "client_secrets_limited", isCostly: false },
@@ -95,8 +95,8 @@ export class GuessLimit {
    * Makes an attempt, unless its network has made too many wrong ones.
    *
    * @param isWrong tells by the result whether the guess was wrong. An attempt that throws does not count.
-   * @throws OAuthError `client_secrets_limited`, `admin_tokens_limited`, `league_tokens_limited` or
-   *   `registration_tokens_limited`
+   * @throws OAuthError `client_secrets_limited`, `admin_tokens_limited`, `league_tokens_limited`,
+   *   `metadata_documents_limited` or `registration_tokens_limited`
    */
   async limit<T>(
     guesser: Guesser,

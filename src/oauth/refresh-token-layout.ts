@@ -50,13 +50,13 @@ export const offsets = (() => {
 })();
 
 /**
- * Why a token expires when it does. `unused`: it was not used for too long. `login_ends`: its login ends then, however
+ * The reasons why a token expires when it does. `unused`: it was not used for too long. `login_ends`: its login ends then, however
  * often it is used. The token carries it, because its family keeps nothing beyond the expiry.
  */
 const expiryReasons = { unused: 1, login_ends: 2 } as const;
 export type ExpiryReason = keyof typeof expiryReasons;
 
-/** When and why a refresh token expires. */
+/** The time and the reason of the expiry of a refresh token. */
 export interface TokenExpiry {
   expires_at: Seconds;
   /** Left out: the token is of an older version, or of another kind. */

@@ -78,7 +78,7 @@ export interface ClientRepository {
   survey(): Promise<ClientSurvey>;
 }
 
-/** What a look-up for an authorization request knows. */
+/** The facts that a look-up for an authorization request knows. */
 export interface SignInLookUp {
   /** The network that the request came from. Empty: nobody knows it. */
   network: string;

@@ -1,4 +1,4 @@
-import type { Client } from "./entities.ts";
+import type { Catalogues, Client } from "./entities.ts";
 import type { Refused } from "./errors.ts";
 import type { Parameters } from "./parameters.ts";
 import { openScope } from "./offline-access.ts";
@@ -7,7 +7,6 @@ import {
   scopeOwners,
   scopesForResources,
 } from "./protected-resources.ts";
-import type { Catalogues } from "./entities.ts";
 import { finalizeResources, soleResource } from "./resource.ts";
 import {
   finalizeScopes,

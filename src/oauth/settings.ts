@@ -31,14 +31,14 @@ export interface RefreshHookSettings {
   fail_closed: boolean;
 }
 
-/** From which hosts clients may come that are known by a metadata document. */
+/** The hosts from which clients may come that are known by a metadata document. */
 export interface MetadataDocumentSettings {
   /** Left out: from any host that is not in `denied_hosts`. */
   allowed_hosts?: string[];
   denied_hosts: string[];
 }
 
-/** How clients register themselves (RFC 7591). */
+/** The settings of dynamic registration (RFC 7591). */
 export interface DynamicRegistrationSettings {
   /** `open`: anybody may register. `token`: only with an initial access token (RFC 7591 section 3). */
   access: "open" | "token";

@@ -3,7 +3,7 @@ import { OAuthError } from "../../oauth/errors.ts";
 import type { AppEnv } from "../endpoint.ts";
 import { precondition } from "./precondition.ts";
 
-/** What the operations on scopes and on resources share: a catalogue is one record, with its entries by their names. */
+/** Shared by the operations on scopes and on resources: a catalogue is one record, with its entries by their names. */
 
 type Catalogue<Entry> = Record<string, Entry>;
 

@@ -62,8 +62,9 @@ export function adminApi(): HonoBase<AppEnv> {
 }
 
 /**
- * Requires an administrator: each operation requires its own role, and `register` is good for none. Everything is 404 while neither ADMIN_TOKEN
- * nor Access is configured, so that the API does not show. Wrong credentials are limited per network.
+ * Requires an administrator: each operation requires its own role, and `register` is good for none of them. Everything is
+ * 404 while neither ADMIN_TOKEN nor Access is configured, so that the API does not show. Wrong credentials are limited
+ * per network.
  */
 function requireAdministrator(): MiddlewareHandler<AppEnv> {
   return async function requireAdministrator(c, next) {

@@ -7,9 +7,9 @@ import { fieldError } from "../errors.ts";
  * they want it, and only if the page shows what is known of it.
  */
 
-/** What a page must show of a client that has registered itself, beside its name and the scopes. */
+/** The facts that a page must show of a client that has registered itself, beside its name and the scopes. */
 export interface SelfRegisteredClient {
-  /** How the client came in. Nobody has checked it or its name. */
+  /** The way in which the client came in. Nobody has checked it or its name. */
   registered_by: "metadata_document" | "dynamic_registration";
   /** The host whose document describes the client, in ASCII. Left out: it has no document. */
   client_host?: string;

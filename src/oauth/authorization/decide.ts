@@ -107,8 +107,8 @@ export type Decision = v.InferOutput<typeof decision>;
  * @returns the URL to which the browser must be redirected, with a code (RFC 6749 section 4.1.2) or an error
  *   (section 4.1.2.1), the client's `state`, and `iss` (RFC 9207)
  * @throws OAuthError as `readInteraction`; `authorization_consent_missing`; `scope_malformed`; `scope_not_granted` for a
- *   scope that was neither requested nor granted before; `admin_body_invalid` for a sign-in in the future, for claims that make the URL too long, or for an
- *   `auth_time` that the client's demands rule out (`sign-in-demands.ts`)
+ *   scope that was neither requested nor granted before; `admin_body_invalid` for a sign-in in the future, for claims that
+ *   make the URL too long, or for an `auth_time` that the client's demands rule out (`sign-in-demands.ts`)
  */
 export async function decideAuthorization(
   server: Server,

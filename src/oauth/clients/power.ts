@@ -88,7 +88,7 @@ export function givesPower(
   return Object.values(rules).some((rule) => rule(before, after, settings));
 }
 
-/** What the catalogue says about a resource that is not in it. */
+/** A resource that is not in the catalogue. */
 const noEntry: Resource = { scope: "", self_registered_clients: false };
 
 /**

@@ -9,7 +9,7 @@ import type { Seconds } from "../duration.ts";
 import { withCatalogueRule } from "./catalogue-rule.ts";
 import { withDocumentPart } from "./document-part.ts";
 
-/** How a record is found: in a copy that is at most a minute old, or at most a second. */
+/** The two ways to find a record: in a copy that is at most a minute old, or at most a second. */
 type LookUp = "find" | "findAgain";
 
 /** The stored clients. */

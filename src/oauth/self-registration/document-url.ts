@@ -4,7 +4,7 @@ import type { Settings } from "../settings.ts";
 
 /** The URL of a client's metadata document, which is its client_id (draft-ietf-oauth-client-id-metadata-document, section 3). */
 
-/** What decides from where metadata documents are read. */
+/** The settings that decide from where metadata documents are read. */
 export type DocumentRules = Pick<Settings, "issuer" | "metadata_documents">;
 
 /** Tells whether a URL is at the server's own origin. Such a document is read in process. */

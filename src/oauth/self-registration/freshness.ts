@@ -1,4 +1,4 @@
-/** How long a metadata document is fresh, by its own headers (RFC 9111 section 5) within bounds. In milliseconds. */
+/** The time for which a metadata document is fresh, by its own headers (RFC 9111 section 5) within bounds. In milliseconds. */
 
 const MINUTE = 60_000;
 /** A document that wants to be read each time would let a crowd of users cause a crowd of requests. */

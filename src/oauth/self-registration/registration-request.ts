@@ -8,7 +8,7 @@ import { maxCharacters, parse } from "../schema.ts";
 import { plainClientName } from "./client-name.ts";
 import { MAX_REDIRECT_URIS } from "./redirect-uris.ts";
 
-/** What a client decides about itself when it registers (RFC 7591 section 2). */
+/** The metadata that a client decides about itself when it registers (RFC 7591 section 2). */
 export interface RegistrationMetadata {
   client_name?: string;
   redirect_uris: string[];

@@ -10,7 +10,7 @@ import { documentPart, withDocumentPart } from "./document-part.ts";
  */
 const QUIET_SECONDS = 60;
 
-/** What each repository of this isolate has kept lately. */
+/** The registrations that each repository of this isolate has kept lately. */
 const keptLately = new WeakMap<ClientRepository, Periods<object>>();
 
 /** Thrown where there is nothing to write. */

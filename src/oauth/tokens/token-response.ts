@@ -2,7 +2,7 @@ import * as base64url from "jose/base64url";
 import { leagueClaims } from "./access-token-format.ts";
 import { type AccessTokenClaims, signAccessToken } from "./access-token.ts";
 import type { Seconds } from "../duration.ts";
-import type { Client } from "../entities.ts";
+import type { Catalogues, Client } from "../entities.ts";
 import { accessTokenHash, signIdToken } from "../openid/id-token.ts";
 import type { SigningKey, TokenKey } from "../keys.ts";
 import { accessTokenExpiry, lifetimesOf } from "../lifetimes.ts";
@@ -11,7 +11,6 @@ import { issueRefreshToken } from "./refresh-token.ts";
 import type { LoginAttributes } from "../login-attributes.ts";
 import { accessTokenClaimsOf } from "../login-claims.ts";
 import { OPENID, releasedClaims } from "../openid/scopes.ts";
-import type { Catalogues } from "../entities.ts";
 import type { ScopeAndResource } from "../scope-and-resource.ts";
 import type { Server } from "../server.ts";
 import { tokenTarget } from "./token-target.ts";
@@ -25,13 +24,13 @@ export interface TokenResponse {
   /** Left out if the tokens are of the client itself, or if the login has no refresh token (`offline-access.ts`). */
   refresh_token?: string;
   /**
-   * How long the client may hold the refresh token without using it, in seconds
+   * The time for which the client may hold the refresh token without using it, in seconds
    * (draft-ietf-oauth-refresh-token-expiration). Left out if there is none.
    */
   refresh_token_timeout?: number;
   /**
-   * How long the login lasts, however often it is refreshed, in seconds (the same draft). Left out if there is no refresh
-   * token, and while the family's object is of an older version.
+   * The time for which the login lasts, however often it is refreshed, in seconds (the same draft). Left out if there is no
+   * refresh token, and while the family's object is of an older version.
    */
   authorization_expires_in?: number;
   /** Only with `openid` among the granted scopes (OpenID Connect Core sections 3.1.3.3 and 12.2). */

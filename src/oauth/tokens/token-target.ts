@@ -1,5 +1,5 @@
 import type { Seconds } from "../duration.ts";
-import type { Client } from "../entities.ts";
+import type { Catalogues, Client } from "../entities.ts";
 import type { LoginAttributes } from "../login-attributes.ts";
 import {
   audiencesOf,
@@ -8,12 +8,11 @@ import {
   scopesForResources,
   withResourceRules,
 } from "../protected-resources.ts";
-import type { Catalogues } from "../entities.ts";
 import { defaultResource } from "../resource-memory.ts";
 import type { ScopeAndResource } from "../scope-and-resource.ts";
 import type { Server } from "../server.ts";
 
-/** What was decided of an access token before it is made. */
+/** The decisions about an access token before it is made. */
 interface Decided {
   client: Client;
   login: LoginAttributes;
@@ -21,7 +20,7 @@ interface Decided {
   catalogues: Catalogues;
 }
 
-/** What an access token is for, by the catalogue of resources as it is today. */
+/** The purpose of an access token, by the catalogue of resources as it is today. */
 interface TokenTarget {
   /** With the format and lifetime of the token. */
   client: Client;
