@@ -12,27 +12,34 @@ import { wellKnown } from "./uri.ts";
 const FRESH_MS = 5 * 60_000;
 /** The age up to which the keys are good while Baton does not answer, in milliseconds. */
 const STALE_MS = 60 * 60_000;
-/** The shortest time between two fetches, in milliseconds, whatever key ids are presented. */
+/** The time that a request with good keys waits for newer ones, in milliseconds. A healthy Baton needs some 50. */
+const WAIT_MS = 500;
+/** The shortest time between two fetches while the keys are good, in milliseconds. */
+const REFRESH_PAUSE_MS = 60_000;
+/** The shortest time between two fetches that a token needs, in milliseconds, whatever key ids are presented. */
 const PAUSE_MS = 5_000;
 /** The time between two looks for the result of another request's fetch, in milliseconds. */
 const LOOK_MS = 50;
 /** The time that one fetch of metadata and keys may take, in milliseconds. */
 const FETCH_MS = 5_000;
+/** The age from which a fetch without a result is given up, in milliseconds, because its request was cancelled. */
+const CANCELLED_MS = FETCH_MS + 1_000;
 /** More keys than Baton ever publishes. */
 const MAX_KEYS = 100;
 
-/** The keys cannot be fetched, and those that are known are too old. */
+/** The keys cannot be fetched. Those that are known are too old, or lack the key of the token. */
 export class KeysUnavailable extends Error {}
 
 /** The public keys of Baton, kept in the memory of the isolate. They are fetched when the first token arrives. */
 export class KeySet {
   readonly #options: ResourceOptions;
   #keys: { find: LocalJWKSet; fetchedAt: number } | undefined;
-  /** As the metadata says. Undefined: it was not read yet. */
+  /** The address of the keys. Undefined: the metadata must be read first. */
   #jwksUri: string | undefined;
-  /** A request fetches the keys until then at the latest. Milliseconds since 1970. */
-  #fetchingUntil = 0;
-  /** No request fetches the keys before then. Milliseconds since 1970. */
+  /** The beginning of the last fetch. Milliseconds since 1970. */
+  #startedAt = 0;
+  #isFetching = false;
+  /** The end of the pause after the last fetch. Milliseconds since 1970. */
   #pauseUntil = 0;
 
   constructor(options: ResourceOptions) {
@@ -43,56 +50,86 @@ export class KeySet {
   /**
    * Finds the key of a JWT. An unknown one has the keys fetched again, because Baton may have a new one.
    *
-   * @throws KeysUnavailable
+   * @throws KeysUnavailable if Baton does not answer, and nobody can tell whether it has the key
    * @throws JWKSNoMatchingKey if Baton has no such key
    */
   readonly find: JWTVerifyGetKey = async (header, jws) => {
-    if (this.#age() >= FRESH_MS) await this.#fetchOnce();
+    const age = Date.now() - (this.#keys?.fetchedAt ?? 0);
+    if (age >= STALE_MS) await this.#fetchOnce();
+    else if (age >= FRESH_MS) await this.#refresh();
     try {
       return await this.#known()(header, jws);
     } catch (error) {
       if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
       await this.#fetchOnce();
-      return this.#known()(header, jws);
+      return this.#newest()(header, jws);
     }
   };
 
-  #age(): number {
-    return Date.now() - (this.#keys?.fetchedAt ?? 0);
+  #known(): LocalJWKSet {
+    if (!this.#keys || Date.now() - this.#keys.fetchedAt >= STALE_MS)
+      throw new KeysUnavailable("the keys cannot be fetched");
+    return this.#keys.find;
   }
 
-  #known(): LocalJWKSet {
-    if (!this.#keys || this.#age() >= STALE_MS)
+  /** The keys of the last fetch. @throws KeysUnavailable if it failed */
+  #newest(): LocalJWKSet {
+    if (!this.#keys || this.#keys.fetchedAt < this.#startedAt)
       throw new KeysUnavailable("the keys cannot be fetched");
     return this.#keys.find;
   }
 
   /**
+   * Fetches newer keys while the known ones are good. With `wait_until`, no request waits for them. Without it, the request
+   * that fetches waits for a moment, because a Worker drops the fetch when it has answered. Other requests do not wait.
+   */
+  async #refresh(): Promise<void> {
+    if (Date.now() < this.#startedAt + REFRESH_PAUSE_MS) return;
+    const fetched = this.#fetch();
+    if (this.#options.wait_until) return;
+    await Promise.race([fetched, passed(WAIT_MS)]);
+    // Nobody waits for the fetch from now on, because it may be dropped with this request.
+    this.#isFetching = false;
+  }
+
+  /**
    * Fetches the keys, unless they were fetched a moment ago. While one request fetches, the others wait. They do not
-   * await its promise, because Workers do not let one request await a promise of another.
+   * await its promise, because a Worker ends a promise of a request with that request.
    */
   async #fetchOnce(): Promise<void> {
-    if (Date.now() < this.#fetchingUntil) {
-      while (Date.now() < this.#fetchingUntil)
-        await new Promise((done) => setTimeout(done, LOOK_MS));
-      return;
-    }
-    if (Date.now() < this.#pauseUntil) return;
-    this.#fetchingUntil = Date.now() + FETCH_MS;
+    while (this.#isFetching && Date.now() < this.#startedAt + CANCELLED_MS)
+      await passed(LOOK_MS);
+    if (Date.now() >= this.#pauseUntil) await this.#fetch();
+  }
+
+  /** Fetches the keys. It does not throw: if it fails, the keys stay as they were. */
+  #fetch(): Promise<void> {
+    this.#startedAt = Date.now();
+    this.#isFetching = true;
+    const fetched = this.#replaceKeys();
     try {
-      const find = createLocalJWKSet(await this.#fetch());
+      this.#options.wait_until?.(fetched);
+    } catch (error) {
+      console.error(`wait_until: ${String(error)}`);
+    }
+    return fetched;
+  }
+
+  async #replaceKeys(): Promise<void> {
+    try {
+      const find = createLocalJWKSet(await this.#read());
       this.#keys = { find, fetchedAt: Date.now() };
     } catch (error) {
       // The address may have changed.
       this.#jwksUri = this.#options.jwks_uri;
       console.error(`The keys of ${this.#options.issuer}: ${String(error)}`);
     } finally {
-      this.#fetchingUntil = 0;
+      this.#isFetching = false;
       this.#pauseUntil = Date.now() + PAUSE_MS;
     }
   }
 
-  async #fetch() {
+  async #read() {
     const { fetch = globalThis.fetch.bind(globalThis) } = this.#options;
     const signal = AbortSignal.timeout(FETCH_MS);
     this.#jwksUri ??= await discover(this.#options.issuer, fetch, signal);
@@ -101,6 +138,10 @@ export class KeySet {
       throw new Error("the answer is not a JWK set");
     return { keys };
   }
+}
+
+function passed(milliseconds: number): Promise<void> {
+  return new Promise((done) => setTimeout(done, milliseconds));
 }
 
 /** Reads the metadata of an authorization server (RFC 8414). @returns where its keys are */

@@ -39,6 +39,12 @@ export interface ResourceOptions {
    * there it is the `fetch` of a service binding.
    */
   fetch?: (url: string, init: RequestInit) => Promise<Response>;
+  /**
+   * Keeps the Worker running for work behind an answer: `waitUntil` of `cloudflare:workers`, or that of the runtime. With it no
+   * request waits for newer keys while the known ones are good. Left out: one request per five minutes waits for them, at
+   * most half a second.
+   */
+  wait_until?: (work: Promise<unknown>) => void;
   /** With true, `protect` answers pages of any origin (CORS), without credentials. */
   cors?: boolean;
 }
