@@ -3,7 +3,7 @@ import { type Challenge, refuse, unavailable } from "./challenge.ts";
 import { isPreflight, preflight, withCors } from "./cors.ts";
 import { metadataAnswers, metadataUrl } from "./metadata.ts";
 import type { Checked, ResourceOptions, VerifiedToken } from "./options.ts";
-import { scopeSet, union } from "./scopes.ts";
+import { isScope, scopeSet, union } from "./scopes.ts";
 import { bySignature } from "./verify.ts";
 
 /** The longest token that is looked at. One of Baton's has some 700 characters, and the login's claims. */
@@ -81,9 +81,9 @@ export function protectedResource(options: ResourceOptions): ProtectedResource {
 
   function challenge(
     scopes: readonly string[],
-    parts: Omit<Challenge, "scope" | "resource_metadata">,
+    parts: Omit<Challenge, "scopes" | "resource_metadata">,
   ): Response {
-    return refuse({ ...parts, scope: scopes.join(" "), resource_metadata });
+    return refuse({ ...parts, scopes, resource_metadata });
   }
 
   /** A request may pass several times, because middleware may stand before single routes as well. */
@@ -119,9 +119,12 @@ export function protectedResource(options: ResourceOptions): ProtectedResource {
   ): Response | undefined {
     const needed = scopeSet(scope);
     if (needed.every((name) => scopes.includes(name))) return undefined;
+    const names = needed.filter(isScope).join(" ");
     return challenge(union(scopes, needed), {
       error: "insufficient_scope",
-      error_description: `This request needs the scope ${needed.join(" ")}.`,
+      error_description: names
+        ? `This request needs the scope ${names}.`
+        : "This request needs a scope that no token has.",
     });
   }
 

@@ -145,6 +145,54 @@ describe("a request", () => {
     ]);
   });
 
+  it.each([
+    ["a quote", 'notes:write" realm="evil', "notes:read"],
+    ["a backslash", "notes:write\\", "notes:read"],
+    [
+      "a comma and a quote",
+      'notes:share notes:write",',
+      "notes:read notes:share",
+    ],
+    ["a line break", "notes:write\r\nSet-Cookie:a=b", "notes:read"],
+    ["a NUL", "notes:write\u0000", "notes:read"],
+    ["a tab", "notes:write\tadmin notes:share", "notes:read notes:share"],
+    ["letters beyond ASCII", "notes:schön notes:☃", "notes:read"],
+  ])(
+    "gets a challenge without a needed scope that has %s, and is refused nevertheless",
+    async (_, scope, named) => {
+      const handler = notes.protect(
+        () => new Response("notes"),
+        () => scope,
+      );
+      const token = await issuer.sign();
+      const missing = named.replace(/^notes:read ?/, "");
+      const description = missing
+        ? `This request needs the scope ${missing}.`
+        : "This request needs a scope that no token has.";
+      const rest = `scope="${named}", resource_metadata="${METADATA_URL}"`;
+      expect(await expectRefusal(await handler(requestWith(token)))).toEqual({
+        status: 403,
+        challenge: `Bearer error="insufficient_scope", error_description="${description}", ${rest}`,
+        body: { error: "insufficient_scope", error_description: description },
+      });
+      const unknown = await notes.authorize(requestWith(undefined), scope);
+      expect(await expectRefusal(unknown)).toMatchObject({
+        status: 401,
+        challenge: `Bearer ${rest}`,
+      });
+    },
+  );
+
+  it("gets the URL of the metadata as a quoted string", async () => {
+    const one = resource({
+      resource: String.raw`https://api.example.com/?a="\ü`,
+    });
+    const answer = await one.authorize(requestWith(undefined));
+    expect((await expectRefusal(answer)).challenge).toBe(
+      String.raw`Bearer scope="notes:read", resource_metadata="https://api.example.com/.well-known/oauth-protected-resource?a=%22\\%C3%BC"`,
+    );
+  });
+
   it("gets 503 and no challenge while the keys cannot be fetched, so that its client does not sign in again", async () => {
     const fetch = async () => new Response("down", { status: 500 });
     const answer = await resource({ fetch }).authorize(
