@@ -6,6 +6,7 @@ import {
 } from "jose";
 import { fetchJson } from "./fetch-json.ts";
 import type { ResourceOptions } from "./options.ts";
+import { passed, within } from "./time.ts";
 import { wellKnown } from "./uri.ts";
 
 /** The age from which the keys are fetched again, in milliseconds: Baton's `Cache-Control`. */
@@ -87,7 +88,7 @@ export class KeySet {
     if (Date.now() < this.#startedAt + REFRESH_PAUSE_MS) return;
     const fetched = this.#fetch();
     if (this.#options.wait_until) return;
-    await Promise.race([fetched, passed(WAIT_MS)]);
+    await within(WAIT_MS, fetched);
     // Nobody waits for the fetch from now on, because it may be dropped with this request.
     this.#isFetching = false;
   }
@@ -138,10 +139,6 @@ export class KeySet {
       throw new Error("the answer is not a JWK set");
     return { keys };
   }
-}
-
-function passed(milliseconds: number): Promise<void> {
-  return new Promise((done) => setTimeout(done, milliseconds));
 }
 
 /** Reads the metadata of an authorization server (RFC 8414). @returns where its keys are */

@@ -208,3 +208,14 @@ describe("a fetch whose own request was cancelled", () => {
     expect(await waiting).toEqual(good);
   });
 });
+
+describe("a question over RPC", () => {
+  it("that has no answer after five seconds leaves the token undecided", async () => {
+    const introspect = () => new Promise<object>(() => {});
+    const checked = resource({ tokens: { introspect } }).check(token);
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(await checked).toEqual({
+      unavailable: "The issuer cannot be asked.",
+    });
+  });
+});
