@@ -30,27 +30,28 @@ export interface ResourceOptions {
    * ended is refused at once. Left out: the API verifies the signature by itself.
    */
   tokens?: TokensBinding;
-  /** Where the public keys are. Left out: as Baton's metadata says. */
+  /** The URL of the public keys. Left out: as Baton's metadata says. */
   jwks_uri?: string;
   /** The algorithms with which tokens may be signed. Left out: those that Baton can sign with. */
   algorithms?: readonly string[];
   /**
-   * Fetches metadata and keys. Left out: `fetch`. A Worker cannot fetch another Worker of its own zone by its host name, so
+   * Fetches metadata and keys. It must obey `init.signal`. Left out: `fetch`. A Worker cannot fetch another Worker of its own zone by its host name, so
    * there it is the `fetch` of a service binding.
    */
   fetch?: (url: string, init: RequestInit) => Promise<Response>;
   /**
    * Keeps the Worker running for work behind an answer: `waitUntil` of `cloudflare:workers`, or that of the runtime. With it no
-   * request waits for newer keys while the known ones are good. Left out: one request per five minutes waits for them, at
-   * most half a second.
+   * request waits for newer keys while the known ones are good, also if one was withdrawn meanwhile. Left out: after five
+   * minutes one request waits for them, at most half a second.
    */
   wait_until?: (work: Promise<unknown>) => void;
-  /** With true, `protect` answers pages of any origin (CORS), without credentials. */
+  /** With true, the method `protect` answers pages of any origin (CORS), without credentials. With Hono, use its `cors()`. */
   cors?: boolean;
 }
 
 /** The part of Baton's entrypoint `Tokens` that is called. */
 export interface TokensBinding {
+  /** Answers as RFC 7662 section 2.2 says. */
   introspect(token: string): Promise<object>;
 }
 
@@ -62,7 +63,7 @@ export interface VerifiedToken {
   sub: string;
   client_id: string;
   scopes: readonly string[];
-  /** When the token expires. Seconds since 1970. */
+  /** The expiry of the token. Seconds since 1970. */
   exp: number;
   /** All claims of the token. If Baton was asked, the claims of the login are as they are now. */
   claims: Readonly<Record<string, unknown>>;

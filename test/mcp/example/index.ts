@@ -1,4 +1,4 @@
-import { env } from "cloudflare:workers";
+import { env, waitUntil } from "cloudflare:workers";
 import { createMcpHandler, McpServer } from "@modelcontextprotocol/server";
 import {
   protectedResource,
@@ -28,6 +28,8 @@ const notes = protectedResource({
   scope: "notes:read",
   resource_name: "Notes",
   fetch: (url, init) => bindings.BATON.fetch(url, init),
+  // Newer keys are fetched behind an answer, so that no agent waits for them.
+  wait_until: waitUntil,
   ...(bindings.ASK === "on" && { tokens: bindings.TOKENS }),
   // So that agents that run in a browser can call it.
   cors: true,
