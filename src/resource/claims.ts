@@ -2,13 +2,13 @@ import type { Checked, ResourceOptions } from "./options.ts";
 import { scopeSet } from "./scopes.ts";
 import { comparable } from "./uri.ts";
 
-/** What both ways of checking a token look at. */
+/** The options that both ways of checking a token need. */
 export type Expected = Pick<
   ResourceOptions,
   "resource" | "audience" | "allow_clients"
 >;
 
-/** Checks the claims of a token whose issuer and expiry are good. */
+/** Checks the claims of a token (RFC 9068 section 4) whose issuer and expiry are good. */
 export function checkClaims(
   token: string,
   claims: Readonly<Record<string, unknown>>,

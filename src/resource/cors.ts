@@ -4,6 +4,7 @@ export const corsHeaders = {
   "Access-Control-Expose-Headers": "*",
 };
 
+/** Tells whether a request asks for leave to send another one (Fetch standard, "CORS-preflight request"). */
 export function isPreflight({ method, headers }: Request): boolean {
   return method === "OPTIONS" && headers.has("Access-Control-Request-Method");
 }
@@ -24,6 +25,7 @@ export function preflight({ headers }: Request): Response {
   });
 }
 
+/** Copies an answer, and adds the CORS headers. */
 export function withCors(response: Response): Response {
   const copy = new Response(response.body, response);
   for (const [name, value] of Object.entries(corsHeaders))

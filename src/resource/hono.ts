@@ -9,7 +9,7 @@ export interface TokenVariables {
 
 /**
  * Makes middleware for Hono that lets requests with a good token pass. It answers requests for the metadata document as
- * well, if it stands before the routes. It may stand before a route once more, for further scopes.
+ * well, if it stands before the routes. It may stand before a route again, for further scopes.
  *
  * @param scope scopes that are needed besides those of the resource's options
  */

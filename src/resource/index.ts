@@ -1,4 +1,4 @@
-/** For an API or an MCP server that takes Baton's access tokens. It imports jose alone. docs/resource-servers.md. */
+/** The guard of an API or an MCP server that takes Baton's access tokens: docs/resource-servers.md. It imports jose alone. */
 
 export type {
   Checked,

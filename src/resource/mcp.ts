@@ -2,16 +2,16 @@ import type { VerifiedToken } from "./options.ts";
 import type { ProtectedResource } from "./protected-resource.ts";
 import { scopeSet, union } from "./scopes.ts";
 
-/** For the MCP SDK (`@modelcontextprotocol/server`). The types are its own, in their shape, so that it is not imported. */
+/** Adapters for the MCP SDK (`@modelcontextprotocol/server`). The types have the shape of its own, so that it is not imported. */
 
-/** What the SDK passes on to tools (`AuthInfo`). */
+/** The `AuthInfo` of the SDK, which it passes on to tools. */
 export interface McpAuthInfo {
   token: string;
   clientId: string;
   scopes: string[];
   /** Seconds since 1970. */
   expiresAt: number;
-  /** For the challenges of the SDK. */
+  /** The SDK names it in its own challenges. */
   resourceMetadataUrl: string;
   extra: { sub: string; claims: VerifiedToken["claims"] };
 }

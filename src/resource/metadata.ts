@@ -33,7 +33,7 @@ export function metadataAnswers(options: ResourceOptions) {
   };
 }
 
-/** The members of RFC 9728 section 2. Those without a value are left out. */
+/** Makes the members of RFC 9728 section 2. Those without a value are left out. */
 function metadataOf({
   resource,
   issuer,

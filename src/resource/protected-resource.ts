@@ -22,12 +22,13 @@ export type ProtectedHandler<Rest extends unknown[]> = (
   ...rest: Rest
 ) => Response | Promise<Response>;
 
+/** The guard of an API. */
 export interface ProtectedResource {
   /** The URL of the metadata document. */
   readonly metadata_url: string;
   /** Answers a request for the metadata document (RFC 9728). Undefined: the request is for another path. */
   metadata(request: Request): Response | undefined;
-  /** Checks a token without a request. */
+  /** Checks a token without a request and without its scopes. It does not throw. */
   check(token: string): Promise<Checked>;
   /**
    * Checks the token of a request.
@@ -61,7 +62,7 @@ export interface ProtectedResource {
 /**
  * Makes the guard of an API that takes Baton's access tokens. Make it once per Worker, because it keeps Baton's keys.
  *
- * @throws TypeError if `resource` or `issuer` is not an http URL
+ * @throws TypeError if `resource` or `issuer` is not an https or http URL, or has a fragment
  */
 export function protectedResource(options: ResourceOptions): ProtectedResource {
   assertUrl("resource", options.resource);

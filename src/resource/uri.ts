@@ -1,5 +1,5 @@
 /**
- * Scheme, user information, host, port and rest of a URI (RFC 3986 section 3). The same pattern as in
+ * The parts of a URI: scheme, user information, host, port and rest (RFC 3986 section 3). The same pattern as in
  * `oauth/resource.ts`, because this folder stands alone. A test compares the two.
  */
 const uriParts =
