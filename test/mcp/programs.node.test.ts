@@ -92,9 +92,30 @@ describe("@modelcontextprotocol/conformance", () => {
 });
 
 describe("mcp-remote", () => {
-  /** A browser that goes where it is sent. Both names are tried: that of Linux, and that of macOS. */
+  /**
+   * A browser that goes where it is sent. It is opened and goes on by itself, as every browser does. At a step-up mcp-remote
+   * listens for its user only after it has opened the browser, and a program is faster than a person, so it reloads until
+   * somebody answers. Both names are tried: that of Linux, and that of macOS.
+   */
   beforeAll(() => {
-    const script = `#!/bin/sh\nexec '${process.execPath}' -e 'fetch(process.argv[1])' "$1"\n`;
+    const page = `
+      const ends = Date.now() + 30_000;
+      async function go(url) {
+        let answer;
+        while (!answer) {
+          answer = await fetch(url, { redirect: "manual" }).catch((error) => {
+            if (Date.now() > ends) throw error;
+          });
+          if (!answer) await new Promise((resolve) => setTimeout(resolve, 50));
+        }
+        const next = answer.headers.get("location");
+        if (next) await go(new URL(next, url));
+      }
+      await go(process.argv[2]);
+    `;
+    writeFileSync(inside("page.mjs"), page);
+    const command = `'${process.execPath}' '${inside("page.mjs")}' "$1"`;
+    const script = `#!/bin/sh\n${command} >/dev/null 2>&1 &\n`;
     for (const name of ["browser", "open"]) {
       writeFileSync(inside(name), script);
       chmodSync(inside(name), 0o755);
