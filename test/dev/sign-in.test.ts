@@ -320,7 +320,9 @@ describe("the development sign-in page", () => {
       "Sign in to an app that calls itself “Notes&#39; &lt;b&gt;by &#39;us&#39;”",
     );
     expect(html).toContain("agent.example.com describes it");
-    expect(html).toContain("127.0.0.1:51004, a program on this device. Any program");
+    expect(html).toContain(
+      "127.0.0.1:51004, a program on this device. Any program",
+    );
     expect(html).toContain("This app asks to");
     const fields = await fieldsOf(html);
     const allow = { subject: "bob", answer: "allow" };
