@@ -3,7 +3,7 @@ export function passed(milliseconds: number): Promise<void> {
   return new Promise((done) => setTimeout(done, milliseconds));
 }
 
-/** Waits for a result, but not longer than that. Undefined: there is none yet. */
+/** Waits for a result for a limited time. Undefined: the time is over and there is no result yet. */
 export async function within<Result>(
   milliseconds: number,
   work: Promise<Result>,

@@ -1,7 +1,7 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { format } from "prettier";
-import { plot, type Scheme, schemes } from "./report/plot.ts";
+import { type Colors, plot, type Scheme, schemes } from "./report/plot.ts";
 import { report } from "./report/report.ts";
 import type { Results } from "./results.ts";
 
@@ -10,14 +10,20 @@ const ownFolder = join(import.meta.dirname, "results");
 export const resultsFile = join(ownFolder, "results.json");
 const readme = join(import.meta.dirname, "README.md");
 
-interface Rendered {
+/** The results of a benchmark as files. */
+export interface Rendered {
   json: string;
   markdown: string;
   /** The picture, for a light and for a dark page. */
   pictures: Record<Scheme, string>;
 }
 
-export async function render(results: Results): Promise<Rendered> {
+/** Renders the results of a benchmark, as a page and a picture. */
+export async function renderWith<R>(
+  results: R,
+  report: (results: R) => string,
+  plot: (results: R, colors: Colors) => Promise<string>,
+): Promise<Rendered> {
   // Formatted, because all of it is checked in.
   return {
     json: await format(JSON.stringify(results), { parser: "json" }),
@@ -29,23 +35,37 @@ export async function render(results: Results): Promise<Rendered> {
   };
 }
 
+export function render(results: Results): Promise<Rendered> {
+  return renderWith(results, report, plot);
+}
+
+/**
+ * Writes the results and the pictures into a folder.
+ *
+ * @param picture the beginning of the names of the pictures
+ */
+export async function writeRendered(
+  { json, pictures }: Rendered,
+  folder: string,
+  picture: string,
+): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, "results.json"), json);
+  for (const [scheme, svg] of Object.entries(pictures))
+    await writeFile(join(folder, `${picture}-${scheme}.svg`), svg);
+}
+
 /**
  * Writes the results and the pictures, and the tables into the README beside this file.
  *
  * @param folder instead of `results`; the README then stays unchanged
  */
 export async function publish(
-  { json, markdown, pictures }: Rendered,
+  rendered: Rendered,
   folder?: string,
 ): Promise<void> {
-  const target = folder ?? ownFolder;
-  await mkdir(target, { recursive: true });
-  await writeFile(join(target, "results.json"), json);
-  for (const [scheme, svg] of Object.entries(pictures))
-    await writeFile(join(target, `figures-${scheme}.svg`), svg);
-  if (folder !== undefined) return;
-
-  await writeBetween("bench", markdown);
+  await writeRendered(rendered, folder ?? ownFolder, "figures");
+  if (folder === undefined) await writeBetween("bench", rendered.markdown);
 }
 
 /** Puts Markdown into a README, between the comments with that name. */

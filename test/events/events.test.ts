@@ -308,7 +308,7 @@ describe("a change of the scope catalogue", () => {
     ]);
   });
 
-  it("that changes nothing is none", async () => {
+  it("that changes nothing is not an event", async () => {
     const path = `/scopes/notes:${crypto.randomUUID()}`;
     for (const description of ["Read notes", "Read notes", undefined])
       await server.expectAdmin("PUT", path, { description });

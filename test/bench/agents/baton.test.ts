@@ -79,7 +79,7 @@ const goOn: Expected<boolean> = {
   "a store never written": [false, false, false],
 };
 
-/** What becomes of the theft, and how many refreshes of the thief's were answered before. */
+/** The outcome of a theft, and how many refreshes of the thief's were answered before. */
 const thefts: Expected<readonly [string, number]> = {
   "newest token, thief first": [
     ["ended", 1],

@@ -1,6 +1,7 @@
 import { parse, View } from "vega";
 import { compile, type TopLevelSpec } from "vega-lite";
 import type { Colors } from "../report/plot.ts";
+import { names, type Panel, rowsOf } from "../report/rows.ts";
 import type { Outcome } from "./play.ts";
 import { figures } from "./report.ts";
 import {
@@ -12,8 +13,6 @@ import {
   type ServerResults,
 } from "./results.ts";
 import { honestTraces, theftTraces } from "./traces/index.ts";
-
-type Panel = Extract<TopLevelSpec, { hconcat: unknown }>["hconcat"][number];
 
 const ROWS = { step: 30 };
 /** Wide enough for a count. */
@@ -38,7 +37,7 @@ export function plot({ servers }: Results, colors: Colors): Promise<string> {
     spacing: 16,
     bounds: "flush",
     hconcat: [
-      names(servers),
+      names(servers, NAMES_WIDTH, ROWS),
       matrix(
         servers,
         honestTraces.map(({ title }) => title),
@@ -97,29 +96,6 @@ export function plot({ servers }: Results, colors: Colors): Promise<string> {
     },
   };
   return new View(parse(compile(spec).spec), { renderer: "none" }).toSVG();
-}
-
-function rowsOf(servers: readonly ServerResults[]) {
-  return {
-    field: "name",
-    type: "nominal",
-    sort: null,
-    axis: null,
-    scale: { domain: servers.map(({ name }) => name) },
-  } as const;
-}
-
-function names(servers: readonly ServerResults[]): Panel {
-  return {
-    width: NAMES_WIDTH,
-    height: ROWS,
-    data: { values: servers.map(({ name }) => ({ name })) },
-    mark: { type: "text", align: "left", x: 0, fontSize: 12 },
-    encoding: {
-      y: rowsOf(servers),
-      text: { field: "name", type: "nominal" },
-    },
-  };
 }
 
 function matrix(

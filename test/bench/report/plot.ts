@@ -17,6 +17,7 @@ import { answerCpu, evictedCpu, evictedRatio } from "./cold.ts";
 import { verdicts } from "./guarantees.ts";
 import { figure } from "./markdown.ts";
 import { ratioToFloor } from "./report.ts";
+import { names, type Panel, rowsOf } from "./rows.ts";
 
 /** The load that the picture shows. */
 const CHAINS = 16;
@@ -57,9 +58,6 @@ export const schemes = {
 } satisfies Record<string, Colors>;
 export type Scheme = keyof typeof schemes;
 
-type Panels = Extract<TopLevelSpec, { hconcat: unknown }>["hconcat"];
-type Panel = Panels[number];
-
 /** One row of a panel. */
 interface Bar {
   name: string;
@@ -92,7 +90,7 @@ export function plot(
     spacing: 30,
     vconcat: [
       block(`${CHAINS} clients at a time, each rotating its own token`, [
-        names(entrants),
+        names(entrants, NAMES_WIDTH, ROWS),
         bars(
           "rotations per second",
           "more is better; the floor is 1",
@@ -108,7 +106,7 @@ export function plot(
         guarantees(entrants, colors),
       ]),
       block("Cold: a process that has just started, an object that sleeps", [
-        names(servers),
+        names(servers, NAMES_WIDTH, ROWS),
         bars(
           "CPU to the first answer",
           "less is better; Hono is 1",
@@ -153,7 +151,7 @@ export function plot(
   return new View(parse(compile(spec).spec), { renderer: "none" }).toSVG();
 }
 
-function block(title: string, hconcat: Panels) {
+function block(title: string, hconcat: Panel[]) {
   return {
     title: { text: title, offset: 14, fontWeight: "normal", fontSize: 14 },
     spacing: 24,
@@ -175,30 +173,6 @@ function evictedBars(servers: readonly ColdServer[]): Bar[] {
     ...server,
     ratio: server.evicted && evictedRatio(servers, evictedCpu, server.evicted),
   }));
-}
-
-/** One row per server, in their order. Panels side by side have the same rows, also where a bar is missing. */
-function rowsOf(servers: readonly { name: string }[]) {
-  return {
-    field: "name",
-    type: "nominal",
-    sort: null,
-    axis: null,
-    scale: { domain: servers.map(({ name }) => name) },
-  } as const;
-}
-
-function names(servers: readonly { name: string }[]): Panel {
-  return {
-    width: NAMES_WIDTH,
-    height: ROWS,
-    data: { values: servers.map(({ name }) => ({ name })) },
-    mark: { type: "text", align: "left", x: 0, fontSize: 12 },
-    encoding: {
-      y: rowsOf(servers),
-      text: { field: "name", type: "nominal" },
-    },
-  };
 }
 
 /** The median of the rounds as a bar, with a line over their middle half. */

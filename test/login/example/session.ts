@@ -40,7 +40,7 @@ export function newSession(): Session {
 
 /**
  * Makes the session of a person who has just signed in. It is a new one, so that nobody can prepare a session for
- * somebody else. Who has typed the password again keeps the id, because Baton and the apps know it.
+ * somebody else. A person who has typed the password again keeps the id, because Baton and the apps know it.
  *
  * @param request may be empty
  */
