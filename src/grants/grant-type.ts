@@ -1,3 +1,4 @@
+import type { Confirmation } from "../oauth/confirmation.ts";
 import type { Seconds } from "../oauth/duration.ts";
 import type { Client } from "../oauth/entities.ts";
 import type { GrantTypeName } from "../oauth/grant-types.ts";
@@ -14,6 +15,16 @@ export interface GrantRequest {
   /** The time of the request. It is read once, so that all checks agree. */
   now: Seconds;
   log: RequestLog;
+  /** The keys that the request has proven. The access token is bound to them. Left out: none. */
+  proven?: Confirmation;
+  /** The `jti` of the request's DPoP proof. */
+  proof_id?: string;
+  /**
+   * Uses up the client's assertion. A grant that is not for single use by itself awaits it before it answers.
+   *
+   * @throws OAuthError `client_assertion_used`
+   */
+  takeAssertion: () => Promise<void>;
   /** Returns the network that the request came from (`networkOf`). */
   network: () => string;
   /** Returns the request's User-Agent; empty if it has none. */

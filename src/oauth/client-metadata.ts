@@ -127,7 +127,7 @@ export const clientMetadata = {
   token_endpoint_auth_method: v.pipe(
     v.picklist(authenticationMethods),
     v.description(
-      "The method by which the client authenticates. Left out: a secret, by HTTP Basic or in the body. none: a public client.",
+      "The method by which the client authenticates. Left out: a secret, by HTTP Basic or in the body. private_key_jwt: an assertion, signed with a key of jwks or jwks_uri. tls_client_auth and self_signed_tls_client_auth: a client certificate, where CLIENT_CERTIFICATES is on. none: a public client.",
     ),
   ),
   grant_types: v.pipe(
@@ -197,6 +197,40 @@ export const clientMetadata = {
       description: `Overrides REFRESH_TOKEN_RETRY_WINDOW. At most ${MAX_RETRY_WINDOW}.`,
       example: "PT30S",
     }),
+  ),
+  refresh_token_catch_up: lifetime(
+    "How long after the newest exchange a used refresh token leads its holder to the current one. The holder must prove the key that the login is bound to, or authenticate. Left out: REFRESH_TOKEN_TTL for a login that is bound to a key and for a client that authenticates with one; else never.",
+    "P7D",
+  ),
+  jwks: v.pipe(
+    v.looseObject({
+      keys: v.pipe(v.array(v.looseObject({})), v.maxLength(10)),
+    }),
+    v.description(
+      "The public keys of the client (RFC 7591 section 2), for private_key_jwt and self_signed_tls_client_auth. Not together with jwks_uri.",
+    ),
+  ),
+  jwks_uri: v.pipe(
+    uri,
+    v.description(
+      "The https URL of the client's public keys, which may change there. Not together with jwks.",
+    ),
+  ),
+  dpop_bound_access_tokens: v.pipe(
+    v.boolean(),
+    v.description(
+      "true: every request for a token needs a DPoP proof (RFC 9449 section 5.2). Left out: a request that has one gets tokens that are bound to its key.",
+    ),
+  ),
+  tls_client_certificate_bound_access_tokens: v.pipe(
+    v.boolean(),
+    v.description(
+      "true: every request for a token needs a client certificate, and its tokens are bound to it (RFC 8705 section 3.4).",
+    ),
+  ),
+  tls_client_auth_subject_dn: text(
+    "For tls_client_auth: the subject of the client certificate, in the form of RFC 4514.",
+    1024,
   ),
   access_token_format: v.pipe(
     v.picklist(accessTokenFormats),

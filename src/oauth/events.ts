@@ -60,6 +60,27 @@ export const eventCatalogue = {
       user_agent_differs: "boolean",
     },
   },
+  "refresh_token.caught_up": {
+    meaning:
+      "A used refresh token came with a good proof, and its holder got the current one.",
+    fields: {
+      generation: "number",
+      newest_generation: "number",
+      seconds_since_exchange: "number",
+      network_differs: "boolean",
+      user_agent_differs: "boolean",
+    },
+  },
+  "refresh_token.stolen": {
+    meaning:
+      "A refresh token that is bound to a key came without a proof of it. The login goes on.",
+    isOfStrangers: true,
+    fields: {
+      reason: "text",
+      generation: "number?",
+      newest_generation: "number?",
+    },
+  },
   "authorization_code.reused": {
     meaning: "A code came back late, and the login that it made has ended.",
     fields: {},

@@ -1,4 +1,9 @@
+import {
+  type AuthenticationMethod,
+  keyMethods,
+} from "./authentication-methods.ts";
 import { after, type Seconds } from "./duration.ts";
+import type { CatchUp } from "./repositories.ts";
 import type { TokenExpiry } from "./refresh-token-layout.ts";
 
 /** The lifetimes, in ISO 8601. The configuration sets them, and a client's record may override them. */
@@ -22,6 +27,27 @@ export function lifetimesOf(
     refresh_token_retry_window:
       client.refresh_token_retry_window ?? defaults.refresh_token_retry_window,
   };
+}
+
+/**
+ * Returns how long a used token leads its holder to the current one. By default as long as a refresh token lasts, for
+ * every holder that proves a key. A client that authenticates with a secret must have it in its record.
+ *
+ * @param client its record
+ */
+export function catchUpOf(
+  client: {
+    token_endpoint_auth_method?: AuthenticationMethod | undefined;
+    refresh_token_catch_up?: string | undefined;
+  },
+  { refresh_token_ttl }: Pick<Lifetimes, "refresh_token_ttl">,
+): CatchUp {
+  const { token_endpoint_auth_method: method, refresh_token_catch_up: own } =
+    client;
+  const bound = own ?? refresh_token_ttl;
+  if (method === "none") return { bound, unbound: "PT0S" };
+  const isByKey = method !== undefined && keyMethods.includes(method);
+  return { bound, unbound: isByKey ? bound : (own ?? "PT0S") };
 }
 
 /** Returns when a refresh token that is made now expires. It is never later than the end of its family. */

@@ -1,3 +1,4 @@
+import type { Confirmation } from "./confirmation.ts";
 import type { Seconds } from "./duration.ts";
 import type { LoginClaims } from "./login-claims.ts";
 import type { ResourceMemory } from "./resource-memory.ts";
@@ -44,6 +45,12 @@ export interface LoginAttributes
    * access tokens, because a user may have the name of a client (RFC 9700 section 4.15). Left out: a user.
    */
   sub_type?: "client";
+  /**
+   * The keys that the login is bound to: those that `dpop_jkt` of the authorization request names, then those that the
+   * exchange of its code has proven. In the record of a family: the refresh tokens of a public client are bound to them
+   * (RFC 9449 section 5, RFC 8705 section 4). Left out: none.
+   */
+  cnf?: Confirmation;
 }
 
 /** The attributes of a login before a user has signed in. */

@@ -1,3 +1,4 @@
+import type { Confirmation } from "./confirmation.ts";
 import type { Seconds } from "./duration.ts";
 import type {
   Catalogues,
@@ -183,6 +184,8 @@ export interface Redemption {
   authorized_at_ms: number;
   /** From this time on, no code and no league token can make this family. */
   redeemable_until: Seconds;
+  /** The digest of the `jti` of the DPoP proof with which a code is redeemed: a replay of that proof ends no login. */
+  proof_digest?: string;
 }
 
 /** The result of a redemption: the family has begun, or the reason of the refusal. */
@@ -229,10 +232,40 @@ export interface ExchangeAttempt extends FamilyKey {
   refresh_token_max_age: string;
   /** The `tokens_not_before` of the client's record. A family that was authorized by then ends. */
   tokens_not_before?: Seconds;
+  /** The keys that the request has proven. Left out: none, or the Worker is of an older version. */
+  proven?: Confirmation;
+  /** True: the client is public, so its successor is bound to `proven` (RFC 9449 section 5). */
+  binds?: true;
+  /** Left out: a used token never leads to the current one, or the Worker is of an older version. */
+  catch_up?: CatchUp;
   /** What the refresh hook changes of the login. It is stored with the successor. Left out: nothing. */
   claim_changes?: LoginClaimChanges;
   /** The fields that the hook changes, as the hook saw them. Left out: the Worker is of an older version. */
   claims_seen?: LoginClaims;
+}
+
+/**
+ * How long after the newest exchange a used token leads its holder to the current one. ISO 8601; `PT0S`: never. The
+ * client's record and method of authentication decide it (`lifetimes.ts`).
+ */
+export interface CatchUp {
+  /** For a family that is bound to keys, all of which the request has proven. */
+  bound: string;
+  /** For any other family: the client has authenticated. `PT0S` for a public client. */
+  unbound: string;
+}
+
+/** For the log: a used token with a good proof, which has led to the current one. */
+export interface CaughtUp extends Retry {
+  newest_generation: number;
+}
+
+/** For the log: a genuine token of a bound family without a proof of its key. */
+export interface Stolen {
+  generation: number;
+  newest_generation: number;
+  /** `none`: the request has proven no key. `another_key`: it has proven another one. */
+  proof: "none" | "another_key";
 }
 
 /** For the log: how a used token came back. */
@@ -273,6 +306,8 @@ export type ExchangeResult =
       retried: boolean;
       /** Only for a retry by the client, inside the retry window. */
       retry?: Retry;
+      /** Only for a used token that has led its holder to the current one. */
+      caught_up?: CaughtUp;
       /** Only if the refresh hook changes something that cannot be changed any more. */
       unapplied?: UnappliedChanges;
       login: LoginAttributes;
@@ -293,7 +328,9 @@ export type ExchangeResult =
       outcome: "refused";
       reason: Reason;
       reuse?: Reuse;
-      /** Only for a reuse: the user of the login that it has ended. A family of an older version leaves it out. */
+      /** Only for a token of a bound family without a proof of its key. The login goes on. */
+      stolen?: Stolen;
+      /** Only for `reuse` and `stolen`: the user of the login. A family of an older version leaves it out. */
       subject?: string;
     };
 
@@ -322,6 +359,8 @@ export interface FamilyState extends Omit<NewFamily, "key_id"> {
   generation: number;
   /** The time when the newest token was made. */
   last_used_at: Seconds;
+  /** The generation of the first token that is bound to `login.cnf`. Left out: every one is, or none. */
+  bound_since?: number;
 }
 
 /** Stores families of refresh tokens. */

@@ -65,6 +65,10 @@ export const requestRefusals = {
   client_secret_wrong: invalidClient(),
   client_authentication_method_wrong: invalidClient(),
   basic_credentials_malformed: invalidClient(),
+  client_assertion_malformed: invalidClient(),
+  client_assertion_wrong: invalidClient(),
+  client_assertion_used: invalidClient(),
+  client_certificate_wrong: invalidClient(),
   // Not invalid_client, because the secret may be right. RFC 6749 has no code for 429.
   client_secrets_limited: limited(
     "Too many failed authentications of this client came from this network.",

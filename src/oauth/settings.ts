@@ -77,6 +77,12 @@ export interface Settings extends Lifetimes {
   registration_idle_ttl: string;
   /** True: a login has a refresh token only if `offline_access` was granted, or the client's record says so. */
   offline_access_required: boolean;
+  /** True: a DPoP proof without a nonce of this server is refused. */
+  dpop_nonce_required: boolean;
+  /** True: client certificates are read (RFC 8705). The platform must ask for them. */
+  client_certificates: boolean;
+  /** The origin at which the platform asks for client certificates. Left out: the issuer's. */
+  mtls_endpoint_origin?: string;
   /** The webhook that gets the events. Left out: there is none. */
   webhook?: Webhook;
 }

@@ -59,6 +59,35 @@ export const tokenRefusals = {
   code_verifier_wrong: invalidGrant(
     "code_verifier does not match the code_challenge of the authorization request.",
   ),
+  // DPoP (RFC 9449 sections 5 and 8). The subject says what is wrong, without a value of the proof.
+  dpop_proof_invalid: row(
+    400,
+    "invalid_dpop_proof",
+    (problem) => `The DPoP proof is not valid: ${problem}.`,
+  ),
+  dpop_proof_missing: row(
+    400,
+    "invalid_dpop_proof",
+    "The registration of this client says that it always proves its key (dpop_bound_access_tokens). Send the header DPoP.",
+  ),
+  dpop_nonce_missing: row(
+    400,
+    "use_dpop_nonce",
+    (problem) =>
+      `The DPoP proof needs a nonce of this server: ${problem}. Try again with the nonce in the header DPoP-Nonce.`,
+  ),
+  authorization_code_of_another_key: invalidGrant(
+    "The authorization code is bound to a key (dpop_jkt), and the request has no DPoP proof of it. The code is still good.",
+  ),
+  // The login goes on, because whoever sends it has not shown to be its holder.
+  refresh_token_proof_missing: row(
+    400,
+    "invalid_dpop_proof",
+    "The refresh token is bound to a key, and the request has no proof of it. Send the header DPoP, or use the client certificate. The token is still good.",
+  ),
+  refresh_token_of_another_key: invalidGrant(
+    "The refresh token is bound to another key than the one that the request proves. If the key is lost, the user must sign in again.",
+  ),
   refresh_token_malformed: invalidGrant("The refresh token is not valid."),
   refresh_token_forged: invalidGrant("The refresh token is not valid."),
   // A token whose login had reached its end as well is refused as `family_too_old`.

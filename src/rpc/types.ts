@@ -198,7 +198,7 @@ export interface ActiveToken {
   iss?: string;
   aud?: string | string[];
   /** Left out for a refresh token. */
-  token_type?: "Bearer";
+  token_type?: "Bearer" | "DPoP";
 }
 
 /** The entrypoint `Tokens`: what a Worker needs that gets tokens from others. It may ask about any client's tokens. */

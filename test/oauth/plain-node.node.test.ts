@@ -59,6 +59,7 @@ async function ask(
     log,
     network,
     userAgent: () => "test",
+    takeAssertion: async () => {},
     waitUntil: () => {},
   };
   const complete = async () => server;

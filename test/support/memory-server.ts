@@ -60,6 +60,8 @@ export async function memoryServer(client: Client): Promise<Server> {
       admin_token: undefined,
       registration_idle_ttl: "P90D",
       offline_access_required: false,
+      dpop_nonce_required: false,
+      client_certificates: false,
     },
     ...(await tokenKeys()),
     clients: clientsWith(client),

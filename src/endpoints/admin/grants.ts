@@ -52,7 +52,7 @@ const newGrant = named(
 const tokens = named(
   "TokenResponse",
   v.object({
-    token_type: v.literal("Bearer"),
+    token_type: v.picklist(["Bearer", "DPoP"]),
     expires_in: count("The access token's life, in seconds."),
     access_token: v.string(),
     refresh_token: v.optional(v.string()),

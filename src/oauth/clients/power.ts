@@ -65,6 +65,17 @@ const rules: Record<keyof Client, Rule> = {
   refresh_token_max_age: longer("refresh_token_max_age"),
   refresh_token_retry_window: longer("refresh_token_retry_window"),
   access_token_format: anyChange("access_token_format"),
+  refresh_token_catch_up: anyChange("refresh_token_catch_up"),
+  jwks: anyChange("jwks"),
+  jwks_uri: anyChange("jwks_uri"),
+  // A client that no longer has to prove a key gets tokens that anybody may use.
+  dpop_bound_access_tokens: (before, after) =>
+    before.dpop_bound_access_tokens === true &&
+    after.dpop_bound_access_tokens !== true,
+  tls_client_certificate_bound_access_tokens: (before, after) =>
+    before.tls_client_certificate_bound_access_tokens === true &&
+    after.tls_client_certificate_bound_access_tokens !== true,
+  tls_client_auth_subject_dn: anyChange("tls_client_auth_subject_dn"),
   secrets: anyChange("secrets"),
   registered_by: anyChange("registered_by"),
   registration_expires_at: anyChange("registration_expires_at"),

@@ -30,6 +30,11 @@ export interface LivingFamily extends NewFamily {
   last_origin?: Origin;
   /** The id of the key that made the newest token, so that a retry gets the same string. */
   key_id: number;
+  /**
+   * The generation of the first token that is bound to `login.cnf`. Those before are bearer tokens. Left out: every token
+   * is bound, if `login.cnf` is there.
+   */
+  bound_since?: number;
   /** The newest token says why it expires (`refresh-token-layout.ts`), so that a retry gets the same string. */
   says_why_expired?: true;
   /** Only if a code or a league token made the family: the redemption that made it. */
@@ -125,7 +130,7 @@ export function authorizedAt({
 
 /** Describes a family that has not ended. */
 export function stateOf(family: LivingFamily): FamilyState {
-  const { login, secret_hash, generation } = family;
+  const { login, secret_hash, generation, bound_since } = family;
   const { created_at, last_used_at, expires_at, ends_at } = family;
   return {
     login,
@@ -136,6 +141,7 @@ export function stateOf(family: LivingFamily): FamilyState {
     last_used_at,
     expires_at,
     ends_at,
+    ...(bound_since !== undefined && { bound_since }),
   };
 }
 

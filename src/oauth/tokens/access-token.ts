@@ -1,5 +1,6 @@
 import * as base64url from "jose/base64url";
 import * as v from "valibot";
+import type { Confirmation } from "../confirmation.ts";
 import type { Seconds } from "../duration.ts";
 import type { SigningKey, VerificationKeys } from "../keys.ts";
 import { type Claims, unregisteredClaims } from "../login-claims.ts";
@@ -22,6 +23,8 @@ export interface AccessTokenClaims {
    * of the client itself and has no family.
    */
   family_id?: Uint8Array;
+  /** The keys that the token is bound to (RFC 7800 section 3.1). */
+  cnf?: Confirmation;
   /** The scopes as an array, for league's resource servers. */
   scopes?: string[];
   nbf?: Seconds;
@@ -75,6 +78,12 @@ const signedClaims = v.object({
   exp: time,
   nbf: v.optional(time),
   jti: v.pipe(v.string(), v.regex(familyInJti)),
+  cnf: v.optional(
+    v.object({
+      jkt: v.exactOptional(v.string()),
+      "x5t#S256": v.exactOptional(v.string()),
+    }),
+  ),
 });
 
 export type SignedClaims = v.InferOutput<typeof signedClaims>;

@@ -1,6 +1,7 @@
 import * as base64url from "jose/base64url";
 import { leagueClaims } from "./access-token-format.ts";
 import { type AccessTokenClaims, signAccessToken } from "./access-token.ts";
+import type { Confirmation } from "../confirmation.ts";
 import type { Seconds } from "../duration.ts";
 import type { Catalogues, Client } from "../entities.ts";
 import { accessTokenHash, signIdToken } from "../openid/id-token.ts";
@@ -17,7 +18,8 @@ import { tokenTarget } from "./token-target.ts";
 
 /** A successful response of the token endpoint (RFC 6749 section 5.1). */
 export interface TokenResponse {
-  token_type: "Bearer";
+  /** `DPoP`: the access token is bound to the key of the request's proof (RFC 9449 section 5). */
+  token_type: "Bearer" | "DPoP";
   /** The lifetime of the access token, in seconds. */
   expires_in: number;
   access_token: string;
@@ -61,6 +63,8 @@ export interface TokenGrant {
   newest?: NewestToken;
   /** Say which scope releases which claim about the user, and what the resources of the token want. */
   catalogues: Catalogues;
+  /** The keys that the access token is bound to. Left out: none. */
+  proven?: Confirmation | undefined;
   /** The `nonce` of the authorization request. Only the answer to its code has it (OpenID Connect Core section 12.2). */
   nonce?: string | undefined;
 }
@@ -94,6 +98,7 @@ export async function tokenResponse(
     iat: now,
     exp,
     ...accessTokenClaimsOf(login),
+    ...(grant.proven && { cnf: grant.proven }),
     ...(newest && { family_id: newest.refreshToken.family_id }),
   };
   const format = client.access_token_format ?? settings.access_token_format;
@@ -105,7 +110,7 @@ export async function tokenResponse(
       : claims,
   );
   return {
-    token_type: "Bearer",
+    token_type: grant.proven?.jkt === undefined ? "Bearer" : "DPoP",
     expires_in: exp - now,
     access_token,
     ...(newest &&

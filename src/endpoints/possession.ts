@@ -1,0 +1,54 @@
+import type { Context } from "hono";
+import type { Confirmation } from "../oauth/confirmation.ts";
+import type { Seconds } from "../oauth/duration.ts";
+import type { Client } from "../oauth/entities.ts";
+import { OAuthError } from "../oauth/errors.ts";
+import type { EarlyServer } from "../oauth/server.ts";
+import type { AppEnv } from "./endpoint.ts";
+
+/** The keys whose possession a request to the token endpoint proves. */
+export interface Possession extends Confirmation {
+  /** The `jti` of the DPoP proof. */
+  proof_id?: string;
+}
+
+/**
+ * Reads what a request proves: the key of its DPoP proof, and its client certificate.
+ *
+ * @throws OAuthError `dpop_proof_invalid`, `dpop_nonce_missing`
+ */
+export async function readPossession(
+  c: Context<AppEnv>,
+  { settings }: EarlyServer,
+  now: Seconds,
+): Promise<Possession> {
+  const proof = c.req.header("DPoP");
+  if (proof === undefined) return {};
+  const { checkProof } = await import("../dpop/proof.ts");
+  const checked = await checkProof(proof, {
+    method: "POST",
+    urls: [`${settings.issuer}/access_token`],
+    now,
+  });
+  if ("problem" in checked)
+    throw new OAuthError(
+      checked.use_nonce ? "dpop_nonce_missing" : "dpop_proof_invalid",
+      { subject: checked.problem },
+    );
+  return { jkt: checked.jkt, proof_id: checked.jti };
+}
+
+/**
+ * Returns the keys that the tokens of a request are bound to. Undefined: to none.
+ *
+ * @throws OAuthError `dpop_proof_missing`
+ */
+export function provenFor(
+  { dpop_bound_access_tokens }: Client,
+  { jkt }: Possession,
+): Confirmation | undefined {
+  // RFC 9449 section 5.2.
+  if (dpop_bound_access_tokens && jkt === undefined)
+    throw new OAuthError("dpop_proof_missing");
+  return jkt === undefined ? undefined : { jkt };
+}
