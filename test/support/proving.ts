@@ -1,0 +1,26 @@
+import { proof, type ProofClaims, type ProofKey } from "./dpop.ts";
+import { ISSUER, server, TestServer } from "./server.ts";
+
+export const TOKEN_URL = `${ISSUER}/access_token`;
+
+/** Makes a proof for the token endpoint. `claims` changes it; undefined leaves a claim out. */
+export function tokenProof(
+  key: ProofKey,
+  claims: Partial<ProofClaims> = {},
+): Promise<string> {
+  return proof(key, { htm: "POST", htu: TOKEN_URL, ...claims });
+}
+
+/** Makes the same server for a client that sends a fresh proof of a key with each token request. */
+export function proving(
+  key: ProofKey,
+  to: TestServer = server,
+  claims: Partial<ProofClaims> = {},
+): TestServer {
+  return new TestServer(async (request) => {
+    const { origin, pathname } = new URL(request.url);
+    if (origin + pathname === TOKEN_URL)
+      request.headers.set("DPoP", await tokenProof(key, claims));
+    return to.fetch(request);
+  });
+}
