@@ -241,7 +241,7 @@ describe("a page of another origin can read", () => {
   function expectReadable({ headers }: Response): void {
     expect(headers.get("Access-Control-Allow-Origin")).toBe("*");
     expect(headers.get("Access-Control-Expose-Headers")).toBe(
-      "Retry-After,WWW-Authenticate,X-Request-Id",
+      "DPoP-Nonce,Retry-After,WWW-Authenticate,X-Request-Id",
     );
     expect(headers.get("Vary")).toBe("Origin");
     expect(headers.get("Access-Control-Allow-Credentials")).toBeNull();

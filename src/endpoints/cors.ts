@@ -2,7 +2,7 @@ import type { Context, MiddlewareHandler } from "hono";
 import type { AppEnv } from "./endpoint.ts";
 
 /** The response headers that a page of another origin may read. */
-const EXPOSED_HEADERS = "Retry-After,WWW-Authenticate,X-Request-Id";
+const EXPOSED_HEADERS = "DPoP-Nonce,Retry-After,WWW-Authenticate,X-Request-Id";
 /**
  * The time for which a browser may keep a preflight, in seconds: two hours, the most that Chromium allows.
  */

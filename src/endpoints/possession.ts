@@ -4,12 +4,28 @@ import type { Seconds } from "../oauth/duration.ts";
 import type { Client } from "../oauth/entities.ts";
 import { OAuthError } from "../oauth/errors.ts";
 import type { EarlyServer } from "../oauth/server.ts";
-import type { AppEnv } from "./endpoint.ts";
+import { type AppEnv, now as currentTime } from "./endpoint.ts";
 
 /** The keys whose possession a request to the token endpoint proves. */
 export interface Possession extends Confirmation {
   /** The `jti` of the DPoP proof. */
   proof_id?: string;
+}
+
+/** Loads what a request without a proof does not need. */
+const loadNonces = () => import("../oauth/dpop-nonce.ts");
+
+/**
+ * Adds a fresh nonce to the answer to a request with a DPoP proof, whatever the answer is, so that the client has one for its
+ * next proof (RFC 9449 section 8.2).
+ */
+export async function offerNonce(
+  c: Context<AppEnv>,
+  { tokenKeySchedule }: EarlyServer,
+): Promise<void> {
+  const { makeNonce } = await loadNonces();
+  const time = currentTime();
+  c.header("DPoP-Nonce", await makeNonce(tokenKeySchedule.use(time), time));
 }
 
 /**
@@ -19,7 +35,7 @@ export interface Possession extends Confirmation {
  */
 export async function readPossession(
   c: Context<AppEnv>,
-  { settings }: EarlyServer,
+  { settings, tokenKeys }: EarlyServer,
   now: Seconds,
 ): Promise<Possession> {
   const proof = c.req.header("DPoP");
@@ -29,6 +45,11 @@ export async function readPossession(
     method: "POST",
     urls: [`${settings.issuer}/access_token`],
     now,
+    judgeNonce: async (nonce) => {
+      const { judgeNonce } = await loadNonces();
+      return judgeNonce(tokenKeys, nonce, now);
+    },
+    needsNonce: settings.dpop_nonce_required,
   });
   if ("problem" in checked)
     throw new OAuthError(

@@ -1,10 +1,11 @@
 import type { Context } from "hono";
+import { proofAlgorithms } from "../dpop/algorithms.ts";
 import { enabledGrantTypes, grantTypes } from "../grants/index.ts";
 import { enabledMethods } from "../oauth/authentication-methods.ts";
 import { OAuthError } from "../oauth/errors.ts";
 import { readLenientForm } from "./passport-body.ts";
 import { authenticate, readClientForm } from "./authentication.ts";
-import { provenFor, readPossession } from "./possession.ts";
+import { offerNonce, provenFor, readPossession } from "./possession.ts";
 import { type AppEnv, type Endpoint, networkOf, now } from "./endpoint.ts";
 
 /** The parameters that must not be repeated. `resource` may be repeated (RFC 8707 section 2). */
@@ -23,6 +24,7 @@ export const tokenEndpoint: Endpoint = {
     token_endpoint: `${settings.issuer}/access_token`,
     token_endpoint_auth_methods_supported: enabledMethods(settings),
     grant_types_supported: enabledGrantTypes(settings).map(({ type }) => type),
+    dpop_signing_alg_values_supported: proofAlgorithms,
     // draft-ietf-oauth-refresh-token-expiration: the answers say both ends of a refresh token.
     refresh_token_expiration_types_supported: [
       "authorization",
@@ -53,6 +55,7 @@ async function answerTokenRequest(
   const log = c.get("log");
   const early = await c.get("early")();
   const server = c.get("server");
+  if (c.req.header("DPoP") !== undefined) await offerNonce(c, early);
   const form = await readClientForm(c, singular, read);
   // The time is read after the whole body has arrived, because a client may send its body slowly.
   const time = now();

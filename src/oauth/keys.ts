@@ -56,6 +56,8 @@ export interface TokenKey {
   logout: () => Promise<CryptoKey>;
   /** For the hashes in events: HMAC-SHA256. It is derived when the first event is written. */
   event: () => Promise<CryptoKey>;
+  /** For the nonces of DPoP proofs: HMAC-SHA256. It is derived when the first proof arrives. */
+  nonce: () => Promise<CryptoKey>;
 }
 
 /** The keys whose tokens are accepted. `KeySchedule` says which of them makes. */

@@ -21,12 +21,22 @@ describe("the metadata document", () => {
       token_endpoint_auth_methods_supported: [
         "client_secret_basic",
         "client_secret_post",
+        "private_key_jwt",
         "none",
       ],
       grant_types_supported: [
         "authorization_code",
         "client_credentials",
         "refresh_token",
+      ],
+      dpop_signing_alg_values_supported: [
+        "ES256",
+        "ES384",
+        "ES512",
+        "EdDSA",
+        "Ed25519",
+        "PS256",
+        "RS256",
       ],
       refresh_token_expiration_types_supported: [
         "authorization",
@@ -41,12 +51,14 @@ describe("the metadata document", () => {
       revocation_endpoint_auth_methods_supported: [
         "client_secret_basic",
         "client_secret_post",
+        "private_key_jwt",
         "none",
       ],
       introspection_endpoint: `${ISSUER}/introspect`,
       introspection_endpoint_auth_methods_supported: [
         "client_secret_basic",
         "client_secret_post",
+        "private_key_jwt",
       ],
       response_types_supported: ["code"],
       subject_types_supported: ["public"],

@@ -38,6 +38,7 @@ export async function deriveTokenKey(secret: Uint8Array): Promise<TokenKey> {
   );
   let logout: CryptoKey | undefined;
   let event: CryptoKey | undefined;
+  let nonce: CryptoKey | undefined;
   return {
     id: new DataView(id).getUint32(0),
     kid: base64url.encode(new Uint8Array(id)),
@@ -47,5 +48,6 @@ export async function deriveTokenKey(secret: Uint8Array): Promise<TokenKey> {
     logout: async () =>
       (logout ??= await derive("baton logout request", keyWrap)),
     event: async () => (event ??= await derive("baton event", hmac)),
+    nonce: async () => (nonce ??= await derive("baton dpop nonce", hmac)),
   };
 }
