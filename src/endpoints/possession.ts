@@ -31,19 +31,25 @@ export async function offerNonce(
 /**
  * Reads what a request proves: the key of its DPoP proof, and its client certificate.
  *
+ * @param path the path of the endpoint. A proof names its URL
  * @throws OAuthError `dpop_proof_invalid`, `dpop_nonce_missing`
  */
 export async function readPossession(
   c: Context<AppEnv>,
+  path: string,
   { settings, tokenKeys }: EarlyServer,
   now: Seconds,
 ): Promise<Possession> {
   const proof = c.req.header("DPoP");
   if (proof === undefined) return {};
+  const { issuer, mtls_endpoint_origin } = settings;
+  const origins = [issuer, mtls_endpoint_origin].filter(
+    (origin) => origin !== undefined,
+  );
   const { checkProof } = await import("../dpop/proof.ts");
   const checked = await checkProof(proof, {
     method: "POST",
-    urls: [`${settings.issuer}/access_token`],
+    urls: origins.map((origin) => origin + path),
     now,
     judgeNonce: async (nonce) => {
       const { judgeNonce } = await loadNonces();

@@ -14,14 +14,17 @@ const singular = [
   ...new Set(grantTypes.flatMap(({ parameters }) => parameters)),
 ];
 
+const PATH = "/access_token";
+const PASSPORT_PATH = "/oauth/token";
+
 /** The token endpoint (RFC 6749 section 3.2). */
 export const tokenEndpoint: Endpoint = {
-  path: "/access_token",
+  path: PATH,
   method: "POST",
   cors: true,
 
   metadata: (settings) => ({
-    token_endpoint: `${settings.issuer}/access_token`,
+    token_endpoint: settings.issuer + PATH,
     token_endpoint_auth_methods_supported: enabledMethods(settings),
     grant_types_supported: enabledGrantTypes(settings).map(({ type }) => type),
     dpop_signing_alg_values_supported: proofAlgorithms,
@@ -32,7 +35,7 @@ export const tokenEndpoint: Endpoint = {
     ],
   }),
 
-  respond: (c) => answerTokenRequest(c),
+  respond: (c) => answerTokenRequest(c, PATH),
 };
 
 /**
@@ -40,16 +43,17 @@ export const tokenEndpoint: Endpoint = {
  * people's phones cannot be changed on the day on which the server moves.
  */
 export const passportTokenEndpoint: Endpoint = {
-  path: "/oauth/token",
+  path: PASSPORT_PATH,
   method: "POST",
   cors: true,
   isOn: ({ passport_token_endpoint }) => passport_token_endpoint,
 
-  respond: (c) => answerTokenRequest(c, readLenientForm),
+  respond: (c) => answerTokenRequest(c, PASSPORT_PATH, readLenientForm),
 };
 
 async function answerTokenRequest(
   c: Context<AppEnv>,
+  path: string,
   read?: typeof readLenientForm,
 ): Promise<Response> {
   const log = c.get("log");
@@ -70,7 +74,7 @@ async function answerTokenRequest(
   // KV is asked for the client; meanwhile the grant reads ahead and a new isolate gets its signing keys ready.
   const fresh = grant.needsFreshClient?.(early, form);
   const authenticated = authenticate(c, early, form, time, fresh);
-  const reading = readPossession(c, early, time);
+  const reading = readPossession(c, path, early, time);
   const request = { parameters: form, now: time };
   const started = grant.readAhead?.(early, request, server) ?? {};
   const complete = server();

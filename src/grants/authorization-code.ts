@@ -1,5 +1,6 @@
 import * as base64url from "jose/base64url";
 import type { AuthorizationCode } from "../oauth/authorization/code.ts";
+import { type Confirmation, isConfirmed } from "../oauth/confirmation.ts";
 import type { Catalogues, Client } from "../oauth/entities.ts";
 import { throwIfRefused, OAuthError, type Reason } from "../oauth/errors.ts";
 import { identityOf, isSameClient } from "../oauth/login-attributes.ts";
@@ -64,11 +65,14 @@ export const authorizationCodeGrant: GrantType<
   },
 
   async respond(server, request, started) {
-    const { client, parameters, now, log } = request;
+    const { client, parameters, now, log, proven, proof_id } = request;
     parameters.required("code");
     const code = await started.code;
     if (typeof code === "string") throw new OAuthError(code);
     await checkBinding(code, client, parameters);
+    // RFC 9449 section 10.
+    if (code.login.cnf && !isConfirmed(code.login.cnf, proven))
+      throw new OAuthError("authorization_code_of_another_key");
 
     log.begin("scopes");
     const catalogues = await started.catalogues;
@@ -96,11 +100,14 @@ export const authorizationCodeGrant: GrantType<
       { client, login, granted, catalogues },
       now,
     );
-    const newest = await startFamily(server, issuing, login, now, {
+    const newest = await startFamily(server, issuing, login, now, proven, {
       family_id,
       code_id: code.code_id,
       authorized_at_ms: code.authorized_at_ms,
       redeemable_until: code.redeemable_until,
+      ...(proof_id !== undefined && {
+        proof_digest: await digestOfProof(proof_id, proven),
+      }),
     }).catch((error: unknown) => {
       if (isReuse(error)) {
         const grant_id = server.families.grantIdOf(family_id);
@@ -114,7 +121,7 @@ export const authorizationCodeGrant: GrantType<
     log.begin("sign");
     return tokenResponse(
       server,
-      { client, login, granted, newest, catalogues, nonce },
+      { client, login, granted, newest, catalogues, proven, nonce },
       now,
     );
   },
@@ -124,6 +131,16 @@ function isReuse(error: unknown): boolean {
   return (
     error instanceof OAuthError && error.reason === "authorization_code_reused"
   );
+}
+
+/** Makes a digest that tells the proof of a request from every other one. It says nothing about the proof. */
+async function digestOfProof(
+  proofId: string,
+  proven: Confirmation | undefined,
+): Promise<string> {
+  const bytes = new TextEncoder().encode(`${proven?.jkt} ${proofId}`);
+  const digest = await crypto.subtle.digest("SHA-256", bytes);
+  return base64url.encode(new Uint8Array(digest));
 }
 
 /**

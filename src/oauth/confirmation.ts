@@ -30,3 +30,14 @@ export function isConfirmed(
 export function hasKey(proven: Confirmation | undefined): boolean {
   return members.some((member) => proven?.[member] !== undefined);
 }
+
+/**
+ * The base64url of a SHA-256 digest, without padding (RFC 7638, RFC 8705). The last character has two unused bits. No
+ * thumbprint has another spelling, so nothing would be equal to it.
+ */
+const thumbprint = /^[\w-]{42}[AEIMQUYcgkosw048]$/;
+
+/** Tells whether a text can be the thumbprint of a key. */
+export function isThumbprint(text: string): boolean {
+  return thumbprint.test(text);
+}

@@ -75,6 +75,9 @@ export const signInRefusals = {
   code_challenge_malformed: invalidRequest(
     "code_challenge must be the base64url of a SHA-256 digest: 43 characters without padding.",
   ),
+  dpop_jkt_malformed: invalidRequest(
+    "dpop_jkt must be the SHA-256 thumbprint of a public key in base64url: 43 characters without padding (RFC 7638).",
+  ),
 
   // The end session endpoint (OpenID Connect RP-Initiated Logout). The user sees a page.
   logout_request_too_long: invalidRequest(

@@ -124,6 +124,8 @@ export interface Grant extends LoginClaims {
   ends_at: number;
   /** The number of its newest refresh token. */
   generation: number;
+  /** The thumbprints of the keys that its refresh tokens are bound to. Left out: it is not bound. */
+  cnf?: { jkt?: string; "x5t#S256"?: string };
   /** Why the grant is not active. Left out: it is. */
   inactive_because?: string;
 }

@@ -1,5 +1,5 @@
 import { proof, type ProofClaims, type ProofKey } from "./dpop.ts";
-import { ISSUER, server, TestServer } from "./server.ts";
+import { ISSUER, server, TestServer, type Tokens } from "./server.ts";
 
 export const TOKEN_URL = `${ISSUER}/access_token`;
 
@@ -23,4 +23,14 @@ export function proving(
       request.headers.set("DPoP", await tokenProof(key, claims));
     return to.fetch(request);
   });
+}
+
+/** Reads the grant of tokens, as an administrator sees it: `cnf` has the keys that it is bound to. */
+export async function grantOf({
+  access_token,
+}: Tokens): Promise<Record<string, unknown>> {
+  const { grant } = await server.expectAdmin<{
+    grant: Record<string, unknown>;
+  }>("POST", "/introspect", { token: access_token });
+  return grant;
 }

@@ -50,6 +50,7 @@ interface GrantOptions extends ClaimOptions {
   subject: string;
   scope?: string;
   resource?: string[];
+  dpopJkt?: string;
 }
 
 /** `baton grants …`: the grants of users. Each login of a user at a client is one grant. */
@@ -78,6 +79,10 @@ export function grantCommands(program: Command, session: Session): void {
       "--resource <uri>",
       "audience of the access tokens; can be repeated",
       collect,
+    )
+    .option(
+      "--dpop-jkt <thumbprint>",
+      "thumbprint of the key of the client's DPoP proofs (default: bearer tokens)",
     );
   addClaimOptions(create)
     .addHelpText(
@@ -89,7 +94,14 @@ export function grantCommands(program: Command, session: Session): void {
         ),
     )
     .action(
-      async ({ client, subject, scope, resource, ...rest }: GrantOptions) => {
+      async ({
+        client,
+        subject,
+        scope,
+        resource,
+        dpopJkt,
+        ...rest
+      }: GrantOptions) => {
         const claims = await claimFields(rest);
         const body = await session.request({
           method: "POST",
@@ -99,6 +111,7 @@ export function grantCommands(program: Command, session: Session): void {
             subject,
             ...(scope !== undefined && { scope }),
             ...(resource && { resource }),
+            ...(dpopJkt !== undefined && { dpop_jkt: dpopJkt }),
             ...claims,
           },
           schema: tokens,

@@ -87,6 +87,17 @@ export const grantDetails = named(
     generation: count(
       "The number of its newest refresh token. The first has 1.",
     ),
+    cnf: v.optional(
+      v.pipe(
+        v.object({
+          jkt: v.optional(v.string()),
+          "x5t#S256": v.optional(v.string()),
+        }),
+        v.description(
+          "The keys that the refresh tokens are bound to: the thumbprints of the key of DPoP proofs and of the client certificate. Left out: the grant is not bound.",
+        ),
+      ),
+    ),
     ...loginClaims,
     hidden: v.optional(
       v.pipe(

@@ -1,5 +1,7 @@
 import * as v from "valibot";
 import { clientId, resourceUri } from "../../oauth/client-metadata.ts";
+import { isThumbprint } from "../../oauth/confirmation.ts";
+import type { Client } from "../../oauth/entities.ts";
 import { fieldError } from "../../oauth/errors.ts";
 import { loginClaimsOf } from "../../oauth/login-claims.ts";
 import {
@@ -41,6 +43,20 @@ const newGrant = named(
         v.union(
           [resourceUri, v.pipe(v.array(resourceUri), v.maxLength(100))],
           "must be a URI, or an array of at most 100 URIs",
+        ),
+      ),
+      dpop_jkt: v.optional(
+        v.pipe(
+          v.string(),
+          v.check(
+            isThumbprint,
+            "must be the SHA-256 thumbprint of a public key in base64url: 43 characters without padding",
+          ),
+          v.metadata({
+            description:
+              "The thumbprint (RFC 7638) of the key with which the client makes its DPoP proofs. The access token is bound to the key; the grant as well, if the client is public. Left out: bearer tokens.",
+            example: "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I",
+          }),
         ),
       ),
       ...loginClaims,
@@ -109,7 +125,7 @@ export function grantRoutes(api: AdminApi): void {
     async (c) => {
       const server = await c.var.server();
       const body = c.req.valid("json");
-      const { client_id, subject, scope, resource = [] } = body;
+      const { client_id, subject, scope, resource = [], dpop_jkt } = body;
       const user = { subject, ...loginClaimsOf(body) };
       const time = now();
       refuseFutureSignIn(user, time);
@@ -126,6 +142,7 @@ export function grantRoutes(api: AdminApi): void {
           "the client is disabled. Enable it first",
         );
       c.var.log.fields.client_id = client_id;
+      refuseWithoutKey(client, dpop_jkt);
       const requested = {
         scope: requestedScopeInJson(scope),
         resource: [resource].flat(),
@@ -136,6 +153,7 @@ export function grantRoutes(api: AdminApi): void {
         user,
         requested,
         time,
+        dpop_jkt === undefined ? undefined : { jkt: dpop_jkt },
         c.var.log,
       );
       const kept = keepRegistration(server, client, time, true);
@@ -222,5 +240,17 @@ export function grantRoutes(api: AdminApi): void {
       }
       return c.body(null, 204);
     },
+  );
+}
+
+/** Refuses bearer tokens for a client whose record has `dpop_bound_access_tokens` (RFC 9449 section 5.2). */
+function refuseWithoutKey(
+  { dpop_bound_access_tokens }: Client,
+  dpop_jkt: string | undefined,
+): void {
+  if (!dpop_bound_access_tokens || dpop_jkt !== undefined) return;
+  throw fieldError(
+    "dpop_jkt",
+    "is missing, and the tokens of this client are always bound to its key (dpop_bound_access_tokens). Let the client make its key first, and send the thumbprint of the public key (RFC 7638)",
   );
 }

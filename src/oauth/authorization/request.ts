@@ -1,4 +1,5 @@
 import * as base64url from "jose/base64url";
+import { type Confirmation, isThumbprint } from "../confirmation.ts";
 import type { Seconds } from "../duration.ts";
 import { throwIfRefused, OAuthError } from "../errors.ts";
 import { identityOf, type RequestedLogin } from "../login-attributes.ts";
@@ -40,6 +41,7 @@ const requestParameters = [
   "prompt",
   "login_hint",
   "ui_locales",
+  "dpop_jkt",
 ] as const;
 
 /** The most dropped scopes that a log line names. */
@@ -98,6 +100,7 @@ export async function checkAuthorizationRequest(
   }
   const challenge = throwIfRefused(readCodeChallenge(parameters, client));
   const prompt = throwIfRefused(readPrompt(parameters));
+  const key = readKey(parameters);
   const catalogues = await reading;
   const allowed = allowedFor(client, catalogues);
   const requested = requestedScopeAndResource(parameters);
@@ -122,6 +125,7 @@ export async function checkAuthorizationRequest(
       ...identityOf(client),
       ...granted,
       ...(await rememberResources(client, granted.resource)),
+      ...key,
     },
     redirect_uri,
     ...(state !== undefined && { state }),
@@ -133,6 +137,14 @@ export async function checkAuthorizationRequest(
     ...(granted.scope.includes(OPENID) &&
       (await readOpenIdParameters(server, client, parameters))),
   };
+}
+
+/** Reads the key that the code is bound to (RFC 9449 section 10). @throws OAuthError `dpop_jkt_malformed` */
+function readKey(parameters: Parameters): { cnf?: Confirmation } {
+  const jkt = parameters.optional("dpop_jkt");
+  if (jkt === undefined) return {};
+  if (!isThumbprint(jkt)) throw new OAuthError("dpop_jkt_malformed");
+  return { cnf: { jkt } };
 }
 
 /** Notes dropped scopes in the log. It names those of the catalogue only: any other value could be a secret. */

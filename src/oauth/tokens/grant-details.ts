@@ -1,3 +1,4 @@
+import type { Confirmation } from "../confirmation.ts";
 import type { Seconds } from "../duration.ts";
 import { OAuthError } from "../errors.ts";
 import { type LoginClaims, loginClaimsOf } from "../login-claims.ts";
@@ -21,6 +22,8 @@ export interface GrantDetails extends LoginClaims {
   ends_at: Seconds;
   /** The number of its newest refresh token. The first has 1. */
   generation: number;
+  /** The keys that its refresh tokens are bound to. Left out: none. */
+  cnf?: Confirmation;
   /** Left out: it is active. */
   inactive_because?: InactiveReason;
 }
@@ -33,7 +36,7 @@ export async function describeGrant(
   now: Seconds,
 ): Promise<GrantDetails> {
   const { login, created_at, last_used_at, expires_at } = family;
-  const { client_id, subject, sub_type, scope, resource } = login;
+  const { client_id, subject, sub_type, scope, resource, cnf } = login;
   const { ends_at, generation } = family;
   const inactive_because = await whyLoginInactive(server, family, now);
   return {
@@ -48,6 +51,7 @@ export async function describeGrant(
     resource,
     ends_at,
     generation,
+    ...(cnf && { cnf }),
     ...loginClaimsOf(login),
     ...(inactive_because && { inactive_because }),
   };

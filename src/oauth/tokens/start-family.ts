@@ -1,5 +1,6 @@
+import type { Confirmation } from "../confirmation.ts";
 import type { Seconds } from "../duration.ts";
-import type { Client } from "../entities.ts";
+import { type Client, isPublic } from "../entities.ts";
 import { OAuthError } from "../errors.ts";
 import {
   accessTokenExpiry,
@@ -27,6 +28,7 @@ export interface RedeemedCode extends Omit<Redemption, "attempt_id"> {
  * Starts a family of refresh tokens.
  *
  * @param login the login attributes, which the caller has checked
+ * @param proven the keys that the client has proven, or will prove. Undefined: none
  * @param code the authorization code; left out: an administrator has authorized the login
  * @returns the claims of the family's first token, which the caller makes
  * @throws OAuthError `client_logins_ended`, `authorization_code_repeated`, `authorization_code_reused`,
@@ -37,6 +39,7 @@ export async function startFamily(
   client: Client,
   login: LoginAttributes,
   now: Seconds,
+  proven: Confirmation | undefined,
   code?: RedeemedCode,
 ): Promise<NewestToken> {
   const authorizedAt = code ? Math.floor(code.authorized_at_ms / 1000) : now;
@@ -54,7 +57,7 @@ export async function startFamily(
     now,
   );
   const family = {
-    login,
+    login: withBinding(login, client, proven),
     secret_hash: await hashFamilySecret(family_secret),
     created_at: now,
     ...lifetime,
@@ -69,6 +72,18 @@ export async function startFamily(
     family_secret,
   };
   return { refreshToken, ends_at, key_id, is_withheld: !mayRefresh };
+}
+
+/**
+ * Returns a login as its family keeps it. The refresh tokens of a public client are bound to its keys. Those of any other
+ * client are bound to the client, which authenticates, so it may change its keys (RFC 9449 section 5).
+ */
+function withBinding(
+  { cnf: _named, ...login }: LoginAttributes,
+  client: Client,
+  proven: Confirmation | undefined,
+): LoginAttributes {
+  return proven && isPublic(client) ? { ...login, cnf: proven } : login;
 }
 
 /**
