@@ -8,6 +8,10 @@ import {
 } from "./config/access.ts";
 import { adminTokenProblem } from "./config/admin-token.ts";
 import {
+  clientCertificateProblems,
+  mtlsOriginProblem,
+} from "./config/client-certificates.ts";
+import {
   deriveTokenKeys,
   readEncryptionKeys,
 } from "./config/encryption-keys.ts";
@@ -120,7 +124,7 @@ const variables = v.object(
     OFFLINE_ACCESS_REQUIRED: on,
     DPOP_NONCE_REQUIRED: on,
     CLIENT_CERTIFICATES: on,
-    MTLS_ENDPOINT_ORIGIN: v.optional(stringWithRule(issuerProblem)),
+    MTLS_ENDPOINT_ORIGIN: v.optional(stringWithRule(mtlsOriginProblem)),
     EVENT_WEBHOOK_SECRET: v.optional(stringWithRule(webhookSecretProblem)),
   },
   NOT_SET,
@@ -173,6 +177,7 @@ export async function loadConfiguration(
   if (data) problems.push(...webhookProblems(data, mayBePlain));
   if (data) problems.push(...refreshHookProblems(env, data));
   if (data) problems.push(...selfRegistrationProblems(data, now));
+  if (data) problems.push(...clientCertificateProblems(data));
   const leagueKey = await leagueKeyOf(values).catch((error: unknown) => {
     if (!(error instanceof LeagueKeyError)) throw error;
     problems.push({ name: "LEAGUE_ENCRYPTION_KEY", problem: error.message });
