@@ -5,6 +5,7 @@ import type { Client } from "../oauth/entities.ts";
 import type { readLenientForm } from "./passport-body.ts";
 import { type Parameters, readForm } from "../oauth/parameters.ts";
 import type { EarlyServer } from "../oauth/server.ts";
+import { clientCertificate } from "./client-certificate.ts";
 import { type AppEnv, networkOf } from "./endpoint.ts";
 
 /**
@@ -55,6 +56,7 @@ export async function authenticate(
   const client = await authenticateClient(server, {
     authorization: c.req.header("Authorization"),
     parameters: form,
+    certificate: await clientCertificate(c, server),
     network: networkOf(c),
     now,
     fresh,

@@ -1,9 +1,10 @@
 import type { Context } from "hono";
-import type { Confirmation } from "../oauth/confirmation.ts";
+import { type Confirmation, hasKey } from "../oauth/confirmation.ts";
 import type { Seconds } from "../oauth/duration.ts";
 import type { Client } from "../oauth/entities.ts";
 import { OAuthError } from "../oauth/errors.ts";
 import type { EarlyServer } from "../oauth/server.ts";
+import { clientCertificate } from "./client-certificate.ts";
 import { type AppEnv, now as currentTime } from "./endpoint.ts";
 
 /** The keys whose possession a request to the token endpoint proves. */
@@ -37,11 +38,13 @@ export async function offerNonce(
 export async function readPossession(
   c: Context<AppEnv>,
   path: string,
-  { settings, tokenKeys }: EarlyServer,
+  early: EarlyServer,
   now: Seconds,
 ): Promise<Possession> {
+  const { settings, tokenKeys } = early;
+  const certificate = await boundCertificate(c, early);
   const proof = c.req.header("DPoP");
-  if (proof === undefined) return {};
+  if (proof === undefined) return certificate;
   const { issuer, mtls_endpoint_origin } = settings;
   const origins = [issuer, mtls_endpoint_origin].filter(
     (origin) => origin !== undefined,
@@ -62,20 +65,39 @@ export async function readPossession(
       checked.use_nonce ? "dpop_nonce_missing" : "dpop_proof_invalid",
       { subject: checked.problem },
     );
-  return { jkt: checked.jkt, proof_id: checked.jti };
+  return { ...certificate, jkt: checked.jkt, proof_id: checked.jti };
+}
+
+/** Any certificate can be bound to, also one that no authority vouches for (RFC 8705 section 3), but no revoked one. */
+async function boundCertificate(
+  c: Context<AppEnv>,
+  early: EarlyServer,
+): Promise<Confirmation> {
+  const certificate = await clientCertificate(c, early);
+  return certificate && !certificate.revoked
+    ? { "x5t#S256": certificate.thumbprint }
+    : {};
 }
 
 /**
- * Returns the keys that the tokens of a request are bound to. Undefined: to none.
+ * Returns the keys that the tokens of a request are bound to. Undefined: to none. A certificate binds them only if the
+ * client's record says so (RFC 8705 section 3.4), because a device may send one to every server that asks.
  *
- * @throws OAuthError `dpop_proof_missing`
+ * @throws OAuthError `dpop_proof_missing`, `certificate_to_bind_missing`
  */
 export function provenFor(
-  { dpop_bound_access_tokens }: Client,
-  { jkt }: Possession,
+  client: Client,
+  { jkt, "x5t#S256": thumbprint }: Possession,
 ): Confirmation | undefined {
+  const isBound = client.tls_client_certificate_bound_access_tokens === true;
   // RFC 9449 section 5.2.
-  if (dpop_bound_access_tokens && jkt === undefined)
+  if (client.dpop_bound_access_tokens && jkt === undefined)
     throw new OAuthError("dpop_proof_missing");
-  return jkt === undefined ? undefined : { jkt };
+  if (isBound && thumbprint === undefined)
+    throw new OAuthError("certificate_to_bind_missing");
+  const proven: Confirmation = {
+    ...(jkt !== undefined && { jkt }),
+    ...(isBound && { "x5t#S256": thumbprint }),
+  };
+  return hasKey(proven) ? proven : undefined;
 }

@@ -68,6 +68,9 @@ export const requestRefusals = {
   client_assertion_malformed: invalidClient(),
   client_assertion_wrong: invalidClient(),
   client_assertion_used: invalidClient(),
+  client_certificate_missing: invalidClient(),
+  client_certificate_unverified: invalidClient(),
+  client_certificate_revoked: invalidClient(),
   client_certificate_wrong: invalidClient(),
   // Not invalid_client, because the secret may be right. RFC 6749 has no code for 429.
   client_secrets_limited: limited(

@@ -76,6 +76,10 @@ export const tokenRefusals = {
     (problem) =>
       `The DPoP proof needs a nonce of this server: ${problem}. Try again with the nonce in the header DPoP-Nonce.`,
   ),
+  // RFC 8705 section 3 names no code. Nothing is wrong with the grant: the request lacks what the client has announced.
+  certificate_to_bind_missing: invalidRequest(
+    "The registration of this client says that its tokens are bound to its client certificate (tls_client_certificate_bound_access_tokens). Send the request with the certificate, to an address that asks for it. Nothing has been used up.",
+  ),
   authorization_code_of_another_key: invalidGrant(
     "The authorization code is bound to a key (dpop_jkt), and the request has no DPoP proof of it. The code is still good.",
   ),

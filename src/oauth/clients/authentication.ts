@@ -1,4 +1,8 @@
-import type { AuthenticationMethod } from "../authentication-methods.ts";
+import {
+  type AuthenticationMethod,
+  certificateMethods,
+} from "../authentication-methods.ts";
+import type { ClientCertificate } from "./certificate.ts";
 import { isClientId } from "../client-metadata.ts";
 import { type Credentials, type Pair, readCredentials } from "./credentials.ts";
 import { matchesSecret } from "./secret.ts";
@@ -19,6 +23,8 @@ interface AuthenticationRequest {
   /** The header Authorization. Schemes other than Basic are ignored. */
   authorization: string | undefined;
   parameters: Parameters;
+  /** The client certificate. Undefined: there is none, or certificates are not read. */
+  certificate?: ClientCertificate | undefined;
   /** The network that the request came from. Empty: nobody knows it. */
   network: string;
   now: Seconds;
@@ -39,6 +45,7 @@ export async function authenticateClient(
   {
     authorization,
     parameters,
+    certificate,
     network,
     now,
     fresh = false,
@@ -55,7 +62,12 @@ export async function authenticateClient(
   if (typeof credentials === "string") throw refuse(credentials);
 
   const judgeBy = (how: LookUp) =>
-    judgeAll((id) => clients[how](id, network), credentials, now);
+    judgeAll(
+      (id) => clients[how](id, network),
+      credentials,
+      certificate,
+      now,
+    );
   const attempt = async () => {
     const verdict = await judgeBy(fresh ? "findAgain" : "find");
     // A client or secret that was made a moment ago must work at once.
@@ -103,17 +115,37 @@ type Verdict =
 async function judgeAll(
   find: FindClient,
   { method, pairs }: Credentials,
+  certificate: ClientCertificate | undefined,
   now: Seconds,
 ): Promise<Verdict> {
   const found = await findClients(find, pairs);
   const verdicts = await Promise.all(
-    pairs.map((pair) => judge(found.get(pair.clientId), pair, method, now)),
+    pairs.map(async (pair) => {
+      const client = found.get(pair.clientId);
+      return method === "none" && client && isByCertificate(client)
+        ? judgeByCertificate(client, certificate)
+        : judge(client, pair, method, now);
+    }),
   );
   const rank = ({ refused, client }: Verdict) =>
     refused === undefined ? 2 : client ? 1 : 0;
   return verdicts.reduce((best, verdict) =>
     rank(verdict) > rank(best) ? verdict : best,
   );
+}
+
+function isByCertificate({ token_endpoint_auth_method: method }: Client) {
+  return method !== undefined && certificateMethods.includes(method);
+}
+
+/** Judges a request that has nothing but the id of a client whose method is a certificate (RFC 8705 section 2). */
+async function judgeByCertificate(
+  client: Client,
+  certificate: ClientCertificate | undefined,
+): Promise<Verdict> {
+  const { judgeCertificate } = await import("./certificate.ts");
+  const refused = await judgeCertificate(client, certificate);
+  return refused ? { refused, client } : { client };
 }
 
 /** Finds the clients of all readings at once, by their ids: one look-up for each id. */

@@ -1,0 +1,81 @@
+import * as base64url from "jose/base64url";
+import { decodeBase64 } from "../bytes.ts";
+import type { Client } from "../entities.ts";
+import type { Reason } from "../errors.ts";
+import { normalizedName } from "../distinguished-name.ts";
+
+/**
+ * The certificate of a client that has shown, in the handshake of TLS, that it has the private key. Anybody can make one:
+ * `verified` says whether a certificate authority vouches for its subject.
+ */
+export interface ClientCertificate {
+  /** SHA-256 of the certificate in DER, in base64url (`x5t#S256`, RFC 8705 section 3.1). */
+  thumbprint: string;
+  /** True: it leads to a certificate authority that the operator has chosen for this host, and is in its time. */
+  verified: boolean;
+  /** True: the authority has revoked it. It proves nothing any more. */
+  revoked: boolean;
+  /** The subject, in the form of RFC 4514. */
+  subject: string;
+}
+
+/**
+ * Authenticates a client by its certificate (RFC 8705 section 2).
+ *
+ * @param certificate undefined: the request has none, or CLIENT_CERTIFICATES is off
+ * @returns the reason of the refusal. Undefined: it is the client
+ */
+export async function judgeCertificate(
+  client: Client,
+  certificate: ClientCertificate | undefined,
+): Promise<Reason | undefined> {
+  if (!certificate) return "client_certificate_missing";
+  if (certificate.revoked) return "client_certificate_revoked";
+  return client.token_endpoint_auth_method === "tls_client_auth"
+    ? judgeSubject(client, certificate)
+    : judgeKey(client, certificate);
+}
+
+/** Section 2.1: the authority vouches for the subject. A renewed certificate with the same subject works at once. */
+function judgeSubject(
+  { tls_client_auth_subject_dn: expected = "" }: Client,
+  { verified, subject }: ClientCertificate,
+): Reason | undefined {
+  if (!verified) return "client_certificate_unverified";
+  const name = normalizedName(expected);
+  return name !== undefined && name === normalizedName(subject)
+    ? undefined
+    : "client_certificate_wrong";
+}
+
+/**
+ * Section 2.2: the certificate itself is registered. Nobody has to vouch for it, and its dates are not read: it works
+ * until it is taken out of the record.
+ */
+async function judgeKey(
+  { jwks }: Client,
+  { thumbprint }: ClientCertificate,
+): Promise<Reason | undefined> {
+  const registered = await Promise.all((jwks?.keys ?? []).map(thumbprintOf));
+  return registered.includes(thumbprint)
+    ? undefined
+    : "client_certificate_wrong";
+}
+
+/** Returns the thumbprint of the certificate of a JWK (RFC 7517 sections 4.7 and 4.9). Undefined: it has none. */
+async function thumbprintOf(
+  jwk: Record<string, unknown>,
+): Promise<string | undefined> {
+  const { x5c, "x5t#S256": thumbprint } = jwk;
+  const first: unknown = Array.isArray(x5c) ? x5c[0] : undefined;
+  if (typeof first !== "string")
+    return typeof thumbprint === "string" ? thumbprint : undefined;
+  const der = decodeBase64(first);
+  return der && certificateThumbprint(der);
+}
+
+/** Computes `x5t#S256` of a certificate (RFC 8705 section 3.1). */
+export async function certificateThumbprint(der: Uint8Array): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", der);
+  return base64url.encode(new Uint8Array(digest));
+}
