@@ -1,3 +1,4 @@
+import { certificateMetadata } from "./certificate-metadata.ts";
 import { type Endpoint, hasNeededScope } from "./endpoint.ts";
 import { PUBLIC_FOR_FIVE_MINUTES } from "./jwks.ts";
 import { idTokenMetadata } from "./openid-metadata.ts";
@@ -48,7 +49,8 @@ export function metadataEndpoints(endpoints: readonly Endpoint[]): Endpoint[] {
           ...on.map((endpoint) => endpoint.metadata?.(settings, catalogue)),
         ),
       };
-      return c.json(metadata, 200, {
+      const all = { ...metadata, ...certificateMetadata(settings, metadata) };
+      return c.json(all, 200, {
         "Cache-Control": PUBLIC_FOR_FIVE_MINUTES,
       });
     },

@@ -62,12 +62,7 @@ export async function authenticateClient(
   if (typeof credentials === "string") throw refuse(credentials);
 
   const judgeBy = (how: LookUp) =>
-    judgeAll(
-      (id) => clients[how](id, network),
-      credentials,
-      certificate,
-      now,
-    );
+    judgeAll((id) => clients[how](id, network), credentials, certificate, now);
   const attempt = async () => {
     const verdict = await judgeBy(fresh ? "findAgain" : "find");
     // A client or secret that was made a moment ago must work at once.
