@@ -53,6 +53,31 @@ export const selfb: TestCertificate = {
   der: "MIIBdzCCAR2gAwIBAgIUQ2c27p5oX5E64vaAt4/cLm26NL8wCgYIKoZIzj0EAwIwEDEOMAwGA1UEAwwFc2VsZmIwIBcNMjYxMTI3MDczNDA4WhgPMjEyNjExMDMwNzM0MDhaMBAxDjAMBgNVBAMMBXNlbGZiMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEpK7fgjRTXHHy3aKyYQrUpbecSvgBcl0EUpsdRArEpClFE2bIrJr7dbQK4xWL7/qUKTKI6evgyfUrfHf9as4e3qNTMFEwHQYDVR0OBBYEFIdpHIB36oOMrlk6JsK3yC+0d2aBMB8GA1UdIwQYMBaAFIdpHIB36oOMrlk6JsK3yC+0d2aBMA8GA1UdEwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDSAAwRQIhAIvqTe+BbTriX4boE1DY2OpmWgeBjvDi+vJ9w6vRkJ7zAiAhsRnparL0IOAKNIU6G44Up2MQ0XkctIvACQd0Hyhf2g==",
 };
 
+/** Returns the key of a certificate that signs itself, as a client registers it (RFC 8705 section 2.2.2). */
+export function registeredKey(
+  { der }: TestCertificate,
+  ...authorities: TestCertificate[]
+): Record<string, unknown> {
+  const x5c = [der, ...authorities.map((authority) => authority.der)];
+  return { ...publicKeys[der], x5c };
+}
+
+/** The public keys of the certificates that sign themselves. */
+const publicKeys: Record<string, Record<string, string>> = {
+  [selfa.der]: {
+    kty: "EC",
+    crv: "P-256",
+    x: "-00g5r729KcS3YJppHaLzLvh4p6k_9fEyNU-DlV4wCA",
+    y: "plbKsWCKAhVvarX5fBinGFNoO66RadlxNgjpGUAp6mo",
+  },
+  [selfb.der]: {
+    kty: "EC",
+    crv: "P-256",
+    x: "pK7fgjRTXHHy3aKyYQrUpbecSvgBcl0EUpsdRArEpCk",
+    y: "RRNmyKya-3W0CuMVi-_6lCkyiOnr4Mn1K3x3_WrOHt4",
+  },
+};
+
 /** The description of a verified certificate. `more` changes it. */
 export function described(
   { subject, fingerprint, der }: TestCertificate,
