@@ -2,13 +2,14 @@ import { OAuthError } from "../oauth/errors.ts";
 import { fingerprint } from "../oauth/fingerprint.ts";
 import { identityOf } from "../oauth/login-attributes.ts";
 import { digestResources } from "../oauth/resource-memory.ts";
-import type { Catalogues } from "../oauth/entities.ts";
+import type { Catalogues, Client } from "../oauth/entities.ts";
 import {
   allowedFor,
   requestedScopeAndResource,
   resourcesInQuestion,
 } from "../oauth/scope-and-resource.ts";
 import {
+  catchUpOf,
   lifetimesOf,
   refreshTokenExpiry,
   tokenExpiry,
@@ -18,11 +19,15 @@ import { keepRegistration } from "../oauth/self-registration/keep.ts";
 import { kindOf, type PresentedToken } from "../oauth/token-kind.ts";
 import { tokenResponse } from "../oauth/tokens/token-response.ts";
 import type { Parameters } from "../oauth/parameters.ts";
-import {
-  askRefreshHook,
-  noteUnapplied,
-} from "../oauth/family/ask-refresh-hook.ts";
+import { askRefreshHook } from "../oauth/family/ask-refresh-hook.ts";
+import { confirmExchange } from "../oauth/family/confirm-exchange.ts";
+import type { Confirmation } from "../oauth/confirmation.ts";
+import type { ExchangeAttempt } from "../oauth/repositories.ts";
+import type { Settings } from "../oauth/settings.ts";
 import type { GrantType } from "./grant-type.ts";
+
+/** A time of zero length, in ISO 8601. */
+const NEVER = "PT0S";
 
 /** What is started while the client is looked up: nothing for a token that its kind verifies later. */
 type RefreshAhead = {
@@ -57,7 +62,8 @@ export const refreshTokenGrant: GrantType<"refresh_token", RefreshAhead> = {
   },
 
   async respond(server, request, started) {
-    const { client, parameters, now, log, network, userAgent } = request;
+    const { client, parameters, now, log, proven } = request;
+    const { network, userAgent } = request;
     const token = parameters.required("refresh_token");
     const kind = kindOf(server.tokenKinds, token);
     const presented = await (started.presented ??
@@ -95,6 +101,7 @@ export const refreshTokenGrant: GrantType<"refresh_token", RefreshAhead> = {
       retry_window: lifetimes.refresh_token_retry_window,
       refresh_token_max_age: lifetimes.refresh_token_max_age,
       ...(tokens_not_before !== undefined && { tokens_not_before }),
+      ...possessionOf(client, proven, server.settings),
     };
 
     const { refreshHook } = server;
@@ -103,34 +110,16 @@ export const refreshTokenGrant: GrantType<"refresh_token", RefreshAhead> = {
       : attempt;
     log.begin("family");
     const result = await presented.exchange(decided);
-    const grantId = () => server.families.grantIdOf(family_id);
-    if (result.outcome === "refused") {
-      const { reason, reuse, subject } = result;
-      if (reuse) {
-        const grant_id = grantId();
-        log.addEvent("refresh_token.reused", { subject, grant_id, ...reuse });
-      }
-      throw new OAuthError(reason, {
-        ...(reuse && { reuse, subject: reuse.looks_like }),
-      });
-    }
-    if (result.retried) log.fields.retried = true;
-    if (result.unapplied) noteUnapplied(log, result.unapplied);
-    if (result.retry) {
-      const { subject } = result.login;
-      const grant_id = grantId();
-      log.addEvent("refresh_token.retried", {
-        subject,
-        grant_id,
-        ...result.retry,
-      });
-    }
+    const exchanged = confirmExchange(result, attempt, {
+      log,
+      grantId: () => server.families.grantIdOf(family_id),
+    });
 
-    const { login, granted, expires_at, ends_at, key_id } = result;
+    const { login, granted, expires_at, ends_at, key_id } = exchanged;
     const refreshToken = {
       family_id,
-      generation: result.generation,
-      ...(result.says_why_expired
+      generation: exchanged.generation,
+      ...(exchanged.says_why_expired
         ? tokenExpiry(expires_at, ends_at)
         : { expires_at }),
       family_secret,
@@ -141,11 +130,28 @@ export const refreshTokenGrant: GrantType<"refresh_token", RefreshAhead> = {
     log.begin("sign");
     return tokenResponse(
       server,
-      { client, login, granted, newest, catalogues },
+      { client, login, granted, newest, catalogues, proven },
       now,
     );
   },
 };
+
+/**
+ * Makes the part of an attempt that is about keys. A refresh without a proof, of a client that does not authenticate by
+ * a key, has none.
+ */
+function possessionOf(
+  client: Client,
+  proven: Confirmation | undefined,
+  settings: Settings,
+): Pick<ExchangeAttempt, "proven" | "binds" | "catch_up"> {
+  const catch_up = catchUpOf(client, settings);
+  const isPublic = client.token_endpoint_auth_method === "none";
+  return {
+    ...(proven && { proven, ...(isPublic && { binds: true }) }),
+    ...((proven || catch_up.unbound !== NEVER) && { catch_up }),
+  };
+}
 
 /** Makes the refusal of a token that has expired. */
 function expired({ expires_because }: PresentedToken): OAuthError {

@@ -44,7 +44,7 @@ export interface RequestMetrics {
   location: string | undefined;
   /** The id of the deployed version. */
   version: string | undefined;
-  /** How a used refresh token came back: `retry`, `late_retry` or `theft`. */
+  /** How a used refresh token came back: `retry`, `catch_up`, `late_retry` or `theft`. */
   reuse: string | undefined;
   duration_ms: number;
   /** The duration of each step, by its name. */

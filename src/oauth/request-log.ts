@@ -22,8 +22,10 @@ export interface LogFields {
   grant_id?: string;
   /** The problems that `/health` found. */
   problems?: Problem[];
-  /** A used token came back inside the retry window and got the successor that exists. */
+  /** A used token came back, and its client got the newest token, which existed already. */
   retried?: true;
+  /** The client has proven to be the holder of the used token, and was later than the retry window. */
+  caught_up?: true;
   /** The scopes that were dropped because the client may not have them, at most ten. */
   dropped_scopes?: string[];
   /** The number of scopes that were dropped because the catalogue does not have them. */
@@ -140,7 +142,7 @@ export class RequestLog {
     where: Pick<RequestMetrics, "location" | "version">,
   ): DataPoint {
     this.#endStep();
-    const { client_id, grant_type, retried } = this.fields;
+    const { client_id, grant_type, retried, caught_up } = this.fields;
     const { looks_like } = refusal?.details.reuse ?? {};
     return dataPoint({
       endpoint,
@@ -150,7 +152,7 @@ export class RequestLog {
       reason: refusal?.reason,
       grant_type,
       client_id: client_id ?? refusal?.details.client_id,
-      reuse: looks_like ?? (retried && "retry"),
+      reuse: looks_like ?? (caught_up ? "catch_up" : retried && "retry"),
       ...where,
       duration_ms: elapsed(this.#start),
       durations_ms: this.#durations,

@@ -3,11 +3,7 @@ import { wouldMakeSuccessor } from "./exchange.ts";
 import { seenOf } from "./hook-changes.ts";
 import { loginClaimsOf } from "../login-claims.ts";
 import type { RefreshHook, RefreshQuestion } from "../refresh-hook.ts";
-import type {
-  ExchangeAttempt,
-  FamilyState,
-  UnappliedChanges,
-} from "../repositories.ts";
+import type { ExchangeAttempt, FamilyState } from "../repositories.ts";
 import type { RequestLog } from "../request-log.ts";
 import { retryAfter } from "../retry-after.ts";
 import type { Server } from "../server.ts";
@@ -59,20 +55,6 @@ export async function askRefreshHook(
   if (outcome === "revoked")
     log.addEvent("login.denied_by_hook", { subject, grant_id });
   throw new OAuthError("login_denied_by_hook");
-}
-
-/** Notes that changes of the hook were not applied. The refresh goes on, because its token is used up by then. */
-export function noteUnapplied(
-  log: RequestLog,
-  { reason, fields }: UnappliedChanges,
-): void {
-  const why = {
-    overtaken: "changed while the hook decided",
-    too_large:
-      "would be too large with what was changed while the hook decided",
-  }[reason];
-  const error = `${fields.join(", ")} ${why}, so the answer of the hook is not applied there`;
-  log.addEvent("refresh_hook.failed", { reason, error });
 }
 
 function questionAbout(

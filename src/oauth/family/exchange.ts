@@ -1,12 +1,9 @@
-import { after, MAX_RETRY_WINDOW } from "../duration.ts";
 import { familyEnd } from "../lifetimes.ts";
 import type {
   ExchangeAttempt,
   ExchangeResult,
   FamilyState,
-  Retry,
-  Reuse,
-  UnappliedChanges,
+  Stolen,
 } from "../repositories.ts";
 import { rememberedResources } from "../resource-memory.ts";
 import {
@@ -15,6 +12,7 @@ import {
 } from "../scope-and-resource.ts";
 import { isBeforeFloor } from "../token-floor.ts";
 import { applyHookChanges } from "./hook-changes.ts";
+import { bindSuccessor, findUnproven } from "./possession.ts";
 import {
   authorizedAt,
   end,
@@ -25,15 +23,24 @@ import {
   refused,
   type Verdict,
 } from "./record.ts";
+import {
+  classifyReuse,
+  describeCatchUp,
+  describeRetry,
+  describeReuse,
+} from "./reuse.ts";
 
 /**
  * Judges an attempt to exchange a family's newest token for its successor (RFC 6749 section 6, RFC 9700
  * section 4.14.2).
  *
- * A used token gets the successor that exists already in two cases: the same attempt is repeated because its
- * answer was lost on the way to the edge, or a client retries inside its retry window. There is one successor,
- * whatever scope or resource the retry asks for; only the access token is for what the retry asks. In every
- * other case a used token ends the family.
+ * A token that is bound to a key is refused without a proof of it, and nothing changes: the holder has the key, so
+ * neither a thief nor a finder can use the token or end the login.
+ *
+ * A used token gets the newest one, which exists already, in three cases: the same attempt is repeated because its
+ * answer was lost on the way to the edge, a client retries inside its retry window, or a holder who has proven to be
+ * one is late (`reuse.ts`). There is one newest token, whatever scope or resource the request asks for; only the access
+ * token is for what the request asks. In every other case a used token ends the family.
  *
  * A family that the client's record makes too old ends at its next exchange: it was authorized by the time of
  * `tokens_not_before`, or `refresh_token_max_age` was cut.
@@ -49,6 +56,9 @@ export function judgeExchange(
   if (foreign) return { result: refused(foreign) };
   if (attempt.generation > family.generation)
     return { result: refused("refresh_token_forged") };
+  const { subject } = family.login;
+  const stolen = findUnproven(family, attempt);
+  if (stolen) return { result: { ...refusalOf(stolen), stolen, subject } };
 
   if (isBeforeFloor(attempt, authorizedAt(family)))
     return { result: refused("client_logins_ended"), ...end(family) };
@@ -64,7 +74,6 @@ export function judgeExchange(
   const reuseKind = isUsed ? classifyReuse(family, attempt) : undefined;
   if (reuseKind === "late") {
     const reuse = describeReuse(family, attempt);
-    const { subject } = family.login;
     const refusal = refused("refresh_token_reused" as const);
     return { result: { ...refusal, reuse, subject }, ...end(family) };
   }
@@ -85,13 +94,17 @@ export function judgeExchange(
     const retry = describeRetry(family, attempt);
     return { result: exchanged(family, granted, { retried: true, retry }) };
   }
+  if (reuseKind === "catch_up") {
+    const caught_up = describeCatchUp(family, attempt);
+    return { result: exchanged(family, granted, { retried: true, caught_up }) };
+  }
 
   const { login, unapplied } = applyHookChanges(family.login, attempt);
   const { says_why_expired: _former, ...unchanged } = family;
   const successor = {
     ...unchanged,
     ...(attempt.says_why_expired && { says_why_expired: true as const }),
-    login,
+    ...bindSuccessor(family, login, attempt),
     generation: family.generation + 1,
     expires_at: Math.min(attempt.successor_expires_at, ends_at),
     ends_at,
@@ -131,11 +144,20 @@ export function wouldMakeSuccessor(
   return result.outcome === "exchanged" && !result.retried;
 }
 
+type Exchanged = Extract<ExchangeResult, { outcome: "exchanged" }>;
+
+/** Makes the refusal of a token whose keys the request has not proven. */
+function refusalOf({ proof }: Stolen) {
+  return proof === "none"
+    ? refused("refresh_token_proof_missing" as const)
+    : refused("refresh_token_of_another_key" as const);
+}
+
 /** Makes the result of an exchange, from the record after it. */
 function exchanged(
   family: LivingFamily,
   granted: ScopeAndResource,
-  how: { retried: boolean; retry?: Retry; unapplied?: UnappliedChanges },
+  how: Pick<Exchanged, "retried" | "retry" | "caught_up" | "unapplied">,
 ): ExchangeResult {
   const { login, generation, expires_at, ends_at, key_id } = family;
   return {
@@ -148,54 +170,5 @@ function exchanged(
     ends_at,
     ...(family.says_why_expired && { says_why_expired: true }),
     key_id,
-  };
-}
-
-/**
- * Classifies a used token that comes back. `attempt`: the same attempt is repeated. `window`: the retry
- * window is open and the successor has not been used. `late`: neither.
- */
-function classifyReuse(
-  family: LivingFamily,
-  { generation, attempt_id, retry_window, now }: ExchangeAttempt,
-): "attempt" | "window" | "late" {
-  if (family.generation - generation > 1) return "late";
-  if (attempt_id === family.last_attempt) return "attempt";
-  const { last_used_at } = family;
-  const closesAt = Math.min(
-    after(retry_window, last_used_at),
-    after(MAX_RETRY_WINDOW, last_used_at),
-  );
-  // A window of zero length stays closed, even if the clock of this request is behind that of the exchange.
-  const isOpen = closesAt > last_used_at && now < closesAt;
-  return isOpen ? "window" : "late";
-}
-
-/** Describes for the log how a used token came back. */
-function describeReuse(
-  family: LivingFamily,
-  { generation, now }: ExchangeAttempt,
-): Reuse {
-  return {
-    generation,
-    newest_generation: family.generation,
-    seconds_since_exchange: now - family.last_used_at,
-    // If the successor was never used, the client may not have received it. If it was used, two parties have
-    // tokens of this family.
-    looks_like: family.generation - generation === 1 ? "late_retry" : "theft",
-  };
-}
-
-/** Describes for the log a retry inside the window: an operator sees whether it comes from somebody else. */
-function describeRetry(
-  family: LivingFamily,
-  { generation, now, origin }: ExchangeAttempt,
-): Retry {
-  const { network, user_agent } = family.last_origin ?? {};
-  return {
-    generation,
-    seconds_since_exchange: now - family.last_used_at,
-    network_differs: origin.network !== network,
-    user_agent_differs: origin.user_agent !== user_agent,
   };
 }

@@ -44,7 +44,8 @@ const CODE_REPEAT_MS = 10_000;
 
 /**
  * Judges the redemption of an authorization code. The first redemption begins the family. The same code again
- * within `CODE_REPEAT_MS` is refused and changes nothing; later it ends the family (RFC 6749 section 4.1.2).
+ * within `CODE_REPEAT_MS`, or with the same DPoP proof, is refused and changes nothing; later it ends the family
+ * (RFC 6749 section 4.1.2).
  * Another code of the same authorization request is refused and changes nothing.
  *
  * @param nowMs the time in milliseconds since 1970, by the clock of the family's object. Two locations' clocks
@@ -76,7 +77,7 @@ export function judgeRedemption(
   if (previous?.code_id !== redemption.code_id)
     return { result: refused("authorization_request_reused") };
   if (isEnded(record)) return { result: refused("authorization_code_reused") };
-  if (isRepeatedAtOnce(record, nowMs))
+  if (isRepeatedAtOnce(record, nowMs) || hasSameProof(record, redemption))
     return { result: refused("authorization_code_repeated") };
   return { result: refused("authorization_code_reused"), ...end(record) };
 }
@@ -88,6 +89,19 @@ function isRepeatedAtOnce(
 ): boolean {
   return (
     redeemed_at_ms !== undefined && nowMs - redeemed_at_ms <= CODE_REPEAT_MS
+  );
+}
+
+/**
+ * Tells whether a code comes again with the DPoP proof of its redemption. The request was then recorded and sent
+ * again, because a client makes a proof for each request. Who replays it has no key, so the answer helps him nothing.
+ */
+function hasSameProof(
+  { redemption }: LivingFamily,
+  { proof_digest }: Redemption,
+): boolean {
+  return (
+    proof_digest !== undefined && proof_digest === redemption?.proof_digest
   );
 }
 
