@@ -152,6 +152,7 @@ describe("src/", () => {
       "dpop/public-key.ts: jose/base64url",
       "resource/hono.ts: hono",
       "resource/keys.ts: jose",
+      "resource/possession.ts: jose",
       "resource/verify.ts: jose",
     ]);
     const hono = files.find(({ file }) => file === "resource/hono.ts");

@@ -18,7 +18,8 @@ export function byQuestion(
     if (!active)
       return { invalid: "The token has expired, or its login has ended." };
     // Baton answers for refresh tokens as well, but without a `token_type`.
-    if (token_type !== "Bearer" || claims["iss"] !== options.issuer)
+    const isAccessToken = token_type === "Bearer" || token_type === "DPoP";
+    if (!isAccessToken || claims["iss"] !== options.issuer)
       return { invalid: "The token is not an access token of this issuer." };
     return checkClaims(token, claims, options);
   };

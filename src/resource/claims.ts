@@ -8,13 +8,16 @@ export type Expected = Pick<
   "resource" | "audience" | "allow_clients"
 >;
 
-/** Checks the claims of a token (RFC 9068 section 4) whose issuer and expiry are good. */
+/**
+ * Checks the claims of a token (RFC 9068 section 4) whose issuer and expiry are good. The keys that it is bound to (`cnf`)
+ * are checked by `possession.ts`.
+ */
 export function checkClaims(
   token: string,
   claims: Readonly<Record<string, unknown>>,
   { resource, audience = resource, allow_clients = false }: Expected,
 ): Checked {
-  const { sub, client_id, exp, aud, scope = "", sub_type, cnf } = claims;
+  const { sub, client_id, exp, aud, scope = "", sub_type } = claims;
   if (
     typeof sub !== "string" ||
     typeof client_id !== "string" ||
@@ -29,11 +32,6 @@ export function checkClaims(
     return { invalid: "The token is for another resource." };
   if (sub_type === "client" && !allow_clients)
     return { invalid: "The token is of a client, and not of a user." };
-  // RFC 9449 section 7.2: a token that is bound to a key is not good without a proof, which nothing here checks.
-  if (cnf !== undefined)
-    return {
-      invalid: "The token is bound to a key, and is not a bearer token.",
-    };
   const scopes = scopeSet(scope);
   return { verified: { token, sub, client_id, scopes, exp, claims } };
 }

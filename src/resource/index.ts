@@ -1,7 +1,13 @@
-/** The guard of an API or an MCP server that takes Baton's access tokens: docs/resource-servers.md. It imports jose alone. */
+/**
+ * The guard of an API or an MCP server that takes Baton's access tokens: docs/resource-servers.md. This folder and
+ * `../dpop/` import jose alone.
+ */
 
+export { certificateOfCloudflare } from "./certificate.ts";
 export type {
   Checked,
+  Invalid,
+  Presentation,
   ResourceOptions,
   TokensBinding,
   VerifiedToken,

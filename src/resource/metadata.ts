@@ -1,3 +1,4 @@
+import { proofAlgorithms } from "../dpop/proof.ts";
 import { corsHeaders, isPreflight, preflight } from "./cors.ts";
 import type { ResourceOptions } from "./options.ts";
 import { scopeSet } from "./scopes.ts";
@@ -41,6 +42,8 @@ function metadataOf({
   scopes_supported = scopeSet(scope),
   resource_name,
   metadata,
+  dpop_bound_access_tokens_required,
+  certificate_of,
 }: ResourceOptions) {
   return {
     ...metadata,
@@ -51,5 +54,11 @@ function metadataOf({
       scopes_supported.length > 0 ? scopes_supported : undefined,
     bearer_methods_supported: ["header"],
     resource_name,
+    dpop_signing_alg_values_supported: proofAlgorithms,
+    // RFC 9728 section 2: left out means false.
+    dpop_bound_access_tokens_required:
+      dpop_bound_access_tokens_required || undefined,
+    tls_client_certificate_bound_access_tokens:
+      certificate_of !== undefined || undefined,
   };
 }

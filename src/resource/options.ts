@@ -47,6 +47,30 @@ export interface ResourceOptions {
   wait_until?: (work: Promise<unknown>) => void;
   /** With true, the method `protect` answers pages of any origin (CORS), without credentials. With Hono, use its `cors()`. */
   cors?: boolean;
+  /** With true, only tokens that are bound to the key of a DPoP proof are good (RFC 9449 section 5.2). The metadata says so. */
+  dpop_bound_access_tokens_required?: boolean;
+  /**
+   * Returns the URL of a request as its client sees it, because a DPoP proof names it. Left out: `request.url`, which is
+   * another one behind a proxy that changes host or path.
+   */
+  url_of?: (request: Request) => string;
+  /**
+   * Remembers a DPoP proof (RFC 9449 section 11.1). It is called for good tokens with good proofs only. It must decide in one
+   * atomic step, such as a call of a Durable Object. Left out: the same request may come again while its proof is fresh,
+   * about a minute. There is no list in memory by default, because a Worker runs in many isolates, and each would have
+   * its own.
+   *
+   * @param id the id of the proof, 43 characters of base64url
+   * @param until the time from which the id may be forgotten. Seconds since 1970
+   * @returns false if the id is remembered already. Then the request is refused. If it throws, the answer is 503
+   */
+  is_new_proof?: (id: string, until: number) => boolean | Promise<boolean>;
+  /**
+   * Returns the SHA-256 thumbprint of the client certificate of a request, in base64url, for tokens that are bound to one
+   * (RFC 8705 section 3). It must not read a header that a client can send. On Cloudflare: `certificateOfCloudflare`. Left out:
+   * such tokens are refused.
+   */
+  certificate_of?: (request: Request) => string | undefined;
 }
 
 /** The part of Baton's entrypoint `Tokens` that is called. */
@@ -69,9 +93,31 @@ export interface VerifiedToken {
   claims: Readonly<Record<string, unknown>>;
 }
 
+/** The way in which somebody presents a token, for a token that is bound to a key or a certificate. */
+export interface Presentation {
+  /** The DPoP proof and its request. Left out: the token is presented as a bearer token. */
+  dpop?: {
+    /** The value of the header `DPoP`. Empty: there is none. */
+    proof: string;
+    method: string;
+    /** The URL as the client sees it. */
+    url: string;
+  };
+  /** The SHA-256 thumbprint of the client certificate, in base64url. Left out: there is none. */
+  certificate?: string;
+}
+
+/** A reason why a presented token is not good. */
+export interface Invalid {
+  /** The reason, for the developer of the client. */
+  invalid: string;
+  /** The error code, if the token may be good and its DPoP proof is not. Left out: `invalid_token`. */
+  error?: "invalid_dpop_proof";
+}
+
 /** The result of a check: the token, why it is not good, or that nobody can tell at the moment. */
 export type Checked =
-  { verified: VerifiedToken } | { invalid: string } | { unavailable: string };
+  { verified: VerifiedToken } | Invalid | { unavailable: string };
 
-/** Checks a token that somebody presents. */
+/** Checks a token that somebody presents, without the keys that it is bound to. */
 export type CheckToken = (token: string) => Promise<Checked>;

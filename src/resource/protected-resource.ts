@@ -1,8 +1,15 @@
 import { byQuestion } from "./ask.ts";
 import { type Challenge, refuse, unavailable } from "./challenge.ts";
 import { isPreflight, preflight, withCors } from "./cors.ts";
+import { credentialsOf, presentationOf } from "./credentials.ts";
 import { metadataAnswers, metadataUrl } from "./metadata.ts";
-import type { Checked, ResourceOptions, VerifiedToken } from "./options.ts";
+import type {
+  Checked,
+  Presentation,
+  ResourceOptions,
+  VerifiedToken,
+} from "./options.ts";
+import { checkPossession } from "./possession.ts";
 import { isScope, scopeSet, union } from "./scopes.ts";
 import { bySignature } from "./verify.ts";
 
@@ -28,8 +35,13 @@ export interface ProtectedResource {
   readonly metadata_url: string;
   /** Answers a request for the metadata document (RFC 9728). Undefined: the request is for another path. */
   metadata(request: Request): Response | undefined;
-  /** Checks a token without a request and without its scopes. It does not throw. */
-  check(token: string): Promise<Checked>;
+  /**
+   * Checks a token without a request and without its scopes. It does not throw.
+   *
+   * @param presentation the way in which it is presented. Left out: as a bearer token, so that a token that is bound to a key
+   * is not good
+   */
+  check(token: string, presentation?: Presentation): Promise<Checked>;
   /**
    * Checks the token of a request.
    *
@@ -69,22 +81,29 @@ export function protectedResource(options: ResourceOptions): ProtectedResource {
   assertUrl("issuer", options.issuer);
   const base = scopeSet(options.scope);
   const resource_metadata = metadataUrl(options.resource).href;
+  const needs_dpop = options.dpop_bound_access_tokens_required ?? false;
   const metadata = metadataAnswers(options);
   const checkToken = options.tokens
     ? byQuestion(options.tokens, options)
     : bySignature(options);
 
-  async function check(token: string): Promise<Checked> {
-    return token.length <= MAX_TOKEN_CHARACTERS && compactJws.test(token)
-      ? checkToken(token)
-      : { invalid: "The token is malformed." };
+  async function check(
+    token: string,
+    presentation: Presentation = {},
+  ): Promise<Checked> {
+    if (token.length > MAX_TOKEN_CHARACTERS || !compactJws.test(token))
+      return { invalid: "The token is malformed." };
+    const checked = await checkToken(token);
+    return "verified" in checked
+      ? checkPossession(checked.verified, presentation, options)
+      : checked;
   }
 
   function challenge(
     scopes: readonly string[],
-    parts: Omit<Challenge, "scopes" | "resource_metadata">,
+    parts: Omit<Challenge, "scopes" | "resource_metadata" | "needs_dpop">,
   ): Response {
-    return refuse({ ...parts, scopes, resource_metadata });
+    return refuse({ ...parts, scopes, resource_metadata, needs_dpop });
   }
 
   /** A request may pass several times, because middleware may stand before single routes as well. */
@@ -97,16 +116,19 @@ export function protectedResource(options: ResourceOptions): ProtectedResource {
     const needed = union(base, scopeSet(scope));
     const known = authorized.get(request);
     if (known) return requireScope(known, needed.join(" ")) ?? known;
-    const token = bearerToken(request);
-    if (token === undefined)
+    const credentials = credentialsOf(request);
+    if (!credentials)
       return challenge(needed, {
         error_description: "This resource needs an access token.",
       });
-    const checked = await check(token);
+    const { scheme, token } = credentials;
+    const presentation = presentationOf(request, scheme, options);
+    const checked = await check(token, presentation);
     if ("unavailable" in checked) return unavailable(checked.unavailable);
     if ("invalid" in checked)
       return challenge(needed, {
-        error: "invalid_token",
+        scheme,
+        error: checked.error ?? "invalid_token",
         error_description: checked.invalid,
       });
     const { verified } = checked;
@@ -115,13 +137,15 @@ export function protectedResource(options: ResourceOptions): ProtectedResource {
   }
 
   function requireScope(
-    { scopes }: VerifiedToken,
+    { scopes, claims }: VerifiedToken,
     scope: string,
   ): Response | undefined {
     const needed = scopeSet(scope);
     if (needed.every((name) => scopes.includes(name))) return undefined;
     const names = needed.filter(isScope).join(" ");
+    const { jkt } = (claims["cnf"] ?? {}) as { jkt?: string };
     return challenge(union(scopes, needed), {
+      scheme: jkt === undefined ? "Bearer" : "DPoP",
       error: "insufficient_scope",
       error_description: names
         ? `This request needs the scope ${names}.`
@@ -158,16 +182,6 @@ export function protectedResource(options: ResourceOptions): ProtectedResource {
     requireScope,
     protect,
   };
-}
-
-/**
- * Reads the token of a request (RFC 6750 section 2.1). A token in the query or in a form is not read (RFC 9700 section
- * 4.3.2). Undefined: there is none. An empty one is malformed.
- */
-function bearerToken({ headers }: Request): string | undefined {
-  const header = headers.get("Authorization") ?? "";
-  const [, token] = /^bearer(?: +(.*))?$/is.exec(header) ?? [];
-  return /^bearer(?: |$)/i.test(header) ? (token ?? "") : undefined;
 }
 
 function assertUrl(name: string, value: string): void {

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
+import { proofAlgorithms } from "../../src/dpop/proof.ts";
 import {
   type ProtectedResource,
   protectedResource,
@@ -32,15 +33,19 @@ function resource(more: object = {}): ProtectedResource {
   });
 }
 
+/** Reads a refusal. Its challenge is that for bearer tokens; the one for DPoP stands behind it (`dpop.test.ts`). */
 async function expectRefusal(
   answer: VerifiedToken | Response | undefined,
 ): Promise<{ status: number; challenge: string | null; body: unknown }> {
   if (!(answer instanceof Response)) throw new Error("This is not a refusal.");
   expect(answer.headers.get("Cache-Control")).toBe("no-store");
   expect(answer.headers.get("Access-Control-Allow-Origin")).toBe("*");
+  const challenges = answer.headers.get("WWW-Authenticate");
+  const [bearer, dpop] = challenges?.split(", DPoP ") ?? [];
+  if (challenges !== null) expect(dpop).toMatch(/^algs="ES256 /);
   return {
     status: answer.status,
-    challenge: answer.headers.get("WWW-Authenticate"),
+    challenge: bearer ?? null,
     body: await answer.json(),
   };
 }
@@ -253,6 +258,7 @@ describe("the metadata document", () => {
       bearer_methods_supported: ["header"],
       resource_name: "Notes",
       resource_documentation: "https://api.example.com/docs",
+      dpop_signing_alg_values_supported: proofAlgorithms,
     });
   });
 
@@ -268,6 +274,7 @@ describe("the metadata document", () => {
       "resource",
       "authorization_servers",
       "bearer_methods_supported",
+      "dpop_signing_alg_values_supported",
     ]);
   });
 
