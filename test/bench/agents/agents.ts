@@ -3,9 +3,10 @@ import { UsageError } from "../../../src/cli/failure.ts";
 import { say } from "../../../src/cli/output.ts";
 import { newProgram, run } from "../../../src/cli/program.ts";
 import { inTemporaryFolder } from "../temporary-folder.ts";
+import type { Profile } from "./profile.ts";
 import { lastResults, publish, render } from "./publish.ts";
 import { playAll } from "./run.ts";
-import { type Profile, profiles } from "./servers.ts";
+import { profiles } from "./servers.ts";
 import { honestTraces, theftTraces, traces } from "./traces/index.ts";
 
 interface Options {

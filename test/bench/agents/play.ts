@@ -11,8 +11,11 @@ export interface Stage {
    * Sends a refresh. @returns the refresh token to use next, or undefined if the server refuses the token
    * @throws if it answers with anything else
    */
-  refresh(token: string): Promise<string | undefined>;
+  refresh(token: string, sender: Sender): Promise<string | undefined>;
 }
+
+/** The one who sends a request. All honest holders of a login have the same key, if their client has one. */
+export type Sender = "holder" | "thief";
 
 /** The time from the last step until a token is tried. Not an hour, so that no window ends at that very moment. */
 const ASKED_AFTER = 1.5 * HOUR;
@@ -72,13 +75,15 @@ function lastStep({ steps }: Trace): number {
 /** A holder while a trace is played. */
 class Actor {
   readonly holder: Holder;
+  readonly sender: Sender;
   answered = 0;
   refused = 0;
   /** Every token that it has held, the newest last. */
   readonly held: string[] = [];
 
-  constructor(holder: Holder, first?: string) {
+  constructor(holder: Holder, sender: Sender, first?: string) {
     this.holder = holder;
+    this.sender = sender;
     if (first !== undefined) this.held.push(first);
   }
 }
@@ -104,7 +109,9 @@ class Scene {
       Object.entries(holders).map(([name, holder]) => [
         name,
         // The thief has nothing yet.
-        name === THIEF ? new Actor(holder) : new Actor(holder, first),
+        name === THIEF
+          ? new Actor(holder, "thief")
+          : new Actor(holder, "holder", first),
       ]),
     );
   }
@@ -142,7 +149,8 @@ class Scene {
     this.#stage.setTime(this.#start + at);
     const token = this.#next(actor);
     const alive =
-      token !== undefined && (await this.#stage.refresh(token)) !== undefined;
+      token !== undefined &&
+      (await this.#stage.refresh(token, actor.sender)) !== undefined;
     return { alive, answered, refused };
   }
 
@@ -157,8 +165,8 @@ class Scene {
     answer: Step["answer"],
   ): Promise<void> {
     if (token === undefined) return;
-    const { holder } = actor;
-    const next = await this.#stage.refresh(token);
+    const { holder, sender } = actor;
+    const next = await this.#stage.refresh(token, sender);
     if (next === undefined) {
       actor.refused += 1;
       if (holder.clearsAfterRefusal) this.#stored = undefined;

@@ -66,6 +66,8 @@ describe("a theft", () => {
     ["unnoticed: thief", { owner: holder(false, 1), thief: holder(true, 1) }],
     ["unnoticed: owner", { owner: holder(true, 1), thief: holder(false, 1) }],
     ["unnoticed: thief", { thief: holder(true, 1) }],
+    ["refused", { thief: holder(false, 0) }],
+    ["ended", { thief: holder(false, 1) }],
   ])(
     "is %s by whose token is alive, and by whether the thief got one",
     (verdict, outcome) => {

@@ -1,5 +1,5 @@
 import type { Outcome } from "./play.ts";
-import type { Profile } from "./servers.ts";
+import type { Profile } from "./profile.ts";
 import { THIEF } from "./trace.ts";
 
 /** All results of a run, for `results.json`. */
@@ -37,14 +37,14 @@ export function living(outcome: Outcome): number {
 /**
  * Judges a theft by what the server did.
  *
+ * - `refused`: the thief never got a token, and the owner's login goes on, as far as the owner is asked.
  * - `ended`: nobody's token is alive, so the server has noticed the theft, or treats it as one.
- * - `refused`: the thief never got a token, and the owner's login goes on.
  * - `unnoticed`: the thief got tokens, and the login is alive.
  */
 export function judgeTheft(outcome: Outcome): TheftVerdict {
-  const thief = outcome[THIEF];
+  const { [THIEF]: thief, owner } = outcome;
+  if (thief?.answered === 0 && owner?.alive !== false) return "refused";
   if (living(outcome) === 0) return "ended";
-  if (thief?.answered === 0) return "refused";
   if (living(outcome) === 2) return "unnoticed: both";
   return thief?.alive ? "unnoticed: thief" : "unnoticed: owner";
 }

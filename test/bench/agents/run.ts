@@ -5,7 +5,7 @@ import { commit } from "../contenders/versions.ts";
 import { progress } from "../progress.ts";
 import { type Outcome, play, type Stage } from "./play.ts";
 import type { Results, ServerResults } from "./results.ts";
-import type { Profile } from "./servers.ts";
+import type { Profile } from "./profile.ts";
 import { HOUR, type Trace } from "./trace.ts";
 
 /** Plays the traces on one server after the other. @param folder takes the servers' data */
@@ -41,7 +41,7 @@ async function checkClock(stage: Stage, name: string): Promise<void> {
   stage.setTime(now);
   const token = await stage.login();
   stage.setTime(now + 366 * 24 * HOUR);
-  if ((await stage.refresh(token)) !== undefined)
+  if ((await stage.refresh(token, "holder")) !== undefined)
     throw new Failure(
       `${name} answers a refresh token after a year, so its clock is not that of the requests.`,
     );

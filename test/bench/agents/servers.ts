@@ -3,35 +3,20 @@ import { ServerProcess } from "../server-process.ts";
 import { call, login } from "../contenders/client.ts";
 import { node } from "../contenders/node-server.ts";
 import { common, type Settings } from "../contenders/settings.ts";
-import { commit, versionOf } from "../contenders/versions.ts";
-import { secretsIn } from "../keys.ts";
+import { versionOf } from "../contenders/versions.ts";
 import { freePort } from "../ports.ts";
 import { buildUpload, startWorkerd } from "../workerd.ts";
+import { batonProfiles } from "./baton.ts";
 import { withClock } from "./clock/workerd.ts";
 import { HttpStage } from "./http-stage.ts";
-import type { Stage } from "./play.ts";
+import type { Profile } from "./profile.ts";
+import { byDPoP, makeKeys } from "./proofs.ts";
 
 /**
  * The servers of this benchmark: those of `npm run bench`, each in its default configuration, and with its documented
- * leniency where it has one. Their clients are public ones, as agents are.
+ * leniency where it has one. Their clients are public ones, as agents are. Servers that bind tokens to keys are played with
+ * a key as well.
  */
-
-/** A server with one configuration, which is one row of the tables. */
-export interface Profile {
-  name: string;
-  role: "own" | "peer";
-  version: string;
-  runtime: string;
-  /** The configuration, in the words of its documentation where it has some. */
-  about: string;
-  /** @param folder takes its data */
-  start(folder: string): Promise<RunningProfile>;
-}
-
-export interface RunningProfile {
-  stage: Stage;
-  server: ServerProcess;
-}
 
 const contenders = join(import.meta.dirname, "../contenders");
 const clockOfNode = join(import.meta.dirname, "clock/node.ts");
@@ -39,62 +24,18 @@ const workerd = `workerd ${versionOf("workerd")}`;
 /** The delay of a store that is reached over a network, even if it is in the next rack. */
 const NEAREST_NETWORK_MS = 1;
 
-function baton(retryWindow: string, name: string, about: string): Profile {
-  return {
-    name: `Baton, ${name}`,
-    role: "own",
-    version: commit(),
-    runtime: workerd,
-    about,
-    async start(folder) {
-      const config = join(import.meta.dirname, "../../../wrangler.toml");
-      const worker = await withClock(await buildUpload(config, folder));
-      const { PRIVATE_KEY, MAC_KEY, ADMIN_TOKEN } = secretsIn(folder);
-      const variables = {
-        ISSUER: common.issuer,
-        PRIVATE_KEY,
-        ENCRYPTION_KEY: MAC_KEY,
-        ADMIN_TOKEN,
-      };
-      const server = await startWorkerd(
-        { worker, variables, kv: ["KV"] },
-        folder,
-        await freePort(),
-      );
-      const { url } = server;
-      const admin = { authorization: `Bearer ${ADMIN_TOKEN}` };
-      const description = "A scope of the benchmark";
-      await call("PUT", `${url}/admin/scopes/read`, { description }, admin);
-      const client = {
-        scope: "read",
-        token_endpoint_auth_method: "none",
-        redirect_uris: ["http://127.0.0.1/callback"],
-        refresh_token_retry_window: retryWindow,
-      };
-      const { client_id } = await call(
-        "POST",
-        `${url}/admin/clients`,
-        client,
-        admin,
-      );
-      const grant = { client_id, subject: "alice" };
-      const stage = new HttpStage({
-        name: this.name,
-        tokenUrl: `${url}/access_token`,
-        clientId: String(client_id),
-        login: (time) =>
-          login(`${url}/admin/grants`, grant, { ...admin, ...time }),
-      });
-      return { stage, server };
-    },
-  };
+interface NodeOptions {
+  storeDelay?: number;
+  rotation?: "always" | "never";
+  /** True if logins are bound to the key of their client by DPoP. */
+  withKey?: boolean;
 }
 
 function onNode(
   name: string,
   folderName: string,
   about: string,
-  { storeDelay = 0, withoutRotation = false } = {},
+  { storeDelay = 0, rotation, withKey = false }: NodeOptions = {},
 ): Profile {
   return {
     name,
@@ -104,13 +45,17 @@ function onNode(
     about,
     async start(folder) {
       const port = await freePort();
+      const keys = withKey ? await makeKeys() : undefined;
       const settings: Settings = {
         ...common,
         folder,
         port,
         sync: true,
         storeDelay,
-        agents: { withoutRotation },
+        agents: {
+          ...(rotation && { rotation }),
+          ...(keys && { jkt: keys.holder.jkt }),
+        },
       };
       const script = join(contenders, folderName, "server.ts");
       const server = await ServerProcess.start({
@@ -122,11 +67,13 @@ function onNode(
         folder,
       });
       const { url } = server;
+      const tokenUrl = `${url}/token`;
       const stage = new HttpStage({
         name,
-        tokenUrl: `${url}/token`,
+        tokenUrl,
         clientId: common.client_id,
-        login: (time) => login(`${url}/bench/login`, undefined, time),
+        ...(keys && { prove: byDPoP(keys, tokenUrl) }),
+        login: (headers) => login(`${url}/bench/login`, undefined, headers),
       });
       return { stage, server };
     },
@@ -155,7 +102,7 @@ const workersOauthProvider: Profile = {
       name: this.name,
       tokenUrl: `${url}/oauth/token`,
       clientId: client_id,
-      login: (time) => login(`${url}/bench/login`, { client_id }, time),
+      login: (headers) => login(`${url}/bench/login`, { client_id }, headers),
     });
     return { stage, server };
   },
@@ -163,17 +110,11 @@ const workersOauthProvider: Profile = {
 
 const far = { storeDelay: NEAREST_NETWORK_MS };
 const farText = "the default, with its store a millisecond away";
-const unrotated = { withoutRotation: true };
+const unrotated = { rotation: "never" } as const;
 
 /** All rows of the tables, in their order. */
 export const profiles: readonly Profile[] = [
-  baton("PT0S", "strict", "the default of a client that is registered by hand"),
-  baton(
-    "PT1M",
-    "window PT1M",
-    "the default of a client that registers itself: refresh_token_retry_window of a minute",
-  ),
-  baton("PT1H", "window PT1H", "the longest window that a client may have"),
+  ...batonProfiles,
   onNode("oidc-provider", "oidc-provider", "the default for public clients"),
   onNode("oidc-provider, store 1 ms away", "oidc-provider", farText, far),
   onNode(
@@ -181,6 +122,18 @@ export const profiles: readonly Profile[] = [
     "oidc-provider",
     "rotateRefreshToken: false",
     unrotated,
+  ),
+  onNode(
+    "oidc-provider, DPoP",
+    "oidc-provider",
+    "the default for a public client with a key, whose tokens it rotates late in their life",
+    { withKey: true },
+  ),
+  onNode(
+    "oidc-provider, DPoP, rotation",
+    "oidc-provider",
+    "a public client with a key; rotateRefreshToken: true",
+    { withKey: true, rotation: "always" },
   ),
   onNode("@jmondi/oauth2-server", "jmondi", "the default"),
   onNode("@jmondi/oauth2-server, store 1 ms away", "jmondi", farText, far),

@@ -12,8 +12,10 @@ export interface Settings {
   storeDelay: number;
   /** How agents use the server. The other benchmarks leave it out. */
   agents?: {
-    /** True if refresh tokens are never rotated, where the server has a setting for that. Else its default. */
-    withoutRotation: boolean;
+    /** Where the server has a setting for that: refresh tokens are rotated at each refresh, or never. Else its default. */
+    rotation?: "always" | "never";
+    /** The thumbprint of the key that logins are bound to (RFC 9449), where the server does that. */
+    jkt?: string;
   };
 }
 

@@ -27,7 +27,7 @@ const oauth = new OAuth2Server({
   ...(settings.agents && {
     // Agents are public clients.
     requireClientAuthentication: { refresh_token: false },
-    alwaysIssueNewRefreshToken: !settings.agents.withoutRotation,
+    alwaysIssueNewRefreshToken: settings.agents.rotation !== "never",
   }),
 });
 

@@ -42,7 +42,7 @@ const provider = new Provider(issuer, {
   ],
   // The default rotates the tokens of public clients, as agents are, and others late in their life.
   ...(!agents && { rotateRefreshToken: true }),
-  ...(agents?.withoutRotation && { rotateRefreshToken: false }),
+  ...(agents?.rotation && { rotateRefreshToken: agents.rotation === "always" }),
   // The defaults, except that refresh tokens live for a month. A grant must live as long as they do.
   ttl: {
     AccessToken: HOUR_SECONDS,
@@ -92,6 +92,7 @@ async function login(): Promise<string> {
     // As by default, tokens with `offline_access` outlive the session, so no refresh looks the session up.
     expiresWithSession: false,
     rotations: 0,
+    ...(agents?.jkt !== undefined && { jkt: agents.jkt }),
   }).save();
 }
 
