@@ -1,4 +1,4 @@
-import { proofAlgorithms } from "../dpop/proof.ts";
+import { proofAlgorithms } from "../dpop/algorithms.ts";
 import { corsHeaders } from "./cors.ts";
 import type { Credentials } from "./credentials.ts";
 import { isScope } from "./scopes.ts";

@@ -1,4 +1,4 @@
-import { proofAlgorithms } from "../dpop/proof.ts";
+import { proofAlgorithms } from "../dpop/algorithms.ts";
 import { corsHeaders, isPreflight, preflight } from "./cors.ts";
 import type { ResourceOptions } from "./options.ts";
 import { scopeSet } from "./scopes.ts";

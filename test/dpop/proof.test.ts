@@ -6,7 +6,7 @@ import {
   makeProofKey,
   type ProofKey,
 } from "../support/dpop.ts";
-import { TOKEN_URL, tokenProof } from "../support/proving.ts";
+import { TOKEN_URL, proofOf } from "../support/proving.ts";
 import { goodClaims, headerOf, signedWith } from "../support/raw-proof.ts";
 import {
   type ErrorBody,
@@ -107,11 +107,11 @@ describe("the examples of RFC 9449", () => {
   it("needs ath where there is an access token, and at the token endpoint there is none", async () => {
     const api = "https://api.example.com/";
     const good = { method: "POST", now: Date.now() / 1000 };
-    const proof = await tokenProof(key, { htu: api });
+    const proof = await proofOf(key, { htu: api });
     expect(
       await checkProof(proof, { ...good, urls: [api], access_token: "x" }),
     ).toEqual({ problem: "its ath is not the hash of the access token" });
-    await expectBound(await ask(await tokenProof(key, { ath: 7 })), key.jkt);
+    await expectBound(await ask(await proofOf(key, { ath: 7 })), key.jkt);
   });
 });
 
@@ -120,7 +120,7 @@ describe("a proof at the token endpoint", () => {
     "may be signed with %s",
     async (alg) => {
       const made = await makeProofKey(alg);
-      await expectBound(await ask(await tokenProof(made)), made.jkt);
+      await expectBound(await ask(await proofOf(made)), made.jkt);
     },
   );
 
@@ -229,7 +229,7 @@ describe("a proof at the token endpoint", () => {
     "https://auth.example.com/./x/../access_token",
     "https://auth.example.com/%2e%2e/access_token",
   ])("may have the htu %s (RFC 3986 section 6.2)", async (htu) => {
-    await expectBound(await ask(await tokenProof(key, { htu })), key.jkt);
+    await expectBound(await ask(await proofOf(key, { htu })), key.jkt);
   });
 
   it.each([
@@ -262,7 +262,7 @@ describe("a proof at the token endpoint", () => {
     "data:,https://auth.example.com/access_token",
     `https://auth.example.com/${"../".repeat(900)}x`,
   ])("is refused with the htu %j", async (htu) => {
-    const told = await expectInvalid(await tokenProof(key, { htu }));
+    const told = await expectInvalid(await proofOf(key, { htu }));
     expect(told).toContain("htu");
   });
 
@@ -317,8 +317,8 @@ describe("a proof at the token endpoint", () => {
 
   it("must be the only one: several DPoP headers are refused", async () => {
     const headers = new Headers();
-    headers.append("DPoP", await tokenProof(key));
-    headers.append("DPoP", await tokenProof(key));
+    headers.append("DPoP", await proofOf(key));
+    headers.append("DPoP", await proofOf(key));
     expect(await expectInvalid(headers.get("DPoP")!)).toContain("one header");
   });
 

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { proofAlgorithms } from "../../src/dpop/proof.ts";
+import { proofAlgorithms } from "../../src/dpop/algorithms.ts";
 import {
   type ProtectedResource,
   protectedResource,

@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import { beforeAll, describe, expect, it, vi } from "vitest";
-import { proofAlgorithms } from "../../src/dpop/proof.ts";
+import { proofAlgorithms } from "../../src/dpop/algorithms.ts";
 import { protect } from "../../src/resource/hono.ts";
 import {
   certificateOfCloudflare,
