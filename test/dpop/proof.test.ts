@@ -10,9 +10,12 @@ import { TOKEN_URL, proofOf } from "../support/proving.ts";
 import { goodClaims, headerOf, signedWith } from "../support/raw-proof.ts";
 import {
   type ErrorBody,
+  ISSUER,
   refusal,
   server,
+  serverWith,
   type TestClient,
+  type TestServer,
   type Tokens,
 } from "../support/server.ts";
 
@@ -29,8 +32,8 @@ beforeAll(async () => {
 const invalid = [400, "invalid_dpop_proof", "dpop_proof_invalid"];
 
 /** Asks for a token with a proof. */
-function ask(DPoP: string): Promise<Response> {
-  return server.http("/access_token", {
+function ask(DPoP: string, at: TestServer = server): Promise<Response> {
+  return at.http("/access_token", {
     method: "POST",
     headers: { DPoP },
     body: new URLSearchParams({
@@ -264,6 +267,15 @@ describe("a proof at the token endpoint", () => {
   ])("is refused with the htu %j", async (htu) => {
     const told = await expectInvalid(await proofOf(key, { htu }));
     expect(told).toContain("htu");
+  });
+
+  it("may be for the host at which client certificates are read", async () => {
+    const MTLS_ENDPOINT_ORIGIN = "https://mtls.example.com";
+    const at = serverWith({ CLIENT_CERTIFICATES: "on", MTLS_ENDPOINT_ORIGIN });
+    for (const origin of [ISSUER, MTLS_ENDPOINT_ORIGIN]) {
+      const htu = `${origin}/access_token`;
+      await expectBound(await ask(await proofOf(key, { htu }), at), key.jkt);
+    }
   });
 
   it.each([
