@@ -146,7 +146,6 @@ describe("src/", () => {
     expect([...new Set(foreign)].toSorted()).toEqual([
       "dpop/proof.ts: jose",
       "dpop/proof.ts: jose/base64url",
-      "dpop/proof.ts: jose/jwk/thumbprint",
       "dpop/proof.ts: jose/jws/compact/verify",
       "dpop/public-key.ts: jose",
       "dpop/public-key.ts: jose/base64url",

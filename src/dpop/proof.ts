@@ -1,5 +1,4 @@
 import * as base64url from "jose/base64url";
-import { calculateJwkThumbprint } from "jose/jwk/thumbprint";
 import { compactVerify } from "jose/jws/compact/verify";
 import type { JWK } from "jose";
 import { type ProofAlgorithm, proofAlgorithms } from "./algorithms.ts";
@@ -84,7 +83,8 @@ export async function checkProof(
     (await timeProblem(claims, expected));
   if (wrong) return wrong;
   const { jti, iat, nonce } = claims;
-  const jkt = await calculateJwkThumbprint(jwk);
+  // The members of `jwk` are those of RFC 7638 section 3.2, in the order of section 3.3.
+  const jkt = await sha256(JSON.stringify(jwk));
   return { jkt, jti, iat, ...(nonce !== undefined && { nonce }) };
 }
 
@@ -206,9 +206,7 @@ async function tokenProblem(
   { access_token }: ExpectedProof,
 ): Promise<ProofProblem | undefined> {
   if (access_token === undefined) return undefined;
-  const bytes = new TextEncoder().encode(access_token);
-  const digest = await crypto.subtle.digest("SHA-256", bytes);
-  return ath === base64url.encode(new Uint8Array(digest))
+  return ath === (await sha256(access_token))
     ? undefined
     : { problem: "its ath is not the hash of the access token" };
 }
@@ -243,4 +241,11 @@ function isTimely({ iat, exp, nbf }: ProofClaims, now: number): boolean {
     (exp === undefined || Number(exp) > now - IAT_SECONDS) &&
     (nbf === undefined || Number(nbf) < now + IAT_SECONDS)
   );
+}
+
+/** Returns the SHA-256 hash of a text in base64url. */
+async function sha256(text: string): Promise<string> {
+  const bytes = new TextEncoder().encode(text);
+  const digest = await crypto.subtle.digest("SHA-256", bytes);
+  return base64url.encode(new Uint8Array(digest));
 }

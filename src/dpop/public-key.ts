@@ -25,8 +25,8 @@ const MAX_EXPONENT_BYTES = 4;
 
 const bytesInBase64url = new RegExp(`^${BASE64URL}$`);
 
-/** The members that make a key and its thumbprint (RFC 7638 section 3.2). */
 interface PublicKey {
+  /** The members that make the key, in the order in which its thumbprint needs them (RFC 7638 sections 3.2 and 3.3). */
   jwk: JWK;
 }
 
@@ -60,7 +60,7 @@ export function checkPublicKey(
     return {
       problem: `its jwk must have the public key in base64url, ${bytes} bytes for each coordinate`,
     };
-  const point = { kty, crv, x: x as string };
+  const point = { crv, kty, x: x as string };
   return { jwk: kty === "EC" ? { ...point, y: y as string } : point };
 }
 
@@ -79,7 +79,7 @@ function rsaKey({
     return { problem: "the RSA key in its jwk must have 2048 to 8192 bits" };
   if (exponent.length > MAX_EXPONENT_BYTES)
     return { problem: "the RSA key in its jwk has a too large e" };
-  return { jwk: { kty: "RSA", n: n as string, e: e as string } };
+  return { jwk: { e: e as string, kty: "RSA", n: n as string } };
 }
 
 function lengthOf(text: unknown): number | undefined {
