@@ -78,6 +78,18 @@ describe("baton grants create", () => {
     });
   });
 
+  test("binds the access token to the key of --dpop-jkt", async () => {
+    const client = fresh("client");
+    await baton.json("clients", "create", "--id", client);
+    const jkt = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I";
+    const { token_type, access_token } = (await baton.json(
+      ["grants", "create", "--client", client, "--subject", "alice"],
+      ["--dpop-jkt", jkt],
+    )) as { token_type: string; access_token: string };
+    expect(token_type).toBe("DPoP");
+    expect(decodeJwt(access_token)["cnf"]).toEqual({ jkt });
+  });
+
   test("a missing client is an error that names the field", async () => {
     expect(
       await baton.run([
