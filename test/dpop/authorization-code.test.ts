@@ -18,6 +18,7 @@ import {
   countRefusals,
   refusal,
   server,
+  serverWith,
   type TestClient,
 } from "../support/server.ts";
 
@@ -93,6 +94,23 @@ describe("a code with a DPoP proof", () => {
     expect(await grantOf(await expectTokens(good[0]!))).toMatchObject({
       cnf: { jkt: key.jkt },
     });
+  });
+});
+
+describe("a code with a proof without a nonce, where one is required", () => {
+  it("stays good for the proof with the nonce of the refusal, which is good for the refresh, too", async () => {
+    const strict = serverWith({ DPOP_NONCE_REQUIRED: "on" });
+    const code = await obtainCode(app);
+    const refused = await redeem(app, code, {}, proving(key, strict));
+    const nonce = refused.headers.get("DPoP-Nonce");
+    expect(await refusal(refused)).toEqual([
+      400,
+      "use_dpop_nonce",
+      "dpop_nonce_missing",
+    ]);
+    const of = proving(key, strict, { nonce });
+    const { refresh_token } = await redeemed(app, code, of);
+    await of.expectRefresh(app, refresh_token);
   });
 });
 

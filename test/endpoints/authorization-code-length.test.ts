@@ -102,17 +102,21 @@ describe.each(keys)("with %s", (_, makeKey) => {
 
 describe("with a nonce for the ID token", () => {
   /** Makes a request with a nonce whose characters are six bytes each in JSON. The user is the longest there can be. */
-  async function urlWithNonce(characters: number) {
+  async function urlWithNonce(
+    characters: number,
+    more: { dpop_jkt?: string } = {},
+  ) {
     const nonce = "\u0001".repeat(characters);
-    const response = await authorize(client, { scope: "openid", nonce });
+    const request = { scope: "openid", nonce, ...more };
+    const response = await authorize(client, request);
     const next = location(response);
     if (next.origin + next.pathname === REDIRECT_URI) {
       expect(reasonOf(response)).toBe("authorization_request_too_long");
       expect(next.searchParams.get("error_description")).toContain("code");
       return undefined;
     }
-    const request = next.searchParams.get("request") ?? "";
-    const back = await decide(request, { subject: longestSubject });
+    const encrypted = next.searchParams.get("request") ?? "";
+    const back = await decide(encrypted, { subject: longestSubject });
     return back.href.length;
   }
 
@@ -131,5 +135,14 @@ describe("with a nonce for the ID token", () => {
     expect(longest).toBeLessThanOrEqual(MAX);
     expect(longest).toBeGreaterThan(MAX - 16);
     expect(await urlWithNonce(most + 2)).toBeUndefined();
+  });
+
+  it("the key that the code is bound to (dpop_jkt) counts", async () => {
+    const more = { dpop_jkt: "A".repeat(43) };
+    const shortest = await urlWithNonce(1, more);
+    const most = 1 + Math.floor((MAX - shortest!) / 8);
+    expect(await urlWithNonce(most, more)).toBeGreaterThan(MAX - 16);
+    expect(await urlWithNonce(most + 2, more)).toBeUndefined();
+    expect(await urlWithNonce(most + 2)).toBeLessThan(MAX);
   });
 });
