@@ -83,7 +83,8 @@ export const adminRefusals = {
     (why) => `This client cannot be restored, because ${why}.`,
   ),
   client_has_no_secret: conflict(
-    "This client cannot have a secret, because its token_endpoint_auth_method is none.",
+    (method) =>
+      `This client cannot have a secret, because its token_endpoint_auth_method is ${method}.`,
   ),
   too_many_client_secrets: conflict(
     (max) =>

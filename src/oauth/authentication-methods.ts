@@ -25,6 +25,18 @@ export const keyMethods: readonly AuthenticationMethod[] = [
   ...certificateMethods,
 ];
 
+/**
+ * Tells whether a client of a method has a secret.
+ *
+ * @param method left out: the client may send its secret by HTTP Basic or in the body
+ */
+export function isBySecret(method?: AuthenticationMethod): boolean {
+  return (
+    method === undefined ||
+    (isConfidential(method) && !keyMethods.includes(method))
+  );
+}
+
 /** The methods that the configuration turns on. */
 export function enabledMethods({
   client_certificates,

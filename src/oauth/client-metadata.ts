@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { authenticationMethods } from "./authentication-methods.ts";
+import { clientKeys } from "./client-keys.ts";
 import {
   durationProblem,
   lifetimeProblem,
@@ -134,7 +135,7 @@ export const clientMetadata = {
     v.array(v.picklist(grantTypeNames)),
     v.maxLength(10),
     v.description(
-      "The grant types that the client may use. Left out: authorization_code and refresh_token. client_credentials is only for clients with a secret.",
+      "The grant types that the client may use. Left out: authorization_code and refresh_token. client_credentials is only for confidential clients.",
     ),
   ),
   scope: scopeList,
@@ -198,22 +199,20 @@ export const clientMetadata = {
       example: "PT30S",
     }),
   ),
-  refresh_token_catch_up: lifetime(
-    "How long after the newest exchange a used refresh token leads its holder to the current one. The holder must prove the key that the login is bound to, or authenticate. Left out: REFRESH_TOKEN_TTL for a login that is bound to a key and for a client that authenticates with one; else never.",
-    "P7D",
-  ),
-  jwks: v.pipe(
-    v.looseObject({
-      keys: v.pipe(v.array(v.looseObject({})), v.maxLength(10)),
+  refresh_token_catch_up: v.pipe(
+    v.string(),
+    rule(durationProblem),
+    v.metadata({
+      description:
+        "How long after the newest exchange a used refresh token leads its holder to the current one. The holder must prove the key that the login is bound to, or authenticate. PT0S: never. At most refresh_token_ttl. Left out: refresh_token_ttl for a login that is bound to a key and for a client that authenticates with one; else never.",
+      example: "P7D",
     }),
-    v.description(
-      "The public keys of the client (RFC 7591 section 2), for private_key_jwt and self_signed_tls_client_auth. Not together with jwks_uri.",
-    ),
   ),
+  jwks: clientKeys,
   jwks_uri: v.pipe(
     uri,
     v.description(
-      "The https URL of the client's public keys, which may change there. Not together with jwks.",
+      "The https URL of the client's public keys, which may change there. It must not lead to a private address. A local server may read http:// at a loopback address. Not together with jwks.",
     ),
   ),
   dpop_bound_access_tokens: v.pipe(

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { isBySecret } from "./authentication-methods.ts";
 import {
   clientId,
   clientMetadata,
@@ -165,7 +166,12 @@ export function restorableClient(
     : undefined;
 }
 
-/** Tells whether a client is public: it has no secret and does not authenticate (RFC 6749 section 2.1). */
+/** Tells whether a client is public: it does not authenticate (RFC 6749 section 2.1). */
 export function isPublic(client: Client): boolean {
   return client.token_endpoint_auth_method === "none";
+}
+
+/** Tells whether a client authenticates with a secret. The others are public, or prove a key. */
+export function hasSecret(client: Client): boolean {
+  return isBySecret(client.token_endpoint_auth_method);
 }

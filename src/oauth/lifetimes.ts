@@ -98,3 +98,13 @@ export function retryWindowExceeds(
   const bounds = ["refresh_token_ttl", "refresh_token_max_age"] as const;
   return bounds.find((bound) => window > after(lifetimes[bound], 0));
 }
+
+/** Tells whether a client's own `refresh_token_catch_up` is longer than its refresh tokens last. */
+export function catchUpExceeds(
+  {
+    refresh_token_catch_up = "PT0S",
+  }: { refresh_token_catch_up?: string | undefined },
+  { refresh_token_ttl }: Pick<Lifetimes, "refresh_token_ttl">,
+): boolean {
+  return after(refresh_token_catch_up, 0) > after(refresh_token_ttl, 0);
+}

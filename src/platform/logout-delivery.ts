@@ -1,4 +1,3 @@
-import { backchannelUriProblem } from "../oauth/openid/backchannel-uri.ts";
 import {
   type ClientIdentity,
   identityOf,
@@ -9,6 +8,7 @@ import {
   signLogoutToken,
 } from "../oauth/openid/logout-token.ts";
 import { isOpenIdOn } from "../oauth/openid/scopes.ts";
+import { outgoingUriProblem } from "../oauth/outgoing-uri.ts";
 import type { Server } from "../oauth/server.ts";
 import type { TellClient } from "./token-family.ts";
 
@@ -31,7 +31,7 @@ export async function postLogout(
     return "not_asked";
   if (!isOpenIdOn(await scopes.catalogueAgain())) return "not_asked";
   const { issuer } = settings;
-  const problem = backchannelUriProblem(address, issuer);
+  const problem = outgoingUriProblem(address, issuer);
   if (problem !== undefined)
     return { problem: `backchannel_logout_uri ${problem}`, isFinal: true };
   const now = Math.floor(Date.now() / 1000);

@@ -42,7 +42,7 @@ export const newClient = named(
       v.pipe(
         v.nullable(clientSecret),
         v.description(
-          `The secret that the client already has, from another server. ${floor} It is not in the response. null: the client has no secret, and cannot authenticate until it gets one. Left out: the server makes a secret. A public client must not have one.`,
+          `The secret that the client already has, from another server. ${floor} It is not in the response. null: the client has no secret, and cannot authenticate until it gets one. Left out: the server makes a secret. A client that is public or authenticates with a key must not have one.`,
         ),
       ),
     ),
@@ -154,7 +154,7 @@ const warnings = v.optional(
   v.pipe(
     v.array(v.string()),
     v.description(
-      "What the operator should know about the new values, for people to read. Left out: nothing. A redirect URI with an app's own scheme without a period has one, because any app on the device may register the same scheme (RFC 8252 section 8.4). A change that waives PKCE has one for each such URI of the client.",
+      "What the operator should know about the new values, for people to read. Left out: nothing. A redirect URI with an app's own scheme without a period has one, because any app on the device may register the same scheme (RFC 8252 section 8.4). A change that waives PKCE has one for each such URI of the client. A client that needs a client certificate has one while CLIENT_CERTIFICATES is not on.",
     ),
   ),
 );

@@ -172,7 +172,7 @@ export function clientRoutes(api: AdminApi): void {
       method: "patch",
       path: "/clients/{client_id}",
       summary:
-        "Change a client; null removes a field (RFC 7396). The name, grant types, redirect URIs and token_endpoint_auth_method of a client with a metadata document are those of the document, and cannot be changed",
+        "Change a client; null removes a field (RFC 7396). The name, grant types, redirect URIs, token_endpoint_auth_method, keys and dpop_bound_access_tokens of a client with a metadata document are those of the document, and cannot be changed",
       request: {
         params: clientParameter,
         query: rehearsalQueryWithScopes,
@@ -187,7 +187,7 @@ export function clientRoutes(api: AdminApi): void {
         ),
         403: json(
           errorBody,
-          "The administrator has neither of these roles. `operator` is enough for a new name, fewer grant types, scopes, redirect URIs and resources, shorter lifetimes, `require_pkce` true, `refresh_without_offline_access` false, `disabled` true and `tokens_not_before`. Every other change may give the client power, and needs `admin`.",
+          "The administrator has neither of these roles. `operator` is enough for a new name, fewer grant types, scopes, redirect URIs, resources and keys (`jwks`), shorter lifetimes, `require_pkce` true, `dpop_bound_access_tokens` true, `refresh_without_offline_access` false, `disabled` true and `tokens_not_before`. Every other change may give the client power, and needs `admin`.",
         ),
         ...preconditionFailed,
       },
@@ -290,7 +290,7 @@ export function clientRoutes(api: AdminApi): void {
           "The client, with its new secret if the server has made it.",
         ),
         ...conflict(
-          "The client is public, as every client with a metadata document is, or has too many valid secrets.",
+          "The client is public, authenticates with a key, or has too many valid secrets.",
         ),
         ...preconditionFailed,
       },

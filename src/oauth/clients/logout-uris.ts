@@ -1,6 +1,6 @@
-import { backchannelUriProblem } from "../openid/backchannel-uri.ts";
 import type { Client } from "../entities.ts";
 import { fieldError } from "../errors.ts";
+import { outgoingUriProblem } from "../outgoing-uri.ts";
 import { registrationProblem } from "../redirect-uri.ts";
 import type { Settings } from "../settings.ts";
 
@@ -30,7 +30,7 @@ export function checkLogoutUris(
     backchannel_logout_uri === previous?.backchannel_logout_uri
   )
     return;
-  const problem = backchannelUriProblem(backchannel_logout_uri, issuer);
+  const problem = outgoingUriProblem(backchannel_logout_uri, issuer);
   if (problem !== undefined)
     throw fieldError("backchannel_logout_uri", problem);
 }

@@ -1,7 +1,8 @@
 import { after } from "../duration.ts";
 import type { Client, ResourceCatalogue } from "../entities.ts";
-import { type Lifetimes, lifetimesOf } from "../lifetimes.ts";
+import { catchUpOf, type Lifetimes, lifetimesOf } from "../lifetimes.ts";
 import { ownScopes, type Resource } from "../protected-resources.ts";
+import type { CatchUp } from "../repositories.ts";
 import { comparableResource } from "../resource.ts";
 import { scopeSet } from "../scope.ts";
 
@@ -65,9 +66,18 @@ const rules: Record<keyof Client, Rule> = {
   refresh_token_max_age: longer("refresh_token_max_age"),
   refresh_token_retry_window: longer("refresh_token_retry_window"),
   access_token_format: anyChange("access_token_format"),
-  refresh_token_catch_up: anyChange("refresh_token_catch_up"),
-  jwks: anyChange("jwks"),
-  jwks_uri: anyChange("jwks_uri"),
+  refresh_token_catch_up: (before, after, settings) => {
+    const [was, is] = [before, after].map((client) =>
+      catchUpOf(client, lifetimesOf(client, settings)),
+    ) as [CatchUp, CatchUp];
+    return (
+      isEverLonger(is.bound, was.bound) || isEverLonger(is.unbound, was.unbound)
+    );
+  },
+  // Who has the private key of one of them can be the client.
+  jwks: (before, after) => hasMore(keyTexts(before), keyTexts(after)),
+  jwks_uri: (before, after) =>
+    after.jwks_uri !== undefined && after.jwks_uri !== before.jwks_uri,
   // A client that no longer has to prove a key gets tokens that anybody may use.
   dpop_bound_access_tokens: (before, after) =>
     before.dpop_bound_access_tokens === true &&
@@ -75,7 +85,9 @@ const rules: Record<keyof Client, Rule> = {
   tls_client_certificate_bound_access_tokens: (before, after) =>
     before.tls_client_certificate_bound_access_tokens === true &&
     after.tls_client_certificate_bound_access_tokens !== true,
-  tls_client_auth_subject_dn: anyChange("tls_client_auth_subject_dn"),
+  tls_client_auth_subject_dn: (before, after) =>
+    after.tls_client_auth_subject_dn !== undefined &&
+    after.tls_client_auth_subject_dn !== before.tls_client_auth_subject_dn,
   secrets: anyChange("secrets"),
   registered_by: anyChange("registered_by"),
   registration_expires_at: anyChange("registration_expires_at"),
@@ -158,6 +170,10 @@ function scopeOwnersIn(catalogue: ResourceCatalogue): Map<string, string[]> {
     for (const name of ownScopes(scope))
       owners.set(name, [...(owners.get(name) ?? []), uri]);
   return owners;
+}
+
+function keyTexts({ jwks }: Client): string[] {
+  return jwks?.keys.map((key) => JSON.stringify(key)) ?? [];
 }
 
 function hasMore(before: readonly string[], after: readonly string[]): boolean {

@@ -1,5 +1,6 @@
 import type * as v from "valibot";
 import type { clientMetadata } from "../client-metadata.ts";
+import { checkKeyFields } from "./key-fields.ts";
 import { checkLogoutUris } from "./logout-uris.ts";
 import { catalogueForCheck, checkIdTokenAudience } from "./openid-audience.ts";
 import { givenSecretRecord, makeSecret } from "./secret.ts";
@@ -7,12 +8,17 @@ import { CLOCK_SKEW_SECONDS, type Seconds } from "../duration.ts";
 import {
   type Client,
   type ClientTombstone,
+  hasSecret,
   isPublic,
   RESTORABLE_SECONDS,
 } from "../entities.ts";
 import { fieldError, OAuthError } from "../errors.ts";
 import { isForConfidentialClients } from "../grant-types.ts";
-import { lifetimesOf, retryWindowExceeds } from "../lifetimes.ts";
+import {
+  catchUpExceeds,
+  lifetimesOf,
+  retryWindowExceeds,
+} from "../lifetimes.ts";
 import { schemeWarning } from "../redirect-schemes.ts";
 import { registrationProblem } from "../redirect-uri.ts";
 import { parseScope, scopeSet } from "../scope.ts";
@@ -107,16 +113,21 @@ export async function registerClient(
     ...(disabled && { disabled_at: now }),
   };
   const described = await complete(server, { ...identity, ...metadata });
-  const warnings = checkRedirectUris(described);
+  const warnings = [
+    ...checkRedirectUris(described),
+    ...checkKeyFields(described, server.settings),
+  ];
   checkLogoutUris(described, server.settings);
   const resources = await catalogueForCheck(server, described.scope);
   checkIdTokenAudience(described, server.settings, resources);
-  if (isPublic(described) && given !== undefined)
+  if (!hasSecret(described) && given !== undefined)
     throw fieldError(
       "client_secret",
-      "must be left out, because a public client has no secret",
+      isPublic(described)
+        ? "must be left out, because a public client has no secret"
+        : "must be left out, because the client authenticates with a key and has no secret",
     );
-  const needsSecret = given === undefined && !isPublic(described);
+  const needsSecret = given === undefined && hasSecret(described);
   const made = needsSecret ? await makeSecret(now) : undefined;
   const record = given
     ? await givenSecretRecord(given, now, allow_weak_secret)
@@ -130,7 +141,8 @@ export async function registerClient(
 
 /**
  * Changes a client. A client that becomes public loses its secrets, and all that it has ends, so that a token
- * that was useless without the secret stays useless. If it becomes confidential again, it needs a new secret.
+ * that was useless without authentication stays useless. A client that now authenticates with a key loses its secrets
+ * too, and its logins go on. If it is to have a secret again, it needs a new one.
  *
  * @throws OAuthError `admin_target_unknown`, `admin_body_invalid`, and what the checks throw
  */
@@ -160,7 +172,10 @@ export async function updateClient(
     // The client keeps a scope that has left the catalogue, so that the other changes are not refused.
     const known = [...Object.keys(catalogue), ...scopeSet(previous.scope)];
     const client = completeWith(known, server, changed as Identity & Metadata);
-    warnings = checkRedirectUris(client, previous);
+    warnings = [
+      ...checkRedirectUris(client, previous),
+      ...checkKeyFields(client, server.settings, previous),
+    ];
     checkLogoutUris(client, server.settings, previous);
     checkIdTokenAudience(client, server.settings, resources, previous);
     const floors = [
@@ -170,7 +185,7 @@ export async function updateClient(
     const isBack = previous.disabled_at !== undefined && !isDisabled;
     const next = {
       ...(isBack ? withTimeToBeUsed(client, now) : client),
-      ...(isPublic(client) && { secrets: [] }),
+      ...(!hasSecret(client) && { secrets: [] }),
       ...(floors.length > 0 && { tokens_not_before: Math.max(...floors) }),
     };
     authorize?.(previous, next);
@@ -249,12 +264,17 @@ function completeWith(
     throw fieldError("scope", `${unknown} is not in the scope catalogue`);
   // A configured retry window that is longer than this client's lifetimes is not an error of the client.
   const hasOwnWindow = described.refresh_token_retry_window !== undefined;
-  const exceeded =
-    hasOwnWindow && retryWindowExceeds(lifetimesOf(described, server.settings));
+  const lifetimes = lifetimesOf(described, server.settings);
+  const exceeded = hasOwnWindow && retryWindowExceeds(lifetimes);
   if (exceeded)
     throw fieldError(
       "refresh_token_retry_window",
       `must not be longer than ${exceeded}`,
+    );
+  if (catchUpExceeds(described, lifetimes))
+    throw fieldError(
+      "refresh_token_catch_up",
+      "must not be longer than refresh_token_ttl",
     );
   const {
     grant_types = defaultGrantTypes,
@@ -267,7 +287,7 @@ function completeWith(
   if (isPublic(client) && confidential !== undefined)
     throw fieldError(
       "grant_types",
-      `${confidential} is only for clients with a secret`,
+      `${confidential} is only for clients that authenticate`,
     );
   if (isPublic(client) && client.require_pkce === false)
     throw fieldError(

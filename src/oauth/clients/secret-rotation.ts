@@ -5,7 +5,7 @@ import {
 } from "./registration.ts";
 import { givenSecretRecord, makeSecret } from "./secret.ts";
 import { after, type Seconds } from "../duration.ts";
-import { isPublic } from "../entities.ts";
+import { hasSecret } from "../entities.ts";
 import { OAuthError } from "../errors.ts";
 import type { Server } from "../server.ts";
 
@@ -46,7 +46,10 @@ export async function rotateClientSecret(
   const client = await server.clients.update(clientId, (current) => {
     const client = existingClient(current());
     precondition(client);
-    if (isPublic(client)) throw new OAuthError("client_has_no_secret");
+    if (!hasSecret(client))
+      throw new OAuthError("client_has_no_secret", {
+        subject: String(client.token_endpoint_auth_method),
+      });
     const isInForce = ({ expires_at = Infinity }) => now < expires_at;
     const sameSecret = client.secrets.find(
       (old) => old.hash === record.hash && isInForce(old),

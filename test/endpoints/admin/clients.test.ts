@@ -100,7 +100,7 @@ describe("POST /admin/clients", () => {
     ["grant_types", { grant_types: "refresh_token" }],
     [
       "token_endpoint_auth_method",
-      { token_endpoint_auth_method: "private_key_jwt" },
+      { token_endpoint_auth_method: "client_secret_jwt" },
     ],
     ["redirect_uris.1", { redirect_uris: ["https://a.example/", "/relative"] }],
     ["redirect_uris.0", { redirect_uris: ["https://a.example/#fragment"] }],

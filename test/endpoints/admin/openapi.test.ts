@@ -416,7 +416,7 @@ it("the OpenAPI document has these components", async () => {
       expires_at: integer 0..9007199254740991 "The end of"
     NewClient: object closed
       client_name?: string 1..255 "A name for"
-      token_endpoint_auth_method?: string in ["client_secret_basic","client_secret_post","none"] "The method by"
+      token_endpoint_auth_method?: string in ["client_secret_basic","client_secret_post","private_key_jwt","tls_client_auth","self_signed_tls_client_auth","none"] "The method by"
       grant_types?: array ..10 "The grant types"
         each: string in ["authorization_code","refresh_token","client_credentials"]
       scope?: string ..8192 e.g. "read write" "Scopes with spaces"
@@ -435,6 +435,28 @@ it("the OpenAPI document has these components", async () => {
       refresh_token_ttl?: string e.g. "P14D" "Overrides REFRESH_TOKEN_TTL."
       refresh_token_max_age?: string e.g. "P6M" "Overrides REFRESH_TOKEN_MAX_AGE."
       refresh_token_retry_window?: string e.g. "PT30S" "Overrides REFRESH_TOKEN_RETRY_WINDOW. At"
+      refresh_token_catch_up?: string e.g. "P7D" "How long after"
+      jwks?: object "The public keys"
+        keys: array 1..10
+          each: object
+            kty: string in ["EC","OKP","RSA"]
+            crv?: string in ["P-256","P-384","P-521","Ed25519"]
+            x?: string ..1400
+            y?: string ..1400
+            n?: string ..1400
+            e?: string ..1400
+            kid?: string ..255
+            use?: string in ["sig"]
+            key_ops?: array ..10
+              each: string ..20
+            alg?: string ..20
+            x5c?: array 1..4
+              each: string ..4096
+            x5t#S256?: string /^[\\w-]{43}$/
+      jwks_uri?: string ..2048 "The https URL"
+      dpop_bound_access_tokens?: boolean "true: every request"
+      tls_client_certificate_bound_access_tokens?: boolean "true: every request"
+      tls_client_auth_subject_dn?: string 1..1024 "For tls_client_auth: the"
       access_token_format?: string in ["rfc9068","league"] "Overrides ACCESS_TOKEN_FORMAT. league:"
       client_id?: string e.g. "web" "The client identifier"
       client_secret?: string/null /^[\\x20-\\x7e]{1,255}$/ "The secret that"
@@ -442,7 +464,7 @@ it("the OpenAPI document has these components", async () => {
       disabled?: boolean "true: every endpoint"
     ClientPatch: object closed
       client_name?: string/null 1..255 "A name for"
-      token_endpoint_auth_method?: string/null in ["client_secret_basic","client_secret_post","none",null] "The method by"
+      token_endpoint_auth_method?: string/null in ["client_secret_basic","client_secret_post","private_key_jwt","tls_client_auth","self_signed_tls_client_auth","none",null] "The method by"
       grant_types?: array/null ..10 "The grant types"
         each: string in ["authorization_code","refresh_token","client_credentials"]
       scope?: string/null ..8192 e.g. "read write" "Scopes with spaces"
@@ -461,6 +483,28 @@ it("the OpenAPI document has these components", async () => {
       refresh_token_ttl?: string/null e.g. "P14D" "Overrides REFRESH_TOKEN_TTL."
       refresh_token_max_age?: string/null e.g. "P6M" "Overrides REFRESH_TOKEN_MAX_AGE."
       refresh_token_retry_window?: string/null e.g. "PT30S" "Overrides REFRESH_TOKEN_RETRY_WINDOW. At"
+      refresh_token_catch_up?: string/null e.g. "P7D" "How long after"
+      jwks?: object/null "The public keys"
+        keys: array 1..10
+          each: object
+            kty: string in ["EC","OKP","RSA"]
+            crv?: string in ["P-256","P-384","P-521","Ed25519"]
+            x?: string ..1400
+            y?: string ..1400
+            n?: string ..1400
+            e?: string ..1400
+            kid?: string ..255
+            use?: string in ["sig"]
+            key_ops?: array ..10
+              each: string ..20
+            alg?: string ..20
+            x5c?: array 1..4
+              each: string ..4096
+            x5t#S256?: string /^[\\w-]{43}$/
+      jwks_uri?: string/null ..2048 "The https URL"
+      dpop_bound_access_tokens?: boolean/null "true: every request"
+      tls_client_certificate_bound_access_tokens?: boolean/null "true: every request"
+      tls_client_auth_subject_dn?: string/null 1..1024 "For tls_client_auth: the"
       access_token_format?: string/null in ["rfc9068","league",null] "Overrides ACCESS_TOKEN_FORMAT. league:"
       tokens_not_before?: e.g. "now" "Ends every login"
         or: integer 0..9007199254740991 "Seconds since 1970."
@@ -477,7 +521,7 @@ it("the OpenAPI document has these components", async () => {
       resources?: array ..100 = [] "The audiences that"
         each: string ..2048 e.g. "https://api.example.com" "The URI of"
       client_name?: string 1..255 "A name for"
-      token_endpoint_auth_method?: string in ["client_secret_basic","client_secret_post","none"] "The method by"
+      token_endpoint_auth_method?: string in ["client_secret_basic","client_secret_post","private_key_jwt","tls_client_auth","self_signed_tls_client_auth","none"] "The method by"
       post_logout_redirect_uris?: array ..100 "The URIs to"
         each: string ..2048
       backchannel_logout_uri?: string ..2048 "The https URL"
@@ -489,6 +533,28 @@ it("the OpenAPI document has these components", async () => {
       refresh_token_ttl?: string e.g. "P14D" "Overrides REFRESH_TOKEN_TTL."
       refresh_token_max_age?: string e.g. "P6M" "Overrides REFRESH_TOKEN_MAX_AGE."
       refresh_token_retry_window?: string
+      refresh_token_catch_up?: string e.g. "P7D" "How long after"
+      jwks?: object "The public keys"
+        keys: array 1..10
+          each: object
+            kty: string in ["EC","OKP","RSA"]
+            crv?: string in ["P-256","P-384","P-521","Ed25519"]
+            x?: string ..1400
+            y?: string ..1400
+            n?: string ..1400
+            e?: string ..1400
+            kid?: string ..255
+            use?: string in ["sig"]
+            key_ops?: array ..10
+              each: string ..20
+            alg?: string ..20
+            x5c?: array 1..4
+              each: string ..4096
+            x5t#S256?: string /^[\\w-]{43}$/
+      jwks_uri?: string ..2048 "The https URL"
+      dpop_bound_access_tokens?: boolean "true: every request"
+      tls_client_certificate_bound_access_tokens?: boolean "true: every request"
+      tls_client_auth_subject_dn?: string 1..1024 "For tls_client_auth: the"
       access_token_format?: string in ["rfc9068","league"] "Overrides ACCESS_TOKEN_FORMAT. league:"
       tokens_not_before?: integer 0..9007199254740991 "Logins and tokens"
       registered_by?: string in ["metadata_document","dynamic_registration"] "How the client"
@@ -570,7 +636,7 @@ it("the OpenAPI document has these components", async () => {
       id_token_claims?: object e.g. {"email":"alice@example.com","email_verified":true} "About the user,"
       userinfo?: object e.g. {"picture":"https://example.com/alice.png"} "About the user,"
     TokenResponse: object
-      token_type: string in ["Bearer"]
+      token_type: string in ["Bearer","DPoP"]
       expires_in: integer "The access token's"
       access_token: string
       refresh_token?: string

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import type { ClientRecord } from "../../support/admin.ts";
 import { askWith, makeToken } from "../../support/administrators.ts";
+import { ecKey, edKey } from "../../support/client-keys.ts";
 import { listenToLog, parsedLog } from "../../support/log.ts";
 import { refusal, server } from "../../support/server.ts";
 
@@ -26,6 +27,11 @@ const rich = {
   refresh_token_ttl: "P14D",
   refresh_token_max_age: "P3M",
   refresh_token_retry_window: "PT30S",
+};
+
+const byKey = {
+  token_endpoint_auth_method: "private_key_jwt",
+  jwks: { keys: [ecKey] },
 };
 
 async function makeRich(more: object = {}): Promise<string> {
@@ -116,6 +122,44 @@ describe("an operator gives a client no power:", () => {
       { token_endpoint_auth_method: "client_secret_post" },
     ],
     ["authentication without a secret", { token_endpoint_auth_method: "none" }],
+    ["a key", { jwks: { keys: [ecKey, edKey] } }, byKey],
+    ["another key", { jwks: { keys: [edKey] } }, byKey],
+    [
+      "keys at an address",
+      { jwks: null, jwks_uri: "https://thief.example/jwks.json" },
+      byKey,
+    ],
+    [
+      "authentication with a key",
+      { token_endpoint_auth_method: "private_key_jwt" },
+      { jwks: { keys: [ecKey] } },
+    ],
+    [
+      "the subject of a certificate",
+      { tls_client_auth_subject_dn: "CN=thief" },
+      { tls_client_auth_subject_dn: "CN=notes" },
+    ],
+    [
+      "tokens without a proof of a key",
+      { dpop_bound_access_tokens: false },
+      { dpop_bound_access_tokens: true },
+    ],
+    [
+      "tokens without a certificate",
+      { tls_client_certificate_bound_access_tokens: null },
+      { tls_client_certificate_bound_access_tokens: true },
+    ],
+    ["a catch-up with a secret", { refresh_token_catch_up: "PT1S" }],
+    [
+      "a longer catch-up",
+      { refresh_token_catch_up: "P2D" },
+      { refresh_token_catch_up: "P1D" },
+    ],
+    [
+      "a longer catch-up of bound logins, by the default",
+      { refresh_token_catch_up: null },
+      { token_endpoint_auth_method: "none", refresh_token_catch_up: "P1D" },
+    ],
     ["new life after it was disabled", { disabled: false }, { disabled: true }],
   ])("not %s", async (_what, body, more) => {
     const path = await makeRich(more);
@@ -191,6 +235,18 @@ describe("an operator takes power from a client:", () => {
     ["months of its logins", { refresh_token_max_age: "P2M" }],
     ["its retry window", { refresh_token_retry_window: "PT0S" }],
     ["its retry window, by the setting", { refresh_token_retry_window: null }],
+    [
+      "a key",
+      { jwks: { keys: [edKey] } },
+      { ...byKey, jwks: { keys: [ecKey, edKey] } },
+    ],
+    ["tokens that anybody may use", { dpop_bound_access_tokens: true }],
+    [
+      "its catch-up",
+      { refresh_token_catch_up: "PT0S" },
+      { refresh_token_catch_up: "P1D" },
+    ],
+    ["days of its catch-up", { refresh_token_catch_up: "P1D" }, byKey],
     ["nothing, by values that it has", { ...rich }],
   ])("%s", async (_what, body, more) => {
     const path = await makeRich(more);

@@ -1,15 +1,15 @@
-import { isPrivateHost } from "../private-host.ts";
-import { isLoopback } from "../redirect-uri.ts";
+import { isPrivateHost } from "./private-host.ts";
+import { isLoopback } from "./redirect-uri.ts";
 
 /**
- * Checks the address to which the server posts logout tokens (OpenID Connect Back-Channel Logout section 2.2). It is
- * checked when it is registered, and again each time before the server posts to it, because a client chooses it and
- * the server can reach more than the client.
+ * Checks an address of a client that the server asks or posts to: `backchannel_logout_uri` (OpenID Connect Back-Channel
+ * Logout section 2.2) or `jwks_uri`. It is checked when it is registered, and again each time before the server uses it,
+ * because a client chooses it and the server can reach more than the client.
  *
- * @param issuer a local server, whose issuer is a loopback address, may post to a program beside it
+ * @param issuer a local server, whose issuer is a loopback address, may reach a program beside it
  * @returns what is wrong; undefined if nothing is
  */
-export function backchannelUriProblem(
+export function outgoingUriProblem(
   uri: string,
   issuer: string,
 ): string | undefined {

@@ -1,0 +1,47 @@
+import { certificateMethods } from "../authentication-methods.ts";
+import { keyFieldsProblem } from "../client-keys-rule.ts";
+import type { Client } from "../entities.ts";
+import { fieldError } from "../errors.ts";
+import { outgoingUriProblem } from "../outgoing-uri.ts";
+import type { Settings } from "../settings.ts";
+
+/**
+ * Checks the fields by which a client proves a key.
+ *
+ * @param previous the record before the change. An address that it has is not checked again, so that other fields can be
+ *   changed
+ * @returns warnings
+ * @throws OAuthError `admin_body_invalid`
+ */
+export function checkKeyFields(
+  client: Client,
+  {
+    issuer,
+    client_certificates,
+  }: Pick<Settings, "issuer" | "client_certificates">,
+  previous?: Client,
+): string[] {
+  const wrong = keyFieldsProblem(client);
+  if (wrong) throw fieldError(wrong.field, wrong.problem);
+  const { jwks_uri } = client;
+  const uriProblem =
+    jwks_uri === undefined || jwks_uri === previous?.jwks_uri
+      ? undefined
+      : outgoingUriProblem(jwks_uri, issuer);
+  if (uriProblem !== undefined) throw fieldError("jwks_uri", uriProblem);
+  const isNew = !previous || !needsCertificates(previous);
+  return isNew && needsCertificates(client) && !client_certificates
+    ? [
+        "The client needs a client certificate, and CLIENT_CERTIFICATES is not on, so that the server reads none. Until it is on, the client gets no token.",
+      ]
+    : [];
+}
+
+function needsCertificates({
+  token_endpoint_auth_method: method,
+  tls_client_certificate_bound_access_tokens: isBound = false,
+}: Client): boolean {
+  return (
+    isBound || (method !== undefined && certificateMethods.includes(method))
+  );
+}
