@@ -8,7 +8,9 @@ import type { Seconds } from "./oauth/duration.ts";
 import { EventThrottle } from "./oauth/event-throttle.ts";
 import type { AuditEvent } from "./oauth/events.ts";
 import { GuessLimit } from "./oauth/guess-limit.ts";
+import type { ClientKeyFinder } from "./oauth/client-key-finder.ts";
 import type { RegistrationQuota } from "./oauth/repositories.ts";
+import type { UsedAssertions } from "./oauth/used-assertions.ts";
 import type { EarlyServer, Server } from "./oauth/server.ts";
 import type { ClientIdentity } from "./oauth/login-attributes.ts";
 import { cataloguesSeenByClients } from "./oauth/catalogues-seen-by-clients.ts";
@@ -107,6 +109,8 @@ export async function createEarlyServer(
     ...cataloguesSeenByClients(rest.settings, catalogues),
     families: new DurableFamilyRepository(env.TOKEN_FAMILY, env.SUBJECT_INDEX),
     takeover: leagueTokens,
+    clientKeys: clientKeysOf(rest.settings, guesses),
+    usedAssertions: usedAssertionsOf(env),
     registrationQuota: registrationQuotaOf(env),
     administration: administrationOf(env, rest.settings.access),
   };
@@ -133,6 +137,30 @@ function documentsOf(
     const { MetadataDocuments } =
       await import("./platform/metadata-documents.ts");
     return (made ??= new MetadataDocuments(settings, guesses));
+  };
+}
+
+/** Makes the function that loads, and then keeps, what fetches the keys of clients. An isolate has one, and so one cache. */
+function clientKeysOf(
+  settings: Settings,
+  guesses: GuessLimit,
+): () => Promise<ClientKeyFinder> {
+  let made: ClientKeyFinder | undefined;
+  return async () => {
+    if (made) return made;
+    const { FetchedClientKeys } = await import("./platform/client-keys.ts");
+    return (made ??= new FetchedClientKeys(settings, guesses));
+  };
+}
+
+/** Makes the function that loads, and then keeps, what makes assertions single use. */
+function usedAssertionsOf(env: Env): () => Promise<UsedAssertions> {
+  let made: UsedAssertions | undefined;
+  return async () => {
+    if (made) return made;
+    const { BoundUsedAssertions } =
+      await import("./platform/used-assertions.ts");
+    return (made ??= new BoundUsedAssertions(env));
   };
 }
 

@@ -14,6 +14,7 @@ import {
 } from "./platform/token-family.ts";
 
 export { LeagueLedger } from "./league/ledger.ts";
+export { AssertionLedger } from "./platform/assertion-ledger.ts";
 export { KvRecordWriter } from "./platform/kv-record-writer.ts";
 export { RegistrationCounter } from "./platform/registration-counter.ts";
 export { SubjectIndex } from "./platform/subject-index.ts";

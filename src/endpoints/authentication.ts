@@ -2,6 +2,7 @@ import type { Context } from "hono";
 import { authenticateClient } from "../oauth/clients/authentication.ts";
 import { authenticationParameters } from "../oauth/clients/credentials.ts";
 import type { Client } from "../oauth/entities.ts";
+import { identityOf } from "../oauth/login-attributes.ts";
 import type { readLenientForm } from "./passport-body.ts";
 import { type Parameters, readForm } from "../oauth/parameters.ts";
 import type { EarlyServer } from "../oauth/server.ts";
@@ -32,7 +33,7 @@ export interface Authenticated {
    * Uses up the client's assertion (`private_key_jwt`). Whatever is not for single use by itself awaits it before it
    * answers. It does nothing for other methods.
    *
-   * @throws OAuthError `client_assertion_used`
+   * @throws OAuthError `client_assertion_used`, `storage_unavailable`
    */
   takeAssertion: () => Promise<void>;
 }
@@ -42,7 +43,7 @@ export interface Authenticated {
  *
  * @param fresh true: the client's record must be at most a second old; false: at most a minute
  * @throws OAuthError 401 `invalid_client`; 400 `invalid_request` for two methods or two client ids at once; 429
- *   `client_secrets_limited`
+ *   `client_secrets_limited`; 503 `client_keys_unreachable`
  */
 export async function authenticate(
   c: Context<AppEnv>,
@@ -53,7 +54,7 @@ export async function authenticate(
 ): Promise<Authenticated> {
   const log = c.get("log");
   log.begin("client");
-  const client = await authenticateClient(server, {
+  const { client, assertion } = await authenticateClient(server, {
     authorization: c.req.header("Authorization"),
     parameters: form,
     certificate: await clientCertificate(c, server),
@@ -62,5 +63,12 @@ export async function authenticate(
     fresh,
   });
   log.fields.client_id = client.client_id;
-  return { client, takeAssertion: async () => {} };
+  return {
+    client,
+    takeAssertion: async () => {
+      if (!assertion) return;
+      const assertions = await server.usedAssertions();
+      await assertions.take(identityOf(client), assertion);
+    },
+  };
 }

@@ -197,6 +197,11 @@ export const eventCatalogue = {
     goesTo: "log",
     fields: { client_id: "text", reason: "text", problem: "text" },
   },
+  "client_keys.refused": {
+    meaning: "The keys of a client could not be read from its jwks_uri.",
+    goesTo: "log",
+    fields: { jwks_uri: "text", reason: "text", problem: "text" },
+  },
   "guess_limit.unreachable": {
     meaning: "A rate limit of wrangler.toml did not answer.",
     goesTo: "log",

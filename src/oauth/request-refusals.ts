@@ -37,10 +37,10 @@ export const requestRefusals = {
     (name) => `The parameter ${name} was sent more than once. Send it once.`,
   ),
   two_authentication_methods: invalidRequest(
-    "The request has both HTTP Basic credentials and client_secret in the body. Use only one of them.",
+    "The request has more than one of HTTP Basic credentials, client_secret and client_assertion. Use only one of them.",
   ),
   two_client_ids: invalidRequest(
-    "client_id in the body must be the same as in the Authorization header.",
+    "client_id in the body must be the same as in the Authorization header, or as sub of client_assertion.",
   ),
   body_incomplete: invalidRequest(
     "The body broke off, or its chunks are malformed. Send the whole request again.",
@@ -65,7 +65,20 @@ export const requestRefusals = {
   client_secret_wrong: invalidClient(),
   client_authentication_method_wrong: invalidClient(),
   basic_credentials_malformed: invalidClient(),
+  // Of an assertion (private_key_jwt), in the order in which it is checked.
+  client_assertion_type_unknown: invalidClient(),
   client_assertion_malformed: invalidClient(),
+  client_assertion_of_another_kind: invalidClient(),
+  client_assertion_algorithm_wrong: invalidClient(),
+  client_assertion_issuer_wrong: invalidClient(),
+  // `aud` is the URL of an endpoint. Old libraries send it.
+  client_assertion_for_endpoint: invalidClient(),
+  client_assertion_audience_wrong: invalidClient(),
+  client_assertion_expired: invalidClient(),
+  client_assertion_early: invalidClient(),
+  client_assertion_long_lived: invalidClient(),
+  client_keys_invalid: invalidClient(),
+  client_assertion_key_unknown: invalidClient(),
   client_assertion_wrong: invalidClient(),
   client_assertion_used: invalidClient(),
   client_certificate_missing: invalidClient(),
@@ -81,6 +94,10 @@ export const requestRefusals = {
   storage_unavailable: unavailable(
     "The server is temporarily unavailable. Try again in a few seconds.",
   ),
+  // Not invalid_client, because the assertion may be right, and apps drop their tokens then.
+  client_keys_unreachable: unavailable(
+    "The keys of this client cannot be read now from its jwks_uri. Try again in a few seconds.",
+  ),
   // A user has more grants than one request can end.
   logout_incomplete: unavailable(
     "The user has more grants than one request can end. Repeat the request: it goes on with the rest.",
@@ -91,6 +108,10 @@ export const requestRefusals = {
   ),
   logout_session_incomplete: unavailable(
     "The user has more grants than one request can look at, so grants of the session may be left. End all grants of the user with DELETE /admin/subjects/{subject}/grants.",
+  ),
+  assertion_ledger_not_bound: serverError(
+    (binding) =>
+      `A client cannot use an assertion here, because the binding ${binding} of this server is missing. Its operator adds it with: npm run baton -- setup --update.`,
   ),
   configuration_malformed: serverError(),
   local_keys_missing: {

@@ -1,4 +1,5 @@
 import type { Administration } from "./administration.ts";
+import type { ClientKeyFinder } from "./client-key-finder.ts";
 import type { EventThrottle } from "./event-throttle.ts";
 import type { GuessLimit } from "./guess-limit.ts";
 import type { KeySchedule } from "./key-schedule.ts";
@@ -19,6 +20,7 @@ import type {
   ScopeRepository,
 } from "./repositories.ts";
 import type { Settings } from "./settings.ts";
+import type { UsedAssertions } from "./used-assertions.ts";
 import type { Takeover } from "./takeover.ts";
 import type { TokenKind } from "./token-kind.ts";
 
@@ -45,6 +47,10 @@ export interface Server {
   refreshHook?: RefreshHook;
   guesses: GuessLimit;
   eventThrottle: EventThrottle;
+  /** Loads what fetches the keys of clients that keep them at a URL. */
+  clientKeys: () => Promise<ClientKeyFinder>;
+  /** Loads what makes assertions single use. */
+  usedAssertions: () => Promise<UsedAssertions>;
   /** Loads what only dynamic registration needs. */
   registrationQuota: () => Promise<RegistrationQuota>;
   /** Loads what only the admin API needs. */

@@ -12,6 +12,8 @@ export interface FetchRules {
   accept: string;
   /** The largest answer, in bytes. */
   maxBytes: number;
+  /** True: the header Content-Type does not matter. */
+  anyType?: boolean;
   /** Tells whether a URL is at the server's own origin, which it reads in process. */
   isOwn: (url: string) => boolean;
 }
@@ -53,7 +55,7 @@ export function fetchDocument(
 
 async function answerOf(
   url: string,
-  { accept, maxBytes, isOwn }: FetchRules,
+  { accept, maxBytes, anyType = false, isOwn }: FetchRules,
   signal: AbortSignal,
 ): Promise<Fetched | Unread> {
   const request = new Request(url, {
@@ -67,7 +69,7 @@ async function answerOf(
     ? await exports.default.fetch(request)
     : await fetch(request, { cache: "no-store" });
   const { status, headers } = response;
-  const problem = answerProblem(status, headers);
+  const problem = answerProblem(status, headers, anyType);
   if (problem) {
     await response.body?.cancel();
     return problem;
@@ -78,14 +80,18 @@ async function answerOf(
     : { text, headers };
 }
 
-function answerProblem(status: number, headers: Headers): Unread | undefined {
+function answerProblem(
+  status: number,
+  headers: Headers,
+  anyType: boolean,
+): Unread | undefined {
   // The site has trouble, or too many questions. Any other status is its answer.
   if (status >= 500 || status === 429)
     return unreachable(`its URL answered ${status}`);
   if (status >= 300 && status < 400)
     return invalid(`its URL answered ${status}. Redirects are not followed`);
   if (status !== 200) return invalid(`its URL answered ${status}, not 200`);
-  return jsonType.test(headers.get("Content-Type") ?? "")
+  return anyType || jsonType.test(headers.get("Content-Type") ?? "")
     ? undefined
     : invalid("its Content-Type must be application/json");
 }

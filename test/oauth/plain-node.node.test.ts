@@ -46,7 +46,7 @@ async function ask(
     new URLSearchParams({ ...form, client_id: "web", client_secret: secret }),
   );
   const log = new RequestLog();
-  const authenticated = await authenticateClient(server, {
+  const { client: authenticated } = await authenticateClient(server, {
     authorization: undefined,
     parameters,
     network: network(),

@@ -77,6 +77,8 @@ export async function memoryServer(client: Client): Promise<Server> {
     families: new MemoryFamilies(),
     guesses: memoryGuesses(),
     eventThrottle: new EventThrottle(),
+    clientKeys: notNeeded,
+    usedAssertions: notNeeded,
     registrationQuota: notNeeded,
     administration: notNeeded,
     takeover: {

@@ -1,10 +1,18 @@
 import {
   type AuthenticationMethod,
   certificateMethods,
+  isBySecret,
 } from "../authentication-methods.ts";
 import type { ClientCertificate } from "./certificate.ts";
 import { isClientId } from "../client-metadata.ts";
-import { type Credentials, type Pair, readCredentials } from "./credentials.ts";
+import type { Assertion } from "./assertion.ts";
+import {
+  type Credentials,
+  hasAssertion,
+  type Pair,
+  readAssertionCredentials,
+  readCredentials,
+} from "./credentials.ts";
 import { matchesSecret } from "./secret.ts";
 import type { Seconds } from "../duration.ts";
 import type { Client } from "../entities.ts";
@@ -32,16 +40,29 @@ interface AuthenticationRequest {
   fresh?: boolean;
 }
 
+/** The client of a request, and the assertion by which it has authenticated. */
+export interface AuthenticatedClient {
+  client: Client;
+  /** Left out: it authenticates in another way. */
+  assertion?: Assertion;
+}
+
 /**
  * Authenticates the client of a request (RFC 6749 section 2.3). Wrong secrets are limited per client id and
  * network, whether or not such a client exists. A request without a secret guesses nothing, so it is neither
  * counted nor limited: guesses cannot keep a public client out.
  *
  * @throws OAuthError a reason of `invalid_client`, `client_secrets_limited`, or `two_authentication_methods` or
- *   `two_client_ids` for a request that contradicts itself
+ *   `two_client_ids` for a request that contradicts itself; `client_keys_unreachable` or
+ *   `metadata_documents_limited` for a client whose keys are at a URL
  */
 export async function authenticateClient(
-  { clients, guesses }: Pick<Server, "clients" | "guesses">,
+  {
+    clients,
+    guesses,
+    settings,
+    clientKeys,
+  }: Pick<Server, "clients" | "guesses" | "settings" | "clientKeys">,
   {
     authorization,
     parameters,
@@ -50,7 +71,7 @@ export async function authenticateClient(
     now,
     fresh = false,
   }: AuthenticationRequest,
-): Promise<Client> {
+): Promise<AuthenticatedClient> {
   const basic = authorization?.match(/^basic(?:[ \t]+|$)(.*)$/i)?.[1];
   const refuse = (reason: Reason, client_id?: string) =>
     new OAuthError(reason, {
@@ -58,11 +79,28 @@ export async function authenticateClient(
       ...(client_id !== undefined && { client_id }),
     });
 
-  const credentials = readCredentials(basic, parameters);
+  const credentials = hasAssertion(parameters)
+    ? await readAssertionCredentials(basic, parameters, settings.issuer, now)
+    : readCredentials(basic, parameters);
   if (typeof credentials === "string") throw refuse(credentials);
 
+  const { assertion } = credentials;
+  const wrongPair: CheckPair = assertion
+    ? async (client) => {
+        const { assertionRefusal } = await import("./assertion-keys.ts");
+        return assertionRefusal(assertion, client, clientKeys, network);
+      }
+    : async (client, { secret }) =>
+        (await matchesSecret(secret, client?.secrets ?? [], now))
+          ? undefined
+          : "client_secret_wrong";
   const judgeBy = (how: LookUp) =>
-    judgeAll((id) => clients[how](id, network), credentials, certificate, now);
+    judgeAll(
+      (id) => clients[how](id, network),
+      credentials,
+      certificate,
+      wrongPair,
+    );
   const attempt = async () => {
     const verdict = await judgeBy(fresh ? "findAgain" : "find");
     // A client or secret that was made a moment ago must work at once.
@@ -76,7 +114,12 @@ export async function authenticateClient(
           attempt,
           ({ refused }) => refused !== undefined,
         );
-  if (!verdict.refused) return verdict.client;
+  if (!verdict.refused) {
+    const { client } = verdict;
+    return assertion?.refused === undefined && assertion
+      ? { client, assertion }
+      : { client };
+  }
   // The log names a disabled client. To the caller it is like an unknown one.
   const disabled = credentials.pairs.find(
     ({ clientId }) =>
@@ -99,6 +142,12 @@ type LookUp = "find" | "findAgain";
 
 type FindClient = (clientId: string) => Promise<Client | undefined>;
 
+/** Returns what is wrong with one reading. Undefined: it is that of the client. */
+type CheckPair = (
+  client: Client | undefined,
+  pair: Pair,
+) => Promise<Reason | undefined>;
+
 type Verdict =
   | { refused: Reason; client: Client | undefined }
   | { refused?: never; client: Client };
@@ -111,7 +160,7 @@ async function judgeAll(
   find: FindClient,
   { method, pairs }: Credentials,
   certificate: ClientCertificate | undefined,
-  now: Seconds,
+  wrongPair: CheckPair,
 ): Promise<Verdict> {
   const found = await findClients(find, pairs);
   const verdicts = await Promise.all(
@@ -119,7 +168,7 @@ async function judgeAll(
       const client = found.get(pair.clientId);
       return method === "none" && client && isByCertificate(client)
         ? judgeByCertificate(client, certificate)
-        : judge(client, pair, method, now);
+        : judge(client, pair, method, wrongPair);
     }),
   );
   const rank = ({ refused, client }: Verdict) =>
@@ -164,21 +213,21 @@ async function findClients(
  */
 async function judge(
   client: Client | undefined,
-  { clientId, secret }: Pair,
+  pair: Pair,
   method: AuthenticationMethod,
-  now: Seconds,
+  wrongPair: CheckPair,
 ): Promise<Verdict> {
-  const secretMatches = await matchesSecret(secret, client?.secrets ?? [], now);
+  const wrong = await wrongPair(client, pair);
   const refuse = (refused: Reason) => ({ refused, client });
   if (!client) {
     return refuse(
-      isClientId(clientId) ? "client_unknown" : "client_id_malformed",
+      isClientId(pair.clientId) ? "client_unknown" : "client_id_malformed",
     );
   }
   const allowed = client.token_endpoint_auth_method;
   const methodFits =
-    allowed === undefined ? method !== "none" : method === allowed;
+    allowed === undefined ? isBySecret(method) : method === allowed;
   if (!methodFits) return refuse("client_authentication_method_wrong");
-  if (method !== "none" && !secretMatches) return refuse("client_secret_wrong");
+  if (method !== "none" && wrong !== undefined) return refuse(wrong);
   return { client };
 }

@@ -1,10 +1,20 @@
 import type { AuthenticationMethod } from "../authentication-methods.ts";
 import { isClientId } from "../client-metadata.ts";
+import type { Seconds } from "../duration.ts";
 import { OAuthError, type Reason } from "../errors.ts";
 import type { Parameters } from "../parameters.ts";
+import type { ReadAssertion } from "./assertion.ts";
 
-/** The parameters of client authentication (RFC 6749 section 2.3.1). */
-export const authenticationParameters = ["client_id", "client_secret"] as const;
+/** The parameters of client authentication (RFC 6749 section 2.3.1, RFC 7521 section 4.2). */
+export const authenticationParameters = [
+  "client_id",
+  "client_secret",
+  "client_assertion_type",
+  "client_assertion",
+] as const;
+
+/** RFC 7523 section 2.2. */
+const ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /** The most characters of Basic credentials: as many as a body may have (16 KiB, `endpoints/body.ts`). */
 const MAX_BASIC_CHARACTERS = 16 * 1024;
@@ -24,6 +34,8 @@ export interface Credentials {
    * that is tried is a guess.
    */
   pairs: [Pair, ...Pair[]];
+  /** Only of `private_key_jwt`. */
+  assertion?: ReadAssertion;
 }
 
 /**
@@ -49,6 +61,43 @@ function readBody(parameters: Parameters): Credentials | Reason {
   return secret === undefined
     ? { method: "none", pairs: [{ clientId, secret: "" }] }
     : { method: "client_secret_post", pairs: [{ clientId, secret }] };
+}
+
+/** Tells whether a request has an assertion, or a part of one. */
+export function hasAssertion(parameters: Parameters): boolean {
+  return (
+    parameters.optional("client_assertion") !== undefined ||
+    parameters.optional("client_assertion_type") !== undefined
+  );
+}
+
+/**
+ * Reads the credentials of a request with an assertion (RFC 7521 section 4.2). `client_id` may be left out.
+ *
+ * @param basic as of `readCredentials`
+ * @returns the credentials, or the reason why there are none
+ * @throws OAuthError `two_authentication_methods` or `two_client_ids`
+ */
+export async function readAssertionCredentials(
+  basic: string | undefined,
+  parameters: Parameters,
+  issuer: string,
+  now: Seconds,
+): Promise<Credentials | Reason> {
+  if (basic !== undefined || parameters.optional("client_secret") !== undefined)
+    throw new OAuthError("two_authentication_methods");
+  if (parameters.optional("client_assertion_type") !== ASSERTION_TYPE)
+    return "client_assertion_type_unknown";
+  const { readAssertion } = await import("./assertion.ts");
+  const text = parameters.optional("client_assertion") ?? "";
+  const assertion = readAssertion(text, issuer, now);
+  const idInBody = parameters.optional("client_id");
+  const clientId = idInBody ?? assertion.sub;
+  if (clientId === undefined) return "client_assertion_malformed";
+  if (clientId !== (assertion.sub ?? clientId))
+    throw new OAuthError("two_client_ids");
+  const pairs: Credentials["pairs"] = [{ clientId, secret: "" }];
+  return { method: "private_key_jwt", pairs, assertion };
 }
 
 /**

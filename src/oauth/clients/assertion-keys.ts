@@ -1,0 +1,133 @@
+import type { JWK } from "jose";
+import { compactVerify } from "jose/jws/compact/verify";
+import { importJWK } from "jose/key/import";
+import type { AssertionAlgorithm } from "../assertion-algorithms.ts";
+import type { ClientKeyFinder } from "../client-key-finder.ts";
+import type { ClientKey } from "../client-keys.ts";
+import type { Client } from "../entities.ts";
+import type { Reason } from "../errors.ts";
+import type { Assertion, ReadAssertion } from "./assertion.ts";
+import { decoys } from "./decoys.ts";
+
+/** The signature of a client's assertion. It is loaded with the first one. */
+
+/** Keys as WebCrypto has them, by the record's key and the algorithm. A key of a record is read once. */
+const imported = new WeakMap<ClientKey, Map<string, CryptoKey>>();
+
+/**
+ * Judges an assertion by the record of its client.
+ *
+ * @param client undefined: there is no such client
+ * @param network as of `ClientKeyFinder`
+ * @returns why it is refused; undefined if it is good
+ * @throws OAuthError what `ClientKeyFinder` throws
+ */
+export async function assertionRefusal(
+  assertion: ReadAssertion,
+  client: Client | undefined,
+  clientKeys: () => Promise<ClientKeyFinder>,
+  network: string,
+): Promise<Reason | undefined> {
+  if (assertion.refused !== undefined) return assertion.refused;
+  // Another client is refused anyway. It costs as much as one with keys.
+  if (client?.token_endpoint_auth_method !== "private_key_jwt")
+    return signatureRefusal(assertion, []);
+  const { jwks, jwks_uri } = client;
+  if (jwks_uri === undefined)
+    return signatureRefusal(assertion, jwks?.keys ?? []);
+  const finder = await clientKeys();
+  const known = await finder.find(jwks_uri, network);
+  if ("refused" in known) return known.refused;
+  const refused = await signatureRefusal(assertion, known);
+  if (refused === undefined) return undefined;
+  const newer = await finder.findAgain(jwks_uri, network);
+  if ("refused" in newer) return newer.refused;
+  return newer === known ? refused : signatureRefusal(assertion, newer);
+}
+
+/**
+ * Verifies the signature of an assertion with the keys of its client. An assertion that names a key is verified with
+ * that one (and with keys that have no name), another one with all that fit its algorithm. Where no key fits, a decoy is
+ * tried, so that the time does not reveal which clients exist.
+ *
+ * @returns why it is refused; undefined if it is good
+ */
+async function signatureRefusal(
+  { jwt, alg, kid }: Assertion,
+  keys: readonly ClientKey[],
+): Promise<Reason | undefined> {
+  const fitting = keys.filter((key) => fits(key, alg, kid));
+  if (fitting.length === 0) {
+    await isSignedBy(decoys[typeFor(alg)], jwt, alg);
+    return "client_assertion_key_unknown";
+  }
+  for (const key of fitting)
+    if (await isSignedBy(key, jwt, alg)) return undefined;
+  return "client_assertion_wrong";
+}
+
+function fits(
+  key: ClientKey,
+  alg: AssertionAlgorithm,
+  kid: string | undefined,
+): boolean {
+  const { kty, crv = kty } = key;
+  return (
+    crv === typeFor(alg) &&
+    (kid === undefined || key.kid === undefined || key.kid === kid) &&
+    (key.alg === undefined || isSameAlgorithm(key.alg, alg))
+  );
+}
+
+/** RFC 9864: `Ed25519` is the `EdDSA` of an Ed25519 key. */
+function isSameAlgorithm(one: string, other: string): boolean {
+  const plain = (alg: string) => (alg === "EdDSA" ? "Ed25519" : alg);
+  return plain(one) === plain(other);
+}
+
+/** Returns the type of the keys of an algorithm: a curve, or RSA. */
+function typeFor(alg: AssertionAlgorithm): keyof typeof decoys {
+  switch (alg) {
+    case "ES256":
+      return "P-256";
+    case "ES384":
+      return "P-384";
+    case "ES512":
+      return "P-521";
+    case "EdDSA":
+    case "Ed25519":
+      return "Ed25519";
+    default:
+      return "RSA";
+  }
+}
+
+/** Tells whether a key has signed a JWS. A point that is not on its curve has signed none. */
+async function isSignedBy(
+  jwk: ClientKey,
+  jwt: string,
+  alg: AssertionAlgorithm,
+): Promise<boolean> {
+  try {
+    const key = await importOnce(jwk, alg);
+    await compactVerify(jwt, key, { algorithms: [alg] });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function importOnce(
+  jwk: ClientKey,
+  alg: AssertionAlgorithm,
+): Promise<CryptoKey> {
+  const known = imported.get(jwk)?.get(alg);
+  if (known) return known;
+  const { kty, crv, x, y, n, e } = jwk;
+  const members =
+    kty === "EC" ? { crv, x, y } : kty === "OKP" ? { crv, x } : { n, e };
+  const key = (await importJWK({ kty, ...members } as JWK, alg)) as CryptoKey;
+  const byAlgorithm = imported.get(jwk) ?? new Map<string, CryptoKey>();
+  imported.set(jwk, byAlgorithm.set(alg, key));
+  return key;
+}
