@@ -43,7 +43,7 @@ export interface Authenticated {
  *
  * @param fresh true: the client's record must be at most a second old; false: at most a minute
  * @throws OAuthError 401 `invalid_client`; 400 `invalid_request` for two methods or two client ids at once; 429
- *   `client_secrets_limited`; 503 `client_keys_unreachable`
+ *   `client_secrets_limited`; 429 `client_keys_unreachable`
  */
 export async function authenticate(
   c: Context<AppEnv>,

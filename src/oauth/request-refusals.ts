@@ -90,13 +90,15 @@ export const requestRefusals = {
     "Too many failed authentications of this client came from this network.",
   ),
 
+  // Not invalid_client, because the assertion may be right, and apps drop their tokens then. Not 503, because it is not
+  // this server that is down.
+  client_keys_unreachable: limited(
+    "The jwks_uri of this client does not answer, and it is not asked again at once.",
+  ),
+
   // Faults of the server. They consume no token, and their descriptions reveal no details.
   storage_unavailable: unavailable(
     "The server is temporarily unavailable. Try again in a few seconds.",
-  ),
-  // Not invalid_client, because the assertion may be right, and apps drop their tokens then.
-  client_keys_unreachable: unavailable(
-    "The keys of this client cannot be read now from its jwks_uri. Try again in a few seconds.",
   ),
   // A user has more grants than one request can end.
   logout_incomplete: unavailable(
