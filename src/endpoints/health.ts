@@ -135,7 +135,7 @@ async function checkHealth(
 
 /**
  * Reads the records whose problem keeps one client, or the named admin tokens, from working. Looks for the bindings
- * without which no client can register itself.
+ * without which no client can register itself, or use an assertion.
  */
 async function checkRecords(server: Server) {
   const { clients, settings, administration } = server;
@@ -145,6 +145,11 @@ async function checkRecords(server: Server) {
   const missing = settings.dynamic_registration
     ? (await server.registrationQuota()).problems()
     : [];
+  const hasAssertions = found.some(
+    ({ token_endpoint_auth_method: method }) => method === "private_key_jwt",
+  );
+  if (hasAssertions)
+    missing.push(...(await server.usedAssertions()).problems());
   return {
     degraded: [...malformed, ...(await tokens.problems()), ...missing],
     inUse: lifetimesInUse(settings, [...found, ...resources]),

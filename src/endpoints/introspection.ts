@@ -29,7 +29,6 @@ export const introspectionEndpoint: Endpoint = {
     const form = await readClientForm(c, ["token", "token_type_hint"]);
     const time = now();
     const { client, takeAssertion } = await authenticate(c, server, form, time);
-    await takeAssertion();
     // Section 2.1: the endpoint must require authorization, or anybody could try tokens here.
     if (isPublic(client)) {
       throw new OAuthError("client_authentication_method_wrong");
@@ -38,6 +37,8 @@ export const introspectionEndpoint: Endpoint = {
     const presenter = { client, network: () => networkOf(c), log: c.var.log };
     const kind = kindOf(server.tokenKinds, token);
     const claims = await kind.introspect(token, presenter, time);
+    // After everything that may fail, so that a fault uses no assertion up.
+    await takeAssertion();
     return c.json(claims ? { active: true, ...claims } : { active: false });
   },
 };

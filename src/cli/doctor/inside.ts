@@ -19,6 +19,9 @@ const examination = z.looseObject({
   ),
 });
 
+/** The binding that only clients need that authenticate with a key. The server has tried it itself. */
+const ASSERTION_LEDGER = "ASSERTION_LEDGER";
+
 /** The names of values that are secrets. All other names are variables. */
 const secretName =
   /^(?:PRIVATE_KEY|ENCRYPTION_KEY|ADMIN_TOKEN|LEAGUE_ENCRYPTION_KEY|EVENT_WEBHOOK_SECRET)/;
@@ -57,7 +60,8 @@ export function readHealth(
 export function checkConfiguration(patient: Patient, health: Health): Outcome {
   const { status, problems = [] } = health;
   const wrong = problems.filter(
-    ({ name }) => !isRecord(name) && !isOfRegistration(name),
+    ({ name }) =>
+      !isRecord(name) && !isOfRegistration(name) && name !== ASSERTION_LEDGER,
   );
   if (status === "failing" && problems.length === 0) {
     return [
@@ -225,6 +229,15 @@ function insideFinding(
           ? "No client can register itself."
           : "One network may use up the registrations of a day.",
       remedy: `Compare the binding ${name} in ${settings} with the wrangler.toml of the repository, and \`npx wrangler deploy\`.`,
+    };
+  }
+  if (name === ASSERTION_LEDGER) {
+    return {
+      check: "storage",
+      subject: name,
+      problem,
+      why: "A client that authenticates with private_key_jwt gets no token of its own, and cannot revoke or introspect one.",
+      remedy: `Add the binding ${name} to ${settings}: \`npm run baton -- setup --update\`, and \`npx wrangler deploy\`. If it is there, look at https://www.cloudflarestatus.com.`,
     };
   }
   if (name === "LOGIN_URL") {

@@ -25,6 +25,12 @@ const checks: Checks = {
   SUBJECT_INDEX: ({ families }) =>
     families.ofSubject(`baton doctor ${crypto.randomUUID()}`, now(), 1),
   LEAGUE_LEDGER: ({ takeover }) => takeover.countOf([crypto.randomUUID()]),
+  async ASSERTION_LEDGER({ usedAssertions }) {
+    const assertions = await usedAssertions();
+    const [missing] = assertions.problems();
+    if (missing) throw new NoDecision(missing.problem);
+    await assertions.ask();
+  },
   PRIVATE_KEY: (server) => playCanarySignature(server, now()),
   GUESSES_PER_NETWORK: ({ guesses }) => guesses.ask("perNetwork"),
   GUESSES_PER_SITE: ({ guesses }) => guesses.ask("perSite"),

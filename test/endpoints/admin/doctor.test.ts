@@ -34,6 +34,7 @@ const healthy = {
   TOKEN_FAMILY: "ok",
   SUBJECT_INDEX: "ok",
   LEAGUE_LEDGER: "ok",
+  ASSERTION_LEDGER: "ok",
   PRIVATE_KEY: "ok",
   GUESSES_PER_NETWORK: "ok",
   GUESSES_PER_SITE: "ok",
@@ -89,6 +90,7 @@ describe("POST /admin/doctor", () => {
       env.SUBJECT_INDEX,
       env.KV_RECORD_WRITER,
       env.LEAGUE_LEDGER,
+      env.ASSERTION_LEDGER,
     ])
       expect(await kept(namespace as never)).toBe(0);
     expect((await env.KV.list()).keys).toEqual([]);
@@ -96,6 +98,7 @@ describe("POST /admin/doctor", () => {
 
   it.each([
     "LEAGUE_LEDGER",
+    "ASSERTION_LEDGER",
     "SUBJECT_INDEX",
     "KV_RECORD_WRITER",
     "GUESSES_PER_NETWORK",

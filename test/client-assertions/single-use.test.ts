@@ -1,0 +1,272 @@
+import {
+  listDurableObjectIds,
+  runDurableObjectAlarm,
+  runInDurableObject,
+} from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { KeyClient } from "../support/assertions.ts";
+import { fault } from "../support/faults.ts";
+import {
+  refusal,
+  server,
+  serverWith,
+  type TestServer,
+} from "../support/server.ts";
+
+/** An assertion is for single use where what it is used for is not (RFC 7523 section 3, `jti`). */
+
+const used = [401, "invalid_client", "client_assertion_used"];
+const grant_types = ["client_credentials", "refresh_token"];
+
+let client: KeyClient;
+
+beforeAll(async () => {
+  await server.makeScopes("read");
+  client = await KeyClient.make({ grant_types, scope: "read" });
+});
+
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+});
+
+type Parameters = Record<string, string>;
+
+function ownToken(form: Parameters, at: TestServer = server) {
+  return at.token({ grant_type: "client_credentials", ...form });
+}
+
+function about(path: string, form: Parameters, at: TestServer = server) {
+  return at.http(path, { method: "POST", body: new URLSearchParams(form) });
+}
+
+const endpoints: [
+  string,
+  (form: Parameters, at?: TestServer) => Promise<Response>,
+][] = [
+  ["client_credentials", ownToken],
+  ["/revoke", (form, at) => about("/revoke", { token: "x", ...form }, at)],
+  [
+    "/introspect",
+    (form, at) => about("/introspect", { token: "x", ...form }, at),
+  ],
+];
+
+describe.each(endpoints)("at %s", (_, send) => {
+  it("an assertion is used once, and refused at every other endpoint then", async () => {
+    const form = await client.parameters();
+    expect((await send(form)).status).toBe(200);
+    for (const [, again] of endpoints)
+      expect(await refusal(await again(form))).toEqual(used);
+  });
+
+  it("one of 20 requests at the same time has its assertion accepted", async () => {
+    const form = await client.parameters();
+    const responses = await Promise.all(
+      Array.from({ length: 20 }, () => send(form)),
+    );
+    const statuses = responses.map(({ status }) => status);
+    expect(statuses.filter((status) => status === 200)).toHaveLength(1);
+    expect(statuses.filter((status) => status === 401)).toHaveLength(19);
+  });
+
+  it("an assertion is not used up while the storage cannot be reached", async () => {
+    const down = serverWith({
+      ASSERTION_LEDGER: {
+        idFromName: () => "",
+        get: () => ({ take: () => fault("overloaded", { overloaded: true }) }),
+      },
+    });
+    const form = await client.parameters();
+    const response = await send(form, down);
+    expect(response.headers.get("Retry-After")).toMatch(/^\d+$/);
+    expect(await refusal(response)).toEqual([
+      503,
+      "temporarily_unavailable",
+      "storage_unavailable",
+    ]);
+    expect((await send(form)).status).toBe(200);
+  });
+
+  it("an answer of the storage that is lost is not a second use", async () => {
+    let calls = 0;
+    const namespace = env.ASSERTION_LEDGER;
+    const losing = serverWith({
+      ASSERTION_LEDGER: {
+        idFromName: (name: string) => namespace.idFromName(name),
+        get: (id: DurableObjectId) => ({
+          async take(...args: [string, string, number]) {
+            const result = await namespace.get(id).take(...args);
+            calls += 1;
+            return calls === 1 ? fault("lost", { retryable: true }) : result;
+          },
+        }),
+      },
+    });
+    const form = await client.parameters();
+    expect((await send(form, losing)).status).toBe(200);
+    expect(calls).toBe(2);
+    expect(await refusal(await send(form))).toEqual(used);
+  });
+});
+
+describe("a request that is refused uses no assertion up", () => {
+  it("a scope that the client may not have", async () => {
+    const form = await client.parameters();
+    expect((await ownToken({ ...form, scope: "write" })).status).toBe(400);
+    expect((await ownToken(form)).status).toBe(200);
+  });
+
+  it("a token that is missing", async () => {
+    for (const path of ["/revoke", "/introspect"]) {
+      const form = await client.parameters();
+      expect((await about(path, form)).status).toBe(400);
+      expect((await about(path, { token: "x", ...form })).status).toBe(200);
+    }
+  });
+
+  it("a grant type that the client may not use", async () => {
+    const form = await client.parameters();
+    const body = { grant_type: "authorization_code", code: "x", ...form };
+    expect((await server.token(body)).status).toBe(400);
+    expect((await ownToken(form)).status).toBe(200);
+  });
+});
+
+describe("a refresh token is for single use itself", () => {
+  it("so an assertion may come with two, and no object is asked", async () => {
+    const [one, other] = [await client.login(), await client.login()];
+    const form = await client.parameters();
+    for (const { refresh_token } of [one, other]) {
+      const body = { grant_type: "refresh_token", refresh_token, ...form };
+      expect((await server.token(body)).status).toBe(200);
+    }
+    expect((await ownToken(form)).status).toBe(200);
+  });
+});
+
+describe("the id of an assertion", () => {
+  it("is of its client: another one may have the same", async () => {
+    const other = await KeyClient.make({ grant_types });
+    const saying = { claims: { jti: "1" } };
+    expect((await ownToken(await client.parameters(saying))).status).toBe(200);
+    expect((await ownToken(await other.parameters(saying))).status).toBe(200);
+    expect(
+      await refusal(await ownToken(await client.parameters(saying))),
+    ).toEqual(used);
+  });
+
+  it("may be long", async () => {
+    const saying = { claims: { jti: "x".repeat(8000) } };
+    const form = await client.parameters(saying);
+    expect((await ownToken(form)).status).toBe(200);
+    expect(await refusal(await ownToken(form))).toEqual(used);
+  });
+});
+
+/** The names of the tables of an object, and its alarm. */
+function stored(id: DurableObjectId) {
+  return runInDurableObject(
+    env.ASSERTION_LEDGER.get(id),
+    async (_, { storage }) => ({
+      tables: storage.sql
+        .exec(
+          "SELECT name FROM sqlite_master WHERE name NOT LIKE '\\_%' ESCAPE '\\'",
+        )
+        .toArray()
+        .map(({ name }) => name),
+      alarm: await storage.getAlarm(),
+    }),
+  );
+}
+
+/** Finds the objects that an action has made. */
+async function madeBy(
+  action: () => Promise<unknown>,
+): Promise<DurableObjectId[]> {
+  const known = new Set(
+    (await listDurableObjectIds(env.ASSERTION_LEDGER)).map(String),
+  );
+  await action();
+  const ids = await listDurableObjectIds(env.ASSERTION_LEDGER);
+  return ids.filter((id) => !known.has(String(id)));
+}
+
+describe("the ledger of a client", () => {
+  it("keeps an id until it has expired by every clock, and then nothing", async () => {
+    const other = await KeyClient.make({ grant_types });
+    const now = Math.floor(Date.now() / 1000);
+    const first = await other.parameters({
+      claims: { jti: "short", exp: now + 60 },
+    });
+    const [id] = await madeBy(() => ownToken(first));
+    expect(await stored(id!)).toEqual({
+      tables: ["used"],
+      // Two minutes more than `exp`: the difference that the clocks of client and server may have, and that of two
+      // locations of the server.
+      alarm: (now + 60 + 120) * 1000,
+    });
+    vi.spyOn(Date, "now").mockReturnValue((now + 60 + 119) * 1000);
+    await runDurableObjectAlarm(env.ASSERTION_LEDGER.get(id!));
+    expect((await stored(id!)).tables).toEqual(["used"]);
+    vi.spyOn(Date, "now").mockReturnValue((now + 60 + 121) * 1000);
+    await runInDurableObject(env.ASSERTION_LEDGER.get(id!), (ledger) =>
+      ledger.alarm(),
+    );
+    expect(await stored(id!)).toEqual({ tables: [], alarm: null });
+  });
+
+  it("is several objects, so that a busy client does not wait for one", async () => {
+    const other = await KeyClient.make({ grant_types });
+    const made = await madeBy(async () => {
+      for (let round = 0; round < 40; round++)
+        expect((await ownToken(await other.parameters())).status).toBe(200);
+    });
+    // 40 random ids are in fewer than 8 of 16 objects once in a million times.
+    expect(made.length).toBeGreaterThanOrEqual(8);
+    expect(made.length).toBeLessThanOrEqual(16);
+  });
+});
+
+describe("a server whose configuration is older than the binding", () => {
+  const bare = () => serverWith({ ASSERTION_LEDGER: undefined });
+  const missing = {
+    name: "ASSERTION_LEDGER",
+    problem: expect.stringContaining("setup --update") as unknown,
+  };
+
+  it("refreshes, and says what is missing where an assertion must be single use", async () => {
+    const own = bare();
+    const { refresh_token } = await client.login();
+    const form = await client.parameters();
+    const body = { grant_type: "refresh_token", refresh_token, ...form };
+    expect((await own.token(body)).status).toBe(200);
+    const response = await ownToken(form, own);
+    expect(
+      (await response.clone().json<{ error_description: string }>())
+        .error_description,
+    ).toContain("ASSERTION_LEDGER");
+    expect(await refusal(response)).toEqual([
+      500,
+      "server_error",
+      "assertion_ledger_not_bound",
+    ]);
+  });
+
+  it("says so in /health if a client needs it, and always to doctor", async () => {
+    const own = bare();
+    expect(await (await own.health()).json()).toEqual({
+      status: "degraded",
+      problems: [missing],
+    });
+    const { checks } = await own.expectAdmin<{ checks: { name: string }[] }>(
+      "POST",
+      "/doctor",
+    );
+    expect(
+      checks.find(({ name }) => name === "ASSERTION_LEDGER"),
+    ).toMatchObject(missing);
+    expect(await (await server.health()).json()).toEqual({ status: "ok" });
+  });
+});
