@@ -1,3 +1,4 @@
+import { assertionAlgorithms } from "../oauth/assertion-algorithms.ts";
 import {
   enabledMethods,
   isConfidential,
@@ -22,6 +23,8 @@ export const introspectionEndpoint: Endpoint = {
     introspection_endpoint: `${settings.issuer}/introspect`,
     introspection_endpoint_auth_methods_supported:
       enabledMethods(settings).filter(isConfidential),
+    introspection_endpoint_auth_signing_alg_values_supported:
+      assertionAlgorithms,
   }),
 
   async respond(c) {

@@ -1,3 +1,4 @@
+import { assertionAlgorithms } from "../oauth/assertion-algorithms.ts";
 import { enabledMethods } from "../oauth/authentication-methods.ts";
 import { kindOf } from "../oauth/token-kind.ts";
 import { authenticate, readClientForm } from "./authentication.ts";
@@ -15,6 +16,7 @@ export const revocationEndpoint: Endpoint = {
   metadata: (settings) => ({
     revocation_endpoint: `${settings.issuer}/revoke`,
     revocation_endpoint_auth_methods_supported: enabledMethods(settings),
+    revocation_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
   }),
 
   async respond(c) {

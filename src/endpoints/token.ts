@@ -1,6 +1,7 @@
 import type { Context } from "hono";
 import { proofAlgorithms } from "../dpop/algorithms.ts";
 import { enabledGrantTypes, grantTypes } from "../grants/index.ts";
+import { assertionAlgorithms } from "../oauth/assertion-algorithms.ts";
 import { enabledMethods } from "../oauth/authentication-methods.ts";
 import { OAuthError } from "../oauth/errors.ts";
 import { readLenientForm } from "./passport-body.ts";
@@ -26,6 +27,7 @@ export const tokenEndpoint: Endpoint = {
   metadata: (settings) => ({
     token_endpoint: settings.issuer + PATH,
     token_endpoint_auth_methods_supported: enabledMethods(settings),
+    token_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
     grant_types_supported: enabledGrantTypes(settings).map(({ type }) => type),
     dpop_signing_alg_values_supported: proofAlgorithms,
     // draft-ietf-oauth-refresh-token-expiration: the answers say both ends of a refresh token.

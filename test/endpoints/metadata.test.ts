@@ -5,6 +5,20 @@ import { ISSUER, server, serverWith } from "../support/server.ts";
 
 /** Tests the server metadata (RFC 8414). */
 
+const assertionAlgorithms = [
+  "ES256",
+  "ES384",
+  "ES512",
+  "EdDSA",
+  "Ed25519",
+  "PS256",
+  "PS384",
+  "PS512",
+  "RS256",
+  "RS384",
+  "RS512",
+];
+
 describe("the metadata document", () => {
   it("lists what is turned on, and nothing else", async () => {
     await server.makeScopes("read", "write");
@@ -24,6 +38,7 @@ describe("the metadata document", () => {
         "private_key_jwt",
         "none",
       ],
+      token_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
       grant_types_supported: [
         "authorization_code",
         "client_credentials",
@@ -54,12 +69,16 @@ describe("the metadata document", () => {
         "private_key_jwt",
         "none",
       ],
+      revocation_endpoint_auth_signing_alg_values_supported:
+        assertionAlgorithms,
       introspection_endpoint: `${ISSUER}/introspect`,
       introspection_endpoint_auth_methods_supported: [
         "client_secret_basic",
         "client_secret_post",
         "private_key_jwt",
       ],
+      introspection_endpoint_auth_signing_alg_values_supported:
+        assertionAlgorithms,
       response_types_supported: ["code"],
       subject_types_supported: ["public"],
       scopes_supported: ["read", "write"],
