@@ -3,7 +3,6 @@ import {
   keyMethods,
 } from "./authentication-methods.ts";
 import { after, type Seconds } from "./duration.ts";
-import type { CatchUp } from "./repositories.ts";
 import type { TokenExpiry } from "./refresh-token-layout.ts";
 
 /** The lifetimes, in ISO 8601. The configuration sets them, and a client's record may override them. */
@@ -12,6 +11,17 @@ export interface Lifetimes {
   refresh_token_ttl: string;
   refresh_token_max_age: string;
   refresh_token_retry_window: string;
+}
+
+/**
+ * How long after the newest exchange a used token leads its holder to the current one. ISO 8601; `PT0S`: never. The
+ * client's record and method of authentication decide it.
+ */
+export interface CatchUp {
+  /** For a family that is bound to keys, all of which the request has proven. */
+  bound: string;
+  /** For any other family: the client has authenticated. `PT0S` for a public client. */
+  unbound: string;
 }
 
 /** Returns the lifetimes of a client: those of its record, else those of the configuration. */

@@ -14,6 +14,7 @@ import type {
   LoginClaimName,
   LoginClaims,
 } from "./login-claims.ts";
+import type { CatchUp } from "./lifetimes.ts";
 import type { ClientIdentity, LoginAttributes } from "./login-attributes.ts";
 import type { ResourceDigests } from "./resource-memory.ts";
 import type {
@@ -242,17 +243,6 @@ export interface ExchangeAttempt extends FamilyKey {
   claim_changes?: LoginClaimChanges;
   /** The fields that the hook changes, as the hook saw them. Left out: the Worker is of an older version. */
   claims_seen?: LoginClaims;
-}
-
-/**
- * How long after the newest exchange a used token leads its holder to the current one. ISO 8601; `PT0S`: never. The
- * client's record and method of authentication decide it (`lifetimes.ts`).
- */
-export interface CatchUp {
-  /** For a family that is bound to keys, all of which the request has proven. */
-  bound: string;
-  /** For any other family: the client has authenticated. `PT0S` for a public client. */
-  unbound: string;
 }
 
 /** For the log: a used token with a good proof, which has led to the current one. */

@@ -1,8 +1,12 @@
 import { after } from "../duration.ts";
 import type { Client, ResourceCatalogue } from "../entities.ts";
-import { catchUpOf, type Lifetimes, lifetimesOf } from "../lifetimes.ts";
+import {
+  type CatchUp,
+  catchUpOf,
+  type Lifetimes,
+  lifetimesOf,
+} from "../lifetimes.ts";
 import { ownScopes, type Resource } from "../protected-resources.ts";
-import type { CatchUp } from "../repositories.ts";
 import { comparableResource } from "../resource.ts";
 import { scopeSet } from "../scope.ts";
 
