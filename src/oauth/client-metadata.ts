@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { authenticationMethods } from "./authentication-methods.ts";
 import { clientKeys } from "./client-keys.ts";
+import { normalizedName } from "./distinguished-name.ts";
 import {
   durationProblem,
   lifetimeProblem,
@@ -227,9 +228,39 @@ export const clientMetadata = {
       "true: every request for a token needs a client certificate, and its tokens are bound to it (RFC 8705 section 3.4).",
     ),
   ),
-  tls_client_auth_subject_dn: text(
-    "For tls_client_auth: the subject of the client certificate, in the form of RFC 4514.",
-    1024,
+  tls_client_auth_subject_dn: v.pipe(
+    text(
+      "For tls_client_auth: the subject of the client certificate, in the form of RFC 4514. Exactly one of the five tls_client_auth_… fields must be there (RFC 8705 section 2.1.2).",
+      1024,
+    ),
+    rule((name) =>
+      normalizedName(name) === undefined
+        ? "must be a distinguished name such as CN=billing,O=Acme (RFC 4514)"
+        : undefined,
+    ),
+  ),
+  tls_client_auth_san_dns: text(
+    "For tls_client_auth: a DNS name among the alternative names of the client certificate.",
+    255,
+  ),
+  tls_client_auth_san_uri: text(
+    "For tls_client_auth: a URI among the alternative names of the client certificate.",
+    2048,
+  ),
+  tls_client_auth_san_ip: v.pipe(
+    text(
+      "For tls_client_auth: an IP address among the alternative names of the client certificate.",
+      45,
+    ),
+    rule((address) =>
+      /^(?:[\d.]+|[\da-f:.]*:[\da-f:.]*)$/i.test(address)
+        ? undefined
+        : "must be an IP address",
+    ),
+  ),
+  tls_client_auth_san_email: text(
+    "For tls_client_auth: an e-mail address among the alternative names of the client certificate.",
+    320,
   ),
   access_token_format: v.pipe(
     v.picklist(accessTokenFormats),

@@ -24,6 +24,12 @@ function anyChange(name: keyof Client): Rule {
     JSON.stringify(before[name]) !== JSON.stringify(after[name]);
 }
 
+/** A value that is another one or new counts. */
+function otherValue(name: keyof Client): Rule {
+  return (before, after) =>
+    after[name] !== undefined && after[name] !== before[name];
+}
+
 function longer(name: keyof Lifetimes): Rule {
   return (before, after, settings) =>
     isEverLonger(
@@ -80,8 +86,7 @@ const rules: Record<keyof Client, Rule> = {
   },
   // Who has the private key of one of them can be the client.
   jwks: (before, after) => hasMore(keyTexts(before), keyTexts(after)),
-  jwks_uri: (before, after) =>
-    after.jwks_uri !== undefined && after.jwks_uri !== before.jwks_uri,
+  jwks_uri: otherValue("jwks_uri"),
   // A client that no longer has to prove a key gets tokens that anybody may use.
   dpop_bound_access_tokens: (before, after) =>
     before.dpop_bound_access_tokens === true &&
@@ -89,9 +94,11 @@ const rules: Record<keyof Client, Rule> = {
   tls_client_certificate_bound_access_tokens: (before, after) =>
     before.tls_client_certificate_bound_access_tokens === true &&
     after.tls_client_certificate_bound_access_tokens !== true,
-  tls_client_auth_subject_dn: (before, after) =>
-    after.tls_client_auth_subject_dn !== undefined &&
-    after.tls_client_auth_subject_dn !== before.tls_client_auth_subject_dn,
+  tls_client_auth_subject_dn: otherValue("tls_client_auth_subject_dn"),
+  tls_client_auth_san_dns: otherValue("tls_client_auth_san_dns"),
+  tls_client_auth_san_uri: otherValue("tls_client_auth_san_uri"),
+  tls_client_auth_san_ip: otherValue("tls_client_auth_san_ip"),
+  tls_client_auth_san_email: otherValue("tls_client_auth_san_email"),
   secrets: anyChange("secrets"),
   registered_by: anyChange("registered_by"),
   registration_expires_at: anyChange("registration_expires_at"),

@@ -152,6 +152,25 @@ describe("a client that authenticates with a key", () => {
       "tls_client_auth_subject_dn",
     ],
     [
+      "two names of a certificate",
+      {
+        token_endpoint_auth_method: "tls_client_auth",
+        tls_client_auth_subject_dn: "CN=billing",
+        tls_client_auth_san_dns: "billing.example",
+      },
+      "tls_client_auth_san_dns",
+    ],
+    [
+      "a subject that is not a name",
+      { tls_client_auth_subject_dn: "billing" },
+      "tls_client_auth_subject_dn",
+    ],
+    [
+      "an address that is none",
+      { tls_client_auth_san_ip: "billing.example" },
+      "tls_client_auth_san_ip",
+    ],
+    [
       "its own certificate, and none in its keys",
       { ...ofCertificate, jwks: { keys: [ecKey] } },
       "jwks",
@@ -184,6 +203,25 @@ describe("a client that authenticates with a key", () => {
       },
     ],
     ["its own certificate", ofCertificate],
+    [
+      "its own certificate, by the hash",
+      {
+        ...ofCertificate,
+        jwks: { keys: [{ ...ecKey, "x5t#S256": "a".repeat(43) }] },
+      },
+    ],
+    ...Object.entries({
+      dns: "billing.example",
+      uri: "spiffe://example/billing",
+      ip: "2001:db8::1",
+      email: "billing@example.com",
+    }).map(([kind, name]): [string, object] => [
+      `a certificate by its name (${kind})`,
+      {
+        token_endpoint_auth_method: "tls_client_auth",
+        [`tls_client_auth_san_${kind}`]: name,
+      },
+    ]),
   ])("has no secret and can get none: %s", async (_what, fields) => {
     const made = await make({ ...fields, grant_types: ["client_credentials"] });
     expect(made).toMatchObject({ ...fields, credentials: [] });

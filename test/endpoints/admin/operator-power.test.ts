@@ -140,6 +140,11 @@ describe("an operator gives a client no power:", () => {
       { tls_client_auth_subject_dn: "CN=notes" },
     ],
     [
+      "another name of a certificate",
+      { tls_client_auth_subject_dn: null, tls_client_auth_san_dns: "thief" },
+      { tls_client_auth_subject_dn: "CN=notes" },
+    ],
+    [
       "tokens without a proof of a key",
       { dpop_bound_access_tokens: false },
       { dpop_bound_access_tokens: true },
