@@ -93,7 +93,8 @@ function valueOf(text: string): string | undefined {
 function trimmed(text: string): string {
   const written = text.trim();
   const [backslashes = ""] = /\\*$/.exec(written) ?? [];
-  return backslashes.length % 2 === 0 ? written : `${written} `;
+  const isEscaped = backslashes.length % 2 === 1 && text.trimEnd() !== text;
+  return isEscaped ? `${written} ` : written;
 }
 
 /** Reads a value in BER, in hexadecimal digits. Text is the same as if it had been written out. */
