@@ -1,8 +1,14 @@
 import type { Context } from "hono";
+import type { Confirmation } from "../oauth/confirmation.ts";
+import type { Seconds } from "../oauth/duration.ts";
 import { OAuthError } from "../oauth/errors.ts";
 import { OPENID } from "../oauth/openid/scopes.ts";
 import { isForm, readForm } from "../oauth/parameters.ts";
+import type { Server } from "../oauth/server.ts";
 import { type AppEnv, type Endpoint, now } from "./endpoint.ts";
+
+/** Loads what a request with a bearer token does not need. */
+const loadProofs = () => import("../dpop/proof.ts");
 
 /**
  * The UserInfo endpoint (OpenID Connect Core section 5.3). It exists while the scope catalogue has `openid`. The
@@ -18,15 +24,23 @@ const userInfoByGet: Endpoint = {
 
   async respond(c) {
     const server = await c.var.server();
-    const token = await readAccessToken(c);
+    const { token, is_dpop } = await readAccessToken(c);
+    const time = now();
+    const proven = await readProven(
+      c,
+      server,
+      is_dpop ? token : undefined,
+      time,
+    );
     // Loaded here, because no request for a token needs it.
     const { userInfo } = await import("../oauth/tokens/user-info.ts");
-    return c.json(await userInfo(server, token, now(), c.var.log));
+    const presented = { token, is_dpop, proven };
+    return c.json(await userInfo(server, presented, time, c.var.log));
   },
 
-  renderError(c, refusal) {
+  async renderError(c, refusal) {
     const { status, details } = refusal;
-    const answer = challengeFor(refusal);
+    const answer = await challengesFor(refusal, hasDpopScheme(c));
     return c.json(refusal.toJSON(), status, {
       ...details.headers,
       ...(answer !== undefined && { "WWW-Authenticate": answer }),
@@ -40,20 +54,65 @@ export const userInfoEndpoints: readonly Endpoint[] = [
 ];
 
 /**
- * Reads the access token from the header (RFC 6750 section 2.1) or from the form of a POST (section 2.2). It is not
- * read from the query, because URLs stand in logs.
+ * Reads the access token from the header (RFC 6750 section 2.1, RFC 9449 section 7.1) or from the form of a POST (RFC 6750
+ * section 2.2). It is not read from the query, because URLs stand in logs.
  *
  * @throws OAuthError `access_token_missing`, `two_access_tokens`, `content_type_wrong` or `parameter_repeated`
  */
-async function readAccessToken(c: Context<AppEnv>): Promise<string> {
+async function readAccessToken(
+  c: Context<AppEnv>,
+): Promise<{ token: string; is_dpop: boolean }> {
   const [, ofHeader] =
-    /^bearer +(.+)$/i.exec(c.req.header("Authorization") ?? "") ?? [];
+    /^(?:bearer|dpop) +(.+)$/i.exec(c.req.header("Authorization") ?? "") ?? [];
   const ofForm = await readFromForm(c, ofHeader !== undefined);
   if (ofHeader !== undefined && ofForm !== undefined)
     throw new OAuthError("two_access_tokens");
   const token = ofHeader ?? ofForm;
   if (token === undefined) throw new OAuthError("access_token_missing");
-  return token;
+  return { token, is_dpop: ofHeader !== undefined && hasDpopScheme(c) };
+}
+
+function hasDpopScheme(c: Context<AppEnv>): boolean {
+  return /^dpop(?: |$)/i.test(c.req.header("Authorization") ?? "");
+}
+
+/**
+ * Reads what a request proves.
+ *
+ * @param token the access token, if it comes with the scheme DPoP
+ * @throws OAuthError `access_token_proof_invalid` or `access_token_nonce_missing`
+ */
+async function readProven(
+  c: Context<AppEnv>,
+  { settings }: Server,
+  token: string | undefined,
+  now: Seconds,
+): Promise<Confirmation> {
+  if (token === undefined) return {};
+  const proof = c.req.header("DPoP");
+  if (proof === undefined)
+    throw new OAuthError("access_token_proof_invalid", {
+      subject: "there is none",
+    });
+  const { issuer, mtls_endpoint_origin } = settings;
+  const origins = [issuer, mtls_endpoint_origin].filter(
+    (origin) => origin !== undefined,
+  );
+  const { checkProof } = await loadProofs();
+  const checked = await checkProof(proof, {
+    method: c.req.method,
+    urls: origins.map((origin) => `${origin}/userinfo`),
+    now,
+    access_token: token,
+  });
+  if ("problem" in checked)
+    throw new OAuthError(
+      checked.use_nonce
+        ? "access_token_nonce_missing"
+        : "access_token_proof_invalid",
+      { subject: checked.problem },
+    );
+  return { jkt: checked.jkt };
 }
 
 /**
@@ -78,12 +137,34 @@ const realm = 'Bearer realm="baton/userinfo"';
 /** The statuses that RFC 6750 section 3.1 has an error code for. */
 const statuses: readonly number[] = [400, 401, 403];
 
-/** Returns the value of WWW-Authenticate for a refusal (RFC 6750 section 3). Undefined: it has none. */
-function challengeFor(refusal: OAuthError): string | undefined {
-  if (!statuses.includes(refusal.status)) return undefined;
+/**
+ * Returns the value of WWW-Authenticate for a refusal (RFC 6750 section 3, RFC 9449 section 7.1). Undefined: it has none.
+ * Bearer is the first, because clients that know no other scheme look at the first.
+ *
+ * @param isDpop the request has the scheme DPoP, so that the error is in the challenge for it
+ */
+async function challengesFor(
+  refusal: OAuthError,
+  isDpop: boolean,
+): Promise<string | undefined> {
+  const { status } = refusal;
+  if (!statuses.includes(status)) return undefined;
+  const problem = problemOf(refusal);
+  const bearer = [realm, ...(isDpop ? [] : problem)].join(", ");
+  if (status !== 401 && !isDpop) return bearer;
+  const { proofAlgorithms } = await loadProofs();
+  const algs = `algs="${proofAlgorithms.join(" ")}"`;
+  return `${bearer}, DPoP ${[algs, ...(isDpop ? problem : [])].join(", ")}`;
+}
+
+/** Returns the parameters of a challenge that say what is wrong. */
+function problemOf(refusal: OAuthError): string[] {
   // A request without a token is told no error.
-  if (refusal.reason === "access_token_missing") return realm;
+  if (refusal.reason === "access_token_missing") return [];
   const { error, error_description } = refusal.toJSON();
-  const scope = error === "insufficient_scope" ? `, scope="${OPENID}"` : "";
-  return `${realm}, error="${error}", error_description="${error_description}"${scope}`;
+  return [
+    `error="${error}"`,
+    `error_description="${error_description}"`,
+    ...(error === "insufficient_scope" ? [`scope="${OPENID}"`] : []),
+  ];
 }

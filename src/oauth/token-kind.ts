@@ -1,3 +1,4 @@
+import type { Confirmation } from "./confirmation.ts";
 import type { Seconds } from "./duration.ts";
 import type { Client } from "./entities.ts";
 import type {
@@ -49,6 +50,8 @@ export interface TokenContent {
     /** Left out: an ID token has neither scope nor resource. */
     scope?: string[];
     resource?: string[];
+    /** The keys that the token is bound to. Left out: none. */
+    cnf?: Confirmation;
   };
   issued_at?: Seconds;
   expires_at: Seconds;

@@ -151,6 +151,27 @@ export const tokenRefusals = {
   access_token_ended: invalidToken(
     "The login of this access token has ended. The user must sign in again.",
   ),
+  // Tokens that are bound to a key or a certificate (RFC 9449 section 7, RFC 8705 section 3).
+  access_token_proof_invalid: row(
+    401,
+    "invalid_dpop_proof",
+    (problem) => `The DPoP proof is not valid: ${problem}.`,
+  ),
+  access_token_nonce_missing: row(
+    401,
+    "use_dpop_nonce",
+    (problem) =>
+      `The DPoP proof needs a nonce of this server: ${problem}. Try again with the nonce in the header DPoP-Nonce.`,
+  ),
+  access_token_bound: invalidToken(
+    "The access token is bound to a key, and is not a bearer token. Send it with the scheme DPoP and a proof of the key.",
+  ),
+  access_token_not_bound: invalidToken(
+    "The access token is not bound to a key. Send it with the scheme Bearer.",
+  ),
+  access_token_of_another_key: invalidToken(
+    "The access token is bound to another key or client certificate than the one that the request proves.",
+  ),
   access_token_without_user: invalidToken(
     "This access token is of the client itself, so there is no user to tell about.",
   ),

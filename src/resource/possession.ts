@@ -7,8 +7,8 @@ import type {
   VerifiedToken,
 } from "./options.ts";
 
-/** The time for which the id of a proof must be remembered, in seconds. No proof is fresh for longer. */
-const REMEMBERED_SECONDS = 600;
+/** The time for which the id of a proof is remembered, in seconds. A proof is fresh for two minutes at most. */
+const REMEMBERED_SECONDS = 180;
 
 const notABearerToken = {
   invalid: "The token is bound to a key, and is not a bearer token.",

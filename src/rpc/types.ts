@@ -201,6 +201,11 @@ export interface ActiveToken {
   aud?: string | string[];
   /** Left out for a refresh token. */
   token_type?: "Bearer" | "DPoP";
+  /**
+   * The keys that the token is bound to (RFC 9449 section 6.2, RFC 8705 section 3.2): the token is not good without a
+   * proof of each. Left out: none.
+   */
+  cnf?: { jkt?: string; "x5t#S256"?: string };
 }
 
 /** The entrypoint `Tokens`: what a Worker needs that gets tokens from others. It may ask about any client's tokens. */

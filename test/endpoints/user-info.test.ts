@@ -7,6 +7,7 @@ import {
   SignJWT,
 } from "jose";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { proofAlgorithms } from "../../src/dpop/proof.ts";
 import { bindingsWithoutObjects } from "../support/counting.ts";
 import {
   ISSUER,
@@ -226,7 +227,9 @@ describe("/userinfo refuses", () => {
     ];
     for (const [query, init] of requests) {
       const response = await server.http(`/userinfo${query}`, init);
-      expect(response.headers.get("WWW-Authenticate")).toBe(realm);
+      expect(response.headers.get("WWW-Authenticate")).toBe(
+        `${realm}, DPoP algs="${proofAlgorithms.join(" ")}"`,
+      );
       expect(await refusal(response)).toEqual([
         401,
         "invalid_token",

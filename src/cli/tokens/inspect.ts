@@ -43,7 +43,7 @@ const opaque: { looks: RegExp; kind: string; about: string }[] = [
  * @returns undefined if it is nothing that Baton makes or takes
  */
 export function inspect(text: string, now: number): Inspection | undefined {
-  const token = unwrapSecret(text).replace(/^bearer +/i, "");
+  const token = unwrapSecret(text).replace(/^(?:bearer|dpop) +/i, "");
   return (
     readRefreshToken(token, now) ??
     readJwt(token, now) ??

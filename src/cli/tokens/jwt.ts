@@ -34,6 +34,21 @@ const signed = new Map([
   ],
 ]);
 
+/** The signed JWTs that a client makes for each request, by `typ` in lower case. */
+const proofs = new Map([
+  [
+    "dpop+jwt",
+    {
+      kind: "dpop_proof",
+      about:
+        "A DPoP proof (RFC 9449) of a client, for the one request that `htm` and `htu` name. A proof gives access to nothing without its token. The signature was not checked.",
+    },
+  ],
+]);
+
+const boundTo =
+  "It is bound to the key or the client certificate whose thumbprint is in `cnf`: an API must refuse it without a proof of that.";
+
 /** `jti` of an access token or an ID token: the id of its family, and a random part. */
 const familyInJti = /^([\w-]{43})[.~]/;
 
@@ -73,17 +88,18 @@ function readSigned(
   const grant_id = family && Buffer.from(decode(family) ?? []).toString("hex");
   // Many servers write `JWT` into every token.
   const isOurs = typ === "at+jwt" || grant_id !== undefined;
-  const { kind, about } = (isOurs ? signed.get(typ) : undefined) ?? {
+  const { kind, about } = (isOurs ? signed.get(typ) : proofs.get(typ)) ?? {
     kind: "signed_jwt",
     about:
       "A signed JWT, but neither an access token nor an ID token of Baton: `typ` in its header is not at+jwt, or its `jti` names no grant. The signature was not checked.",
   };
+  const isBound = kind === "access_token" && "cnf" in claims;
   return {
     kind,
-    about,
+    about: isBound ? `${about} ${boundTo}` : about,
     verified: false,
     ...(typeof exp === "number" && { expired: exp <= now }),
-    ...(kind !== "signed_jwt" && grant_id && { grant_id }),
+    ...(isOurs && kind !== "signed_jwt" && grant_id && { grant_id }),
     header,
     claims,
   };

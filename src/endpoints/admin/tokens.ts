@@ -6,6 +6,7 @@ import type { Role } from "../../oauth/roles.ts";
 import { strictObject, maxCharacters } from "../../oauth/schema.ts";
 import type { Server } from "../../oauth/server.ts";
 import type { TokenContent } from "../../oauth/token-kind.ts";
+import { keysOf } from "../../oauth/tokens/bound-keys.ts";
 import {
   endLogin,
   type Ending,
@@ -71,6 +72,17 @@ const inspected = named(
         v.array(v.string()),
         v.description(
           "The audiences of an access token, or those that the grant of a refresh token names.",
+        ),
+      ),
+    ),
+    cnf: v.optional(
+      v.pipe(
+        v.object({
+          jkt: v.optional(v.string()),
+          "x5t#S256": v.optional(v.string()),
+        }),
+        v.description(
+          "The keys that the token is bound to: the thumbprints of the key of DPoP proofs and of the client certificate. Left out: it is a bearer token.",
         ),
       ),
     ),
@@ -183,6 +195,7 @@ async function inspectedJson(
   const { kind, generation, issued_at, expires_at } = content;
   const login = content.login ?? family?.login;
   const id = grantIdOf(server, content);
+  const cnf = keysOf(content, family);
   return {
     ...state,
     kind,
@@ -194,6 +207,7 @@ async function inspectedJson(
       ...(login.scope && { scope: login.scope.join(" ") }),
       ...(login.resource && { resource: login.resource }),
     }),
+    ...(cnf && { cnf }),
     ...(issued_at !== undefined && { issued_at }),
     expires_at,
     ...(generation !== undefined && { generation }),

@@ -1,3 +1,4 @@
+import { type Confirmation, isConfirmed } from "../confirmation.ts";
 import { CLOCK_SKEW_SECONDS, type Seconds } from "../duration.ts";
 import { type Client, isPublic, type ResourceCatalogue } from "../entities.ts";
 import { resourcesOf } from "../protected-resources.ts";
@@ -65,7 +66,7 @@ function isDefaultOf(
 
 function isOfFamily(
   claims: SignedClaims,
-  { login, created_at, ends_at }: FamilyState,
+  { login, created_at, ends_at, bound_since }: FamilyState,
 ): boolean {
   return (
     claims.sub === login.subject &&
@@ -73,8 +74,22 @@ function isOfFamily(
     claims.client_id === login.client_id &&
     isWithin(scopes(claims), login.scope) &&
     isIssuedSince(claims, created_at) &&
-    claims.exp <= ends_at
+    claims.exp <= ends_at &&
+    isBoundLike(claims, login.cnf, bound_since)
   );
+}
+
+/**
+ * Tells whether a token is bound to the keys of its family. It may be bound to more, such as a certificate beside the key. A
+ * family that was bound later may have bearer tokens from before.
+ */
+function isBoundLike(
+  { cnf }: SignedClaims,
+  keys: Confirmation | undefined,
+  boundSince: number | undefined,
+): boolean {
+  if (!keys || isConfirmed(keys, cnf)) return true;
+  return boundSince !== undefined && cnf === undefined;
 }
 
 /**

@@ -27,6 +27,7 @@ import {
   isOfClient,
   scopes,
 } from "./access-token-check.ts";
+import { refreshTokenKeys } from "./bound-keys.ts";
 import { verifyAccessToken } from "./access-token.ts";
 import {
   hashFamilySecret,
@@ -77,6 +78,7 @@ export function refreshTokenKind(server: Parts): TokenKind {
       const family = await findLivingFamily(server, claims.family_id, now);
       if (!family) return undefined;
       const { client_id, scope, subject, sub_type } = family.login;
+      const cnf = refreshTokenKeys(family, claims.generation);
       const isNewest = family.generation === claims.generation;
       const secretHash = await hashFamilySecret(claims.family_secret);
       const isGenuine = equalBytes(family.secret_hash, secretHash);
@@ -90,6 +92,7 @@ export function refreshTokenKind(server: Parts): TokenKind {
         ...(scope.length > 0 && { scope: scope.join(" ") }),
         iat: family.last_used_at,
         exp: claims.expires_at,
+        ...(cnf && { cnf }),
       };
     },
   };
@@ -135,6 +138,7 @@ export function accessTokenKind(
           ...(sub_type && { sub_type }),
           scope: scopes(claims),
           resource: audiences(claims),
+          ...(claims.cnf && { cnf: claims.cnf }),
         },
         issued_at: iat,
         expires_at: exp,
@@ -153,7 +157,8 @@ export function accessTokenKind(
       const catalogue = await server.resources.catalogue();
       if (!isOwn && !isForResourceServer(claims, client, catalogue))
         return undefined;
-      const answer = { ...claims, token_type: "Bearer" };
+      const isDpop = claims.cnf?.jkt !== undefined;
+      const answer = { ...claims, token_type: isDpop ? "DPoP" : "Bearer" };
       log.begin("family");
       if (family_id) {
         const check = await familyCheck(claims, catalogue, settings);

@@ -1,3 +1,4 @@
+import { type Confirmation, isConfirmed } from "../confirmation.ts";
 import type { Seconds } from "../duration.ts";
 import type { Client } from "../entities.ts";
 import { OAuthError } from "../errors.ts";
@@ -15,6 +16,15 @@ import { findLivingFamily } from "./own-kinds.ts";
 /** The size limit of a request body. This server makes no longer token. */
 const MAX_TOKEN_CHARACTERS = 16 * 1024;
 
+/** An access token, and what the request proves for it. */
+interface PresentedAccessToken {
+  token: string;
+  /** The token comes with the scheme DPoP and a proof for it. */
+  is_dpop: boolean;
+  /** The keys that the request has proven. */
+  proven: Confirmation;
+}
+
 /**
  * Answers a UserInfo request (OpenID Connect Core section 5.3.2) by an access token: `sub`, and those of the login's
  * claims about the person that the scopes of the token release, as far as its client may have them today. The token is
@@ -24,15 +34,16 @@ const MAX_TOKEN_CHARACTERS = 16 * 1024;
  * A token that this server has not signed costs no storage call beside the catalogue.
  *
  * @throws OAuthError `access_token_forged`, `access_token_is_id_token`, `access_token_expired`,
- *   `access_token_without_user`, `access_token_scope_insufficient` or `access_token_ended`
+ *   `access_token_without_user`, `access_token_scope_insufficient`, `access_token_ended`, or a reason of its keys
  */
 export async function userInfo(
   server: Server,
-  token: string,
+  presented: PresentedAccessToken,
   now: Seconds,
   log: RequestLog,
 ): Promise<Claims> {
   const { settings, verificationKeys } = server;
+  const { token } = presented;
   const verified =
     token.length <= MAX_TOKEN_CHARACTERS &&
     (await verifyAccessToken(verificationKeys, settings.issuer, token));
@@ -44,6 +55,7 @@ export async function userInfo(
     );
   const { family_id, claims } = verified;
   if (now >= claims.exp) throw new OAuthError("access_token_expired");
+  checkPossession(claims.cnf, presented);
   if (!family_id) throw new OAuthError("access_token_without_user");
   const granted = scopes(claims);
   if (!granted.includes(OPENID)) throw insufficientScope();
@@ -78,6 +90,24 @@ export async function userInfo(
     ...userinfo,
   });
   return { ...releasedClaims(person, left, catalogue), sub: subject };
+}
+
+/**
+ * Checks that a request proves the keys of its token, and that a token which is bound to none is a bearer token (RFC 9449
+ * section 7, RFC 8705 section 3).
+ *
+ * @throws OAuthError `access_token_bound`, `access_token_not_bound` or `access_token_of_another_key`
+ */
+function checkPossession(
+  cnf: Confirmation = {},
+  { is_dpop, proven }: PresentedAccessToken,
+): void {
+  if (is_dpop && cnf.jkt === undefined)
+    throw new OAuthError("access_token_not_bound");
+  if (!is_dpop && cnf.jkt !== undefined)
+    throw new OAuthError("access_token_bound");
+  if (!isConfirmed(cnf, proven))
+    throw new OAuthError("access_token_of_another_key");
 }
 
 function insufficientScope(): OAuthError {
