@@ -104,6 +104,28 @@ describe("baton token inspect", () => {
     });
   });
 
+  test("says that an access token is bound to a key, and tells a DPoP proof from a token", async () => {
+    const jwt = (...parts: object[]) =>
+      [...parts.map((one) => JSON.stringify(one)), "signature"]
+        .map((one) => Buffer.from(one).toString("base64url"))
+        .join(".");
+    const cnf = { jkt: "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" };
+    const bound = jwt({ alg: "ES256", typ: "at+jwt" }, { sub: "alice", cnf });
+    expect(await inspect(`DPoP ${bound}`)).toMatchObject({
+      kind: "access_token",
+      about: expect.stringContaining("It is bound to the key"),
+      claims: { cnf },
+    });
+    const { stdout } = await run("baton", ["token", "inspect"], {
+      input: bound,
+    });
+    expect(stdout).toContain(cnf.jkt);
+    const proof = { jti: "1", htm: "GET", htu: "https://api.example.com/" };
+    expect(
+      await inspect(jwt({ alg: "ES256", typ: "dpop+jwt", jwk: {} }, proof)),
+    ).toMatchObject({ kind: "dpop_proof", claims: proof });
+  });
+
   test("does not take the JWT of another server for an ID token", async () => {
     const part = (content: object) =>
       Buffer.from(JSON.stringify(content)).toString("base64url");
