@@ -1,4 +1,5 @@
 import type { Context } from "hono";
+import type { Proof, ProofProblem } from "../dpop/proof.ts";
 import { type Confirmation, hasKey } from "../oauth/confirmation.ts";
 import type { Seconds } from "../oauth/duration.ts";
 import type { Client } from "../oauth/entities.ts";
@@ -41,25 +42,9 @@ export async function readPossession(
   early: EarlyServer,
   now: Seconds,
 ): Promise<Possession> {
-  const { settings, tokenKeys } = early;
   const certificate = await boundCertificate(c, early);
-  const proof = c.req.header("DPoP");
-  if (proof === undefined) return certificate;
-  const { issuer, mtls_endpoint_origin } = settings;
-  const origins = [issuer, mtls_endpoint_origin].filter(
-    (origin) => origin !== undefined,
-  );
-  const { checkProof } = await import("../dpop/proof.ts");
-  const checked = await checkProof(proof, {
-    method: "POST",
-    urls: origins.map((origin) => origin + path),
-    now,
-    judgeNonce: async (nonce) => {
-      const { judgeNonce } = await loadNonces();
-      return judgeNonce(tokenKeys, nonce, now);
-    },
-    needsNonce: settings.dpop_nonce_required,
-  });
+  const checked = await readProof(c, path, early, now);
+  if (!checked) return certificate;
   if ("problem" in checked)
     throw new OAuthError(
       checked.use_nonce ? "dpop_nonce_missing" : "dpop_proof_invalid",
@@ -68,8 +53,41 @@ export async function readPossession(
   return { ...certificate, jkt: checked.jkt, proof_id: checked.jti };
 }
 
+/**
+ * Checks the DPoP proof of a request. Undefined: it has none.
+ *
+ * @param path the path of the endpoint. A proof names its URL
+ * @param access_token the access token that comes with the proof. Left out: there is none
+ */
+export async function readProof(
+  c: Context<AppEnv>,
+  path: string,
+  { settings, tokenKeys }: Pick<EarlyServer, "settings" | "tokenKeys">,
+  now: Seconds,
+  access_token?: string,
+): Promise<Proof | ProofProblem | undefined> {
+  const proof = c.req.header("DPoP");
+  if (proof === undefined) return undefined;
+  const { issuer, mtls_endpoint_origin } = settings;
+  const origins = [issuer, mtls_endpoint_origin].filter(
+    (origin) => origin !== undefined,
+  );
+  const { checkProof } = await import("../dpop/proof.ts");
+  return checkProof(proof, {
+    method: c.req.method,
+    urls: origins.map((origin) => origin + path),
+    now,
+    ...(access_token !== undefined && { access_token }),
+    judgeNonce: async (nonce) => {
+      const { judgeNonce } = await loadNonces();
+      return judgeNonce(tokenKeys, nonce, now);
+    },
+    needsNonce: settings.dpop_nonce_required,
+  });
+}
+
 /** Any certificate can be bound to, also one that no authority vouches for (RFC 8705 section 3), but no revoked one. */
-async function boundCertificate(
+export async function boundCertificate(
   c: Context<AppEnv>,
   early: EarlyServer,
 ): Promise<Confirmation> {

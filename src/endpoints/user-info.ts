@@ -1,14 +1,13 @@
 import type { Context } from "hono";
+import { proofAlgorithms } from "../dpop/algorithms.ts";
 import type { Confirmation } from "../oauth/confirmation.ts";
 import type { Seconds } from "../oauth/duration.ts";
 import { OAuthError } from "../oauth/errors.ts";
 import { OPENID } from "../oauth/openid/scopes.ts";
 import { isForm, readForm } from "../oauth/parameters.ts";
 import type { Server } from "../oauth/server.ts";
+import { boundCertificate, offerNonce, readProof } from "./possession.ts";
 import { type AppEnv, type Endpoint, now } from "./endpoint.ts";
-
-/** Loads what a request with a bearer token does not need. */
-const loadProofs = () => import("../dpop/proof.ts");
 
 /**
  * The UserInfo endpoint (OpenID Connect Core section 5.3). It exists while the scope catalogue has `openid`. The
@@ -38,9 +37,9 @@ const userInfoByGet: Endpoint = {
     return c.json(await userInfo(server, presented, time, c.var.log));
   },
 
-  async renderError(c, refusal) {
+  renderError(c, refusal) {
     const { status, details } = refusal;
-    const answer = await challengesFor(refusal, hasDpopScheme(c));
+    const answer = challengesFor(refusal, hasDpopScheme(c));
     return c.json(refusal.toJSON(), status, {
       ...details.headers,
       ...(answer !== undefined && { "WWW-Authenticate": answer }),
@@ -77,34 +76,23 @@ function hasDpopScheme(c: Context<AppEnv>): boolean {
 }
 
 /**
- * Reads what a request proves.
+ * Reads what a request proves. With the scheme DPoP the answer has a fresh nonce, whatever the answer is (RFC 9449 section 9).
  *
  * @param token the access token, if it comes with the scheme DPoP
  * @throws OAuthError `access_token_proof_invalid` or `access_token_nonce_missing`
  */
 async function readProven(
   c: Context<AppEnv>,
-  { settings }: Server,
+  server: Server,
   token: string | undefined,
   now: Seconds,
 ): Promise<Confirmation> {
-  if (token === undefined) return {};
-  const proof = c.req.header("DPoP");
-  if (proof === undefined)
-    throw new OAuthError("access_token_proof_invalid", {
-      subject: "there is none",
-    });
-  const { issuer, mtls_endpoint_origin } = settings;
-  const origins = [issuer, mtls_endpoint_origin].filter(
-    (origin) => origin !== undefined,
-  );
-  const { checkProof } = await loadProofs();
-  const checked = await checkProof(proof, {
-    method: c.req.method,
-    urls: origins.map((origin) => `${origin}/userinfo`),
-    now,
-    access_token: token,
-  });
+  const certificate = await boundCertificate(c, server);
+  if (token === undefined) return certificate;
+  await offerNonce(c, server);
+  const checked = (await readProof(c, "/userinfo", server, now, token)) ?? {
+    problem: "there is none",
+  };
   if ("problem" in checked)
     throw new OAuthError(
       checked.use_nonce
@@ -112,7 +100,7 @@ async function readProven(
         : "access_token_proof_invalid",
       { subject: checked.problem },
     );
-  return { jkt: checked.jkt };
+  return { ...certificate, jkt: checked.jkt };
 }
 
 /**
@@ -143,16 +131,15 @@ const statuses: readonly number[] = [400, 401, 403];
  *
  * @param isDpop the request has the scheme DPoP, so that the error is in the challenge for it
  */
-async function challengesFor(
+function challengesFor(
   refusal: OAuthError,
   isDpop: boolean,
-): Promise<string | undefined> {
+): string | undefined {
   const { status } = refusal;
   if (!statuses.includes(status)) return undefined;
   const problem = problemOf(refusal);
   const bearer = [realm, ...(isDpop ? [] : problem)].join(", ");
   if (status !== 401 && !isDpop) return bearer;
-  const { proofAlgorithms } = await loadProofs();
   const algs = `algs="${proofAlgorithms.join(" ")}"`;
   return `${bearer}, DPoP ${[algs, ...(isDpop ? problem : [])].join(", ")}`;
 }

@@ -7,7 +7,7 @@ import {
   SignJWT,
 } from "jose";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { proofAlgorithms } from "../../src/dpop/proof.ts";
+import { proofAlgorithms } from "../../src/dpop/algorithms.ts";
 import { bindingsWithoutObjects } from "../support/counting.ts";
 import {
   ISSUER,
