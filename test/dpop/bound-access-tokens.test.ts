@@ -7,6 +7,7 @@ import {
   SignJWT,
 } from "jose";
 import { beforeAll, describe, expect, it } from "vitest";
+import { other, selfa, withCertificate } from "../support/certificates.ts";
 import {
   accessTokenHash,
   makeProofKey,
@@ -14,10 +15,12 @@ import {
   type ProofClaims,
   type ProofKey,
 } from "../support/dpop.ts";
+import { proving } from "../support/proving.ts";
 import {
   ISSUER,
   refusal,
   server,
+  serverWith,
   type TestClient,
   type Tokens,
 } from "../support/server.ts";
@@ -40,11 +43,10 @@ beforeAll(async () => {
   bound = await boundTokens();
 });
 
-/** A login whose access token is bound. `claims` changes the token. */
-async function boundTokens(claims: object = {}): Promise<Tokens> {
-  const tokens = await server.login(client);
-  const cnf = { jkt: key.jkt };
-  return { ...tokens, access_token: await forge(tokens, { cnf, ...claims }) };
+/** A login of a confidential client with a proof. */
+async function boundTokens(more: Record<string, string> = {}): Promise<Tokens> {
+  const { refresh_token } = await server.login(client);
+  return proving(key).expectRefresh(client, refresh_token, more);
 }
 
 /** Signs an access token with other claims, as whoever has PRIVATE_KEY can. */
@@ -71,13 +73,14 @@ async function ask(
   access_token: string,
   { DPoP, ...more }: Record<string, string> = {},
   init: RequestInit = {},
+  at = server,
 ): Promise<Response> {
   const headers = {
     Authorization: `DPoP ${access_token}`,
     DPoP: DPoP ?? (await proofFor(access_token)),
     ...more,
   };
-  return server.http("/userinfo", { headers, ...init });
+  return at.http("/userinfo", { headers, ...init });
 }
 
 describe("/userinfo", () => {
@@ -204,22 +207,84 @@ describe("/userinfo", () => {
     expect((await refusal(response))[0]).toBe(403);
   });
 
-  it("refuses a token that is bound to a certificate on a connection without it", async () => {
-    const cnf = { "x5t#S256": "A".repeat(43) };
-    const token = await forge(bearer, { cnf });
-    const headers = { Authorization: `Bearer ${token}` };
-    const response = await server.http("/userinfo", { headers });
-    expect(await refusal(response)).toEqual([
+  it("gives a nonce with each answer to the scheme DPoP, and a good one stands in for the time of a proof", async () => {
+    const { access_token } = bound;
+    const iat = Math.floor(Date.now() / 1000) - 86_400;
+    const old = await ask(access_token, {
+      DPoP: await proofFor(access_token, { iat }),
+    });
+    expect(old.headers.get("WWW-Authenticate")).toMatch(
+      /, DPoP algs="[^"]*", error="use_dpop_nonce", /,
+    );
+    const nonce = old.headers.get("DPoP-Nonce") ?? "";
+    expect(await refusal(old)).toEqual([
       401,
-      "invalid_token",
-      "access_token_of_another_key",
+      "use_dpop_nonce",
+      "access_token_nonce_missing",
     ]);
+    const DPoP = await proofFor(access_token, { iat, nonce });
+    const good = await ask(access_token, { DPoP });
+    expect([good.status, good.headers.has("DPoP-Nonce")]).toEqual([200, true]);
+    const Authorization = `Bearer ${bearer.access_token}`;
+    const headers = { Authorization };
+    const asBearer = await server.http("/userinfo", { headers });
+    expect(asBearer.headers.has("DPoP-Nonce")).toBe(false);
+  });
+
+  it("asks for a nonce where DPOP_NONCE_REQUIRED is on", async () => {
+    const { access_token } = bound;
+    const strict = serverWith({ DPOP_NONCE_REQUIRED: "on" });
+    const without = await ask(access_token, {}, {}, strict);
+    const nonce = without.headers.get("DPoP-Nonce") ?? "";
+    expect(await refusal(without)).toEqual([
+      401,
+      "use_dpop_nonce",
+      "access_token_nonce_missing",
+    ]);
+    const DPoP = await proofFor(access_token, { nonce });
+    expect((await ask(access_token, { DPoP }, {}, strict)).status).toBe(200);
+  });
+
+  it("answers a token that is bound to a certificate on a connection with it, and on no other", async () => {
+    const token = await forge(bearer, {
+      cnf: { "x5t#S256": selfa.thumbprint },
+    });
+    const on = serverWith({ CLIENT_CERTIFICATES: "on" });
+    const headers = { Authorization: `Bearer ${token}` };
+    const good = withCertificate(on, selfa, {
+      certVerified: "FAILED:self signed certificate",
+    });
+    expect((await good.http("/userinfo", { headers })).status).toBe(200);
+    for (const at of [
+      on,
+      withCertificate(on, other),
+      withCertificate(on, selfa, { certRevoked: "1" }),
+      // Nobody reads certificates there.
+      withCertificate(server, selfa),
+    ])
+      expect(await refusal(await at.http("/userinfo", { headers }))).toEqual([
+        401,
+        "invalid_token",
+        "access_token_of_another_key",
+      ]);
   });
 });
 
 describe("introspection", () => {
-  async function introspect(token: string, by = client) {
-    const response = await server.about("/introspect", by, token);
+  let app: TestClient;
+
+  beforeAll(async () => {
+    app = await server.makeClient({
+      scope: "openid email",
+      token_endpoint_auth_method: "none",
+    });
+  });
+
+  /** Asks about a token of the public client, which may not ask itself. */
+  const ofApp = (token: string) => exports.Tokens.introspect(token);
+
+  async function introspect(token: string) {
+    const response = await server.about("/introspect", client, token);
     const answer = await response.json<Record<string, unknown>>();
     expect(await exports.Tokens.introspect(token)).toEqual(answer);
     return answer;
@@ -254,5 +319,55 @@ describe("introspection", () => {
       token_type: "Bearer",
       cnf,
     });
+  });
+
+  it("says the key of both tokens of a bound login, and does not believe a token with another key or none", async () => {
+    const cnf = { jkt: key.jkt };
+    const tokens = await server.login(app, { dpop_jkt: key.jkt });
+    const { access_token, refresh_token } = tokens;
+    expect(await ofApp(access_token)).toMatchObject({
+      active: true,
+      token_type: "DPoP",
+      cnf,
+    });
+    const refreshed = await ofApp(refresh_token);
+    expect(refreshed).toMatchObject({ active: true, cnf });
+    expect(refreshed).not.toHaveProperty("token_type");
+    for (const changed of [
+      undefined,
+      { jkt: "A".repeat(43) },
+      { "x5t#S256": "A".repeat(43) },
+      {},
+    ]) {
+      const token = await forge(tokens, { cnf: changed });
+      expect(await ofApp(token)).toEqual({ active: false });
+      expect(
+        await server.expectAdmin("POST", "/introspect", { token }),
+      ).toMatchObject({ active: false, inactive_because: "not_issued" });
+      expect((await ask(token)).status).toBe(401);
+    }
+    // A certificate beside the key.
+    const both = { ...cnf, "x5t#S256": "A".repeat(43) };
+    const withBoth = await forge(tokens, { cnf: both });
+    expect(await ofApp(withBoth)).toMatchObject({ active: true, cnf: both });
+  });
+
+  it("knows the bearer tokens from before a login was bound", async () => {
+    const first = await server.login(app);
+    const next = await proving(key).expectRefresh(app, first.refresh_token);
+    const cnf = { jkt: key.jkt };
+    const before = await ofApp(first.access_token);
+    expect(before).toMatchObject({ active: true, token_type: "Bearer" });
+    expect(before).not.toHaveProperty("cnf");
+    expect(await ofApp(next.access_token)).toMatchObject({ cnf });
+    expect(await ofApp(next.refresh_token)).toMatchObject({ cnf });
+    const about = (token: string) =>
+      server.expectAdmin("POST", "/introspect", { token });
+    expect(await about(next.refresh_token)).toMatchObject({ cnf });
+    const used = await about(first.refresh_token);
+    expect(used).toMatchObject({ active: false, inactive_because: "used" });
+    expect(used).not.toHaveProperty("cnf");
+    const another = await forge(next, { cnf: { jkt: "A".repeat(43) } });
+    expect(await ofApp(another)).toEqual({ active: false });
   });
 });
