@@ -5,7 +5,6 @@ import { commit, versionOf } from "../contenders/versions.ts";
 import { secretsIn } from "../keys.ts";
 import { freePort } from "../ports.ts";
 import { buildUpload, startWorkerd } from "../workerd.ts";
-import { LOGIN_URL, REDIRECT_URI, signInWithKey } from "./baton-sign-in.ts";
 import { withClock } from "./clock/workerd.ts";
 import { HttpStage, type TokenClient } from "./http-stage.ts";
 import type { Profile } from "./profile.ts";
@@ -51,7 +50,6 @@ function baton(
       const { PRIVATE_KEY, MAC_KEY, ADMIN_TOKEN } = secretsIn(folder);
       const variables = {
         ISSUER: common.issuer,
-        LOGIN_URL,
         PRIVATE_KEY,
         ENCRYPTION_KEY: MAC_KEY,
         ADMIN_TOKEN,
@@ -84,16 +82,20 @@ async function registered(
 ): Promise<string> {
   const { client_id } = await admin("POST", "/clients", {
     scope: "read",
-    redirect_uris: [REDIRECT_URI],
+    redirect_uris: ["http://127.0.0.1/callback"],
     ...metadata,
   });
   return String(client_id);
 }
 
 /** The login of a back end that has signed its user in by its own means. */
-function startedGrant({ admin }: Running, client_id: string) {
-  return async (headers: Record<string, string>) => {
-    const grant = { client_id, subject: "alice" };
+function startedGrant(
+  { admin }: Running,
+  client_id: string,
+  more: { dpop_jkt?: string } = {},
+): TokenClient["login"] {
+  return async (headers) => {
+    const grant = { client_id, subject: "alice", ...more };
     const answer = await admin("POST", "/grants", grant, headers);
     return String(answer.refresh_token);
   };
@@ -124,12 +126,12 @@ function withDPoP(
     const clientId = await registered(running, {
       token_endpoint_auth_method: "none",
     });
-    const prove = byDPoP(await make(), `${common.issuer}/access_token`);
+    const keys = await make();
+    const dpop_jkt = keys.holder.jkt;
     return {
       clientId,
-      prove,
-      login: (headers, time) =>
-        signInWithKey(running, { clientId, prove, headers, time }),
+      prove: byDPoP(keys, `${common.issuer}/access_token`),
+      login: startedGrant(running, clientId, { dpop_jkt }),
     };
   });
 }

@@ -12,14 +12,8 @@ export interface TokenClient {
   clientId: string;
   /** Left out: a public client without a key. */
   prove?: Prove;
-  /**
-   * Signs a new user in.
-   *
-   * @param headers to be sent with each request
-   * @param time of the server's clock, in seconds since 1970
-   * @returns the first refresh token
-   */
-  login(headers: Record<string, string>, time: number): Promise<string>;
+  /** Signs a new user in. @param headers to be sent with each request @returns the first refresh token */
+  login(headers: Record<string, string>): Promise<string>;
 }
 
 /** A server that is reached by HTTP, whose clock is set by a header of each request. */
@@ -36,7 +30,7 @@ export class HttpStage implements Stage {
   }
 
   login(): Promise<string> {
-    return this.#client.login(this.#headers, this.#time);
+    return this.#client.login(this.#headers);
   }
 
   async refresh(token: string, sender: Sender): Promise<string | undefined> {
