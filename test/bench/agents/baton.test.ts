@@ -7,8 +7,17 @@ import {
   it,
   vi,
 } from "vitest";
+import { listenToLog, parsedLog } from "../../support/log.ts";
+import { TOKEN_URL } from "../../support/proving.ts";
 import { server, type Tokens } from "../../support/server.ts";
 import { playOnce, type Outcome, type Stage } from "./play.ts";
+import {
+  byDPoP,
+  type Keys,
+  makeKeys,
+  makeStolenKeys,
+  type Prove,
+} from "./proofs.ts";
 import { judgeTheft } from "./results.ts";
 import { THIEF, type Trace } from "./trace.ts";
 import { askedIn, honestTraces, theftTraces } from "./traces/index.ts";
@@ -20,6 +29,13 @@ import { askedIn, honestTraces, theftTraces } from "./traces/index.ts";
 
 const T0 = 1_800_000_000;
 
+/** The record of a public client. */
+const agent = {
+  scope: "read",
+  token_endpoint_auth_method: "none",
+  redirect_uris: ["http://127.0.0.1/callback"],
+};
+
 beforeAll(() => server.makeScopes("read"));
 
 beforeEach(() => {
@@ -30,26 +46,57 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-async function stageWith(refresh_token_retry_window: string): Promise<Stage> {
-  const client = await server.makeClient({
-    scope: "read",
-    token_endpoint_auth_method: "none",
-    redirect_uris: ["http://127.0.0.1/callback"],
-    refresh_token_retry_window,
-  });
+/** @param prove adds to each refresh what proves the key of its sender */
+function stageOf(clientId: string, prove: Prove, login: Stage["login"]): Stage {
   return {
     setTime: (seconds) => {
       vi.setSystemTime(seconds * 1000);
     },
-    login: async () => (await server.login(client)).refresh_token,
-    refresh: async (token) => {
-      const answer = await server.refresh(client, token);
+    login,
+    refresh: async (refresh_token, sender) => {
+      const { headers, form } = await prove(sender, Date.now() / 1000);
+      const answer = await server.token(
+        {
+          grant_type: "refresh_token",
+          client_id: clientId,
+          refresh_token,
+          ...form,
+        },
+        headers,
+      );
       const body = await answer.json<Partial<Tokens> & { error?: string }>();
       if (answer.status === 200) return body.refresh_token;
-      expect([answer.status, body.error]).toEqual([400, "invalid_grant"]);
+      expect([answer.status, body.error]).toEqual(
+        form && sender === "thief"
+          ? [401, "invalid_client"]
+          : [400, "invalid_grant"],
+      );
       return undefined;
     },
   };
+}
+
+async function stageWith(refresh_token_retry_window: string): Promise<Stage> {
+  const client = await server.makeClient({
+    ...agent,
+    refresh_token_retry_window,
+  });
+  return stageOf(
+    client.client_id,
+    async () => ({}),
+    async () => (await server.login(client)).refresh_token,
+  );
+}
+
+/** A public client, whose login is bound to its key from its first token on. */
+async function stageWithDPoP(keys: Keys): Promise<Stage> {
+  const client = await server.makeClient(agent);
+  const dpop_jkt = keys.holder.jkt;
+  return stageOf(
+    client.client_id,
+    byDPoP(keys, TOKEN_URL),
+    async () => (await server.login(client, { dpop_jkt })).refresh_token,
+  );
 }
 
 function playAll(trace: Trace, stage: Stage): Promise<Outcome> {
@@ -163,3 +210,63 @@ describe.each(windows.map((window, index) => ({ window, index })))(
     });
   },
 );
+
+/** The reason in `refresh_token.stolen` says how a thief without the key has given himself away. */
+const withKeys: [string, () => Promise<Stage>, string][] = [
+  ["DPoP", async () => stageWithDPoP(await makeKeys()), "another_key"],
+];
+
+describe.each(withKeys)("a client with a key, by %s", (_, start, reason) => {
+  let stage: Stage;
+
+  beforeAll(async () => {
+    stage = await start();
+  });
+
+  afterEach(() => {
+    vi.restoreAllMocks();
+  });
+
+  it.each(honestTraces)("$title: all holders go on", async (trace) => {
+    const outcome = await playAll(trace, stage);
+    expect(Object.values(outcome).map(({ alive }) => alive)).toEqual(
+      askedIn(trace).map(() => true),
+    );
+  });
+
+  it.each(theftTraces)(
+    "a thief without the key: $title, the owner goes on, and the log names the login",
+    async (trace) => {
+      const lines = listenToLog();
+      const outcome = await playAll(trace, stage);
+      expect(judgeTheft(outcome)).toBe("refused");
+      const named = parsedLog(lines).filter(({ grant_id }) => grant_id);
+      const stolen = named.filter(
+        ({ event }) => event === "refresh_token.stolen",
+      );
+      const login = named[0]?.grant_id;
+      // One more is the token that is tried at the end.
+      const sent = (outcome[THIEF]?.refused ?? 0) + 1;
+      expect(stolen).toEqual(
+        Array.from({ length: sent }, () =>
+          expect.objectContaining({ reason, grant_id: login }),
+        ),
+      );
+    },
+  );
+});
+
+describe("a client with DPoP whose key is stolen too", () => {
+  let stage: Stage;
+
+  beforeAll(async () => {
+    stage = await stageWithDPoP(await makeStolenKeys());
+  });
+
+  it.each(theftTraces)("a thief: $title, is as the owner", async (trace) => {
+    const outcome = await playAll(trace, stage);
+    expect(Object.values(outcome).map(({ alive }) => alive)).toEqual(
+      askedIn(trace).map(() => true),
+    );
+  });
+});
