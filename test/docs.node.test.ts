@@ -111,6 +111,11 @@ const [backChannelUri = ""] = take(openIdPage, backChannelHeading, "sh", 1);
 const [logoutToken = "{}"] = take(openIdPage, backChannelHeading, "json", 1);
 const [putRsaKey = ""] = take(openIdPage, "Algorithms", "sh", 1);
 
+const possessionPage = "docs/proof-of-possession.md";
+const firstKeyHeading = "A first login with a key";
+const [makePhone = ""] = take(possessionPage, firstKeyHeading, "sh", 1);
+const [phone = ""] = take(possessionPage, firstKeyHeading, "js", 1);
+
 const agentHeading = "For the builder of an agent";
 const [agentDocument = "{}"] = take("docs/agents.md", agentHeading, "json", 1);
 
@@ -379,6 +384,29 @@ describe("docs/clients.md", () => {
       }),
     });
     expect(await again.json()).toMatchObject({ error: "invalid_grant" });
+  });
+});
+
+describe("docs/proof-of-possession.md", () => {
+  it("binds a login to a key with its script, which prints what the page says, and the log names the login", async () => {
+    const created = await paste(makePhone);
+    const [token = ""] = /baton_rt_[\w-]+/.exec(created) ?? [];
+    const file = join(folderInTheProject(), "phone.mjs");
+    expect(phone).toContain('"http://localhost:8787/access_token"');
+    writeFileSync(file, phone.replace("http://localhost:8787", server.url));
+    const { stdout } = await promisify(execFile)(process.execPath, [
+      file,
+      token,
+    ]);
+    expect(stdout.trimEnd().split("\n")).toEqual([
+      expect.stringMatching(/: DPoP$/),
+      expect.stringMatching(/: invalid_dpop_proof$/),
+      expect.stringMatching(/: true$/),
+    ]);
+    const events = server.output.split("\n");
+    expect(
+      events.find((line) => line.includes('"event":"refresh_token.stolen"')),
+    ).toContain('"grant_id":');
   });
 });
 
