@@ -90,6 +90,7 @@ export const TokenFamily = opened(worker.TokenFamily);
 export const SubjectIndex = opened(worker.SubjectIndex);
 export const KvRecordWriter = opened(worker.KvRecordWriter);
 export const LeagueLedger = opened(worker.LeagueLedger);
+export const AssertionLedger = opened(worker.AssertionLedger ?? Absent);
 export const RegistrationCounter = opened(worker.RegistrationCounter ?? Absent);
 
 export default {

@@ -18,6 +18,7 @@ import {
   agentWebsite,
   makeAgentRecords,
 } from "./scenario-agents.ts";
+import { makeKeyRecords } from "./scenario-keys.ts";
 import { Session } from "./session.ts";
 import { TwoWorkers } from "./two-workers.ts";
 
@@ -45,7 +46,13 @@ try {
     ? await makeAgentRecords(baton)
     : {};
   await server.start(pair);
-  const inFlight = { ...(await makeEveryRecord(baton)), ...ofAgents };
+  const inFlight = {
+    ...(await makeEveryRecord(baton)),
+    ...((await abilitiesOf(baton)).proveKeys
+      ? await makeKeyRecords(baton)
+      : {}),
+    ...ofAgents,
+  };
   const records: Records = {
     comment:
       "Made by keep-release.ts. Test keys (test-keys.ts), test tokens: nothing here is a secret.",

@@ -157,6 +157,7 @@ export async function abilitiesOf(baton: Session) {
     makeAdminTokens: document.includes('"/admin/tokens"'),
     disable: document.includes('"disabled"'),
     signOut: document.includes('"backchannel_logout_uri"'),
+    proveKeys: document.includes('"dpop_bound_access_tokens"'),
     meetAgents: document.includes('"registered_by"'),
   };
 }

@@ -1,6 +1,10 @@
 import { setTimeout } from "node:timers/promises";
+import { assertionOf, publicKeyOf } from "./proofs.ts";
 import { ADMIN_TOKEN, secretOf } from "./test-keys.ts";
 import type { TwoWorkers } from "./two-workers.ts";
+
+/** A client that authenticates with its key. */
+export const KEY_CLIENT = "key-holder";
 
 /** What a client, a browser, a sign-in page and an operator send to the front. */
 
@@ -22,12 +26,12 @@ export interface Tokens {
 }
 
 export class Session {
-  readonly #server: Pick<TwoWorkers, "fetch">;
+  readonly #server: Pick<TwoWorkers, "fetch" | "now">;
   readonly #isPublic: Set<string>;
 
   /** @param publicClients the ids of the clients without a secret */
   constructor(
-    server: Pick<TwoWorkers, "fetch">,
+    server: Pick<TwoWorkers, "fetch" | "now">,
     publicClients: readonly string[] = ["app"],
   ) {
     this.#server = server;
@@ -75,9 +79,14 @@ export class Session {
       client_id,
       redirect_uris: [REDIRECT_URI],
       scope: "read write",
-      ...(this.#isPublic.has(client_id)
-        ? { token_endpoint_auth_method: "none" }
-        : { client_secret: secretOf(client_id) }),
+      ...(client_id === KEY_CLIENT
+        ? {
+            token_endpoint_auth_method: "private_key_jwt",
+            jwks: { keys: [publicKeyOf(client_id)] },
+          }
+        : this.#isPublic.has(client_id)
+          ? { token_endpoint_auth_method: "none" }
+          : { client_secret: secretOf(client_id) }),
       ...metadata,
     });
   }
@@ -132,15 +141,22 @@ export class Session {
     return this.expectAdmin("POST", "/grants", body);
   }
 
-  refresh(client_id: string, refresh_token: string): Promise<Answer> {
-    return this.#post("/access_token", client_id, {
-      grant_type: "refresh_token",
-      refresh_token,
-    });
+  /** @param proof a DPoP proof; left out: the client sends none */
+  refresh(
+    client_id: string,
+    refresh_token: string,
+    proof?: string,
+  ): Promise<Answer> {
+    const form = { grant_type: "refresh_token", refresh_token };
+    return this.#post("/access_token", client_id, form, proof);
   }
 
-  async expectRefresh(client_id: string, token: string): Promise<Tokens> {
-    const answer = await this.refresh(client_id, token);
+  async expectRefresh(
+    client_id: string,
+    token: string,
+    proof?: string,
+  ): Promise<Tokens> {
+    const answer = await this.refresh(client_id, token, proof);
     return success(answer, "a refresh") as unknown as Tokens;
   }
 
@@ -221,18 +237,32 @@ export class Session {
     return this.decide(request, subject, claims);
   }
 
-  redeem(client_id: string, code: string): Promise<Answer> {
-    return this.#post("/access_token", client_id, {
+  /** @param proof a DPoP proof; left out: the client sends none */
+  redeem(client_id: string, code: string, proof?: string): Promise<Answer> {
+    const form = {
       grant_type: "authorization_code",
       code,
       redirect_uri: REDIRECT_URI,
       code_verifier: VERIFIER,
-    });
+    };
+    return this.#post("/access_token", client_id, form, proof);
   }
 
-  async expectRedeem(client_id: string, code: string): Promise<Tokens> {
-    const answer = await this.redeem(client_id, code);
+  async expectRedeem(
+    client_id: string,
+    code: string,
+    proof?: string,
+  ): Promise<Tokens> {
+    const answer = await this.redeem(client_id, code, proof);
     return success(answer, "a code's exchange") as unknown as Tokens;
+  }
+
+  async #credentialsOf(client_id: string): Promise<Record<string, string>> {
+    if (client_id === KEY_CLIENT)
+      return assertionOf(client_id, this.#server.now());
+    return this.#hasNoSecret(client_id)
+      ? {}
+      : { client_secret: secretOf(client_id) };
   }
 
   /** Tells whether a client has no secret. The clients of metadata documents have none. */
@@ -244,14 +274,20 @@ export class Session {
     path: string,
     client_id: string,
     form: Record<string, string>,
+    proof?: string,
   ): Promise<Answer> {
-    const secret = this.#hasNoSecret(client_id)
-      ? {}
-      : { client_secret: secretOf(client_id) };
+    const body = {
+      client_id,
+      ...(await this.#credentialsOf(client_id)),
+      ...form,
+    };
     const response = await this.#server.fetch(path, {
       method: "POST",
-      headers: { "Content-Type": "application/x-www-form-urlencoded" },
-      body: new URLSearchParams({ client_id, ...secret, ...form }).toString(),
+      headers: {
+        "Content-Type": "application/x-www-form-urlencoded",
+        ...(proof !== undefined && { DPoP: proof }),
+      },
+      body: new URLSearchParams(body).toString(),
     });
     return answerOf(response);
   }

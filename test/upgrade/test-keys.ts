@@ -10,24 +10,30 @@ function digest(name: string): Buffer {
   return createHash("sha256").update(`a public test key: ${name}`).digest();
 }
 
-function privateKey(): string {
-  const d = digest("PRIVATE_KEY");
+/** Makes the private key of a name, for ES256, as a JWK. */
+function privateKey(name: string) {
+  const d = digest(name);
   const curve = createECDH("prime256v1");
   curve.setPrivateKey(d);
   const point = curve.getPublicKey();
-  return JSON.stringify({
+  return {
     kty: "EC",
     crv: "P-256",
     x: point.subarray(1, 33).toString("base64url"),
     y: point.subarray(33).toString("base64url"),
     d: d.toString("base64url"),
-  });
+  };
+}
+
+/** The private key of a test client, as a JWK. */
+export function keyOf(clientId: string) {
+  return privateKey(`the key of ${clientId}`);
 }
 
 export const ADMIN_TOKEN = digest("ADMIN_TOKEN").toString("base64url");
 
 export const testSecrets = {
-  PRIVATE_KEY: privateKey(),
+  PRIVATE_KEY: JSON.stringify(privateKey("PRIVATE_KEY")),
   ENCRYPTION_KEY: digest("ENCRYPTION_KEY").toString("base64"),
   ADMIN_TOKEN,
   LEAGUE_ENCRYPTION_KEY: leagueTokens.keys.password.value,

@@ -25,6 +25,7 @@ const classes = {
   KV_RECORD_WRITER: "KvRecordWriter",
   LEAGUE_LEDGER: "LeagueLedger",
   REGISTRATION_COUNTER: "RegistrationCounter",
+  ASSERTION_LEDGER: "AssertionLedger",
 } as const;
 type Binding = keyof typeof classes;
 const bindings = Object.keys(classes) as Binding[];
@@ -90,6 +91,8 @@ export class TwoWorkers {
   internet: (request: Request) => Promise<Response> | Response = () =>
     new Response(null, { status: 503 });
   #running: Miniflare | undefined;
+  /** The shift of the Workers' clock, in milliseconds. */
+  #shift = 0;
 
   /**
    * Starts the two Workers, or others in their place with what they have stored.
@@ -101,6 +104,7 @@ export class TwoWorkers {
     shift = 0,
   ): Promise<void> {
     await this.#running?.dispose();
+    this.#shift = shift;
     const common = {
       ...settings,
       bindings: { ...settings.bindings, ...variables },
@@ -165,6 +169,11 @@ export class TwoWorkers {
   async stop(): Promise<void> {
     await this.#running?.dispose();
     await rm(this.#folder, { recursive: true });
+  }
+
+  /** Returns the time of the Workers, in milliseconds since 1970. */
+  now(): number {
+    return Date.now() + this.#shift;
   }
 
   /** Sends a request to the front. */
