@@ -53,14 +53,10 @@ const changesOf = (...names: string[]) =>
 
 const jwkChanges = changesOf("kty", "crv", "x", "y", "n", "e", "d", "k");
 const headerChanges = changesOf("typ", "alg", "jwk", "crit", "b64", "kid");
-const claimChanges = changesOf(
-  "jti",
-  "htm",
-  "htu",
-  "iat",
-  "nonce",
-  "exp",
-  "nbf",
+const claimChanges = fc.oneof(
+  changesOf("jti", "htm", "htu", "iat", "nonce", "exp", "nbf"),
+  fc.record({ nonce: hostile }),
+  fc.record({ iat: fc.double({ noNaN: true, noDefaultInfinity: true }) }),
 );
 
 /** A change of the text of a proof. */
