@@ -32,12 +32,7 @@ export function hasKey(proven: Confirmation | undefined): boolean {
 }
 
 /**
- * The base64url of a SHA-256 digest, without padding (RFC 7638, RFC 8705). The last character has two unused bits. No
- * thumbprint has another spelling, so nothing would be equal to it.
+ * The thumbprint of a key: the base64url of a SHA-256 digest, without padding (RFC 7638, RFC 8705). Its last character has
+ * two unused bits. Another spelling would be equal to no thumbprint that this server computes.
  */
-const thumbprint = /^[\w-]{42}[AEIMQUYcgkosw048]$/;
-
-/** Tells whether a text can be the thumbprint of a key. */
-export function isThumbprint(text: string): boolean {
-  return thumbprint.test(text);
-}
+export const thumbprintPattern = /^[\w-]{42}[AEIMQUYcgkosw048]$/;

@@ -50,6 +50,7 @@ const names = fc.oneof(
       "code_challenge_method",
       "resource",
       "login_hint",
+      "dpop_jkt",
     ),
   },
   { weight: 1, arbitrary: hostile },

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { clientId, resourceUri } from "../../oauth/client-metadata.ts";
-import { isThumbprint } from "../../oauth/confirmation.ts";
+import { thumbprintPattern } from "../../oauth/confirmation.ts";
 import type { Client } from "../../oauth/entities.ts";
 import { fieldError } from "../../oauth/errors.ts";
 import { loginClaimsOf } from "../../oauth/login-claims.ts";
@@ -48,8 +48,8 @@ const newGrant = named(
       dpop_jkt: v.optional(
         v.pipe(
           v.string(),
-          v.check(
-            isThumbprint,
+          v.regex(
+            thumbprintPattern,
             "must be the SHA-256 thumbprint of a public key in base64url: 43 characters without padding",
           ),
           v.metadata({

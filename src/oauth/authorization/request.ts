@@ -1,5 +1,5 @@
 import * as base64url from "jose/base64url";
-import { type Confirmation, isThumbprint } from "../confirmation.ts";
+import { type Confirmation, thumbprintPattern } from "../confirmation.ts";
 import type { Seconds } from "../duration.ts";
 import { throwIfRefused, OAuthError } from "../errors.ts";
 import { identityOf, type RequestedLogin } from "../login-attributes.ts";
@@ -143,7 +143,7 @@ export async function checkAuthorizationRequest(
 function readKey(parameters: Parameters): { cnf?: Confirmation } {
   const jkt = parameters.optional("dpop_jkt");
   if (jkt === undefined) return {};
-  if (!isThumbprint(jkt)) throw new OAuthError("dpop_jkt_malformed");
+  if (!thumbprintPattern.test(jkt)) throw new OAuthError("dpop_jkt_malformed");
   return { cnf: { jkt } };
 }
 
