@@ -19,6 +19,9 @@ import {
 /** A key with a chain of certificates has some 5 KiB. */
 const MAX_BYTES = 64 * 1024;
 
+/** The keys themselves are read one by one, so that one that cannot be used keeps no other out. */
+const keySet = v.object({ keys: v.optional(v.unknown()) });
+
 /** Fetches the keys of clients that keep them at a URL. */
 export class FetchedClientKeys implements ClientKeyFinder {
   readonly #issuer: string;
@@ -68,7 +71,7 @@ export class FetchedClientKeys implements ClientKeyFinder {
 
 /** Reads a JWK set (RFC 7517 section 5). */
 function readKeys(text: string): readonly ClientKey[] | string {
-  const { data } = parse(v.looseObject({}), parseJson(text));
+  const { data } = parse(keySet, parseJson(text));
   if (!data) return "it must be a JWK set in JSON";
   const usable = usableKeys(data);
   return typeof usable === "string" ? `it ${usable}` : usable.keys;
