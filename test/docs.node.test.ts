@@ -867,7 +867,9 @@ function configuredWith(
 
 it("the metadata document of an agent is one that the server accepts", () => {
   const { client_id } = JSON.parse(agentDocument) as { client_id: string };
-  expect(readDocument(client_id, agentDocument)).toMatchObject({
+  expect(
+    readDocument(client_id, agentDocument, "https://auth.example.com"),
+  ).toMatchObject({
     client_id,
     client_name: "Example Agent",
     redirect_uris: ["http://127.0.0.1/callback", "http://localhost/callback"],

@@ -1,4 +1,5 @@
 import type { Context } from "hono";
+import { isBySecret } from "../oauth/authentication-methods.ts";
 import { clientChanges } from "../oauth/clients/client-changes.ts";
 import { deleteClient } from "../oauth/clients/deletion.ts";
 import { makeSecret, matchesSecret } from "../oauth/clients/secret.ts";
@@ -40,17 +41,16 @@ export async function register(c: Context<AppEnv>): Promise<Response> {
   const { access, per_day } =
     settings.dynamic_registration as DynamicRegistrationSettings;
   if (access === "token") await requireInitialAccessToken(c, server);
-  const metadata = readRegistration(await bodyOf(c));
+  const metadata = readRegistration(await bodyOf(c), settings.issuer);
   const catalogue = await server.resources.catalogue();
   const quota = await server.registrationQuota();
   await quota.take(networkOf(c), per_day);
 
   const time = now();
   const token = makeRegistrationToken();
-  const made =
-    metadata.token_endpoint_auth_method === "none"
-      ? undefined
-      : await makeSecret(time);
+  const made = isBySecret(metadata.token_endpoint_auth_method)
+    ? await makeSecret(time)
+    : undefined;
   const client = newRegistration(
     metadata,
     await hashRegistrationToken(token),
@@ -85,7 +85,7 @@ export async function replaceRegistration(
   const { client_id } = client;
   const body = await bodyOf(c);
   checkNamedClient(body, client_id);
-  const metadata = readRegistration(body);
+  const metadata = readRegistration(body, server.settings.issuer);
   await checkSecret(body, client);
   const quota = await server.registrationQuota();
   await quota.limitNetwork(networkOf(c));

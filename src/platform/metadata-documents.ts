@@ -1,3 +1,4 @@
+import type { Seconds } from "../oauth/duration.ts";
 import type { Client } from "../oauth/entities.ts";
 import {
   OAuthError,
@@ -45,7 +46,8 @@ export class MetadataDocuments implements DocumentReader {
       accept: "application/json",
       maxBytes: MAX_BYTES,
       isOwn: (url: string) => isOwn(url, settings),
-      read: readDocument,
+      read: (url: string, text: string) =>
+        readDocument(url, text, settings.issuer),
       note,
     };
     this.#documents = new FetchedDocuments(rules, guesses);
@@ -66,7 +68,7 @@ export class MetadataDocuments implements DocumentReader {
     stored: Client | undefined,
   ): Promise<Client> {
     const merged = (document: Client) =>
-      stored ? withDocumentPart(stored, document) : document;
+      stored ? withDocumentPart(stored, document, now()) : document;
     try {
       const document = await this.#readUnless(isFresh, url, network);
       if (isWanted(document)) return merged(document);
@@ -95,6 +97,10 @@ export class MetadataDocuments implements DocumentReader {
       ? throwIfRefused<Client>(refusalOf(copy))
       : copy.content;
   }
+}
+
+function now(): Seconds {
+  return Math.floor(Date.now() / 1000);
 }
 
 function isUsable({ readAt }: Copy<Client>): boolean {

@@ -24,7 +24,7 @@ it("is valid at its URL, and there while metadata documents are on", async () =>
   expect(response.status).toBe(200);
   expect(response.headers.get("Content-Type")).toBe("application/json");
   const url = `${LOCAL}/dev/client.json`;
-  expect(readDocument(url, await response.text())).toMatchObject({
+  expect(readDocument(url, await response.text(), LOCAL)).toMatchObject({
     client_id: url,
     grant_types: ["authorization_code", "refresh_token"],
   });

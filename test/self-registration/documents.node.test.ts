@@ -1,9 +1,18 @@
 import { describe, expect, it } from "vitest";
+import {
+  ecCertificate,
+  ecKey,
+  rsaKey,
+  weakRsaKey,
+} from "../support/client-keys.ts";
 import { readDocument } from "../../src/oauth/self-registration/document.ts";
 
 /** What a metadata document may say (draft-ietf-oauth-client-id-metadata-document, section 4), and what not. */
 
 const URL = "https://agent.example/client.json";
+const ISSUER = "https://auth.example.com";
+const jwks_uri = "https://agent.example/jwks.json";
+const byKey = { token_endpoint_auth_method: "private_key_jwt" };
 
 /** The example of the MCP specification. */
 const example = {
@@ -21,7 +30,7 @@ const example = {
 };
 
 function read(members: Record<string, unknown>) {
-  return readDocument(URL, JSON.stringify({ ...example, ...members }));
+  return readDocument(URL, JSON.stringify({ ...example, ...members }), ISSUER);
 }
 
 describe("a metadata document", () => {
@@ -43,15 +52,25 @@ describe("a metadata document", () => {
 
   it.each([
     [
-      "as ChatGPT has it: a method of its choice, and none among those that it can use",
+      "with a method that is not known here, and none among those that it can use",
+      {
+        token_endpoint_auth_method: "attest_jwt_client_auth",
+        token_endpoint_auth_methods_supported: [
+          "none",
+          "attest_jwt_client_auth",
+        ],
+      },
+    ],
+    [
+      "with keys that cannot be used here, and none among the methods that it can use",
       {
         token_endpoint_auth_method: "private_key_jwt",
         token_endpoint_auth_methods_supported: ["none", "private_key_jwt"],
-        jwks_uri: "https://agent.example/jwks.json",
+        jwks: { keys: [{ ...ecKey, crv: "secp256k1" }] },
       },
     ],
     ["without a method", { token_endpoint_auth_method: undefined }],
-    ["with public keys", { jwks: { keys: [{ kty: "EC", x: "x", y: "y" }] } }],
+    ["with public keys", { jwks: { keys: [ecKey] } }],
     [
       "without grant types",
       { grant_types: undefined, response_types: undefined },
@@ -83,7 +102,67 @@ describe("a metadata document", () => {
       grant_types: expect.arrayContaining(["authorization_code"]),
       scope: "",
     });
-    expect(read(members)).not.toHaveProperty("backchannel_logout_uri");
+    for (const name of ["backchannel_logout_uri", "jwks", "jwks_uri"])
+      expect(read(members)).not.toHaveProperty(name);
+  });
+
+  it.each<[string, object, object?]>([
+    [
+      "as ChatGPT has it: private_key_jwt, and none among those that it can use",
+      {
+        ...byKey,
+        token_endpoint_auth_methods_supported: ["none", "private_key_jwt"],
+        jwks_uri,
+      },
+      { ...byKey, jwks_uri },
+    ],
+    ["with its keys", { ...byKey, jwks: { keys: [ecKey, rsaKey] } }],
+    [
+      "with null for the other place of its keys",
+      { ...byKey, jwks: null, jwks_uri },
+      { ...byKey, jwks_uri },
+    ],
+    [
+      "with a method that is not known here, and private_key_jwt among those that it can use",
+      {
+        token_endpoint_auth_method: "tls_client_auth",
+        token_endpoint_auth_methods_supported: ["none", "private_key_jwt"],
+        jwks_uri,
+      },
+      { ...byKey, jwks_uri },
+    ],
+    [
+      "with keys that can be used here among others, without what no check needs",
+      {
+        ...byKey,
+        jwks: {
+          keys: [
+            { kty: "AKP", alg: "ML-DSA-44", pub: "x" },
+            { ...ecKey, kid: "1", x5c: [ecCertificate], ext: true },
+            { ...rsaKey, use: "enc" },
+            weakRsaKey,
+          ],
+        },
+      },
+      { ...byKey, jwks: { keys: [{ ...ecKey, kid: "1" }] } },
+    ],
+    [
+      "with bound tokens",
+      { token_endpoint_auth_method: "none", dpop_bound_access_tokens: true },
+    ],
+  ])("is read %s", (_, members, expected = members) => {
+    const client = read({ ...members });
+    expect(client).toMatchObject({ ...expected, secrets: [] });
+    for (const name of ["jwks", "jwks_uri"])
+      if (!(name in expected)) expect(client).not.toHaveProperty(name);
+  });
+
+  it("of a local server may have its keys beside the server", () => {
+    const members = { ...byKey, jwks_uri: "http://127.0.0.1:4000/jwks.json" };
+    const text = JSON.stringify({ ...example, ...members });
+    expect(readDocument(URL, text, "http://localhost:8787")).toMatchObject(
+      members,
+    );
   });
 
   it("may refresh, unless its grant types say otherwise. Those of other servers are passed over", () => {
@@ -182,16 +261,49 @@ describe("a metadata document", () => {
       (token_endpoint_auth_method) =>
         [
           { token_endpoint_auth_method },
-          "its token_endpoint_auth_method must be none, because a secret cannot be shared in a document that anybody can read",
+          "its token_endpoint_auth_method must be none or private_key_jwt, because a secret cannot be shared in a document that anybody can read",
         ] as const,
     ),
     [
-      { token_endpoint_auth_method: "private_key_jwt" },
-      "its token_endpoint_auth_method is private_key_jwt, which this server does not support yet. Set it to none, or add token_endpoint_auth_methods_supported with none in it",
+      byKey,
+      "its jwks is missing: private_key_jwt needs the public keys of the client here, or their address in jwks_uri",
+    ],
+    [
+      { ...byKey, jwks: { keys: [ecKey] }, jwks_uri },
+      "its jwks_uri must not be there together with jwks. Remove one of them",
+    ],
+    [
+      { ...byKey, jwks_uri: "http://agent.example/jwks.json" },
+      "its jwks_uri must begin with https://",
+    ],
+    [
+      { ...byKey, jwks_uri: "https://10.0.0.1/jwks.json" },
+      "its jwks_uri must not lead to a private address",
+    ],
+    [
+      { ...byKey, jwks_uri: `https://a.b/${"x".repeat(2048)}` },
+      "its jwks_uri must have at most 2048 characters",
+    ],
+    [
+      { ...byKey, jwks: { keys: [weakRsaKey] } },
+      "its jwks has no key that can be used here: keys.0 must have 2048 to 8192 bits",
+    ],
+    [{ ...byKey, jwks: { keys: [] } }, "its jwks must have at least one key"],
+    [
+      { ...byKey, jwks: { keys: Array.from({ length: 11 }, () => ecKey) } },
+      "its jwks must have at most 10 keys",
     ],
     [
       { token_endpoint_auth_method: "tls_client_auth" },
-      "its token_endpoint_auth_method must be none",
+      "its token_endpoint_auth_method must be none or private_key_jwt",
+    ],
+    [
+      { dpop_bound_access_tokens: "yes" },
+      "its dpop_bound_access_tokens must be true or false",
+    ],
+    [
+      { jwks: { keys: [{ ...rsaKey, p: "x" }] } },
+      "its jwks has a private key, which anybody can read. Replace that key",
     ],
     [
       { client_secret: "s3cret" },
@@ -223,16 +335,20 @@ describe("a metadata document", () => {
     "<html>",
     `${JSON.stringify(example)}x`,
   ])("that is %j is refused", (text) => {
-    expect(readDocument(URL, text)).toBe("it must be an object in JSON");
+    expect(readDocument(URL, text, ISSUER)).toBe(
+      "it must be an object in JSON",
+    );
   });
 
   it("that has a member twice is read as JSON.parse reads it: the last one counts", () => {
     const twice = (first: string, last: string) =>
       `{"client_id":"${first}",${JSON.stringify({ ...example, client_id: last }).slice(1)}`;
-    expect(readDocument(URL, twice("https://x.example/", URL))).toMatchObject({
+    expect(
+      readDocument(URL, twice("https://x.example/", URL), ISSUER),
+    ).toMatchObject({
       client_id: URL,
     });
-    expect(readDocument(URL, twice(URL, "https://x.example/"))).toBe(
+    expect(readDocument(URL, twice(URL, "https://x.example/"), ISSUER)).toBe(
       "its client_id must be the URL of the document, character by character",
     );
   });

@@ -1,6 +1,7 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { authorize, location } from "../support/authorization.ts";
+import { ecKey, weakRsaKey } from "../support/client-keys.ts";
 import { rewriteClient } from "../support/records.ts";
 import {
   agent,
@@ -13,6 +14,8 @@ import { type ErrorBody, refusal, serverWith } from "../support/server.ts";
 /** Dynamic registration by somebody who means harm: nothing is stored, and the refusal says what is wrong. */
 
 const open = serverWith({ DYNAMIC_REGISTRATION: "open" });
+const byKey = { token_endpoint_auth_method: "private_key_jwt" };
+const jwks_uri = "https://agent.example/jwks.json";
 
 async function clients() {
   return (await env.KV.list({ prefix: "client:" })).keys.length;
@@ -148,8 +151,49 @@ describe("metadata", () => {
     ["response types without code", { response_types: ["token"] }, /have code/],
     [
       "an unknown method",
-      { token_endpoint_auth_method: "private_key_jwt" },
-      /must be one of client_secret_basic, client_secret_post, none/,
+      { token_endpoint_auth_method: "client_secret_jwt" },
+      /must be one of client_secret_basic, client_secret_post, private_key_jwt, none/,
+    ],
+    [
+      "a certificate",
+      { token_endpoint_auth_method: "tls_client_auth" },
+      /must be one of client_secret_basic/,
+    ],
+    ["private_key_jwt without keys", byKey, /jwks: is missing/],
+    [
+      "keys and their address",
+      { ...byKey, jwks: { keys: [ecKey] }, jwks_uri },
+      /jwks_uri: must not be there together with jwks/,
+    ],
+    [
+      "a private key",
+      { ...byKey, jwks: { keys: [ecKey, { ...ecKey, d: "AQAB" }] } },
+      /jwks: has a private key/,
+    ],
+    [
+      "weak keys only",
+      { ...byKey, jwks: { keys: [weakRsaKey] } },
+      /jwks: has no key that can be used here: keys.0 must have 2048/,
+    ],
+    [
+      "eleven keys",
+      { ...byKey, jwks: { keys: Array.from({ length: 11 }, () => ecKey) } },
+      /jwks: must have at most 10 keys/,
+    ],
+    [
+      "keys at a private address",
+      { ...byKey, jwks_uri: "https://169.254.169.254/jwks.json" },
+      /jwks_uri: must not lead to a private address/,
+    ],
+    [
+      "keys that are a text",
+      { ...byKey, jwks: "x" },
+      /jwks: must be an object/,
+    ],
+    [
+      "a wish for DPoP that is a text",
+      { dpop_bound_access_tokens: "yes" },
+      /dpop_bound_access_tokens: must be true or false/,
     ],
     ["a scope that is a list", { scope: ["a"] }, /scope: must be a string/],
     [

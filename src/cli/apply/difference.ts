@@ -1,3 +1,4 @@
+import type { ClientKeys } from "../../oauth/client-keys.ts";
 import type { Client } from "../commands/client-schema.ts";
 import {
   clientFieldNames,
@@ -10,7 +11,7 @@ import {
 } from "./desired.ts";
 
 /** A value of a client's field, as it is or as it should be. Undefined: it is not set. */
-export type Value = string | boolean | string[] | undefined;
+export type Value = string | boolean | string[] | ClientKeys | undefined;
 
 /** A field that differs. */
 export interface FieldChange {
@@ -63,6 +64,9 @@ const decidedByDocument = new Set<keyof DesiredClient>([
   "token_endpoint_auth_method",
   "grant_types",
   "redirect_uris",
+  "jwks",
+  "jwks_uri",
+  "dpop_bound_access_tokens",
 ]);
 
 /**

@@ -115,7 +115,8 @@ export class SelfRegisteredClients implements ClientRepository {
     const copy =
       client.registered_by === "metadata_document" &&
       this.#documents?.peek(client.client_id);
-    return copy ? withDocumentPart(client, copy) : client;
+    const now = Math.floor(Date.now() / 1000);
+    return copy ? withDocumentPart(client, copy, now) : client;
   }
 
   async #complete(

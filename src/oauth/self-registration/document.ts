@@ -1,6 +1,9 @@
 import * as v from "valibot";
+import { isSecretKey, usableKeys } from "../client-keys.ts";
+import { keyFieldsProblem } from "../client-keys-rule.ts";
 import { clientMetadata } from "../client-metadata.ts";
 import type { Client } from "../entities.ts";
+import { outgoingUriProblem } from "../outgoing-uri.ts";
 import { registrationProblem } from "../redirect-uri.ts";
 import { type Issue, parse } from "../schema.ts";
 import { plainClientName } from "./client-name.ts";
@@ -34,6 +37,8 @@ const metadataDocument = v.object({
   client_secret: noSecret,
   client_secret_expires_at: noSecret,
   jwks: v.nullish(v.object({ keys: v.nullish(v.array(v.unknown())) })),
+  jwks_uri: v.nullish(v.string()),
+  dpop_bound_access_tokens: v.nullish(v.boolean()),
 });
 
 type MetadataDocument = v.InferOutput<typeof metadataDocument>;
@@ -42,14 +47,21 @@ type MetadataDocument = v.InferOutput<typeof metadataDocument>;
  * Reads the client from the text of its metadata document.
  *
  * @param url the client_id, from which the document was read
+ * @param issuer that of the server. A local one may read keys from a program beside it
  * @returns the client; or a sentence that says what is wrong with the document, without a value of it
  */
-export function readDocument(url: string, text: string): Client | string {
+export function readDocument(
+  url: string,
+  text: string,
+  issuer: string,
+): Client | string {
   const { data, issues } = parse(metadataDocument, parseJson(text));
   if (issues) return sentence(issues[0]);
   if (data.client_id !== url)
     return "its client_id must be the URL of the document, character by character";
-  const problem = authenticationProblem(data) ?? flowProblem(data);
+  const authentication = authenticationOf(data, issuer);
+  if (typeof authentication === "string") return authentication;
+  const problem = flowProblem(data);
   if (problem !== undefined) return problem;
   const client_name = plainClientName(data.client_name);
   if (client_name === undefined)
@@ -61,7 +73,8 @@ export function readDocument(url: string, text: string): Client | string {
     // The URL is the identity of the client, whenever it was first seen.
     client_id_issued_at: 0,
     client_name,
-    token_endpoint_auth_method: "none",
+    ...authentication,
+    ...(data.dpop_bound_access_tokens && { dpop_bound_access_tokens: true }),
     grant_types: grantTypesOf(data),
     redirect_uris,
     resources: [],
@@ -88,29 +101,60 @@ function sentence(issue: Issue | undefined): string {
     : "it must be an object in JSON";
 }
 
+/** The fields of a client that say how it authenticates. */
+type Authentication = Pick<
+  Client,
+  "token_endpoint_auth_method" | "jwks" | "jwks_uri"
+>;
+
 /**
- * Checks that the client may come as a public one. A document that is for many servers names its preferred method, and
- * may list the methods that it can use instead.
+ * Returns how the client authenticates: by its keys, or not at all. A document that is for many servers names its
+ * preferred method, and may list the methods that it can use instead. A public client has no use for keys here.
+ *
+ * @returns what is wrong with the document, if the client can come in neither way
  */
-function authenticationProblem({
-  token_endpoint_auth_method: method,
-  token_endpoint_auth_methods_supported: supported,
-  jwks,
-}: MetadataDocument): string | undefined {
-  if (jwks?.keys?.some(isPrivateKey))
+function authenticationOf(
+  data: MetadataDocument,
+  issuer: string,
+): Authentication | string {
+  const { token_endpoint_auth_method: method, jwks } = data;
+  if (jwks?.keys?.some(isSecretKey))
     return "its jwks has a private key, which anybody can read. Replace that key";
   if (method?.startsWith("client_secret_"))
-    return "its token_endpoint_auth_method must be none, because a secret cannot be shared in a document that anybody can read";
-  if ((method ?? "none") === "none" || supported?.includes("none"))
-    return undefined;
-  return method === "private_key_jwt"
-    ? "its token_endpoint_auth_method is private_key_jwt, which this server does not support yet. Set it to none, or add token_endpoint_auth_methods_supported with none in it"
-    : "its token_endpoint_auth_method must be none";
+    return "its token_endpoint_auth_method must be none or private_key_jwt, because a secret cannot be shared in a document that anybody can read";
+  const supported = data.token_endpoint_auth_methods_supported ?? [];
+  const isPublic = { token_endpoint_auth_method: "none" } as const;
+  if ((method ?? "none") === "none") return isPublic;
+  const byKey =
+    method === "private_key_jwt" || supported.includes("private_key_jwt")
+      ? keysOf(data, issuer)
+      : "its token_endpoint_auth_method must be none or private_key_jwt";
+  return typeof byKey === "string" && supported.includes("none")
+    ? isPublic
+    : byKey;
 }
 
-/** RFC 7518 sections 6.2.2, 6.3.2 and 6.4.1. */
-function isPrivateKey(key: unknown): boolean {
-  return typeof key === "object" && key !== null && ("d" in key || "k" in key);
+function keysOf(
+  { jwks, jwks_uri }: MetadataDocument,
+  issuer: string,
+): Authentication | string {
+  const keys = jwks ? usableKeys(jwks) : undefined;
+  if (typeof keys === "string") return `its jwks ${keys}`;
+  const uriProblem = jwks_uri
+    ? (checkedUri(jwks_uri) ?? outgoingUriProblem(jwks_uri, issuer))
+    : undefined;
+  if (uriProblem !== undefined) return `its jwks_uri ${uriProblem}`;
+  const authentication: Authentication = {
+    token_endpoint_auth_method: "private_key_jwt",
+    ...(keys && { jwks: keys }),
+    ...(jwks_uri && { jwks_uri }),
+  };
+  const wrong = keyFieldsProblem(authentication);
+  return wrong ? `its ${wrong.field} ${wrong.problem}` : authentication;
+}
+
+function checkedUri(uri: string): string | undefined {
+  return parse(clientMetadata.jwks_uri, uri).issues?.[0]?.message;
 }
 
 function flowProblem(data: MetadataDocument): string | undefined {

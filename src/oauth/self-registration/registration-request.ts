@@ -1,21 +1,37 @@
 import * as v from "valibot";
 import type { AuthenticationMethod } from "../authentication-methods.ts";
+import { type ClientKeys, isSecretKey, usableKeys } from "../client-keys.ts";
+import { keyFieldsProblem } from "../client-keys-rule.ts";
 import { clientMetadata } from "../client-metadata.ts";
 import { fieldError, OAuthError, type Reason } from "../errors.ts";
 import type { GrantTypeName } from "../grant-types.ts";
+import { outgoingUriProblem } from "../outgoing-uri.ts";
 import { registrationProblem } from "../redirect-uri.ts";
 import { maxCharacters, parse } from "../schema.ts";
 import { plainClientName } from "./client-name.ts";
 import { MAX_REDIRECT_URIS } from "./redirect-uris.ts";
 
-/** The metadata that a client decides about itself when it registers (RFC 7591 section 2). */
+/** The metadata that a client decides about itself when it registers (RFC 7591 section 2, RFC 9449 section 5.2). */
 export interface RegistrationMetadata {
   client_name?: string;
   redirect_uris: string[];
   grant_types: GrantTypeName[];
   /** Left out: the client named none, and may send its secret by HTTP Basic or in the body. */
   token_endpoint_auth_method?: AuthenticationMethod;
+  /** The public keys of the client, or their address. Only for private_key_jwt, because nothing else here uses them. */
+  jwks?: ClientKeys;
+  jwks_uri?: string;
+  /** Left out: false. */
+  dpop_bound_access_tokens?: true;
 }
+
+/** The methods of a client that registered itself. A certificate needs an administrator, who trusts its authority. */
+const allowedMethods = [
+  "client_secret_basic",
+  "client_secret_post",
+  "private_key_jwt",
+  "none",
+] as const satisfies AuthenticationMethod[];
 
 /** The grant types that a client may have that registered itself: it signs users in, and keeps them signed in. */
 const allowedGrantTypes = [
@@ -29,6 +45,8 @@ const names = v.pipe(
   v.array(v.pipe(v.string(), maxCharacters(255))),
   v.maxLength(50),
 );
+
+const keySet = v.object({ keys: v.nullish(v.array(v.unknown())) });
 
 const redirectUris = v.pipe(
   v.array(v.unknown()),
@@ -45,10 +63,12 @@ const redirectUris = v.pipe(
  * for: `scope` too, because the catalogue of resources decides what the client may ask for.
  *
  * @param body the JSON of the request
+ * @param issuer that of the server. A local one may read keys from a program beside it
  * @throws OAuthError `registration_metadata_invalid` or `registration_redirect_uri_invalid`
  */
 export function readRegistration(
   body: Readonly<Record<string, unknown>>,
+  issuer: string,
 ): RegistrationMetadata {
   const redirect_uris = readRedirectUris(member(body, "redirect_uris"));
   const grant_types = readGrantTypes(body);
@@ -58,8 +78,10 @@ export function readRegistration(
   const token_endpoint_auth_method = readMember(
     body,
     "token_endpoint_auth_method",
-    clientMetadata.token_endpoint_auth_method,
+    v.picklist(allowedMethods),
   );
+  const keys = readKeys(body, token_endpoint_auth_method, issuer);
+  const isBound = readMember(body, "dpop_bound_access_tokens", v.boolean());
   const name = readMember(body, "client_name", v.string());
   // A consent page shows the name, so it is cleaned. The answer tells the client what it is called.
   const client_name = name === undefined ? undefined : plainClientName(name);
@@ -69,7 +91,39 @@ export function readRegistration(
     redirect_uris,
     grant_types,
     ...(token_endpoint_auth_method && { token_endpoint_auth_method }),
+    ...keys,
+    ...(isBound && { dpop_bound_access_tokens: true }),
   };
+}
+
+/** Reads the keys of a client, or their address. Keys of another kind are passed over (RFC 7517 section 5). */
+function readKeys(
+  body: Readonly<Record<string, unknown>>,
+  method: AuthenticationMethod | undefined,
+  issuer: string,
+): Pick<RegistrationMetadata, "jwks" | "jwks_uri"> {
+  if (method !== "private_key_jwt") return {};
+  const set = readMember(body, "jwks", keySet);
+  const refuse = (field: string, problem: string) =>
+    fieldError(field, problem, invalid);
+  if (set?.keys?.some(isSecretKey))
+    throw refuse(
+      "jwks",
+      "has a private key. Register the public key of a new key pair, because others may have seen this one",
+    );
+  const jwks = set && usableKeys(set);
+  if (typeof jwks === "string") throw refuse("jwks", jwks);
+  const jwks_uri = readMember(body, "jwks_uri", clientMetadata.jwks_uri);
+  const wrong = keyFieldsProblem({
+    token_endpoint_auth_method: method,
+    jwks,
+    jwks_uri,
+  });
+  if (wrong) throw refuse(wrong.field, wrong.problem);
+  const uriProblem =
+    jwks_uri === undefined ? undefined : outgoingUriProblem(jwks_uri, issuer);
+  if (uriProblem !== undefined) throw refuse("jwks_uri", uriProblem);
+  return { ...(jwks && { jwks }), ...(jwks_uri !== undefined && { jwks_uri }) };
 }
 
 /** Returns a member of the body. Undefined: it is left out, null or empty. */

@@ -5,6 +5,7 @@ import {
   type Client,
   type ClientSecret,
   type ClientTombstone,
+  hasSecret,
   isPublic,
 } from "../entities.ts";
 import { fieldError, OAuthError } from "../errors.ts";
@@ -56,7 +57,7 @@ export async function hashRegistrationToken(
  * says what such clients may have.
  *
  * @param tokenHash of its registration access token
- * @param secret left out: the client is public
+ * @param secret left out: the client has none, because it is public or has a key
  */
 export function newRegistration(
   metadata: RegistrationMetadata,
@@ -106,18 +107,28 @@ export function replacedRegistration(
   const {
     client_name: _name,
     token_endpoint_auth_method: _method,
+    jwks: _jwks,
+    jwks_uri: _uri,
+    dpop_bound_access_tokens: _bound,
     ...rest
   } = previous;
   const next = { ...rest, ...metadata };
-  if (isPublic(next) !== isPublic(previous))
+  // It would need a new secret, or lose the one that it has.
+  if (kindOf(next) !== kindOf(previous))
     throw fieldError(
       "token_endpoint_auth_method",
-      isPublic(previous)
-        ? "must be none, as it was registered. A client that wants a secret registers again"
-        : "must not be none, because the client has a secret. A public client registers again",
+      `must be ${kindOf(previous)}, as it was registered. A client that wants another one registers again`,
       "registration_metadata_invalid",
     );
   return next;
+}
+
+/** Names how a client authenticates, as far as it cannot change. */
+function kindOf(client: Client): string {
+  if (isPublic(client)) return "none";
+  return hasSecret(client)
+    ? "client_secret_basic or client_secret_post"
+    : "private_key_jwt";
 }
 
 /**
@@ -136,6 +147,7 @@ export function registrationJson(
   clientSecret?: string,
 ): Record<string, unknown> {
   const { client_id, client_name, grant_types } = allowed;
+  const { jwks, jwks_uri, dpop_bound_access_tokens } = allowed;
   const scopes = [
     allowed.scope,
     listsOffline && grant_types.includes("refresh_token")
@@ -158,6 +170,9 @@ export function registrationJson(
     // RFC 7591 section 2: the method of a client that named none.
     token_endpoint_auth_method:
       allowed.token_endpoint_auth_method ?? "client_secret_basic",
+    ...(jwks && { jwks }),
+    ...(jwks_uri !== undefined && { jwks_uri }),
+    ...(dpop_bound_access_tokens && { dpop_bound_access_tokens }),
     ...(scopes.length > 0 && { scope: scopes.join(" ") }),
   };
 }

@@ -32,7 +32,7 @@ export async function renewRegistration(
   const registration_expires_at = least + Math.ceil((least - now) / 3);
   await clients
     .update(client.client_id, (current) => {
-      const next = nextRecord(client, current(), least);
+      const next = nextRecord(client, current(), { least, now });
       if (!next) throw upToDate;
       return { ...next, registration_expires_at };
     })
@@ -58,7 +58,7 @@ function isFirstLately(clients: ClientRepository, client: Client): boolean {
 function nextRecord(
   client: Client,
   stored: Client | ClientTombstone | undefined,
-  least: Seconds,
+  { least, now }: { least: Seconds; now: Seconds },
 ): Client | undefined {
   const isOfDocument = client.registered_by === "metadata_document";
   if (!stored)
@@ -66,7 +66,7 @@ function nextRecord(
   // A tombstone blocks the client, and an administrator's record is not a registration.
   if (!("secrets" in stored) || stored.registered_by !== client.registered_by)
     return undefined;
-  const next = isOfDocument ? withDocumentPart(stored, client) : stored;
+  const next = isOfDocument ? withDocumentPart(stored, client, now) : stored;
   const lastsLongEnough = (stored.registration_expires_at ?? 0) >= least;
   return lastsLongEnough && hasSameDocument(stored, next) ? undefined : next;
 }
