@@ -1,6 +1,6 @@
 import * as base64url from "jose/base64url";
 import * as v from "valibot";
-import { decodeHex } from "../oauth/bytes.ts";
+import { decodeBase64, decodeHex } from "../oauth/bytes.ts";
 import type { ClientCertificate } from "../oauth/clients/certificate.ts";
 import { parse } from "../oauth/schema.ts";
 
@@ -16,6 +16,8 @@ const presented = v.object({
   certRevoked: v.picklist(["0", "1"]),
   certFingerprintSHA256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/i)),
   certSubjectDNRFC2253: v.string(),
+  /** `:`, the certificate in base64, `:` (RFC 9440 section 2.1). Empty if it is over 10 KB. */
+  certRFC9440: v.optional(v.string(), ""),
 });
 
 /** Reads a certificate as the platform describes it. Undefined: there is none, or the description is malformed. */
@@ -29,6 +31,8 @@ export function readCertificate(
       verified: data.certVerified === "SUCCESS",
       revoked: data.certRevoked === "1",
       subject: data.certSubjectDNRFC2253,
+      der: () =>
+        decodeBase64(data.certRFC9440.replaceAll(":", "")) ?? new Uint8Array(),
     }
   );
 }

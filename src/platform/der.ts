@@ -1,3 +1,5 @@
+import { elementAt } from "../oauth/der.ts";
+
 /**
  * What a DER structure is, by the tags of its parts (X.690): the label that its PEM has (RFC 7468). 02 is an
  * INTEGER, 03 a BIT STRING, 04 an OCTET STRING, 30 a SEQUENCE.
@@ -42,19 +44,4 @@ export function algorithmOf(der: Uint8Array): string {
 export function isOneSequence(der: Uint8Array): boolean {
   const { tag, end } = elementAt(der, 0);
   return tag === 0x30 && end === der.length;
-}
-
-/** Reads the tag and the length of an element. Its end is past the bytes' own if they break off. */
-function elementAt(der: Uint8Array, at: number) {
-  const [tag = 0, first = 0x80] = der.subarray(at, at + 2);
-  const isShort = first < 0x80;
-  const lengthBytes = der.subarray(
-    at + 2,
-    at + 2 + (isShort ? 0 : first & 0x7f),
-  );
-  const start = at + 2 + lengthBytes.length;
-  const length = isShort
-    ? first
-    : lengthBytes.reduce((sum, byte) => sum * 256 + byte, 0);
-  return { tag, start, end: start + length };
 }

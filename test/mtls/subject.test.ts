@@ -1,10 +1,18 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { app, described, through } from "../support/certificates.ts";
+import { normalizedName } from "../../src/oauth/distinguished-name.ts";
+import {
+  app,
+  described,
+  SELF_SIGNED,
+  through,
+} from "../support/certificates.ts";
 import { refusal, serverWith } from "../support/server.ts";
 
 /** Tests how the subject of a certificate is compared with that of a client's record (RFC 8705 section 2.1.2). */
 
 const server = serverWith({ CLIENT_CERTIFICATES: "on" });
+
+const wrong = [401, "invalid_client", "client_certificate_wrong"];
 
 beforeAll(() => server.makeScopes("read"));
 
@@ -37,11 +45,11 @@ async function ask(
   });
 }
 
-const compare = (expected: string, subject: string) =>
-  ask(
-    { tls_client_auth_subject_dn: expected },
-    { certSubjectDNRFC2253: subject },
-  );
+const isSame = (expected: string, subject: string) =>
+  normalizedName(expected) !== undefined &&
+  normalizedName(expected) === normalizedName(subject);
+
+const LONG = `CN=${"a".repeat(5000)}`;
 
 describe("a subject", () => {
   it.each([
@@ -67,8 +75,8 @@ describe("a subject", () => {
     ["CN=#0c03617070", "CN=app"],
     ["E=a@example.com,CN=app", "emailAddress=a@example.com,CN=app"],
     [String.raw`CN=\#1`, String.raw`CN=\231`],
-  ])("%j is %j", async (expected, subject) => {
-    expect((await compare(expected, subject)).status).toBe(200);
+  ])("%j is %j", (expected, subject) => {
+    expect(isSame(expected, subject)).toBe(true);
   });
 
   it.each([
@@ -84,24 +92,104 @@ describe("a subject", () => {
     [String.raw`CN=\#3041`, "CN=#3041"],
     ["CN=app", ""],
     ["CN=app", "app"],
+    ["CN=app", "CN=app,"],
     ["CN=app", String.raw`CN=app\\`],
-    // Both malformed: a name that cannot be read is nobody's.
-    [String.raw`CN=\C4`, String.raw`CN=\C4`],
-    ["CN=#0", "CN=#0"],
-    ["app", "app"],
-    ["CN=app,", "CN=app,"],
-    ["CN=app,,C=DE", "CN=app,,C=DE"],
-    [`CN=${"a".repeat(1000)}`, `CN=${"a".repeat(5000)}`],
-  ])("%j is not %j", async (expected, subject) => {
-    const response = await compare(expected, subject).catch(String);
-    if (typeof response === "string")
-      // The record was refused.
-      expect(response).toMatch(/tls_client_auth_subject_dn/);
-    else
-      expect(await refusal(response)).toEqual([
-        401,
-        "invalid_client",
-        "client_certificate_wrong",
-      ]);
+    ["CN=app", String.raw`CN=app\C4`],
+  ])("%j is not %j", (expected, subject) => {
+    expect(isSame(expected, subject)).toBe(false);
+  });
+
+  it("of a certificate has to be the one of the record", async () => {
+    const record = { tls_client_auth_subject_dn: "cn=app, o=Example" };
+    const answer = (certSubjectDNRFC2253: string) =>
+      ask(record, { certSubjectDNRFC2253 });
+    expect((await answer("CN=app,O=Example")).status).toBe(200);
+    for (const subject of ["O=Example,CN=app", "CN=app", LONG, "", "CN=\\"])
+      expect(await refusal(await answer(subject))).toEqual(wrong);
+  });
+
+  it.each([
+    "app",
+    "CN=app,",
+    "CN=app,,C=DE",
+    "CN=#0",
+    "CN=#",
+    String.raw`CN=\C4`,
+    "CN=app\\",
+    "C N=app",
+    " ",
+    LONG,
+  ])("that cannot be read is refused in a record: %.20j", async (subject) => {
+    const response = await server.admin("POST", "/clients", {
+      token_endpoint_auth_method: "tls_client_auth",
+      tls_client_auth_subject_dn: subject,
+    });
+    expect([response.status, await response.json()]).toEqual([
+      400,
+      expect.objectContaining({
+        fields: { tls_client_auth_subject_dn: expect.any(String) as unknown },
+      }),
+    ]);
+  });
+});
+
+describe("a subject alternative name", () => {
+  const field = (kind: string, name: string) => ({
+    [`tls_client_auth_san_${kind}`]: name,
+  });
+
+  it.each([
+    ["dns", "app.example.com"],
+    ["dns", "APP.example.com"],
+    ["uri", "https://app.example.com/id"],
+    ["ip", "192.0.2.7"],
+    ["ip", "2001:db8::7"],
+    ["ip", "2001:0DB8:0:0:0:0:0:7"],
+    ["email", "ops@example.com"],
+  ])("%s %s is in the certificate", async (kind, name) => {
+    expect((await ask(field(kind, name), {})).status).toBe(200);
+  });
+
+  it.each([
+    ["dns", "example.com"],
+    ["dns", "ops@example.com".replace("@", ".")],
+    ["uri", "https://app.example.com/ID"],
+    ["uri", "app.example.com"],
+    ["ip", "192.0.2.70"],
+    ["ip", "2001:db8::70"],
+    ["email", "app.example.com"],
+  ])("%s %s is not", async (kind, name) => {
+    expect(await refusal(await ask(field(kind, name), {}))).toEqual(wrong);
+  });
+
+  it("is not read from a certificate that the platform has left out, or that is malformed", async () => {
+    const der = atob(app.der);
+    const at = der.indexOf("app.example.com", der.indexOf("\x55\x1d\x11"));
+    const grown = der.slice(0, at - 1) + "\x7f" + der.slice(at);
+    for (const certRFC9440 of [
+      "",
+      ":",
+      "::",
+      ":%:",
+      `:${btoa(der.slice(0, -1))}:`,
+      `:${btoa(`${der}x`)}:`,
+      `:${btoa(grown)}:`,
+      `:${btoa("\x30\x82\xff\xff")}:`,
+      `:${btoa("\x30\x84\xff\xff\xff\xff".repeat(1000))}:`,
+    ]) {
+      const response = await ask(field("dns", "app.example.com"), {
+        certRFC9440,
+      });
+      expect(await refusal(response)).toEqual(wrong);
+    }
+  });
+
+  it("counts only in a verified certificate", async () => {
+    const response = await ask(field("dns", "app.example.com"), SELF_SIGNED);
+    expect(await refusal(response)).toEqual([
+      401,
+      "invalid_client",
+      "client_certificate_unverified",
+    ]);
   });
 });

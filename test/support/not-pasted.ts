@@ -101,6 +101,16 @@ export const notPasted: { page: string; has: string; why: string }[] = [
   ]),
   ...onMovingPage("it changes the reader's .dev.vars", [">> .dev.vars"]),
   ...onPage(
+    "docs/proof-of-possession.md",
+    "Cloudflare asks for certificates, so it needs a deployed server",
+    ["curl --cert client.crt"],
+  ),
+  ...onPage(
+    "docs/proof-of-possession.md",
+    "it writes a key into the reader's folder; the certificates of test/support/certificates.ts were made like this",
+    ["openssl req -x509"],
+  ),
+  ...onPage(
     "docs/clients.md",
     "test/conformance/examples.node.test.ts runs it",
     [

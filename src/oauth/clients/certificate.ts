@@ -1,5 +1,8 @@
 import * as base64url from "jose/base64url";
+import { alternativeNames, comparableAddress } from "./alternative-names.ts";
+import { lowerCaseAscii } from "../ascii.ts";
 import { decodeBase64 } from "../bytes.ts";
+import { subjectFields } from "../client-keys-rule.ts";
 import type { Client } from "../entities.ts";
 import type { Reason } from "../errors.ts";
 import { normalizedName } from "../distinguished-name.ts";
@@ -17,6 +20,8 @@ export interface ClientCertificate {
   revoked: boolean;
   /** The subject, in the form of RFC 4514. */
   subject: string;
+  /** Returns the certificate in DER. Empty: the platform has not handed it out, such as one over 10 KB. */
+  der: () => Uint8Array;
 }
 
 /**
@@ -38,15 +43,46 @@ export async function judgeCertificate(
 
 /** Section 2.1: the authority vouches for the subject. A renewed certificate with the same subject works at once. */
 function judgeSubject(
-  { tls_client_auth_subject_dn: expected = "" }: Client,
-  { verified, subject }: ClientCertificate,
+  client: Client,
+  certificate: ClientCertificate,
 ): Reason | undefined {
-  if (!verified) return "client_certificate_unverified";
-  const name = normalizedName(expected);
-  return name !== undefined && name === normalizedName(subject)
+  if (!certificate.verified) return "client_certificate_unverified";
+  const verdicts = subjectFields.flatMap((field) => {
+    const { [field]: expected } = client;
+    return expected === undefined
+      ? []
+      : [subjectRules[field](expected, certificate)];
+  });
+  return verdicts.length > 0 && !verdicts.includes(false)
     ? undefined
     : "client_certificate_wrong";
 }
+
+/** Section 2.1.2: tell whether a certificate says what a field of the record expects. */
+const subjectRules: Record<
+  (typeof subjectFields)[number],
+  (expected: string, certificate: ClientCertificate) => boolean
+> = {
+  tls_client_auth_subject_dn(expected, { subject }) {
+    const name = normalizedName(expected);
+    return name !== undefined && name === normalizedName(subject);
+  },
+  // RFC 4343: names of hosts have no case.
+  tls_client_auth_san_dns: (expected, { der }) =>
+    alternativeNames(der())
+      .dns.map(lowerCaseAscii)
+      .includes(lowerCaseAscii(expected)),
+  tls_client_auth_san_uri: (expected, { der }) =>
+    alternativeNames(der()).uri.includes(expected),
+  tls_client_auth_san_ip(expected, { der }) {
+    const address = comparableAddress(expected);
+    return (
+      address !== undefined && alternativeNames(der()).ip.includes(address)
+    );
+  },
+  tls_client_auth_san_email: (expected, { der }) =>
+    alternativeNames(der()).email.includes(expected),
+};
 
 /**
  * Section 2.2: the certificate itself is registered. Nobody has to vouch for it, and its dates are not read: it works
