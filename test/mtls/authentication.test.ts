@@ -212,6 +212,12 @@ describe("self_signed_tls_client_auth", () => {
       registeredKey(selfa),
       registeredKey(selfa, app),
       { ...registeredKey(selfa), "x5t#S256": selfa.thumbprint },
+      // Only the hash: the record is shorter.
+      {
+        ...registeredKey(selfa),
+        x5c: undefined,
+        "x5t#S256": selfa.thumbprint,
+      },
     ]) {
       const client = await selfSignedClient(key);
       expect((await ask(present(selfa), client)).status).toBe(200);

@@ -1,5 +1,7 @@
+import * as oauth from "oauth4webapi";
 import { describe, expect, it } from "vitest";
-import { server as off, serverWith } from "../support/server.ts";
+import { app, withCertificate } from "../support/certificates.ts";
+import { ISSUER, server as off, serverWith } from "../support/server.ts";
 
 /** Tests what the server metadata says about client certificates (RFC 8705 sections 2.1.1, 2.2.1, 3.3 and 5). */
 
@@ -51,5 +53,59 @@ describe("the metadata", () => {
         host === origin ? 400 : 404,
       ]);
     }
+  });
+
+  it("leads a client library to the second host, where its certificate authenticates it", async () => {
+    const on = serverWith({
+      CLIENT_CERTIFICATES: "on",
+      MTLS_ENDPOINT_ORIGIN: origin,
+    });
+    const { client_id } = await on.makeClient({
+      token_endpoint_auth_method: "tls_client_auth",
+      tls_client_auth_subject_dn: app.subject,
+      tls_client_certificate_bound_access_tokens: true,
+      grant_types: ["client_credentials"],
+    });
+    const server = await oauth.processDiscoveryResponse(
+      new URL(ISSUER),
+      await on.http(path),
+    );
+    const client = { client_id, use_mtls_endpoint_aliases: true };
+    const edge = withCertificate(on, app);
+    const urls: string[] = [];
+    const options = {
+      [oauth.customFetch]: (url: string, init: RequestInit) => {
+        urls.push(url);
+        return edge.fetch(new Request(url, init));
+      },
+    };
+    const { access_token } = await oauth.processClientCredentialsResponse(
+      server,
+      client,
+      await oauth.clientCredentialsGrantRequest(
+        server,
+        client,
+        oauth.TlsClientAuth(),
+        {},
+        options as oauth.ClientCredentialsGrantRequestOptions,
+      ),
+    );
+    const active = await oauth.processIntrospectionResponse(
+      server,
+      client,
+      await oauth.introspectionRequest(
+        server,
+        client,
+        oauth.TlsClientAuth(),
+        access_token,
+        options as oauth.IntrospectionRequestOptions,
+      ),
+    );
+    expect(urls).toEqual([`${origin}/access_token`, `${origin}/introspect`]);
+    expect(active).toMatchObject({
+      active: true,
+      iss: ISSUER,
+      cnf: { "x5t#S256": app.thumbprint },
+    });
   });
 });
