@@ -7,6 +7,13 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import {
+  accessTokenHash,
+  makeProofKey,
+  proof,
+  type ProofClaims,
+  type ProofKey,
+} from "../support/dpop.ts";
 import { blocks } from "../support/markdown.ts";
 import { admin, ISSUER, login, makeClient } from "./live/server.ts";
 
@@ -15,6 +22,7 @@ import { admin, ISSUER, login, makeClient } from "./live/server.ts";
 const root = join(import.meta.dirname, "../..");
 const page = readFileSync(join(root, "docs/resource-servers.md"), "utf8");
 const API = "https://api.example.com/notes";
+const PAYMENTS = "https://api.example.com/payments";
 
 type Fetch = (request: Request) => Response | Promise<Response>;
 
@@ -36,14 +44,24 @@ async function load(heading: string): Promise<Fetch> {
 
 let reader: string;
 let writer: string;
+let key: ProofKey;
+/** Tokens of the key, for the two APIs of the examples. */
+let ofNotes: string;
+let ofPayments: string;
 
 beforeAll(async () => {
   const scope = "notes:read notes:write";
   for (const name of scope.split(" "))
     await admin("PUT", `/scopes/${name}`, { description: `May ${name}` });
-  const client = await makeClient({ scope, resources: [API] });
-  reader = (await login(client, { scope: "notes:read" })).access_token;
-  writer = (await login(client, { scope })).access_token;
+  const client = await makeClient({ scope, resources: [API, PAYMENTS] });
+  reader = (await login(client, { scope: "notes:read", resource: API }))
+    .access_token;
+  writer = (await login(client, { scope, resource: API })).access_token;
+  key = await makeProofKey();
+  const bound = async (resource: string) =>
+    (await login(client, { resource, dpop_jkt: key.jkt })).access_token;
+  ofNotes = await bound(API);
+  ofPayments = await bound(PAYMENTS);
 });
 
 describe.each(["A fetch handler", "Hono in a Worker"])(
@@ -81,3 +99,79 @@ describe.each(["A fetch handler", "Hono in a Worker"])(
     });
   },
 );
+
+/** Calls an example as a client of the key does. `claims` changes the proof. */
+async function prove(
+  fetch: Fetch,
+  url: string,
+  token: string,
+  claims: Partial<ProofClaims> = {},
+  by = key,
+): Promise<[number, unknown]> {
+  const ath = await accessTokenHash(token);
+  const [htu] = url.split("?");
+  const headers = {
+    Authorization: `DPoP ${token}`,
+    DPoP: await proof(by, { htm: "GET", htu, ath, ...claims }),
+  };
+  const response = await fetch(new Request(url, { headers }));
+  const challenge = response.headers.get("WWW-Authenticate");
+  return [response.status, challenge ?? (await response.json())];
+}
+
+async function asBearer(fetch: Fetch, url: string, token: string) {
+  const headers = { Authorization: `Bearer ${token}` };
+  return (await fetch(new Request(url, { headers }))).status;
+}
+
+describe("the examples for tokens that are bound to a key", () => {
+  it.each([
+    ["A fetch handler", API],
+    ["Hono in a Worker", API],
+    ["In a Worker with a key", PAYMENTS],
+    ["With jose alone", API],
+  ])("“%s” takes one with its proof only", async (heading, url) => {
+    const fetch = await load(heading);
+    const token = url === API ? ofNotes : ofPayments;
+    expect(await prove(fetch, url, token)).toEqual([200, { of: "alice" }]);
+    const [withQuery] = await prove(fetch, `${url}?page=2`, token);
+    expect(withQuery).toBe(200);
+    const other = await makeProofKey();
+    const wrong: Partial<ProofClaims>[] = [
+      { htm: "POST" },
+      { htu: `${url}/1` },
+      { ath: await accessTokenHash(reader) },
+      { ath: undefined },
+      { jti: undefined },
+      { iat: Math.floor(Date.now() / 1000) - 300 },
+      { iat: Math.floor(Date.now() / 1000) + 300 },
+      { iat: undefined },
+    ];
+    for (const claims of wrong)
+      expect(await prove(fetch, url, token, claims)).toEqual([
+        401,
+        expect.stringMatching(/(?:^|, )DPoP .*algs="ES256 /),
+      ]);
+    const [ofOther] = await prove(fetch, url, token, {}, other);
+    expect(ofOther).toBe(401);
+    expect(await asBearer(fetch, url, token)).toBe(401);
+  });
+
+  it.each([
+    ["With jose alone", 200],
+    ["In a Worker with a key", 401],
+  ])("“%s” answers a bearer token with %i", async (heading, status) => {
+    const fetch = await load(heading);
+    const [url, token] =
+      status === 200 ? [API, reader] : [PAYMENTS, await payer()];
+    expect(await asBearer(fetch, url, token)).toBe(status);
+    expect((await prove(fetch, url, token))[0]).toBe(401);
+    expect((await fetch(new Request(url))).status).toBe(401);
+  });
+});
+
+/** A bearer token for the API that wants none. */
+async function payer(): Promise<string> {
+  const client = await makeClient({ resources: [PAYMENTS] });
+  return (await login(client, { resource: PAYMENTS })).access_token;
+}

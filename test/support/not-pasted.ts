@@ -156,7 +156,12 @@ export const notPasted: { page: string; has: string; why: string }[] = [
   ...onPage(
     "docs/resource-servers.md",
     "test/conformance/resource-examples.node.test.ts runs it",
-    ["notes.protect(", "app.use(protect(notes))"],
+    [
+      "notes.protect(",
+      "app.use(protect(notes))",
+      "app.use(protect(payments))",
+      "EmbeddedJWK",
+    ],
   ),
   ...onPage("docs/resource-servers.md", otherProgram, [
     "JwtDecoder jwtDecoder()",
