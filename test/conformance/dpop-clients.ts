@@ -247,7 +247,7 @@ async function startByHand(
         keyPair,
         target,
         "GET",
-        undefined,
+        nonce,
         accessToken,
       );
       const headers = { Authorization: `DPoP ${accessToken}`, DPoP };

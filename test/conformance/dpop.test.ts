@@ -127,10 +127,10 @@ describe.each(dpopClients)("%s", (_, start) => {
       expect(await errorOf(client.refresh(newest))).toBe("invalid_grant");
     });
 
-    it("alone can show its access token to an API", async () => {
+    it("alone can show its access token to an API and to /userinfo", async () => {
       const { access_token } = await client.redeem(await signIn(registered));
       const thief = await start(registered.client_id, world);
-      for (const url of [API]) {
+      for (const url of [API, `${ISSUER}/userinfo`]) {
         const answer = await client.call(url, access_token);
         expect([answer.status, await answer.text()]).toEqual([
           200,

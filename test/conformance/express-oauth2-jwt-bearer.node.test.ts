@@ -1,6 +1,12 @@
 import express from "express";
 import { auth, requiredScopes } from "express-oauth2-jwt-bearer";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import {
+  accessTokenHash,
+  makeProofKey,
+  proof,
+  type ProofClaims,
+} from "../support/dpop.ts";
 import type { Tokens } from "../support/server.ts";
 import { AUDIENCE, badTokens, tokensForApi } from "./live/access-tokens.ts";
 import { listen } from "./live/listen.ts";
@@ -65,5 +71,26 @@ describe("an API with express-oauth2-jwt-bearer", () => {
     const response = await fetch(`${api.url}/notes`);
     expect(response.status).toBe(401);
     expect(challenge(response)).toMatch(/^Bearer realm="api"/);
+  });
+
+  it("takes a token that is bound to a key with its proof, and no other way", async () => {
+    const key = await makeProofKey();
+    const { access_token } = await tokensForApi({ dpop_jkt: key.jkt });
+    const url = `${api.url}/notes`;
+    const prove = async (claims: Partial<ProofClaims> = {}, by = key) => {
+      const ath = await accessTokenHash(access_token);
+      const headers = {
+        Authorization: `DPoP ${access_token}`,
+        DPoP: await proof(by, { htm: "GET", htu: url, ath, ...claims }),
+      };
+      return (await fetch(`${url}?page=2`, { headers })).status;
+    };
+    expect(await prove()).toBe(200);
+    expect(await prove({ htm: "POST" })).toBe(400);
+    expect(await prove({ ath: await accessTokenHash("a.b.c") })).toBe(400);
+    expect(await prove({}, await makeProofKey())).toBe(401);
+    const asBearer = await call(access_token);
+    expect(asBearer.status).toBe(401);
+    expect(challenge(asBearer)).toMatch(/, DPoP algs="/);
   });
 });

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import {
   Client,
+  type DpopSession,
   type OAuthClientProvider,
   StreamableHTTPClientTransport,
   UnauthorizedError,
@@ -28,6 +29,8 @@ export class AgentProvider implements OAuthClientProvider {
   };
   /** The URL of the agent's metadata document. Left out: it has none. */
   clientMetadataUrl?: string;
+  /** The agent's key. Left out: it has none, and gets bearer tokens. */
+  session?: DpopSession;
   registration: Registration;
   saved: Tokens;
   /** The authorization requests, as the library wrote them. */
@@ -37,6 +40,7 @@ export class AgentProvider implements OAuthClientProvider {
   #discovery: Discovery;
 
   state = () => randomUUID();
+  dpop = () => this.session;
   clientInformation = () => this.registration;
   saveClientInformation = (registration: NonNullable<Registration>) => {
     this.registration = registration;

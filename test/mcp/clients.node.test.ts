@@ -1,3 +1,4 @@
+import { DpopSession } from "@modelcontextprotocol/client";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { Agent, REDIRECT_URI } from "./agent.ts";
 import { Pair } from "./pair.ts";
@@ -146,3 +147,39 @@ describe.each(Object.entries(ways))(
     });
   },
 );
+
+describe("an agent with a key (DPoP)", () => {
+  let agent: Agent;
+
+  beforeAll(async () => {
+    pair.subject = "alice, with a key";
+    agent = new Agent(pair.mcp);
+    agent.provider.session = await DpopSession.create();
+    await agent.connect();
+  });
+
+  afterAll(() => agent.close());
+
+  it("calls the tools of the example MCP server with its proofs, refreshes, and asks for one more scope", async () => {
+    const { provider } = agent;
+    expect(provider.saved?.token_type).toMatch(/^dpop$/i);
+    expect(await agent.call("list_notes")).toBe("[]");
+    provider.saved = { ...provider.saved!, access_token: "an.old.token" };
+    expect(await agent.call("list_notes")).toBe("[]");
+    expect(provider.visited).toHaveLength(1);
+    await agent.call("add_note", { text: "Buy milk." });
+    expect(provider.saved?.scope).toBe("notes:read notes:write");
+    expect(await agent.call("list_notes")).toBe('["Buy milk."]');
+  });
+
+  it("has an access token that nobody else can use", async () => {
+    const { access_token = "" } = agent.provider.saved ?? {};
+    const response = await fetch(pair.mcp, {
+      method: "POST",
+      headers: { Authorization: `Bearer ${access_token}` },
+    });
+    expect([response.status, response.headers.get("WWW-Authenticate")]).toEqual(
+      [401, expect.stringMatching(/^Bearer error="invalid_token", /)],
+    );
+  });
+});
