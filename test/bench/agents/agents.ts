@@ -17,9 +17,10 @@ interface Options {
   render?: true;
 }
 
-/** One server of each package, and some traces of each kind. */
+/** One server of each package, Baton without and with a key, and some traces of each kind. */
 const smokeProfiles = profiles.filter(
-  ({ name }) => name === "Baton, window PT1M" || !name.includes(","),
+  ({ name }) =>
+    ["Baton, window PT1M", "Baton, DPoP"].includes(name) || !name.includes(","),
 );
 const smokeTraces = [...honestTraces.slice(0, 2), ...theftTraces.slice(0, 2)];
 

@@ -10,7 +10,7 @@ import { batonProfiles } from "./baton.ts";
 import { withClock } from "./clock/workerd.ts";
 import { HttpStage } from "./http-stage.ts";
 import type { Profile } from "./profile.ts";
-import { byDPoP, makeKeys } from "./proofs.ts";
+import { byAssertion, byDPoP, makeKeys } from "./proofs.ts";
 
 /**
  * The servers of this benchmark: those of `npm run bench`, each in its default configuration, and with its documented
@@ -27,15 +27,15 @@ const NEAREST_NETWORK_MS = 1;
 interface NodeOptions {
   storeDelay?: number;
   rotation?: "always" | "never";
-  /** True if logins are bound to the key of their client by DPoP. */
-  withKey?: boolean;
+  /** How the client proves its key. Left out: it is a public client without one. */
+  keyBy?: "DPoP" | "private_key_jwt";
 }
 
 function onNode(
   name: string,
   folderName: string,
   about: string,
-  { storeDelay = 0, rotation, withKey = false }: NodeOptions = {},
+  { storeDelay = 0, rotation, keyBy }: NodeOptions = {},
 ): Profile {
   return {
     name,
@@ -45,7 +45,7 @@ function onNode(
     about,
     async start(folder) {
       const port = await freePort();
-      const keys = withKey ? await makeKeys() : undefined;
+      const keys = await makeKeys();
       const settings: Settings = {
         ...common,
         folder,
@@ -54,7 +54,8 @@ function onNode(
         storeDelay,
         agents: {
           ...(rotation && { rotation }),
-          ...(keys && { jkt: keys.holder.jkt }),
+          ...(keyBy === "DPoP" && { jkt: keys.holder.jkt }),
+          ...(keyBy === "private_key_jwt" && { jwk: keys.holder.jwk }),
         },
       };
       const script = join(contenders, folderName, "server.ts");
@@ -68,11 +69,15 @@ function onNode(
       });
       const { url } = server;
       const tokenUrl = `${url}/token`;
+      const { issuer, client_id: clientId } = common;
       const stage = new HttpStage({
         name,
         tokenUrl,
-        clientId: common.client_id,
-        ...(keys && { prove: byDPoP(keys, tokenUrl) }),
+        clientId,
+        ...(keyBy === "DPoP" && { prove: byDPoP(keys, tokenUrl) }),
+        ...(keyBy === "private_key_jwt" && {
+          prove: byAssertion(keys, issuer, clientId),
+        }),
         login: (headers) => login(`${url}/bench/login`, undefined, headers),
       });
       return { stage, server };
@@ -127,13 +132,19 @@ export const profiles: readonly Profile[] = [
     "oidc-provider, DPoP",
     "oidc-provider",
     "the default for a public client with a key, whose tokens it rotates late in their life",
-    { withKey: true },
+    { keyBy: "DPoP" },
   ),
   onNode(
     "oidc-provider, DPoP, rotation",
     "oidc-provider",
     "a public client with a key; rotateRefreshToken: true",
-    { withKey: true, rotation: "always" },
+    { keyBy: "DPoP", rotation: "always" },
+  ),
+  onNode(
+    "oidc-provider, private_key_jwt",
+    "oidc-provider",
+    "the default for a confidential client, whose tokens it rotates late in their life",
+    { keyBy: "private_key_jwt" },
   ),
   onNode("@jmondi/oauth2-server", "jmondi", "the default"),
   onNode("@jmondi/oauth2-server, store 1 ms away", "jmondi", farText, far),

@@ -1,3 +1,5 @@
+import type { JWK } from "jose";
+
 /** The settings of a contender on Node, which gets them as JSON in its only argument. */
 export interface Settings {
   folder: string;
@@ -16,6 +18,8 @@ export interface Settings {
     rotation?: "always" | "never";
     /** The thumbprint of the key that logins are bound to (RFC 9449), where the server does that. */
     jkt?: string;
+    /** The public key with which the client authenticates (`private_key_jwt`), where the server does that. */
+    jwk?: JWK;
   };
 }
 

@@ -4,7 +4,7 @@ import {
   type IncomingMessage,
   type ServerResponse,
 } from "node:http";
-import { Provider } from "oidc-provider";
+import { type ClientMetadata, Provider } from "oidc-provider";
 import { withStoreDelay } from "../far-store.ts";
 import { signingKey } from "../sqlite.ts";
 import { database, settings, SqliteAdapter } from "./adapter.ts";
@@ -15,6 +15,17 @@ const HOUR_SECONDS = 60 * 60;
 const SCOPE = "read write";
 
 const { issuer, audience, client_id, client_secret, agents } = settings;
+
+/** The part of the client's record about its authentication. */
+function authentication(): Partial<ClientMetadata> {
+  if (!agents)
+    return { client_secret, token_endpoint_auth_method: "client_secret_post" };
+  if (!agents.jwk) return { token_endpoint_auth_method: "none" };
+  return {
+    token_endpoint_auth_method: "private_key_jwt",
+    jwks: { keys: [agents.jwk] },
+  };
+}
 
 const provider = new Provider(issuer, {
   adapter: (type) =>
@@ -31,9 +42,7 @@ const provider = new Provider(issuer, {
   clients: [
     {
       client_id,
-      ...(agents
-        ? { token_endpoint_auth_method: "none" }
-        : { client_secret, token_endpoint_auth_method: "client_secret_post" }),
+      ...authentication(),
       redirect_uris: ["https://client.example/callback"],
       grant_types: ["authorization_code", "refresh_token"],
       // The default is RS256, but there is no RSA key here.
