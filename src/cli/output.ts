@@ -1,5 +1,6 @@
 import { styleText } from "node:util";
 import Table from "cli-table3";
+import { keyText } from "./key-text.ts";
 
 /** Columns are two spaces apart and have no borders, so that `grep` and `awk` can read them. */
 export const plainStyle = {
@@ -109,6 +110,9 @@ function formatValue(name: string, value: unknown): string[] {
   if (Array.isArray(value))
     return value.flatMap((item) => formatValue(name, item));
   if (typeof value === "object" && value !== null) {
+    // The whole keys are in the output with --json.
+    if (name === "jwks" && "keys" in value && Array.isArray(value.keys))
+      return value.keys.map((key) => keyText({ ...key }));
     const parts = Object.entries(value).map(
       ([part, inner]) => `${part} ${formatValue(part, inner).join(", ")}`,
     );

@@ -1,3 +1,8 @@
+import {
+  type AuthenticationMethod,
+  isBySecret,
+} from "../../oauth/authentication-methods.ts";
+import { keyText } from "../key-text.ts";
 import { printable } from "../output.ts";
 import type { Change, FieldChange, Value } from "./difference.ts";
 
@@ -14,7 +19,7 @@ export function changesText(changes: readonly Change[]): string {
 }
 
 function fieldLines({ field, from, to }: FieldChange): string[] {
-  if (Array.isArray(from) || Array.isArray(to)) {
+  if (isList(from) || isList(to)) {
     const before = listOf(from);
     const after = listOf(to);
     return [
@@ -32,8 +37,14 @@ function fieldLines({ field, from, to }: FieldChange): string[] {
     : [`${field}: ${text(from)} -> ${text(to)}`];
 }
 
+function isList(value: Value): boolean {
+  return typeof value === "object";
+}
+
+/** Keys are a list too. */
 function listOf(value: Value): string[] {
-  return Array.isArray(value) ? value : [];
+  if (typeof value !== "object") return [];
+  return Array.isArray(value) ? value : value.keys.map(keyText);
 }
 
 function text(value: Value): string {
@@ -58,10 +69,15 @@ export function consequences(changes: readonly Change[]): string[] {
       ({ field }) => field === "token_endpoint_auth_method",
     );
     if (action === "create" || kind !== "client" || !method) return [];
+    const [had, has] = [method.from, method.to].map((value) =>
+      isBySecret(value as AuthenticationMethod | undefined),
+    );
     if (method.to === "none")
       return `${name}: it becomes public, so it loses its secrets, and all its logins end.`;
-    if (method.from === "none")
-      return `${name}: it is no longer public and has no secret. Make one: npm run baton -- clients rotate-secret ${name}`;
+    if (had && !has)
+      return `${name}: it authenticates with a key, so it loses its secrets. Its logins go on.`;
+    if (!had && has)
+      return `${name}: it authenticates with a secret and has none. Make one: npm run baton -- clients rotate-secret ${name}`;
     return [];
   });
 }

@@ -1,5 +1,9 @@
 import { z } from "zod";
 import {
+  type AuthenticationMethod,
+  isBySecret,
+} from "../../oauth/authentication-methods.ts";
+import {
   client,
   clientWithSecret,
   warnings,
@@ -118,7 +122,9 @@ async function changeClient(
     });
     return { warnings: body.warnings ?? [] };
   }
-  const isPublic = desired.token_endpoint_auth_method === "none";
+  const hasSecret = isBySecret(
+    desired.token_endpoint_auth_method as AuthenticationMethod | undefined,
+  );
   const body = await session.request({
     method: "POST",
     path: ["clients"],
@@ -126,7 +132,7 @@ async function changeClient(
     body: {
       client_id: name,
       ...desired,
-      ...(noSecrets && !isPublic && { client_secret: null }),
+      ...(noSecrets && hasSecret && { client_secret: null }),
     },
     schema: clientWithSecret.extend({ warnings }),
   });

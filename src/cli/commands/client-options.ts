@@ -28,6 +28,17 @@ export interface ClientOptions {
   refreshTokenTtl?: string;
   refreshTokenMaxAge?: string;
   refreshTokenRetryWindow?: string;
+  catchUp?: string;
+  /** The path of a file. */
+  jwks?: string;
+  jwksUri?: string;
+  dpopBound?: boolean;
+  certificateBound?: boolean;
+  certificateSubject?: string;
+  certificateDns?: string;
+  certificateUri?: string;
+  certificateIp?: string;
+  certificateEmail?: string;
   accessTokenFormat?: string;
 }
 
@@ -47,7 +58,7 @@ export function addClientOptions(command: Command): Command {
       command
         .createOption(
           "--auth-method <method>",
-          `allow only this authentication method: ${confidentialMethods.join(" or ")}`,
+          `allow only this authentication method, one of ${confidentialMethods.join(", ")}`,
         )
         .conflicts("public"),
     )
@@ -113,13 +124,67 @@ export function addClientOptions(command: Command): Command {
       "time in which a used refresh token can be sent again, such as PT30S",
     )
     .option(
+      "--catch-up <duration>",
+      "time in which a used refresh token leads its holder, who proves a key, to the current one, such as P7D; PT0S: never",
+    )
+    .option(
+      "--jwks <file>",
+      "file with the public keys of the client, as a JWK set or one JWK, for private_key_jwt",
+    )
+    .option(
+      "--jwks-uri <url>",
+      "https URL of the public keys of the client, which may change there",
+    )
+    .option(
+      "--dpop-bound",
+      "give the client only tokens that are bound to its key: each request needs a DPoP proof",
+    )
+    .option(
+      "--no-dpop-bound",
+      "bind its tokens only if a request has a DPoP proof; the default",
+    )
+    .option(
+      "--certificate-bound",
+      "give the client only tokens that are bound to its client certificate",
+    )
+    .option(
+      "--no-certificate-bound",
+      "do not bind its tokens to a certificate; the default",
+    )
+    .option(
+      "--certificate-subject <dn>",
+      'subject of the client certificate for tls_client_auth, such as "CN=billing,O=Acme"',
+    )
+    .option(
+      "--certificate-dns <name>",
+      "DNS name in the client certificate, instead of its subject",
+    )
+    .option(
+      "--certificate-uri <uri>",
+      "URI in the client certificate, instead of its subject",
+    )
+    .option(
+      "--certificate-ip <address>",
+      "IP address in the client certificate, instead of its subject",
+    )
+    .option(
+      "--certificate-email <address>",
+      "e-mail address in the client certificate, instead of its subject",
+    )
+    .option(
       "--access-token-format <format>",
       `${accessTokenFormats.join(" or ")}: league is for resource servers that expect the claims of league/oauth2-server`,
     );
 }
 
-/** The fields of the admin API for the options. An option that is left out is a field that is left out. */
-export function clientFields(options: ClientOptions): Record<string, unknown> {
+/**
+ * The fields of the admin API for the options. An option that is left out is a field that is left out.
+ *
+ * @throws Failure if the file of `--jwks` cannot be used
+ */
+export async function clientFields(
+  options: ClientOptions,
+): Promise<Record<string, unknown>> {
   const all = {
     client_name: options.name,
     scope: options.scope,
@@ -138,6 +203,16 @@ export function clientFields(options: ClientOptions): Record<string, unknown> {
     refresh_token_ttl: options.refreshTokenTtl,
     refresh_token_max_age: options.refreshTokenMaxAge,
     refresh_token_retry_window: options.refreshTokenRetryWindow,
+    refresh_token_catch_up: options.catchUp,
+    jwks: await keysIn(options.jwks),
+    jwks_uri: options.jwksUri,
+    dpop_bound_access_tokens: options.dpopBound,
+    tls_client_certificate_bound_access_tokens: options.certificateBound,
+    tls_client_auth_subject_dn: options.certificateSubject,
+    tls_client_auth_san_dns: options.certificateDns,
+    tls_client_auth_san_uri: options.certificateUri,
+    tls_client_auth_san_ip: options.certificateIp,
+    tls_client_auth_san_email: options.certificateEmail,
     access_token_format: options.accessTokenFormat,
   };
   return Object.fromEntries(
@@ -145,20 +220,26 @@ export function clientFields(options: ClientOptions): Record<string, unknown> {
   );
 }
 
+async function keysIn(path: string | undefined) {
+  if (path === undefined) return undefined;
+  const { readKeys } = await import("./key-file.ts");
+  return readKeys(path);
+}
+
 /**
  * A merge patch (RFC 7396): the fields to set, and null for the fields to remove.
  *
  * @throws UsageError if a field is both set and removed, or if it is emptied instead of removed
  */
-export function clientPatch(
+export async function clientPatch(
   options: ClientOptions,
   unset: readonly string[],
-): Record<string, unknown> {
+): Promise<Record<string, unknown>> {
   if (options.backchannelLogoutUri === "")
     throw new UsageError(
       "--backchannel-logout-uri is empty. To remove it: --unset backchannel_logout_uri",
     );
-  return mergePatch(clientFields(options), unset);
+  return mergePatch(await clientFields(options), unset);
 }
 
 /**

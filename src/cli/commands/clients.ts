@@ -62,16 +62,18 @@ function createCommand(clients: Command, session: Session): void {
       examples(
         'clients create --id web --name "Notes" --scope "read write"',
         "clients create --id app --public --redirect-uri https://app.example.com/callback",
+        "clients create --id billing --auth-method private_key_jwt --jwks billing.jwks.json --grant-type client_credentials",
       ),
     )
     .action(async ({ id, ...options }: ClientOptions & { id?: string }) => {
+      const fieldsToSet = await clientFields(options);
       const body = await session
         .request({
           method: "POST",
           path: ["clients"],
           body: {
             ...(id !== undefined && { client_id: id }),
-            ...clientFields(options),
+            ...fieldsToSet,
           },
           schema: clientWithSecret.extend({ warnings }),
         })
@@ -114,7 +116,7 @@ function updateCommand(clients: Command, session: Session): void {
         typed: string,
         { unset = [], ...options }: ClientOptions & { unset?: string[] },
       ) => {
-        const patch = clientPatch(options, unset);
+        const patch = await clientPatch(options, unset);
         const changes = listChanges({ ...options }, patch);
         if (changes.length === 0) refuseEmpty(patch);
         const change = (id: string) =>

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { clientFieldNames } from "../../../src/cli/apply/desired.ts";
 import { clientMetadata } from "../../../src/oauth/client-metadata.ts";
+import { ecKey, edKey } from "../../support/client-keys.ts";
 import { batonWithServer, temporaryDirectory } from "../support.ts";
 
 const baton = batonWithServer();
@@ -113,6 +114,54 @@ clients:
     expect(record).toMatchObject({ client_name: "New", scope: "" });
     expect(record).not.toHaveProperty("access_token_ttl");
     expect(await applied(path)).toMatchObject({ changes: [] });
+  });
+
+  test("makes a client with keys, without a secret, and changes its keys", async () => {
+    const id = unique();
+    const content = (...keys: object[]) =>
+      file(
+        JSON.stringify({
+          clients: {
+            [id]: {
+              token_endpoint_auth_method: "private_key_jwt",
+              jwks: { keys },
+              dpop_bound_access_tokens: true,
+              refresh_token_catch_up: "P1D",
+            },
+          },
+        }),
+      );
+    const wrong = await baton.run(
+      "apply",
+      content({ ...ecKey, d: "c2VjcmV0" }),
+      "--yes",
+    );
+    expect(wrong.stderr).toMatch(
+      /jwks\.keys\.0: must not have the private part of the key/,
+    );
+    expect(wrong.stderr).not.toContain("c2VjcmV0");
+    // The server drops what no check needs, so that such a file stays as it is.
+    const path = content({ ext: true, ...ecKey });
+    const made = await baton.run("apply", path, "--yes", "--no-secrets");
+    expect([made.code, made.stderr]).toEqual([0, ""]);
+    expect(made.stdout).not.toMatch(/client_secret/);
+    expect(await applied(path)).toMatchObject({ changes: [] });
+    expect(await baton.json("clients", "show", id)).toMatchObject({
+      jwks: { keys: [ecKey] },
+      credentials: [],
+    });
+    const changed = await baton.run("apply", content(edKey), "--yes");
+    expect(changed.stdout).toContain(
+      '    jwks:\n      - "EC P-256, 7yGUmnDiBAjsJ2it…"\n      + "OKP Ed25519, QE7bBkcUGzX5Kea9…"',
+    );
+    const exported = (await baton.json("export", "--clients")) as {
+      clients: Record<string, object>;
+    };
+    expect(exported.clients[id]).toMatchObject({ jwks: { keys: [edKey] } });
+    const later = file(`clients: {${id}: {}}`);
+    expect((await baton.run("apply", later, "--yes")).stderr).toContain(
+      `${id}: it authenticates with a secret and has none.`,
+    );
   });
 
   test("leaves alone what the file does not name", async () => {
