@@ -112,7 +112,7 @@ describe("an access token", () => {
 
 describe("a public client whose record says that its tokens are bound", () => {
   let client: { client_id: string };
-  const with_ = (certificate: TestCertificate) =>
+  const by = (certificate: TestCertificate) =>
     withCertificate(server, certificate, SELF_SIGNED);
 
   beforeAll(async () => {
@@ -124,7 +124,7 @@ describe("a public client whose record says that its tokens are bound", () => {
 
   async function signIn(certificate = selfa): Promise<Tokens> {
     const code = await obtainCode(client, { scope: "read" }, undefined, server);
-    return expectTokens(await redeem(client, code, {}, with_(certificate)));
+    return expectTokens(await redeem(client, code, {}, by(certificate)));
   }
 
   it("keeps its code if the request has no certificate", async () => {
@@ -133,7 +133,7 @@ describe("a public client whose record says that its tokens are bound", () => {
       missing,
     );
     const tokens = await expectTokens(
-      await redeem(client, code, {}, with_(selfa)),
+      await redeem(client, code, {}, by(selfa)),
     );
     expect(cnfOf(tokens)).toEqual(boundTo(selfa));
   });
@@ -141,7 +141,7 @@ describe("a public client whose record says that its tokens are bound", () => {
   it("refreshes with its certificate, and with no other", async () => {
     let { refresh_token } = await signIn();
     for (let round = 0; round < 3; round += 1) {
-      const stolen = await with_(selfb).refresh(client, refresh_token);
+      const stolen = await by(selfb).refresh(client, refresh_token);
       expect(await refusal(stolen)).toEqual([
         400,
         "invalid_grant",
@@ -149,7 +149,7 @@ describe("a public client whose record says that its tokens are bound", () => {
       ]);
       const without = await server.refresh(client, refresh_token);
       expect(await refusal(without)).toEqual(missing);
-      const tokens = await with_(selfa).expectRefresh(client, refresh_token);
+      const tokens = await by(selfa).expectRefresh(client, refresh_token);
       expect(cnfOf(tokens)).toEqual(boundTo(selfa));
       ({ refresh_token } = tokens);
     }
@@ -157,37 +157,37 @@ describe("a public client whose record says that its tokens are bound", () => {
 
   it("gets the current token for a used one with its certificate, and a thief gets nothing", async () => {
     const { refresh_token: first } = await signIn();
-    const { refresh_token: second } = await with_(selfa).expectRefresh(
+    const { refresh_token: second } = await by(selfa).expectRefresh(
       client,
       first,
     );
-    await with_(selfa).expectRefresh(client, second);
-    expect(await refusal(await with_(selfb).refresh(client, first))).toEqual([
+    await by(selfa).expectRefresh(client, second);
+    expect(await refusal(await by(selfb).refresh(client, first))).toEqual([
       400,
       "invalid_grant",
       "refresh_token_of_another_key",
     ]);
-    const late = await with_(selfa).expectRefresh(client, first);
-    await with_(selfa).expectRefresh(client, late.refresh_token);
+    const late = await by(selfa).expectRefresh(client, first);
+    await by(selfa).expectRefresh(client, late.refresh_token);
   });
 
   it("must sign in again with a new certificate (section 7.1)", async () => {
     const { refresh_token: old } = await signIn(selfa);
-    expect((await with_(selfb).refresh(client, old)).status).toBe(400);
+    expect((await by(selfb).refresh(client, old)).status).toBe(400);
     const { refresh_token } = await signIn(selfb);
-    expect(
-      cnfOf(await with_(selfb).expectRefresh(client, refresh_token)),
-    ).toEqual(boundTo(selfb));
+    expect(cnfOf(await by(selfb).expectRefresh(client, refresh_token))).toEqual(
+      boundTo(selfb),
+    );
   });
 
   it("needs both its certificate and its DPoP key, if the login began with both", async () => {
     const key = await makeProofKey();
-    const both = proving(key, with_(selfa));
+    const both = proving(key, by(selfa));
     const code = await obtainCode(client, { scope: "read" }, undefined, server);
     const { refresh_token } = await expectTokens(
       await redeem(client, code, {}, both),
     );
-    for (const half of [with_(selfa), proving(key, with_(selfb))])
+    for (const half of [by(selfa), proving(key, by(selfb))])
       expect((await half.refresh(client, refresh_token)).status).toBe(400);
     expect(cnfOf(await both.expectRefresh(client, refresh_token))).toEqual({
       ...boundTo(selfa),

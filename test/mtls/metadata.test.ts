@@ -87,7 +87,7 @@ describe("the metadata", () => {
         client,
         oauth.TlsClientAuth(),
         {},
-        options as oauth.ClientCredentialsGrantRequestOptions,
+        options,
       ),
     );
     const active = await oauth.processIntrospectionResponse(
@@ -98,7 +98,7 @@ describe("the metadata", () => {
         client,
         oauth.TlsClientAuth(),
         access_token,
-        options as oauth.IntrospectionRequestOptions,
+        options,
       ),
     );
     expect(urls).toEqual([`${origin}/access_token`, `${origin}/introspect`]);

@@ -134,7 +134,7 @@ export function through(
   return new TestServer((request) =>
     server.fetch(
       new Request(request, {
-        cf: { tlsClientAuth } as RequestInitCfProperties,
+        cf: { tlsClientAuth },
       }),
     ),
   );
