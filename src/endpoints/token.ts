@@ -3,7 +3,7 @@ import { proofAlgorithms } from "../dpop/algorithms.ts";
 import { enabledGrantTypes, grantTypes } from "../grants/index.ts";
 import { assertionAlgorithms } from "../oauth/assertion-algorithms.ts";
 import { enabledMethods } from "../oauth/authentication-methods.ts";
-import { OAuthError } from "../oauth/errors.ts";
+import { asOAuthError, OAuthError } from "../oauth/errors.ts";
 import { readLenientForm } from "./passport-body.ts";
 import { authenticate, readClientForm } from "./authentication.ts";
 import { offerNonce, provenFor, readPossession } from "./possession.ts";
@@ -86,7 +86,18 @@ async function answerTokenRequest(
     ...Object.values(started),
   ]);
   try {
-    const { client, takeAssertion } = await authenticated;
+    const { client, takeAssertion } = await authenticated.catch(
+      async (error: unknown) => {
+        const { is_by_key, client_id = "" } = asOAuthError(error).details;
+        if (is_by_key)
+          await grant.onUnauthenticated?.(
+            early,
+            { now: time, log, client_id },
+            started,
+          );
+        throw error;
+      },
+    );
     if (!client.grant_types.includes(grant.type)) {
       throw new OAuthError("grant_type_not_allowed", { subject: grant.type });
     }

@@ -65,6 +65,15 @@ export interface GrantType<
     complete: () => Promise<Server>,
   ): Ahead;
   /**
+   * Looks at a request whose client has not authenticated, although it has a key. It reads what `readAhead` has started
+   * and no storage. Left out: it says nothing about a theft.
+   */
+  onUnauthenticated?(
+    server: EarlyServer,
+    request: Pick<GrantRequest, "now" | "log"> & { client_id: string },
+    started: Ahead,
+  ): Promise<void>;
+  /**
    * Answers a token request.
    *
    * @param started what `readAhead` has started

@@ -18,6 +18,8 @@ interface RefusalDetails {
   problems?: Problem[];
   /** For the log: the client that failed to authenticate. Only the id of a client that exists. */
   client_id?: string;
+  /** For the alarm of a stolen token: that client authenticates by a key, so a refresh token alone is of no use. */
+  is_by_key?: boolean;
   /** For the log: how a used token came back (`Reuse`). */
   reuse?: EventFields<"refresh_token.reused">;
   /** For the log: the limit on guesses that this refusal is the first to hit in its period. */

@@ -4,13 +4,18 @@ import { Periods } from "./periods.ts";
 /** The time in which an event of strangers or of a fault is sent once, in seconds. */
 const PERIOD_SECONDS = 60;
 
+/** The most logins in that time whose events from one network are sent apart. Somebody may have stolen many tokens. */
+const MAX_LOGINS = 100;
+
 /**
  * Holds back events that somebody without a credential causes, so that nobody can fill the queue or the webhook. One
- * per minute, network and reason is sent; of a fault that every request may meet, one per minute and reason. The log has
- * each. It counts for one isolate.
+ * per minute, network and reason is sent; of a fault that every request may meet, one per minute and reason. An event
+ * that names a login is sent for each login, because it is an alarm about that login. The log has each. It counts for
+ * one isolate.
  */
 export class EventThrottle {
   readonly #sent = new Periods<{ heldBack: number }>(PERIOD_SECONDS);
+  readonly #logins = new Periods<{ number: number }>(PERIOD_SECONDS);
 
   /**
    * Decides whether an event is sent.
@@ -23,7 +28,8 @@ export class EventThrottle {
     if (!isFault && !isOfStrangers(event)) return event;
     const place = isFault ? "" : siteOf(network);
     const { event: name, reason, limit } = event;
-    const key = JSON.stringify([name, reason, limit, place]);
+    const kind = JSON.stringify([name, reason, limit, place]);
+    const key = this.#keyOf(kind, event.grant_id);
     const current = this.#sent.current(key);
     if (current) {
       current.heldBack += 1;
@@ -32,6 +38,18 @@ export class EventThrottle {
     const repeated = this.#sent.newest(key)?.heldBack ?? 0;
     this.#sent.begin(key, { heldBack: 0 });
     return repeated === 0 ? event : { ...event, repeated };
+  }
+
+  /** Returns the key under which an event of a kind is counted. */
+  #keyOf(kind: string, grantId: string | undefined): string {
+    if (grantId === undefined) return kind;
+    const key = `${kind} ${grantId}`;
+    if (this.#sent.current(key)) return key;
+    const logins =
+      this.#logins.current(kind) ?? this.#logins.begin(kind, { number: 0 });
+    if (logins.number >= MAX_LOGINS) return kind;
+    logins.number += 1;
+    return key;
   }
 }
 

@@ -2,6 +2,7 @@ import {
   type AuthenticationMethod,
   certificateMethods,
   isBySecret,
+  keyMethods,
 } from "../authentication-methods.ts";
 import type { ClientCertificate } from "./certificate.ts";
 import { isClientId } from "../client-metadata.ts";
@@ -73,10 +74,10 @@ export async function authenticateClient(
   }: AuthenticationRequest,
 ): Promise<AuthenticatedClient> {
   const basic = authorization?.match(/^basic(?:[ \t]+|$)(.*)$/i)?.[1];
-  const refuse = (reason: Reason, client_id?: string) =>
+  const refuse = (reason: Reason, client_id?: string, is_by_key = false) =>
     new OAuthError(reason, {
       ...(basic !== undefined && { headers: basicChallenge }),
-      ...(client_id !== undefined && { client_id }),
+      ...(client_id !== undefined && { client_id, is_by_key }),
     });
 
   const credentials = hasAssertion(parameters)
@@ -127,7 +128,13 @@ export async function authenticateClient(
   );
   throw disabled
     ? refuse("client_disabled", disabled.clientId)
-    : refuse(verdict.refused, verdict.client?.client_id);
+    : refuse(verdict.refused, verdict.client?.client_id, isByKey(verdict));
+}
+
+/** Tells whether the client of a verdict authenticates by a key. */
+function isByKey({ client }: Verdict): boolean {
+  const method = client?.token_endpoint_auth_method;
+  return method !== undefined && keyMethods.includes(method);
 }
 
 /** Ids that no client can have count as one, so that an id in memory is short. */
