@@ -44,9 +44,14 @@ function fetchOf(server: TestServer) {
     server.fetch(new Request(url, init));
 }
 
-async function startOauth4webapi(
+/**
+ * @param alg of its key
+ * @param clockSkew how many seconds its clock is ahead
+ */
+export async function startOauth4webapi(
   client_id: string,
   server: TestServer,
+  { alg = "ES256", clockSkew = 0 } = {},
 ): Promise<DPoPClient> {
   const options = { [oauth.customFetch]: fetchOf(server) };
   const issuer = new URL(ISSUER);
@@ -54,9 +59,9 @@ async function startOauth4webapi(
     issuer,
     await oauth.discoveryRequest(issuer, { ...options, algorithm: "oauth2" }),
   );
-  const client: oauth.Client = { client_id };
+  const client: oauth.Client = { client_id, [oauth.clockSkew]: clockSkew };
   const auth = oauth.None();
-  const DPoP = oauth.DPoP(client, await oauth.generateKeyPair("ES256"));
+  const DPoP = oauth.DPoP(client, await oauth.generateKeyPair(alg));
 
   /** Sends a request, and again if the server asks for its nonce. */
   async function withNonce<T>(send: () => Promise<T>): Promise<T> {
@@ -212,17 +217,37 @@ async function startByHand(
   client_id: string,
   server: TestServer,
 ): Promise<DPoPClient> {
-  const url = `${ISSUER}/access_token`;
   const keyPair = await dpop.generateKeyPair("Ed25519");
-  let nonce: string | undefined;
+  /** The newest nonce of each server. */
+  const nonces = new Map<string, string>();
+
+  /** Sends a request with a proof, and once more if it is refused and has brought the first nonce. */
+  async function withProof(
+    url: string,
+    init: RequestInit,
+    accessToken?: string,
+  ): Promise<Response> {
+    const { origin } = new URL(url);
+    const nonce = nonces.get(origin);
+    const headers = new Headers(init.headers);
+    const method = init.method ?? "GET";
+    headers.set(
+      "DPoP",
+      await dpop.generateProof(keyPair, url, method, nonce, accessToken),
+    );
+    const response = await server.fetch(new Request(url, { ...init, headers }));
+    const newest = response.headers.get("DPoP-Nonce");
+    if (newest !== null) nonces.set(origin, newest);
+    const mayNeedNonce = !response.ok && nonce === undefined && newest !== null;
+    return mayNeedNonce ? withProof(url, init, accessToken) : response;
+  }
 
   async function send(form: Record<string, string>): Promise<Answer> {
-    const DPoP = await dpop.generateProof(keyPair, url, "POST", nonce);
-    const response = await server.token({ client_id, ...form }, { DPoP });
-    const isFirst = nonce === undefined;
-    nonce = response.headers.get("DPoP-Nonce") ?? nonce;
-    const body = await response.json<Answer & { error?: string }>();
-    if (body.error === "use_dpop_nonce" && isFirst) return send(form);
+    const response = await withProof(`${ISSUER}/access_token`, {
+      method: "POST",
+      body: new URLSearchParams({ client_id, ...form }),
+    });
+    const body = await response.json<Answer>();
     if (!response.ok) throw Object.assign(new Error("refused"), body);
     return body;
   }
@@ -242,22 +267,17 @@ async function startByHand(
         refresh_token,
         ...(scope !== undefined && { scope }),
       }),
-    async call(target, accessToken) {
-      const DPoP = await dpop.generateProof(
-        keyPair,
-        target,
-        "GET",
-        nonce,
+    call: (url, accessToken) =>
+      withProof(
+        url,
+        { headers: { Authorization: `DPoP ${accessToken}` } },
         accessToken,
-      );
-      const headers = { Authorization: `DPoP ${accessToken}`, DPoP };
-      return server.fetch(new Request(target, { headers }));
-    },
+      ),
   };
 }
 
 export const dpopClients: readonly (readonly [string, Start])[] = [
-  ["oauth4webapi", startOauth4webapi],
+  ["oauth4webapi", (...client) => startOauth4webapi(...client)],
   ["openid-client", startOpenidClient],
   ["@modelcontextprotocol/client", startMcp],
   ["dpop", startByHand],

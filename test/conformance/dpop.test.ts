@@ -1,4 +1,5 @@
 import { decodeJwt } from "jose";
+import * as oauth from "oauth4webapi";
 import { beforeAll, describe, expect, it } from "vitest";
 import { protectedResource } from "../../src/resource/index.ts";
 import {
@@ -7,7 +8,11 @@ import {
   requestAtLogin,
 } from "../support/authorization.ts";
 import { ISSUER, refusal, serverWith, TestServer } from "../support/server.ts";
-import { type DPoPClient, dpopClients } from "./dpop-clients.ts";
+import {
+  type DPoPClient,
+  dpopClients,
+  startOauth4webapi,
+} from "./dpop-clients.ts";
 import { alice, openIdScopes } from "./person.ts";
 
 /** Tests logins that are bound to a key (RFC 9449) with the clients that developers use. */
@@ -20,9 +25,10 @@ const byNonce = serverWith({ DPOP_NONCE_REQUIRED: "on" });
 
 beforeAll(() => byTime.makeScopes("read", "write", ...openIdScopes));
 
-/** A server and an API behind Baton's guard, as their clients see them. It counts the requests for tokens. */
+/** A server and an API behind Baton's guard, as their clients see them. It counts the requests for tokens, and keeps those to the API. */
 class World extends TestServer {
   tokenRequests = 0;
+  readonly apiRequests: Request[] = [];
 
   constructor(server: TestServer) {
     const guard = protectedResource({
@@ -32,7 +38,10 @@ class World extends TestServer {
     });
     const notes = guard.protect((_request, token) => Response.json(token.sub));
     super((request) => {
-      if (request.url === API) return Promise.resolve(notes(request));
+      if (request.url === API) {
+        this.apiRequests.push(request);
+        return Promise.resolve(notes(request));
+      }
       if (request.url === `${ISSUER}/access_token`) this.tokenRequests += 1;
       return server.fetch(request);
     });
@@ -141,6 +150,68 @@ describe.each(dpopClients)("%s", (_, start) => {
         const stolen = await thief.call(url, access_token).catch(challenged);
         for (const { status } of [bearer, stolen]) expect(status).toBe(401);
       }
+    });
+  });
+});
+
+describe("oauth4webapi", () => {
+  /** Signs alice in. @returns the client and its tokens after a refresh */
+  async function refreshed(options: Parameters<typeof startOauth4webapi>[2]) {
+    const registered = await register();
+    const world = new World(byTime);
+    const client = await startOauth4webapi(
+      registered.client_id,
+      world,
+      options,
+    );
+    const first = await client.redeem(await signIn(registered));
+    return {
+      client,
+      world,
+      tokens: await client.refresh(first.refresh_token ?? ""),
+    };
+  }
+
+  it.each([-1800, 1800])(
+    "gets in with a clock that is wrong by %i seconds, because the server's nonce stands in for the time",
+    async (clockSkew) => {
+      const { world, client, tokens } = await refreshed({ clockSkew });
+      expect(boundTo(tokens.access_token)).toBe(client.thumbprint);
+      // The first request was refused for its time, and has brought the nonce.
+      expect(world.tokenRequests).toBe(3);
+    },
+  );
+
+  it("proves keys of each algorithm that the metadata lists", async () => {
+    const answer = await byTime.http("/.well-known/oauth-authorization-server");
+    const { dpop_signing_alg_values_supported: algorithms } =
+      await answer.json<Record<string, string[]>>();
+    expect(algorithms).toContain("ES256");
+    for (const alg of algorithms ?? []) {
+      const { client, tokens } = await refreshed({ alg });
+      expect([alg, boundTo(tokens.access_token)]).toEqual([
+        alg,
+        client.thumbprint,
+      ]);
+    }
+  });
+
+  it("verifies the bound token and its proof as the library of an API", async () => {
+    const { client, world, tokens } = await refreshed({});
+    await client.call(API, tokens.access_token);
+    const request = world.apiRequests.at(-1) ?? new Request(API);
+    const claims = await oauth.validateJwtAccessToken(
+      { issuer: ISSUER, jwks_uri: `${ISSUER}/.well-known/jwks.json` },
+      request,
+      API,
+      {
+        requireDPoP: true,
+        [oauth.customFetch]: (url) => byTime.fetch(new Request(url)),
+      },
+    );
+    expect(claims).toMatchObject({
+      sub: "alice",
+      cnf: { jkt: client.thumbprint },
     });
   });
 });
