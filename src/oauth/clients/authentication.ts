@@ -6,7 +6,7 @@ import {
 } from "../authentication-methods.ts";
 import type { ClientCertificate } from "./certificate.ts";
 import { isClientId } from "../client-metadata.ts";
-import type { Assertion } from "./assertion.ts";
+import type { Assertion, ReadAssertion } from "./assertion.ts";
 import {
   type Credentials,
   hasAssertion,
@@ -20,6 +20,7 @@ import type { Client } from "../entities.ts";
 import { OAuthError, type Reason } from "../errors.ts";
 import type { Guesser } from "../guess-limit.ts";
 import type { Parameters } from "../parameters.ts";
+import type { ClientRepository } from "../repositories.ts";
 import type { Server } from "../server.ts";
 
 /** Sent only if the request tried Basic, because browsers open a dialog for it. */
@@ -95,17 +96,17 @@ export async function authenticateClient(
         (await matchesSecret(secret, client?.secrets ?? [], now))
           ? undefined
           : "client_secret_wrong";
-  const judgeBy = (how: LookUp) =>
-    judgeAll(
-      (id) => clients[how](id, network),
-      credentials,
-      certificate,
-      wrongPair,
-    );
+  const judgeBy = (find: FindClient) =>
+    judgeAll(find, credentials, certificate, wrongPair);
+  const findBy = (how: LookUp) => (id: string) => clients[how](id, network);
   const attempt = async () => {
-    const verdict = await judgeBy(fresh ? "findAgain" : "find");
+    const verdict = await judgeBy(findBy(fresh ? "findAgain" : "find"));
+    if (!verdict.refused) return verdict;
     // A client or secret that was made a moment ago must work at once.
-    return verdict.refused ? judgeBy("findAgain") : verdict;
+    const again = await judgeBy(findBy("findAgain"));
+    return isSigned(assertion) && hasNewerKeys(again)
+      ? judgeBy(findNewerKeys(clients, network))
+      : again;
   };
   const verdict =
     credentials.method === "none"
@@ -117,9 +118,7 @@ export async function authenticateClient(
         );
   if (!verdict.refused) {
     const { client } = verdict;
-    return assertion?.refused === undefined && assertion
-      ? { client, assertion }
-      : { client };
+    return isSigned(assertion) ? { client, assertion } : { client };
   }
   // The log names a disabled client. To the caller it is like an unknown one.
   const disabled = credentials.pairs.find(
@@ -135,6 +134,28 @@ export async function authenticateClient(
 function isByKey({ client }: Verdict): boolean {
   const method = client?.token_endpoint_auth_method;
   return method !== undefined && keyMethods.includes(method);
+}
+
+/** Tells whether a request has an assertion whose form and claims are good. */
+function isSigned(
+  assertion: ReadAssertion | undefined,
+): assertion is Exclude<ReadAssertion, { refused: Reason }> {
+  return assertion !== undefined && assertion.refused === undefined;
+}
+
+/** Tells whether the metadata document of a client that was refused may have newer keys than are known. */
+function hasNewerKeys({ refused, client }: Verdict): boolean {
+  return refused !== undefined && client?.registered_by === "metadata_document";
+}
+
+/** Finds clients by their metadata documents, which are read again unless that was tried a moment ago. */
+function findNewerKeys(clients: ClientRepository, network: string): FindClient {
+  const lookUp = { network, isWanted: () => false };
+  return async (id) =>
+    clients.findForSignIn(id, lookUp).catch((error: unknown) => {
+      if (error instanceof OAuthError && error.status === 400) return undefined;
+      throw error;
+    });
 }
 
 /** Ids that no client can have count as one, so that an id in memory is short. */

@@ -97,7 +97,8 @@ export class SelfRegisteredClients implements ClientRepository {
     network: string,
   ): Promise<Client | undefined> {
     const { client, isTaken } = await this.#stored.lookUp(clientId, how);
-    if (client) return this.#complete(this.#withCopy(client), how);
+    if (client)
+      return this.#complete(await this.#asDocumentSays(client, network), how);
     if (isTaken || !this.#loadDocuments || !isLikeUrl(clientId))
       return undefined;
     const documents = await this.#load();
@@ -109,14 +110,25 @@ export class SelfRegisteredClients implements ClientRepository {
 
   /**
    * Returns a stored client as a fresh copy of its document says, if this isolate has one. An old copy may be older than
-   * the record, which another isolate may have written by a newer document.
+   * the record, which another isolate may have written by a newer document. The document of a client that authenticates
+   * with a key is read if it must be: a key that has left it must end, also if nobody signs in.
    */
-  #withCopy(client: Client): Client {
-    const copy =
-      client.registered_by === "metadata_document" &&
-      this.#documents?.peek(client.client_id);
+  async #asDocumentSays(
+    client: Client,
+    network: string,
+  ): Promise<Client | undefined> {
+    const { client_id, registered_by } = client;
+    if (registered_by !== "metadata_document") return client;
+    const copy = this.#documents?.peek(client_id);
     const now = Math.floor(Date.now() / 1000);
-    return copy ? withDocumentPart(client, copy, now) : client;
+    if (copy) return withDocumentPart(client, copy, now);
+    if (client.token_endpoint_auth_method !== "private_key_jwt") return client;
+    const documents = await this.#load();
+    if (!documents) return client;
+    const lookUp = { network, isWanted: () => true };
+    return documents
+      .readForSignIn(client_id, lookUp, client)
+      .catch(undefinedIfRefused);
   }
 
   async #complete(
