@@ -1,3 +1,8 @@
+import {
+  type AuthorizationServerMetadata,
+  createPrivateKeyJwtAuth,
+} from "@modelcontextprotocol/client";
+import { exportJWK } from "jose";
 import * as oauth from "oauth4webapi";
 import * as openid from "openid-client";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -124,6 +129,26 @@ describe("oauth4webapi", () => {
       expect(own.scope).toBe("read");
     },
   );
+});
+
+describe("the MCP client", () => {
+  it("authenticates with its assertion", async () => {
+    const key = await makeKey("ES256");
+    const { client_id } = await KeyClient.make(metadata, { key });
+    const authenticate = createPrivateKeyJwtAuth({
+      issuer: client_id,
+      subject: client_id,
+      privateKey: { ...(await exportJWK(key.privateKey)) },
+      alg: "ES256",
+    });
+    const form = new URLSearchParams({ grant_type: "client_credentials" });
+    const response = await server.http(
+      "/.well-known/oauth-authorization-server",
+    );
+    const found = await response.json<AuthorizationServerMetadata>();
+    await authenticate(new Headers(), form, found.token_endpoint, found);
+    expect((await server.token([...form])).status).toBe(200);
+  });
 });
 
 describe("openid-client", () => {

@@ -6,7 +6,9 @@ import {
 import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { KeyClient } from "../support/assertions.ts";
+import { makeProofKey } from "../support/dpop.ts";
 import { fault } from "../support/faults.ts";
+import { proofOf } from "../support/proving.ts";
 import {
   refusal,
   server,
@@ -124,6 +126,29 @@ describe("a request that is refused uses no assertion up", () => {
       expect((await about(path, form)).status).toBe(400);
       expect((await about(path, { token: "x", ...form })).status).toBe(200);
     }
+  });
+
+  it("a DPoP proof that needs a nonce: libraries send the same assertion again with the next one", async () => {
+    const own = serverWith({ DPOP_NONCE_REQUIRED: "on" });
+    const form = {
+      grant_type: "client_credentials",
+      ...(await client.parameters()),
+    };
+    const key = await makeProofKey();
+    const send = async (nonce?: string) =>
+      own.token(form, {
+        DPoP: await proofOf(key, { nonce }),
+      });
+    const challenge = await send();
+    expect(await refusal(challenge.clone())).toEqual([
+      400,
+      "use_dpop_nonce",
+      "dpop_nonce_missing",
+    ]);
+    const nonce = challenge.headers.get("DPoP-Nonce") ?? "";
+    expect(await (await send(nonce)).json()).toMatchObject({
+      token_type: "DPoP",
+    });
   });
 
   it("a grant type that the client may not use", async () => {
