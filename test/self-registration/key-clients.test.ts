@@ -7,6 +7,7 @@ import {
   begin,
   DOCUMENTS_ON,
 } from "../support/agent-site.ts";
+import { type ClientKey, KeyClient, makeKey } from "../support/assertions.ts";
 import { decide, redeem, requestAtLogin } from "../support/authorization.ts";
 import { ecKey, edKey, rsaKey, weakRsaKey } from "../support/client-keys.ts";
 import {
@@ -140,6 +141,38 @@ describe("a metadata document with keys", () => {
       "invalid_client",
       "client_authentication_method_wrong",
     ]);
+  });
+
+  it("rotates its keys without a sign-in: a new key works at once, and an old one no longer", async () => {
+    const [old, newer] = [
+      await makeKey("ES256", "1"),
+      await makeKey("ES256", "2"),
+    ];
+    const { client, site } = await siteWith(
+      { ...byKey, jwks: { keys: [old.jwk] } },
+      { ...byKey, jwks: { keys: [newer.jwk] } },
+    );
+    const { refresh_token } = await server.login(client, {
+      resource: [RESOURCE],
+    });
+    const by = (key: ClientKey) => new KeyClient(client.client_id, key, open);
+    // The record is good for the old key, and nothing is fetched for it.
+    const first = await by(old).refresh(refresh_token);
+    const { refresh_token: second } = await first.json<{
+      refresh_token: string;
+    }>();
+    expect([first.status, site.fetched.length]).toEqual([200, 0]);
+    expect((await by(newer).refresh(second)).status).toBe(200);
+    expect(await refusal(await by(old).refresh(second))).toEqual([
+      401,
+      "invalid_client",
+      "client_assertion_key_unknown",
+    ]);
+    // A stranger causes no crowd of fetches.
+    expect(site.fetched).toHaveLength(1);
+    // A site that is down keeps nobody out.
+    site.goDown();
+    expect((await by(newer).refresh(second)).status).toBe(200);
   });
 
   it("cannot be contradicted by an administrator", async () => {
