@@ -43,25 +43,20 @@ function ask(DPoP: string): Promise<Response> {
   );
 }
 
-/** Expects that a proof is refused. @param told a part of what the developer is told */
-async function expectInvalid(proof: string, told = ""): Promise<void> {
-  const response = await ask(proof);
-  const { error_description } = await response.clone().json<ErrorBody>();
-  expect(error_description).toContain(told);
-  expect(await refusal(response)).toEqual([
-    400,
-    "invalid_dpop_proof",
-    "dpop_proof_invalid",
-  ]);
+const invalid = [400, "invalid_dpop_proof", "dpop_proof_invalid"];
+
+/** Asks with a proof, and names the refusal. */
+async function outcome(proof: string): ReturnType<typeof refusal> {
+  return refusal(await ask(proof));
 }
 
-async function expectGood(proof: string): Promise<void> {
-  expect((await ask(proof)).status).toBe(200);
+/** Asks with a good proof that has another signature. */
+function outcomeOf(signature: Uint8Array): ReturnType<typeof refusal> {
+  return outcome(withSignature(good, signature));
 }
 
-/** Puts a signature under a good proof, and expects that it is refused. */
-function expectForged(signature: Uint8Array): Promise<void> {
-  return expectInvalid(withSignature(good, signature));
+async function toldOf(proof: string): Promise<string> {
+  return (await (await ask(proof)).json<ErrorBody>()).error_description;
 }
 
 /** Signs with the key of `key`, and has another JWK in the header. */
@@ -81,13 +76,15 @@ const hex = (number: bigint) => number.toString(16).padStart(64, "0");
 const numberOf = (part: Uint8Array) => BigInt(`0x${part.toHex()}`);
 
 describe("the signature of ES256", () => {
-  it("is good before it is changed", () => expectGood(good));
+  it("is good before it is changed", async () => {
+    expect((await ask(good)).status).toBe(200);
+  });
 
   it("is refused with any bit changed", async () => {
     for (let bit = 0; bit < 512; bit += 23) {
       const changed = signatureOf(good);
       changed[bit >> 3]! ^= 1 << (bit & 7);
-      await expectForged(changed);
+      expect(await outcomeOf(changed)).toEqual(invalid);
     }
   });
 
@@ -104,7 +101,7 @@ describe("the signature of ES256", () => {
     ["r is the prime", p, 1n],
     ["both are the greatest number", 2n ** 256n - 1n, 2n ** 256n - 1n],
   ])("is refused where %s", async (_, r, s) => {
-    await expectForged(bytes(hex(r) + hex(s)));
+    expect(await outcomeOf(bytes(hex(r) + hex(s)))).toEqual(invalid);
   });
 
   it("is refused where r or s of a good one is 0, the order, or the other", async () => {
@@ -112,8 +109,8 @@ describe("the signature of ES256", () => {
     const [r, s] = [signature.slice(0, 64), signature.slice(64)];
     for (const wrong of [hex(0n), hex(n), hex(p)])
       for (const pair of [wrong + s, r + wrong])
-        await expectForged(bytes(pair));
-    await expectForged(bytes(s + r));
+        expect(await outcomeOf(bytes(pair))).toEqual(invalid);
+    expect(await outcomeOf(bytes(s + r))).toEqual(invalid);
   });
 
   it("is refused in another form: DER, shorter, longer, none at all", async () => {
@@ -124,44 +121,53 @@ describe("the signature of ES256", () => {
       return [2, padded.length, ...padded];
     };
     const sequence = [...integer(r), ...integer(s)];
-    await expectForged(Uint8Array.of(0x30, sequence.length, ...sequence));
-    await expectForged(signature.subarray(0, 63));
-    await expectForged(r);
-    await expectForged(Uint8Array.of(...signature, 0));
-    await expectForged(Uint8Array.of(0, ...r, 0, ...s));
-    await expectForged(new Uint8Array());
-    await expectForged(new Uint8Array(64 * 16));
+    expect(
+      await outcomeOf(Uint8Array.of(0x30, sequence.length, ...sequence)),
+    ).toEqual(invalid);
+    expect(await outcomeOf(signature.subarray(0, 63))).toEqual(invalid);
+    expect(await outcomeOf(r)).toEqual(invalid);
+    expect(await outcomeOf(Uint8Array.of(...signature, 0))).toEqual(invalid);
+    expect(await outcomeOf(Uint8Array.of(0, ...r, 0, ...s))).toEqual(invalid);
+    expect(await outcomeOf(new Uint8Array())).toEqual(invalid);
+    expect(await outcomeOf(new Uint8Array(64 * 16))).toEqual(invalid);
   });
 
   it("has two values for each number, and neither says more than the other: the jti tells proofs apart", async () => {
     const signature = signatureOf(good).toHex();
     const s = n - numberOf(bytes(signature.slice(64)));
-    await expectGood(
-      withSignature(good, bytes(signature.slice(0, 64) + hex(s))),
-    );
+    expect(
+      (await ask(withSignature(good, bytes(signature.slice(0, 64) + hex(s)))))
+        .status,
+    ).toBe(200);
   });
 
   it("is refused if it is of another text, of another key or with another hash", async () => {
     const [header, payload] = good.split(".") as [string, string];
     const input = `${header}.${payload}`;
-    await expectForged(await ecdsa(key.privateKey, payload));
-    await expectForged(await ecdsa(key.privateKey, `${input}.`));
-    await expectForged(await ecdsa(other.privateKey, input));
+    expect(await outcomeOf(await ecdsa(key.privateKey, payload))).toEqual(
+      invalid,
+    );
+    expect(await outcomeOf(await ecdsa(key.privateKey, `${input}.`))).toEqual(
+      invalid,
+    );
+    expect(await outcomeOf(await ecdsa(other.privateKey, input))).toEqual(
+      invalid,
+    );
     const sha512 = { name: "ECDSA", hash: "SHA-512" };
     const text = new TextEncoder().encode(input);
     const wrongHash = await crypto.subtle.sign(sha512, key.privateKey, text);
-    await expectForged(new Uint8Array(wrongHash));
+    expect(await outcomeOf(new Uint8Array(wrongHash))).toEqual(invalid);
     const another = (await proofOf(key)).split(".")[1]!;
-    await expectInvalid(good.replace(payload, another));
+    expect(await outcome(good.replace(payload, another))).toEqual(invalid);
   });
 });
 
 describe("a proof without the key", () => {
   it("is refused with the public key of somebody else in its header", async () => {
-    await expectInvalid(await withJwk(other.jwk));
+    expect(await outcome(await withJwk(other.jwk))).toEqual(invalid);
     const [, ...rest] = good.split(".");
     const header = encoded(headerOf(key, { jwk: other.jwk }));
-    await expectInvalid([header, ...rest].join("."));
+    expect(await outcome([header, ...rest].join("."))).toEqual(invalid);
   });
 
   it("is refused without a signature, or with one that anybody can make (alg none, HMAC with the public key)", async () => {
@@ -196,8 +202,10 @@ describe("a proof without the key", () => {
           const input = `${header}.${encoded(goodClaims())}`;
           const text = new TextEncoder().encode(input);
           const made = await crypto.subtle.sign("HMAC", mac, text);
-          await expectInvalid(`${input}.${encoded(new Uint8Array(made))}`);
-          await expectInvalid(`${input}.`);
+          expect(
+            await outcome(`${input}.${encoded(new Uint8Array(made))}`),
+          ).toEqual(invalid);
+          expect(await outcome(`${input}.`)).toEqual(invalid);
         }
       }
   });
@@ -211,7 +219,9 @@ describe("a proof without the key", () => {
       { jwks: { keys: [key.jwk] } },
     ]) {
       const header = headerOf(key, { jwk: undefined, ...reference });
-      await expectInvalid(await signedWith(key, header, goodClaims()));
+      expect(
+        await outcome(await signedWith(key, header, goodClaims())),
+      ).toEqual(invalid);
     }
   });
 
@@ -237,9 +247,11 @@ describe("a proof without the key", () => {
       `DPoP ${good}`,
       `"${good}"`,
     ])
-      await expectInvalid(spelling);
+      expect(await outcome(spelling)).toEqual(invalid);
     const standard = withSignature(good, Uint8Array.of(0xfb, 0xff, 0xbf));
-    await expectInvalid(standard.replaceAll("-", "+").replaceAll("_", "/"));
+    expect(
+      await outcome(standard.replaceAll("-", "+").replaceAll("_", "/")),
+    ).toEqual(invalid);
   });
 });
 
@@ -248,12 +260,16 @@ describe("the jwk of a proof", () => {
     "is refused with the member %s, which is private",
     async (member) => {
       for (const value of ["AAAA", "", null, 7, [{}]])
-        await expectInvalid(await withJwk({ ...key.jwk, [member]: value }));
+        expect(
+          await outcome(await withJwk({ ...key.jwk, [member]: value })),
+        ).toEqual(invalid);
     },
   );
 
   it("is refused with the private key of the proof itself", async () => {
-    await expectInvalid(await withJwk(await exportJWK(key.privateKey)));
+    expect(
+      await outcome(await withJwk(await exportJWK(key.privateKey))),
+    ).toEqual(invalid);
   });
 
   it.each([
@@ -264,7 +280,7 @@ describe("the jwk of a proof", () => {
     ["empty", {}],
     ["a set", { keys: [] }],
   ])("is refused if it is %s", async (_, jwk) => {
-    await expectInvalid(await withJwk(jwk));
+    expect(await outcome(await withJwk(jwk))).toEqual(invalid);
   });
 
   it("must be of the kind and the curve that alg needs", async () => {
@@ -276,11 +292,15 @@ describe("the jwk of a proof", () => {
     for (const { alg, ...pair } of made)
       for (const claimed of made) {
         if (claimed.alg === alg) continue;
-        await expectInvalid(await withJwk(pair.jwk, claimed.alg));
+        expect(await outcome(await withJwk(pair.jwk, claimed.alg))).toEqual(
+          invalid,
+        );
         // As if only the name of the curve or of the kind were wrong.
         const { kty, crv } = claimed.jwk;
         const renamed = { ...pair.jwk, kty, ...(crv && { crv }) };
-        await expectInvalid(await withJwk(renamed, claimed.alg));
+        expect(await outcome(await withJwk(renamed, claimed.alg))).toEqual(
+          invalid,
+        );
       }
     for (const crv of [
       "secp256k1",
@@ -290,11 +310,15 @@ describe("the jwk of a proof", () => {
       "X25519",
       ["P-256"],
     ])
-      await expectInvalid(await withJwk({ ...key.jwk, crv }));
-    await expectInvalid(await withJwk({ ...key.jwk, kty: "ec" }));
-    await expectInvalid(
-      await withJwk({ ...made[3]!.jwk, crv: "X25519" }, "EdDSA"),
+      expect(await outcome(await withJwk({ ...key.jwk, crv }))).toEqual(
+        invalid,
+      );
+    expect(await outcome(await withJwk({ ...key.jwk, kty: "ec" }))).toEqual(
+      invalid,
     );
+    expect(
+      await outcome(await withJwk({ ...made[3]!.jwk, crv: "X25519" }, "EdDSA")),
+    ).toEqual(invalid);
   });
 
   it("must be a point of the curve, each coordinate with all of its bytes", async () => {
@@ -321,7 +345,9 @@ describe("the jwk of a proof", () => {
       { x: x.slice(0, -1) + String.fromCharCode(x.charCodeAt(42) + 1) },
       { x: numberOf(xBytes).toString() },
     ])
-      await expectInvalid(await withJwk({ ...key.jwk, ...wrong }));
+      expect(await outcome(await withJwk({ ...key.jwk, ...wrong }))).toEqual(
+        invalid,
+      );
   });
 
   it("has one thumbprint, whatever else stands in it", async () => {
@@ -357,22 +383,25 @@ describe("the jwk of a proof", () => {
 
     it("must not serve another algorithm than the proof names", async () => {
       const proof = await proofOf(rsa);
-      await expectGood(proof);
+      expect((await ask(proof)).status).toBe(200);
       const [, payload, signature] = proof.split(".");
       const header = encoded(headerOf(rsa, { alg: "RS256" }));
-      await expectInvalid(`${header}.${payload}.${signature}`);
+      expect(await outcome(`${header}.${payload}.${signature}`)).toEqual(
+        invalid,
+      );
     });
 
     it("must have 2048 to 8192 bits", async () => {
       const bits = "2048 to 8192 bits";
       for (const length of [64, 128, 255, 1025])
-        await expectInvalid(
-          await rsaProof({
-            ...rsa.jwk,
-            n: encoded(new Uint8Array(length).fill(0xff)),
-          }),
-          bits,
-        );
+        expect(
+          await toldOf(
+            await rsaProof({
+              ...rsa.jwk,
+              n: encoded(new Uint8Array(length).fill(0xff)),
+            }),
+          ),
+        ).toContain(bits);
     });
 
     it("must have n and e without leading zeros, and a usual e", async () => {
@@ -394,12 +423,16 @@ describe("the jwk of a proof", () => {
         { e: "AQAC" },
         { e: 65_537 },
       ])
-        await expectInvalid(await rsaProof({ ...rsa.jwk, ...wrong } as JWK));
+        expect(
+          await outcome(await rsaProof({ ...rsa.jwk, ...wrong } as JWK)),
+        ).toEqual(invalid);
     });
 
     it("must not have an e that makes the check slow", async () => {
       for (const e of ["AQAAAAAB", rsa.jwk.n!])
-        await expectInvalid(await rsaProof({ ...rsa.jwk, e }), "too large e");
+        expect(await toldOf(await rsaProof({ ...rsa.jwk, e }))).toContain(
+          "too large e",
+        );
     });
 
     it("must have made the signature", async () => {
@@ -414,7 +447,7 @@ describe("the jwk of a proof", () => {
         signatureOf(proof).subarray(1),
         Uint8Array.of(0, ...signatureOf(proof)),
       ])
-        await expectInvalid(withSignature(proof, signature));
+        expect(await outcome(withSignature(proof, signature))).toEqual(invalid);
     });
   });
 });
