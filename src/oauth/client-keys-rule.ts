@@ -38,14 +38,16 @@ export function keyFieldsProblem(client: KeyFields): FieldProblem | undefined {
       problem:
         "is missing: private_key_jwt needs the public keys of the client here, or their address in jwks_uri",
     };
-  const hasCertificate = jwks?.keys.some(
-    ({ x5c, "x5t#S256": hash }) => x5c !== undefined || hash !== undefined,
-  );
+  const hasCertificate =
+    jwks_uri !== undefined ||
+    jwks?.keys.some(
+      ({ x5c, "x5t#S256": hash }) => x5c !== undefined || hash !== undefined,
+    );
   if (method === "self_signed_tls_client_auth" && !hasCertificate)
     return {
       field: "jwks",
       problem:
-        "must have a key with x5c, because self_signed_tls_client_auth compares the certificate of the client",
+        "must have a key with x5c, because self_signed_tls_client_auth compares the certificate of the client. Or jwks_uri leads to such keys",
     };
   const [subject, another] = subjectFields.filter(
     (name) => client[name] !== undefined,

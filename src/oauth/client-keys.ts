@@ -116,18 +116,25 @@ export function isSecretKey(key: unknown): boolean {
 }
 
 /**
- * Returns the keys of a set that can be used here, without their certificates, which only self_signed_tls_client_auth
- * needs. A set that is for many servers may have others, and they are passed over (RFC 7517 section 5).
+ * Returns the keys of a set that can be used here. A set that is for many servers may have others, and they are passed over
+ * (RFC 7517 section 5).
  *
+ * @param certificates `kept`: the keys have their certificates, for self_signed_tls_client_auth. A key whose certificates
+ *   cannot be read has none
  * @returns what is wrong with the set, such as with its first key, if none can be used
  */
-export function usableKeys(set: { keys?: unknown }): ClientKeys | string {
+export function usableKeys(
+  set: { keys?: unknown },
+  certificates: "kept" | "dropped" = "dropped",
+): ClientKeys | string {
   if (!Array.isArray(set.keys) || set.keys.length === 0)
     return "must have at least one key";
   if (set.keys.length > MAX_KEYS) return `must have at most ${MAX_KEYS} keys`;
-  const results = set.keys.map((key) =>
-    parse(publicKey, withoutCertificates(key)),
-  );
+  const results = set.keys.map((key) => {
+    const whole =
+      certificates === "kept" ? parse(publicKey, key) : { data: undefined };
+    return whole.data ? whole : parse(publicKey, withoutCertificates(key));
+  });
   const keys = results.flatMap(({ data }) => data ?? []);
   if (keys.length > 0) return { keys };
   const [issue] = results[0]?.issues ?? [];

@@ -73,7 +73,7 @@ export class FetchedClientKeys implements ClientKeyFinder {
 function readKeys(text: string): readonly ClientKey[] | string {
   const { data } = parse(keySet, parseJson(text));
   if (!data) return "it must be a JWK set in JSON";
-  const usable = usableKeys(data);
+  const usable = usableKeys(data, "kept");
   return typeof usable === "string" ? `it ${usable}` : usable.keys;
 }
 

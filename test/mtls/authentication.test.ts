@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, it } from "vitest";
+import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import {
   app,
   described,
@@ -13,6 +13,7 @@ import {
   through,
   withCertificate,
 } from "../support/certificates.ts";
+import { KeySite } from "../support/key-site.ts";
 import {
   basic,
   refusal,
@@ -59,6 +60,9 @@ const ask = (at: TestServer, { client_id }: Id, more = {}) =>
 const wrong = (reason: string) => [401, "invalid_client", reason];
 
 beforeAll(() => server.makeScopes("read"));
+afterEach(() => {
+  vi.restoreAllMocks();
+});
 
 describe("tls_client_auth", () => {
   let client: Id;
@@ -240,6 +244,32 @@ describe("self_signed_tls_client_auth", () => {
       jwks: { keys: [registeredKey(selfb)] },
     });
     expect((await ask(present(selfb), client)).status).toBe(200);
+  });
+
+  it("finds the certificates of a client at its jwks_uri, and a new one there at once", async () => {
+    const site = new KeySite([registeredKey(selfa)]);
+    const client = await makeClient({
+      token_endpoint_auth_method: "self_signed_tls_client_auth",
+      jwks_uri: site.jwks_uri,
+    });
+    expect((await ask(present(selfa), client)).status).toBe(200);
+    expect((await ask(present(selfa), client)).status).toBe(200);
+    expect(site.fetched).toHaveLength(1);
+    // A wrong certificate has the keys fetched again, but not every time.
+    vi.spyOn(Date, "now").mockReturnValue(Date.now() + 60_000);
+    for (let time = 0; time < 3; time += 1)
+      expect(await refusal(await ask(present(selfb), client))).toEqual(
+        wrong("client_certificate_wrong"),
+      );
+    expect(site.fetched).toHaveLength(2);
+    site.keys = [registeredKey(selfa), registeredKey(selfb)];
+    vi.spyOn(Date, "now").mockReturnValue(Date.now() + 60_000);
+    expect((await ask(present(selfb), client)).status).toBe(200);
+    site.keys = [];
+    vi.spyOn(Date, "now").mockReturnValue(Date.now() + 60_000);
+    expect(await refusal(await ask(present(other), client))).toEqual(
+      wrong("client_keys_invalid"),
+    );
   });
 
   it("does not ask who vouches for the certificate", async () => {

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
+import { alternativeNames } from "../../src/oauth/clients/alternative-names.ts";
 import { normalizedName } from "../../src/oauth/distinguished-name.ts";
 import {
   app,
@@ -182,6 +183,20 @@ describe("a subject alternative name", () => {
       });
       expect(await refusal(response)).toEqual(wrong);
     }
+  });
+
+  it("is read without a fault from a certificate that was changed anywhere", () => {
+    const der = Uint8Array.fromBase64(app.der);
+    const { dns } = alternativeNames(der);
+    expect(dns).toEqual(["app.example.com"]);
+    for (let at = 0; at < der.length; at += 1)
+      for (const byte of [0x00, 0x7f, 0xff]) {
+        const changed = Uint8Array.from(der);
+        changed[at] = byte;
+        const names = alternativeNames(changed);
+        expect(names.dns.length).toBeLessThanOrEqual(2);
+        expect(names.ip.length).toBeLessThanOrEqual(2);
+      }
   });
 
   it("counts only in a verified certificate", async () => {

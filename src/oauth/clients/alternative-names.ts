@@ -64,9 +64,12 @@ function hexOf(bytes: Uint8Array): string {
   );
 }
 
-/** Reads an IA5String. Undefined: it has bytes that are not ASCII. */
+/** Longer than any that a record can have (`client-metadata.ts`). */
+const MAX_NAME_BYTES = 2048;
+
+/** Reads an IA5String. Undefined: it has bytes that are not ASCII, or is longer than any name. */
 function textOf(bytes: Uint8Array): string | undefined {
-  return bytes.every((byte) => byte < 0x80)
+  return bytes.length <= MAX_NAME_BYTES && bytes.every((byte) => byte < 0x80)
     ? String.fromCharCode(...bytes)
     : undefined;
 }

@@ -96,8 +96,14 @@ export async function authenticateClient(
         (await matchesSecret(secret, client?.secrets ?? [], now))
           ? undefined
           : "client_secret_wrong";
+  const byCertificate: JudgeByCertificate = async (client) => {
+    const { certificateRefusal } = await import("./certificate.ts");
+    const found = { certificate, clientKeys, network };
+    const refused = await certificateRefusal(client, found);
+    return refused ? { refused, client } : { client };
+  };
   const judgeBy = (find: FindClient) =>
-    judgeAll(find, credentials, certificate, wrongPair);
+    judgeAll(find, credentials, byCertificate, wrongPair);
   const findBy = (how: LookUp) => (id: string) => clients[how](id, network);
   const attempt = async () => {
     const verdict = await judgeBy(findBy(fresh ? "findAgain" : "find"));
@@ -176,6 +182,9 @@ type CheckPair = (
   pair: Pair,
 ) => Promise<Reason | undefined>;
 
+/** Judges a request that has nothing but the id of a client whose method is a certificate (RFC 8705 section 2). */
+type JudgeByCertificate = (client: Client) => Promise<Verdict>;
+
 type Verdict =
   | { refused: Reason; client: Client | undefined }
   | { refused?: never; client: Client };
@@ -187,7 +196,7 @@ type Verdict =
 async function judgeAll(
   find: FindClient,
   { method, pairs }: Credentials,
-  certificate: ClientCertificate | undefined,
+  byCertificate: JudgeByCertificate,
   wrongPair: CheckPair,
 ): Promise<Verdict> {
   const found = await findClients(find, pairs);
@@ -195,7 +204,7 @@ async function judgeAll(
     pairs.map(async (pair) => {
       const client = found.get(pair.clientId);
       return method === "none" && client && isByCertificate(client)
-        ? judgeByCertificate(client, certificate)
+        ? byCertificate(client)
         : judge(client, pair, method, wrongPair);
     }),
   );
@@ -208,16 +217,6 @@ async function judgeAll(
 
 function isByCertificate({ token_endpoint_auth_method: method }: Client) {
   return method !== undefined && certificateMethods.includes(method);
-}
-
-/** Judges a request that has nothing but the id of a client whose method is a certificate (RFC 8705 section 2). */
-async function judgeByCertificate(
-  client: Client,
-  certificate: ClientCertificate | undefined,
-): Promise<Verdict> {
-  const { judgeCertificate } = await import("./certificate.ts");
-  const refused = await judgeCertificate(client, certificate);
-  return refused ? { refused, client } : { client };
 }
 
 /** Finds the clients of all readings at once, by their ids: one look-up for each id. */

@@ -2,7 +2,9 @@ import * as base64url from "jose/base64url";
 import { alternativeNames, comparableAddress } from "./alternative-names.ts";
 import { lowerCaseAscii } from "../ascii.ts";
 import { decodeBase64 } from "../bytes.ts";
+import type { ClientKeyFinder } from "../client-key-finder.ts";
 import { subjectFields } from "../client-keys-rule.ts";
+import type { ClientKey } from "../client-keys.ts";
 import type { Client } from "../entities.ts";
 import type { Reason } from "../errors.ts";
 import { normalizedName } from "../distinguished-name.ts";
@@ -24,21 +26,39 @@ export interface ClientCertificate {
   der: () => Uint8Array;
 }
 
+/** What a request shows, and how the keys of its client are found. */
+interface Shown {
+  /** Undefined: the request has none, or CLIENT_CERTIFICATES is off. */
+  certificate: ClientCertificate | undefined;
+  clientKeys: () => Promise<ClientKeyFinder>;
+  /** As of `ClientKeyFinder`. */
+  network: string;
+}
+
 /**
  * Authenticates a client by its certificate (RFC 8705 section 2).
  *
- * @param certificate undefined: the request has none, or CLIENT_CERTIFICATES is off
  * @returns the reason of the refusal. Undefined: it is the client
+ * @throws OAuthError what `ClientKeyFinder` throws
  */
-export async function judgeCertificate(
+export async function certificateRefusal(
   client: Client,
-  certificate: ClientCertificate | undefined,
+  { certificate, clientKeys, network }: Shown,
 ): Promise<Reason | undefined> {
   if (!certificate) return "client_certificate_missing";
   if (certificate.revoked) return "client_certificate_revoked";
-  return client.token_endpoint_auth_method === "tls_client_auth"
-    ? judgeSubject(client, certificate)
-    : judgeKey(client, certificate);
+  if (client.token_endpoint_auth_method === "tls_client_auth")
+    return judgeSubject(client, certificate);
+  const { jwks, jwks_uri } = client;
+  if (jwks_uri === undefined) return judgeKeys(jwks?.keys ?? [], certificate);
+  const finder = await clientKeys();
+  const known = await finder.find(jwks_uri, network);
+  if ("refused" in known) return known.refused;
+  const refused = await judgeKeys(known, certificate);
+  if (refused === undefined) return undefined;
+  const newer = await finder.findAgain(jwks_uri, network);
+  if ("refused" in newer) return newer.refused;
+  return newer === known ? refused : judgeKeys(newer, certificate);
 }
 
 /** Section 2.1: the authority vouches for the subject. A renewed certificate with the same subject works at once. */
@@ -86,32 +106,30 @@ const subjectRules: Record<
 
 /**
  * Section 2.2: the certificate itself is registered. Nobody has to vouch for it, and its dates are not read: it works
- * until it is taken out of the record.
+ * until it is taken out of the keys.
  */
-async function judgeKey(
-  { jwks }: Client,
+async function judgeKeys(
+  keys: readonly ClientKey[],
   { thumbprint }: ClientCertificate,
 ): Promise<Reason | undefined> {
-  const registered = await Promise.all((jwks?.keys ?? []).map(thumbprintOf));
+  const registered = await Promise.all(keys.map(thumbprintOf));
   return registered.includes(thumbprint)
     ? undefined
     : "client_certificate_wrong";
 }
 
-/** Returns the thumbprint of the certificate of a JWK (RFC 7517 sections 4.7 and 4.9). Undefined: it has none. */
-async function thumbprintOf(
-  jwk: Record<string, unknown>,
-): Promise<string | undefined> {
-  const { x5c, "x5t#S256": thumbprint } = jwk;
-  const first: unknown = Array.isArray(x5c) ? x5c[0] : undefined;
-  if (typeof first !== "string")
-    return typeof thumbprint === "string" ? thumbprint : undefined;
+/** Returns the thumbprint of the certificate of a key (RFC 7517 sections 4.7 and 4.9). Undefined: it has none. */
+async function thumbprintOf({
+  x5c: [first] = [],
+  "x5t#S256": thumbprint,
+}: ClientKey): Promise<string | undefined> {
+  if (first === undefined) return thumbprint;
   const der = decodeBase64(first);
   return der && certificateThumbprint(der);
 }
 
 /** Computes `x5t#S256` of a certificate (RFC 8705 section 3.1). */
-export async function certificateThumbprint(der: Uint8Array): Promise<string> {
+async function certificateThumbprint(der: Uint8Array): Promise<string> {
   const digest = await crypto.subtle.digest("SHA-256", der);
   return base64url.encode(new Uint8Array(digest));
 }
