@@ -5,6 +5,7 @@ import {
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import worker from "../../src/index.ts";
+import { EventThrottle } from "../../src/oauth/event-throttle.ts";
 import { listenToLog, parsedLog } from "../support/log.ts";
 import { ISSUER, server } from "../support/server.ts";
 
@@ -137,6 +138,62 @@ describe("a client that does not authenticate", () => {
     expect(sendBatch.mock.calls).toMatchObject([
       [[{ body: { event: failed } }]],
     ]);
+  });
+});
+
+describe("a thief with tokens that are bound to a key", () => {
+  const stolen = "refresh_token.stolen";
+  let app: { client_id: string };
+
+  beforeEach(async () => {
+    app = await server.makeClient({ token_endpoint_auth_method: "none" });
+  });
+
+  /** Starts a bound login. @returns what sends its token without a proof */
+  async function boundLogin(at: Isolate) {
+    const dpop_jkt = "A".repeat(43);
+    const { refresh_token } = await server.login(app, { dpop_jkt });
+    const body = new URLSearchParams({
+      grant_type: "refresh_token",
+      client_id: app.client_id,
+      refresh_token,
+    });
+    return () => at("/access_token", "192.0.2.1", { method: "POST", body });
+  }
+
+  it("is an alarm for each login, once per minute and network", async () => {
+    receiver();
+    const at = isolate();
+    const [one, other] = [await boundLogin(at), await boundLogin(at)];
+    await repeat(3, one);
+    await repeat(3, other);
+    expect(posts).toMatchObject([{ event: stolen }, { event: stolen }]);
+    expect(new Set(posts.map(({ grant_id }) => grant_id)).size).toBe(2);
+    expect(logged(stolen)).toHaveLength(6);
+    vi.setSystemTime(Date.now() + 61_000);
+    await repeat(1, one);
+    expect(posts[2]).toMatchObject({
+      grant_id: posts[0]?.["grant_id"],
+      repeated: 2,
+    });
+  });
+
+  it("with tokens of very many logins is sent for a hundred of them per minute and network", () => {
+    const throttle = new EventThrottle();
+    const alarms = Array.from({ length: 300 }, (_, login) =>
+      throttle.pass(
+        {
+          event: stolen,
+          event_id: `${login}.1`,
+          time: 0,
+          request_id: `${login}`,
+          grant_id: `login ${login}`,
+          reason: "proof_missing",
+        },
+        "192.0.2.1",
+      ),
+    );
+    expect(alarms.filter((alarm) => alarm)).toHaveLength(101);
   });
 });
 

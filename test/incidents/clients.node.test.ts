@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { serverWithFault } from "../cli/broken-server.ts";
 import { batonWithServer, fresh } from "../cli/support.ts";
+import { makeProofKey, proof } from "../support/dpop.ts";
 import { commandInText, commandsOf } from "./page.ts";
 import { type Credentials, eventually, Stage } from "./server.ts";
 import { openTerminal, type Terminal } from "./terminal.ts";
@@ -213,6 +214,54 @@ describe("A phone was stolen", () => {
     expect(await terminal.type(list, own)).toContain(
       "is not logged in anywhere",
     );
+  });
+});
+
+describe("A token was stolen", () => {
+  const [revoke = "", logout = ""] = commandsOf("A token was stolen");
+
+  test("its login goes on until it is ended; or all of the client end", async () => {
+    const client = await stage.makeClient({
+      client_id: fresh("client"),
+      token_endpoint_auth_method: "none",
+    });
+    const [alice, bob] = [fresh("user"), fresh("user")];
+    const key = await makeProofKey();
+    const dpop_jkt = key.jkt;
+    const login = (subject: string) =>
+      stage.expectAdmin<{ refresh_token: string }>("POST", "/grants", {
+        client_id: client.client_id,
+        subject,
+        dpop_jkt,
+      });
+    const stolen = await login(alice);
+    const other = await login(bob);
+    const steal = async ({ refresh_token }: { refresh_token: string }) =>
+      (await stage.refresh(client, refresh_token)).error;
+    expect(await steal(stolen)).toBe("invalid_dpop_proof");
+    const event = "refresh_token.stolen";
+    const alarm = () =>
+      stage.log.find(
+        (line) => line.event === event && line["subject"] === alice,
+      );
+    await eventually(alarm).toMatchObject({ reason: "proof_missing" });
+
+    terminal.env["GRANT_ID"] = String(alarm()?.["grant_id"]);
+    await terminal.type(revoke, { alice });
+    expect(await steal(stolen)).toBe("invalid_grant");
+    expect(await steal(other)).toBe("invalid_dpop_proof");
+    await terminal.type(logout, { web: client.client_id });
+    const htu = `${stage.url}/access_token`;
+    const holders = await fetch(htu, {
+      method: "POST",
+      headers: { DPoP: await proof(key, { htm: "POST", htu }) },
+      body: new URLSearchParams({
+        grant_type: "refresh_token",
+        client_id: client.client_id,
+        refresh_token: other.refresh_token,
+      }),
+    });
+    expect(await holders.json()).toMatchObject(ended);
   });
 });
 
