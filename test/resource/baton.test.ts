@@ -7,6 +7,12 @@ import {
   type ResourceOptions,
 } from "../../src/resource/index.ts";
 import { comparable } from "../../src/resource/uri.ts";
+import {
+  accessTokenHash,
+  makeProofKey,
+  proof,
+  type ProofKey,
+} from "../support/dpop.ts";
 import { server, type TestClient, type Tokens } from "../support/server.ts";
 import { ISSUER, RESOURCE } from "./issuer.ts";
 
@@ -84,6 +90,33 @@ describe.each([
       "verified.sub",
       client_id,
     );
+  });
+
+  it("is good with its proof alone if it is bound to a key", async () => {
+    const key = await makeProofKey();
+    const { access_token } = await server.login(client, {
+      resource: [RESOURCE],
+      dpop_jkt: key.jkt,
+    });
+    const check = async (by: ProofKey) => {
+      const ath = await accessTokenHash(access_token);
+      const claims = { htm: "GET", htu: RESOURCE, ath };
+      const dpop = {
+        proof: await proof(by, claims),
+        method: "GET",
+        url: RESOURCE,
+      };
+      return resource(options).check(access_token, { dpop });
+    };
+    expect(await check(key)).toMatchObject({
+      verified: { sub: "alice", claims: { cnf: { jkt: key.jkt } } },
+    });
+    expect(await check(await makeProofKey())).toEqual({
+      invalid: "The token is bound to another key than the proof's.",
+    });
+    expect(await resource(options).check(access_token)).toEqual({
+      invalid: "The token is bound to a key, and is not a bearer token.",
+    });
   });
 
   it("is refused after its login has ended only if Baton is asked", async () => {

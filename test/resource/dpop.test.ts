@@ -1,3 +1,4 @@
+import * as fc from "fast-check";
 import { Hono } from "hono";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import { proofAlgorithms } from "../../src/dpop/algorithms.ts";
@@ -43,10 +44,14 @@ async function prove(
   htm: string,
   htu: string,
   token?: string,
-  { by = key, claims = {} as Partial<ProofClaims>, header = {} } = {},
+  {
+    by = key,
+    claims = {},
+    header = {},
+  }: { by?: ProofKey; claims?: Partial<ProofClaims>; header?: object } = {},
 ): Promise<string> {
   const ath = token === undefined ? {} : { ath: await accessTokenHash(token) };
-  return sign(by, { htm, htu, ...ath, ...claims }, header);
+  return sign(by, { htm, htu, ...ath, ...claims }, { ...header });
 }
 
 function resource(more: Partial<ResourceOptions> = {}): ProtectedResource {
@@ -231,6 +236,29 @@ describe("a token that is bound to a key", () => {
       "invalid_token",
       "The token is for another resource.",
     ]);
+  });
+
+  it("is refused whatever else the headers are, and nothing throws", async () => {
+    const header = fc.string({ unit: "grapheme-ascii", maxLength: 200 });
+    const good = await prove("GET", RESOURCE, bound);
+    await fc.assert(
+      fc.asyncProperty(header, header, async (garbage, more) => {
+        for (const [authorization, proof] of [
+          [garbage, good],
+          [`DPoP ${garbage}`, good],
+          [`DPoP ${bound}`, garbage],
+          [`DPoP ${bound}${more}x`, good],
+          [`DPoP ${bound}`, `${good}${more}x`],
+        ] as const) {
+          const asked = request([
+            ["Authorization", authorization],
+            ["DPoP", proof],
+          ]);
+          expect((await refused(notes, asked))[0]).toBe(401);
+        }
+      }),
+      { numRuns: 30 },
+    );
   });
 
   it("is good a second time for the same request, because it was checked already", async () => {
