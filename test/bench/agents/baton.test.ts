@@ -9,9 +9,10 @@ import {
 } from "vitest";
 import { listenToLog, parsedLog } from "../../support/log.ts";
 import { TOKEN_URL } from "../../support/proving.ts";
-import { server, type Tokens } from "../../support/server.ts";
+import { ISSUER, server, type Tokens } from "../../support/server.ts";
 import { playOnce, type Outcome, type Stage } from "./play.ts";
 import {
+  byAssertion,
   byDPoP,
   type Keys,
   makeKeys,
@@ -96,6 +97,21 @@ async function stageWithDPoP(keys: Keys): Promise<Stage> {
     client.client_id,
     byDPoP(keys, TOKEN_URL),
     async () => (await server.login(client, { dpop_jkt })).refresh_token,
+  );
+}
+
+async function stageWithAssertions(): Promise<Stage> {
+  const keys = await makeKeys();
+  const client = await server.makeClient({
+    scope: "read",
+    token_endpoint_auth_method: "private_key_jwt",
+    jwks: { keys: [keys.holder.jwk] },
+  });
+  const prove = byAssertion(keys, ISSUER, client.client_id);
+  return stageOf(
+    client.client_id,
+    prove,
+    async () => (await server.login(client)).refresh_token,
   );
 }
 
@@ -214,6 +230,7 @@ describe.each(windows.map((window, index) => ({ window, index })))(
 /** The reason in `refresh_token.stolen` says how a thief without the key has given himself away. */
 const withKeys: [string, () => Promise<Stage>, string][] = [
   ["DPoP", async () => stageWithDPoP(await makeKeys()), "another_key"],
+  ["private_key_jwt", stageWithAssertions, "client_authentication"],
 ];
 
 describe.each(withKeys)("a client with a key, by %s", (_, start, reason) => {
