@@ -14,8 +14,8 @@ describe("npm run demo", () => {
     const TMPDIR = temporaryDirectory();
     const { code, stdout, stderr } = await run("demo", [], { env: { TMPDIR } });
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    expect(stdout.trimEnd().split("\n").at(-1)).toBe("All 27 steps passed.");
-    expect(stdout.match(/^\d+\. /gm)).toHaveLength(27);
+    expect(stdout.trimEnd().split("\n").at(-1)).toBe("All 30 steps passed.");
+    expect(stdout.match(/^\d+\. /gm)).toHaveLength(30);
     // Without a terminal, the output has no colours. It never has a complete token.
     expect(stdout).not.toContain("\u001b");
     expect(stdout).toMatch(/refresh_token: baton_rt_\S{3}…\S{4}$/m);

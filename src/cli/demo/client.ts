@@ -84,8 +84,12 @@ export class DemoClient {
   }
 
   /** Creates a grant through the admin API, as a back end does after it has authenticated a user. */
-  async logIn(client_id: string, subject: string): Promise<Tokens> {
-    const body = { client_id, subject };
+  async logIn(
+    client_id: string,
+    subject: string,
+    more: { dpop_jkt?: string } = {},
+  ): Promise<Tokens> {
+    const body = { client_id, subject, ...more };
     return tokens.parse(await this.admin("POST", "/grants", body));
   }
 
@@ -118,8 +122,11 @@ export class DemoClient {
   }
 
   /** Sends a token request whose response must have a refresh token. */
-  async requestTokens(form: Record<string, string>): Promise<Tokens> {
-    return tokens.parse(await this.#post(form, 200));
+  async requestTokens(
+    form: Record<string, string>,
+    headers: Record<string, string> = {},
+  ): Promise<Tokens> {
+    return tokens.parse(await this.#post(form, 200, "/access_token", headers));
   }
 
   /** Sends a token request whose response must have an ID token. */
@@ -162,9 +169,11 @@ export class DemoClient {
     form: Record<string, string>,
     status: number,
     path = "/access_token",
+    headers: Record<string, string> = {},
   ): Promise<object> {
-    this.#reporter.sent(`POST ${path}`, form);
-    const init = { method: "POST", body: new URLSearchParams(form) };
+    this.#reporter.sent(`POST ${path}`, { ...form, ...headers });
+    const body = new URLSearchParams(form);
+    const init = { method: "POST", headers, body };
     return this.#send(path, init, status);
   }
 

@@ -1,6 +1,7 @@
 import { createRemoteJWKSet, jwtVerify } from "jose";
 import { z } from "zod";
 import type { Expected } from "./id-token.ts";
+import { playKey } from "./key.ts";
 import { playSignIn } from "./sign-in.ts";
 import type { Reporter } from "./reporter.ts";
 import { DemoClient, type PlayedServer } from "./client.ts";
@@ -12,8 +13,8 @@ const metadata = z.looseObject({ issuer: z.url(), jwks_uri: z.url() });
 const ONE_HOUR = 3600;
 
 /**
- * Plays the demo in two chapters: the life of a refresh token up to a detected theft, and how a user
- * signs in.
+ * Plays the demo in three chapters: the life of a refresh token up to a detected theft, a login that is bound to a
+ * key, and how a user signs in.
  *
  * @throws Error at the first step that fails
  */
@@ -23,6 +24,7 @@ export async function playDemo(
 ): Promise<void> {
   const demoClient = new DemoClient(server, reporter);
   const published = await playRefresh(demoClient, reporter);
+  await playKey(demoClient, reporter, published.issuer);
   await playSignIn(demoClient, reporter, published);
 }
 

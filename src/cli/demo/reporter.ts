@@ -16,6 +16,7 @@ const secretParameters = new Set([
   "code_verifier",
   "request",
   "redirect_to",
+  "DPoP",
 ]);
 
 /** What has become of a step. */
