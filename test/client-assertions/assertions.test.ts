@@ -81,7 +81,7 @@ describe("a client with a key", () => {
           alg: `${scheme}${bits}`,
           privateKey: await crypto.subtle.importKey(
             "pkcs8",
-            pkcs8 as ArrayBuffer,
+            pkcs8,
             algorithm,
             false,
             ["sign"],

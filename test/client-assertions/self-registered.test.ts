@@ -55,15 +55,6 @@ async function signIn(
   return response.json<Tokens>();
 }
 
-async function expectRefresh(
-  client: KeyClient,
-  token: string,
-): Promise<string> {
-  const response = await client.refresh(token);
-  if (response.status !== 200) throw new Error(await response.text());
-  return (await response.json<Tokens>()).refresh_token;
-}
-
 /** The site of an agent whose document has keys. */
 async function siteWith(key: ClientKey, fields?: Record<string, unknown>) {
   const site = new AgentSite();
@@ -82,7 +73,7 @@ describe("the client of a metadata document with keys", () => {
     const site = await siteWith(key);
     const client = clientOf(site, key);
     const { refresh_token } = await signIn(client);
-    const next = await expectRefresh(clientOf(site, key), refresh_token);
+    const next = await clientOf(site, key).expectRefresh(refresh_token);
     const about = async (path: string) =>
       client.server.http(path, {
         method: "POST",
@@ -117,7 +108,7 @@ describe("the client of a metadata document with keys", () => {
       "invalid_client",
       "client_assertion_wrong",
     ]);
-    await expectRefresh(client, refresh_token);
+    await client.expectRefresh(refresh_token);
   });
 
   it("keeps its keys at a jwks_uri of its document", async () => {
@@ -129,7 +120,7 @@ describe("the client of a metadata document with keys", () => {
         ? site.serve({ keys: [key.jwk] })
         : site.serve();
     const { refresh_token } = await signIn(clientOf(site, key));
-    await expectRefresh(clientOf(site, key), refresh_token);
+    await clientOf(site, key).expectRefresh(refresh_token);
   });
 
   it("may replace its key in the document: the new one works at once", async () => {
@@ -144,7 +135,7 @@ describe("the client of a metadata document with keys", () => {
     vi.spyOn(Date, "now").mockReturnValue(then);
     site.document["jwks"] = { keys: [one.jwk, two.jwk] };
     const fetched = site.fetched.length;
-    await expectRefresh(clientOf(site, two, client.server), refresh_token);
+    await clientOf(site, two, client.server).expectRefresh(refresh_token);
     expect(site.fetched).toHaveLength(fetched + 1);
   });
 
@@ -164,11 +155,11 @@ describe("the client of a metadata document with keys", () => {
     ).toEqual(refused);
     const start = Date.now();
     const clock = vi.spyOn(Date, "now").mockReturnValue(start + 3_500_000);
-    const next = await expectRefresh(client, refresh_token);
+    const next = await client.expectRefresh(refresh_token);
     clock.mockReturnValue(start + 3_700_000);
     expect(await refusal(await client.refresh(next))).toEqual(refused);
     client.key = two;
-    await expectRefresh(client, next);
+    await client.expectRefresh(next);
   });
 
   it("goes on while its site is down, in every isolate, by its record", async () => {
@@ -180,7 +171,7 @@ describe("the client of a metadata document with keys", () => {
       expect(await env.KV.get(`client:${site.client_id}`)).not.toBeNull(),
     );
     site.goDown();
-    await expectRefresh(clientOf(site, key), refresh_token);
+    await clientOf(site, key).expectRefresh(refresh_token);
   });
 
   it("that was public sends assertions as soon as its document says so", async () => {
@@ -203,7 +194,7 @@ describe("the client of a metadata document with keys", () => {
     });
     const { refresh_token } = await response.json<Tokens>();
     site.document = { ...site.document, ...byKey, jwks: { keys: [key.jwk] } };
-    await expectRefresh(clientOf(site, key), refresh_token);
+    await clientOf(site, key).expectRefresh(refresh_token);
   });
 });
 
@@ -218,6 +209,6 @@ describe("a client of POST /register with a key", () => {
     });
     const client = new KeyClient(client_id, key, open);
     const { refresh_token } = await signIn(client, redirect_uris[0]);
-    await expectRefresh(client, refresh_token);
+    await client.expectRefresh(refresh_token);
   });
 });

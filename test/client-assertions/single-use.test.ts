@@ -5,18 +5,21 @@ import {
 } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { KeyClient } from "../support/assertions.ts";
+import { asParameters, KeyClient, makeKey } from "../support/assertions.ts";
+import { countingBindings } from "../support/counting.ts";
 import { makeProofKey } from "../support/dpop.ts";
 import { fault } from "../support/faults.ts";
+import { KeySite } from "../support/key-site.ts";
 import { proofOf } from "../support/proving.ts";
 import {
   refusal,
   server,
   serverWith,
   type TestServer,
+  type Tokens,
 } from "../support/server.ts";
 
-/** An assertion is for single use where what it is used for is not (RFC 7523 section 3, `jti`). */
+/** An assertion is for single use where what it is used for is not (RFC 7523 section 3, `jti`). And what assertions cost. */
 
 const used = [401, "invalid_client", "client_assertion_used"];
 const grant_types = ["client_credentials", "refresh_token"];
@@ -293,5 +296,88 @@ describe("a server whose configuration is older than the binding", () => {
       checks.find(({ name }) => name === "ASSERTION_LEDGER"),
     ).toMatchObject(missing);
     expect(await (await server.health()).json()).toEqual({ status: "ok" });
+  });
+});
+
+/** Counts the calls of each WebCrypto method from now on. Methods that are not called are left out. */
+function countCrypto() {
+  const names = [
+    "sign",
+    "verify",
+    "digest",
+    "importKey",
+    "deriveKey",
+    "decrypt",
+  ] as const;
+  const spies = names.map(
+    (name) => [name, vi.spyOn(crypto.subtle, name)] as const,
+  );
+  return () =>
+    Object.fromEntries(
+      spies
+        .map(([name, { mock }]) => [name, mock.calls.length] as const)
+        .filter(([, calls]) => calls > 0),
+    );
+}
+
+describe("the cost of an assertion", () => {
+  it.each([
+    ["the record", "jwks"],
+    ["a URL", "jwks_uri"],
+  ])(
+    "is one verification at a refresh with a key of %s: no call of an object, no KV access, no fetch",
+    async (_, place) => {
+      const { calls, bindings } = countingBindings();
+      const ASSERTION_LEDGER = {
+        idFromName: () => expect.fail("no ledger is asked"),
+      };
+      const at = serverWith({ ...bindings, ASSERTION_LEDGER });
+      const key = await makeKey();
+      const site = new KeySite([key.jwk]);
+      const { jwks_uri } = site;
+      const metadata = place === "jwks_uri" ? { jwks_uri } : {};
+      const own = await KeyClient.make(metadata, { key, at });
+      const first = await own.refresh((await own.login()).refresh_token);
+      const { refresh_token } = await first.json<Tokens>();
+      const body = { grant_type: "refresh_token", refresh_token };
+      const form = { ...body, ...(await own.parameters()) };
+      const before = { ...calls };
+      const fetched = site.fetched.length;
+      const counted = countCrypto();
+      expect((await at.token(form)).status).toBe(200);
+      expect(calls).toEqual({ ...before, family: before.family + 1 });
+      expect(site.fetched).toHaveLength(fetched);
+      // verify: the assertion, and the token's MAC. digest: the family secret. With a client secret it is one more.
+      expect(counted()).toEqual({ verify: 2, sign: 2, digest: 1 });
+    },
+  );
+
+  it("is the same for a client that does not exist, that has another method, or whose key has not signed", async () => {
+    const posting = await server.makeClient();
+    const other = await makeKey();
+    const counts = [];
+    for (const client_id of [client.client_id, "nobody", posting.client_id]) {
+      const own = new KeyClient(client_id, other, server);
+      // The first one of an isolate reads keys.
+      await own.refresh("none");
+      const body = { grant_type: "refresh_token", refresh_token: "none" };
+      const form = { ...body, ...(await own.parameters()) };
+      const counted = countCrypto();
+      await server.token(form);
+      counts.push(counted());
+      vi.restoreAllMocks();
+    }
+    expect(counts).toEqual([{ verify: 2 }, { verify: 2 }, { verify: 2 }]);
+  });
+
+  it("is no verification if its claims are not good, or if it is garbage", async () => {
+    const { client_id } = client;
+    const body = { grant_type: "refresh_token", refresh_token: "x", client_id };
+    const late = await client.parameters({ claims: { exp: 1 } });
+    const garbage = asParameters("x".repeat(15_000));
+    const counted = countCrypto();
+    for (const form of [late, garbage])
+      expect((await server.token({ ...body, ...form })).status).toBe(401);
+    expect(counted()).toEqual({});
   });
 });

@@ -108,6 +108,13 @@ export class KeyClient {
     });
   }
 
+  /** Refreshes with a new assertion, and expects success. @returns the next refresh token */
+  async expectRefresh(refresh_token: string): Promise<string> {
+    const response = await this.refresh(refresh_token);
+    if (response.status !== 200) throw new Error(await response.text());
+    return (await response.json<Tokens>()).refresh_token;
+  }
+
   login(grant?: Record<string, unknown>): Promise<Tokens> {
     return this.server.login(this, grant);
   }

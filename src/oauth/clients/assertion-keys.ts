@@ -1,7 +1,10 @@
 import type { JWK } from "jose";
 import { compactVerify } from "jose/jws/compact/verify";
 import { importJWK } from "jose/key/import";
-import type { AssertionAlgorithm } from "../assertion-algorithms.ts";
+import {
+  type AssertionAlgorithm,
+  assertionKeyTypes,
+} from "../assertion-algorithms.ts";
 import type { ClientKeyFinder } from "../client-key-finder.ts";
 import type { ClientKey } from "../client-keys.ts";
 import type { Client } from "../entities.ts";
@@ -58,7 +61,7 @@ async function signatureRefusal(
 ): Promise<Reason | undefined> {
   const fitting = keys.filter((key) => fits(key, alg, kid));
   if (fitting.length === 0) {
-    await isSignedBy(decoys[typeFor(alg)], jwt, alg);
+    await isSignedBy(decoys[assertionKeyTypes[alg]], jwt, alg);
     return "client_assertion_key_unknown";
   }
   for (const key of fitting)
@@ -73,7 +76,7 @@ function fits(
 ): boolean {
   const { kty, crv = kty } = key;
   return (
-    crv === typeFor(alg) &&
+    crv === assertionKeyTypes[alg] &&
     (kid === undefined || key.kid === undefined || key.kid === kid) &&
     (key.alg === undefined || isSameAlgorithm(key.alg, alg))
   );
@@ -83,23 +86,6 @@ function fits(
 function isSameAlgorithm(one: string, other: string): boolean {
   const plain = (alg: string) => (alg === "EdDSA" ? "Ed25519" : alg);
   return plain(one) === plain(other);
-}
-
-/** Returns the type of the keys of an algorithm: a curve, or RSA. */
-function typeFor(alg: AssertionAlgorithm): keyof typeof decoys {
-  switch (alg) {
-    case "ES256":
-      return "P-256";
-    case "ES384":
-      return "P-384";
-    case "ES512":
-      return "P-521";
-    case "EdDSA":
-    case "Ed25519":
-      return "Ed25519";
-    default:
-      return "RSA";
-  }
 }
 
 /** Tells whether a key has signed a JWS. A point that is not on its curve has signed none. */

@@ -2,7 +2,7 @@ import * as base64url from "jose/base64url";
 import * as v from "valibot";
 import {
   type AssertionAlgorithm,
-  assertionAlgorithms,
+  assertionKeyTypes,
 } from "../assertion-algorithms.ts";
 import { CLOCK_SKEW_SECONDS, type Seconds } from "../duration.ts";
 import type { Reason } from "../errors.ts";
@@ -114,7 +114,7 @@ function claimsProblem(
 }
 
 function isAlgorithm(alg: string): alg is AssertionAlgorithm {
-  return (assertionAlgorithms as readonly string[]).includes(alg);
+  return Object.hasOwn(assertionKeyTypes, alg);
 }
 
 /** Finds the client that an assertion names whose other claims are not good, for the log. */
