@@ -285,9 +285,7 @@ describe("the jwk of a proof", () => {
 
   it("must be of the kind and the curve that alg needs", async () => {
     const made = await Promise.all(
-      ["ES256", "ES384", "ES512", "EdDSA", "RS256"].map((alg) =>
-        makeProofKey(alg),
-      ),
+      ["ES256", "ES384", "EdDSA", "RS256"].map((alg) => makeProofKey(alg)),
     );
     for (const { alg, ...pair } of made)
       for (const claimed of made) {

@@ -47,7 +47,6 @@ describe("the metadata document", () => {
       dpop_signing_alg_values_supported: [
         "ES256",
         "ES384",
-        "ES512",
         "EdDSA",
         "Ed25519",
         "PS256",
