@@ -52,6 +52,9 @@ it(`a family's Durable Object agrees with a small model over ${HISTORIES} random
     tally.codeRepeated,
     tally.codeReused,
     tally.claimsChanged,
+    tally.late,
+    tally.stolen,
+    tally.boundLater,
   ])
     expect(count).toBeGreaterThan(0);
 });

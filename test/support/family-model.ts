@@ -21,8 +21,11 @@ import { DAY, familyBuilders } from "./family.ts";
 /** Later than the clock of any machine that runs these tests, so that no alarm fires during a history. */
 const T0 = 4_000_000_000;
 const { attempt, newFamily: plainFamily, redemption } = familyBuilders(T0);
-/** A family that named no resource, whose client could ask for one. */
-const newFamily = () => plainFamily({ login: { choosable_resources: ["a"] } });
+/** A family that named no resource, whose client could ask for one. `key`: it is bound to this key. */
+const newFamily = (key?: string) =>
+  plainFamily({
+    login: { choosable_resources: ["a"], ...(key && { cnf: { jkt: key } }) },
+  });
 const granted = newFamily().login.scope;
 
 /** The family under test: the rules alone, or the Durable Object that uses them. */
@@ -62,6 +65,11 @@ interface ExchangeStep {
   maxAge: number;
   /** The client's `tokens_not_before`, in seconds after the family was authorized. */
   floor: number | undefined;
+  /** The key that the request proves. */
+  key: string | undefined;
+  isPublic: boolean;
+  /** How late a holder may be, in seconds. */
+  catchUp: { bound: number; unbound: number };
 }
 
 type Step =
@@ -76,7 +84,7 @@ type Step =
    * `same`: the previous attempt again, because its answer was lost. `ms`: the part of a second at which it
    * arrives, in milliseconds.
    */
-  | { do: "redeem"; code: string; same: boolean; ms: number }
+  | { do: "redeem"; code: string; same: boolean; ms: number; proof?: string }
   /** A league token is exchanged: it is the first token of its family. */
   | {
       do: "adopt";
@@ -90,6 +98,8 @@ type Step =
 
 export interface History {
   begins: "create" | "redeem" | "adopt" | "mixed";
+  /** The key that the family is bound to from its first token on. A league token's is bound to none. */
+  key?: string | undefined;
   steps: Step[];
 }
 
@@ -116,7 +126,7 @@ const exchange = fc.record({
   back: fc.oneof(
     { weight: 6, arbitrary: fc.constant(0) },
     { weight: 3, arbitrary: fc.constant(1) },
-    { weight: 1, arbitrary: fc.integer({ min: -1, max: 4 }) },
+    { weight: 2, arbitrary: fc.integer({ min: -1, max: 4 }) },
   ),
   scope,
   allowed: mostly(16, granted, ["read"], []),
@@ -130,10 +140,19 @@ const exchange = fc.record({
     ["https://later"],
   ),
   client: mostly(12, "web", "other"),
-  window: fc.constantFrom(0, 30, 30, 30),
+  window: fc.constantFrom(0, 30, 30),
   forged: mostly(15, false, true),
-  maxAge: mostly(8, 9_000, 36, 12, 1),
+  maxAge: mostly(5, 9_000, 36, 12, 1),
   floor: mostly<number | undefined>(20, undefined, -1, 0, 1),
+  key: mostly<string | undefined>(4, "holder", undefined, "thief"),
+  isPublic: mostly(3, true, false),
+  catchUp: mostly(
+    1,
+    { bound: DAY, unbound: 0 },
+    { bound: 0, unbound: 0 },
+    { bound: 60, unbound: 0 },
+    { bound: 60, unbound: 60 },
+  ),
 });
 
 const common = [
@@ -167,6 +186,7 @@ const redeem = fc.record({
   code: mostly(2, "first", "second"),
   same: fc.boolean(),
   ms: fc.constantFrom(0, 0, 1, 999),
+  proof: fc.constantFrom("one", "two", "three", "four"),
 });
 
 const adopt = fc.record({
@@ -206,7 +226,7 @@ const laterSteps = {
 
 const firstStep: Record<History["begins"], Step[]> = {
   create: [],
-  redeem: [{ do: "redeem", code: "first", same: false, ms: 0 }],
+  redeem: [{ do: "redeem", code: "first", same: false, ms: 0, proof: "one" }],
   adopt: [
     { do: "adopt", scope: undefined, window: 30, floor: false, same: false },
   ],
@@ -223,6 +243,7 @@ export const histories: fc.Arbitrary<History> = fc
   .chain((begins) =>
     fc.record({
       begins: fc.constant(begins),
+      key: fc.constantFrom(undefined, "holder"),
       steps: fc
         .array<Step>(laterSteps[begins], { minLength: 1, maxLength: 25 })
         .map((steps) => [...firstStep[begins], ...steps]),
@@ -254,8 +275,16 @@ class Model {
   ends = 0;
   /** What the login says of the user. No exchange changes it. */
   claims: { n: number } | undefined;
+  /** The key that the tokens are bound to, and the generation of the first that is. */
+  key: string | undefined;
+  boundSince = 1;
+  /** The proof with which the code was redeemed. */
+  proof: string | undefined;
 
-  begin(code?: string, attempt?: string) {
+  begin(key?: string, code?: string, attempt?: string) {
+    this.key = key;
+    this.boundSince = 1;
+    this.proof = undefined;
     this.state = "living";
     this.issued = [{ expires_at: T0 + DAY }];
     this.authorized = code === "old" ? 0 : T0;
@@ -268,18 +297,26 @@ class Model {
     this.tooManyAttempts = false;
   }
 
-  redeem(code: string, attempt: string, nowMs: number): string {
+  redeem(
+    code: string,
+    attempt: string,
+    nowMs: number,
+    { key, proof }: { key: string | undefined; proof: string | undefined },
+  ): string {
     if (this.state !== "ended" && this.withdrawn.includes(attempt))
       return "authorization_code_revoked";
     if (canBegin(this)) {
-      this.begin(code, attempt);
+      this.begin(key, code, attempt);
       this.redeemedAtMs = nowMs;
+      this.proof = proof;
       return "redeemed";
     }
     if (this.state === "living" && attempt === this.firstAttempt)
       return "redeemed";
     if (code !== this.code) return "authorization_request_reused";
-    if (this.state === "living" && nowMs - this.redeemedAtMs <= 10_000)
+    const isSameProof = proof !== undefined && proof === this.proof;
+    const isAtOnce = nowMs - this.redeemedAtMs <= 10_000;
+    if (this.state === "living" && (isAtOnce || isSameProof))
       return "authorization_code_repeated";
     this.state = "ended";
     return "authorization_code_reused";
@@ -289,7 +326,7 @@ class Model {
     if (this.state === "ended" || (this.state === "living" && !this.code))
       return;
     if (this.state === "unmade") {
-      this.begin(code, attempt);
+      this.begin(undefined, code, attempt);
       this.state = "taken back";
     }
     const others = this.withdrawn.filter((one) => one !== attempt);
@@ -306,7 +343,7 @@ class Model {
     if (this.state !== "ended" && this.withdrawn.includes(attempt.attempt_id))
       return "family_ended";
     const before = Object.assign(new Model(), this);
-    if (canBegin(this)) this.begin(code, attempt.attempt_id);
+    if (canBegin(this)) this.begin(undefined, code, attempt.attempt_id);
     const answer = this.exchange(attempt, window);
     if (typeof answer !== "string") {
       const isNew = !this.sharingAttempts.includes(attempt.attempt_id);
@@ -329,6 +366,12 @@ class Model {
     if (attempt.client_id !== "web") return "refresh_token_of_another_client";
     const token = this.issued[generation - 1];
     if (!token) return "refresh_token_forged";
+    const key = attempt.proven?.jkt;
+    const isHolder = key === this.key;
+    if (this.key && generation >= this.boundSince && !isHolder)
+      return key
+        ? "refresh_token_of_another_key"
+        : "refresh_token_proof_missing";
 
     if (this.authorized <= (attempt.tokens_not_before ?? -1)) {
       this.state = "ended";
@@ -343,13 +386,15 @@ class Model {
     if (token.used) {
       const isSuccessorUnused = this.issued.length === generation + 1;
       const isSameAttempt = token.used.attempt === attempt.attempt_id;
-      const isInWindow = now < token.used.at + window;
-      if (!isSuccessorUnused || (!isSameAttempt && !isInWindow)) {
+      const mayRetry = isHolder || !this.key;
+      const isInWindow = mayRetry && now < token.used.at + window;
+      const isRetry = isSuccessorUnused && (isSameAttempt || isInWindow);
+      if (!isRetry && !this.mayBeLate(attempt)) {
         this.state = "ended";
         return "refresh_token_reused";
       }
       // The successor is the one that exists, whatever the retry asks for.
-      return fault(attempt) ?? this.answer(attempt, true);
+      return fault(attempt) ?? this.answer(attempt, isRetry ? "retry" : "late");
     }
     const wrong = fault(attempt);
     if (wrong !== undefined) return wrong;
@@ -358,12 +403,28 @@ class Model {
     this.issued.push({
       expires_at: Math.min(attempt.successor_expires_at, ends),
     });
-    return this.answer(attempt, false);
+    if (key && attempt.binds && !this.key) {
+      this.key = key;
+      this.boundSince = this.issued.length;
+    }
+    return this.answer(attempt, "new");
   }
 
-  answer({ requested, allowed }: ExchangeAttempt, retried: boolean) {
+  /** Tells whether the holder of a used token may have the newest one. The newest exchange was that of the last used token. */
+  mayBeLate({ proven, catch_up, now }: ExchangeAttempt): boolean {
+    const isLate = this.key ? catch_up?.bound : catch_up?.unbound;
+    const at = this.issued.at(-2)?.used?.at ?? Infinity;
+    const isHolder = !this.key || proven?.jkt === this.key;
+    return isHolder && now < at + secondsOf(isLate ?? "PT0S");
+  }
+
+  answer(
+    { requested, allowed }: ExchangeAttempt,
+    kind: "new" | "retry" | "late",
+  ) {
     return {
-      retried,
+      kind,
+      key: this.key,
       scope: Array.isArray(requested.scope)
         ? requested.scope
         : granted.filter((one) => allowed.scope.includes(one)),
@@ -391,6 +452,10 @@ class Model {
     this.state = "ended";
     return wasLiving ? "revoked" : "ended_before";
   }
+}
+
+function secondsOf(duration: string): number {
+  return Number(/\d+/.exec(duration)?.[0]);
 }
 
 function canBegin({ state }: Model): boolean {
@@ -423,6 +488,10 @@ export interface Tally {
   ended: number;
   tooOld: number;
   claimsChanged: number;
+  /** Holders that were late, tokens without their keys, and families that were bound later. */
+  late: number;
+  stolen: number;
+  boundLater: number;
 }
 
 /**
@@ -431,7 +500,7 @@ export interface Tally {
  * @throws Error if they disagree
  */
 export async function play(
-  { begins, steps }: History,
+  { begins, key, steps }: History,
   family: Family,
   tally: Tally,
 ): Promise<void> {
@@ -457,16 +526,20 @@ export async function play(
       if (result.reason === "refresh_token_reused") tally.reused += 1;
       if (result.reason === "client_logins_ended") tally.ended += 1;
       if (result.reason === "family_too_old") tally.tooOld += 1;
+      if (result.stolen) tally.stolen += 1;
       return;
     }
     tally.exchanged += 1;
-    if (result.retried) tally.retried += 1;
-    else last = { attempt: presented, adopted };
+    if (result.caught_up) tally.late += 1;
+    else if (result.retried) tally.retried += 1;
+    if (model.key && model.boundSince === result.generation && !result.retried)
+      tally.boundLater += 1;
+    if (!result.retried) last = { attempt: presented, adopted };
   };
 
   if (begins === "create") {
-    await family.create(newFamily());
-    model.begin();
+    await family.create(newFamily(key));
+    model.begin(key);
   }
   for (const step of steps) {
     tally.steps += 1;
@@ -484,12 +557,22 @@ export async function play(
       if (outcome === "changed") tally.claimsChanged += 1;
     } else if (step.do === "redeem") {
       if (!step.same) attempts.push(crypto.randomUUID());
-      const by = redemption({ attempt_id: attemptAt(0), code_id: step.code });
+      const by = redemption({
+        attempt_id: attemptAt(0),
+        code_id: step.code,
+        ...(step.proof && { proof_digest: step.proof }),
+      });
       const nowMs = now * 1000 + step.ms;
       const wasLiving = model.state === "living";
-      const result = await family.redeem(newFamily(), by, nowMs);
+      const result = await family.redeem(newFamily(key), by, nowMs);
       const said = "reason" in result ? result.reason : result.outcome;
-      assertSame(said, model.redeem(step.code, attemptAt(0), nowMs));
+      assertSame(
+        said,
+        model.redeem(step.code, attemptAt(0), nowMs, {
+          key,
+          proof: step.proof,
+        }),
+      );
       if (said === "authorization_code_repeated") tally.codeRepeated += 1;
       if (said === "authorization_code_reused" && wasLiving)
         tally.codeReused += 1;
@@ -535,6 +618,14 @@ export async function play(
           ...(step.floor !== undefined && {
             tokens_not_before: model.authorized + step.floor,
           }),
+          ...(step.key && {
+            proven: { jkt: step.key },
+            ...(step.isPublic && { binds: true as const }),
+          }),
+          catch_up: {
+            bound: `PT${step.catchUp.bound}S`,
+            unbound: `PT${step.catchUp.unbound}S`,
+          },
           now,
         }),
       );
@@ -547,7 +638,7 @@ function leagueRedemption({ attempt_id }: ExchangeAttempt): Redemption {
 }
 
 function windowOf({ retry_window }: ExchangeAttempt): number {
-  return Number(/\d+/.exec(retry_window)?.[0]);
+  return secondsOf(retry_window);
 }
 
 /** The longest life of a family in hours. A year is longer than any history. */
@@ -560,9 +651,11 @@ function maxAgeOf({ refresh_token_max_age }: ExchangeAttempt): number {
 /** The part of an answer that the model has too. */
 function comparable(result: ExchangeResult) {
   if (result.outcome === "refused") return result.reason;
-  const { retried, granted, generation, expires_at, login } = result;
-  const { claims } = login;
-  return { retried, ...granted, generation, expires_at, claims };
+  const { retried, caught_up, granted, generation, expires_at } = result;
+  const { claims, cnf } = result.login;
+  const kind = caught_up ? "late" : retried ? "retry" : "new";
+  const key = cnf?.jkt;
+  return { kind, key, ...granted, generation, expires_at, claims };
 }
 
 /** Compares without `expect`, which would take most of the time. */
@@ -584,5 +677,8 @@ export function newTally(): Tally {
     ended: 0,
     tooOld: 0,
     claimsChanged: 0,
+    late: 0,
+    stolen: 0,
+    boundLater: 0,
   };
 }

@@ -61,6 +61,9 @@ it(`the family's rules agree with a small model over ${HISTORIES} random histori
   for (const count of [tally.codeRepeated, tally.codeReused])
     expect(count).toBeGreaterThan(HISTORIES / 50);
   expect(tally.claimsChanged).toBeGreaterThan(HISTORIES / 10);
+  for (const count of [tally.stolen, tally.boundLater])
+    expect(count).toBeGreaterThan(HISTORIES / 10);
+  expect(tally.late).toBeGreaterThan(HISTORIES / 50);
   for (const count of [tally.ended, tally.tooOld])
     expect(count).toBeGreaterThan(HISTORIES / 200);
 });
