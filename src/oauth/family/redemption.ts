@@ -93,8 +93,8 @@ function isRepeatedAtOnce(
 }
 
 /**
- * Tells whether a code comes again with the DPoP proof of its redemption. The request was then recorded and sent
- * again, because a client makes a proof for each request. Who replays it has no key, so the answer helps him nothing.
+ * Tells whether a code comes again with the DPoP proof of its redemption. A client makes a proof for each request, so
+ * somebody has recorded the first request and sends it again. That shows no second holder of the code.
  */
 function hasSameProof(
   { redemption }: LivingFamily,
