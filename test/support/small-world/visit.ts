@@ -156,7 +156,7 @@ function send(
   const bit = 1 << result.generation;
   const next = { ...state, situation: settled };
   const answered = { ...next, [party]: state[party] | bit };
-  found(`${what}`, isRepeat ? withoutPending(answered) : answered);
+  found(what, isRepeat ? withoutPending(answered) : answered);
   found(`${what}, and the answer is lost`, next);
   if (!pending)
     found(`${what}, and the edge gets no answer`, {
