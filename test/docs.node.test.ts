@@ -115,6 +115,8 @@ const possessionPage = "docs/proof-of-possession.md";
 const firstKeyHeading = "A first login with a key";
 const [makePhone = ""] = take(possessionPage, firstKeyHeading, "sh", 1);
 const [phone = ""] = take(possessionPage, firstKeyHeading, "js", 1);
+const [makeReports = ""] = take(possessionPage, "private_key_jwt", "sh", 1);
+const [reports = ""] = take(possessionPage, "private_key_jwt", "js", 1);
 
 const agentHeading = "For the builder of an agent";
 const [agentDocument = "{}"] = take("docs/agents.md", agentHeading, "json", 1);
@@ -407,6 +409,26 @@ describe("docs/proof-of-possession.md", () => {
     expect(
       events.find((line) => line.includes('"event":"refresh_token.stolen"')),
     ).toContain('"grant_id":');
+  });
+});
+
+describe("docs/proof-of-possession.md, private_key_jwt", () => {
+  it("makes a key, registers it and gets a token with an assertion", async () => {
+    const folder = folderInTheProject();
+    const here = (script: string) =>
+      script.replaceAll(
+        /reports(?=\.(?:private|jwks)\.json)/g,
+        join(folder, "reports"),
+      );
+    await paste(here(makeReports));
+    const file = join(folder, "reports.mjs");
+    expect(reports).toContain('"http://localhost:8787"');
+    writeFileSync(
+      file,
+      here(reports).replace("http://localhost:8787", server.url),
+    );
+    const { stdout } = await promisify(execFile)(process.execPath, [file]);
+    expect(stdout.trim()).toBe("bearer");
   });
 });
 
