@@ -102,8 +102,13 @@ export class SelfRegisteredClients implements ClientRepository {
     if (isTaken || !this.#loadDocuments || !isLikeUrl(clientId))
       return undefined;
     const documents = await this.#load();
+    const copy = await documents
+      ?.read(clientId, network)
+      .catch(undefinedIfRefused);
     return this.#complete(
-      await documents?.read(clientId, network).catch(undefinedIfRefused),
+      copy && isByKey(copy)
+        ? await this.#freshly(clientId, network, undefined)
+        : copy,
       how,
     );
   }
@@ -122,12 +127,21 @@ export class SelfRegisteredClients implements ClientRepository {
     const copy = this.#documents?.peek(client_id);
     const now = Math.floor(Date.now() / 1000);
     if (copy) return withDocumentPart(client, copy, now);
-    if (client.token_endpoint_auth_method !== "private_key_jwt") return client;
+    return isByKey(client) && this.#loadDocuments
+      ? this.#freshly(client_id, network, client)
+      : client;
+  }
+
+  /** Returns a client by its document, which is read unless this isolate has a fresh copy. */
+  async #freshly(
+    clientId: string,
+    network: string,
+    stored: Client | undefined,
+  ): Promise<Client | undefined> {
     const documents = await this.#load();
-    if (!documents) return client;
     const lookUp = { network, isWanted: () => true };
     return documents
-      .readForSignIn(client_id, lookUp, client)
+      ?.readForSignIn(clientId, lookUp, stored)
       .catch(undefinedIfRefused);
   }
 
@@ -178,6 +192,10 @@ export class SelfRegisteredClients implements ClientRepository {
   survey(): ReturnType<ClientRepository["survey"]> {
     return this.#stored.survey();
   }
+}
+
+function isByKey({ token_endpoint_auth_method: method }: Client): boolean {
+  return method === "private_key_jwt";
 }
 
 /** Tells whether a client_id can be meant as the URL of a metadata document. */
