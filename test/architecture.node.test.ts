@@ -170,7 +170,7 @@ describe("src/", () => {
     expect(violations).toEqual([]);
   });
 
-  it("lets the command line import only lists of names, the floor of secrets, the layout of refresh tokens and the claims of scopes from the server", () => {
+  it("lets the command line import only lists of names, the members of keys, the floor of secrets, the layout of refresh tokens and the claims of scopes from the server", () => {
     const imported = internalImports
       .filter(({ file }) => room(file) === "cli")
       .flatMap(({ imports }) => imports)
@@ -178,6 +178,7 @@ describe("src/", () => {
     expect([...new Set(imported)].toSorted()).toEqual([
       "oauth/authentication-methods.ts",
       "oauth/grant-types.ts",
+      "oauth/jwk-members.ts",
       "oauth/openid/scopes.ts",
       "oauth/refresh-token-layout.ts",
       "oauth/secret-floor.ts",

@@ -1,5 +1,6 @@
 import * as base64url from "jose/base64url";
 import * as v from "valibot";
+import { type publicKeyMembers, secretKeyProblem } from "./jwk-members.ts";
 import { maxCharacters, parse, rule } from "./schema.ts";
 
 /**
@@ -15,9 +16,6 @@ const MAX_CERTIFICATES = 4;
 const MIN_RSA_BITS = 2048;
 /** The time of a check grows with the size of the key, and the key is the choice of a client. */
 const MAX_RSA_BITS = 8192;
-
-/** The members of a private or symmetric key (RFC 7518 sections 6.2.2, 6.3.2 and 6.4.1). */
-const secretMembers = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
 /** The algorithms of each type of key (RFC 7518 section 3.1, RFC 8037, RFC 9864). All are of key pairs. */
 const algorithmsOf: Readonly<Record<string, readonly string[]>> = {
@@ -78,12 +76,12 @@ const keyMembers = v.object({
   "x5t#S256": v.optional(
     v.pipe(v.string(), v.regex(/^[\w-]{43}$/, "must be 32 bytes in base64url")),
   ),
-});
+} satisfies Record<(typeof publicKeyMembers)[number], v.GenericSchema>);
 
 const publicKey = v.pipe(
   v.unknown(),
   // Before anything is dropped, because the owner of such a key must replace it.
-  rule(secretProblem),
+  rule(secretKeyProblem),
   keyMembers,
   v.rawCheck(({ dataset, addIssue }) => {
     // A member that is wrong by itself is told already.
@@ -105,15 +103,6 @@ export const clientKeys = v.pipe(
 
 export type ClientKey = v.InferOutput<typeof keyMembers>;
 export type ClientKeys = v.InferOutput<typeof clientKeys>;
-
-/** Tells whether a JWK has private or symmetric parts. */
-export function isSecretKey(key: unknown): boolean {
-  return (
-    typeof key === "object" &&
-    key !== null &&
-    secretMembers.some((name) => name in key)
-  );
-}
 
 /**
  * Returns the keys of a set that can be used here. A set that is for many servers may have others, and they are passed over
@@ -149,14 +138,6 @@ function withoutCertificates(key: unknown): unknown {
     ...rest
   } = { ...key } as Record<string, unknown>;
   return rest;
-}
-
-function secretProblem(key: unknown): string | undefined {
-  if (typeof key !== "object" || key === null) return "must be an object";
-  if (!isSecretKey(key)) return undefined;
-  return "kty" in key && key.kty === "oct"
-    ? "must not be a symmetric key. Use a key pair"
-    : "must not have the private part of the key. Send the public key, and replace this key pair, because others may have seen it";
 }
 
 function keyProblem(key: ClientKey): string | undefined {

@@ -1,18 +1,5 @@
 import { z } from "zod";
-import { type ClientKeys, clientKeys } from "../../oauth/client-keys.ts";
-import { parse } from "../../oauth/schema.ts";
-
-/**
- * The public keys of a client, as the server keeps them, so that they can be compared. A private key is refused here and
- * does not leave this machine.
- */
-const keySet = z.unknown().transform((value, context): ClientKeys => {
-  const { data, issues } = parse(clientKeys, value);
-  if (data) return data;
-  for (const { path, message } of issues)
-    context.addIssue({ code: "custom", path: [...path], message });
-  return z.NEVER;
-});
+import { publicKeySet } from "../public-keys.ts";
 
 /** A client in a file: the fields that an operator decides. Secrets and times are not among them. */
 const desiredClient = z
@@ -34,7 +21,7 @@ const desiredClient = z
     refresh_token_max_age: z.string(),
     refresh_token_retry_window: z.string(),
     refresh_token_catch_up: z.string(),
-    jwks: keySet,
+    jwks: publicKeySet,
     jwks_uri: z.string(),
     dpop_bound_access_tokens: z.boolean(),
     tls_client_certificate_bound_access_tokens: z.boolean(),

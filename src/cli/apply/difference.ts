@@ -1,5 +1,5 @@
-import type { ClientKeys } from "../../oauth/client-keys.ts";
 import type { Client } from "../commands/client-schema.ts";
+import type { PublicKeys } from "../public-keys.ts";
 import {
   clientFieldNames,
   type Desired,
@@ -11,7 +11,7 @@ import {
 } from "./desired.ts";
 
 /** A value of a client's field, as it is or as it should be. Undefined: it is not set. */
-export type Value = string | boolean | string[] | ClientKeys | undefined;
+export type Value = string | boolean | string[] | PublicKeys | undefined;
 
 /** A field that differs. */
 export interface FieldChange {

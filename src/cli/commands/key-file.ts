@@ -1,8 +1,7 @@
 import { readFile } from "node:fs/promises";
-import { type ClientKeys, clientKeys } from "../../oauth/client-keys.ts";
-import { parse } from "../../oauth/schema.ts";
 import { Failure } from "../failure.ts";
 import { printable } from "../output.ts";
+import { type PublicKeys, publicKeySet } from "../public-keys.ts";
 
 /**
  * Reads the public keys of a client from a file: a JWK set, or one JWK. A private key is refused here, so that it does not
@@ -10,7 +9,7 @@ import { printable } from "../output.ts";
  *
  * @throws Failure
  */
-export async function readKeys(path: string): Promise<ClientKeys> {
+export async function readKeys(path: string): Promise<PublicKeys> {
   const fail = (problem: string) =>
     new Failure(`--jwks: the file ${printable(path)} ${problem}`);
   const text = await readFile(path, "utf8").catch(() => {
@@ -26,12 +25,11 @@ export async function readKeys(path: string): Promise<ClientKeys> {
   }
   const isKey =
     typeof content === "object" && content !== null && "kty" in content;
-  const { data, issues } = parse(
-    clientKeys,
+  const { data, error } = publicKeySet.safeParse(
     isKey ? { keys: [content] } : content,
   );
   if (data) return data;
-  const problems = issues.map(({ path: at, message }) =>
+  const problems = error.issues.map(({ path: at, message }) =>
     [...at.map(String), message].join(" "),
   );
   throw fail(`cannot be used: ${problems.join("; ")}.`);

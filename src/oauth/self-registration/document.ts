@@ -1,6 +1,7 @@
 import * as v from "valibot";
-import { isSecretKey, usableKeys } from "../client-keys.ts";
+import { usableKeys } from "../client-keys.ts";
 import { keyFieldsProblem } from "../client-keys-rule.ts";
+import { isSecretKey } from "../jwk-members.ts";
 import { clientMetadata } from "../client-metadata.ts";
 import type { Client } from "../entities.ts";
 import { outgoingUriProblem } from "../outgoing-uri.ts";

@@ -1,7 +1,8 @@
 import * as v from "valibot";
 import type { AuthenticationMethod } from "../authentication-methods.ts";
-import { type ClientKeys, isSecretKey, usableKeys } from "../client-keys.ts";
+import { type ClientKeys, usableKeys } from "../client-keys.ts";
 import { keyFieldsProblem } from "../client-keys-rule.ts";
+import { isSecretKey } from "../jwk-members.ts";
 import { clientMetadata } from "../client-metadata.ts";
 import { fieldError, OAuthError, type Reason } from "../errors.ts";
 import type { GrantTypeName } from "../grant-types.ts";
