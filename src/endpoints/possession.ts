@@ -17,17 +17,18 @@ export interface Possession extends Confirmation {
 /** Loads what a request without a proof does not need. */
 const loadNonces = () => import("../oauth/dpop-nonce.ts");
 
-/**
- * Adds a fresh nonce to the answer to a request with a DPoP proof, whatever the answer is, so that the client has one for its
- * next proof (RFC 9449 section 8.2).
- */
+/** Adds a fresh nonce to an answer, so that the client has one for its next proof (RFC 9449 section 8.2). */
 export async function offerNonce(
   c: Context<AppEnv>,
-  { tokenKeySchedule }: EarlyServer,
+  early: EarlyServer,
 ): Promise<void> {
+  c.header("DPoP-Nonce", await newNonce(early));
+}
+
+async function newNonce({ tokenKeySchedule }: EarlyServer): Promise<string> {
   const { makeNonce } = await loadNonces();
   const time = currentTime();
-  c.header("DPoP-Nonce", await makeNonce(tokenKeySchedule.use(time), time));
+  return makeNonce(tokenKeySchedule.use(time), time);
 }
 
 /**
@@ -45,11 +46,13 @@ export async function readPossession(
   const certificate = await boundCertificate(c, early);
   const checked = await readProof(c, path, early, now);
   if (!checked) return certificate;
-  if ("problem" in checked)
-    throw new OAuthError(
-      checked.use_nonce ? "dpop_nonce_missing" : "dpop_proof_invalid",
-      { subject: checked.problem },
-    );
+  if ("problem" in checked) {
+    const { problem: subject, use_nonce } = checked;
+    if (!use_nonce) throw new OAuthError("dpop_proof_invalid", { subject });
+    // Section 8. No other refusal has a nonce: oidc-client-ts takes each refusal with one for this one.
+    const headers = { "DPoP-Nonce": await newNonce(early) };
+    throw new OAuthError("dpop_nonce_missing", { subject, headers });
+  }
   return { ...certificate, jkt: checked.jkt, proof_id: checked.jti };
 }
 

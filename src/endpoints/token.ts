@@ -61,7 +61,6 @@ async function answerTokenRequest(
   const log = c.get("log");
   const early = await c.get("early")();
   const server = c.get("server");
-  if (c.req.header("DPoP") !== undefined) await offerNonce(c, early);
   const form = await readClientForm(c, singular, read);
   // The time is read after the whole body has arrived, because a client may send its body slowly.
   const time = now();
@@ -119,6 +118,7 @@ async function answerTokenRequest(
       },
       started,
     );
+    if (possession.proof_id !== undefined) await offerNonce(c, early);
     return c.json(answer);
   } catch (error) {
     // The platform cuts off a read that nobody awaits. It would be made again for every request that is refused.

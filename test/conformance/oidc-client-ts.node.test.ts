@@ -40,6 +40,8 @@ let apps: Awaited<ReturnType<typeof startSinglePageApp>>[];
 let appUrl: string;
 /** The app with a strict client. */
 let strictAppUrl: string;
+/** The app with a strict client and a key. */
+let keyAppUrl: string;
 let clientId: string;
 
 describe("oidc-client-ts in a browser", () => {
@@ -69,8 +71,11 @@ describe("oidc-client-ts in a browser", () => {
       }),
       startSinglePageApp(exampleFor(client)),
       startSinglePageApp(exampleFor(strictClient)),
+      startSinglePageApp(withKey(exampleFor(strictClient))),
     ]);
-    [appUrl = "", strictAppUrl = ""] = apps.map(({ url }) => url);
+    [appUrl = "", strictAppUrl = "", keyAppUrl = ""] = apps.map(
+      ({ url }) => url,
+    );
   });
 
   afterAll(() =>
@@ -193,6 +198,45 @@ describe("oidc-client-ts in a browser", () => {
       expect(await errorOf(first, "users.signinSilent()")).toBe(
         "invalid_grant",
       );
+    });
+  });
+
+  describe("a login with a key (DPoP)", () => {
+    it("is bound to it from the authorization request on, and two tabs that refresh at once stay in it", async () => {
+      const context = await newContext();
+      const first = await openApp(context, keyAppUrl);
+      const asked = first.waitForRequest((request) =>
+        request.url().startsWith(`${ISSUER}/authorize?`),
+      );
+      const { access_token } = await signIn(first);
+      const { searchParams } = new URL((await asked).url());
+      const jkt = searchParams.get("dpop_jkt");
+      expect(jkt).toMatch(/^[\w-]{43}$/);
+      expect(decodeJwt(access_token)).toMatchObject({ cnf: { jkt } });
+
+      const second = await openApp(context, keyAppUrl);
+      const met = await meetAtTheTokenEndpoint(context, 2);
+      const [one, other] = await Promise.all([
+        refreshed(first),
+        refreshed(second),
+      ]);
+      expect(other.refresh_token).toBe(one.refresh_token);
+      await met.end();
+      expect((await refreshed(second)).refresh_token).not.toBe(
+        one.refresh_token,
+      );
+      expect(await refreshed(first)).toMatchObject({ scope: "read write" });
+    });
+
+    it("has the error of a refusal, because no other refusal than use_dpop_nonce has a nonce", async () => {
+      const page = await openApp(await newContext(), keyAppUrl);
+      await signIn(page);
+      const refused = `(async () => {
+        const user = await users.getUser();
+        await users.storeUser(new User({ ...user, refresh_token: "baton_rt_wrong" }));
+        await users.signinSilent();
+      })()`;
+      expect(await errorOf(page, refused)).toBe("invalid_grant");
     });
   });
 
@@ -356,6 +400,18 @@ describe("oidc-client-ts in a browser", () => {
     expect(asked).toEqual([403]);
   });
 });
+
+/** Adds a key to the app, as docs/clients.md says. */
+function withKey(app: string): string {
+  const changed = app
+    .replace("{ UserManager,", "{ IndexedDbDPoPStore, UserManager,")
+    .replace(
+      "  userStore:",
+      "  dpop: { bind_authorization_code: true, store: new IndexedDbDPoPStore() },\n  userStore:",
+    );
+  expect(changed.match(/IndexedDbDPoPStore/g)).toHaveLength(2);
+  return changed;
+}
 
 /** Holds the requests to the token endpoint until as many of them wait, and then lets all of them go. */
 async function meetAtTheTokenEndpoint(context: BrowserContext, number: number) {
