@@ -101,14 +101,14 @@ export async function boundCertificate(
 }
 
 /**
- * Returns the keys that the tokens of a request are bound to. Undefined: to none. A certificate binds them only if the
+ * Returns those of the proven keys that new tokens are bound to. Undefined: to none. A certificate binds them only if the
  * client's record says so (RFC 8705 section 3.4), because a device may send one to every server that asks.
  *
  * @throws OAuthError `dpop_proof_missing`, `certificate_to_bind_missing`
  */
-export function provenFor(
+export function keysToBind(
   client: Client,
-  { jkt, "x5t#S256": thumbprint }: Possession,
+  { jkt, "x5t#S256": thumbprint }: Confirmation,
 ): Confirmation | undefined {
   const isBound = client.tls_client_certificate_bound_access_tokens === true;
   // RFC 9449 section 5.2.
@@ -116,9 +116,9 @@ export function provenFor(
     throw new OAuthError("dpop_proof_missing");
   if (isBound && thumbprint === undefined)
     throw new OAuthError("certificate_to_bind_missing");
-  const proven: Confirmation = {
+  const keys: Confirmation = {
     ...(jkt !== undefined && { jkt }),
     ...(isBound && { "x5t#S256": thumbprint }),
   };
-  return hasKey(proven) ? proven : undefined;
+  return hasKey(keys) ? keys : undefined;
 }

@@ -3,10 +3,11 @@ import { proofAlgorithms } from "../dpop/algorithms.ts";
 import { enabledGrantTypes, grantTypes } from "../grants/index.ts";
 import { assertionAlgorithms } from "../oauth/assertion-algorithms.ts";
 import { enabledMethods } from "../oauth/authentication-methods.ts";
+import { hasKey } from "../oauth/confirmation.ts";
 import { asOAuthError, OAuthError } from "../oauth/errors.ts";
 import { readLenientForm } from "./passport-body.ts";
 import { authenticate, readClientForm } from "./authentication.ts";
-import { offerNonce, provenFor, readPossession } from "./possession.ts";
+import { keysToBind, offerNonce, readPossession } from "./possession.ts";
 import { type AppEnv, type Endpoint, networkOf, now } from "./endpoint.ts";
 
 /** The parameters that must not be repeated. `resource` may be repeated (RFC 8707 section 2). */
@@ -101,8 +102,8 @@ async function answerTokenRequest(
       throw new OAuthError("grant_type_not_allowed", { subject: grant.type });
     }
 
-    const possession = await reading;
-    const proven = provenFor(client, possession);
+    const { proof_id, ...proven } = await reading;
+    const bound_to = keysToBind(client, proven);
     const answer = await grant.respond(
       await complete,
       {
@@ -110,8 +111,9 @@ async function answerTokenRequest(
         client,
         log,
         takeAssertion,
-        ...(proven && { proven }),
-        ...(possession.proof_id && { proof_id: possession.proof_id }),
+        ...(hasKey(proven) && { proven }),
+        ...(bound_to && { bound_to }),
+        ...(proof_id !== undefined && { proof_id }),
         network: () => networkOf(c),
         userAgent: () => c.req.header("User-Agent") ?? "",
         waitUntil: (work) => c.executionCtx.waitUntil(work),

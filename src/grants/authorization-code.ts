@@ -65,7 +65,8 @@ export const authorizationCodeGrant: GrantType<
   },
 
   async respond(server, request, started) {
-    const { client, parameters, now, log, proven, proof_id } = request;
+    const { client, parameters, now, log, proven, bound_to, proof_id } =
+      request;
     parameters.required("code");
     const code = await started.code;
     if (typeof code === "string") throw new OAuthError(code);
@@ -100,7 +101,7 @@ export const authorizationCodeGrant: GrantType<
       { client, login, granted, catalogues },
       now,
     );
-    const newest = await startFamily(server, issuing, login, now, proven, {
+    const newest = await startFamily(server, issuing, login, now, bound_to, {
       family_id,
       code_id: code.code_id,
       authorized_at_ms: code.authorized_at_ms,
@@ -121,7 +122,7 @@ export const authorizationCodeGrant: GrantType<
     log.begin("sign");
     return tokenResponse(
       server,
-      { client, login, granted, newest, catalogues, proven, nonce },
+      { client, login, granted, newest, catalogues, bound_to, nonce },
       now,
     );
   },

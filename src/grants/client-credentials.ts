@@ -25,7 +25,7 @@ export const clientCredentialsGrant: GrantType<
 
   async respond(
     server,
-    { client, parameters, now, log, proven, takeAssertion },
+    { client, parameters, now, log, bound_to, takeAssertion },
     started,
   ) {
     // Section 4.4: "MUST only be used by confidential clients", whatever the client's record says.
@@ -52,7 +52,7 @@ export const clientCredentialsGrant: GrantType<
     log.begin("sign");
     return tokenResponse(
       server,
-      { client, login, granted, catalogues, proven },
+      { client, login, granted, catalogues, bound_to },
       now,
     );
   },

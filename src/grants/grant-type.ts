@@ -15,8 +15,10 @@ export interface GrantRequest {
   /** The time of the request. It is read once, so that all checks agree. */
   now: Seconds;
   log: RequestLog;
-  /** The keys that the request has proven. The access token is bound to them. Left out: none. */
+  /** The keys that the request has proven. Left out: none. */
   proven?: Confirmation;
+  /** Those of `proven` that new tokens are bound to, by the client's record. Left out: none. */
+  bound_to?: Confirmation;
   /** The `jti` of the request's DPoP proof. */
   proof_id?: string;
   /**

@@ -2,7 +2,7 @@ import { OAuthError } from "../oauth/errors.ts";
 import { fingerprint } from "../oauth/fingerprint.ts";
 import { identityOf } from "../oauth/login-attributes.ts";
 import { digestResources } from "../oauth/resource-memory.ts";
-import type { Catalogues, Client } from "../oauth/entities.ts";
+import type { Catalogues } from "../oauth/entities.ts";
 import {
   allowedFor,
   requestedScopeAndResource,
@@ -21,10 +21,9 @@ import { tokenResponse } from "../oauth/tokens/token-response.ts";
 import type { Parameters } from "../oauth/parameters.ts";
 import { askRefreshHook } from "../oauth/family/ask-refresh-hook.ts";
 import { confirmExchange } from "../oauth/family/confirm-exchange.ts";
-import type { Confirmation } from "../oauth/confirmation.ts";
 import type { ExchangeAttempt } from "../oauth/repositories.ts";
 import type { Settings } from "../oauth/settings.ts";
-import type { GrantType } from "./grant-type.ts";
+import type { GrantRequest, GrantType } from "./grant-type.ts";
 
 /** A time of zero length, in ISO 8601. */
 const NEVER = "PT0S";
@@ -74,7 +73,7 @@ export const refreshTokenGrant: GrantType<"refresh_token", RefreshAhead> = {
   },
 
   async respond(server, request, started) {
-    const { client, parameters, now, log, proven } = request;
+    const { client, parameters, now, log } = request;
     const { network, userAgent } = request;
     const token = parameters.required("refresh_token");
     const kind = kindOf(server.tokenKinds, token);
@@ -113,7 +112,7 @@ export const refreshTokenGrant: GrantType<"refresh_token", RefreshAhead> = {
       retry_window: lifetimes.refresh_token_retry_window,
       refresh_token_max_age: lifetimes.refresh_token_max_age,
       ...(tokens_not_before !== undefined && { tokens_not_before }),
-      ...possessionOf(client, proven, server.settings),
+      ...possessionOf(request, server.settings),
     };
 
     const { refreshHook } = server;
@@ -137,12 +136,16 @@ export const refreshTokenGrant: GrantType<"refresh_token", RefreshAhead> = {
       family_secret,
     };
     const newest = { refreshToken, ends_at, key_id };
+    // The request has proven the login's keys, also one that the record has stopped asking for.
+    const bound_to = login.cnf
+      ? { ...request.bound_to, ...login.cnf }
+      : request.bound_to;
     const kept = keepRegistration(server, client, now, false);
     if (kept) request.waitUntil(kept);
     log.begin("sign");
     return tokenResponse(
       server,
-      { client, login, granted, newest, catalogues, proven },
+      { client, login, granted, newest, catalogues, bound_to },
       now,
     );
   },
@@ -153,14 +156,14 @@ export const refreshTokenGrant: GrantType<"refresh_token", RefreshAhead> = {
  * a key, has none.
  */
 function possessionOf(
-  client: Client,
-  proven: Confirmation | undefined,
+  { client, proven, bound_to }: GrantRequest,
   settings: Settings,
 ): Pick<ExchangeAttempt, "proven" | "binds" | "catch_up"> {
   const catch_up = catchUpOf(client, settings);
   const isPublic = client.token_endpoint_auth_method === "none";
   return {
-    ...(proven && { proven, ...(isPublic && { binds: true }) }),
+    ...(proven && { proven }),
+    ...(isPublic && bound_to && { binds: bound_to }),
     ...((proven || catch_up.unbound !== NEVER) && { catch_up }),
   };
 }

@@ -235,8 +235,8 @@ export interface ExchangeAttempt extends FamilyKey {
   tokens_not_before?: Seconds;
   /** The keys that the request has proven. Left out: none, or the Worker is of an older version. */
   proven?: Confirmation;
-  /** True: the client is public, so its successor is bound to `proven` (RFC 9449 section 5). */
-  binds?: true;
+  /** The proven keys to which the successor of a public client's bearer token is bound (RFC 9449 section 5). */
+  binds?: Confirmation;
   /** Left out: a used token never leads to the current one, or the Worker is of an older version. */
   catch_up?: CatchUp;
   /** What the refresh hook changes of the login. It is stored with the successor. Left out: nothing. */

@@ -87,7 +87,11 @@ export const tokenRefusals = {
   refresh_token_proof_missing: row(
     400,
     "invalid_dpop_proof",
-    "The refresh token is bound to a key, and the request has no proof of it. Send the header DPoP, or use the client certificate. The token is still good.",
+    "The refresh token is bound to a key, and the request has no proof of it. Send the header DPoP. The token is still good.",
+  ),
+  // As `certificate_to_bind_missing`: a client that forgot its certificate must not drop a good token.
+  refresh_token_certificate_missing: invalidRequest(
+    "The refresh token is bound to a client certificate, and the request has none. Send the request with the certificate, to an address that asks for it. The token is still good.",
   ),
   refresh_token_of_another_key: invalidGrant(
     "The refresh token is bound to another key than the one that the request proves. If the key is lost, the user must sign in again.",

@@ -36,6 +36,15 @@ const missing = [400, "invalid_request", "certificate_to_bind_missing"];
 
 const cnfOf = ({ access_token }: Tokens) => decodeJwt(access_token)["cnf"];
 
+async function changeRecord(
+  { client_id }: { client_id: string },
+  tls_client_certificate_bound_access_tokens: boolean,
+): Promise<void> {
+  await server.expectAdmin("PATCH", `/clients/${client_id}`, {
+    tls_client_certificate_bound_access_tokens,
+  });
+}
+
 async function expectTokens(response: Response): Promise<Tokens> {
   expect(response.status).toBe(200);
   return response.json<Tokens>();
@@ -153,6 +162,57 @@ describe("a public client whose record says that its tokens are bound", () => {
       expect(cnfOf(tokens)).toEqual(boundTo(selfa));
       ({ refresh_token } = tokens);
     }
+  });
+
+  it("keeps a login that began with a certificate bound to it, after its record has stopped asking for one", async () => {
+    const { refresh_token: first } = await signIn();
+    await changeRecord(client, false);
+    const later = serverWith({ CLIENT_CERTIFICATES: "on" });
+    const of = (certificate: TestCertificate) =>
+      withCertificate(later, certificate, SELF_SIGNED);
+    const without = await later.refresh(client, first);
+    expect(await refusal(without)).toEqual([
+      400,
+      "invalid_request",
+      "refresh_token_certificate_missing",
+    ]);
+    // A DPoP proof does not stand in for the certificate.
+    const byKey = proving(await makeProofKey(), later);
+    expect(await refusal(await byKey.refresh(client, first))).toEqual([
+      400,
+      "invalid_request",
+      "refresh_token_certificate_missing",
+    ]);
+    expect(await refusal(await of(selfb).refresh(client, first))).toEqual([
+      400,
+      "invalid_grant",
+      "refresh_token_of_another_key",
+    ]);
+    const second = await of(selfa).expectRefresh(client, first);
+    expect(cnfOf(second)).toEqual(boundTo(selfa));
+    await of(selfa).expectRefresh(client, second.refresh_token);
+    await changeRecord(client, true);
+  });
+
+  it("binds nothing to a certificate that its record does not ask for", async () => {
+    await changeRecord(client, false);
+    const later = serverWith({ CLIENT_CERTIFICATES: "on" });
+    const of = withCertificate(later, selfa, SELF_SIGNED);
+    const code = await obtainCode(client, { scope: "read" }, undefined, later);
+    const first = await expectTokens(await redeem(client, code, {}, of));
+    expect(cnfOf(first)).toBeUndefined();
+    const key = await makeProofKey();
+    const { refresh_token } = await proving(key, of).expectRefresh(
+      client,
+      first.refresh_token,
+    );
+    // The login is bound to the key of the proof alone.
+    const third = await proving(key, later).expectRefresh(
+      client,
+      refresh_token,
+    );
+    expect(cnfOf(third)).toEqual({ jkt: key.jkt });
+    await changeRecord(client, true);
   });
 
   it("gets the current token for a used one with its certificate, and a thief gets nothing", async () => {

@@ -6,6 +6,7 @@ import type {
   UnappliedChanges,
 } from "../repositories.ts";
 import type { RequestLog } from "../request-log.ts";
+import { reasonOf } from "./possession.ts";
 
 type Exchanged = Extract<ExchangeResult, { outcome: "exchanged" }>;
 type Refused = Extract<ExchangeResult, { outcome: "refused" }>;
@@ -24,16 +25,17 @@ interface About {
  */
 export function confirmExchange(
   result: ExchangeResult,
-  { generation, proven }: ExchangeAttempt,
+  attempt: ExchangeAttempt,
   about: About,
 ): Exchanged {
   if (result.outcome === "refused") throw refusalOf(result, about);
   const { cnf, subject } = result.login;
   // An object of an older version does not know that the login is bound to a key.
-  if (cnf && !isConfirmed(cnf, proven)) {
-    const reason = "refresh_token_proof_missing" as const;
+  if (cnf && !isConfirmed(cnf, attempt.proven)) {
+    const { generation } = attempt;
     const newest_generation = result.generation;
     const stolen = { generation, newest_generation, proof: "none" } as const;
+    const reason = reasonOf(stolen, result.login, attempt);
     throw refusalOf({ outcome: "refused", reason, stolen, subject }, about);
   }
   note(result, about);

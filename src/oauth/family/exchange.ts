@@ -3,7 +3,6 @@ import type {
   ExchangeAttempt,
   ExchangeResult,
   FamilyState,
-  Stolen,
 } from "../repositories.ts";
 import { rememberedResources } from "../resource-memory.ts";
 import {
@@ -12,7 +11,7 @@ import {
 } from "../scope-and-resource.ts";
 import { isBeforeFloor } from "../token-floor.ts";
 import { applyHookChanges } from "./hook-changes.ts";
-import { bindSuccessor, findUnproven } from "./possession.ts";
+import { bindSuccessor, findUnproven, reasonOf } from "./possession.ts";
 import {
   authorizedAt,
   end,
@@ -58,7 +57,10 @@ export function judgeExchange(
     return { result: refused("refresh_token_forged") };
   const { subject } = family.login;
   const stolen = findUnproven(family, attempt);
-  if (stolen) return { result: { ...refusalOf(stolen), stolen, subject } };
+  if (stolen) {
+    const reason = reasonOf(stolen, family.login, attempt);
+    return { result: { ...refused(reason), stolen, subject } };
+  }
 
   if (isBeforeFloor(attempt, authorizedAt(family)))
     return { result: refused("client_logins_ended"), ...end(family) };
@@ -145,13 +147,6 @@ export function wouldMakeSuccessor(
 }
 
 type Exchanged = Extract<ExchangeResult, { outcome: "exchanged" }>;
-
-/** Makes the refusal of a token whose keys the request has not proven. */
-function refusalOf({ proof }: Stolen) {
-  return proof === "none"
-    ? refused("refresh_token_proof_missing" as const)
-    : refused("refresh_token_of_another_key" as const);
-}
 
 /** Makes the result of an exchange, from the record after it. */
 function exchanged(

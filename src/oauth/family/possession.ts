@@ -1,4 +1,5 @@
 import { type Confirmation, hasKey, isConfirmed } from "../confirmation.ts";
+import type { Reason } from "../errors.ts";
 import type { LoginAttributes } from "../login-attributes.ts";
 import type { ExchangeAttempt, Stolen } from "../repositories.ts";
 import type { LivingFamily } from "./record.ts";
@@ -39,16 +40,28 @@ export function findUnproven(
   };
 }
 
+/** Returns why a token is refused whose keys the request has not proven. */
+export function reasonOf(
+  { proof }: Stolen,
+  { cnf }: LoginAttributes,
+  { proven }: Pick<ExchangeAttempt, "proven">,
+): Reason {
+  if (proof === "another_key") return "refresh_token_of_another_key";
+  const { jkt = proven?.jkt } = cnf ?? {};
+  return jkt === proven?.jkt
+    ? "refresh_token_certificate_missing"
+    : "refresh_token_proof_missing";
+}
+
 /** Binds the successor of a bearer token to the keys that a public client has proven. */
 export function bindSuccessor(
   family: LivingFamily,
   login: LoginAttributes,
-  { proven, binds }: ExchangeAttempt,
+  { binds }: ExchangeAttempt,
 ): Pick<LivingFamily, "login" | "bound_since"> {
-  if (!binds || !proven || !hasKey(proven) || boundKeys(family))
-    return { login };
+  if (!binds || !hasKey(binds) || boundKeys(family)) return { login };
   return {
-    login: { ...login, cnf: proven },
+    login: { ...login, cnf: binds },
     bound_since: family.generation + 1,
   };
 }

@@ -24,7 +24,7 @@ export type SignedInUser = Pick<LoginAttributes, "subject"> & LoginClaims;
  * Starts a login for a user whom the caller has authenticated, and makes the first pair of tokens.
  *
  * @param client the current record, from no cache
- * @param proven the keys that the client will prove. The access token is bound to them. Undefined: none
+ * @param boundTo the keys that the tokens are bound to: the client will prove them. Undefined: none
  * @param log its line gets the login's id
  * @throws OAuthError `grant_type_not_allowed`, `client_logins_ended`, or a reason of scope or resource
  */
@@ -34,7 +34,7 @@ export async function grantTokens(
   user: SignedInUser,
   requested: RequestedScopeAndResource,
   now: Seconds,
-  proven?: Confirmation,
+  boundTo?: Confirmation,
   log?: RequestLog,
 ): Promise<TokenResponse> {
   if (!client.grant_types.includes("refresh_token")) {
@@ -63,14 +63,14 @@ export async function grantTokens(
     { client, login, granted, catalogues },
     now,
   );
-  const newest = await startFamily(server, issuing, login, now, proven);
+  const newest = await startFamily(server, issuing, login, now, boundTo);
   if (log) {
     const { family_id } = newest.refreshToken;
     log.fields.grant_id = server.families.grantIdOf(family_id);
   }
   return tokenResponse(
     server,
-    { client, login, granted, newest, catalogues, proven },
+    { client, login, granted, newest, catalogues, bound_to: boundTo },
     now,
   );
 }

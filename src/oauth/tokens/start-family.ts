@@ -28,7 +28,7 @@ export interface RedeemedCode extends Omit<Redemption, "attempt_id"> {
  * Starts a family of refresh tokens.
  *
  * @param login the login attributes, which the caller has checked
- * @param proven the keys that the client has proven, or will prove. Undefined: none
+ * @param boundTo the keys that the tokens are bound to: the client has proven them, or will. Undefined: none
  * @param code the authorization code; left out: an administrator has authorized the login
  * @returns the claims of the family's first token, which the caller makes
  * @throws OAuthError `client_logins_ended`, `authorization_code_repeated`, `authorization_code_reused`,
@@ -39,7 +39,7 @@ export async function startFamily(
   client: Client,
   login: LoginAttributes,
   now: Seconds,
-  proven: Confirmation | undefined,
+  boundTo: Confirmation | undefined,
   code?: RedeemedCode,
 ): Promise<NewestToken> {
   const authorizedAt = code ? Math.floor(code.authorized_at_ms / 1000) : now;
@@ -57,7 +57,7 @@ export async function startFamily(
     now,
   );
   const family = {
-    login: withBinding(login, client, proven),
+    login: withBinding(login, client, boundTo),
     secret_hash: await hashFamilySecret(family_secret),
     created_at: now,
     ...lifetime,
@@ -81,9 +81,9 @@ export async function startFamily(
 function withBinding(
   { cnf: _named, ...login }: LoginAttributes,
   client: Client,
-  proven: Confirmation | undefined,
+  boundTo: Confirmation | undefined,
 ): LoginAttributes {
-  return proven && isPublic(client) ? { ...login, cnf: proven } : login;
+  return boundTo && isPublic(client) ? { ...login, cnf: boundTo } : login;
 }
 
 /**

@@ -64,7 +64,7 @@ export interface TokenGrant {
   /** Say which scope releases which claim about the user, and what the resources of the token want. */
   catalogues: Catalogues;
   /** The keys that the access token is bound to. Left out: none. */
-  proven?: Confirmation | undefined;
+  bound_to?: Confirmation | undefined;
   /** The `nonce` of the authorization request. Only the answer to its code has it (OpenID Connect Core section 12.2). */
   nonce?: string | undefined;
 }
@@ -98,7 +98,7 @@ export async function tokenResponse(
     iat: now,
     exp,
     ...accessTokenClaimsOf(login),
-    ...(grant.proven && { cnf: grant.proven }),
+    ...(grant.bound_to && { cnf: grant.bound_to }),
     ...(newest && { family_id: newest.refreshToken.family_id }),
   };
   const format = client.access_token_format ?? settings.access_token_format;
@@ -110,7 +110,7 @@ export async function tokenResponse(
       : claims,
   );
   return {
-    token_type: grant.proven?.jkt === undefined ? "Bearer" : "DPoP",
+    token_type: grant.bound_to?.jkt === undefined ? "Bearer" : "DPoP",
     expires_in: exp - now,
     access_token,
     ...(newest &&

@@ -192,7 +192,7 @@ export function attemptOf(
     catch_up: { bound, unbound: isPublic ? "PT0S" : bound },
     ...(proof !== "none" && {
       proven: keys[proof],
-      ...(isPublic && { binds: true }),
+      ...(isPublic && { binds: keys[proof] }),
     }),
   };
 }
