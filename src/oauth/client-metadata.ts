@@ -9,6 +9,7 @@ import {
   retryWindowProblem,
 } from "./duration.ts";
 import { grantTypeNames } from "./grant-types.ts";
+import { comparableAddress } from "./ip-address.ts";
 import { accessTokenFormats } from "./settings.ts";
 import { maxCharacters, rule } from "./schema.ts";
 import { parseScope, scopeSet, scopeToken } from "./scope.ts";
@@ -253,9 +254,9 @@ export const clientMetadata = {
       45,
     ),
     rule((address) =>
-      /^(?:[\d.]+|[\da-f:.]*:[\da-f:.]*)$/i.test(address)
-        ? undefined
-        : "must be an IP address",
+      comparableAddress(address) === undefined
+        ? "must be an IP address"
+        : undefined,
     ),
   ),
   tls_client_auth_san_email: text(

@@ -71,36 +71,37 @@ describe("the event client.changed", () => {
     });
   });
 
-  it("has the address for logout tokens without its query, which may hold a secret", async () => {
-    const address = "https://notes.example.com/logout";
-    await makeClient();
-    const { client_id } = await server.makeClient({
-      backchannel_logout_uri: `${address}?key=secret-7`,
-    });
-    const patch = async (backchannel_logout_uri: string | null) => {
-      const path = `/clients/${client_id}`;
-      await server.expectAdmin("PATCH", path, { backchannel_logout_uri });
-    };
-    const written = [...lines];
-    const [, created] = takeChange();
-    await patch(`${address}?key=secret-8`);
-    written.push(...lines);
-    const [, changed] = takeChange();
-    await patch(address);
-    written.push(...lines);
-    const [, shortened] = takeChange();
-    const hidden = `${address}?…`;
-    expect(
-      [created, changed, shortened].map(
-        ({ backchannel_logout_uri }) => backchannel_logout_uri,
-      ),
-    ).toEqual([
-      { field: "backchannel_logout_uri", to: hidden },
-      { field: "backchannel_logout_uri", from: hidden, to: hidden },
-      { field: "backchannel_logout_uri", from: hidden, to: address },
-    ]);
-    expect(written.join("\n")).not.toContain("secret-");
-  });
+  it.each(["backchannel_logout_uri", "jwks_uri"])(
+    "has %s without its query, which may hold a secret",
+    async (field) => {
+      const address = "https://notes.example.com/logout";
+      await makeClient();
+      const { client_id } = await server.makeClient({
+        [field]: `${address}?key=secret-7`,
+      });
+      const patch = async (uri: string) => {
+        const path = `/clients/${client_id}`;
+        await server.expectAdmin("PATCH", path, { [field]: uri });
+      };
+      const written = [...lines];
+      const [, created] = takeChange();
+      await patch(`${address}?key=secret-8`);
+      written.push(...lines);
+      const [, changed] = takeChange();
+      await patch(address);
+      written.push(...lines);
+      const [, shortened] = takeChange();
+      const hidden = `${address}?…`;
+      expect(
+        [created, changed, shortened].map((changes) => changes[field]),
+      ).toEqual([
+        { field, to: hidden },
+        { field, from: hidden, to: hidden },
+        { field, from: hidden, to: address },
+      ]);
+      expect(written.join("\n")).not.toContain("secret-");
+    },
+  );
 
   it("has only the fields that changed, from and to, or what was added and removed", async () => {
     const { client_id } = await makeClient({

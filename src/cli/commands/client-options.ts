@@ -129,7 +129,7 @@ export function addClientOptions(command: Command): Command {
     )
     .option(
       "--jwks <file>",
-      "file with the public keys of the client, as a JWK set or one JWK, for private_key_jwt",
+      "file with the public keys of the client, as a JWK set or one JWK, for private_key_jwt or self_signed_tls_client_auth",
     )
     .option(
       "--jwks-uri <url>",

@@ -1,4 +1,5 @@
 import { type DerElement, elementAt, elementsIn } from "../der.ts";
+import { comparableAddress } from "../ip-address.ts";
 
 /** The subject alternative names of a certificate (RFC 5280 section 4.2.1.6), without the kinds that no client has. */
 export interface AlternativeNames {
@@ -81,16 +82,4 @@ function addressOf(bytes: Uint8Array): string | undefined {
     hexOf(bytes.subarray(at * 2, at * 2 + 2)),
   );
   return comparableAddress(groups.join(":"));
-}
-
-/** Returns the one spelling of an IP address (RFC 5952). Undefined: it is not an address. */
-export function comparableAddress(text: string): string | undefined {
-  const isVersion4 = /^\d{1,3}(?:\.\d{1,3}){3}$/.test(text);
-  if (!isVersion4 && !/^[\da-f:.]+$/i.test(text)) return undefined;
-  const url = `http://${isVersion4 ? text : `[${text}]`}`;
-  if (!URL.canParse(url)) return undefined;
-  const { hostname } = new URL(url);
-  // The parser of URLs takes a leading zero for an octal number.
-  if (isVersion4) return hostname === text ? text : undefined;
-  return hostname.replaceAll(/[[\]]/g, "");
 }

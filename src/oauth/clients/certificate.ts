@@ -1,5 +1,6 @@
 import * as base64url from "jose/base64url";
-import { alternativeNames, comparableAddress } from "./alternative-names.ts";
+import { comparableAddress } from "../ip-address.ts";
+import { alternativeNames } from "./alternative-names.ts";
 import { lowerCaseAscii } from "../ascii.ts";
 import { decodeBase64 } from "../bytes.ts";
 import type { ClientKeyFinder } from "../client-key-finder.ts";

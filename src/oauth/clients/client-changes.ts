@@ -90,12 +90,12 @@ function comparable(record: Record): { [field: string]: unknown } {
   return { ...shown, scope: scopeSet(scope) };
 }
 
-/**
- * Hides the query of the address for logout tokens. It may hold a secret, because only this server and the client need
- * to know it.
- */
+/** The addresses of a client that only this server and the client need to know. */
+const unpublished = ["backchannel_logout_uri", "jwks_uri"];
+
+/** Hides the query of an address that is not published, because it may hold a secret. */
 function hideQuery(change: FieldChange): FieldChange {
-  if (change.field !== "backchannel_logout_uri") return change;
+  if (!unpublished.includes(change.field)) return change;
   const hidden = { ...change };
   for (const side of ["from", "to"] as const) {
     const uri = change[side];

@@ -171,6 +171,11 @@ describe("a client that authenticates with a key", () => {
       "tls_client_auth_san_ip",
     ],
     [
+      "an address that no certificate can have",
+      { tls_client_auth_san_ip: "192.0.2.07" },
+      "tls_client_auth_san_ip",
+    ],
+    [
       "its own certificate, and none in its keys",
       { ...ofCertificate, jwks: { keys: [ecKey] } },
       "jwks",
