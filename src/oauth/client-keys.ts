@@ -38,58 +38,69 @@ function shortText(max: number) {
   return v.optional(v.pipe(v.string(), maxCharacters(max)));
 }
 
-const number = v.optional(
-  v.pipe(
-    v.string(),
-    maxCharacters(1400),
-    rule((text) => (bytesOf(text) ? undefined : "must be base64url")),
-  ),
-);
-
-/** The members of a public key that are kept (RFC 7517 section 4). */
-const keyMembers = v.object({
-  kty: v.picklist(["EC", "OKP", "RSA"]),
-  crv: v.optional(v.picklist(["P-256", "P-384", "P-521", "Ed25519"])),
-  x: number,
-  y: number,
-  n: number,
-  e: number,
-  kid: shortText(255),
-  use: v.optional(v.picklist(["sig"])),
-  key_ops: v.optional(
+/** Makes the schema of the members of a public key that are kept (RFC 7517 section 4). */
+function keyMembers() {
+  const number = v.optional(
     v.pipe(
-      v.array(v.pipe(v.string(), maxCharacters(20))),
-      v.maxLength(10),
-      rule((operations) =>
-        operations.includes("verify") ? undefined : "must have verify",
+      v.string(),
+      maxCharacters(1400),
+      rule((text) => (bytesOf(text) ? undefined : "must be base64url")),
+    ),
+  );
+  return v.object({
+    kty: v.picklist(["EC", "OKP", "RSA"]),
+    crv: v.optional(v.picklist(["P-256", "P-384", "P-521", "Ed25519"])),
+    x: number,
+    y: number,
+    n: number,
+    e: number,
+    kid: shortText(255),
+    use: v.optional(v.picklist(["sig"])),
+    key_ops: v.optional(
+      v.pipe(
+        v.array(v.pipe(v.string(), maxCharacters(20))),
+        v.maxLength(10),
+        rule((operations) =>
+          operations.includes("verify") ? undefined : "must have verify",
+        ),
       ),
     ),
-  ),
-  alg: shortText(20),
-  x5c: v.optional(
-    v.pipe(
-      v.array(v.pipe(v.string(), maxCharacters(4096))),
-      v.minLength(1),
-      v.maxLength(MAX_CERTIFICATES),
+    alg: shortText(20),
+    x5c: v.optional(
+      v.pipe(
+        v.array(v.pipe(v.string(), maxCharacters(4096))),
+        v.minLength(1),
+        v.maxLength(MAX_CERTIFICATES),
+      ),
     ),
-  ),
-  "x5t#S256": v.optional(
-    v.pipe(v.string(), v.regex(/^[\w-]{43}$/, "must be 32 bytes in base64url")),
-  ),
-} satisfies Record<(typeof publicKeyMembers)[number], v.GenericSchema>);
+    "x5t#S256": v.optional(
+      v.pipe(
+        v.string(),
+        v.regex(/^[\w-]{43}$/, "must be 32 bytes in base64url"),
+      ),
+    ),
+  } satisfies Record<(typeof publicKeyMembers)[number], v.GenericSchema>);
+}
 
-const publicKey = v.pipe(
-  v.unknown(),
-  // Before anything is dropped, because the owner of such a key must replace it.
-  rule(secretKeyProblem),
-  keyMembers,
-  v.rawCheck(({ dataset, addIssue }) => {
-    // A member that is wrong by itself is told already.
-    const isWrong = !dataset.typed || dataset.issues !== undefined;
-    const message = isWrong ? undefined : keyProblem(dataset.value);
-    if (message !== undefined) addIssue({ message });
-  }),
-);
+function makePublicKey() {
+  return v.pipe(
+    v.unknown(),
+    // Before anything is dropped, because the owner of such a key must replace it.
+    rule(secretKeyProblem),
+    keyMembers(),
+    v.rawCheck(({ dataset, addIssue }) => {
+      // A member that is wrong by itself is told already.
+      const isWrong = !dataset.typed || dataset.issues !== undefined;
+      const message = isWrong ? undefined : keyProblem(dataset.value);
+      if (message !== undefined) addIssue({ message });
+    }),
+  );
+}
+
+let made: ReturnType<typeof makePublicKey> | undefined;
+
+/** One key. The schema is made with the first key, because every start evaluates this file, and few clients have keys. */
+const publicKey = v.lazy(() => (made ??= makePublicKey()));
 
 /** The public keys of a client. */
 export const clientKeys = v.pipe(
@@ -101,7 +112,7 @@ export const clientKeys = v.pipe(
   ),
 );
 
-export type ClientKey = v.InferOutput<typeof keyMembers>;
+export type ClientKey = v.InferOutput<ReturnType<typeof keyMembers>>;
 export type ClientKeys = v.InferOutput<typeof clientKeys>;
 
 /**

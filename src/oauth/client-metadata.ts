@@ -36,6 +36,13 @@ function text(description: string, maxLength: number) {
   );
 }
 
+function alternativeName(kind: string, maxLength: number) {
+  return text(
+    `For tls_client_auth: ${kind} among the alternative names of the client certificate.`,
+    maxLength,
+  );
+}
+
 function uriProblem(uri: string): string | undefined {
   if (!URL.canParse(uri)) return "must be an absolute URI";
   if (uri.includes("#")) return "must not have a fragment";
@@ -240,29 +247,17 @@ export const clientMetadata = {
         : undefined,
     ),
   ),
-  tls_client_auth_san_dns: text(
-    "For tls_client_auth: a DNS name among the alternative names of the client certificate.",
-    255,
-  ),
-  tls_client_auth_san_uri: text(
-    "For tls_client_auth: a URI among the alternative names of the client certificate.",
-    2048,
-  ),
+  tls_client_auth_san_dns: alternativeName("a DNS name", 255),
+  tls_client_auth_san_uri: alternativeName("a URI", 2048),
   tls_client_auth_san_ip: v.pipe(
-    text(
-      "For tls_client_auth: an IP address among the alternative names of the client certificate.",
-      45,
-    ),
+    alternativeName("an IP address", 45),
     rule((address) =>
       comparableAddress(address) === undefined
         ? "must be an IP address"
         : undefined,
     ),
   ),
-  tls_client_auth_san_email: text(
-    "For tls_client_auth: an e-mail address among the alternative names of the client certificate.",
-    320,
-  ),
+  tls_client_auth_san_email: alternativeName("an e-mail address", 320),
   access_token_format: v.pipe(
     v.picklist(accessTokenFormats),
     v.description(

@@ -7,6 +7,11 @@ import {
   row,
 } from "./refusal.ts";
 
+const proofInvalid = (problem: string) =>
+  `The DPoP proof is not valid: ${problem}.`;
+const nonceMissing = (problem: string) =>
+  `The DPoP proof needs a nonce of this server: ${problem}. Try again with the nonce in the header DPoP-Nonce.`;
+
 /** The refusals of the endpoints to which tokens or codes are sent. */
 export const tokenRefusals = {
   // The grant type, and the code or token that it takes. Reasons that must not be told apart have the same
@@ -60,22 +65,13 @@ export const tokenRefusals = {
     "code_verifier does not match the code_challenge of the authorization request.",
   ),
   // DPoP (RFC 9449 sections 5 and 8). The subject says what is wrong, without a value of the proof.
-  dpop_proof_invalid: row(
-    400,
-    "invalid_dpop_proof",
-    (problem) => `The DPoP proof is not valid: ${problem}.`,
-  ),
+  dpop_proof_invalid: row(400, "invalid_dpop_proof", proofInvalid),
   dpop_proof_missing: row(
     400,
     "invalid_dpop_proof",
     "The registration of this client says that it always proves its key (dpop_bound_access_tokens). Send the header DPoP.",
   ),
-  dpop_nonce_missing: row(
-    400,
-    "use_dpop_nonce",
-    (problem) =>
-      `The DPoP proof needs a nonce of this server: ${problem}. Try again with the nonce in the header DPoP-Nonce.`,
-  ),
+  dpop_nonce_missing: row(400, "use_dpop_nonce", nonceMissing),
   // RFC 8705 section 3 names no code. Nothing is wrong with the grant: the request lacks what the client has announced.
   certificate_to_bind_missing: invalidRequest(
     "The registration of this client says that its tokens are bound to its client certificate (tls_client_certificate_bound_access_tokens). Send the request with the certificate, to an address that asks for it. Nothing has been used up.",
@@ -156,17 +152,8 @@ export const tokenRefusals = {
     "The login of this access token has ended. The user must sign in again.",
   ),
   // Tokens that are bound to a key or a certificate (RFC 9449 section 7, RFC 8705 section 3).
-  access_token_proof_invalid: row(
-    401,
-    "invalid_dpop_proof",
-    (problem) => `The DPoP proof is not valid: ${problem}.`,
-  ),
-  access_token_nonce_missing: row(
-    401,
-    "use_dpop_nonce",
-    (problem) =>
-      `The DPoP proof needs a nonce of this server: ${problem}. Try again with the nonce in the header DPoP-Nonce.`,
-  ),
+  access_token_proof_invalid: row(401, "invalid_dpop_proof", proofInvalid),
+  access_token_nonce_missing: row(401, "use_dpop_nonce", nonceMissing),
   access_token_bound: invalidToken(
     "The access token is bound to a key, and is not a bearer token. Send it with the scheme DPoP and a proof of the key.",
   ),

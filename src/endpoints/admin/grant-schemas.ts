@@ -18,6 +18,21 @@ import { count, named } from "./api.ts";
 
 /** The JSON of grants in the responses of `/admin/grants`, `/admin/subjects` and `/admin/introspect`. */
 
+/** Makes the schema of the keys that tokens are bound to. */
+export function boundKeys(tokensAre: string, otherwise: string) {
+  return v.optional(
+    v.pipe(
+      v.object({
+        jkt: v.optional(v.string()),
+        "x5t#S256": v.optional(v.string()),
+      }),
+      v.description(
+        `The keys that the ${tokensAre} bound to: the thumbprints of the key of DPoP proofs and of the client certificate. Left out: ${otherwise}.`,
+      ),
+    ),
+  );
+}
+
 /** A grant in a list. */
 export const grant = named(
   "Grant",
@@ -87,17 +102,7 @@ export const grantDetails = named(
     generation: count(
       "The number of its newest refresh token. The first has 1.",
     ),
-    cnf: v.optional(
-      v.pipe(
-        v.object({
-          jkt: v.optional(v.string()),
-          "x5t#S256": v.optional(v.string()),
-        }),
-        v.description(
-          "The keys that the refresh tokens are bound to: the thumbprints of the key of DPoP proofs and of the client certificate. Left out: the grant is not bound.",
-        ),
-      ),
-    ),
+    cnf: boundKeys("refresh tokens are", "the grant is not bound"),
     ...loginClaims,
     hidden: v.optional(
       v.pipe(

@@ -17,6 +17,7 @@ type KnownSchema =
   | v.NumberSchema<undefined>
   | v.BooleanSchema<undefined>
   | v.UnknownSchema
+  | v.LazySchema<Schema>
   | v.LiteralSchema<string | number | boolean, undefined>
   | v.PicklistSchema<string[], undefined>
   | v.ArraySchema<Schema, undefined>
@@ -93,6 +94,8 @@ export class JsonSchemas {
       // Rules in code check it, and its metadata describes it.
       case "unknown":
         return {};
+      case "lazy":
+        return this.of(s.getter(undefined));
       case "literal":
         return { type: typeof s.literal, enum: [s.literal] };
       case "picklist":

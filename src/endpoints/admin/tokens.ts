@@ -16,6 +16,7 @@ import {
 import { type AppEnv, networkOf, now } from "../endpoint.ts";
 import { type AdminApi, count, json, named } from "./api.ts";
 import {
+  boundKeys,
   grantDetails,
   grantDetailsJson,
   inactiveBecause,
@@ -75,17 +76,7 @@ const inspected = named(
         ),
       ),
     ),
-    cnf: v.optional(
-      v.pipe(
-        v.object({
-          jkt: v.optional(v.string()),
-          "x5t#S256": v.optional(v.string()),
-        }),
-        v.description(
-          "The keys that the token is bound to: the thumbprints of the key of DPoP proofs and of the client certificate. Left out: it is a bearer token.",
-        ),
-      ),
-    ),
+    cnf: boundKeys("token is", "it is a bearer token"),
     issued_at: v.optional(timestamp),
     expires_at: v.optional(timestamp),
     generation: v.optional(

@@ -1,6 +1,5 @@
 import type { JWK } from "jose";
 import { compactVerify } from "jose/jws/compact/verify";
-import { importJWK } from "jose/key/import";
 import {
   type AssertionAlgorithm,
   assertionKeyTypes,
@@ -14,8 +13,8 @@ import { decoys } from "./decoys.ts";
 
 /** The signature of a client's assertion. It is loaded with the first one. */
 
-/** Keys as WebCrypto has them, by the record's key and the algorithm. A key of a record is read once. */
-const imported = new WeakMap<ClientKey, Map<string, CryptoKey>>();
+/** Keys of records without the members that are not the key itself. jose imports each of these objects once per algorithm. */
+const bareKeys = new WeakMap<ClientKey, JWK>();
 
 /**
  * Judges an assertion by the record of its client.
@@ -95,25 +94,20 @@ async function isSignedBy(
   alg: AssertionAlgorithm,
 ): Promise<boolean> {
   try {
-    const key = await importOnce(jwk, alg);
-    await compactVerify(jwt, key, { algorithms: [alg] });
+    await compactVerify(jwt, bareKey(jwk), { algorithms: [alg] });
     return true;
   } catch {
     return false;
   }
 }
 
-async function importOnce(
-  jwk: ClientKey,
-  alg: AssertionAlgorithm,
-): Promise<CryptoKey> {
-  const known = imported.get(jwk)?.get(alg);
+function bareKey(key: ClientKey): JWK {
+  const known = bareKeys.get(key);
   if (known) return known;
-  const { kty, crv, x, y, n, e } = jwk;
+  const { kty, crv, x, y, n, e } = key;
   const members =
     kty === "EC" ? { crv, x, y } : kty === "OKP" ? { crv, x } : { n, e };
-  const key = (await importJWK({ kty, ...members } as JWK, alg)) as CryptoKey;
-  const byAlgorithm = imported.get(jwk) ?? new Map<string, CryptoKey>();
-  imported.set(jwk, byAlgorithm.set(alg, key));
-  return key;
+  const made = { kty, ...members } as JWK;
+  bareKeys.set(key, made);
+  return made;
 }
