@@ -120,7 +120,7 @@ async function answerTokenRequest(
       },
       started,
     );
-    if (possession.proof_id !== undefined) await offerNonce(c, early);
+    if (proof_id !== undefined) await offerNonce(c, early);
     return c.json(answer);
   } catch (error) {
     // The platform cuts off a read that nobody awaits. It would be made again for every request that is refused.

@@ -620,7 +620,7 @@ export async function play(
           }),
           ...(step.key && {
             proven: { jkt: step.key },
-            ...(step.isPublic && { binds: true as const }),
+            ...(step.isPublic && { binds: { jkt: step.key } }),
           }),
           catch_up: {
             bound: `PT${step.catchUp.bound}S`,
