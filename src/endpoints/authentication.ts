@@ -1,4 +1,5 @@
 import type { Context } from "hono";
+import type { Assertion } from "../oauth/clients/assertion.ts";
 import { authenticateClient } from "../oauth/clients/authentication.ts";
 import { authenticationParameters } from "../oauth/clients/credentials.ts";
 import type { Client } from "../oauth/entities.ts";
@@ -29,6 +30,8 @@ export async function readClientForm(
 /** The client of a request. */
 export interface Authenticated {
   client: Client;
+  /** The client's assertion (`private_key_jwt`). Left out: it has authenticated in another way. */
+  assertion?: Assertion;
   /**
    * Uses up the client's assertion (`private_key_jwt`). Whatever is not for single use by itself awaits it before it
    * answers. It does nothing for other methods.
@@ -65,6 +68,7 @@ export async function authenticate(
   log.fields.client_id = client.client_id;
   return {
     client,
+    ...(assertion && { assertion }),
     takeAssertion: async () => {
       if (!assertion) return;
       const assertions = await server.usedAssertions();

@@ -86,7 +86,7 @@ async function answerTokenRequest(
     ...Object.values(started),
   ]);
   try {
-    const { client, takeAssertion } = await authenticated.catch(
+    const { client, assertion, takeAssertion } = await authenticated.catch(
       async (error: unknown) => {
         const { is_by_key, client_id = "" } = asOAuthError(error).details;
         if (is_by_key)
@@ -110,6 +110,7 @@ async function answerTokenRequest(
         ...request,
         client,
         log,
+        ...(assertion && { assertion }),
         takeAssertion,
         ...(hasKey(proven) && { proven }),
         ...(bound_to && { bound_to }),

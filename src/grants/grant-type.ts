@@ -21,6 +21,8 @@ export interface GrantRequest {
   bound_to?: Confirmation;
   /** The `jti` of the request's DPoP proof. */
   proof_id?: string;
+  /** The client's assertion (`private_key_jwt`). Left out: it has authenticated in another way. */
+  assertion?: { jti: string; iat?: Seconds };
   /**
    * Uses up the client's assertion. A grant that is not for single use by itself awaits it before it answers.
    *

@@ -1,3 +1,4 @@
+import * as base64url from "jose/base64url";
 import { OAuthError } from "../oauth/errors.ts";
 import { fingerprint } from "../oauth/fingerprint.ts";
 import { identityOf } from "../oauth/login-attributes.ts";
@@ -21,7 +22,7 @@ import { tokenResponse } from "../oauth/tokens/token-response.ts";
 import type { Parameters } from "../oauth/parameters.ts";
 import { askRefreshHook } from "../oauth/family/ask-refresh-hook.ts";
 import { confirmExchange } from "../oauth/family/confirm-exchange.ts";
-import type { ExchangeAttempt } from "../oauth/repositories.ts";
+import type { ExchangeAttempt, SeenAssertion } from "../oauth/repositories.ts";
 import type { Settings } from "../oauth/settings.ts";
 import type { GrantRequest, GrantType } from "./grant-type.ts";
 
@@ -73,7 +74,7 @@ export const refreshTokenGrant: GrantType<"refresh_token", RefreshAhead> = {
   },
 
   async respond(server, request, started) {
-    const { client, parameters, now, log } = request;
+    const { client, parameters, now, log, assertion } = request;
     const { network, userAgent } = request;
     const token = parameters.required("refresh_token");
     const kind = kindOf(server.tokenKinds, token);
@@ -113,6 +114,7 @@ export const refreshTokenGrant: GrantType<"refresh_token", RefreshAhead> = {
       refresh_token_max_age: lifetimes.refresh_token_max_age,
       ...(tokens_not_before !== undefined && { tokens_not_before }),
       ...possessionOf(request, server.settings),
+      ...(assertion && { assertion: await digestAssertion(assertion) }),
     };
 
     const { refreshHook } = server;
@@ -121,8 +123,9 @@ export const refreshTokenGrant: GrantType<"refresh_token", RefreshAhead> = {
       : attempt;
     log.begin("family");
     const result = await presented.exchange(decided);
-    const exchanged = confirmExchange(result, attempt, {
+    const exchanged = await confirmExchange(result, attempt, {
       log,
+      takeAssertion: request.takeAssertion,
       grantId: () => server.families.grantIdOf(family_id),
     });
 
@@ -165,6 +168,22 @@ function possessionOf(
     ...(proven && { proven }),
     ...(isPublic && bound_to && { binds: bound_to }),
     ...((proven || catch_up.unbound !== NEVER) && { catch_up }),
+  };
+}
+
+/** The length of a digest in bytes: no two assertions of a login have the same. */
+const DIGEST_BYTES = 12;
+
+/** Makes what a family keeps of an assertion. Its `jti` may be long. */
+async function digestAssertion({
+  jti,
+  iat,
+}: NonNullable<GrantRequest["assertion"]>): Promise<SeenAssertion> {
+  const bytes = new TextEncoder().encode(jti);
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return {
+    digest: base64url.encode(digest.subarray(0, DIGEST_BYTES)),
+    ...(iat !== undefined && { iat }),
   };
 }
 

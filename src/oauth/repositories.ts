@@ -207,6 +207,14 @@ export interface Origin {
   user_agent: number;
 }
 
+/** An assertion (RFC 7523) as a family knows it. */
+export interface SeenAssertion {
+  /** Tells its `jti` from every other one. */
+  digest: string;
+  /** The time when the client says that it was made. Left out: it does not say. */
+  iat?: Seconds;
+}
+
 /** One attempt to exchange a refresh token, with everything that the verdict depends on. */
 export interface ExchangeAttempt extends FamilyKey {
   /** Unique per attempt. A call that is repeated because its answer was lost has the same id. */
@@ -237,6 +245,8 @@ export interface ExchangeAttempt extends FamilyKey {
   proven?: Confirmation;
   /** The proven keys to which the successor of a public client's bearer token is bound (RFC 9449 section 5). */
   binds?: Confirmation;
+  /** Only of a client with `private_key_jwt`. Left out: it has none, or the Worker is of an older version. */
+  assertion?: SeenAssertion;
   /** Left out: a used token never leads to the current one, or the Worker is of an older version. */
   catch_up?: CatchUp;
   /** What the refresh hook changes of the login. It is stored with the successor. Left out: nothing. */
@@ -250,12 +260,15 @@ export interface CaughtUp extends Retry {
   newest_generation: number;
 }
 
-/** For the log: a genuine token of a bound family without a proof of its key. */
+/** For the log: a genuine token that somebody has sent who has not shown to be its holder. */
 export interface Stolen {
   generation: number;
   newest_generation: number;
-  /** `none`: the request has proven no key. `another_key`: it has proven another one. */
-  proof: "none" | "another_key";
+  /**
+   * `none`: the request has proven no key. `another_key`: it has proven another one. `recorded`: it has an assertion that
+   * was sent before.
+   */
+  proof: "none" | "another_key" | "recorded";
 }
 
 /** For the log: how a used token came back. */
@@ -318,7 +331,7 @@ export type ExchangeResult =
       outcome: "refused";
       reason: Reason;
       reuse?: Reuse;
-      /** Only for a token of a bound family without a proof of its key. The login goes on. */
+      /** Only for a token without a proof that its holder has sent it. The login goes on. */
       stolen?: Stolen;
       /** Only for `reuse` and `stolen`: the user of the login. A family of an older version leaves it out. */
       subject?: string;

@@ -81,6 +81,8 @@ export const requestRefusals = {
   client_assertion_key_unknown: invalidClient(),
   client_assertion_wrong: invalidClient(),
   client_assertion_used: invalidClient(),
+  // It comes with a used refresh token. The login goes on.
+  client_assertion_recorded: invalidClient(),
   client_certificate_missing: invalidClient(),
   client_certificate_unverified: invalidClient(),
   client_certificate_revoked: invalidClient(),

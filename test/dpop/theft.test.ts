@@ -5,7 +5,12 @@ import { type Chain, makeChain, rowsWritten } from "../support/bound-login.ts";
 import { makeProofKey, type ProofKey } from "../support/dpop.ts";
 import { listenToLog, parsedLog } from "../support/log.ts";
 import { proofOf, proving } from "../support/proving.ts";
-import { refusal, server, type TestServer } from "../support/server.ts";
+import {
+  refusal,
+  server,
+  type TestServer,
+  type Tokens,
+} from "../support/server.ts";
 
 /** Tests what somebody can do who has stolen a refresh token, at any time, with and without a key of his own. */
 
@@ -267,5 +272,161 @@ describe("a thief of a token of a client that authenticates by a key", () => {
     expect((await server.refresh(wrong, refresh_token)).status).toBe(401);
     const events = parsedLog(lines).map(({ event }) => event);
     expect(events).toEqual(["client_authentication.failed", "request"]);
+  });
+});
+
+describe("a thief who has recorded a refresh of a client with private_key_jwt", () => {
+  const recorded = [401, "invalid_client", "client_assertion_recorded"];
+  let client: KeyClient;
+
+  beforeAll(async () => {
+    client = await KeyClient.make();
+  });
+
+  /** Makes a request that is sent as often as it is called. */
+  const requestOf = async (
+    refresh_token: string,
+    claims: Record<string, unknown> = {},
+  ) => {
+    const form = {
+      grant_type: "refresh_token",
+      refresh_token,
+      ...(await client.parameters({ claims })),
+    };
+    return () => server.token(form);
+  };
+  const now = () => Math.floor(Date.now() / 1000);
+  const tokensOf = async (response: Response) => {
+    expect(response.status).toBe(200);
+    return response.json<Tokens>();
+  };
+
+  it("gets nothing, changes nothing, is an alarm that names the login, and the holder may be late", async () => {
+    const chain = await makeChain(client, undefined);
+    const [first = ""] = chain.tokens;
+    const request = await requestOf(first);
+    const second = await tokensOf(await request());
+    const rows = await rowsWritten(chain);
+    lines = listenToLog();
+    expect(await refusal(await request())).toEqual(recorded);
+    const alarm = {
+      event: "refresh_token.stolen",
+      client_id: client.client_id,
+      subject: chain.subject,
+      grant_id: chain.grant_id,
+      reason: "recorded_assertion",
+      generation: 1,
+      newest_generation: 2,
+    };
+    const failed = {
+      event: "client_authentication.failed",
+      reason: "client_assertion_recorded",
+    };
+    expect(eventsOf(chain)).toMatchObject([alarm]);
+    expect(parsedLog(lines)).toContainEqual(expect.objectContaining(failed));
+    expect(await rowsWritten(chain)).toBe(rows);
+    expect(await client.expectRefresh(first)).toBe(second.refresh_token);
+    await client.expectRefresh(second.refresh_token);
+    expect(await refusal(await request())).toEqual(recorded);
+  });
+
+  it("gets nothing when the holder has refreshed twice in the same second, by whichever clock", async () => {
+    const [first = ""] = (await makeChain(client, undefined)).tokens;
+    const time = now();
+    const requests = [];
+    let newest = first;
+    for (const ahead of [5, 0, 5, 0]) {
+      const request = await requestOf(newest, { iat: time + ahead });
+      newest = (await tokensOf(await request())).refresh_token;
+      requests.push(request);
+    }
+    for (const request of requests)
+      expect(await refusal(await request())).toEqual(recorded);
+    const late = await requestOf(first, { iat: time });
+    expect((await tokensOf(await late())).refresh_token).toBe(newest);
+  });
+
+  it("gets nothing when more has happened since than the login remembers", async () => {
+    const [first = ""] = (await makeChain(client, undefined)).tokens;
+    const time = now();
+    const requests = [];
+    let newest = first;
+    for (let count = 0; count < 10; count += 1) {
+      const request = await requestOf(newest, { iat: time });
+      newest = (await tokensOf(await request())).refresh_token;
+      requests.push(request);
+    }
+    for (const request of requests)
+      expect(await refusal(await request())).toEqual(recorded);
+    const late = await requestOf(first, { iat: time + 1 });
+    expect((await tokensOf(await late())).refresh_token).toBe(newest);
+  });
+
+  it("gets nothing with a request whose assertion is more than ten seconds older than the newest one, and the holder with none either", async () => {
+    const [first = ""] = (await makeChain(client, undefined)).tokens;
+    const time = now();
+    const request = await requestOf(first, { iat: time });
+    await tokensOf(await request());
+    const older = await requestOf(first, { iat: time - 11 });
+    expect(await refusal(await older())).toEqual(recorded);
+    const justOldEnough = await requestOf(first, { iat: time - 10 });
+    await tokensOf(await justOldEnough());
+  });
+
+  it("gets nothing with the request of a late holder, which is an alarm too", async () => {
+    const chain = await makeChain(client, undefined);
+    const [first = ""] = chain.tokens;
+    const second = await client.expectRefresh(first);
+    const late = await requestOf(first);
+    expect((await tokensOf(await late())).refresh_token).toBe(second);
+    lines = listenToLog();
+    expect(await refusal(await late())).toEqual([
+      401,
+      "invalid_client",
+      "client_assertion_used",
+    ]);
+    expect(eventsOf(chain)).toMatchObject([
+      { event: "refresh_token.stolen", reason: "recorded_assertion" },
+    ]);
+    await client.expectRefresh(second);
+  });
+
+  it("ends no login of a client that sends one assertion until it expires", async () => {
+    const [first = ""] = (await makeChain(client, undefined)).tokens;
+    const jti = crypto.randomUUID();
+    const iat = now();
+    let newest = first;
+    for (let count = 0; count < 10; count += 1) {
+      const request = await requestOf(newest, { jti, iat });
+      newest = (await tokensOf(await request())).refresh_token;
+    }
+    const late = await requestOf(first, { jti, iat });
+    expect(await refusal(await late())).toEqual(recorded);
+    expect(await client.expectRefresh(first)).toBe(newest);
+  });
+
+  it("ends the login with an assertion without iat, as does a holder who is late with one", async () => {
+    const chain = await makeChain(client, undefined);
+    const [first = ""] = chain.tokens;
+    await client.expectRefresh(first);
+    const undated = { claims: { iat: undefined } };
+    expect(await refusal(await client.refresh(first, undated))).toEqual(reused);
+  });
+
+  it("gets nothing of a client that had a secret before, and the holder may be late at once", async () => {
+    const other = await server.makeClient();
+    const { refresh_token } = await server.login(other);
+    const second = await server.expectRefresh(other, refresh_token);
+    const { key } = client;
+    await server.expectAdmin("PATCH", `/clients/${other.client_id}`, {
+      token_endpoint_auth_method: "private_key_jwt",
+      jwks: { keys: [key.jwk] },
+    });
+    const keyed = new KeyClient(other.client_id, key, server);
+    const old = { claims: { iat: now() - 120 } };
+    expect(await refusal(await keyed.refresh(refresh_token, old))).toEqual(
+      recorded,
+    );
+    expect(await keyed.expectRefresh(refresh_token)).toBe(second.refresh_token);
   });
 });

@@ -51,6 +51,8 @@ export interface Assertion {
   /** Undefined: it names no key. */
   kid: string | undefined;
   jti: string;
+  /** The time when the client says that it was made. Left out: it does not say. */
+  iat?: Seconds;
   /** From this time on, the assertion is not accepted. */
   expires_at: Seconds;
 }
@@ -89,9 +91,10 @@ export function readAssertion(
   if (!isAlgorithm(alg)) return refuse("client_assertion_algorithm_wrong");
   const problem = claimsProblem(claimed, issuer, now);
   if (problem) return refuse(problem);
-  const { jti, exp } = claimed;
+  const { jti, exp, iat } = claimed;
   const expires_at = Math.ceil(exp) + CLOCK_SKEW_SECONDS;
-  return { sub: claimed.sub, jwt, alg, kid, jti, expires_at };
+  const dated = iat !== undefined && { iat };
+  return { sub: claimed.sub, jwt, alg, kid, jti, expires_at, ...dated };
 }
 
 function claimsProblem(

@@ -1,8 +1,9 @@
 import { isConfirmed } from "../confirmation.ts";
-import { OAuthError } from "../errors.ts";
+import { asOAuthError, OAuthError } from "../errors.ts";
 import type {
   ExchangeAttempt,
   ExchangeResult,
+  Stolen,
   UnappliedChanges,
 } from "../repositories.ts";
 import type { RequestLog } from "../request-log.ts";
@@ -15,32 +16,54 @@ type Refused = Extract<ExchangeResult, { outcome: "refused" }>;
 interface About {
   log: RequestLog;
   grantId: () => string;
+  /** Uses up the client's assertion, if it has one. @throws OAuthError `client_assertion_used` */
+  takeAssertion: () => Promise<void>;
 }
 
 /**
- * Adds the result of an exchange to the log.
+ * Adds the result of an exchange to the log. A catch-up of a login without a key uses up the client's assertion, because
+ * it uses up nothing else: somebody who has recorded its request must get nothing.
  *
  * @returns the result, if there is a token for the request
  * @throws OAuthError the refusal
  */
-export function confirmExchange(
+export async function confirmExchange(
   result: ExchangeResult,
   attempt: ExchangeAttempt,
   about: About,
-): Exchanged {
+): Promise<Exchanged> {
   if (result.outcome === "refused") throw refusalOf(result, about);
   const { cnf, subject } = result.login;
+  const { generation } = attempt;
   // An object of an older version does not know that the login is bound to a key.
   if (cnf && !isConfirmed(cnf, attempt.proven)) {
-    const { generation } = attempt;
     const newest_generation = result.generation;
     const stolen = { generation, newest_generation, proof: "none" } as const;
     const reason = reasonOf(stolen, result.login, attempt);
     throw refusalOf({ outcome: "refused", reason, stolen, subject }, about);
   }
+  if (result.caught_up && !cnf)
+    await about.takeAssertion().catch((error: unknown) => {
+      const { reason } = asOAuthError(error);
+      if (reason !== "client_assertion_used") throw error;
+      const newest_generation = result.generation;
+      const stolen = {
+        generation,
+        newest_generation,
+        proof: "recorded",
+      } as const;
+      throw refusalOf({ outcome: "refused", reason, stolen, subject }, about);
+    });
   note(result, about);
   return result;
 }
+
+/** The `reason` of the event, by what the request has shown. */
+const reasons = {
+  none: "proof_missing",
+  another_key: "another_key",
+  recorded: "recorded_assertion",
+} as const satisfies Record<Stolen["proof"], string>;
 
 /** Makes the refusal of an exchange, and adds the alarm of a used or stolen token to the log. */
 function refusalOf(
@@ -56,7 +79,7 @@ function refusalOf(
     log.addEvent("refresh_token.stolen", {
       subject,
       grant_id: grantId(),
-      reason: proof === "none" ? "proof_missing" : proof,
+      reason: reasons[proof],
       generation,
       newest_generation,
     });

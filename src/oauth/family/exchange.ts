@@ -11,6 +11,7 @@ import {
 } from "../scope-and-resource.ts";
 import { isBeforeFloor } from "../token-floor.ts";
 import { applyHookChanges } from "./hook-changes.ts";
+import { noteAssertion } from "./assertions.ts";
 import { bindSuccessor, findUnproven, reasonOf } from "./possession.ts";
 import {
   authorizedAt,
@@ -25,6 +26,7 @@ import {
 import {
   classifyReuse,
   describeCatchUp,
+  describeRecording,
   describeRetry,
   describeReuse,
 } from "./reuse.ts";
@@ -35,6 +37,8 @@ import {
  *
  * A token that is bound to a key is refused without a proof of it, and nothing changes: the holder has the key, so
  * neither a thief nor a finder can use the token or end the login.
+ *
+ * A used token with a request that somebody may have recorded is refused alike (`assertions.ts`).
  *
  * A used token gets the newest one, which exists already, in three cases: the same attempt is repeated because its
  * answer was lost on the way to the edge, a client retries inside its retry window, or a holder who has proven to be
@@ -79,6 +83,11 @@ export function judgeExchange(
     const refusal = refused("refresh_token_reused" as const);
     return { result: { ...refusal, reuse, subject }, ...end(family) };
   }
+  if (reuseKind === "recorded") {
+    const recorded = describeRecording(family, attempt);
+    const refusal = refused("client_assertion_recorded" as const);
+    return { result: { ...refusal, stolen: recorded, subject } };
+  }
   // Scope and resource are checked last, because reuse must end the family even if they are wrong. A retry is
   // refused as an unused token is, so that the window tells nobody whether a token was used.
   const granted = finalizeScopeAndResource(attempt.requested, family.login, {
@@ -107,6 +116,7 @@ export function judgeExchange(
     ...unchanged,
     ...(attempt.says_why_expired && { says_why_expired: true as const }),
     ...bindSuccessor(family, login, attempt),
+    ...noteAssertion(family, attempt),
     generation: family.generation + 1,
     expires_at: Math.min(attempt.successor_expires_at, ends_at),
     ends_at,

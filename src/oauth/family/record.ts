@@ -8,6 +8,7 @@ import type {
   NewFamily,
   Origin,
   Redemption,
+  SeenAssertion,
 } from "../repositories.ts";
 
 /*
@@ -35,6 +36,13 @@ export interface LivingFamily extends NewFamily {
    * is bound, if `login.cnf` is there.
    */
   bound_since?: number;
+  /**
+   * Only of a client with `private_key_jwt`: the assertions of its newest exchanges, at most eight (`assertions.ts`). No
+   * late holder gets a token with one of them.
+   */
+  last_assertions?: SeenAssertion[];
+  /** Every assertion of an earlier exchange that is not in `last_assertions` has an `iat` before this time, or none. */
+  assertions_since?: Seconds;
   /** The newest token says why it expires (`refresh-token-layout.ts`), so that a retry gets the same string. */
   says_why_expired?: true;
   /** Only if a code or a league token made the family: the redemption that made it. */

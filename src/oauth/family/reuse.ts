@@ -5,7 +5,9 @@ import type {
   ExchangeAttempt,
   Retry,
   Reuse,
+  Stolen,
 } from "../repositories.ts";
+import { judgeAssertion } from "./assertions.ts";
 import { boundKeys } from "./possession.ts";
 import type { LivingFamily } from "./record.ts";
 
@@ -16,9 +18,10 @@ import type { LivingFamily } from "./record.ts";
 
 /**
  * `attempt`: the same attempt is repeated. `window`: the retry window is open and the successor has not been used.
- * `catch_up`: the holder is late. `late`: anything else.
+ * `catch_up`: the holder is late. `recorded`: it would be, but the request may be one that somebody has recorded. `late`:
+ * anything else.
  */
-export type ReuseKind = "attempt" | "window" | "catch_up" | "late";
+export type ReuseKind = "attempt" | "window" | "catch_up" | "recorded" | "late";
 
 /**
  * Classifies a used token. Once a family is bound to keys, only a request that proves them can be its holder's: that
@@ -40,10 +43,14 @@ export function classifyReuse(
   );
   if (isSuccessorUnused && isOpen(windowEnd, family, attempt)) return "window";
   const bound = keys ? catch_up?.bound : catch_up?.unbound;
-  return bound !== undefined &&
-    isOpen(after(bound, last_used_at), family, attempt)
-    ? "catch_up"
-    : "late";
+  const mayBeLate =
+    bound !== undefined && isOpen(after(bound, last_used_at), family, attempt);
+  if (!mayBeLate) return "late";
+  const { assertion } = attempt;
+  if (keys || !assertion) return "catch_up";
+  const judged = judgeAssertion(family, assertion);
+  if (judged === "recorded") return "recorded";
+  return judged === "new" ? "catch_up" : "late";
 }
 
 /** Tells whether a time after the newest exchange has not passed yet. */
@@ -95,4 +102,12 @@ export function describeCatchUp(
 ): CaughtUp {
   const newest_generation = family.generation;
   return { ...describeRetry(family, attempt), newest_generation };
+}
+
+/** Describes for the log a used token whose request somebody may have recorded. */
+export function describeRecording(
+  { generation: newest_generation }: LivingFamily,
+  { generation }: ExchangeAttempt,
+): Stolen {
+  return { generation, newest_generation, proof: "recorded" };
 }

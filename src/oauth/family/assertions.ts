@@ -1,0 +1,69 @@
+import { CLOCK_SKEW_SECONDS, type Seconds } from "../duration.ts";
+import type { ExchangeAttempt, SeenAssertion } from "../repositories.ts";
+import type { LivingFamily } from "./record.ts";
+
+/*
+ * Assertions of clients with `private_key_jwt` (RFC 7523). An exchange is for single use, so its assertion need not be. A
+ * catch-up is not: somebody who has recorded the request of an exchange could send it again and get the newest tokens. So a
+ * catch-up needs an assertion that no exchange of the family has had.
+ *
+ * A family keeps the assertions of its newest exchanges, and a time: every other assertion that an exchange has had was
+ * made before it.
+ */
+
+/**
+ * How much earlier than that of an exchange the `iat` of a late holder's assertion may be, in seconds. The processes of one
+ * client run on several machines, whose clocks differ by less where they are set by NTP. A process whose clock is
+ * further behind is refused until its clock shows that time, and then goes on: nothing has ended.
+ */
+const CLIENT_CLOCKS_SECONDS = 10;
+
+/** The most assertions of a record, so that it stays small. More exchanges within `CLIENT_CLOCKS_SECONDS` are rare. */
+const MAX_SEEN = 8;
+
+type AssertionsOfFamily = Pick<
+  LivingFamily,
+  "last_assertions" | "assertions_since"
+>;
+
+/** Adds the assertion of an exchange to the record. A client that authenticates in another way adds nothing. */
+export function noteAssertion(
+  family: LivingFamily,
+  { assertion }: ExchangeAttempt,
+): AssertionsOfFamily {
+  if (!assertion) return {};
+  const { last_assertions = [], assertions_since = -Infinity } = family;
+  const { digest, iat = -Infinity } = assertion;
+  // A client may send one assertion with many exchanges, until it expires.
+  const others = last_assertions.filter(
+    (one) => one.digest !== digest || one.iat !== assertion.iat,
+  );
+  const all = [...others, assertion];
+  const since = Math.max(
+    assertions_since,
+    iat - CLIENT_CLOCKS_SECONDS,
+    ...all.slice(0, -MAX_SEEN).map((one) => (one.iat ?? -Infinity) + 1),
+  );
+  return {
+    last_assertions: all
+      .slice(-MAX_SEEN)
+      .filter((one) => (one.iat ?? Infinity) >= since),
+    ...(since > -Infinity && { assertions_since: since }),
+  };
+}
+
+/**
+ * Judges the assertion that comes with a used token: `new` if no exchange has had it, `recorded` if one has or may have,
+ * `undated` if nobody can say, because it has no `iat`.
+ */
+export function judgeAssertion(
+  family: LivingFamily,
+  { digest, iat }: SeenAssertion,
+): "new" | "recorded" | "undated" {
+  const { last_assertions = [], last_used_at } = family;
+  if (last_assertions.some((one) => one.digest === digest)) return "recorded";
+  if (iat === undefined) return "undated";
+  // No exchange had an assertion with a time: the client has authenticated in another way until now.
+  const unknown: Seconds = last_used_at - CLOCK_SKEW_SECONDS;
+  return iat >= (family.assertions_since ?? unknown) ? "new" : "recorded";
+}
