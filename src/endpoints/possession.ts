@@ -100,6 +100,20 @@ export async function boundCertificate(
     : {};
 }
 
+/** Tells whether a request lacks the proof of a key that its client always proves, by its record. */
+export function lacksKey(
+  {
+    dpop_bound_access_tokens: needsProof = false,
+    tls_client_certificate_bound_access_tokens: needsCertificate = false,
+  }: Client,
+  { jkt, "x5t#S256": thumbprint }: Confirmation,
+): boolean {
+  return (
+    (needsProof && jkt === undefined) ||
+    (needsCertificate && thumbprint === undefined)
+  );
+}
+
 /**
  * Returns those of the proven keys that new tokens are bound to. Undefined: to none. A certificate binds them only if the
  * client's record says so (RFC 8705 section 3.4), because a device may send one to every server that asks.

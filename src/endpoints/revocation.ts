@@ -27,9 +27,12 @@ export const revocationEndpoint: Endpoint = {
 
     // token_type_hint is not needed (section 2.1): a token's form tells its kind.
     const token = form.required("token");
-    const presenter = { client, network: () => networkOf(c), log: c.var.log };
-    // Before anything ends, because whoever has seen an assertion must not end logins with it.
-    await takeAssertion();
+    const presenter = {
+      client,
+      network: () => networkOf(c),
+      log: c.var.log,
+      takeAssertion,
+    };
     await kindOf(server.tokenKinds, token).revoke(token, presenter, time);
     // RFC 7009 section 2.2: a client ignores the body. It is JSON, because some clients parse it.
     return c.json({});

@@ -7,7 +7,12 @@ import { hasKey } from "../oauth/confirmation.ts";
 import { asOAuthError, OAuthError } from "../oauth/errors.ts";
 import { readLenientForm } from "./passport-body.ts";
 import { authenticate, readClientForm } from "./authentication.ts";
-import { keysToBind, offerNonce, readPossession } from "./possession.ts";
+import {
+  keysToBind,
+  lacksKey,
+  offerNonce,
+  readPossession,
+} from "./possession.ts";
 import { type AppEnv, type Endpoint, networkOf, now } from "./endpoint.ts";
 
 /** The parameters that must not be repeated. `resource` may be repeated (RFC 8707 section 2). */
@@ -85,16 +90,16 @@ async function answerTokenRequest(
     reading,
     ...Object.values(started),
   ]);
+  const onUnproven = async (
+    client_id: string,
+    reason: "client_authentication" | "proof_missing",
+  ) =>
+    grant.onUnproven?.(early, { now: time, log, client_id, reason }, started);
   try {
     const { client, assertion, takeAssertion } = await authenticated.catch(
       async (error: unknown) => {
         const { is_by_key, client_id = "" } = asOAuthError(error).details;
-        if (is_by_key)
-          await grant.onUnauthenticated?.(
-            early,
-            { now: time, log, client_id },
-            started,
-          );
+        if (is_by_key) await onUnproven(client_id, "client_authentication");
         throw error;
       },
     );
@@ -103,6 +108,8 @@ async function answerTokenRequest(
     }
 
     const { proof_id, ...proven } = await reading;
+    if (lacksKey(client, proven))
+      await onUnproven(client.client_id, "proof_missing");
     const bound_to = keysToBind(client, proven);
     const answer = await grant.respond(
       await complete,

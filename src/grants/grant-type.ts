@@ -69,12 +69,17 @@ export interface GrantType<
     complete: () => Promise<Server>,
   ): Ahead;
   /**
-   * Looks at a request whose client has not authenticated, although it has a key. It reads what `readAhead` has started
-   * and no storage. Left out: it says nothing about a theft.
+   * Looks at a request of a client with a key that has not proven the key. It reads what `readAhead` has started and no
+   * storage. Left out: it says nothing about a theft.
+   *
+   * @param request `reason`: the `reason` of the event `refresh_token.stolen`
    */
-  onUnauthenticated?(
+  onUnproven?(
     server: EarlyServer,
-    request: Pick<GrantRequest, "now" | "log"> & { client_id: string },
+    request: Pick<GrantRequest, "now" | "log"> & {
+      client_id: string;
+      reason: "client_authentication" | "proof_missing";
+    },
     started: Ahead,
   ): Promise<void>;
   /**

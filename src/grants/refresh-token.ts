@@ -61,14 +61,14 @@ export const refreshTokenGrant: GrantType<"refresh_token", RefreshAhead> = {
     return { presented, catalogues: catalogues() };
   },
 
-  async onUnauthenticated({ families }, { now, log, client_id }, started) {
+  async onUnproven({ families }, { now, log, client_id, reason }, started) {
     // A forged token is nobody's. One that has expired is of no use to anybody.
     const token = await started.presented?.catch(() => undefined);
     if (!token || now >= token.expires_at) return;
     log.addEvent("refresh_token.stolen", {
       client_id,
       grant_id: families.grantIdOf(token.family_id),
-      reason: "client_authentication",
+      reason,
       generation: token.generation,
     });
   },

@@ -117,6 +117,7 @@ export function leagueTokenKind(
       const { client, log } = presenter;
       const secret_hash = await hashFamilySecret(found.family_secret);
       const key = { ...identityOf(client), secret_hash };
+      await presenter.takeAssertion?.();
       log.begin("family");
       const result = await tokens.revokeOwn(found, key);
       if (result.outcome === "refused") throw new OAuthError(result.reason);

@@ -91,9 +91,10 @@ function valueOf(text: string): string | undefined {
 
 /** Removes the spaces around a value. They are not part of it, unless a backslash escapes them. */
 function trimmed(text: string): string {
-  const written = text.trim();
+  // Other white space is a part of the value.
+  const written = text.replaceAll(/^ +| +$/g, "");
   const [backslashes = ""] = /\\*$/.exec(written) ?? [];
-  const isEscaped = backslashes.length % 2 === 1 && text.trimEnd() !== text;
+  const isEscaped = backslashes.length % 2 === 1 && text.endsWith(" ");
   return isEscaped ? `${written} ` : written;
 }
 

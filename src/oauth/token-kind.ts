@@ -28,6 +28,11 @@ export interface Presenter {
   /** Returns the IP network that the request came from. */
   network: () => string;
   log: RequestLog;
+  /**
+   * Uses up the client's assertion. A kind awaits it when a token is genuine, before it ends anything, so that a forged
+   * token costs no call. Left out: the endpoint does it, or the client has none.
+   */
+  takeAssertion?: () => Promise<void>;
 }
 
 /** The claims of an introspection response (RFC 7662 section 2.2), without `active`. */

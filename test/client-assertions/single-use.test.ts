@@ -46,15 +46,27 @@ function about(path: string, form: Parameters, at: TestServer = server) {
   return at.http(path, { method: "POST", body: new URLSearchParams(form) });
 }
 
+/** Makes a token of the client, because the assertion of a request about a forged one is not used up. */
+async function newToken() {
+  const subject = crypto.randomUUID();
+  const { refresh_token } = await server.login(client, { subject });
+  return { token: refresh_token };
+}
+
 const endpoints: [
   string,
   (form: Parameters, at?: TestServer) => Promise<Response>,
 ][] = [
   ["client_credentials", ownToken],
-  ["/revoke", (form, at) => about("/revoke", { token: "x", ...form }, at)],
+  [
+    "/revoke",
+    async (form, at) =>
+      about("/revoke", { ...(await newToken()), ...form }, at),
+  ],
   [
     "/introspect",
-    (form, at) => about("/introspect", { token: "x", ...form }, at),
+    async (form, at) =>
+      about("/introspect", { ...(await newToken()), ...form }, at),
   ],
 ];
 
@@ -321,6 +333,25 @@ function countCrypto() {
 }
 
 describe("the cost of an assertion", () => {
+  it.each(["/revoke", "/introspect"])(
+    "is no call of an object at %s with a token that this server has not made",
+    async (path) => {
+      const { calls, bindings } = countingBindings();
+      const ASSERTION_LEDGER = {
+        idFromName: () => expect.fail("no ledger is asked"),
+      };
+      const at = serverWith({ ...bindings, ASSERTION_LEDGER });
+      const { token } = await newToken();
+      const forged = `${token.slice(0, -4)}AAAA`;
+      const before = { ...calls };
+      for (const wrong of [forged, "x"]) {
+        const form = { token: wrong, ...(await client.parameters()) };
+        expect((await about(path, form, at)).status).toBe(200);
+      }
+      expect(calls.family).toBe(before.family);
+    },
+  );
+
   it.each([
     ["the record", "jwks"],
     ["a URL", "jwks_uri"],

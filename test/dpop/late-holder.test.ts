@@ -6,6 +6,7 @@ import { makeProofKey, type ProofKey } from "../support/dpop.ts";
 import { familiesWith, fault } from "../support/faults.ts";
 import { listenToLog, parsedLog } from "../support/log.ts";
 import { grantOf, proving } from "../support/proving.ts";
+import { hookedServer } from "../support/refresh-hook.ts";
 import { refusal, server, serverWith } from "../support/server.ts";
 
 /** Tests holders of a key that come late with a used token: they get the one current token, for as long as they may. */
@@ -167,6 +168,28 @@ describe("a used token with a proof of the login's key", () => {
       400,
       "invalid_dpop_proof",
       "refresh_token_proof_missing",
+    ]);
+  });
+});
+
+describe("the refresh hook", () => {
+  it("is asked about a late holder, whose login it may end, or a client that always sends a used token would go on without it", async () => {
+    let allowed = true;
+    const { hooked, questions } = hookedServer(() => ({ allowed }));
+    const { tokens } = await makeChain(app, key, { refreshes: 2 });
+    const late = () => proving(key, hooked).refresh(app, tokens[0]!);
+    expect((await late()).status).toBe(200);
+    expect(questions).toHaveLength(1);
+    allowed = false;
+    expect(await refusal(await late())).toEqual([
+      400,
+      "invalid_grant",
+      "login_denied_by_hook",
+    ]);
+    expect(await refusal(await proving(key).refresh(app, tokens[2]!))).toEqual([
+      400,
+      "invalid_grant",
+      "family_ended",
     ]);
   });
 });

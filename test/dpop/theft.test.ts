@@ -146,6 +146,28 @@ describe("a thief of a bound login", () => {
   });
 });
 
+describe("a thief of a token of an app that always proves its key", () => {
+  it("is refused without a proof before the login is asked, and is an alarm that names it", async () => {
+    const careful = await server.makeClient({
+      token_endpoint_auth_method: "none",
+      dpop_bound_access_tokens: true,
+    });
+    const chain = await makeChain(careful, key, { refreshes: 1 });
+    lines = listenToLog();
+    for (const token of chain.tokens)
+      expect(await refusal(await server.refresh(careful, token))).toEqual([
+        400,
+        "invalid_dpop_proof",
+        "dpop_proof_missing",
+      ]);
+    const alarm = { event: "refresh_token.stolen", reason: "proof_missing" };
+    expect(eventsOf(chain)).toMatchObject([alarm, alarm]);
+    await server.refresh(careful, "no token of this server");
+    expect(eventsOf(chain)).toHaveLength(2);
+    await proving(key).expectRefresh(careful, chain.newest.refresh_token);
+  });
+});
+
 describe("a thief of a bearer token of an app that may prove a key", () => {
   it.each([
     ["without a key", () => server],

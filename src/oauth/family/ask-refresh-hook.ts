@@ -1,5 +1,5 @@
 import { OAuthError } from "../errors.ts";
-import { wouldMakeSuccessor } from "./exchange.ts";
+import { isForHook } from "./exchange.ts";
 import { seenOf } from "./hook-changes.ts";
 import { loginClaimsOf } from "../login-claims.ts";
 import type { RefreshHook, RefreshQuestion } from "../refresh-hook.ts";
@@ -11,9 +11,10 @@ import type { Server } from "../server.ts";
 /**
  * Asks the refresh hook about the login of an attempt that is about to be made.
  *
- * It is asked only if the exchange would make a successor now. A used token, another client's, or a request for too
- * much goes on to the exchange, which refuses it. So does a retry inside its window: the hook was asked when the
- * successor was made, and a lost answer must not end a login or change it.
+ * It is asked only if the exchange would make a successor now, or if its holder is late: else a client that always sends
+ * a used token would go on without the hook. What it changes for a late holder waits for the next successor. A used token,
+ * another client's, or a request for too much goes on to the exchange, which refuses it. So does a retry inside its
+ * window: the hook was asked when the successor was made, and a lost answer must not end a login or change it.
  *
  * The exchange comes after this, so a refusal consumes nothing, and only the attempt that makes the successor changes
  * the claims.
@@ -31,7 +32,7 @@ export async function askRefreshHook(
 ): Promise<ExchangeAttempt> {
   log.begin("family");
   const family = await families.look(familyId);
-  if (!family || !wouldMakeSuccessor(family, attempt)) return attempt;
+  if (!family || !isForHook(family, attempt)) return attempt;
 
   log.begin("hook");
   const grant_id = families.grantIdOf(familyId);

@@ -137,10 +137,11 @@ export function judgeExchange(
 }
 
 /**
- * Tells by a look at a family whether an attempt would make a successor now. A retry makes none, because its successor
- * exists already.
+ * Tells by a look at a family whether the refresh hook is asked about an attempt: if it would make a successor now, or if
+ * its holder is late. It is not asked about a retry, because it was asked when the successor was made, and a retry comes
+ * soon after that.
  */
-export function wouldMakeSuccessor(
+export function isForHook(
   { authorized_at, ...family }: FamilyState,
   attempt: ExchangeAttempt,
 ): boolean {
@@ -153,7 +154,8 @@ export function wouldMakeSuccessor(
   };
   const record = { ...family, version: 1 as const, key_id, redemption };
   const { result } = judgeExchange(record, attempt);
-  return result.outcome === "exchanged" && !result.retried;
+  if (result.outcome === "refused") return false;
+  return !result.retried || result.caught_up !== undefined;
 }
 
 type Exchanged = Extract<ExchangeResult, { outcome: "exchanged" }>;

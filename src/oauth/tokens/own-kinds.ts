@@ -198,9 +198,11 @@ export function accessTokenKind(
 async function revokeFamily(
   { families }: Parts,
   familyId: Uint8Array,
-  { client, log }: Presenter,
+  { client, log, takeAssertion }: Presenter,
   secret: Pick<FamilyKey, "secret_hash"> = {},
 ): Promise<void> {
+  // Somebody who has seen an assertion must not end logins with it.
+  await takeAssertion?.();
   log.begin("family");
   const key = { ...identityOf(client), ...secret };
   const result = await families.revoke(familyId, key);

@@ -1,7 +1,7 @@
 import { judgeClaims } from "../../../src/oauth/family/claims.ts";
 import {
   judgeExchange,
-  wouldMakeSuccessor,
+  isForHook,
 } from "../../../src/oauth/family/exchange.ts";
 import { isEnded, stateOf } from "../../../src/oauth/family/record.ts";
 import { judgeRevocation } from "../../../src/oauth/family/revocation.ts";
@@ -46,15 +46,12 @@ export function checkSituation(
         if (makesSuccessor(result)) live.add(generation);
         checkRequest(situation, sent, setting);
         checkScope(situation, sent, setting, judge);
-        const isAsked = wouldMakeSuccessor(
-          stateOf(family),
-          attemptOf(sent, setting),
-        );
+        const isAsked = isForHook(stateOf(family), attemptOf(sent, setting));
         // The function asks the real rules, so it does not agree with other ones.
         if (judge === judgeExchange)
           promise(
-            isAsked === makesSuccessor(result),
-            "the hook is asked about successors alone",
+            isAsked === (makesSuccessor(result) || isCatchUp(result)),
+            "the hook is asked about successors and late holders",
           );
       }
   promise(
@@ -201,6 +198,10 @@ export function checkThief(
       `after the holder's refresh the thief's token ${sent.generation} is good`,
     );
   }
+}
+
+function isCatchUp(result: ExchangeResult): boolean {
+  return result.outcome === "exchanged" && result.caught_up !== undefined;
 }
 
 function makesSuccessor(result: ExchangeResult): boolean {
