@@ -1,5 +1,6 @@
 import { decodeJwt } from "jose";
 import { beforeAll, describe, expect, it } from "vitest";
+import { selfa } from "../support/certificates.ts";
 import { makeProofKey, type ProofKey } from "../support/dpop.ts";
 import { grantOf } from "../support/proving.ts";
 import { reasonOf } from "../support/request-lines.ts";
@@ -74,6 +75,48 @@ describe("POST /admin/grants for a client whose tokens are always bound", () => 
       { dpop_jkt: key.jkt },
     );
     expect(token_type).toBe("DPoP");
+  });
+});
+
+describe("POST /admin/grants for a client whose tokens are always bound to its certificate", () => {
+  const always = { tls_client_certificate_bound_access_tokens: true };
+  const { thumbprint } = selfa;
+  const named = { "x5t#S256": thumbprint };
+
+  it("needs x5t#S256, and says what to do", async () => {
+    const { client_id } = await server.makeClient(always);
+    const response = await start({ client_id });
+    const { fields } = await response.json<ErrorBody>();
+    expect(response.status).toBe(400);
+    expect(Object.keys(fields ?? {})).toEqual(["x5t#S256"]);
+    expect(fields?.["x5t#S256"]).toContain(
+      "tls_client_certificate_bound_access_tokens",
+    );
+    expect(fields?.["x5t#S256"]).toContain("thumbprint");
+  });
+
+  it("gives an access token that is bound to the certificate, and binds the grant of a public client", async () => {
+    const own = await server.makeClient(always);
+    const open = await server.makeClient({
+      ...always,
+      token_endpoint_auth_method: "none",
+    });
+    for (const client of [own, open]) {
+      const tokens = await server.login(client, named);
+      expect(tokens.token_type).toBe("Bearer");
+      expect(decodeJwt(tokens.access_token).cnf).toEqual(named);
+      expect((await grantOf(tokens))?.["cnf"]).toEqual(
+        client === open ? named : undefined,
+      );
+    }
+  });
+
+  it("is refused for another client, because its record asks for no certificate", async () => {
+    const { client_id } = app;
+    const response = await start({ client_id, ...named });
+    const { fields } = await response.json<ErrorBody>();
+    expect(response.status).toBe(400);
+    expect(Object.keys(fields ?? {})).toEqual(["x5t#S256"]);
   });
 });
 

@@ -264,7 +264,10 @@ describe("a confidential client", () => {
       scope: "read",
       ...BOUND,
     });
-    const { refresh_token } = await server.login(client, { scope: "read" });
+    const { refresh_token } = await server.login(client, {
+      scope: "read",
+      ...boundTo(app),
+    });
     const { client_id } = client;
     const before = await withCertificate(server, app).expectRefresh(
       { client_id },

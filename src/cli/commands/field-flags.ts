@@ -23,7 +23,11 @@ const flags: Record<string, Record<string, string>> = {
     tls_client_auth_san_ip: "--certificate-ip",
     tls_client_auth_san_email: "--certificate-email",
   },
-  grants: { client_id: "--client" },
+  grants: {
+    client_id: "--client",
+    dpop_jkt: "--dpop-jkt",
+    "x5t#S256": "--certificate-thumbprint",
+  },
   subjects: { client_id: "--client", subject: "subject" },
   // The name of a scope is an argument.
   scopes: { scope: "scope" },

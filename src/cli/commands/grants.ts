@@ -51,6 +51,7 @@ interface GrantOptions extends ClaimOptions {
   scope?: string;
   resource?: string[];
   dpopJkt?: string;
+  certificateThumbprint?: string;
 }
 
 /** `baton grants …`: the grants of users. Each login of a user at a client is one grant. */
@@ -83,6 +84,10 @@ export function grantCommands(program: Command, session: Session): void {
     .option(
       "--dpop-jkt <thumbprint>",
       "thumbprint of the key of the client's DPoP proofs (default: bearer tokens)",
+    )
+    .option(
+      "--certificate-thumbprint <thumbprint>",
+      "SHA-256 thumbprint in base64url of the client certificate, for a client that was made with --certificate-bound",
     );
   addClaimOptions(create)
     .addHelpText(
@@ -100,6 +105,7 @@ export function grantCommands(program: Command, session: Session): void {
         scope,
         resource,
         dpopJkt,
+        certificateThumbprint,
         ...rest
       }: GrantOptions) => {
         const claims = await claimFields(rest);
@@ -112,6 +118,9 @@ export function grantCommands(program: Command, session: Session): void {
             ...(scope !== undefined && { scope }),
             ...(resource && { resource }),
             ...(dpopJkt !== undefined && { dpop_jkt: dpopJkt }),
+            ...(certificateThumbprint !== undefined && {
+              "x5t#S256": certificateThumbprint,
+            }),
             ...claims,
           },
           schema: tokens,

@@ -1,6 +1,10 @@
 import * as v from "valibot";
 import { clientId, resourceUri } from "../../oauth/client-metadata.ts";
-import { thumbprintPattern } from "../../oauth/confirmation.ts";
+import {
+  type Confirmation,
+  hasKey,
+  thumbprintPattern,
+} from "../../oauth/confirmation.ts";
 import type { Client } from "../../oauth/entities.ts";
 import { fieldError } from "../../oauth/errors.ts";
 import { loginClaimsOf } from "../../oauth/login-claims.ts";
@@ -21,6 +25,23 @@ import { subject } from "../../oauth/subject.ts";
 import { now } from "../endpoint.ts";
 import { type AdminApi, count, json, named } from "./api.ts";
 import { grantDetails, grantDetailsJson } from "./grant-schemas.ts";
+
+/** Makes the field of the thumbprint of a key or a certificate that the client will prove. */
+function thumbprintOf(thing: string, description: string) {
+  return v.optional(
+    v.pipe(
+      v.string(),
+      v.regex(
+        thumbprintPattern,
+        `must be the SHA-256 thumbprint of ${thing} in base64url: 43 characters without padding`,
+      ),
+      v.metadata({
+        description,
+        example: "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I",
+      }),
+    ),
+  );
+}
 
 const newGrant = named(
   "NewGrant",
@@ -45,19 +66,13 @@ const newGrant = named(
           "must be a URI, or an array of at most 100 URIs",
         ),
       ),
-      dpop_jkt: v.optional(
-        v.pipe(
-          v.string(),
-          v.regex(
-            thumbprintPattern,
-            "must be the SHA-256 thumbprint of a public key in base64url: 43 characters without padding",
-          ),
-          v.metadata({
-            description:
-              "The thumbprint (RFC 7638) of the key with which the client makes its DPoP proofs. The access token is bound to the key; the grant as well, if the client is public. Left out: bearer tokens.",
-            example: "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I",
-          }),
-        ),
+      dpop_jkt: thumbprintOf(
+        "a public key",
+        "The thumbprint (RFC 7638) of the key with which the client makes its DPoP proofs. The access token is bound to the key; the grant as well, if the client is public. Left out: bearer tokens.",
+      ),
+      "x5t#S256": thumbprintOf(
+        "a certificate",
+        "The thumbprint (RFC 8705 section 3.1) of the client certificate, for a client with tls_client_certificate_bound_access_tokens alone. The access token is bound to the certificate; the grant as well, if the client is public.",
       ),
       ...loginClaims,
     }),
@@ -125,7 +140,7 @@ export function grantRoutes(api: AdminApi): void {
     async (c) => {
       const server = await c.var.server();
       const body = c.req.valid("json");
-      const { client_id, subject, scope, resource = [], dpop_jkt } = body;
+      const { client_id, subject, scope, resource = [] } = body;
       const user = { subject, ...loginClaimsOf(body) };
       const time = now();
       refuseFutureSignIn(user, time);
@@ -142,7 +157,7 @@ export function grantRoutes(api: AdminApi): void {
           "the client is disabled. Enable it first",
         );
       c.var.log.fields.client_id = client_id;
-      refuseWithoutKey(client, dpop_jkt);
+      const boundTo = namedKeys(client, body);
       const requested = {
         scope: requestedScopeInJson(scope),
         resource: [resource].flat(),
@@ -153,7 +168,7 @@ export function grantRoutes(api: AdminApi): void {
         user,
         requested,
         time,
-        dpop_jkt === undefined ? undefined : { jkt: dpop_jkt },
+        boundTo,
         c.var.log,
       );
       const kept = keepRegistration(server, client, time, true);
@@ -243,14 +258,38 @@ export function grantRoutes(api: AdminApi): void {
   );
 }
 
-/** Refuses bearer tokens for a client whose record has `dpop_bound_access_tokens` (RFC 9449 section 5.2). */
-function refuseWithoutKey(
-  { dpop_bound_access_tokens }: Client,
-  dpop_jkt: string | undefined,
-): void {
-  if (!dpop_bound_access_tokens || dpop_jkt !== undefined) return;
-  throw fieldError(
-    "dpop_jkt",
-    "is missing, and the tokens of this client are always bound to its key (dpop_bound_access_tokens). Let the client make its key first, and send the thumbprint of the public key (RFC 7638)",
-  );
+/**
+ * Returns the keys that the client will prove, by a request for a grant. Undefined: none.
+ *
+ * @throws OAuthError if the client's tokens are always bound (RFC 9449 section 5.2, RFC 8705 section 3.4) and the request
+ *   does not name the key
+ */
+function namedKeys(
+  client: Client,
+  {
+    dpop_jkt: jkt,
+    "x5t#S256": thumbprint,
+  }: Pick<v.InferOutput<typeof newGrant>, "dpop_jkt" | "x5t#S256">,
+): Confirmation | undefined {
+  if (client.dpop_bound_access_tokens && jkt === undefined)
+    throw fieldError(
+      "dpop_jkt",
+      "is missing, and the tokens of this client are always bound to its key (dpop_bound_access_tokens). Let the client make its key first, and send the thumbprint of the public key (RFC 7638)",
+    );
+  const isBound = client.tls_client_certificate_bound_access_tokens === true;
+  if (isBound && thumbprint === undefined)
+    throw fieldError(
+      "x5t#S256",
+      "is missing, and the tokens of this client are always bound to its certificate (tls_client_certificate_bound_access_tokens). Send the SHA-256 thumbprint of the certificate with which the client connects",
+    );
+  if (!isBound && thumbprint !== undefined)
+    throw fieldError(
+      "x5t#S256",
+      "must not be there, because the tokens of this client are not bound to a certificate. Set tls_client_certificate_bound_access_tokens in its record first",
+    );
+  const keys: Confirmation = {
+    ...(jkt !== undefined && { jkt }),
+    ...(thumbprint !== undefined && { "x5t#S256": thumbprint }),
+  };
+  return hasKey(keys) ? keys : undefined;
 }

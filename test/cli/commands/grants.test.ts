@@ -2,7 +2,13 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { decodeJwt } from "jose";
 import { expect, describe, test } from "vitest";
-import { batonWithServer, fresh, run, temporaryDirectory } from "../support.ts";
+import {
+  type Args,
+  batonWithServer,
+  fresh,
+  run,
+  temporaryDirectory,
+} from "../support.ts";
 
 const baton = batonWithServer();
 
@@ -88,6 +94,29 @@ describe("baton grants create", () => {
     )) as { token_type: string; access_token: string };
     expect(token_type).toBe("DPoP");
     expect(decodeJwt(access_token)["cnf"]).toEqual({ jkt });
+  });
+
+  test("binds the access token to the certificate of --certificate-thumbprint", async () => {
+    const client = fresh("client");
+    const create: Args = [
+      ["grants", "create", "--client", client, "--subject", "alice"],
+    ];
+    await baton.json(
+      "clients",
+      "create",
+      "--id",
+      client,
+      "--certificate-bound",
+    );
+    const refused = await baton.run(...create);
+    expect(refused).toMatchObject({ code: 1, stdout: "" });
+    expect(refused.stderr).toMatch(/^--certificate-thumbprint: is missing/);
+    const thumbprint = "7zO5odTrSpKMVlVrP8A7skHx1sqFAd6B67NhJS9vDLk";
+    const { access_token } = (await baton.json(...create, [
+      "--certificate-thumbprint",
+      thumbprint,
+    ])) as { access_token: string };
+    expect(decodeJwt(access_token)["cnf"]).toEqual({ "x5t#S256": thumbprint });
   });
 
   test("a missing client is an error that names the field", async () => {

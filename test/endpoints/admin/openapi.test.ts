@@ -643,6 +643,7 @@ it("the OpenAPI document has these components", async () => {
         or: array ..100
           each: string ..2048 e.g. "https://api.example.com" "The URI of"
       dpop_jkt?: string /^[\\w-]{42}[AEIMQUYcgkosw048]$/ e.g. "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" "The thumbprint (RFC"
+      x5t#S256?: string /^[\\w-]{42}[AEIMQUYcgkosw048]$/ e.g. "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" "The thumbprint (RFC"
       auth_time?: integer 0..9007199254740991 e.g. 1767225600 "When the user"
       acr?: string 1..255 e.g. "urn:example:two-factor" "The authentication context"
       amr?: array ..20 e.g. ["pwd","otp"] "The authentication methods"
