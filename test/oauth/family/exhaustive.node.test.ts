@@ -1,4 +1,9 @@
 import { describe, expect, it } from "vitest";
+import { visitCodes, wrongCodeRules } from "../../support/small-world/codes.ts";
+import {
+  visitRecordings,
+  wrongRecordingRules,
+} from "../../support/small-world/recordings.ts";
 import type { Setting } from "../../support/small-world/situation.ts";
 import { type Visit, visitAll } from "../../support/small-world/visit.ts";
 import { wrongRules } from "../../support/small-world/wrong-rules.ts";
@@ -82,4 +87,40 @@ describe("the search finds that", () => {
       );
     expect(visits).toThrow(/broken: /);
   });
+});
+
+describe("a login of a client with private_key_jwt: recorded refreshes get nothing, and the holder goes on", () => {
+  /** A login from its beginning, and one with more exchanges in a second than it remembers. */
+  const worlds: [before: number, exchanges: number][] = [
+    [0, 4],
+    [7, 2],
+  ];
+
+  it.each(worlds)("after %i exchanges in a second", (before, exchanges) => {
+    expect(visitRecordings(before, exchanges)).toBeGreaterThan(200);
+  });
+
+  it.each(Object.entries(wrongRecordingRules))(
+    "the search finds that %s",
+    (_, rules) => {
+      const visits = () =>
+        worlds.map(([before, exchanges]) =>
+          visitRecordings(before, exchanges, rules),
+        );
+      expect(visits).toThrow(/broken: /);
+    },
+  );
+});
+
+describe("a code makes one login, and who sends it again ends that only late and without the same proof", () => {
+  it("in every history", () => {
+    expect(visitCodes()).toBeGreaterThan(1000);
+  });
+
+  it.each(Object.entries(wrongCodeRules))(
+    "the search finds that %s",
+    (_, judge) => {
+      expect(() => visitCodes(judge)).toThrow(/broken: /);
+    },
+  );
 });
