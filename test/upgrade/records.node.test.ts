@@ -55,6 +55,7 @@ it("the records of the version of package.json are of every kind", () => {
     SubjectIndex: ["family", "logout"],
     KvRecordWriter: ["recent"],
     LeagueLedger: ["token: exchanged", "token: revoked"],
+    AssertionLedger: ["used"],
     RegistrationCounter: ["today"],
   });
   const logins = Object.values(objects["TokenFamily"]!).flatMap(({ kv }) => {
@@ -75,7 +76,9 @@ function kindsOf(objects: Records["objects"]): Record<string, string[]> {
             : key.replace(/:.*/, ""),
         ),
         ...tables.flatMap(({ name, rows }) =>
-          rows.map(({ state }) => `${name}: ${String(state)}`),
+          rows.map(({ state }) =>
+            state === undefined ? name : `${name}: ${String(state)}`,
+          ),
         ),
       ]);
       return [name, [...new Set(kinds)].toSorted()];

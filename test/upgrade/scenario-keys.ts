@@ -68,6 +68,17 @@ async function makeCertificateClients(baton: Session): Promise<void> {
     tls_client_certificate_bound_access_tokens: true,
     dpop_bound_access_tokens: true,
   });
+  for (const [name, value] of Object.entries({
+    tls_client_auth_san_dns: "client.example.com",
+    tls_client_auth_san_uri: "https://client.example.com/",
+    tls_client_auth_san_ip: "192.0.2.7",
+    tls_client_auth_san_email: "client@example.com",
+  }))
+    await baton.makeClient(`certified-by-${name}`, {
+      client_secret: undefined,
+      token_endpoint_auth_method: "tls_client_auth",
+      [name]: value,
+    });
   await baton.makeClient("keys-elsewhere", {
     client_secret: undefined,
     token_endpoint_auth_method: "private_key_jwt",
