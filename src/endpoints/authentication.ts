@@ -57,10 +57,11 @@ export async function authenticate(
 ): Promise<Authenticated> {
   const log = c.get("log");
   log.begin("client");
+  const certificate = clientCertificate(c, server);
   const { client, assertion } = await authenticateClient(server, {
     authorization: c.req.header("Authorization"),
     parameters: form,
-    certificate: await clientCertificate(c, server),
+    certificate: certificate && (await certificate),
     network: networkOf(c),
     now,
     fresh,

@@ -4,8 +4,10 @@ import { enabledGrantTypes, grantTypes } from "../grants/index.ts";
 import { assertionAlgorithms } from "../oauth/assertion-algorithms.ts";
 import { enabledMethods } from "../oauth/authentication-methods.ts";
 import { hasKey } from "../oauth/confirmation.ts";
+import { isPublic } from "../oauth/entities.ts";
 import { asOAuthError, OAuthError } from "../oauth/errors.ts";
 import { readLenientForm } from "./passport-body.ts";
+import type { UnprovenReason } from "../grants/grant-type.ts";
 import { authenticate, readClientForm } from "./authentication.ts";
 import {
   keysToBind,
@@ -90,10 +92,7 @@ async function answerTokenRequest(
     reading,
     ...Object.values(started),
   ]);
-  const onUnproven = async (
-    client_id: string,
-    reason: "client_authentication" | "proof_missing",
-  ) =>
+  const onUnproven = async (client_id: string, reason: UnprovenReason) =>
     grant.onUnproven?.(early, { now: time, log, client_id, reason }, started);
   try {
     const { client, assertion, takeAssertion } = await authenticated.catch(
@@ -107,7 +106,15 @@ async function answerTokenRequest(
       throw new OAuthError("grant_type_not_allowed", { subject: grant.type });
     }
 
-    const { proof_id, ...proven } = await reading;
+    const { proof_id, ...proven } = await reading.catch(
+      async (error: unknown) => {
+        // Only a public client has logins that are bound to a key.
+        const { reason } = asOAuthError(error);
+        if (reason === "dpop_proof_invalid" && isPublic(client))
+          await onUnproven(client.client_id, "proof_invalid");
+        throw error;
+      },
+    );
     if (lacksKey(client, proven))
       await onUnproven(client.client_id, "proof_missing");
     const bound_to = keysToBind(client, proven);

@@ -40,6 +40,10 @@ export interface GrantRequest {
 /** Work that a grant type has started. A failure matters only to the code that awaits it. */
 export type Started = Record<string, Promise<unknown>>;
 
+/** Why a request has not proven the key of its client or login: a `reason` of the event `refresh_token.stolen`. */
+export type UnprovenReason =
+  "client_authentication" | "proof_missing" | "proof_invalid";
+
 /** A grant type (RFC 6749 section 4): one file, and one line in the registry (`index.ts`). */
 export interface GrantType<
   Name extends GrantTypeName = GrantTypeName,
@@ -69,8 +73,8 @@ export interface GrantType<
     complete: () => Promise<Server>,
   ): Ahead;
   /**
-   * Looks at a request of a client with a key that has not proven the key. It reads what `readAhead` has started and no
-   * storage. Left out: it says nothing about a theft.
+   * Looks at a request of a client with a key that has not proven the key. It costs at most one call of an
+   * object, for a genuine token. Left out: it says nothing about a theft.
    *
    * @param request `reason`: the `reason` of the event `refresh_token.stolen`
    */
@@ -78,7 +82,7 @@ export interface GrantType<
     server: EarlyServer,
     request: Pick<GrantRequest, "now" | "log"> & {
       client_id: string;
-      reason: "client_authentication" | "proof_missing";
+      reason: UnprovenReason;
     },
     started: Ahead,
   ): Promise<void>;

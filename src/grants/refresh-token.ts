@@ -1,4 +1,5 @@
 import * as base64url from "jose/base64url";
+import { hasKey } from "../oauth/confirmation.ts";
 import { OAuthError } from "../oauth/errors.ts";
 import { fingerprint } from "../oauth/fingerprint.ts";
 import { identityOf } from "../oauth/login-attributes.ts";
@@ -65,8 +66,14 @@ export const refreshTokenGrant: GrantType<"refresh_token", RefreshAhead> = {
     // A forged token is nobody's. One that has expired is of no use to anybody.
     const token = await started.presented?.catch(() => undefined);
     if (!token || now >= token.expires_at) return;
+    // A stranger may send a token of his own with the id of any client, which must not look like a theft from that one.
+    const family = await families.look(token.family_id);
+    if (family?.login.client_id !== client_id) return;
+    const isBound = hasKey(family.login.cnf);
+    if (reason !== "client_authentication" && !isBound) return;
     log.addEvent("refresh_token.stolen", {
       client_id,
+      subject: family.login.subject,
       grant_id: families.grantIdOf(token.family_id),
       reason,
       generation: token.generation,

@@ -77,7 +77,7 @@ export const tokenRefusals = {
     "The registration of this client says that its tokens are bound to its client certificate (tls_client_certificate_bound_access_tokens). Send the request with the certificate, to an address that asks for it. Nothing has been used up.",
   ),
   authorization_code_of_another_key: invalidGrant(
-    "The authorization code is bound to a key (dpop_jkt), and the request has no DPoP proof of it. The code is still good.",
+    "The authorization code is bound to a key (dpop_jkt), and the request has no DPoP proof of it. It was not used up.",
   ),
   // The login goes on, because whoever sends it has not shown to be its holder.
   refresh_token_proof_missing: row(

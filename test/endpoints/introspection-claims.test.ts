@@ -163,7 +163,6 @@ describe("the answer about an access token", () => {
   const forgedClaims = {
     username: "admin",
     act: { sub: "admin" },
-    cnf: { jkt: "x" },
     authorization_details: [],
     roles: ["admin"],
     active: false,

@@ -77,7 +77,7 @@ function kindsOf(objects: Records["objects"]): Record<string, string[]> {
         ),
         ...tables.flatMap(({ name, rows }) =>
           rows.map(({ state }) =>
-            state === undefined ? name : `${name}: ${String(state)}`,
+            typeof state === "string" ? `${name}: ${state}` : name,
           ),
         ),
       ]);

@@ -145,6 +145,8 @@ export function isForHook(
   { authorized_at, ...family }: FamilyState,
   attempt: ExchangeAttempt,
 ): boolean {
+  // A look does not show the assertions of the login. One that is refused later has asked the hook in vain.
+  const { assertion: _unseen, ...known } = attempt;
   const { key_id } = attempt;
   const redemption = {
     attempt_id: "",
@@ -153,7 +155,7 @@ export function isForHook(
     redeemable_until: 0,
   };
   const record = { ...family, version: 1 as const, key_id, redemption };
-  const { result } = judgeExchange(record, attempt);
+  const { result } = judgeExchange(record, known);
   if (result.outcome === "refused") return false;
   return !result.retried || result.caught_up !== undefined;
 }

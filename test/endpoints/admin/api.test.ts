@@ -1,5 +1,6 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
+import { makeProofKey } from "../../support/dpop.ts";
 import { fieldErrors } from "../../support/admin.ts";
 import { refusal, server } from "../../support/server.ts";
 
@@ -244,10 +245,35 @@ describe("/admin/openapi.json", () => {
       allow_weak_secret: true,
       disabled: true,
     };
+    const byKey = { token_endpoint_auth_method: "private_key_jwt" };
+    const { jwk } = await makeProofKey();
+    // Each needs a client of its own, because they exclude each other.
+    const ofOthers: Record<string, unknown>[] = [
+      { ...byKey, jwks: { keys: [jwk] } },
+      {
+        ...byKey,
+        jwks_uri: "https://a.example.com/jwks.json",
+        dpop_bound_access_tokens: true,
+        tls_client_certificate_bound_access_tokens: true,
+        refresh_token_catch_up: "P7D",
+      },
+      ...Object.entries({
+        tls_client_auth_subject_dn: "CN=a",
+        tls_client_auth_san_dns: "a.example.com",
+        tls_client_auth_san_uri: "https://a.example.com/",
+        tls_client_auth_san_ip: "192.0.2.1",
+        tls_client_auth_san_email: "a@example.com",
+      }).map(([name, value]) => ({
+        token_endpoint_auth_method: "tls_client_auth",
+        [name]: value,
+      })),
+    ];
+    const all = new Set([examples, ...ofOthers].flatMap(Object.keys));
     expect(Object.keys(schema?.properties ?? {}).toSorted()).toEqual(
-      Object.keys(examples).toSorted(),
+      [...all].toSorted(),
     );
-    expect((await server.admin("POST", "/clients", examples)).status).toBe(201);
+    for (const body of [examples, ...ofOthers])
+      expect((await server.admin("POST", "/clients", body)).status).toBe(201);
   });
 });
 
