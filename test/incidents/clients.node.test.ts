@@ -218,7 +218,8 @@ describe("A phone was stolen", () => {
 });
 
 describe("A token was stolen", () => {
-  const [revoke = "", logout = ""] = commandsOf("A token was stolen");
+  const [show = "", revoke = "", logout = ""] =
+    commandsOf("A token was stolen");
 
   test("its login goes on until it is ended; or all of the client end", async () => {
     const client = await stage.makeClient({
@@ -247,6 +248,7 @@ describe("A token was stolen", () => {
     await eventually(alarm).toMatchObject({ reason: "proof_missing" });
 
     terminal.env["GRANT_ID"] = String(alarm()?.["grant_id"]);
+    expect(await terminal.type(show, { alice })).toContain(alice);
     await terminal.type(revoke, { alice });
     expect(await steal(stolen)).toBe("invalid_grant");
     expect(await steal(other)).toBe("invalid_dpop_proof");

@@ -15,7 +15,7 @@ const played = {
   "A client's secret has leaked": 2,
   "A client is compromised": 2,
   "A phone was stolen": 3,
-  "A token was stolen": 2,
+  "A token was stolen": 3,
   "Reuse alarms go up": 2,
   "The wrong client was deleted": 1,
   "KV or Durable Objects fail": 1,
