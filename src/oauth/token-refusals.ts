@@ -116,7 +116,7 @@ export const tokenRefusals = {
   // The login is over, so a thief learns nothing that is of use. Times and numbers are for the log alone.
   refresh_token_reused: invalidGrant((looksLike) =>
     looksLike === "theft"
-      ? "The refresh token is an old one, because its successor was used already: another process has the newer tokens, or somebody has a copy of this one. So the login was ended. The user must sign in again."
+      ? "The refresh token is an old one: another process has the newer tokens of the login, or somebody has a copy of this one. So the login was ended. The user must sign in again."
       : "The refresh token was already used, and its successor was not: the client has not stored the last answer, or two of its processes have sent the same token. So the login was ended. The user must sign in again.",
   ),
   login_denied_by_hook: invalidGrant(

@@ -263,7 +263,7 @@ describe("a used refresh token that comes back too late is invalid_grant, and th
     const third = await server.expectRefresh(client, second.refresh_token);
     expect(await refused(client, first.refresh_token)).toEqual({
       error: "invalid_grant",
-      error_description: `The refresh token is an old one, because its successor was used already: another process has the newer tokens, or somebody has a copy of this one. ${signInAgain}`,
+      error_description: `The refresh token is an old one: another process has the newer tokens of the login, or somebody has a copy of this one. ${signInAgain}`,
       reason: "refresh_token_reused",
     });
     // The process that had the newest token is told the same end.
