@@ -9,6 +9,7 @@ import type {
   Redemption,
   RedemptionResult,
   RevocationResult,
+  SeenAssertion,
 } from "../../src/oauth/repositories.ts";
 import { DAY, familyBuilders } from "./family.ts";
 
@@ -70,6 +71,8 @@ interface ExchangeStep {
   isPublic: boolean;
   /** How late a holder may be, in seconds. */
   catchUp: { bound: number; unbound: number };
+  /** The assertion of a client with `private_key_jwt`: its name, and how many seconds ago it was made, if it says so. */
+  assertion: { name: number; age: number | undefined };
 }
 
 type Step =
@@ -100,6 +103,8 @@ export interface History {
   begins: "create" | "redeem" | "adopt" | "mixed";
   /** The key that the family is bound to from its first token on. A league token's is bound to none. */
   key?: string | undefined;
+  /** The client has a key of its own (`private_key_jwt`). It sends no proofs, and may be late. */
+  isByKey?: boolean;
   steps: Step[];
 }
 
@@ -153,6 +158,10 @@ const exchange = fc.record({
     { bound: 60, unbound: 0 },
     { bound: 60, unbound: 60 },
   ),
+  assertion: fc.record({
+    name: fc.nat({ max: 9 }),
+    age: mostly<number | undefined>(4, 0, undefined, 5, 10, 11, 60, 61, -9),
+  }),
 });
 
 const common = [
@@ -243,12 +252,17 @@ export const histories: fc.Arbitrary<History> = fc
   .chain((begins) =>
     fc.record({
       begins: fc.constant(begins),
-      key: fc.constantFrom(undefined, "holder"),
+      by: fc.constantFrom<Pick<History, "key" | "isByKey">>(
+        { key: "holder" },
+        {},
+        { isByKey: true },
+      ),
       steps: fc
         .array<Step>(laterSteps[begins], { minLength: 1, maxLength: 25 })
         .map((steps) => [...firstStep[begins], ...steps]),
     }),
-  );
+  )
+  .map(({ by, ...history }) => ({ ...history, ...by }));
 
 /** An issued token, as its holder knows it. */
 interface IssuedToken {
@@ -280,11 +294,14 @@ class Model {
   boundSince = 1;
   /** The proof with which the code was redeemed. */
   proof: string | undefined;
+  /** The assertions of all exchanges, in their order. One that comes again with the same time is the newest. */
+  assertions: SeenAssertion[] = [];
 
   begin(key?: string, code?: string, attempt?: string) {
     this.key = key;
     this.boundSince = 1;
     this.proof = undefined;
+    this.assertions = [];
     this.state = "living";
     this.issued = [{ expires_at: T0 + DAY }];
     this.authorized = code === "old" ? 0 : T0;
@@ -389,7 +406,11 @@ class Model {
       const mayRetry = isHolder || !this.key;
       const isInWindow = mayRetry && now < token.used.at + window;
       const isRetry = isSuccessorUnused && (isSameAttempt || isInWindow);
-      if (!isRetry && !this.mayBeLate(attempt)) {
+      const mayBeLate = this.mayBeLate(attempt);
+      const isRecorded = this.isRecorded(attempt);
+      if (!isRetry && mayBeLate && isRecorded)
+        return "client_assertion_recorded";
+      if (!isRetry && !(mayBeLate && isRecorded === false)) {
         this.state = "ended";
         return "refresh_token_reused";
       }
@@ -399,6 +420,14 @@ class Model {
     const wrong = fault(attempt);
     if (wrong !== undefined) return wrong;
     token.used = { at: now, attempt: attempt.attempt_id };
+    const { assertion } = attempt;
+    if (assertion) {
+      const others = this.assertions.filter(
+        ({ digest, iat }) =>
+          digest !== assertion.digest || iat !== assertion.iat,
+      );
+      this.assertions = [...others, assertion];
+    }
     this.ends = ends;
     this.issued.push({
       expires_at: Math.min(attempt.successor_expires_at, ends),
@@ -416,6 +445,29 @@ class Model {
     const at = this.issued.at(-2)?.used?.at ?? Infinity;
     const isHolder = !this.key || proven?.jkt === this.key;
     return isHolder && now < at + secondsOf(isLate ?? "PT0S");
+  }
+
+  /**
+   * Tells whether a late request may be one that somebody has recorded. Undefined: nobody knows. A family remembers the
+   * newest eight assertions. It refuses those, and what is not later than the others, or ten seconds before any.
+   */
+  isRecorded({ assertion, now }: ExchangeAttempt): boolean | undefined {
+    if (this.key || !assertion) return false;
+    const { digest, iat } = assertion;
+    const timesOf = (list: SeenAssertion[]) =>
+      list.flatMap((one) => one.iat ?? []);
+    const times = timesOf(this.assertions);
+    const since = Math.max(
+      ...times.map((time) => time - 10),
+      ...timesOf(this.assertions.slice(0, -8)).map((time) => time + 1),
+    );
+    const isRemembered = this.assertions
+      .slice(-8)
+      .some((one) => one.digest === digest && (one.iat ?? since) >= since);
+    if (isRemembered) return true;
+    if (iat === undefined) return undefined;
+    const at = this.issued.at(-2)?.used?.at ?? now;
+    return iat < (times.length > 0 ? since : at - 60);
   }
 
   answer(
@@ -491,6 +543,8 @@ export interface Tally {
   /** Holders that were late, tokens without their keys, and families that were bound later. */
   late: number;
   stolen: number;
+  /** Late requests whose assertion may be recorded. */
+  recorded: number;
   boundLater: number;
 }
 
@@ -500,7 +554,7 @@ export interface Tally {
  * @throws Error if they disagree
  */
 export async function play(
-  { begins, key, steps }: History,
+  { begins, key, isByKey = false, steps }: History,
   family: Family,
   tally: Tally,
 ): Promise<void> {
@@ -526,7 +580,8 @@ export async function play(
       if (result.reason === "refresh_token_reused") tally.reused += 1;
       if (result.reason === "client_logins_ended") tally.ended += 1;
       if (result.reason === "family_too_old") tally.tooOld += 1;
-      if (result.stolen) tally.stolen += 1;
+      if (result.stolen?.proof === "recorded") tally.recorded += 1;
+      else if (result.stolen) tally.stolen += 1;
       return;
     }
     tally.exchanged += 1;
@@ -618,19 +673,29 @@ export async function play(
           ...(step.floor !== undefined && {
             tokens_not_before: model.authorized + step.floor,
           }),
-          ...(step.key && {
-            proven: { jkt: step.key },
-            ...(step.isPublic && { binds: { jkt: step.key } }),
-          }),
+          ...(!isByKey &&
+            step.key && {
+              proven: { jkt: step.key },
+              ...(step.isPublic && { binds: { jkt: step.key } }),
+            }),
+          ...(isByKey && { assertion: seenAt(step.assertion, now) }),
           catch_up: {
             bound: `PT${step.catchUp.bound}S`,
-            unbound: `PT${step.catchUp.unbound}S`,
+            unbound: `PT${step.catchUp[isByKey ? "bound" : "unbound"]}S`,
           },
           now,
         }),
       );
     }
   }
+}
+
+function seenAt(
+  { name, age }: ExchangeStep["assertion"],
+  now: number,
+): SeenAssertion {
+  const digest = String(name);
+  return age === undefined ? { digest } : { digest, iat: now - age };
 }
 
 function leagueRedemption({ attempt_id }: ExchangeAttempt): Redemption {
@@ -679,6 +744,7 @@ export function newTally(): Tally {
     claimsChanged: 0,
     late: 0,
     stolen: 0,
+    recorded: 0,
     boundLater: 0,
   };
 }

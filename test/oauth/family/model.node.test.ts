@@ -66,4 +66,5 @@ it(`the family's rules agree with a small model over ${HISTORIES} random histori
   expect(tally.late).toBeGreaterThan(HISTORIES / 50);
   for (const count of [tally.ended, tally.tooOld])
     expect(count).toBeGreaterThan(HISTORIES / 200);
+  expect(tally.recorded).toBeGreaterThan(HISTORIES / 500);
 });
