@@ -1,9 +1,12 @@
 import type { Context } from "hono";
+import { certificateMethods } from "../oauth/authentication-methods.ts";
+import type { Client } from "../oauth/entities.ts";
 import { OAuthError, type Problem } from "../oauth/errors.ts";
 import { GuessLimit } from "../oauth/guess-limit.ts";
 import { includesRole } from "../oauth/roles.ts";
 import { unwrapSecret } from "../oauth/secret-floor.ts";
 import type { Server } from "../oauth/server.ts";
+import type { Settings } from "../oauth/settings.ts";
 import {
   configuredKeys,
   type LifetimesInUse,
@@ -150,11 +153,31 @@ async function checkRecords(server: Server) {
   );
   if (hasAssertions)
     missing.push(...(await server.usedAssertions()).problems());
+  missing.push(...certificateProblems(settings, found));
   return {
     degraded: [...malformed, ...(await tokens.problems()), ...missing],
     inUse: lifetimesInUse(settings, [...found, ...resources]),
     hasMoreClients: hasMore,
   };
+}
+
+/** Finds clients that need a certificate where nothing reads one. Every request of theirs is refused. */
+function certificateProblems(
+  { client_certificates }: Settings,
+  clients: readonly Client[],
+): Problem[] {
+  const refused = clients.filter(
+    (client) =>
+      client.tls_client_certificate_bound_access_tokens ||
+      (client.token_endpoint_auth_method &&
+        certificateMethods.includes(client.token_endpoint_auth_method)),
+  );
+  const [first] = refused;
+  if (client_certificates || !first) return [];
+  const name = "CLIENT_CERTIFICATES";
+  const others = refused.length > 1 ? ` and ${refused.length - 1} more` : "";
+  const problem = `is not on, and the client ${first.client_id}${others} must send a certificate: it gets no token`;
+  return [{ name, problem }];
 }
 
 function problemsIn(error: unknown): Problem[] {

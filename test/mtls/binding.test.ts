@@ -297,3 +297,26 @@ describe("a confidential client", () => {
     expect(cnfOf(tokens)).toBeUndefined();
   });
 });
+
+describe("GET /health", () => {
+  it("says that CLIENT_CERTIFICATES is not on, if a client needs it", async () => {
+    await server.makeClient(BOUND);
+    const problems = async (examined: typeof off) => {
+      const response = await examined.health();
+      expect(response.status).toBe(200);
+      const body = await response.json<{ problems?: object[] }>();
+      return body.problems ?? [];
+    };
+    expect(await problems(serverWith({}))).toEqual([
+      {
+        name: "CLIENT_CERTIFICATES",
+        problem: expect.stringMatching(
+          /^is not on, and the client \S+( and \d+ more)? must send a certificate/,
+        ),
+      },
+    ]);
+    expect(await problems(serverWith({ CLIENT_CERTIFICATES: "on" }))).toEqual(
+      [],
+    );
+  });
+});

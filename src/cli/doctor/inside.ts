@@ -79,8 +79,15 @@ export function checkConfiguration(patient: Patient, health: Health): Outcome {
     check: "configuration",
     subject: name,
     problem,
-    why: "Every endpoint answers 500.",
-    remedy: valueRemedy(patient, name),
+    ...(name === "CLIENT_CERTIFICATES" && status !== "failing"
+      ? {
+          why: "Such a client is refused at every request. Others work.",
+          remedy: `Set CLIENT_CERTIFICATES to "on" in ${patient.settings}, and \`npx wrangler deploy\`; docs/proof-of-possession.md says what Cloudflare needs. Or change the clients.`,
+        }
+      : {
+          why: "Every endpoint answers 500.",
+          remedy: valueRemedy(patient, name),
+        }),
   }));
 }
 

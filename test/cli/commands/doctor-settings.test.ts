@@ -47,6 +47,14 @@ describe.each([
     expect(stdout).toContain("npx wrangler secret put EVENT_WEBHOOK_SECRET");
   });
 
+  test("doctor says that clients need certificates which nothing reads, and that others work", async () => {
+    const name = "CLIENT_CERTIFICATES";
+    const problems = [{ name, problem: "is not on" }];
+    const { stdout } = await doctor(200, { status: "degraded", problems });
+    expect(stdout).toContain(`Set ${name} to "on" in ${file}, and`);
+    expect(stdout).not.toContain("answers 500");
+  });
+
   test("doctor says so of a variable of dynamic registration, which is not one of its bindings", async () => {
     const names = ["REGISTRATIONS_PER_DAY", "REGISTRATION_IDLE_TTL"];
     const problems = names.map((name) => ({ name, problem: "is malformed" }));
