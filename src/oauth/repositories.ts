@@ -364,6 +364,10 @@ export interface FamilyState extends Omit<NewFamily, "key_id"> {
   last_used_at: Seconds;
   /** The generation of the first token that is bound to `login.cnf`. Left out: every one is, or none. */
   bound_since?: number;
+  /** The client's newest assertions. */
+  last_assertions?: SeenAssertion[];
+  /** Every assertion of an earlier exchange that is not in `last_assertions` has an `iat` before this time, or none. */
+  assertions_since?: Seconds;
 }
 
 /** Stores families of refresh tokens. */

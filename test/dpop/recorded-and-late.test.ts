@@ -61,6 +61,27 @@ describe("somebody with a recorded request of a client that authenticates by a k
   });
 });
 
+describe("a recorded request of a client that authenticates by a key", () => {
+  it("does not ask the refresh hook, whose no would end the login", async () => {
+    const client = await KeyClient.make({ scope: "read" });
+    const { refresh_token } = await client.login();
+    const recorded = {
+      grant_type: "refresh_token",
+      refresh_token,
+      ...(await client.parameters()),
+    };
+    expect((await server.token(recorded)).status).toBe(200);
+    const { hooked, questions } = hookedServer(() => ({ allowed: false }));
+    expect(await refusal(await hooked.token(recorded))).toEqual([
+      401,
+      "invalid_client",
+      "client_assertion_recorded",
+    ]);
+    expect(questions).toEqual([]);
+    await client.expectRefresh(refresh_token);
+  });
+});
+
 describe("a late holder", () => {
   it("is asked about by the refresh hook, whose refusal counts", async () => {
     const app = await server.makeClient({ token_endpoint_auth_method: "none" });

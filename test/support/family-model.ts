@@ -160,7 +160,7 @@ const exchange = fc.record({
   ),
   assertion: fc.record({
     name: fc.nat({ max: 9 }),
-    age: mostly<number | undefined>(4, 0, undefined, 5, 10, 11, 60, 61, -9),
+    age: mostly<number | undefined>(4, 0, undefined, 5, 59, 60, 61, -54),
   }),
 });
 
@@ -410,7 +410,7 @@ class Model {
       const isRecorded = this.isRecorded(attempt);
       if (!isRetry && mayBeLate && isRecorded)
         return "client_assertion_recorded";
-      if (!isRetry && !(mayBeLate && isRecorded === false)) {
+      if (!isRetry && !mayBeLate) {
         this.state = "ended";
         return "refresh_token_reused";
       }
@@ -448,24 +448,24 @@ class Model {
   }
 
   /**
-   * Tells whether a late request may be one that somebody has recorded. Undefined: nobody knows. A family remembers the
-   * newest eight assertions. It refuses those, and what is not later than the others, or ten seconds before any.
+   * Tells whether a late request may be one that somebody has recorded. A family remembers the newest eight assertions. It
+   * refuses those, what is not later than the others, what is more than a minute before any, and what has no time.
    */
-  isRecorded({ assertion, now }: ExchangeAttempt): boolean | undefined {
+  isRecorded({ assertion, now }: ExchangeAttempt): boolean {
     if (this.key || !assertion) return false;
     const { digest, iat } = assertion;
     const timesOf = (list: SeenAssertion[]) =>
       list.flatMap((one) => one.iat ?? []);
     const times = timesOf(this.assertions);
     const since = Math.max(
-      ...times.map((time) => time - 10),
+      ...times.map((time) => time - 60),
       ...timesOf(this.assertions.slice(0, -8)).map((time) => time + 1),
     );
     const isRemembered = this.assertions
       .slice(-8)
       .some((one) => one.digest === digest && (one.iat ?? since) >= since);
     if (isRemembered) return true;
-    if (iat === undefined) return undefined;
+    if (iat === undefined) return true;
     const at = this.issued.at(-2)?.used?.at ?? now;
     return iat < (times.length > 0 ? since : at - 60);
   }

@@ -13,10 +13,10 @@ import type { LivingFamily } from "./record.ts";
 
 /**
  * How much earlier than that of an exchange the `iat` of a late holder's assertion may be, in seconds. The processes of one
- * client run on several machines, whose clocks differ by less where they are set by NTP. A process whose clock is
- * further behind is refused until its clock shows that time, and then goes on: nothing has ended.
+ * client run on several machines, whose clocks differ. A process whose clock is further behind is refused until its clock
+ * shows that time, and then goes on: nothing has ended.
  */
-const CLIENT_CLOCKS_SECONDS = 10;
+const CLIENT_CLOCKS_SECONDS = 60;
 
 /** The most assertions of a record, so that it stays small. More exchanges within `CLIENT_CLOCKS_SECONDS` are rare. */
 const MAX_SEEN = 8;
@@ -53,17 +53,17 @@ export function noteAssertion(
 }
 
 /**
- * Judges the assertion that comes with a used token: `new` if no exchange has had it, `recorded` if one has or may have,
- * `undated` if nobody can say, because it has no `iat`.
+ * Tells whether the assertion that comes with a used token is one that no exchange has had. Nobody can say so of one
+ * without `iat`.
  */
-export function judgeAssertion(
+export function isNewAssertion(
   family: LivingFamily,
   { digest, iat }: SeenAssertion,
-): "new" | "recorded" | "undated" {
+): boolean {
   const { last_assertions = [], last_used_at } = family;
-  if (last_assertions.some((one) => one.digest === digest)) return "recorded";
-  if (iat === undefined) return "undated";
+  if (iat === undefined) return false;
+  if (last_assertions.some((one) => one.digest === digest)) return false;
   // No exchange had an assertion with a time: the client has authenticated in another way until now.
   const unknown: Seconds = last_used_at - CLOCK_SKEW_SECONDS;
-  return iat >= (family.assertions_since ?? unknown) ? "new" : "recorded";
+  return iat >= (family.assertions_since ?? unknown);
 }

@@ -145,8 +145,6 @@ export function isForHook(
   { authorized_at, ...family }: FamilyState,
   attempt: ExchangeAttempt,
 ): boolean {
-  // A look does not show the assertions of the login. One that is refused later has asked the hook in vain.
-  const { assertion: _unseen, ...known } = attempt;
   const { key_id } = attempt;
   const redemption = {
     attempt_id: "",
@@ -155,7 +153,7 @@ export function isForHook(
     redeemable_until: 0,
   };
   const record = { ...family, version: 1 as const, key_id, redemption };
-  const { result } = judgeExchange(record, known);
+  const { result } = judgeExchange(record, attempt);
   if (result.outcome === "refused") return false;
   return !result.retried || result.caught_up !== undefined;
 }

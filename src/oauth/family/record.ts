@@ -139,6 +139,7 @@ export function authorizedAt({
 /** Describes a family that has not ended. */
 export function stateOf(family: LivingFamily): FamilyState {
   const { login, secret_hash, generation, bound_since } = family;
+  const { last_assertions, assertions_since } = family;
   const { created_at, last_used_at, expires_at, ends_at } = family;
   return {
     login,
@@ -150,6 +151,8 @@ export function stateOf(family: LivingFamily): FamilyState {
     expires_at,
     ends_at,
     ...(bound_since !== undefined && { bound_since }),
+    ...(last_assertions && { last_assertions }),
+    ...(assertions_since !== undefined && { assertions_since }),
   };
 }
 

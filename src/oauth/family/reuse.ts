@@ -7,7 +7,7 @@ import type {
   Reuse,
   Stolen,
 } from "../repositories.ts";
-import { judgeAssertion } from "./assertions.ts";
+import { isNewAssertion } from "./assertions.ts";
 import { boundKeys } from "./possession.ts";
 import type { LivingFamily } from "./record.ts";
 
@@ -48,9 +48,7 @@ export function classifyReuse(
   if (!mayBeLate) return "late";
   const { assertion } = attempt;
   if (keys || !assertion) return "catch_up";
-  const judged = judgeAssertion(family, assertion);
-  if (judged === "recorded") return "recorded";
-  return judged === "new" ? "catch_up" : "late";
+  return isNewAssertion(family, assertion) ? "catch_up" : "recorded";
 }
 
 /** Tells whether a time after the newest exchange has not passed yet. */

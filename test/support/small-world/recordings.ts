@@ -21,8 +21,8 @@ import type { Judge } from "./situation.ts";
 
 const T0 = 1_800_000_000;
 /** The clocks of the two processes, compared with ours, and how long nothing happens, in seconds. */
-const CLOCKS = [0, 9];
-const WAIT = 6;
+const CLOCKS = [0, 54];
+const WAIT = 36;
 const WAITS = 2;
 
 /** The rules under test: those of a family, and that of the edge. */
@@ -141,7 +141,7 @@ export function visitRecordings(
       for (const clock of CLOCKS) {
         const request = fresh(state, generation, clock);
         const { isAnswered, next } = send(state, request);
-        // A login that was refreshed more often in ten seconds than it remembers asks for a later assertion.
+        // A login that was refreshed more often in a minute than it remembers asks for a later assertion.
         const isDue = before === 0 || now + clock > newest;
         promise(isAnswered || !isDue, "a new assertion of the holder is good");
         if (isAnswered && answers < exchanges)
@@ -186,7 +186,7 @@ export const wrongRecordingRules: Record<string, Rules> = {
   "the assertions of one clock are remembered, that of the newest exchange":
     seeing((family, attempt) => {
       const iat = family.last_assertions?.at(-1)?.iat ?? 0;
-      const assertions_since = iat - 10;
+      const assertions_since = iat - 60;
       return [{ ...family, assertions_since }, attempt];
     }),
   "an assertion must be later than that of the newest exchange": seeing(
