@@ -145,10 +145,10 @@ describe("src/", () => {
       );
     expect([...new Set(foreign)].toSorted()).toEqual([
       "dpop/proof.ts: jose",
-      "dpop/proof.ts: jose/base64url",
       "dpop/proof.ts: jose/jws/compact/verify",
       "dpop/public-key.ts: jose",
       "dpop/public-key.ts: jose/base64url",
+      "dpop/sha256.ts: jose/base64url",
       "resource/hono.ts: hono",
       "resource/keys.ts: jose",
       "resource/possession.ts: jose",

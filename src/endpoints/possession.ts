@@ -1,5 +1,6 @@
 import type { Context } from "hono";
-import type { Proof, ProofProblem } from "../dpop/proof.ts";
+import type { ProofProblem } from "../dpop/claims.ts";
+import type { Proof } from "../dpop/proof.ts";
 import { type Confirmation, hasKey } from "../oauth/confirmation.ts";
 import type { Seconds } from "../oauth/duration.ts";
 import type { Client } from "../oauth/entities.ts";
