@@ -36,10 +36,22 @@ function text(description: string, maxLength: number) {
   );
 }
 
-function alternativeName(kind: string, maxLength: number) {
-  return text(
-    `For tls_client_auth: ${kind} among the alternative names of the client certificate.`,
-    maxLength,
+/** A name in a client certificate (RFC 5280 section 4.2.1.6). One that no certificate can have is refused. */
+function alternativeName(
+  kind: string,
+  example: string,
+  maxLength: number,
+  isPossible: (name: string) => boolean,
+) {
+  return v.pipe(
+    text(
+      `For tls_client_auth: ${kind} among the alternative names of the client certificate.`,
+      maxLength,
+    ),
+    v.check(
+      isPossible,
+      `must be ${kind} as a certificate has it, such as ${example}`,
+    ),
   );
 }
 
@@ -241,23 +253,37 @@ export const clientMetadata = {
       "For tls_client_auth: the subject of the client certificate, in the form of RFC 4514. Exactly one of the five tls_client_auth_… fields must be there (RFC 8705 section 2.1.2).",
       1024,
     ),
-    rule((name) =>
-      normalizedName(name) === undefined
-        ? "must be a distinguished name such as CN=billing,O=Acme (RFC 4514)"
-        : undefined,
+    v.check(
+      // OpenSSL prints `subject=` before a name, and quotation marks in forms that are not RFC 4514.
+      (name) =>
+        !/^ *subject *=|= *"/i.test(name) && normalizedName(name) !== undefined,
+      "must be a distinguished name such as CN=billing,O=Acme (RFC 4514)",
     ),
   ),
-  tls_client_auth_san_dns: alternativeName("a DNS name", 255),
-  tls_client_auth_san_uri: alternativeName("a URI", 2048),
-  tls_client_auth_san_ip: v.pipe(
-    alternativeName("an IP address", 45),
-    rule((address) =>
-      comparableAddress(address) === undefined
-        ? "must be an IP address"
-        : undefined,
-    ),
+  tls_client_auth_san_dns: alternativeName(
+    "a DNS name",
+    "app.example.com",
+    255,
+    (name) => /^[\w*-]+(\.[\w*-]+)*$/.test(name),
   ),
-  tls_client_auth_san_email: alternativeName("an e-mail address", 320),
+  tls_client_auth_san_uri: alternativeName(
+    "a URI",
+    "urn:example:app",
+    2048,
+    (name) => URL.canParse(name) && /^[!-~]+$/.test(name),
+  ),
+  tls_client_auth_san_ip: alternativeName(
+    "an IP address",
+    "192.0.2.7",
+    45,
+    (name) => comparableAddress(name) !== undefined,
+  ),
+  tls_client_auth_san_email: alternativeName(
+    "an e-mail address",
+    "app@example.com",
+    320,
+    (name) => /^[!-9;-~]+@[!-~]+$/.test(name),
+  ),
   access_token_format: v.pipe(
     v.picklist(accessTokenFormats),
     v.description(

@@ -119,6 +119,11 @@ describe("a subject", () => {
     "CN=app\\",
     "C N=app",
     " ",
+    // The subject as other commands print it.
+    "subject=CN=app",
+    "Subject = CN=app,O=Example",
+    'CN=app,O="Example"',
+    "/O=Example/CN=app",
     LONG,
   ])("that cannot be read is refused in a record: %.20j", async (subject) => {
     const response = await server.admin("POST", "/clients", {
@@ -155,13 +160,60 @@ describe("a subject alternative name", () => {
     ["dns", "example.com"],
     ["dns", "ops@example.com".replace("@", ".")],
     ["uri", "https://app.example.com/ID"],
-    ["uri", "app.example.com"],
+    ["uri", "urn:app.example.com"],
     ["ip", "192.0.2.70"],
     ["ip", "2001:db8::70"],
-    ["email", "app.example.com"],
+    ["email", "app@app.example.com"],
   ])("%s %s is not", async (kind, name) => {
     expect(await refusal(await ask(field(kind, name), {}))).toEqual(wrong);
   });
+
+  it.each([
+    ["dns", "*.example.com"],
+    ["dns", "app_1"],
+    ["dns", "xn--bcher-kva.example"],
+    ["uri", "spiffe://example.com/billing"],
+    ["uri", "https://app.example.com/card#me"],
+    ["email", "ops+app@[192.0.2.7]"],
+  ])("%s %s can be in a certificate", async (kind, name) => {
+    await clientWith(field(kind, name));
+  });
+
+  it.each([
+    ["dns", "https://app.example.com"],
+    ["dns", "app.example.com/"],
+    ["dns", "app.example.com:443"],
+    ["dns", "app example.com"],
+    ["dns", "app..example.com"],
+    ["dns", "bücher.example"],
+    ["uri", "app.example.com"],
+    ["uri", "https://app.example.com/a b"],
+    ["uri", "https://bücher.example"],
+    ["ip", "192.0.2"],
+    ["ip", "192.0.2.0/24"],
+    ["ip", "app.example.com"],
+    ["email", "app.example.com"],
+    ["email", "mailto:ops@example.com"],
+    ["email", "ops @example.com"],
+    ["email", "Ops <ops@example.com>"],
+    ["email", "öps@example.com"],
+  ])(
+    "%s %s is refused in a record, because no certificate can have it",
+    async (kind, name) => {
+      const response = await server.admin("POST", "/clients", {
+        token_endpoint_auth_method: "tls_client_auth",
+        ...field(kind, name),
+      });
+      expect([response.status, await response.json()]).toEqual([
+        400,
+        expect.objectContaining({
+          fields: {
+            [`tls_client_auth_san_${kind}`]: expect.any(String) as unknown,
+          },
+        }),
+      ]);
+    },
+  );
 
   it("is not read from a certificate that the platform has left out, or that is malformed", async () => {
     const der = atob(app.der);
