@@ -44,7 +44,27 @@ const proofs = new Map([
         "A DPoP proof (RFC 9449) of a client, for the one request that `htm` and `htu` name. A proof gives access to nothing without its token. The signature was not checked.",
     },
   ],
+  [
+    "client-authentication+jwt",
+    {
+      kind: "client_assertion",
+      about:
+        "A client assertion (RFC 7523): with it the client `sub` authenticates to the server `aud` by private_key_jwt, in place of a secret. The signature was not checked: the server does that with the public key of the client.",
+    },
+  ],
 ]);
+
+/** Returns the key in `proofs`. Many libraries write `JWT` or nothing into the header of a client assertion. */
+function typeOfProof(typ: string, { iss, sub, aud }: Claims): string {
+  const isAssertion =
+    ["jwt", "undefined"].includes(typ) &&
+    typeof iss === "string" &&
+    iss === sub &&
+    aud !== undefined;
+  return isAssertion ? "client-authentication+jwt" : typ;
+}
+
+type Claims = Record<string, unknown>;
 
 const boundTo =
   "It is bound to the key or the client certificate whose thumbprint is in `cnf`: an API must refuse it without a proof of that.";
@@ -78,7 +98,7 @@ function readEncrypted(header: Record<string, unknown>): Inspection {
 
 function readSigned(
   header: Record<string, unknown>,
-  claims: Record<string, unknown>,
+  claims: Claims,
   now: number,
 ): Inspection {
   // RFC 9068 section 2.1: the media type may be written in full.
@@ -88,7 +108,9 @@ function readSigned(
   const grant_id = family && Buffer.from(decode(family) ?? []).toString("hex");
   // Many servers write `JWT` into every token.
   const isOurs = typ === "at+jwt" || grant_id !== undefined;
-  const { kind, about } = (isOurs ? signed.get(typ) : proofs.get(typ)) ?? {
+  const { kind, about } = (isOurs
+    ? signed.get(typ)
+    : proofs.get(typeOfProof(typ, claims))) ?? {
     kind: "signed_jwt",
     about:
       "A signed JWT, but neither an access token nor an ID token of Baton: `typ` in its header is not at+jwt, or its `jti` names no grant. The signature was not checked.",

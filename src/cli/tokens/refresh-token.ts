@@ -34,7 +34,7 @@ export function readRefreshToken(
   return {
     kind,
     about:
-      "A refresh token of Baton. Only its newest generation can be exchanged; a used one that comes back ends the login.",
+      "A refresh token of Baton. Only its newest generation can be exchanged for the next one. A used one that comes back ends the login, unless it comes within the client's refresh_token_retry_window or refresh_token_catch_up, or the login is bound to a key that the request does not prove.",
     verified: false,
     expired: expires_at <= now,
     grant_id,

@@ -38,6 +38,13 @@ async function logIn() {
   return { client_id, client_secret, scope, ...tokens, grant };
 }
 
+/** Writes a signed JWT, whose signature nobody checks. */
+function jwt(...parts: object[]): string {
+  return [...parts.map((one) => JSON.stringify(one)), "signature"]
+    .map((one) => Buffer.from(one).toString("base64url"))
+    .join(".");
+}
+
 describe("baton token inspect", () => {
   test("reads a refresh token, without its secret parts", async () => {
     const { refresh_token, grant } = await logIn();
@@ -50,6 +57,10 @@ describe("baton token inspect", () => {
       generation: 1,
       expires_at: grant?.expires_at,
       encryption_kid: expect.stringMatching(/^[\w-]{6}$/),
+      // What ends a login depends on its client and its key.
+      about: expect.stringMatching(
+        /ends the login, unless .*retry_window.*catch_up.*bound to a key/,
+      ),
     });
     expect(JSON.stringify(inspected)).not.toContain(
       refresh_token.slice(80, 100),
@@ -105,10 +116,6 @@ describe("baton token inspect", () => {
   });
 
   test("says that an access token is bound to a key, and tells a DPoP proof from a token", async () => {
-    const jwt = (...parts: object[]) =>
-      [...parts.map((one) => JSON.stringify(one)), "signature"]
-        .map((one) => Buffer.from(one).toString("base64url"))
-        .join(".");
     const cnf = { jkt: "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" };
     const bound = jwt({ alg: "ES256", typ: "at+jwt" }, { sub: "alice", cnf });
     expect(await inspect(`DPoP ${bound}`)).toMatchObject({
@@ -125,6 +132,27 @@ describe("baton token inspect", () => {
       await inspect(jwt({ alg: "ES256", typ: "dpop+jwt", jwk: {} }, proof)),
     ).toMatchObject({ kind: "dpop_proof", claims: proof });
   });
+
+  test.each(["client-authentication+jwt", "JWT", undefined])(
+    "knows a client assertion with the typ %s, and says that it was not verified",
+    async (typ) => {
+      const claims = {
+        iss: "app",
+        sub: "app",
+        aud: "https://a.example",
+        exp: 1,
+      };
+      expect(await inspect(jwt({ alg: "ES256", typ }, claims))).toMatchObject({
+        kind: "client_assertion",
+        about: expect.stringMatching(
+          /private_key_jwt.*The signature was not checked/,
+        ),
+        verified: false,
+        expired: true,
+        claims,
+      });
+    },
+  );
 
   test("does not take the JWT of another server for an ID token", async () => {
     const part = (content: object) =>
