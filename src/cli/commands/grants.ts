@@ -224,13 +224,13 @@ export function grantCommands(program: Command, session: Session): void {
     });
 }
 
-/** Formats a grant. Claims are shown in JSON, as they were given. */
+/** Formats a grant. Claims are shown in JSON, as they were given; `cnf` as by `token inspect`. */
 function detailsText(grant: z.output<typeof details>): string {
   const readable = Object.entries(grant).map(([name, value]) => [
     name,
     name === "auth_time" && typeof value === "number"
       ? timeText(value)
-      : typeof value === "object" && !Array.isArray(value)
+      : typeof value === "object" && !Array.isArray(value) && name !== "cnf"
         ? JSON.stringify(value)
         : value,
   ]);

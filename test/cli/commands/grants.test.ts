@@ -84,9 +84,9 @@ describe("baton grants create", () => {
     });
   });
 
-  test("binds the access token to the key of --dpop-jkt", async () => {
+  test("binds a login to the key of --dpop-jkt, which is shown as a token's", async () => {
     const client = fresh("client");
-    await baton.json("clients", "create", "--id", client);
+    await baton.json("clients", "create", "--id", client, "--public");
     const jkt = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I";
     const { token_type, access_token } = (await baton.json(
       ["grants", "create", "--client", client, "--subject", "alice"],
@@ -94,6 +94,16 @@ describe("baton grants create", () => {
     )) as { token_type: string; access_token: string };
     expect(token_type).toBe("DPoP");
     expect(decodeJwt(access_token)["cnf"]).toEqual({ jkt });
+    const grantId = Buffer.from(
+      decodeJwt(access_token).jti?.slice(0, 43) ?? "",
+      "base64url",
+    ).toString("hex");
+    const { stdout } = await baton.run("grants", "show", grantId);
+    const inspected = await run("baton", ["token", "inspect"], {
+      input: access_token,
+    });
+    for (const shown of [stdout, inspected.stdout])
+      expect(shown).toMatch(new RegExp(`^cnf +jkt ${jkt}$`, "m"));
   });
 
   test("binds the access token to the certificate of --certificate-thumbprint", async () => {
