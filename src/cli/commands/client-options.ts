@@ -3,6 +3,7 @@ import { confidentialMethods } from "../../oauth/authentication-methods.ts";
 import { grantTypeNames } from "../../oauth/grant-types.ts";
 import { accessTokenFormats } from "../../oauth/settings.ts";
 import { UsageError } from "../failure.ts";
+import { certificateSubject } from "./certificate-subject.ts";
 
 /** Collects the values of an option that can be repeated. */
 export function collect(value: string, before: string[] = []): string[] {
@@ -29,7 +30,7 @@ export interface ClientOptions {
   refreshTokenMaxAge?: string;
   refreshTokenRetryWindow?: string;
   catchUp?: string;
-  /** The path of a file. */
+  /** The path of a file, or `-`. */
   jwks?: string;
   jwksUri?: string;
   dpopBound?: boolean;
@@ -129,7 +130,7 @@ export function addClientOptions(command: Command): Command {
     )
     .option(
       "--jwks <file>",
-      "file with the public keys of the client, as a JWK set or one JWK, for private_key_jwt or self_signed_tls_client_auth",
+      "file with the public keys of the client, for private_key_jwt or self_signed_tls_client_auth: a JWK set, one JWK, or a public key or certificate in PEM; - for standard input",
     )
     .option(
       "--jwks-uri <url>",
@@ -180,7 +181,7 @@ export function addClientOptions(command: Command): Command {
 /**
  * The fields of the admin API for the options. An option that is left out is a field that is left out.
  *
- * @throws Failure if the file of `--jwks` cannot be used
+ * @throws Failure if the file of `--jwks` or the name in `--certificate-subject` cannot be used
  */
 export async function clientFields(
   options: ClientOptions,
@@ -208,7 +209,10 @@ export async function clientFields(
     jwks_uri: options.jwksUri,
     dpop_bound_access_tokens: options.dpopBound,
     tls_client_certificate_bound_access_tokens: options.certificateBound,
-    tls_client_auth_subject_dn: options.certificateSubject,
+    tls_client_auth_subject_dn:
+      options.certificateSubject === undefined
+        ? undefined
+        : certificateSubject(options.certificateSubject),
     tls_client_auth_san_dns: options.certificateDns,
     tls_client_auth_san_uri: options.certificateUri,
     tls_client_auth_san_ip: options.certificateIp,
