@@ -10,6 +10,7 @@ import {
 import { ApiError } from "../failure.ts";
 import { fields, printable, timeText } from "../output.ts";
 import { examples } from "../program.ts";
+import { quoteArgument } from "../shell.ts";
 import { forClient, forExactClient } from "./client-lookup.ts";
 import { client, clientWithSecret } from "./client-schema.ts";
 import type { Session } from "./session.ts";
@@ -119,9 +120,26 @@ export function clientLifeCommands(clients: Command, session: Session): void {
           body: { ...(old_secret_ttl !== undefined && { old_secret_ttl }) },
           schema: clientWithSecret,
         }),
-      );
+      ).catch((error: unknown) => {
+        throw withNextStep(session, id, error);
+      });
       session.print(body, withSecretNotice);
     });
+}
+
+/** Adds the next step to the error that a client has a key, or is public, and cannot have a secret. */
+function withNextStep(session: Session, id: string, error: unknown): unknown {
+  const isOfMethod =
+    error instanceof ApiError && /cannot have a secret/.test(error.message);
+  if (!isOfMethod) return error;
+  const command = session.commandLine(
+    `clients update ${quoteArgument(id)} --unset token_endpoint_auth_method`,
+  );
+  return new ApiError(
+    `${error.message} If it is to have one again: ${command}. Then repeat this command.`,
+    error.body,
+    error.status,
+  );
 }
 
 function disableCommands(clients: Command, session: Session): void {

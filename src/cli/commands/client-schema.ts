@@ -10,6 +10,7 @@ export const client = z.looseObject({
   redirect_uris: z.array(z.string()).default([]),
   post_logout_redirect_uris: z.array(z.string()).optional(),
   resources: z.array(z.string()).default([]),
+  credentials: z.array(z.unknown()).optional(),
   disabled_at: z.number().optional(),
   registered_by: z.string().optional(),
   registration_expires_at: z.number().optional(),

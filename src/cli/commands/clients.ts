@@ -1,7 +1,12 @@
 import type { Command } from "commander";
+import {
+  confidentialMethods,
+  isBySecret,
+} from "../../oauth/authentication-methods.ts";
 import { ApiError } from "../failure.ts";
 import { fields } from "../output.ts";
 import { examples } from "../program.ts";
+import { quoteArgument } from "../shell.ts";
 import { clientLifeCommands, withSecretNotice } from "./client-life.ts";
 import { clientListCommand } from "./client-list.ts";
 import { addListOptions, changeLists, listChanges } from "./list-changes.ts";
@@ -14,8 +19,16 @@ import {
   collect,
   refuseEmpty,
 } from "./client-options.ts";
-import { client, clientWithSecret, warnings } from "./client-schema.ts";
+import {
+  type Client,
+  client,
+  clientWithSecret,
+  warnings,
+} from "./client-schema.ts";
+import { fieldsOfMethods, refuseUnusedKey } from "./key-options.ts";
 import type { Session } from "./session.ts";
+
+const secretMethods: readonly string[] = confidentialMethods.filter(isBySecret);
 
 /** `baton clients …`: the clients that may ask for tokens. */
 export function clientCommands(program: Command, session: Session): void {
@@ -67,6 +80,7 @@ function createCommand(clients: Command, session: Session): void {
     )
     .action(async ({ id, ...options }: ClientOptions & { id?: string }) => {
       const fieldsToSet = await clientFields(options);
+      refuseUnusedKey(fieldsToSet, fieldsToSet["token_endpoint_auth_method"]);
       const body = await session
         .request({
           method: "POST",
@@ -119,8 +133,9 @@ function updateCommand(clients: Command, session: Session): void {
         const patch = await clientPatch(options, unset);
         const changes = listChanges({ ...options }, patch);
         if (changes.length === 0) refuseEmpty(patch);
-        const change = (id: string) =>
-          changes.length > 0
+        const change = async (id: string) => {
+          await refuseUnusedKeyOf(session, id, patch);
+          return changes.length > 0
             ? changeLists(session, id, changes, patch)
             : session.request({
                 method: "PATCH",
@@ -128,10 +143,46 @@ function updateCommand(clients: Command, session: Session): void {
                 body: patch,
                 schema: client.extend({ warnings }),
               });
+        };
         const body = await forClient(session, typed, change);
         const { warnings: told, ...changed } = body;
-        session.print(body, () => fields(changed));
+        session.print(
+          body,
+          () => fields(changed) + secretHint(session, changed, patch),
+        );
         session.warn(told);
       },
     );
+}
+
+/** As `refuseUnusedKey`. A change that does not name the method is compared with the record. */
+async function refuseUnusedKeyOf(
+  session: Session,
+  id: string,
+  patch: Record<string, unknown>,
+): Promise<void> {
+  const { token_endpoint_auth_method: method } = patch;
+  if (method !== undefined || fieldsOfMethods(patch).length === 0) {
+    refuseUnusedKey(patch, method);
+    return;
+  }
+  const before = await session.request({
+    method: "GET",
+    path: ["clients", id],
+    schema: client,
+  });
+  refuseUnusedKey(patch, before.token_endpoint_auth_method);
+}
+
+/** Names the next command for a client that has gone over to a secret, and has none. Empty: it has one, or needs none. */
+function secretHint(
+  session: Session,
+  { client_id, credentials, token_endpoint_auth_method: method }: Client,
+  patch: Record<string, unknown>,
+): string {
+  const isNew = Object.hasOwn(patch, "token_endpoint_auth_method");
+  const needsOne = method === undefined || secretMethods.includes(method);
+  return isNew && needsOne && credentials?.length === 0
+    ? `\n\nThe client has no secret yet, so it gets no token. Make one: ${session.commandLine(`clients rotate-secret ${quoteArgument(client_id)}`)}`
+    : "";
 }

@@ -64,6 +64,14 @@ const sameNames = new Set([
   "sid",
 ]);
 
+/** Returns the option that sets a field. A field that no option sets keeps its name. */
+export function flagOf(resource: string, field: string): string {
+  const { [field]: flag } = flags[resource] ?? {};
+  return (
+    flag ?? (sameNames.has(field) ? `--${field.replaceAll("_", "-")}` : field)
+  );
+}
+
 /**
  * Writes the problems of a refusal's fields with the options of the command line: `refresh_token_ttl: must be …`
  * becomes `--refresh-token-ttl: must be …`. A field that no option sets keeps its name.
@@ -78,16 +86,15 @@ export function problemsByFlag(
 ): string | undefined {
   const { data } = refusal.safeParse(body);
   if (!data) return undefined;
-  const flagOf = (field: string) =>
+  const nameOf = (field: string) =>
     // Behind the collection the client is an argument.
     field === "client_id" && resource === "clients" && rest.length > 0
       ? field
-      : (flags[resource]?.[field] ??
-        (sameNames.has(field) ? `--${field.replaceAll("_", "-")}` : field));
+      : flagOf(resource, field);
   return Object.entries(data.fields)
     .map(([path, problem]) => {
       const [field = "", index] = path.split(".");
-      const flag = flagOf(field);
+      const flag = nameOf(field);
       // A repeated option makes an array, and people count from 1.
       const which =
         index !== undefined && /^\d+$/.test(index) && flag !== field

@@ -1,13 +1,5 @@
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { ecKey, edKey } from "../../support/client-keys.ts";
-import {
-  type Args,
-  batonWithServer,
-  fresh,
-  temporaryDirectory,
-} from "../support.ts";
+import { type Args, batonWithServer, fresh } from "../support.ts";
 
 const baton = batonWithServer();
 
@@ -55,7 +47,7 @@ describe("baton clients create", () => {
     const created = await baton.json(
       ["clients", "create", "--id", id, "--name", "Notes"],
       ["--scope", `${first} ${second}`],
-      ["--auth-method", "client_secret_post"],
+      ["--auth-method", "tls_client_auth"],
       ["--grant-type", "refresh_token"],
       ["--grant-type", "client_credentials"],
       ["--redirect-uri", "https://app.example.com/callback"],
@@ -73,7 +65,6 @@ describe("baton clients create", () => {
       ["--refresh-token-max-age", "P6M"],
       ["--refresh-token-retry-window", "PT30S"],
       ["--catch-up", "P7D", "--dpop-bound"],
-      ["--jwks-uri", "https://app.example.com/jwks.json"],
       ["--certificate-subject", "CN=notes", "--no-certificate-bound"],
       ["--access-token-format", "league"],
     );
@@ -82,7 +73,7 @@ describe("baton clients create", () => {
       client_id_issued_at: expect.any(Number),
       client_name: "Notes",
       scope: `${first} ${second}`,
-      token_endpoint_auth_method: "client_secret_post",
+      token_endpoint_auth_method: "tls_client_auth",
       grant_types: ["refresh_token", "client_credentials"],
       redirect_uris: [
         "https://app.example.com/callback",
@@ -103,69 +94,14 @@ describe("baton clients create", () => {
       refresh_token_max_age: "P6M",
       refresh_token_retry_window: "PT30S",
       refresh_token_catch_up: "P7D",
-      jwks_uri: "https://app.example.com/jwks.json",
       dpop_bound_access_tokens: true,
       tls_client_auth_subject_dn: "CN=notes",
       tls_client_certificate_bound_access_tokens: false,
       access_token_format: "league",
-      credentials: [{ created_at: expect.any(Number) }],
-      client_secret: expect.stringMatching(/^baton_cs_/),
-      client_secret_expires_at: 0,
-    });
-  });
-
-  test("gives a client the public keys of a file, a set or one, and no secret", async () => {
-    const directory = temporaryDirectory();
-    const file = (content: unknown) => {
-      const path = join(directory, `${crypto.randomUUID()}.json`);
-      writeFileSync(path, JSON.stringify(content));
-      return path;
-    };
-    const id = fresh("client");
-    const key = { ...ecKey, kid: "2026", alg: "ES256" };
-    const create: Args = [
-      ["clients", "create", "--id", id, "--auth-method", "private_key_jwt"],
-    ];
-    const secret = await baton.run(...create, [
-      "--jwks",
-      file({ keys: [{ ...key, d: "c2VjcmV0" }] }),
-    ]);
-    expect(secret).toMatchObject({ code: 1, stdout: "" });
-    expect(secret.stderr).toMatch(
-      /^--jwks: the file \S+ cannot be used: keys 0 must not have the private part/,
-    );
-    expect(secret.stderr).not.toContain("c2VjcmV0");
-    const absent = await baton.run(...create, [
-      "--jwks",
-      join(directory, "absent"),
-    ]);
-    expect(absent.stderr).toMatch(/^--jwks: the file \S+ cannot be read/);
-
-    const made = await baton.run(...create, ["--jwks", file(key)]);
-    expect(made).toMatchObject({ code: 0, stderr: "" });
-    expect(made.stdout).toMatch(
-      /^jwks +EC P-256, ES256, kid 2026, 7yGUmn\S+…$/m,
-    );
-    expect(made.stdout).not.toMatch(/client_secret/);
-    const set = file({ keys: [key, edKey] });
-    await baton.json(["clients", "update", id, "--jwks", set]);
-    await baton.json([
-      "clients",
-      "update",
-      id,
-      "--certificate-dns",
-      "a.example",
-    ]);
-    expect(await baton.json("clients", "show", id)).toMatchObject({
-      jwks: { keys: [key, edKey] },
-      tls_client_auth_san_dns: "a.example",
       credentials: [],
+      // The test server reads no certificates.
+      warnings: [expect.stringContaining("CLIENT_CERTIFICATES")],
     });
-    const listed = await baton.run("clients", "list", "--name", id);
-    expect(listed.stdout).toMatch(new RegExp(`^${id} +private_key_jwt `, "m"));
-    const rotated = await baton.run("clients", "rotate-secret", id);
-    expect(rotated).toMatchObject({ code: 1, stdout: "" });
-    expect(rotated.stderr).toMatch(/cannot have a secret.+private_key_jwt/);
   });
 
   test("warns on standard error of a scheme that other apps may register too; with --json in the result", async () => {

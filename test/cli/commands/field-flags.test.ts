@@ -30,8 +30,14 @@ test.each<[string[], RegExp]>([
   ],
   [["--auth-method", "private_key_jwt"], /^--jwks: is missing/],
   [["--auth-method", "tls_client_auth"], /^--certificate-subject: is missing/],
-  [["--certificate-ip", "x"], /^--certificate-ip: must be an IP address/],
-  [["--jwks-uri", "http://a.example"], /^--jwks-uri: must begin with https/],
+  [
+    ["--auth-method", "tls_client_auth", "--certificate-ip", "x"],
+    /^--certificate-ip: must be an IP address/,
+  ],
+  [
+    ["--auth-method", "private_key_jwt", "--jwks-uri", "http://a.example"],
+    /^--jwks-uri: must begin with https/,
+  ],
   [["--catch-up", "P9Y"], /^--catch-up: must not be longer than refresh_/],
   [["--resource", "x"], /^--resource number 1: must be an absolute URI/],
   [["--scope", "nobody-knows"], /^--scope: /],
