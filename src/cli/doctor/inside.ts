@@ -28,9 +28,10 @@ const secretName =
 
 /** Tells whether the server serves this address. Undefined: it does. */
 export function checkHost(
-  { url, settings }: Patient,
+  patient: Patient,
   { status, json }: Answer,
 ): Finding[] | undefined {
+  const { url, restart } = patient;
   const isOfBaton = z.object({ error: z.string() }).safeParse(json).success;
   if (status !== 404 || !isOfBaton) return undefined;
   return [
@@ -39,7 +40,7 @@ export function checkHost(
       subject: "ALLOWED_HOSTS",
       problem: `does not have the host of ${url}, so every path is 404`,
       why: "Nobody can use the server by this address.",
-      remedy: `Ask the server by the address in ISSUER. If this one should work too, add "${new URL(url).hostname}" to ALLOWED_HOSTS in ${settings}, and \`npx wrangler deploy\`.`,
+      remedy: `Ask the server by the address in ISSUER. If this one should work too, add "${new URL(url).hostname}" to ALLOWED_HOSTS in ${patient.fileOf("ALLOWED_HOSTS")}, and ${restart}.`,
     },
   ];
 }
@@ -82,7 +83,7 @@ export function checkConfiguration(patient: Patient, health: Health): Outcome {
     ...(name === "CLIENT_CERTIFICATES" && status !== "failing"
       ? {
           why: "Such a client is refused at every request. Others work.",
-          remedy: `Set CLIENT_CERTIFICATES to "on" in ${patient.settings}, and \`npx wrangler deploy\`; docs/proof-of-possession.md says what Cloudflare needs. Or change the clients.`,
+          remedy: `Set CLIENT_CERTIFICATES to "on" in ${patient.fileOf(name)}, and ${patient.restart}; docs/proof-of-possession.md says what Cloudflare needs. Or change the clients.`,
         }
       : {
           why: "Every endpoint answers 500.",
@@ -91,14 +92,20 @@ export function checkConfiguration(patient: Patient, health: Health): Outcome {
   }));
 }
 
-function valueRemedy({ isLocal, settings }: Patient, name: string): string {
+/** The secrets that `npm run dev` makes if they are missing. */
+const madeLocally = ["PRIVATE_KEY", "ENCRYPTION_KEY", "ADMIN_TOKEN"];
+
+function valueRemedy(patient: Patient, name: string): string {
+  const { isLocal, settings, restart } = patient;
   if (name === "KV")
     return `Look at https://www.cloudflarestatus.com, and at the binding KV in ${settings}.`;
   if (!secretName.test(name))
-    return `Correct ${name} in ${settings}, and \`npx wrangler deploy\`.`;
-  return isLocal
-    ? `Correct ${name} in .dev.vars. Without the line, \`npm run dev\` writes a fresh value.`
-    : `Put a good value: \`npx wrangler secret put ${name}\`. If it is a key, \`npm run baton -- keys generate\` makes one.`;
+    return `Correct ${name} in ${patient.fileOf(name)}, and ${restart}.`;
+  if (isLocal)
+    return madeLocally.includes(name)
+      ? `Correct ${name} in .dev.vars. Without the line, \`npm run dev\` writes a fresh value.`
+      : `Correct ${name} in .dev.vars, and ${restart}.`;
+  return `Put a good value: \`npx wrangler secret put ${name}\`. If it is a key, \`npm run baton -- keys generate\` makes one.`;
 }
 
 /** The records in KV that can't be read. */
@@ -213,17 +220,18 @@ export function checkInside(
 }
 
 function insideFinding(
-  { settings }: Patient,
+  patient: Patient,
   name: string,
   problem: string,
 ): Finding {
+  const { settings, restart } = patient;
   if (name.startsWith("GUESSES_")) {
     return {
       check: "rate_limits",
       subject: name,
       problem: `does not answer: ${problem}`,
       why: "Each isolate counts wrong secrets for itself alone, so that an attacker gets many more guesses.",
-      remedy: `Add the rate limit ${name} to ${settings}, as in the wrangler.toml of the repository, and \`npx wrangler deploy\`.`,
+      remedy: `Add the rate limit ${name} to ${settings}, as in the wrangler.toml of the repository, and ${restart}.`,
     };
   }
   if (isOfRegistration(name)) {
@@ -235,7 +243,7 @@ function insideFinding(
         name === "REGISTRATION_COUNTER"
           ? "No client can register itself."
           : "One network may use up the registrations of a day.",
-      remedy: `Compare the binding ${name} in ${settings} with the wrangler.toml of the repository, and \`npx wrangler deploy\`.`,
+      remedy: `Compare the binding ${name} in ${settings} with the wrangler.toml of the repository, and ${restart}.`,
     };
   }
   if (name === ASSERTION_LEDGER) {
@@ -244,7 +252,7 @@ function insideFinding(
       subject: name,
       problem,
       why: "A client that authenticates with private_key_jwt gets no token of its own, and cannot revoke or introspect one.",
-      remedy: `Add the binding ${name} to ${settings}: \`npm run baton -- setup --update\`, and \`npx wrangler deploy\`. If it is there, look at https://www.cloudflarestatus.com.`,
+      remedy: `Add the binding ${name} to ${settings}: \`npm run baton -- setup --update\`, and ${restart}. If it is there, look at https://www.cloudflarestatus.com.`,
     };
   }
   if (name === "LOGIN_URL") {
@@ -253,7 +261,7 @@ function insideFinding(
       subject: name,
       problem,
       why: "/authorize is 404.",
-      remedy: `Set LOGIN_URL in ${settings} to the URL of your sign-in page, and \`npx wrangler deploy\`.`,
+      remedy: `Set LOGIN_URL in ${patient.fileOf(name)} to the URL of your sign-in page, and ${restart}.`,
     };
   }
   if (name === "resources") {
@@ -292,6 +300,6 @@ function insideFinding(
       name === "LEAGUE_LEDGER"
         ? "Tokens of an old server are refused."
         : "Logins, refreshes or changes of records answer 503.",
-    remedy: `Compare the binding ${name} in ${settings} with the wrangler.toml of the repository, and \`npx wrangler deploy\`. If it is as there, look at https://www.cloudflarestatus.com.`,
+    remedy: `Compare the binding ${name} in ${settings} with the wrangler.toml of the repository, and ${restart}. If it is as there, look at https://www.cloudflarestatus.com.`,
   };
 }

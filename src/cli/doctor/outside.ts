@@ -53,7 +53,7 @@ export async function checkIssuer(
   patient: Patient,
   metadata: Metadata | undefined,
 ): Promise<Outcome> {
-  const { url, settings } = patient;
+  const { url, restart } = patient;
   if (!metadata) {
     return [
       {
@@ -81,8 +81,8 @@ export async function checkIssuer(
         ? "Clients that use this address refuse the metadata (RFC 8414 section 3.3), because it names another."
         : "Clients and resource servers refuse the tokens and the metadata, because they can't find the keys of the issuer.",
       remedy: isSame
-        ? `Ask the server by ${issuer}. To close the other address, set ALLOWED_HOSTS to "${new URL(issuer).host}" in ${settings}, and \`npx wrangler deploy\`.`
-        : `Set ISSUER to "${url}" in ${settings}, or route ${issuer} to the Worker. Then \`npx wrangler deploy\`.`,
+        ? `Ask the server by ${issuer}. To close the other address, set ALLOWED_HOSTS to "${new URL(issuer).host}" in ${patient.fileOf("ALLOWED_HOSTS")}, and ${restart}.`
+        : `Set ISSUER to "${url}" in ${patient.fileOf("ISSUER")}, or route ${issuer} to the Worker. Then ${restart}.`,
     },
   ];
 }
@@ -177,7 +177,7 @@ export async function checkDevelopmentSignIn(
       subject: "/dev/login",
       problem: `is there: ${patient.url}/dev/login answers ${status}`,
       why: "On this page anybody can sign in as anybody, without a password.",
-      remedy: `Set main to "src/index.ts" in ${patient.settings}, and \`npx wrangler deploy\`. Then end all logins: \`npm run baton -- clients logout ID\` for each client.`,
+      remedy: `Set main to "src/index.ts" in ${patient.settings}, and ${patient.restart}. Then end all logins: \`npm run baton -- clients logout ID\` for each client.`,
     },
   ];
 }

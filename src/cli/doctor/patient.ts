@@ -1,6 +1,9 @@
+import { existsSync, readFileSync } from "node:fs";
+import { parseEnv } from "node:util";
 import { type Connection, isLoopback } from "../commands/connection.ts";
 import { BASE_FILE, settingsFile } from "../local/settings-file.ts";
 import { connectionError } from "../commands/connection-error.ts";
+import { devVarsPath } from "../local/wrangler.ts";
 
 /** Longer than the server's own limit for `POST /admin/doctor`. */
 const REQUEST_TIMEOUT_MS = 20_000;
@@ -32,6 +35,20 @@ export class Patient {
     return this.isLocal && file !== BASE_FILE
       ? `${BASE_FILE} (${file}, if the server was started with plain \`npx wrangler dev\`)`
       : file;
+  }
+
+  /** The file in which a variable is set or can be set. A local server takes the value in `.dev.vars` before that of the settings. */
+  fileOf(variable: string): string {
+    const isInDevVars =
+      this.isLocal &&
+      existsSync(devVarsPath) &&
+      Object.hasOwn(parseEnv(readFileSync(devVarsPath, "utf8")), variable);
+    return isInDevVars ? ".dev.vars" : this.settings;
+  }
+
+  /** How a change of a file gets to the server. */
+  get restart(): string {
+    return this.isLocal ? "start the server again" : "`npx wrangler deploy`";
   }
 
   get url(): string {

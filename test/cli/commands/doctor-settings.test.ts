@@ -63,3 +63,46 @@ describe.each([
       expect(stdout).toContain(`Correct ${name} in ${file}, and`);
   });
 });
+
+test("on this machine, a remedy names .dev.vars if the variable is there, and no command that deploys", async () => {
+  const directory = temporaryProject();
+  writeFileSync(
+    join(directory, ".dev.vars"),
+    "CLIENT_CERTIFICATES=of\nMTLS_ENDPOINT_ORIGIN=http://a.example\n",
+  );
+  const names = [
+    "CLIENT_CERTIFICATES",
+    "MTLS_ENDPOINT_ORIGIN",
+    "DPOP_NONCE_REQUIRED",
+    "EVENT_WEBHOOK_SECRET",
+    "ENCRYPTION_KEY",
+  ];
+  const problems = names.map((name) => ({ name, problem: "is malformed" }));
+  const doctor = async (status: string) => {
+    const { port } = await stubServer((_, response) => {
+      response.statusCode = status === "failing" ? 503 : 200;
+      response.end(JSON.stringify({ status, problems }));
+    });
+    const { stdout } = await run("baton", ["doctor"], {
+      directory,
+      env: {
+        BATON_URL: `http://localhost:${port}`,
+        BATON_ADMIN_TOKEN: "x".repeat(20),
+      },
+    });
+    return stdout;
+  };
+  const shown = await doctor("failing");
+  for (const remedy of [
+    "CLIENT_CERTIFICATES in .dev.vars, and start the server again.",
+    "MTLS_ENDPOINT_ORIGIN in .dev.vars, and start the server again.",
+    "DPOP_NONCE_REQUIRED in wrangler.toml, and start the server again.",
+    "EVENT_WEBHOOK_SECRET in .dev.vars, and start the server again.",
+    "ENCRYPTION_KEY in .dev.vars. Without the line, `npm run dev` writes",
+  ])
+    expect(shown).toContain(`Correct ${remedy}`);
+  expect(shown).not.toContain("deploy");
+  expect(await doctor("degraded")).toContain(
+    'Set CLIENT_CERTIFICATES to "on" in .dev.vars, and start the server again;',
+  );
+});
