@@ -3,7 +3,8 @@ import { confidentialMethods } from "../../oauth/authentication-methods.ts";
 import { grantTypeNames } from "../../oauth/grant-types.ts";
 import { accessTokenFormats } from "../../oauth/settings.ts";
 import { UsageError } from "../failure.ts";
-import { certificateSubject } from "./certificate-subject.ts";
+import { mergePatch } from "./merge-patch.ts";
+import { addKeyOptions, keyFields, type KeyOptions } from "./key-options.ts";
 
 /** Collects the values of an option that can be repeated. */
 export function collect(value: string, before: string[] = []): string[] {
@@ -11,7 +12,7 @@ export function collect(value: string, before: string[] = []): string[] {
 }
 
 /** The options that describe a client, as commander names them. */
-export interface ClientOptions {
+export interface ClientOptions extends KeyOptions {
   name?: string;
   scope?: string;
   public?: true;
@@ -30,22 +31,12 @@ export interface ClientOptions {
   refreshTokenMaxAge?: string;
   refreshTokenRetryWindow?: string;
   catchUp?: string;
-  /** The path of a file, or `-`. */
-  jwks?: string;
-  jwksUri?: string;
-  dpopBound?: boolean;
-  certificateBound?: boolean;
-  certificateSubject?: string;
-  certificateDns?: string;
-  certificateUri?: string;
-  certificateIp?: string;
-  certificateEmail?: string;
   accessTokenFormat?: string;
 }
 
 /** Adds the options that describe a client. The server checks their values. */
 export function addClientOptions(command: Command): Command {
-  return command
+  command
     .option("--name <name>", "name of the client, for people to read")
     .option(
       "--scope <scopes>",
@@ -127,55 +118,11 @@ export function addClientOptions(command: Command): Command {
     .option(
       "--catch-up <duration>",
       "time in which a used refresh token leads its holder, who proves a key, to the current one, such as P7D; PT0S: never",
-    )
-    .option(
-      "--jwks <file>",
-      "file with the public keys of the client, for private_key_jwt or self_signed_tls_client_auth: a JWK set, one JWK, or a public key or certificate in PEM; - for standard input",
-    )
-    .option(
-      "--jwks-uri <url>",
-      "https URL of the public keys of the client, which may change there",
-    )
-    .option(
-      "--dpop-bound",
-      "give the client only tokens that are bound to its key: each request needs a DPoP proof",
-    )
-    .option(
-      "--no-dpop-bound",
-      "bind its tokens only if a request has a DPoP proof; the default",
-    )
-    .option(
-      "--certificate-bound",
-      "give the client only tokens that are bound to its client certificate",
-    )
-    .option(
-      "--no-certificate-bound",
-      "do not bind its tokens to a certificate; the default",
-    )
-    .option(
-      "--certificate-subject <dn>",
-      'subject of the client certificate for tls_client_auth, such as "CN=billing,O=Acme"',
-    )
-    .option(
-      "--certificate-dns <name>",
-      "DNS name in the client certificate, instead of its subject",
-    )
-    .option(
-      "--certificate-uri <uri>",
-      "URI in the client certificate, instead of its subject",
-    )
-    .option(
-      "--certificate-ip <address>",
-      "IP address in the client certificate, instead of its subject",
-    )
-    .option(
-      "--certificate-email <address>",
-      "e-mail address in the client certificate, instead of its subject",
-    )
-    .option(
-      "--access-token-format <format>",
-      `${accessTokenFormats.join(" or ")}: league is for resource servers that expect the claims of league/oauth2-server`,
     );
+  return addKeyOptions(command).option(
+    "--access-token-format <format>",
+    `${accessTokenFormats.join(" or ")}: league is for resource servers that expect the claims of league/oauth2-server`,
+  );
 }
 
 /**
@@ -205,29 +152,12 @@ export async function clientFields(
     refresh_token_max_age: options.refreshTokenMaxAge,
     refresh_token_retry_window: options.refreshTokenRetryWindow,
     refresh_token_catch_up: options.catchUp,
-    jwks: await keysIn(options.jwks),
-    jwks_uri: options.jwksUri,
-    dpop_bound_access_tokens: options.dpopBound,
-    tls_client_certificate_bound_access_tokens: options.certificateBound,
-    tls_client_auth_subject_dn:
-      options.certificateSubject === undefined
-        ? undefined
-        : certificateSubject(options.certificateSubject),
-    tls_client_auth_san_dns: options.certificateDns,
-    tls_client_auth_san_uri: options.certificateUri,
-    tls_client_auth_san_ip: options.certificateIp,
-    tls_client_auth_san_email: options.certificateEmail,
+    ...(await keyFields(options)),
     access_token_format: options.accessTokenFormat,
   };
   return Object.fromEntries(
     Object.entries(all).filter(([, value]) => value !== undefined),
   );
-}
-
-async function keysIn(path: string | undefined) {
-  if (path === undefined) return undefined;
-  const { readKeys } = await import("./key-file.ts");
-  return readKeys(path);
 }
 
 /**
@@ -244,33 +174,4 @@ export async function clientPatch(
       "--backchannel-logout-uri is empty. To remove it: --unset backchannel_logout_uri",
     );
   return mergePatch(await clientFields(options), unset);
-}
-
-/**
- * A merge patch of fields to set and the names of fields to remove.
- *
- * @throws UsageError if a field is both set and removed
- */
-export function mergePatch(
-  set: Record<string, unknown>,
-  unset: readonly string[],
-): Record<string, unknown> {
-  const both = unset.find((field) => Object.hasOwn(set, field));
-  if (both !== undefined)
-    throw new UsageError(
-      `${both} cannot be both set and removed. Leave out one of the two options.`,
-    );
-  return {
-    ...set,
-    ...Object.fromEntries(unset.map((field) => [field, null])),
-  };
-}
-
-/** @throws UsageError if a patch changes nothing */
-export function refuseEmpty(patch: Record<string, unknown>): void {
-  if (Object.keys(patch).length === 0) {
-    throw new UsageError(
-      "There is nothing to change. Add an option that sets a field, or --unset with the name of a field. --help lists the options.",
-    );
-  }
 }

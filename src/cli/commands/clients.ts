@@ -17,8 +17,8 @@ import {
   type ClientOptions,
   clientPatch,
   collect,
-  refuseEmpty,
 } from "./client-options.ts";
+import { refuseEmpty } from "./merge-patch.ts";
 import {
   type Client,
   client,

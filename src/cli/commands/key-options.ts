@@ -1,7 +1,100 @@
+import type { Command } from "commander";
 import type { AuthenticationMethod } from "../../oauth/authentication-methods.ts";
 import { subjectFields } from "../../oauth/client-keys-rule.ts";
 import { Failure } from "../failure.ts";
+import { certificateSubject } from "./certificate-subject.ts";
 import { flagOf } from "./field-flags.ts";
+
+/** The options by which a client proves a key, as commander names them. */
+export interface KeyOptions {
+  /** The path of a file, or `-`. */
+  jwks?: string;
+  jwksUri?: string;
+  dpopBound?: boolean;
+  certificateBound?: boolean;
+  certificateSubject?: string;
+  certificateDns?: string;
+  certificateUri?: string;
+  certificateIp?: string;
+  certificateEmail?: string;
+}
+
+/** Adds the options. The server checks their values. */
+export function addKeyOptions(command: Command): Command {
+  return command
+    .option(
+      "--jwks <file>",
+      "file with the public keys of the client, for private_key_jwt or self_signed_tls_client_auth: a JWK set, one JWK, or a public key or certificate in PEM; - for standard input",
+    )
+    .option(
+      "--jwks-uri <url>",
+      "https URL of the public keys of the client, which may change there",
+    )
+    .option(
+      "--dpop-bound",
+      "give the client only tokens that are bound to its key: each request needs a DPoP proof",
+    )
+    .option(
+      "--no-dpop-bound",
+      "bind its tokens only if a request has a DPoP proof; the default",
+    )
+    .option(
+      "--certificate-bound",
+      "give the client only tokens that are bound to its client certificate",
+    )
+    .option(
+      "--no-certificate-bound",
+      "do not bind its tokens to a certificate; the default",
+    )
+    .option(
+      "--certificate-subject <dn>",
+      'subject of the client certificate for tls_client_auth, such as "CN=billing,O=Acme"',
+    )
+    .option(
+      "--certificate-dns <name>",
+      "DNS name in the client certificate, instead of its subject",
+    )
+    .option(
+      "--certificate-uri <uri>",
+      "URI in the client certificate, instead of its subject",
+    )
+    .option(
+      "--certificate-ip <address>",
+      "IP address in the client certificate, instead of its subject",
+    )
+    .option(
+      "--certificate-email <address>",
+      "e-mail address in the client certificate, instead of its subject",
+    );
+}
+
+/**
+ * The fields of the admin API for the options.
+ *
+ * @throws Failure if the file of `--jwks` or the name in `--certificate-subject` cannot be used
+ */
+export async function keyFields(options: KeyOptions) {
+  return {
+    jwks: await keysIn(options.jwks),
+    jwks_uri: options.jwksUri,
+    dpop_bound_access_tokens: options.dpopBound,
+    tls_client_certificate_bound_access_tokens: options.certificateBound,
+    tls_client_auth_subject_dn:
+      options.certificateSubject === undefined
+        ? undefined
+        : certificateSubject(options.certificateSubject),
+    tls_client_auth_san_dns: options.certificateDns,
+    tls_client_auth_san_uri: options.certificateUri,
+    tls_client_auth_san_ip: options.certificateIp,
+    tls_client_auth_san_email: options.certificateEmail,
+  };
+}
+
+async function keysIn(path: string | undefined) {
+  if (path === undefined) return undefined;
+  const { readKeys } = await import("./key-file.ts");
+  return readKeys(path);
+}
 
 /** The methods that use a field of a client by which it proves a key. No other method reads it. */
 const methodsOf = new Map<string, readonly AuthenticationMethod[]>([
