@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { OPENID, standardScopes } from "../../oauth/openid/scopes.ts";
+import { subjectAdvice } from "./certificate-subject.ts";
 import { quoteArgument } from "../shell.ts";
 
 const refusal = z.looseObject({ fields: z.record(z.string(), z.string()) });
@@ -108,8 +109,10 @@ export function problemsByFlag(
 /** The server's words for a scope that it does not have. */
 const unknownScope = /^(\S+) is not in the scope catalogue$/;
 
-/** Returns the command that adds the scope that is missing. Empty: the problem is another one. */
+/** Returns what to do, such as the command that adds the scope that is missing. Empty: the problem says it. */
 function adviceFor(problem: string): string {
+  if (problem.startsWith("must be a distinguished name"))
+    return `. ${subjectAdvice}`;
   const [, name] = unknownScope.exec(problem) ?? [];
   if (name === undefined) return "";
   const isStandard = name === OPENID || Object.hasOwn(standardScopes, name);

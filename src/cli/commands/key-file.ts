@@ -96,7 +96,7 @@ function keyOfPem(text: string, fail: Fail): Content {
     throw fail("has several keys or certificates. Leave the client's own one.");
   try {
     if (!text.includes("-----BEGIN CERTIFICATE-----"))
-      return createPublicKey(text).export({ format: "jwk" }) as Content;
+      return { ...createPublicKey(text).export({ format: "jwk" }) };
     const certificate = new X509Certificate(text);
     const key = certificate.publicKey.export({ format: "jwk" });
     return { ...key, x5c: [certificate.raw.toString("base64")] };

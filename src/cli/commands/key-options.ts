@@ -1,6 +1,5 @@
 import type { Command } from "commander";
 import type { AuthenticationMethod } from "../../oauth/authentication-methods.ts";
-import { subjectFields } from "../../oauth/client-keys-rule.ts";
 import { Failure } from "../failure.ts";
 import { certificateSubject } from "./certificate-subject.ts";
 import { flagOf } from "./field-flags.ts";
@@ -96,20 +95,19 @@ async function keysIn(path: string | undefined) {
   return readKeys(path);
 }
 
-/** The methods that use a field of a client by which it proves a key. No other method reads it. */
-const methodsOf = new Map<string, readonly AuthenticationMethod[]>([
-  ...["jwks", "jwks_uri"].map(
-    (field) =>
-      [field, ["private_key_jwt", "self_signed_tls_client_auth"]] as const,
-  ),
-  ...subjectFields.map((field) => [field, ["tls_client_auth"]] as const),
-]);
+/** Returns the methods that use a field of a client. Undefined: it does not depend on the method. */
+function methodsOf(field: string): AuthenticationMethod[] | undefined {
+  if (field === "jwks" || field === "jwks_uri")
+    return ["private_key_jwt", "self_signed_tls_client_auth"];
+  return field.startsWith("tls_client_auth_") ? ["tls_client_auth"] : undefined;
+}
 
-/** The fields of a client that only some methods use, with these methods. */
+/** The fields to set that only some methods use, with these methods. */
 export function fieldsOfMethods(fields: Record<string, unknown>) {
-  return [...methodsOf].filter(
-    ([field]) => fields[field] !== undefined && fields[field] !== null,
-  );
+  return Object.entries(fields).flatMap(([field, value]) => {
+    const methods = methodsOf(field);
+    return methods && value !== null ? [{ field, methods }] : [];
+  });
 }
 
 /**
@@ -124,10 +122,13 @@ export function refuseUnusedKey(
   method: unknown,
 ): void {
   const unused = fieldsOfMethods(fields).find(
-    ([, methods]) => !methods.some((name) => name === method),
+    ({ methods }) => !methods.some((name) => name === method),
   );
   if (!unused) return;
-  const [field, [first, another]] = unused;
+  const {
+    field,
+    methods: [first, another],
+  } = unused;
   const now =
     typeof method !== "string"
       ? "authenticates with a secret"
