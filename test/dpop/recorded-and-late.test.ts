@@ -147,6 +147,36 @@ describe("an alarm", () => {
   });
 });
 
+describe("no alarm", () => {
+  it("is raised without client_id, with that of another client, and for use_dpop_nonce, and the login goes on", async () => {
+    const makeApp = () =>
+      server.makeClient({ token_endpoint_auth_method: "none" });
+    const [app, other] = [await makeApp(), await makeApp()];
+    const key = await makeProofKey();
+    const { tokens } = await makeChain(app, key);
+    const stolen = tokens[0]!;
+    const lines = listenToLog();
+    const nameless = await server.token([
+      ["grant_type", "refresh_token"],
+      ["refresh_token", stolen],
+    ]);
+    expect(nameless.status).toBe(401);
+    expect(await refusal(await server.refresh(other, stolen))).toEqual([
+      400,
+      "invalid_grant",
+      "refresh_token_of_another_client",
+    ]);
+    const old = proving(key, server, { iat: 1 });
+    expect(await refusal(await old.refresh(app, stolen))).toEqual([
+      400,
+      "use_dpop_nonce",
+      "dpop_nonce_missing",
+    ]);
+    expect(stolenIn(lines)).toEqual([]);
+    await proving(key).expectRefresh(app, stolen);
+  });
+});
+
 describe("an alarm of a client with dpop_bound_access_tokens", () => {
   it("names no client whose token it is not", async () => {
     const app = await server.makeClient({ token_endpoint_auth_method: "none" });
