@@ -100,7 +100,10 @@ export async function tokenProblem(
   if (access_token === undefined) return undefined;
   return ath === (await sha256(access_token))
     ? undefined
-    : { problem: "its ath is not the hash of the access token" };
+    : {
+        problem:
+          "its ath must be the SHA-256 hash of the access token, in base64url",
+      };
 }
 
 /** Checks that a proof is fresh (steps 10 and 11). */

@@ -91,7 +91,7 @@ async function readProven(
   if (token === undefined) return certificate;
   await offerNonce(c, server);
   const checked = (await readProof(c, "/userinfo", server, now, token)) ?? {
-    problem: "there is none",
+    problem: "there must be one in the header DPoP",
   };
   if ("problem" in checked)
     throw new OAuthError(

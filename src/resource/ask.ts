@@ -16,11 +16,17 @@ export function byQuestion(
       return { unavailable: "The issuer cannot be asked." };
     const { active, token_type, ...claims } = answer;
     if (!active)
-      return { invalid: "The token has expired, or its login has ended." };
+      return {
+        invalid:
+          "The token has expired, or its login has ended. Get a new one, or sign the user in again.",
+      };
     // Baton answers for refresh tokens as well, but without a `token_type`.
     const isAccessToken = token_type === "Bearer" || token_type === "DPoP";
     if (!isAccessToken || claims["iss"] !== options.issuer)
-      return { invalid: "The token is not an access token of this issuer." };
+      return {
+        invalid:
+          "The token is not an access token of the issuer that the metadata names. Get one there.",
+      };
     return checkClaims(token, claims, options);
   };
 }

@@ -24,14 +24,23 @@ export function checkClaims(
     typeof exp !== "number" ||
     typeof scope !== "string"
   )
-    return { invalid: "The token is not an access token of this issuer." };
+    return {
+      invalid:
+        "The token is not an access token of the issuer that the metadata names. Get one there.",
+    };
   // RFC 9068 section 4: a token for another API must not be accepted.
   const audiences = [aud].flat().filter((one) => typeof one === "string");
   const wanted = comparable(audience);
   if (!audiences.some((one) => comparable(one) === wanted))
-    return { invalid: "The token is for another resource." };
+    return {
+      invalid:
+        "The token is for another resource. Get one for that which the metadata names.",
+    };
   if (sub_type === "client" && !allow_clients)
-    return { invalid: "The token is of a client, and not of a user." };
+    return {
+      invalid:
+        "The token is of a client itself. This resource needs one of a user.",
+    };
   const scopes = scopeSet(scope);
   return { verified: { token, sub, client_id, scopes, exp, claims } };
 }

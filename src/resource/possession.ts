@@ -7,15 +7,11 @@ import type {
   VerifiedToken,
 } from "./options.ts";
 
-/** The time for which the id of a proof is remembered, in seconds. A proof is fresh for two minutes at most. */
+/** The time for which the id of a proof is remembered, in seconds. A proof is fresh for at most two minutes. */
 const REMEMBERED_SECONDS = 180;
 
-const notABearerToken = {
-  invalid: "The token is bound to a key, and is not a bearer token.",
-};
-
 /**
- * Checks that whoever presents a good token has the keys that it is bound to (RFC 9449 section 7.2, RFC 8705 section 3).
+ * Checks that a request with a good token proves the keys that it is bound to (RFC 9449 section 7.2, RFC 8705 section 3).
  *
  * @param presentation the way in which it is presented. Empty: as a bearer token, without a certificate
  */
@@ -26,22 +22,34 @@ export async function checkPossession(
 ): Promise<Checked> {
   const { cnf } = verified.claims;
   const bound = boundTo(cnf);
-  if (cnf !== undefined && !bound) return notABearerToken;
+  if (cnf !== undefined && !bound)
+    return {
+      invalid:
+        "The token is bound to a key that this resource cannot check. Get one with a DPoP proof.",
+    };
   const { jkt, x5t } = bound ?? {};
-  if (!dpop && jkt !== undefined) return notABearerToken;
+  if (!dpop && jkt !== undefined)
+    return {
+      invalid:
+        "The token is bound to a key, and is not a bearer token. Send it with the scheme DPoP and a proof of the key.",
+    };
   if (x5t !== undefined && x5t !== certificate)
     return {
       invalid:
-        "The token is bound to a client certificate, and the request has another one or none.",
+        "The token is bound to a client certificate, and this resource sees another one or none. Connect with that of the token.",
     };
   if (dpop && jkt !== undefined)
     return checkKey(verified, { ...dpop, jkt }, options);
+  if (options.dpop_bound_access_tokens_required)
+    return {
+      invalid:
+        "This resource needs a token that is bound to a key. Get one with a DPoP proof.",
+    };
   if (dpop)
     return {
-      invalid: "The token is not bound to a key. Send it as a bearer token.",
+      invalid:
+        "The token is not bound to a key. Send it with the scheme Bearer.",
     };
-  if (options.dpop_bound_access_tokens_required)
-    return { invalid: "This resource needs a token that is bound to a key." };
   return { verified };
 }
 
@@ -76,11 +84,14 @@ async function checkKey(
         now,
         access_token: verified.token,
       })
-    : { problem: "there is none" };
+    : { problem: "there must be one in the header DPoP" };
   if ("problem" in checked) return invalidProof(checked.problem);
   // RFC 9449 section 7.1 names this error for it.
   if (checked.jkt !== jkt)
-    return { invalid: "The token is bound to another key than the proof's." };
+    return {
+      invalid:
+        "The token is bound to another key than that of the proof. Sign the proof with the key of the token.",
+    };
   if (!is_new_proof) return { verified };
   try {
     const isNew = await is_new_proof(
@@ -96,7 +107,7 @@ async function checkKey(
 
 function invalidProof(problem: string): Checked {
   return {
-    invalid: `The DPoP proof is not valid: ${problem}.`,
+    invalid: `The DPoP proof is not valid: ${problem}. Make a new one for each request.`,
     error: "invalid_dpop_proof",
   };
 }

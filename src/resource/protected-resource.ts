@@ -92,7 +92,10 @@ export function protectedResource(options: ResourceOptions): ProtectedResource {
     presentation: Presentation = {},
   ): Promise<Checked> {
     if (token.length > MAX_TOKEN_CHARACTERS || !compactJws.test(token))
-      return { invalid: "The token is malformed." };
+      return {
+        invalid:
+          "The token is malformed. Send one access token in the header Authorization, as it was issued.",
+      };
     const checked = await checkToken(token);
     return "verified" in checked
       ? checkPossession(checked.verified, presentation, options)
@@ -119,7 +122,8 @@ export function protectedResource(options: ResourceOptions): ProtectedResource {
     const credentials = credentialsOf(request);
     if (!credentials)
       return challenge(needed, {
-        error_description: "This resource needs an access token.",
+        error_description:
+          "This resource needs an access token in the header Authorization.",
       });
     const { scheme, token } = credentials;
     const presentation = presentationOf(request, scheme, options);

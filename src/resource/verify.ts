@@ -31,6 +31,6 @@ export function bySignature(options: ResourceOptions): CheckToken {
 
 function problemOf(error: unknown): string {
   return error instanceof errors.JWTExpired
-    ? "The token has expired."
-    : "The token is not an access token of this issuer.";
+    ? "The token has expired. Get a new one."
+    : "The token is not an access token of the issuer that the metadata names. Get one there.";
 }

@@ -116,7 +116,10 @@ describe("the examples of RFC 9449", () => {
     const proof = await proofOf(key, { htu: api });
     expect(
       await checkProof(proof, { ...good, urls: [api], access_token: "x" }),
-    ).toEqual({ problem: "its ath is not the hash of the access token" });
+    ).toEqual({
+      problem:
+        "its ath must be the SHA-256 hash of the access token, in base64url",
+    });
     expect(await boundTo(await ask(await proofOf(key, { ath: 7 })))).toBe(
       key.jkt,
     );

@@ -60,7 +60,10 @@ describe("a request", () => {
       expect(await expectRefusal(await notes.authorize(request))).toEqual({
         status: 401,
         challenge: `Bearer scope="notes:read", resource_metadata="${METADATA_URL}"`,
-        body: { error_description: "This resource needs an access token." },
+        body: {
+          error_description:
+            "This resource needs an access token in the header Authorization.",
+        },
       });
   });
 
@@ -77,13 +80,21 @@ describe("a request", () => {
   });
 
   it.each([
-    ["is not one", "undefined", "The token is malformed."],
-    ["is empty", "", "The token is malformed."],
-    ["has expired", { exp: 1 }, "The token has expired."],
+    [
+      "is not one",
+      "undefined",
+      "The token is malformed. Send one access token in the header Authorization, as it was issued.",
+    ],
+    [
+      "is empty",
+      "",
+      "The token is malformed. Send one access token in the header Authorization, as it was issued.",
+    ],
+    ["has expired", { exp: 1 }, "The token has expired. Get a new one."],
     [
       "is for another API",
       { aud: ISSUER },
-      "The token is for another resource.",
+      "The token is for another resource. Get one for that which the metadata names.",
     ],
   ])(
     "whose token %s gets 401 invalid_token",

@@ -65,7 +65,8 @@ describe.each([
       resource: ["https://other.example.com"],
     });
     expect(await resource(options).check(other.access_token)).toEqual({
-      invalid: "The token is for another resource.",
+      invalid:
+        "The token is for another resource. Get one for that which the metadata names.",
     });
     expect(await resource(options).check(login.refresh_token)).toHaveProperty(
       "invalid",
@@ -83,7 +84,8 @@ describe.each([
     });
     const { access_token } = await response.json<Tokens>();
     expect(await resource(options).check(access_token)).toEqual({
-      invalid: "The token is of a client, and not of a user.",
+      invalid:
+        "The token is of a client itself. This resource needs one of a user.",
     });
     const open = resource({ ...options, allow_clients: true });
     expect(await open.check(access_token)).toHaveProperty(
@@ -112,10 +114,12 @@ describe.each([
       verified: { sub: "alice", claims: { cnf: { jkt: key.jkt } } },
     });
     expect(await check(await makeProofKey())).toEqual({
-      invalid: "The token is bound to another key than the proof's.",
+      invalid:
+        "The token is bound to another key than that of the proof. Sign the proof with the key of the token.",
     });
     expect(await resource(options).check(access_token)).toEqual({
-      invalid: "The token is bound to a key, and is not a bearer token.",
+      invalid:
+        "The token is bound to a key, and is not a bearer token. Send it with the scheme DPoP and a proof of the key.",
     });
   });
 
@@ -124,7 +128,10 @@ describe.each([
     await server.about("/revoke", client, ended.refresh_token);
     expect(await resource(options).check(ended.access_token)).toEqual(
       way === "asked about over RPC"
-        ? { invalid: "The token has expired, or its login has ended." }
+        ? {
+            invalid:
+              "The token has expired, or its login has ended. Get a new one, or sign the user in again.",
+          }
         : expect.objectContaining({ verified: expect.anything() }),
     );
   });
@@ -154,7 +161,8 @@ describe("a question over RPC", () => {
       }),
     };
     expect(await resource({ tokens }).check(login.access_token)).toEqual({
-      invalid: "The token is not an access token of this issuer.",
+      invalid:
+        "The token is not an access token of the issuer that the metadata names. Get one there.",
     });
   });
 
@@ -163,7 +171,8 @@ describe("a question over RPC", () => {
     const introspect = async () => ({ active: ++asked > 0 });
     const asking = resource({ tokens: { introspect } });
     expect(await asking.check("no-token")).toEqual({
-      invalid: "The token is malformed.",
+      invalid:
+        "The token is malformed. Send one access token in the header Authorization, as it was issued.",
     });
     expect(asked).toBe(0);
   });

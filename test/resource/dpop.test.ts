@@ -77,19 +77,25 @@ async function proven(
 const invalidProof = [
   401,
   "invalid_dpop_proof",
-  expect.stringMatching(/^The DPoP proof is not valid: /),
+  expect.stringMatching(
+    /^The DPoP proof is not valid: .*\. Make a new one for each request\.$/,
+  ),
 ];
 const notABearerToken = [
   401,
   "invalid_token",
-  "The token is bound to a key, and is not a bearer token.",
+  "The token is bound to a key, and is not a bearer token. Send it with the scheme DPoP and a proof of the key.",
 ];
 const notBound = [
   401,
   "invalid_token",
-  "The token is not bound to a key. Send it as a bearer token.",
+  "The token is not bound to a key. Send it with the scheme Bearer.",
 ];
-const malformed = [401, "invalid_token", "The token is malformed."];
+const malformed = [
+  401,
+  "invalid_token",
+  "The token is malformed. Send one access token in the header Authorization, as it was issued.",
+];
 
 describe("a token that is bound to a key", () => {
   it("is good with a proof of the key for this request", async () => {
@@ -168,12 +174,41 @@ describe("a token that is bound to a key", () => {
     expect(await refused(notes, without)).toEqual(invalidProof);
   });
 
+  it.each([
+    ["none", undefined, "there must be one in the header DPoP"],
+    [
+      "an old one",
+      { iat: 1 },
+      "the time in its iat is more than a minute from that of this server",
+    ],
+    [
+      "one for another token",
+      { ath: "x" },
+      "its ath must be the SHA-256 hash of the access token, in base64url",
+    ],
+  ])(
+    "with %s for a proof is told the problem, and to make a new one",
+    async (_, claims, problem) => {
+      const asked = await proven(bound);
+      if (!claims) asked.headers.delete("DPoP");
+      else
+        asked.headers.set(
+          "DPoP",
+          await prove("GET", RESOURCE, bound, { claims }),
+        );
+      const answer = (await notes.authorize(asked)) as Response;
+      expect(answer.headers.get("WWW-Authenticate")).toContain(
+        `, DPoP error="invalid_dpop_proof", error_description="The DPoP proof is not valid: ${problem}. Make a new one for each request.", ${algs}, `,
+      );
+    },
+  );
+
   it("is refused with a proof of another key", async () => {
     const asked = await proven(bound, { by: otherKey });
     expect(await refused(notes, asked)).toEqual([
       401,
       "invalid_token",
-      "The token is bound to another key than the proof's.",
+      "The token is bound to another key than that of the proof. Sign the proof with the key of the token.",
     ]);
   });
 
@@ -199,13 +234,13 @@ describe("a token that is bound to a key", () => {
     expect(await refused(notes, await proven(expired))).toEqual([
       401,
       "invalid_token",
-      "The token has expired.",
+      "The token has expired. Get a new one.",
     ]);
     const elsewhere = await issuer.sign({ aud: ISSUER, cnf: { jkt: key.jkt } });
     expect(await refused(notes, await proven(elsewhere))).toEqual([
       401,
       "invalid_token",
-      "The token is for another resource.",
+      "The token is for another resource. Get one for that which the metadata names.",
     ]);
   });
 
@@ -282,7 +317,7 @@ describe("the option is_new_proof", () => {
     expect(await refused(one, await sent(key, bound))).toEqual([
       401,
       "invalid_dpop_proof",
-      "The DPoP proof is not valid: it was used already.",
+      "The DPoP proof is not valid: it was used already. Make a new one for each request.",
     ]);
   });
 
@@ -325,12 +360,12 @@ describe("a token that is not bound", () => {
   it("is refused where only bound tokens are good", async () => {
     const strict = resource({ dpop_bound_access_tokens_required: true });
     const asBearer = request([["Authorization", `Bearer ${unbound}`]]);
-    expect(await refused(strict, asBearer)).toEqual([
-      401,
-      "invalid_token",
-      "This resource needs a token that is bound to a key.",
-    ]);
-    expect(await refused(strict, await proven(unbound))).toEqual(notBound);
+    for (const asked of [asBearer, await proven(unbound)])
+      expect(await refused(strict, asked)).toEqual([
+        401,
+        "invalid_token",
+        "This resource needs a token that is bound to a key. Get one with a DPoP proof.",
+      ]);
     expect(await strict.authorize(await proven(bound))).toHaveProperty("sub");
   });
 });

@@ -12,7 +12,10 @@ const metadataUri = `${ISSUER}/.well-known/oauth-authorization-server`;
 const unavailable = {
   unavailable: "The keys of the issuer cannot be fetched.",
 };
-const invalid = { invalid: "The token is not an access token of this issuer." };
+const invalid = {
+  invalid:
+    "The token is not an access token of the issuer that the metadata names. Get one there.",
+};
 const good = expect.objectContaining({ verified: expect.anything() }) as object;
 
 let issuer: FakeIssuer;

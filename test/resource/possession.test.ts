@@ -15,8 +15,9 @@ import { proofWith, refused, request } from "./proven.ts";
 /** Tests bound tokens without a request, on a connection with a certificate (RFC 8705 section 3), and in the adapters. */
 
 const notABearerToken =
-  "The token is bound to a key, and is not a bearer token.";
-const notBound = "The token is not bound to a key. Send it as a bearer token.";
+  "The token is bound to a key, and is not a bearer token. Send it with the scheme DPoP and a proof of the key.";
+const notBound =
+  "The token is not bound to a key. Send it with the scheme Bearer.";
 
 let issuer: FakeIssuer;
 let key: ProofKey;
@@ -81,7 +82,8 @@ describe("check, without a request", () => {
     const dpop = { proof, method: "GET", url: RESOURCE };
     for (const presentation of [{}, { dpop }])
       expect(await notes.check(token, presentation)).toEqual({
-        invalid: notABearerToken,
+        invalid:
+          "The token is bound to a key that this resource cannot check. Get one with a DPoP proof.",
       });
   });
 });
@@ -124,7 +126,7 @@ describe("a token that is bound to a certificate", () => {
       expect(await refused(one, overTls(headers, tlsClientAuth))).toEqual([
         401,
         "invalid_token",
-        "The token is bound to a client certificate, and the request has another one or none.",
+        "The token is bound to a client certificate, and this resource sees another one or none. Connect with that of the token.",
       ]);
   });
 

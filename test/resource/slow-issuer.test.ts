@@ -10,7 +10,10 @@ import { FakeIssuer, ISSUER, makeKey, RESOURCE } from "./issuer.ts";
 const unavailable = {
   unavailable: "The keys of the issuer cannot be fetched.",
 };
-const invalid = { invalid: "The token is not an access token of this issuer." };
+const invalid = {
+  invalid:
+    "The token is not an access token of the issuer that the metadata names. Get one there.",
+};
 const good = expect.objectContaining({ verified: expect.anything() }) as object;
 
 /** Timers stand still, so that a check that waits for one does not end by itself. */

@@ -27,9 +27,13 @@ function resource(more: object = {}): ProtectedResource {
 }
 
 const notOfThisIssuer = {
-  invalid: "The token is not an access token of this issuer.",
+  invalid:
+    "The token is not an access token of the issuer that the metadata names. Get one there.",
 };
-const forAnother = { invalid: "The token is for another resource." };
+const forAnother = {
+  invalid:
+    "The token is for another resource. Get one for that which the metadata names.",
+};
 
 describe("a protected resource", () => {
   it("accepts an access token of its issuer, and says what is in it", async () => {
@@ -91,7 +95,7 @@ describe("a protected resource", () => {
   it("refuses a token that has expired, at its second", async () => {
     const exp = Math.floor(Date.now() / 1000);
     expect(await notes.check(await issuer.sign({ exp }))).toEqual({
-      invalid: "The token has expired.",
+      invalid: "The token has expired. Get a new one.",
     });
   });
 
@@ -196,7 +200,8 @@ describe("a protected resource", () => {
   it("refuses a token of a client itself, unless the options allow it", async () => {
     const token = await issuer.sign({ sub: "notes-agent", sub_type: "client" });
     expect(await notes.check(token)).toEqual({
-      invalid: "The token is of a client, and not of a user.",
+      invalid:
+        "The token is of a client itself. This resource needs one of a user.",
     });
     const open = resource({ allow_clients: true });
     expect(await open.check(token)).toMatchObject({
@@ -207,7 +212,8 @@ describe("a protected resource", () => {
   it("refuses a token that is bound to a key, because it checks no proof", async () => {
     const token = await issuer.sign({ cnf: { jkt: "thumbprint" } });
     expect(await notes.check(token)).toEqual({
-      invalid: "The token is bound to a key, and is not a bearer token.",
+      invalid:
+        "The token is bound to a key, and is not a bearer token. Send it with the scheme DPoP and a proof of the key.",
     });
   });
 
@@ -223,7 +229,8 @@ describe("a protected resource", () => {
     const other = await FakeIssuer.start();
     const { fetch } = other;
     expect(await resource({ fetch }).check(token)).toEqual({
-      invalid: "The token is malformed.",
+      invalid:
+        "The token is malformed. Send one access token in the header Authorization, as it was issued.",
     });
     expect(other.fetched).toEqual([]);
   });
