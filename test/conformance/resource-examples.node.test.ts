@@ -157,6 +157,47 @@ describe("the examples for tokens that are bound to a key", () => {
     expect(await asBearer(fetch, url, token)).toBe(401);
   });
 
+  it("“With jose alone” says the error in the challenge of the scheme that came, and none without a token", async () => {
+    const fetch = await load("With jose alone");
+    const algs = 'DPoP algs="ES256 ES384 EdDSA Ed25519 PS256 RS256"';
+    const none = `Bearer realm="notes", ${algs}`;
+    const challengeOf = async (headers: Record<string, string>) =>
+      (await fetch(new Request(API, { headers }))).headers.get(
+        "WWW-Authenticate",
+      );
+    expect(await challengeOf({})).toBe(none);
+    expect(await challengeOf({ Authorization: `Bearer ${ofNotes}` })).toBe(
+      `Bearer realm="notes", error="invalid_token", ${algs}`,
+    );
+    const invalidProof = `${none}, error="invalid_dpop_proof"`;
+    expect(await challengeOf({ Authorization: `DPoP ${ofNotes}` })).toBe(
+      invalidProof,
+    );
+    const wrong = async (claims: Partial<ProofClaims>, token = ofNotes) =>
+      (await prove(fetch, API, token, claims))[1];
+    expect(await wrong({ iat: 1 })).toBe(invalidProof);
+    expect(await wrong({ ath: "x" })).toBe(invalidProof);
+    const invalidToken = `${none}, error="invalid_token"`;
+    expect(await wrong({}, reader)).toBe(invalidToken);
+    expect(await wrong({}, ofPayments)).toBe(invalidToken);
+    const other = await makeProofKey();
+    expect((await prove(fetch, API, ofNotes, {}, other))[1]).toBe(invalidToken);
+  });
+
+  it("“With jose alone” refuses one that is bound to a certificate, also with a proof", async () => {
+    const fetch = await load("With jose alone");
+    const client = await makeClient({
+      resources: [API],
+      tls_client_certificate_bound_access_tokens: true,
+    });
+    for (const keys of [{}, { dpop_jkt: key.jkt }]) {
+      const grant = { resource: API, "x5t#S256": "A".repeat(43), ...keys };
+      const { access_token: token } = await login(client, grant);
+      expect(await asBearer(fetch, API, token)).toBe(401);
+      expect((await prove(fetch, API, token))[0]).toBe(401);
+    }
+  });
+
   it.each([
     ["With jose alone", 200],
     ["In a Worker with a key", 401],
