@@ -14,13 +14,23 @@ import {
 } from "./results.ts";
 import { honestTraces, theftTraces } from "./traces/index.ts";
 
+/*
+ * All sizes are in pixels, and none is left to Vega, because it can't measure text without a screen.
+ */
 const ROWS = { step: 30 };
 /** Wide enough for a count. */
 const NARROW = { step: 36 };
 /** Wide enough for a word. */
-const WIDE = { step: 46 };
-/** As wide as the longest name, because Vega can't measure text without a screen. */
-const NAMES_WIDTH = 285;
+const WIDE = { step: 52 };
+/** Wide enough for the name of a sum. */
+const SUMS = { step: 76 };
+/** As wide as the longest name of a server. */
+const NAMES_WIDTH = 270;
+/** Between the panels, and around the picture. */
+const SPACING = 16;
+/** The heights of the names of the traces, and of the headings above them. */
+const LABELS_HEIGHT = 115;
+const HEADINGS_HEIGHT = 54;
 
 /** One field of a matrix: the outcome of a trace on a server. */
 interface Cell {
@@ -30,11 +40,17 @@ interface Cell {
 
 /** @returns an SVG: a row for each server, a field for each trace, and the two sums that matter */
 export function plot({ servers }: Results, colors: Colors): Promise<string> {
+  const panels = [
+    NAMES_WIDTH,
+    honestTraces.length * NARROW.step,
+    SUMS.step,
+    theftTraces.length * WIDE.step,
+    SUMS.step,
+  ];
   const spec: TopLevelSpec = {
     // Not transparent, because pages of any colour show the picture.
     background: colors.background,
-    padding: 12,
-    spacing: 16,
+    spacing: SPACING,
     bounds: "flush",
     hconcat: [
       names(servers, NAMES_WIDTH, ROWS),
@@ -42,13 +58,11 @@ export function plot({ servers }: Results, colors: Colors): Promise<string> {
         servers,
         honestTraces.map(({ title }) => title),
         NARROW,
-        {
-          text: "Without a thief: how many holders of the login stay signed in",
-          subtitle: [
-            "1/2: one of two tabs, processes or workers that hold the login.",
-            "In the others, the user must sign in again. Red: in all of them.",
-          ],
-        },
+        [
+          "Without a thief: how many holders of the login stay signed in",
+          "1/2: one of two tabs, processes or workers that hold the login.",
+          "In the others, the user must sign in again. Red: in all of them.",
+        ],
         (repeats) => honestCell(repeats, colors),
         colors,
       ),
@@ -57,13 +71,11 @@ export function plot({ servers }: Results, colors: Colors): Promise<string> {
         servers,
         theftTraces.map(({ title }) => title),
         WIDE,
-        {
-          text: "With a thief: who holds a valid token at the end",
-          subtitle: [
-            "ended: nobody, because the server noticed. stays: the owner, and the thief got no token.",
-            "owner, thief, both: the thief got tokens, and nobody noticed.",
-          ],
-        },
+        [
+          "With a thief: who holds a valid token at the end",
+          "ended: nobody, because the server noticed. refused: the owner, and the thief got no token.",
+          "owner, thief, both: the thief got tokens, and nobody noticed.",
+        ],
         (repeats) => theftCell(repeats, colors),
         colors,
       ),
@@ -82,35 +94,39 @@ export function plot({ servers }: Results, colors: Colors): Promise<string> {
         labelFontSize: 11,
         labelLimit: 300,
       },
-      title: {
-        anchor: "start",
-        frame: "group",
-        fontSize: 12,
-        color: colors.text,
-        subtitleColor: colors.quiet,
-        subtitleFontSize: 11,
-        // The names of the traces are shorter than Vega believes, because it can't measure text.
-        offset: -50,
-      },
       text: { fontSize: 11, color: colors.text },
     },
   };
-  return new View(parse(compile(spec).spec), { renderer: "none" }).toSVG();
+  const sized = {
+    ...compile(spec).spec,
+    autosize: "none",
+    width: panels.reduce((sum, width) => sum + width + SPACING, -SPACING),
+    height: servers.length * ROWS.step,
+    padding: {
+      top: LABELS_HEIGHT + HEADINGS_HEIGHT + SPACING,
+      left: SPACING,
+      right: SPACING,
+      bottom: SPACING,
+    },
+  } as const;
+  return new View(parse(sized), { renderer: "none" }).toSVG();
 }
 
 function matrix(
   servers: readonly ServerResults[],
   titles: readonly string[],
   width: { step: number },
-  title: { text: string; subtitle: string | string[] },
+  heading: readonly [string, ...string[]],
   cellOf: (repeats: readonly Outcome[]) => Cell,
-  { background }: Colors,
+  { background, quiet }: Colors,
 ): Panel {
   const values = servers.flatMap(({ name, outcomes }) =>
     titles.map((trace) => ({ name, trace, ...cellOf(outcomes[trace] ?? []) })),
   );
+  const [title, ...rest] = heading;
+  const heads = { type: "text", align: "left", baseline: "top" } as const;
+  const top = -LABELS_HEIGHT - HEADINGS_HEIGHT;
   return {
-    title,
     width,
     height: ROWS,
     data: { values },
@@ -140,6 +156,16 @@ function matrix(
         mark: { type: "text", fontWeight: "bold", color: background },
         encoding: { text: { field: "text", type: "nominal" } },
       },
+      {
+        data: { values: [{}] },
+        mark: { ...heads, text: title, fontSize: 12, fontWeight: "bold" },
+        encoding: { x: { value: 0 }, y: { value: top } },
+      },
+      {
+        data: { values: [{}] },
+        mark: { ...heads, text: rest, color: quiet, lineHeight: 14 },
+        encoding: { x: { value: 0 }, y: { value: top + 17 } },
+      },
     ],
   };
 }
@@ -156,7 +182,7 @@ function sums(
     text: rangeText(figure(server)),
   }));
   return {
-    width: { step: 76 },
+    width: SUMS,
     height: ROWS,
     data: { values },
     mark: { type: "text", fontWeight: "bold", fontSize: 13 },
@@ -194,7 +220,7 @@ function honestCell(repeats: readonly Outcome[], colors: Colors): Cell {
 
 const theftTexts = {
   ended: "ended",
-  refused: "stays",
+  refused: "refused",
   "unnoticed: both": "both",
   "unnoticed: thief": "thief",
   "unnoticed: owner": "owner",

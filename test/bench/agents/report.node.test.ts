@@ -145,6 +145,18 @@ describe.each(Object.entries(schemes))(
       expect(svg).toContain(`>of ${theftTraces.length}<`);
       expect(svg).toContain(`fill="${scheme.background}"`);
     });
+
+    it("has both headings at one height, and the words of the tables", async () => {
+      const refused = { owner: holder(true, 1), thief: holder(false, 0) };
+      const svg = await plot(
+        resultsWith({ "a used token": [refused, refused] }),
+        scheme,
+      );
+      const heights = [...svg.matchAll(/translate\(0,(-?\d+)\)[^>]*>With/g)];
+      expect(heights).toHaveLength(2);
+      expect(heights[0]?.[1]).toBe(heights[1]?.[1]);
+      expect(svg).toContain(">refused<");
+    });
   },
 );
 
