@@ -1,6 +1,6 @@
 /**
  * The algorithms of client assertions (RFC 7518 section 3.1, RFC 8037 section 3.1, RFC 9864), each with the type of its
- * keys: a curve, or RSA. All are of key pairs: with a shared secret (`client_secret_jwt`), whoever reads this server's
+ * keys: a curve, or RSA. All are of key pairs: with a shared secret (`client_secret_jwt`), a thief of this server's
  * storage could make assertions.
  */
 export const assertionKeyTypes = {

@@ -14,8 +14,8 @@ export interface Lifetimes {
 }
 
 /**
- * How long after the newest exchange a used token leads its holder to the current one. ISO 8601; `PT0S`: never. The
- * client's record and method of authentication decide it.
+ * The time after the newest exchange in which a used token leads its holder to the current one. ISO 8601; `PT0S`: never.
+ * The client's record and method of authentication decide it.
  */
 export interface CatchUp {
   /** For a family that is bound to keys, all of which the request has proven. */

@@ -79,7 +79,7 @@ export const tokenRefusals = {
   authorization_code_of_another_key: invalidGrant(
     "The authorization code is bound to a key (dpop_jkt), and the request has no DPoP proof of it. It was not used up.",
   ),
-  // The login goes on, because whoever sends it has not shown to be its holder.
+  // The login goes on, because the sender has not shown to be its holder.
   refresh_token_proof_missing: row(
     400,
     "invalid_dpop_proof",

@@ -26,7 +26,7 @@ export interface Copy<T> {
   freshUntil: number;
 }
 
-/** How documents of one kind are read. */
+/** The rules for documents of one kind. */
 interface DocumentRules<T> extends FetchRules {
   /** Reads the content. Returns a sentence that says what is wrong with it, if anything is. */
   read: (url: string, text: string) => T | string;

@@ -129,7 +129,7 @@ describe("an assertion is accepted", () => {
   });
 });
 
-describe("an assertion is refused, whoever has signed it", () => {
+describe("an assertion is refused, also with a good signature, if", () => {
   const endpoint = "client_assertion_for_endpoint";
   const audience = "client_assertion_audience_wrong";
   const malformed = "client_assertion_malformed";

@@ -221,7 +221,7 @@ async function startByHand(
   /** The newest nonce of each server. */
   const nonces = new Map<string, string>();
 
-  /** Sends a request with a proof, and once more if it is refused and has brought the first nonce. */
+  /** Sends a request with a proof, and again if it is refused and has brought the first nonce. */
   async function withProof(
     url: string,
     init: RequestInit,

@@ -49,7 +49,7 @@ async function boundTokens(more: Record<string, string> = {}): Promise<Tokens> {
   return proving(key).expectRefresh(client, refresh_token, more);
 }
 
-/** Signs an access token with other claims, as whoever has PRIVATE_KEY can. */
+/** Signs an access token with other claims, as a thief of PRIVATE_KEY can. */
 async function forge({ access_token }: Tokens, claims: object) {
   const { kid = "", alg = "" } = decodeProtectedHeader(access_token);
   const signingKey = await importJWK(JSON.parse(env.PRIVATE_KEY) as JWK, alg);

@@ -104,7 +104,7 @@ const recipe: fc.Arbitrary<(key: ProofKey) => Promise<string>> = fc.oneof(
   hostile.map((text) => async () => text),
 );
 
-/** What a header can carry. */
+/** Replaces each character that a header cannot have. */
 function asHeader(text: string): string {
   return text.replaceAll(/[^\t\x20-\x7e]/g, "~");
 }

@@ -28,7 +28,7 @@ export async function makeKey(alg = "ES256", kid?: string): Promise<ClientKey> {
   };
 }
 
-/** What a test says otherwise. A claim that is undefined is left out. */
+/** Changes of an assertion. A claim that is undefined is left out. */
 export interface Saying {
   header?: Record<string, unknown>;
   claims?: Record<string, unknown>;

@@ -57,7 +57,7 @@ export interface Assertion {
   expires_at: Seconds;
 }
 
-/** What an assertion says before any key is known. */
+/** An assertion before its signature is verified. */
 export type ReadAssertion = {
   /** The client that it names. Undefined: it cannot be read. */
   sub?: string;

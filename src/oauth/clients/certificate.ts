@@ -27,7 +27,7 @@ export interface ClientCertificate {
   der: () => Uint8Array;
 }
 
-/** What a request shows, and how the keys of its client are found. */
+/** The certificate of a request, and access to the keys of its client. */
 interface Shown {
   /** Undefined: the request has none, or CLIENT_CERTIFICATES is off. */
   certificate: ClientCertificate | undefined;

@@ -15,7 +15,7 @@ export async function makeStolenKeys(): Promise<Keys> {
   return { holder: key, thief: key };
 }
 
-/** What a request has in addition, so that it proves a key. */
+/** The headers and parameters that a request has in addition, so that it proves a key. */
 export interface Proof {
   headers?: Record<string, string>;
   form?: Record<string, string>;

@@ -166,7 +166,7 @@ describe("a client that authenticates with a key", () => {
       "tls_client_auth_subject_dn",
     ],
     [
-      "an address that is none",
+      "an address that is not an IP address",
       { tls_client_auth_san_ip: "billing.example" },
       "tls_client_auth_san_ip",
     ],
