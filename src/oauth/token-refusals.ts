@@ -135,7 +135,7 @@ export const tokenRefusals = {
 
   // The UserInfo endpoint (OpenID Connect Core section 5.3.3, RFC 6750 section 3.1).
   access_token_missing: invalidToken(
-    "The access token is missing. Send the header Authorization: Bearer with it.",
+    "The access token is missing. Send it in the header Authorization.",
   ),
   two_access_tokens: invalidRequest(
     "The request has an access token in the header Authorization and another one in the body. Send it once.",
@@ -161,7 +161,7 @@ export const tokenRefusals = {
     "The access token is not bound to a key. Send it with the scheme Bearer.",
   ),
   access_token_of_another_key: invalidToken(
-    "The access token is bound to another key or client certificate than the one that the request proves.",
+    "The access token is bound to another key or client certificate than the one that the request proves. Use that of the token.",
   ),
   access_token_without_user: invalidToken(
     "This access token is of the client itself, so there is no user to tell about.",
