@@ -71,7 +71,7 @@ ${traceList(theftTraces, theftName)}`;
 }
 
 const theftLegend = `- **ended**: nobody's token is valid at the end. The server noticed, and the owner has to sign in again.
-- **refused**: the thief got nothing, and the owner's login goes on. Where Baton knows the key, it raises an alarm that names the login.
+- **refused**: the thief got nothing, and the owner's login goes on. If the login or its client has a key, Baton raises an alarm that names the login.
 - **both**, **thief**, **owner**: unnoticed. The thief got tokens, the login is alive, and these hold a valid token at the end.`;
 
 /** The counts of the summary, each for one server. */
