@@ -5,6 +5,7 @@ import {
   MAX_PER_NETWORK,
   MAX_PER_SITE,
   PERIOD_SECONDS,
+  type SharedCount,
 } from "../src/oauth/guess-limit.ts";
 import { countingBindings } from "./support/counting.ts";
 import { listenToLog, parsedLog } from "./support/log.ts";
@@ -414,6 +415,18 @@ describe("wrong admin tokens", () => {
   });
 });
 
+/** Makes a shared count of one period, which does not end. */
+function countUpTo(max: number): SharedCount {
+  const counts = new Map<string, number>();
+  return {
+    limit: async ({ key }) => {
+      const count = (counts.get(key) ?? 0) + 1;
+      counts.set(key, count);
+      return { success: count <= max };
+    },
+  };
+}
+
 describe("the platform's rate limits", () => {
   it("are asked about wrong guesses only, once per network and once per site", async () => {
     const asked: [string, string][] = [];
@@ -441,8 +454,22 @@ describe("the platform's rate limits", () => {
     ]);
   });
 
+  it("understand what they are asked: a wrong guess reports no fault", async () => {
+    const lines = listenToLog();
+    const response = await guess(serverWith({}), "198.51.100.2");
+    expect(await refusal(response)).toEqual(wrong);
+    expect(parsedLog(lines).map(({ event }) => event)).not.toContain(
+      "guess_limit.unreachable",
+    );
+  });
+
   it("hold what other isolates have counted: after one wrong guess this isolate refuses too", async () => {
-    const [one, other] = [serverWith({}), serverWith({})];
+    // The platform's own counts begin again with each minute of the clock, also in the middle of a test.
+    const shared = {
+      GUESSES_PER_NETWORK: countUpTo(MAX_PER_NETWORK),
+      GUESSES_PER_SITE: countUpTo(MAX_PER_SITE),
+    };
+    const [one, other] = [serverWith(shared), serverWith(shared)];
     await useUp(one, "198.51.100.1");
     expect(await refusal(await guess(other, "198.51.100.1"))).toEqual(wrong);
     const response = await attempt(other, "198.51.100.1", client);
