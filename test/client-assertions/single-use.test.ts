@@ -6,7 +6,7 @@ import {
 import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { asParameters, KeyClient, makeKey } from "../support/assertions.ts";
-import { countingBindings } from "../support/counting.ts";
+import { countCrypto, countingBindings } from "../support/counting.ts";
 import { makeProofKey } from "../support/dpop.ts";
 import { fault } from "../support/faults.ts";
 import { KeySite } from "../support/key-site.ts";
@@ -310,27 +310,6 @@ describe("a server whose configuration is older than the binding", () => {
     expect(await (await server.health()).json()).toEqual({ status: "ok" });
   });
 });
-
-/** Counts the calls of each WebCrypto method from now on. Methods that are not called are left out. */
-function countCrypto() {
-  const names = [
-    "sign",
-    "verify",
-    "digest",
-    "importKey",
-    "deriveKey",
-    "decrypt",
-  ] as const;
-  const spies = names.map(
-    (name) => [name, vi.spyOn(crypto.subtle, name)] as const,
-  );
-  return () =>
-    Object.fromEntries(
-      spies
-        .map(([name, { mock }]) => [name, mock.calls.length] as const)
-        .filter(([, calls]) => calls > 0),
-    );
-}
 
 describe("the cost of an assertion", () => {
   it.each(["/revoke", "/introspect"])(

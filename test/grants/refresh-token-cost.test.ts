@@ -1,42 +1,16 @@
 import { listDurableObjectIds, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { countingBindings } from "../support/counting.ts";
+import { countCrypto, countingBindings } from "../support/counting.ts";
 import { listenToLog } from "../support/log.ts";
 import { refusal, server, serverWith } from "../support/server.ts";
 
 /** Tests the cost of a refresh by counting, so that the result is the same on every machine. */
 
-const methods = [
-  "sign",
-  "verify",
-  "digest",
-  "importKey",
-  "deriveKey",
-  "deriveBits",
-  "encrypt",
-  "decrypt",
-  "wrapKey",
-  "unwrapKey",
-] as const;
-
 afterEach(() => {
   vi.restoreAllMocks();
   vi.unstubAllGlobals();
 });
-
-/** Counts the calls of each WebCrypto method from now on. Methods that are not called are left out. */
-function countCrypto() {
-  const spies = methods.map(
-    (name) => [name, vi.spyOn(crypto.subtle, name)] as const,
-  );
-  return () =>
-    Object.fromEntries(
-      spies
-        .map(([name, { mock }]) => [name, mock.calls.length] as const)
-        .filter(([, calls]) => calls > 0),
-    );
-}
 
 /** Counts the responses with a body from now on. The test runner makes responses without a body. */
 function countResponses(): () => number {

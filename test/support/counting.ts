@@ -1,4 +1,18 @@
 import { env } from "cloudflare:workers";
+import { vi } from "vitest";
+
+const cryptoMethods = [
+  "sign",
+  "verify",
+  "digest",
+  "importKey",
+  "deriveKey",
+  "deriveBits",
+  "encrypt",
+  "decrypt",
+  "wrapKey",
+  "unwrapKey",
+] as const;
 
 /** Makes bindings that count their calls. */
 export function countingBindings() {
@@ -39,4 +53,17 @@ export function bindingsWithoutObjects() {
   };
   const objects = { KV_RECORD_WRITER: forbidden, SUBJECT_INDEX: forbidden };
   return { calls, bindings: { ...bindings, ...objects } };
+}
+
+/** Counts the calls of each WebCrypto method from now on. Methods that are not called are left out. */
+export function countCrypto() {
+  const spies = cryptoMethods.map(
+    (name) => [name, vi.spyOn(crypto.subtle, name)] as const,
+  );
+  return () =>
+    Object.fromEntries(
+      spies
+        .map(([name, { mock }]) => [name, mock.calls.length] as const)
+        .filter(([, calls]) => calls > 0),
+    );
 }
