@@ -22,6 +22,8 @@ const secrets = {
 const onNode = ["test/cli/**/*.test.ts", "test/**/*.node.test.ts"];
 /** Tests of libraries on Node, which share one local server. */
 const conformance = ["test/conformance/**/*.node.test.ts"];
+/** Tests of today's Worker beside released ones, for which it is built once. */
+const upgrade = ["test/upgrade/**/*.node.test.ts"];
 /** Tests that put the whole machine under load, and so run after all others. */
 const underLoad = ["test/crash/**/*.node.test.ts"];
 
@@ -62,7 +64,7 @@ export default defineConfig({
         test: {
           name: "node",
           include: onNode,
-          exclude: [...conformance, ...underLoad],
+          exclude: [...conformance, ...upgrade, ...underLoad],
           globalSetup: [
             "test/support/bundled-baton.ts",
             "test/support/prebuilt-worker.ts",
@@ -76,6 +78,15 @@ export default defineConfig({
           name: "conformance",
           include: conformance,
           globalSetup: "test/conformance/live/setup.ts",
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: "upgrade",
+          include: upgrade,
+          globalSetup: "test/upgrade/setup.ts",
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },

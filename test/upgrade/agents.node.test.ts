@@ -5,10 +5,10 @@ import {
   beforeEach,
   describe,
   expect,
+  inject,
   it,
 } from "vitest";
 import {
-  buildWorker,
   keptRecords,
   keptVersions,
   keptWorker,
@@ -37,10 +37,7 @@ const invalidGrant = { status: 400, body: { error: "invalid_grant" } };
 const unknownClient = { status: 401, body: { error: "invalid_client" } };
 const tryAgain = { status: 503, body: { error: "temporarily_unavailable" } };
 
-let today: string;
-beforeAll(async () => {
-  today = await buildWorker();
-});
+const today = inject("today");
 
 /** Expects what the catalogue says of the tokens for the notes. */
 function expectForNotes({ access_token }: Tokens) {

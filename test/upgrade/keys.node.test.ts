@@ -5,11 +5,11 @@ import {
   beforeEach,
   describe,
   expect,
+  inject,
   it,
 } from "vitest";
 import { proofOf, thumbprintOf } from "./proofs.ts";
 import {
-  buildWorker,
   keptRecords,
   keptVersions,
   keptWorker,
@@ -25,10 +25,10 @@ import { TwoWorkers } from "./two-workers.ts";
 const needsProof = { status: 400, body: { error: "invalid_dpop_proof" } };
 const invalidGrant = { status: 400, body: { error: "invalid_grant" } };
 
-let today: string;
+const today = inject("today");
+
 let jkt: string;
 beforeAll(async () => {
-  today = await buildWorker();
   jkt = await thumbprintOf("app");
 });
 

@@ -1,6 +1,5 @@
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, inject, it } from "vitest";
 import {
-  buildWorker,
   currentVersion,
   keptRecords,
   keptWorker,
@@ -20,10 +19,7 @@ const invalidGrant = { status: 400, body: { error: "invalid_grant" } };
 const oneOfEach = { exchanged: 1, revoked: 1 };
 const inactive = { status: 200, body: { active: false } };
 
-let today: string;
-beforeAll(async () => {
-  today = await buildWorker();
-});
+const today = inject("today");
 
 let server: TwoWorkers;
 let baton: Session;

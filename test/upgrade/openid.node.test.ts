@@ -5,10 +5,10 @@ import {
   beforeEach,
   describe,
   expect,
+  inject,
   it,
 } from "vitest";
 import {
-  buildWorker,
   keptRecords,
   keptVersions,
   keptWorker,
@@ -36,10 +36,7 @@ const { name, tier } = person.id_token_claims;
 const ofAccessToken = { acr, amr, ...claims };
 const ofIdToken = { acr, amr, name, tier };
 
-let today: string;
-beforeAll(async () => {
-  today = await buildWorker();
-});
+const today = inject("today");
 
 function expectPerson({ access_token, id_token }: Tokens, subject: string) {
   expect(contentOf(access_token)).toMatchObject({

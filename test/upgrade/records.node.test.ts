@@ -1,12 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { loginClaimNames } from "../../src/oauth/login-claims.ts";
 import type { Records } from "./records.ts";
-import {
-  buildWorker,
-  currentVersion,
-  keptRecords,
-  keptVersions,
-} from "./releases.ts";
+import { currentVersion, keptRecords, keptVersions } from "./releases.ts";
 import { grantOf } from "./scenario-openid.ts";
 import { Session } from "./session.ts";
 import { ADMIN_TOKEN, leagueToken, secretOf } from "./test-keys.ts";
@@ -17,10 +12,7 @@ import { TwoWorkers } from "./two-workers.ts";
 const invalidGrant = { status: 400, body: { error: "invalid_grant" } };
 const active = (sub: string) => ({ status: 200, body: { active: true, sub } });
 
-let today: string;
-beforeAll(async () => {
-  today = await buildWorker();
-});
+const today = inject("today");
 
 it("the version of package.json is kept: npm run release:keep", () => {
   expect(keptVersions).toContain(currentVersion);
