@@ -122,7 +122,9 @@ describe.each(keptVersions)("what version %s has stored", (version) => {
   beforeAll(async () => {
     // A second later, because a code is good for a minute.
     const shift = records.made_at + 1000 - Date.now();
-    await server.start({ front: today, objects: today }, shift);
+    // Some of the stored clients must send a certificate.
+    const variables = { CLIENT_CERTIFICATES: "on" };
+    await server.start({ front: today, objects: today, variables }, shift);
     await server.load(records);
   });
   afterAll(() => server.stop());
