@@ -277,6 +277,54 @@ describe("the key of an assertion", () => {
     );
   });
 
+  it("is one of the first four that fit and that nothing names; one that the assertion names is tried before them", async () => {
+    const keys = await Promise.all(Array.from({ length: 5 }, () => makeKey()));
+    const named = await makeKey("ES256", "named");
+    const { client_id } = await KeyClient.make({
+      jwks: { keys: [...keys, named].map(({ jwk }) => jwk) },
+    });
+    const reason = async (key: ClientKey) =>
+      (
+        await refusal(
+          await new KeyClient(client_id, key, server).refresh("none"),
+        )
+      )[2];
+    expect(await reason(keys[3]!)).toBe("refresh_token_malformed");
+    expect(await reason(keys[4]!)).toBe("client_assertion_wrong");
+    expect(await reason(named)).toBe("refresh_token_malformed");
+  });
+
+  it("is tried once, although record and jwks_uri are read again; a client that does not exist costs the same", async () => {
+    const keys = await Promise.all(Array.from({ length: 5 }, () => makeKey()));
+    const jwks = keys.map(({ jwk }) => jwk);
+    const site = new KeySite(jwks);
+    const metadata = [
+      { jwks: { keys: jwks } },
+      { jwks_uri: site.jwks_uri },
+      { jwks: { keys: jwks.slice(0, 1) } },
+      { jwks: { keys: [(await makeKey("ES384")).jwk] } },
+    ];
+    const at = serverWith({});
+    const clients = await Promise.all(
+      metadata.map((own) => KeyClient.make(own, { key: other, at })),
+    );
+    const nobody = new KeyClient("nobody", other, at);
+    const verify = vi.spyOn(crypto.subtle, "verify");
+    const cost = async (own: KeyClient) => {
+      verify.mockClear();
+      expect((await own.refresh("none")).status).toBe(401);
+      return verify.mock.calls.length;
+    };
+    const costs = [];
+    for (const own of [...clients, nobody]) costs.push(await cost(own));
+    expect(costs).toEqual([4, 4, 1, 1, 1]);
+    // The keys are fetched again, and have not changed.
+    const later = Date.now() + 11_000;
+    vi.spyOn(Date, "now").mockReturnValue(later);
+    expect(await cost(clients[1]!)).toBe(4);
+    expect(site.fetched).toHaveLength(2);
+  });
+
   it("is used as its alg says", async () => {
     const { privateKey, publicKey } = await generateKeyPair("PS256");
     const jwk = { ...(await exportJWK(publicKey)), alg: "RS256" };

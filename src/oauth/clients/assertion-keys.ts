@@ -13,8 +13,25 @@ import { decoys } from "./decoys.ts";
 
 /** The signature of a client's assertion. It is loaded with the first one. */
 
-/** Keys of records without the members that are not the key itself. jose imports each of these objects once per algorithm. */
-const bareKeys = new WeakMap<ClientKey, JWK>();
+/** The most keys that an isolate keeps ready. */
+const MAX_READY = 1_000;
+/**
+ * Keys without the members that are not the key itself, by their JSON. jose imports each of these objects once per
+ * algorithm. A record that was read again has the same keys in new objects. Above a bound the oldest key is dropped.
+ */
+const bareKeys = new Map<string, JWK>();
+
+/**
+ * The keys that have not signed an assertion. Record and keys are read again before a client is refused, and mostly they
+ * have not changed.
+ */
+const triedInVain = new WeakMap<Assertion, Set<JWK>>();
+
+/**
+ * The most keys of a client that an assertion is verified with. A set with several has a name for each (OpenID Connect
+ * Core section 10.1), and a client without names has one key, or two or three while one replaces another.
+ */
+const MAX_TRIED = 4;
 
 /**
  * Judges an assertion by the record of its client.
@@ -49,22 +66,25 @@ export async function assertionRefusal(
 
 /**
  * Verifies the signature of an assertion with the keys of its client. An assertion that names a key is verified with
- * that one (and with keys that have no name), another one with all that fit its algorithm. Where no key fits, a decoy is
- * tried, so that the time does not reveal which clients exist.
+ * that one first, and then with keys that have no name; another one with those that fit its algorithm. Where no key fits,
+ * a decoy is tried, so that the time does not reveal which clients exist.
  *
  * @returns why it is refused; undefined if it is good
  */
 async function signatureRefusal(
-  { jwt, alg, kid }: Assertion,
+  assertion: Assertion,
   keys: readonly ClientKey[],
 ): Promise<Reason | undefined> {
+  const { alg, kid } = assertion;
   const fitting = keys.filter((key) => fits(key, alg, kid));
   if (fitting.length === 0) {
-    await isSignedBy(decoys[assertionKeyTypes[alg]], jwt, alg);
+    await isSignedBy(decoys[assertionKeyTypes[alg]], assertion);
     return "client_assertion_key_unknown";
   }
-  for (const key of fitting)
-    if (await isSignedBy(key, jwt, alg)) return undefined;
+  const isOther = (key: ClientKey) => Number(key.kid !== kid);
+  fitting.sort((one, other) => isOther(one) - isOther(other));
+  for (const key of fitting.slice(0, MAX_TRIED))
+    if (await isSignedBy(key, assertion)) return undefined;
   return "client_assertion_wrong";
 }
 
@@ -87,27 +107,33 @@ function isSameAlgorithm(one: string, other: string): boolean {
   return plain(one) === plain(other);
 }
 
-/** Tells whether a key has signed a JWS. A point that is not on its curve has signed none. */
+/** Tells whether a key has signed an assertion. A point that is not on its curve has signed none. */
 async function isSignedBy(
-  jwk: ClientKey,
-  jwt: string,
-  alg: AssertionAlgorithm,
+  key: ClientKey,
+  assertion: Assertion,
 ): Promise<boolean> {
+  const jwk = bareKey(key);
+  const tried = triedInVain.get(assertion) ?? new Set();
+  if (tried.has(jwk)) return false;
   try {
-    await compactVerify(jwt, bareKey(jwk), { algorithms: [alg] });
+    await compactVerify(assertion.jwt, jwk, { algorithms: [assertion.alg] });
     return true;
   } catch {
+    triedInVain.set(assertion, tried.add(jwk));
     return false;
   }
 }
 
-function bareKey(key: ClientKey): JWK {
-  const known = bareKeys.get(key);
-  if (known) return known;
-  const { kty, crv, x, y, n, e } = key;
+function bareKey({ kty, crv, x, y, n, e }: ClientKey): JWK {
   const members =
     kty === "EC" ? { crv, x, y } : kty === "OKP" ? { crv, x } : { n, e };
   const made = { kty, ...members } as JWK;
-  bareKeys.set(key, made);
+  const text = JSON.stringify(made);
+  const known = bareKeys.get(text);
+  if (known) return known;
+  bareKeys.set(text, made);
+  const [oldest] = bareKeys.keys();
+  if (bareKeys.size > MAX_READY && oldest !== undefined)
+    bareKeys.delete(oldest);
   return made;
 }
