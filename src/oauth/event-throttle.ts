@@ -1,7 +1,7 @@
-import { type AuditEvent, isOfFault, isOfStrangers } from "./events.ts";
+import { type AuditEvent, causeOf, isOfStrangers } from "./events.ts";
 import { Periods } from "./periods.ts";
 
-/** The time in which an event of strangers or of a fault is sent once, in seconds. */
+/** The time in which events that are alike are sent once, in seconds. */
 const PERIOD_SECONDS = 60;
 
 /** The most logins in that time whose events from one network are sent apart. Somebody may have stolen many tokens. */
@@ -10,8 +10,8 @@ const MAX_LOGINS = 100;
 /**
  * Holds back events that somebody without a credential causes, so that nobody can fill the queue or the webhook. One
  * per minute, network and reason is sent; of a fault that every request may meet, one per minute and reason. An event
- * that names a login is sent for each login, because it is an alarm about that login. The log has each. It counts for
- * one isolate.
+ * that names a login is sent for each login, because it is an alarm about that login. An event that the holder of a login
+ * can cause at will is sent once per minute, network and login. The log has each. It counts for one isolate.
  */
 export class EventThrottle {
   readonly #sent = new Periods<{ heldBack: number }>(PERIOD_SECONDS);
@@ -24,12 +24,13 @@ export class EventThrottle {
    * @returns the event, with the number of those like it that were held back before; undefined if it is held back
    */
   pass(event: AuditEvent, network: string): AuditEvent | undefined {
-    const isFault = isOfFault(event);
-    if (!isFault && !isOfStrangers(event)) return event;
-    const place = isFault ? "" : siteOf(network);
-    const { event: name, reason, limit } = event;
+    const cause = causeOf(event);
+    if (!cause && !isOfStrangers(event)) return event;
+    const place = cause === "fault" ? "" : siteOf(network);
+    const { event: name, reason, limit, grant_id } = event;
     const kind = JSON.stringify([name, reason, limit, place]);
-    const key = this.#keyOf(kind, event.grant_id);
+    const isApart = cause === "holder";
+    const key = isApart ? `${kind} ${grant_id}` : this.#keyOf(kind, grant_id);
     const current = this.#sent.current(key);
     if (current) {
       current.heldBack += 1;

@@ -30,8 +30,8 @@ interface Description {
   goesTo?: "log";
   /** Somebody without a credential can cause the event, any number of times. */
   isOfStrangers?: true;
-  /** One fault of a part that is not ours can cause the event with each request. */
-  isOfFault?: true;
+  /** One fault of a part that is not ours, or the holder of one login, can cause the event any number of times. */
+  cause?: "fault" | "holder";
   /** The fields of its own, with their types. One that ends with a question mark may be left out. */
   fields: Record<string, keyof FieldTypes | `${keyof FieldTypes}?`>;
 }
@@ -63,6 +63,7 @@ export const eventCatalogue = {
   "refresh_token.caught_up": {
     meaning:
       "A used refresh token came with a good proof, and its holder got the current one.",
+    cause: "holder",
     fields: {
       generation: "number",
       newest_generation: "number",
@@ -148,7 +149,7 @@ export const eventCatalogue = {
   },
   "refresh_hook.failed": {
     meaning: "The refresh hook made no decision, or one that came too late.",
-    isOfFault: true,
+    cause: "fault",
     fields: { reason: "text", error: "text" },
   },
   "event_delivery.failed": {
@@ -260,7 +261,7 @@ export interface AuditEvent extends Concerned {
   /** Keyed hashes (`keyedHash`): equal for equal networks and user agents. */
   network?: string | undefined;
   user_agent?: string | undefined;
-  /** The number of events like this one that were not sent before it, because strangers can cause any number. */
+  /** The number of events like this one that were held back before it (`event-throttle.ts`). */
   repeated?: number;
   [field: string]: unknown;
 }
@@ -271,10 +272,10 @@ export function isOfStrangers({ event, actor }: AuditEvent): boolean {
   return description.isOfStrangers === true && actor === undefined;
 }
 
-/** Tells whether one fault may have caused many events like this one. */
-export function isOfFault({ event }: AuditEvent): boolean {
+/** Returns what may have caused many events like this one. Undefined: nothing, or strangers. */
+export function causeOf({ event }: AuditEvent): Description["cause"] {
   const description: Description = eventCatalogue[event];
-  return description.isOfFault === true;
+  return description.cause;
 }
 
 /** Where the events of a request come from. */

@@ -10,8 +10,8 @@ import { listenToLog, parsedLog } from "../support/log.ts";
 import { ISSUER, server } from "../support/server.ts";
 
 /**
- * Tests that somebody without a credential cannot fill the webhook or the queue: the log has each of their events, and
- * the others are sent as if there were none.
+ * Tests that somebody without a credential cannot fill the webhook or the queue, and no client that is late again and
+ * again: the log has each of their events, and the others are sent as if there were none.
  */
 
 const webhook = {
@@ -194,6 +194,49 @@ describe("a thief with tokens that are bound to a key", () => {
       ),
     );
     expect(alarms.filter((alarm) => alarm)).toHaveLength(101);
+  });
+});
+
+describe("a client that is late with a used token", () => {
+  const caughtUp = "refresh_token.caught_up";
+
+  it("is sent for each login, once per minute and network, because several processes may share a login", async () => {
+    receiver();
+    const at = isolate();
+    const client = await server.makeClient({ refresh_token_catch_up: "PT1H" });
+    /** Starts a login, and uses its token. @returns what sends it again */
+    const lateLogin = async () => {
+      const { refresh_token } = await server.login(client);
+      await server.expectRefresh(client, refresh_token);
+      const form = { grant_type: "refresh_token", ...client, refresh_token };
+      return (from = "192.0.2.1") => {
+        const body = new URLSearchParams(form);
+        return at("/access_token", from, { method: "POST", body });
+      };
+    };
+    const [one, other] = [await lateLogin(), await lateLogin()];
+    await repeat(3, one);
+    await repeat(3, other);
+    await repeat(3, () => one("192.0.2.2"));
+    expect(posts.map(({ event }) => event)).toEqual(Array(3).fill(caughtUp));
+    expect(new Set(posts.map(({ grant_id }) => grant_id)).size).toBe(2);
+    expect(logged(caughtUp)).toHaveLength(9);
+    vi.setSystemTime(Date.now() + 61_000);
+    await repeat(1, one);
+    expect(posts[3]).toMatchObject({
+      grant_id: posts[0]?.["grant_id"],
+      repeated: 2,
+    });
+  });
+
+  it("is sent for each login of a client that has very many", () => {
+    const throttle = new EventThrottle();
+    for (let login = 0; login < 300; login += 1) {
+      const grant_id = `login ${login}`;
+      const known = { event_id: grant_id, time: 0, request_id: grant_id };
+      const event = { event: caughtUp, grant_id, ...known } as const;
+      expect(throttle.pass(event, "192.0.2.1")).toBe(event);
+    }
   });
 });
 
