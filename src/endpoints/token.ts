@@ -97,8 +97,8 @@ async function answerTokenRequest(
   try {
     const { client, assertion, takeAssertion } = await authenticated.catch(
       async (error: unknown) => {
-        const { is_by_key, client_id = "" } = asOAuthError(error).details;
-        if (is_by_key) await onUnproven(client_id, "client_authentication");
+        const { unproven, client_id = "" } = asOAuthError(error).details;
+        if (unproven) await onUnproven(client_id, unproven);
         throw error;
       },
     );

@@ -42,7 +42,10 @@ export type Started = Record<string, Promise<unknown>>;
 
 /** Why a request has not proven the key of its client or login: a `reason` of the event `refresh_token.stolen`. */
 export type UnprovenReason =
-  "client_authentication" | "proof_missing" | "proof_invalid";
+  | "client_authentication"
+  | "assertion_claims"
+  | "proof_missing"
+  | "proof_invalid";
 
 /** A grant type (RFC 6749 section 4): one file, and one line in the registry (`index.ts`). */
 export interface GrantType<

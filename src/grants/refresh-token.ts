@@ -69,8 +69,8 @@ export const refreshTokenGrant: GrantType<"refresh_token", RefreshAhead> = {
     // A stranger may send a token of his own with the id of any client, which must not look like a theft from that one.
     const family = await families.look(token.family_id);
     if (family?.login.client_id !== client_id) return;
-    const isBound = hasKey(family.login.cnf);
-    if (reason !== "client_authentication" && !isBound) return;
+    const lacksProof = reason === "proof_missing" || reason === "proof_invalid";
+    if (lacksProof && !hasKey(family.login.cnf)) return;
     log.addEvent("refresh_token.stolen", {
       client_id,
       subject: family.login.subject,

@@ -5,7 +5,7 @@ import type { Issue } from "./schema.ts";
 export type { Reason };
 
 /** The details of a refusal, beside its reason. */
-interface RefusalDetails {
+export interface RefusalDetails {
   /** The thing that the description is about: a parameter, a grant type, the allowed methods. */
   subject?: string;
   /** Headers of the response, such as WWW-Authenticate or Retry-After. */
@@ -18,8 +18,8 @@ interface RefusalDetails {
   problems?: Problem[];
   /** For the log: the client that failed to authenticate. Only the id of a client that exists. */
   client_id?: string;
-  /** For the alarm of a stolen token: that client authenticates by a key, so a refresh token alone is of no use. */
-  is_by_key?: boolean;
+  /** For the alarm of a stolen token: its reason. That client authenticates by a key, which the request has not proven. */
+  unproven?: "client_authentication" | "assertion_claims";
   /** For the log: how a used token came back (`Reuse`). */
   reuse?: EventFields<"refresh_token.reused">;
   /** For the log: the limit on guesses that this refusal is the first to hit in its period. */

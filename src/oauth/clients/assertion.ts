@@ -61,7 +61,17 @@ export interface Assertion {
 export type ReadAssertion = {
   /** The client that it names. Undefined: it cannot be read. */
   sub?: string;
-} & ({ refused: Reason } | ({ refused?: never } & Assertion));
+} & (
+  | {
+      refused: Reason;
+      /**
+       * True: its times, its `aud` or its `iss` are wrong. It may be a recorded assertion of the client, or that of a
+       * client whose clock or settings are wrong.
+       */
+      has_wrong_claims: boolean;
+    }
+  | ({ refused?: never } & Assertion)
+);
 
 /**
  * Reads an assertion, and checks all that needs no key.
@@ -79,9 +89,13 @@ export function readAssertion(
   const decoded = decodeJson(payload);
   const { data: claimed } = parse(claims, decoded);
   const sub = claimed?.sub ?? subjectIn(decoded);
-  const refuse = (refused: Reason): ReadAssertion => ({
+  const refuse = (
+    refused: Reason,
+    has_wrong_claims = false,
+  ): ReadAssertion => ({
     ...(sub !== undefined && { sub }),
     refused,
+    has_wrong_claims,
   });
   if (!protectedHeader || !claimed || signature === "" || rest.length > 0)
     return refuse("client_assertion_malformed");
@@ -90,7 +104,7 @@ export function readAssertion(
     return refuse("client_assertion_of_another_kind");
   if (!isAlgorithm(alg)) return refuse("client_assertion_algorithm_wrong");
   const problem = claimsProblem(claimed, issuer, now);
-  if (problem) return refuse(problem);
+  if (problem) return refuse(problem, true);
   const { jti, exp, iat } = claimed;
   const expires_at = Math.ceil(exp) + CLOCK_SKEW_SECONDS;
   const dated = iat !== undefined && { iat };

@@ -17,7 +17,7 @@ import {
 import { matchesSecret } from "./secret.ts";
 import type { Seconds } from "../duration.ts";
 import type { Client } from "../entities.ts";
-import { OAuthError, type Reason } from "../errors.ts";
+import { OAuthError, type Reason, type RefusalDetails } from "../errors.ts";
 import type { Guesser } from "../guess-limit.ts";
 import type { Parameters } from "../parameters.ts";
 import type { ClientRepository } from "../repositories.ts";
@@ -75,10 +75,10 @@ export async function authenticateClient(
   }: AuthenticationRequest,
 ): Promise<AuthenticatedClient> {
   const basic = authorization?.match(/^basic(?:[ \t]+|$)(.*)$/i)?.[1];
-  const refuse = (reason: Reason, client_id?: string, is_by_key = false) =>
+  const refuse = (reason: Reason, details: RefusalDetails = {}) =>
     new OAuthError(reason, {
       ...(basic !== undefined && { headers: basicChallenge }),
-      ...(client_id !== undefined && { client_id, is_by_key }),
+      ...details,
     });
 
   const credentials = hasAssertion(parameters)
@@ -132,14 +132,27 @@ export async function authenticateClient(
       verdict.refused === "client_unknown" && clients.isDisabled(clientId),
   );
   throw disabled
-    ? refuse("client_disabled", disabled.clientId)
-    : refuse(verdict.refused, verdict.client?.client_id, isByKey(verdict));
+    ? refuse("client_disabled", { client_id: disabled.clientId })
+    : refuse(verdict.refused, detailsOf(verdict, assertion));
 }
 
-/** Tells whether the client of a verdict authenticates by a key. */
-function isByKey({ client }: Verdict): boolean {
-  const method = client?.token_endpoint_auth_method;
-  return method !== undefined && keyMethods.includes(method);
+/**
+ * Names the client of a refusal, and why a refresh token is an alarm then. While the keys of a client cannot be read, it
+ * is none, because the client itself is refused.
+ */
+function detailsOf(
+  { refused, client }: RefusedVerdict,
+  assertion: ReadAssertion | undefined,
+): RefusalDetails {
+  if (!client) return {};
+  const { client_id, token_endpoint_auth_method: method = "none" } = client;
+  const isUnproven =
+    keyMethods.includes(method) && refused !== "client_keys_invalid";
+  const unproven =
+    refused === assertion?.refused && assertion.has_wrong_claims
+      ? "assertion_claims"
+      : "client_authentication";
+  return { client_id, ...(isUnproven && { unproven }) };
 }
 
 /** Tells whether a request has an assertion whose form and claims are good. */
@@ -185,9 +198,9 @@ type CheckPair = (
 /** Judges a request that has nothing but the id of a client whose method is a certificate (RFC 8705 section 2). */
 type JudgeByCertificate = (client: Client) => Promise<Verdict>;
 
-type Verdict =
-  | { refused: Reason; client: Client | undefined }
-  | { refused?: never; client: Client };
+type RefusedVerdict = { refused: Reason; client: Client | undefined };
+
+type Verdict = RefusedVerdict | { refused?: never; client: Client };
 
 /**
  * Judges each reading of the credentials. The work is the same whichever is right, so that its time does not
