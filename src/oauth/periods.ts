@@ -27,6 +27,11 @@ export class Periods<T extends object> {
     return this.#records.get(key);
   }
 
+  /** Drops a record before its period ends. */
+  end(key: string): void {
+    this.#records.delete(key);
+  }
+
   /** Begins a period with a record. */
   begin(key: string, fresh: T): T & Period {
     const record = { ...fresh, endsAt: Date.now() + this.#seconds * 1000 };

@@ -44,8 +44,11 @@ export class FetchedDocuments<T extends object> {
   /** In the order of reading, so that the first one is the oldest. */
   readonly #copies = new Map<string, Copy<T>>();
   readonly #failures = new Periods<Unread>(PAUSE_SECONDS);
-  /** Until when a request fetches a document at the latest, by URL. */
-  readonly #fetchingUntil = new Map<string, number>();
+  /**
+   * The fetches under way, by URL. One whose request the runtime has cancelled never ends by itself, so their number is
+   * bounded.
+   */
+  readonly #fetches = new Periods<object>(FETCH_MS / 1000);
 
   constructor(rules: DocumentRules<T>, guesses: GuessLimit) {
     this.#rules = rules;
@@ -74,11 +77,11 @@ export class FetchedDocuments<T extends object> {
       if (copy && isGood(copy)) return copy;
       const failure = this.#failures.current(url);
       if (failure) return failure;
-      if (Date.now() >= (this.#fetchingUntil.get(url) ?? 0)) break;
+      if (!this.#fetches.current(url)) break;
       await scheduler.wait(LOOK_MS);
     }
     // Set before anything is awaited, so that no other request begins a fetch.
-    this.#fetchingUntil.set(url, Date.now() + FETCH_MS);
+    this.#fetches.begin(url, {});
     const guesser = { kind: "metadata_document" as const, network };
     try {
       return await this.#guesses.limit(
@@ -87,7 +90,7 @@ export class FetchedDocuments<T extends object> {
         (result) => "unread" in result,
       );
     } finally {
-      this.#fetchingUntil.delete(url);
+      this.#fetches.end(url);
     }
   }
 
