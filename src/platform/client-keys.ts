@@ -16,7 +16,7 @@ import {
   isNew,
 } from "./fetched-documents.ts";
 
-/** A key with a chain of certificates has some 5 KiB. All sets that an isolate keeps (`fetched-documents.ts`) have 19 MiB. */
+/** A key with a chain of certificates has some 5 KiB. The 300 sets that an isolate keeps have at most 19 MiB together. */
 const MAX_BYTES = 64 * 1024;
 
 /** The keys themselves are read one by one, so that one that cannot be used keeps no other out. */
