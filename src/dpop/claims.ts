@@ -48,8 +48,8 @@ export interface ProofClaims {
   iat: number;
   nonce?: string;
   ath?: unknown;
-  exp?: unknown;
-  nbf?: unknown;
+  exp?: number;
+  nbf?: number;
 }
 
 /** Reads the claims (steps 3 and 6). */
@@ -62,6 +62,9 @@ export function readClaims(payload: Uint8Array): ProofClaims | ProofProblem {
   // 1e999 in JSON is Infinity.
   if (!Number.isFinite(claims.iat))
     return { problem: "it needs the claim iat, a number" };
+  for (const name of ["exp", "nbf"])
+    if (claims[name] !== undefined && !Number.isFinite(claims[name]))
+      return { problem: `its ${name} is not a number` };
   if ((claims.jti as string).length > MAX_JTI_LENGTH)
     return { problem: `its jti has more than ${MAX_JTI_LENGTH} characters` };
   if (claims.nonce !== undefined && typeof claims.nonce !== "string")
@@ -133,7 +136,7 @@ export async function timeProblem(
 function isTimely({ iat, exp, nbf }: ProofClaims, now: number): boolean {
   return (
     Math.abs(now - iat) <= IAT_SECONDS &&
-    (exp === undefined || Number(exp) > now - IAT_SECONDS) &&
-    (nbf === undefined || Number(nbf) < now + IAT_SECONDS)
+    (exp === undefined || exp > now - IAT_SECONDS) &&
+    (nbf === undefined || nbf < now + IAT_SECONDS)
   );
 }

@@ -166,6 +166,10 @@ describe("a proof at the token endpoint", () => {
     ["iat", true],
     ["nonce", 7],
     ["nonce", null],
+    ["exp", null],
+    ["exp", { toString: 1 }],
+    ["nbf", [{ toString: 1 }]],
+    ["nbf", "1"],
   ])("is refused if its %s is %j", async (name, value) => {
     const claims = goodClaims({ [name]: value });
     const told = await toldOf(await signedWith(key, headerOf(key), claims));

@@ -39,6 +39,8 @@ const value = fc.oneof(
     Number.MAX_VALUE,
     -1,
     ["b64"],
+    { toString: 1 },
+    [{ valueOf: null, toString: null }],
   ),
 );
 
