@@ -99,8 +99,11 @@ export class FetchedDocuments<T extends object> {
     if (!("unread" in result)) return this.#keep(url, result);
     this.#rules.note(url, result);
     this.#failures.begin(url, result);
-    // The site has withdrawn the document, so the copy must not bring it back when the site is down.
-    if (result.unread === "invalid") this.#copies.delete(url);
+    // The site has withdrawn the document, so the copy must not bring it back when the site is down. A copy that is fresh
+    // stays so long, because a stranger may have chosen the moment of the fetch.
+    const copy = this.#copies.get(url);
+    if (result.unread === "invalid" && copy && !isFresh(copy))
+      this.#copies.delete(url);
     return result;
   }
 

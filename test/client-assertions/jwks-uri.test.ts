@@ -236,6 +236,18 @@ describe("an answer that is not a set of keys", () => {
     expect((await attempt())[2]).toBe("client_keys_unreachable");
   });
 
+  it("ends no keys that are fresh, because a stranger may choose the moment of the fetch", async () => {
+    await attempt();
+    site.answer = () => site.serve({}, {}, 404);
+    at(20);
+    const stranger = new KeyClient(client.client_id, await makeKey(), server);
+    expect((await stranger.refresh("none")).status).toBe(401);
+    expect(site.fetched).toHaveLength(2);
+    expect((await attempt())[2]).toBe("refresh_token_malformed");
+    at(3610);
+    expect(await attempt()).toEqual(invalid);
+  });
+
   it("is told without the query of the URL, which may have a secret", async () => {
     const lines = listenToLog();
     site.answer = () => site.serve({}, {}, 404);
