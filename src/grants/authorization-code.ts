@@ -3,6 +3,7 @@ import type { AuthorizationCode } from "../oauth/authorization/code.ts";
 import { type Confirmation, isConfirmed } from "../oauth/confirmation.ts";
 import type { Catalogues, Client } from "../oauth/entities.ts";
 import { throwIfRefused, OAuthError, type Reason } from "../oauth/errors.ts";
+import { digestAssertion } from "../oauth/family/assertions.ts";
 import { identityOf, isSameClient } from "../oauth/login-attributes.ts";
 import {
   digestResources,
@@ -65,8 +66,8 @@ export const authorizationCodeGrant: GrantType<
   },
 
   async respond(server, request, started) {
-    const { client, parameters, now, log, proven, bound_to, proof_id } =
-      request;
+    const { client, parameters, now, log } = request;
+    const { proven, bound_to, proof_id, assertion } = request;
     parameters.required("code");
     const code = await started.code;
     if (typeof code === "string") throw new OAuthError(code);
@@ -108,6 +109,9 @@ export const authorizationCodeGrant: GrantType<
       redeemable_until: code.redeemable_until,
       ...(proof_id !== undefined && {
         proof_digest: await digestOfProof(proof_id, proven),
+      }),
+      ...(assertion && {
+        assertion_digest: (await digestAssertion(assertion)).digest,
       }),
     }).catch((error: unknown) => {
       if (isReuse(error)) {

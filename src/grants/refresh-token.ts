@@ -1,4 +1,3 @@
-import * as base64url from "jose/base64url";
 import { hasKey } from "../oauth/confirmation.ts";
 import { OAuthError } from "../oauth/errors.ts";
 import { fingerprint } from "../oauth/fingerprint.ts";
@@ -21,9 +20,10 @@ import { keepRegistration } from "../oauth/self-registration/keep.ts";
 import { kindOf, type PresentedToken } from "../oauth/token-kind.ts";
 import { tokenResponse } from "../oauth/tokens/token-response.ts";
 import type { Parameters } from "../oauth/parameters.ts";
+import { digestAssertion } from "../oauth/family/assertions.ts";
 import { askRefreshHook } from "../oauth/family/ask-refresh-hook.ts";
 import { confirmExchange } from "../oauth/family/confirm-exchange.ts";
-import type { ExchangeAttempt, SeenAssertion } from "../oauth/repositories.ts";
+import type { ExchangeAttempt } from "../oauth/repositories.ts";
 import type { Settings } from "../oauth/settings.ts";
 import type { GrantRequest, GrantType } from "./grant-type.ts";
 
@@ -175,22 +175,6 @@ function possessionOf(
     ...(proven && { proven }),
     ...(isPublic && bound_to && { binds: bound_to }),
     ...((proven || catch_up.unbound !== NEVER) && { catch_up }),
-  };
-}
-
-/** The length of a digest in bytes: no two assertions of a login have the same. */
-const DIGEST_BYTES = 12;
-
-/** Makes what a family keeps of an assertion. Its `jti` may be long. */
-async function digestAssertion({
-  jti,
-  iat,
-}: NonNullable<GrantRequest["assertion"]>): Promise<SeenAssertion> {
-  const bytes = new TextEncoder().encode(jti);
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  return {
-    digest: base64url.encode(digest.subarray(0, DIGEST_BYTES)),
-    ...(iat !== undefined && { iat }),
   };
 }
 

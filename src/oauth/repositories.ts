@@ -187,6 +187,8 @@ export interface Redemption {
   redeemable_until: Seconds;
   /** The digest of the `jti` of the DPoP proof with which a code is redeemed: a replay of that proof ends no login. */
   proof_digest?: string;
+  /** The digest of the assertion with which a code is redeemed (`SeenAssertion`). Its replay ends no login, and is no late holder's. */
+  assertion_digest?: string;
 }
 
 /** The result of a redemption: the family has begun, or the reason of the refusal. */

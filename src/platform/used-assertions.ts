@@ -34,7 +34,7 @@ export class BoundUsedAssertions implements UsedAssertions {
           {
             name: BINDING,
             problem:
-              "is not bound, so a client that authenticates with private_key_jwt gets a token only for a refresh token or a code; `npm run baton -- setup --update` adds it to wrangler.json",
+              "is not bound, so a client that authenticates with private_key_jwt gets a token only for a code or an unused refresh token; `npm run baton -- setup --update` adds it to wrangler.json",
           },
         ];
   }

@@ -160,7 +160,7 @@ const exchange = fc.record({
   ),
   assertion: fc.record({
     name: fc.nat({ max: 9 }),
-    age: mostly<number | undefined>(4, 0, undefined, 5, 59, 60, 61, -54),
+    age: mostly<number | undefined>(4, 0, undefined, 5, 60, 61, 300, 301, -54),
   }),
 });
 
@@ -408,7 +408,7 @@ class Model {
       const isRetry = isSuccessorUnused && (isSameAttempt || isInWindow);
       const mayBeLate = this.mayBeLate(attempt);
       const isRecorded = this.isRecorded(attempt);
-      if (!isRetry && mayBeLate && isRecorded)
+      if (!isRetry && (this.remembers(attempt) || (mayBeLate && isRecorded)))
         return "client_assertion_recorded";
       if (!isRetry && !mayBeLate) {
         this.state = "ended";
@@ -447,27 +447,41 @@ class Model {
     return isHolder && now < at + secondsOf(isLate ?? "PT0S");
   }
 
-  /**
-   * Tells whether a late request may be one that somebody has recorded. A family remembers the newest eight assertions. It
-   * refuses those, what is not later than the others, what is more than a minute before any, and what has no time.
-   */
-  isRecorded({ assertion, now }: ExchangeAttempt): boolean {
-    if (this.key || !assertion) return false;
-    const { digest, iat } = assertion;
+  /** The time before which an assertion may be one that the family has forgotten. Undefined: none had a time. */
+  get since(): number | undefined {
     const timesOf = (list: SeenAssertion[]) =>
       list.flatMap((one) => one.iat ?? []);
     const times = timesOf(this.assertions);
-    const since = Math.max(
+    if (times.length === 0) return undefined;
+    return Math.max(
       ...times.map((time) => time - 60),
       ...timesOf(this.assertions.slice(0, -8)).map((time) => time + 1),
     );
-    const isRemembered = this.assertions
-      .slice(-8)
-      .some((one) => one.digest === digest && (one.iat ?? since) >= since);
-    if (isRemembered) return true;
-    if (iat === undefined) return true;
+  }
+
+  /** Tells whether a family remembers an assertion, as it does the newest eight. */
+  remembers({ assertion }: ExchangeAttempt): boolean {
+    const since = this.since ?? -Infinity;
+    return (
+      !this.key &&
+      this.assertions
+        .slice(-8)
+        .some(
+          ({ digest, iat = since }) =>
+            digest === assertion?.digest && iat >= since,
+        )
+    );
+  }
+
+  /**
+   * Tells whether a late request may be one that somebody has recorded. A family refuses what it may have forgotten, what
+   * was made more than five minutes ago, and what has no time.
+   */
+  isRecorded({ assertion, now }: ExchangeAttempt): boolean {
+    if (this.key || !assertion) return false;
+    const { iat = -Infinity } = assertion;
     const at = this.issued.at(-2)?.used?.at ?? now;
-    return iat < (times.length > 0 ? since : at - 60);
+    return iat < Math.max(this.since ?? at - 60, now - 300);
   }
 
   answer(

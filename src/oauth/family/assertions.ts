@@ -1,3 +1,4 @@
+import * as base64url from "jose/base64url";
 import { CLOCK_SKEW_SECONDS, type Seconds } from "../duration.ts";
 import type { ExchangeAttempt, SeenAssertion } from "../repositories.ts";
 import type { LivingFamily } from "./record.ts";
@@ -18,6 +19,12 @@ import type { LivingFamily } from "./record.ts";
  */
 const CLIENT_CLOCKS_SECONDS = 60;
 
+/**
+ * The longest time since a late holder's assertion was made, in seconds. An assertion that another login's exchange has had
+ * is new to this one, so it must be of little use to somebody who has recorded it. Clocks may differ by minutes.
+ */
+const MAX_AGE_SECONDS = 5 * 60;
+
 /** The most assertions of a record, so that it stays small. More exchanges within `CLIENT_CLOCKS_SECONDS` are rare. */
 const MAX_SEEN = 8;
 
@@ -25,6 +32,25 @@ type AssertionsOfFamily = Pick<
   LivingFamily,
   "last_assertions" | "assertions_since"
 >;
+
+/** The length of a digest in bytes: no two assertions of a login have the same. */
+const DIGEST_BYTES = 12;
+
+/** Makes what a family keeps of an assertion. Its `jti` may be long. */
+export async function digestAssertion({
+  jti,
+  iat,
+}: {
+  jti: string;
+  iat?: Seconds;
+}): Promise<SeenAssertion> {
+  const bytes = new TextEncoder().encode(jti);
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return {
+    digest: base64url.encode(digest.subarray(0, DIGEST_BYTES)),
+    ...(iat !== undefined && { iat }),
+  };
+}
 
 /** Adds the assertion of an exchange to the record. A client that authenticates in another way adds nothing. */
 export function noteAssertion(
@@ -52,17 +78,28 @@ export function noteAssertion(
   };
 }
 
+/** Tells whether a family remembers an assertion: that of its code, or of one of its newest exchanges. */
+export function remembersAssertion(
+  { last_assertions = [], redemption }: LivingFamily,
+  { digest }: SeenAssertion,
+): boolean {
+  return (
+    digest === redemption?.assertion_digest ||
+    last_assertions.some((one) => one.digest === digest)
+  );
+}
+
 /**
- * Tells whether the assertion that comes with a used token is one that no exchange has had. Nobody can say so of one
+ * Tells whether an assertion that a family does not remember may have been made for this request. Nobody can say so of one
  * without `iat`.
  */
 export function isNewAssertion(
   family: LivingFamily,
-  { digest, iat }: SeenAssertion,
+  { iat }: SeenAssertion,
+  now: Seconds,
 ): boolean {
-  const { last_assertions = [], last_used_at } = family;
-  if (iat === undefined) return false;
-  if (last_assertions.some((one) => one.digest === digest)) return false;
+  const { last_used_at } = family;
+  if (iat === undefined || iat < now - MAX_AGE_SECONDS) return false;
   // No exchange had an assertion with a time: the client has authenticated in another way until now.
   const unknown: Seconds = last_used_at - CLOCK_SKEW_SECONDS;
   return iat >= (family.assertions_since ?? unknown);

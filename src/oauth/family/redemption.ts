@@ -44,7 +44,7 @@ const CODE_REPEAT_MS = 10_000;
 
 /**
  * Judges the redemption of an authorization code. The first redemption begins the family. The same code again
- * within `CODE_REPEAT_MS`, or with the same DPoP proof, is refused and changes nothing; later it ends the family
+ * within `CODE_REPEAT_MS`, or with the same DPoP proof or assertion, is refused and changes nothing; later it ends the family
  * (RFC 6749 section 4.1.2).
  * Another code of the same authorization request is refused and changes nothing.
  *
@@ -93,15 +93,16 @@ function isRepeatedAtOnce(
 }
 
 /**
- * Tells whether a code comes again with the DPoP proof of its redemption. A client makes a proof for each request, so
- * somebody has recorded the first request and sends it again. That shows no second holder of the code.
+ * Tells whether a code comes again with the DPoP proof or the assertion of its redemption. A client makes them for each
+ * request, so somebody has recorded the first request and sends it again. That shows no second holder of the code.
  */
 function hasSameProof(
   { redemption }: LivingFamily,
-  { proof_digest }: Redemption,
+  repeated: Redemption,
 ): boolean {
-  return (
-    proof_digest !== undefined && proof_digest === redemption?.proof_digest
+  return (["proof_digest", "assertion_digest"] as const).some(
+    (name) =>
+      repeated[name] !== undefined && repeated[name] === redemption?.[name],
   );
 }
 

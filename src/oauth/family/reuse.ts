@@ -7,7 +7,7 @@ import type {
   Reuse,
   Stolen,
 } from "../repositories.ts";
-import { isNewAssertion } from "./assertions.ts";
+import { isNewAssertion, remembersAssertion } from "./assertions.ts";
 import { boundKeys } from "./possession.ts";
 import type { LivingFamily } from "./record.ts";
 
@@ -18,7 +18,7 @@ import type { LivingFamily } from "./record.ts";
 
 /**
  * `attempt`: the same attempt is repeated. `window`: the retry window is open and the successor has not been used.
- * `catch_up`: the holder is late. `recorded`: it would be, but the request may be one that somebody has recorded. `late`:
+ * `catch_up`: the holder is late. `recorded`: the request is one that somebody has recorded, or may be. `late`:
  * anything else.
  */
 export type ReuseKind = "attempt" | "window" | "catch_up" | "recorded" | "late";
@@ -37,18 +37,20 @@ export function classifyReuse(
   const keys = boundKeys(family);
   if (keys && !isConfirmed(keys, proven)) return "late";
   const { last_used_at } = family;
+  const { assertion, now } = attempt;
   const windowEnd = Math.min(
     after(retry_window, last_used_at),
     after(MAX_RETRY_WINDOW, last_used_at),
   );
   if (isSuccessorUnused && isOpen(windowEnd, family, attempt)) return "window";
+  if (!keys && assertion && remembersAssertion(family, assertion))
+    return "recorded";
   const bound = keys ? catch_up?.bound : catch_up?.unbound;
   const mayBeLate =
     bound !== undefined && isOpen(after(bound, last_used_at), family, attempt);
   if (!mayBeLate) return "late";
-  const { assertion } = attempt;
   if (keys || !assertion) return "catch_up";
-  return isNewAssertion(family, assertion) ? "catch_up" : "recorded";
+  return isNewAssertion(family, assertion, now) ? "catch_up" : "recorded";
 }
 
 /** Tells whether a time after the newest exchange has not passed yet. */
