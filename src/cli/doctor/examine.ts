@@ -1,14 +1,13 @@
 import type { Connection } from "../commands/connection.ts";
 import { type CheckReport, reportOf } from "./finding.ts";
 import {
-  checkAdminToken,
   checkConfiguration,
   checkHost,
-  checkInside,
   checkRecords,
   checkVersion,
   readHealth,
-} from "./inside.ts";
+} from "./health.ts";
+import { checkAdminToken, checkInside } from "./inside.ts";
 import {
   checkClock,
   checkDevelopmentSignIn,
