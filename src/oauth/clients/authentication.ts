@@ -1,20 +1,22 @@
-import {
-  type AuthenticationMethod,
-  certificateMethods,
-  isBySecret,
-  keyMethods,
-} from "../authentication-methods.ts";
+import { keyMethods } from "../authentication-methods.ts";
 import type { ClientCertificate } from "./certificate.ts";
 import { isClientId } from "../client-metadata.ts";
 import type { Assertion, ReadAssertion } from "./assertion.ts";
 import {
   type Credentials,
   hasAssertion,
-  type Pair,
   readAssertionCredentials,
   readCredentials,
 } from "./credentials.ts";
 import { matchesSecret } from "./secret.ts";
+import {
+  type CheckPair,
+  type FindClient,
+  judgeAll,
+  type JudgeByCertificate,
+  type RefusedVerdict,
+  type Verdict,
+} from "./verdict.ts";
 import type { Seconds } from "../duration.ts";
 import type { Client } from "../entities.ts";
 import { OAuthError, type Reason, type RefusalDetails } from "../errors.ts";
@@ -104,7 +106,8 @@ export async function authenticateClient(
   };
   const judgeBy = (find: FindClient) =>
     judgeAll(find, credentials, byCertificate, wrongPair);
-  const findBy = (how: LookUp) => (id: string) => clients[how](id, network);
+  const findBy = (how: "find" | "findAgain") => (id: string) =>
+    clients[how](id, network);
   const attempt = async () => {
     const verdict = await judgeBy(findBy(fresh ? "findAgain" : "find"));
     if (!verdict.refused) return verdict;
@@ -137,8 +140,8 @@ export async function authenticateClient(
 }
 
 /**
- * Names the client of a refusal, and why a refresh token is an alarm then. While the keys of a client cannot be read, it
- * is none, because the client itself is refused.
+ * Names the client of a refusal, and why a refresh token is an alarm then. It is not an alarm while the keys of the
+ * client cannot be read, because the client itself is refused then.
  */
 function detailsOf(
   { refused, client }: RefusedVerdict,
@@ -183,91 +186,4 @@ function guesserOf({ pairs }: Credentials, network: string): Guesser {
     isClientId(clientId) ? clientId : "",
   );
   return { kind: "client_secret", client_id, network };
-}
-
-type LookUp = "find" | "findAgain";
-
-type FindClient = (clientId: string) => Promise<Client | undefined>;
-
-/** Returns what is wrong with one reading. Undefined: it is that of the client. */
-type CheckPair = (
-  client: Client | undefined,
-  pair: Pair,
-) => Promise<Reason | undefined>;
-
-/** Judges a request that has nothing but the id of a client whose method is a certificate (RFC 8705 section 2). */
-type JudgeByCertificate = (client: Client) => Promise<Verdict>;
-
-type RefusedVerdict = { refused: Reason; client: Client | undefined };
-
-type Verdict = RefusedVerdict | { refused?: never; client: Client };
-
-/**
- * Judges each reading of the credentials. The work is the same whichever is right, so that its time does not
- * reveal it. One refusal stands for all: that of a client that exists, if any does.
- */
-async function judgeAll(
-  find: FindClient,
-  { method, pairs }: Credentials,
-  byCertificate: JudgeByCertificate,
-  wrongPair: CheckPair,
-): Promise<Verdict> {
-  const found = await findClients(find, pairs);
-  const verdicts = await Promise.all(
-    pairs.map(async (pair) => {
-      const client = found.get(pair.clientId);
-      return method === "none" && client && isByCertificate(client)
-        ? byCertificate(client)
-        : judge(client, pair, method, wrongPair);
-    }),
-  );
-  const rank = ({ refused, client }: Verdict) =>
-    refused === undefined ? 2 : client ? 1 : 0;
-  return verdicts.reduce((best, verdict) =>
-    rank(verdict) > rank(best) ? verdict : best,
-  );
-}
-
-function isByCertificate({ token_endpoint_auth_method: method }: Client) {
-  return method !== undefined && certificateMethods.includes(method);
-}
-
-/** Finds the clients of all readings at once, by their ids: one look-up for each id. */
-async function findClients(
-  find: FindClient,
-  pairs: readonly Pair[],
-): Promise<Map<string, Client | undefined>> {
-  const ids = new Set(pairs.map(({ clientId }) => clientId));
-  return new Map(
-    await Promise.all(
-      [...ids].map(
-        async (id) =>
-          [id, isClientId(id) ? await find(id) : undefined] as const,
-      ),
-    ),
-  );
-}
-
-/**
- * Judges one reading by a record. The work is the same for every reason, so that its time reveals nothing.
- */
-async function judge(
-  client: Client | undefined,
-  pair: Pair,
-  method: AuthenticationMethod,
-  wrongPair: CheckPair,
-): Promise<Verdict> {
-  const wrong = await wrongPair(client, pair);
-  const refuse = (refused: Reason) => ({ refused, client });
-  if (!client) {
-    return refuse(
-      isClientId(pair.clientId) ? "client_unknown" : "client_id_malformed",
-    );
-  }
-  const allowed = client.token_endpoint_auth_method;
-  const methodFits =
-    allowed === undefined ? isBySecret(method) : method === allowed;
-  if (!methodFits) return refuse("client_authentication_method_wrong");
-  if (method !== "none" && wrong !== undefined) return refuse(wrong);
-  return { client };
 }
