@@ -7,6 +7,7 @@ import {
   assertionOf,
   KeyClient,
   makeKey,
+  type Saying,
 } from "../support/assertions.ts";
 import { makeChain } from "../support/bound-login.ts";
 import { makeProofKey } from "../support/dpop.ts";
@@ -26,21 +27,43 @@ afterEach(() => {
 const stolenIn = (lines: readonly string[]) =>
   parsedLog(lines).filter(({ event }) => event === "refresh_token.stolen");
 
+/** Makes the form of a refresh, which is sent several times. */
+const recordable = async (
+  client: KeyClient,
+  refresh_token: string,
+  saying?: Saying,
+) => ({
+  grant_type: "refresh_token",
+  refresh_token,
+  ...(await client.parameters(saying)),
+});
+
 describe("somebody with a recorded request of a client that authenticates by a key", () => {
   it("gets no tokens, because neither its token nor its assertion is new", async () => {
     const client = await KeyClient.make({ scope: "read" });
     const { refresh_token } = await client.login();
-    const recorded = {
-      grant_type: "refresh_token",
-      refresh_token,
-      ...(await client.parameters()),
-    };
+    const recorded = await recordable(client, refresh_token);
     const holders = await server.token(recorded);
     expect(holders.status).toBe(200);
     const { refresh_token: newest } = await holders.json<Tokens>();
     await client.expectRefresh(newest);
     const replayed = await server.token(recorded);
     expect(replayed.status).not.toBe(200);
+  });
+
+  it("does not ask the refresh hook, whose no would end the login", async () => {
+    const client = await KeyClient.make({ scope: "read" });
+    const { refresh_token } = await client.login();
+    const recorded = await recordable(client, refresh_token);
+    expect((await server.token(recorded)).status).toBe(200);
+    const { hooked, questions } = hookedServer(() => ({ allowed: false }));
+    expect(await refusal(await hooked.token(recorded))).toEqual([
+      401,
+      "invalid_client",
+      "client_assertion_recorded",
+    ]);
+    expect(questions).toEqual([]);
+    await client.expectRefresh(refresh_token);
   });
 
   it("cannot refresh in the place of the holder", async () => {
@@ -58,27 +81,6 @@ describe("somebody with a recorded request of a client that authenticates by a k
     const { refresh_token: newest = "" } =
       await replayed.json<Partial<Tokens>>();
     expect((await send(newest)).status).not.toBe(200);
-  });
-});
-
-describe("a recorded request of a client that authenticates by a key", () => {
-  it("does not ask the refresh hook, whose no would end the login", async () => {
-    const client = await KeyClient.make({ scope: "read" });
-    const { refresh_token } = await client.login();
-    const recorded = {
-      grant_type: "refresh_token",
-      refresh_token,
-      ...(await client.parameters()),
-    };
-    expect((await server.token(recorded)).status).toBe(200);
-    const { hooked, questions } = hookedServer(() => ({ allowed: false }));
-    expect(await refusal(await hooked.token(recorded))).toEqual([
-      401,
-      "invalid_client",
-      "client_assertion_recorded",
-    ]);
-    expect(questions).toEqual([]);
-    await client.expectRefresh(refresh_token);
   });
 });
 
@@ -107,11 +109,9 @@ describe("a late holder with an assertion", () => {
     const first = await client.refresh(refresh_token, old);
     expect(first.status).toBe(200);
     const { hooked, questions } = hookedServer(() => ({ allowed: false }));
-    const late = await hooked.token({
-      grant_type: "refresh_token",
-      refresh_token,
-      ...(await client.parameters(old)),
-    });
+    const late = await hooked.token(
+      await recordable(client, refresh_token, old),
+    );
     expect(late.status).not.toBe(200);
     expect(questions.length + Number(late.status === 401)).toBe(1);
   });
