@@ -23,7 +23,7 @@ export interface ExpectedProof {
   urls: readonly string[];
   /** Seconds since 1970. */
   now: number;
-  /** The access token of the request: the proof must have its hash (`ath`). Left out: there is none. */
+  /** The access token of the request: the proof must have its hash (`ath`). Left out: the request has no token. */
   access_token?: string;
   /**
    * Judges a nonce. A good one stands in for `iat`, so that clients whose clocks are wrong get in. An old one proves nothing
