@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { createRequire } from "node:module";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -50,10 +51,18 @@ describe("an agent in a browser", () => {
   });
 
   afterAll(async () => {
-    inspector?.process.kill();
-    await Promise.all([browser?.close(), pair?.stop()]);
+    await Promise.all([
+      browser?.close(),
+      pair?.stop(),
+      inspector && ended(inspector.process),
+    ]);
     rmSync(directory, { recursive: true, force: true });
   });
+
+  /** Ends a process, and waits until it has written its last file. */
+  async function ended(child: ChildProcess): Promise<void> {
+    if (child.exitCode === null && child.kill()) await once(child, "exit");
+  }
 
   /** Starts the server of the Inspector. Its page is at the URL. */
   async function startInspector() {
@@ -92,6 +101,13 @@ describe("an agent in a browser", () => {
   const picture = (page: Page, name: string) =>
     page.screenshot({ path: join(screenshots, `inspector-${name}.png`) });
 
+  /** Opens the page of tools by its tab. It may be open already, and then its heading has the same text. */
+  const openTools = (page: Page) =>
+    page
+      .getByTestId("connection-status")
+      .getByText("Tools", { exact: true })
+      .click();
+
   it("as the MCP Inspector registers itself, signs its user in across origins, calls a tool, and steps up for another", async () => {
     const page = await browser.newPage();
     page.setDefaultTimeout(60_000);
@@ -101,7 +117,7 @@ describe("an agent in a browser", () => {
     );
     await page.goto(inspector.url);
     await page.getByRole("switch").click({ force: true });
-    await page.getByText("Tools", { exact: true }).click();
+    await openTools(page);
     await page.getByRole("button", { name: "list_notes" }).click();
     await page.getByRole("button", { name: "Execute Tool" }).click();
     await page.getByText("[]").first().waitFor();
@@ -114,7 +130,7 @@ describe("an agent in a browser", () => {
     await picture(page, "step-up");
     await page.getByRole("button", { name: "Authorize" }).click();
     await page.getByText("Authorization complete").waitFor();
-    await page.getByText("Tools", { exact: true }).click();
+    await openTools(page);
     await page.getByRole("button", { name: "add_note" }).click();
     await page.getByLabel("text").first().fill("Buy milk.");
     await page.getByRole("button", { name: "Execute Tool" }).click();
