@@ -1,10 +1,6 @@
-import {
-  appendFileSync,
-  existsSync,
-  readFileSync,
-  writeFileSync,
-} from "node:fs";
+import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
+import { replaceFile } from "../../support/replace-file.ts";
 
 /**
  * A wrangler for tests, started by BATON_WRANGLER. It keeps secrets in FAKE_WRANGLER_FILE, and appends the arguments of
@@ -42,6 +38,6 @@ if (failing === action || failing === `${action} ${name}`) {
     while (existsSync(`${file}.hold`)) await setTimeout(20);
     secrets[name] = input.trimEnd();
   } else delete secrets[name];
-  writeFileSync(file, JSON.stringify(secrets));
+  replaceFile(file, JSON.stringify(secrets));
   process.stdout.write(`✨ Success! ${action} ${name}\n`);
 }

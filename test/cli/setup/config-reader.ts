@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import { replaceFile } from "../../support/replace-file.ts";
 
 /**
  * Takes the place of the package wrangler in setup, which calls one function of it. The package needs most of a
@@ -20,10 +21,7 @@ export function experimental_readRawConfig(args: { config: string }): Answer {
   const kept = join(directory, `wrangler-toml-${name}.json`);
   if (existsSync(kept)) return JSON.parse(readFileSync(kept, "utf8")) as Answer;
   const { rawConfig } = readByWrangler()(args);
-  // Renamed, so that no other process reads half of it.
-  const written = `${kept}.${process.pid}`;
-  writeFileSync(written, JSON.stringify({ rawConfig }));
-  renameSync(written, kept);
+  replaceFile(kept, JSON.stringify({ rawConfig }));
   return { rawConfig };
 }
 

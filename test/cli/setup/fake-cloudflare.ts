@@ -1,5 +1,6 @@
-import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { replaceFile } from "../../support/replace-file.ts";
 
 /**
  * A wrangler for tests of setup, started by BATON_WRANGLER. Its Cloudflare is a file: accounts, and Workers with their
@@ -109,5 +110,6 @@ if (command === "whoami") {
     );
 } else if (command !== "login") fail(`unknown command ${command}`);
 
-writeFileSync(file, JSON.stringify(state));
+// Setup asks the server while a question to wrangler runs, and the server reads this file.
+replaceFile(file, JSON.stringify(state));
 killIfAsked();

@@ -1,10 +1,11 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { bundleOf } from "../../support/bundled-baton.ts";
+import { replaceFile } from "../../support/replace-file.ts";
 import { type Outcome, stubServer, temporaryProject } from "../support.ts";
 import type { FakeSettings, FakeState, FakeWorker } from "./fake-cloudflare.ts";
 
@@ -59,7 +60,7 @@ export class FakeCloudflare {
   }
 
   write(state: FakeState): void {
-    writeFileSync(this.#file, JSON.stringify(state));
+    replaceFile(this.#file, JSON.stringify(state));
   }
 
   /** The command lines of wrangler, in order. */
