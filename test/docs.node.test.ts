@@ -117,6 +117,8 @@ const [makePhone = ""] = take(possessionPage, firstKeyHeading, "sh", 1);
 const [phone = ""] = take(possessionPage, firstKeyHeading, "js", 1);
 const [makeReports = ""] = take(possessionPage, "private_key_jwt", "sh", 1);
 const [reports = ""] = take(possessionPage, "private_key_jwt", "js", 1);
+const eachOnceHeading = "Assertions that are good for one request";
+const [eachOnce = ""] = take(possessionPage, eachOnceHeading, "sh", 1);
 
 const agentHeading = "For the builder of an agent";
 const [agentDocument = "{}"] = take("docs/agents.md", agentHeading, "json", 1);
@@ -427,8 +429,12 @@ describe("docs/proof-of-possession.md, private_key_jwt", () => {
       file,
       here(reports).replace("http://localhost:8787", server.url),
     );
-    const { stdout } = await promisify(execFile)(process.execPath, [file]);
-    expect(stdout.trim()).toBe("bearer");
+    const start = () => promisify(execFile)(process.execPath, [file]);
+    expect((await start()).stdout.trim()).toBe("bearer");
+    expect(await paste(eachOnce)).toMatch(
+      /^single_use_client_assertions +true$/m,
+    );
+    expect((await start()).stdout.trim()).toBe("bearer");
   });
 });
 

@@ -34,7 +34,7 @@ export interface Authenticated {
   assertion?: Assertion;
   /**
    * Uses up the client's assertion (`private_key_jwt`). Whatever is not for single use by itself awaits it before it
-   * answers. It does nothing for other methods.
+   * answers. It does nothing for other methods, and nothing when it is called again.
    *
    * @throws OAuthError `client_assertion_used`, `storage_unavailable`
    */
@@ -46,7 +46,8 @@ export interface Authenticated {
  *
  * @param fresh true: the client's record must be at most a second old; false: at most a minute
  * @throws OAuthError 401 `invalid_client`; 400 `invalid_request` for two methods or two client ids at once; 429
- *   `client_secrets_limited`; 429 `client_keys_unreachable`
+ *   `client_secrets_limited`; 429 `client_keys_unreachable`; `storage_unavailable` if each assertion of the client is good
+ *   for one request
  */
 export async function authenticate(
   c: Context<AppEnv>,
@@ -67,13 +68,14 @@ export async function authenticate(
     fresh,
   });
   log.fields.client_id = client.client_id;
-  return {
-    client,
-    ...(assertion && { assertion }),
-    takeAssertion: async () => {
-      if (!assertion) return;
-      const assertions = await server.usedAssertions();
-      await assertions.take(identityOf(client), assertion);
-    },
+  const take = async () => {
+    if (!assertion) return;
+    const assertions = await server.usedAssertions();
+    await assertions.take(identityOf(client), assertion);
   };
+  let taken: Promise<void> | undefined;
+  const takeAssertion = () => (taken ??= take());
+  // Before all else, also before a DPoP proof is asked for: an assertion that was not used up is good for a thief.
+  if (client.single_use_client_assertions) await takeAssertion();
+  return { client, ...(assertion && { assertion }), takeAssertion };
 }

@@ -44,6 +44,7 @@ export type Started = Record<string, Promise<unknown>>;
 export type UnprovenReason =
   | "client_authentication"
   | "assertion_claims"
+  | "recorded_assertion"
   | "proof_missing"
   | "proof_invalid";
 

@@ -236,6 +236,12 @@ export const clientMetadata = {
       "The https URL of the client's public keys, which may change there. It must not lead to a private address. A local server may read http:// at a loopback address. Not together with jwks.",
     ),
   ),
+  single_use_client_assertions: v.pipe(
+    v.boolean(),
+    v.description(
+      "true: each assertion is good for one request (RFC 7523 section 3, jti), so that somebody who has recorded requests gets nothing with those that came before. Only for private_key_jwt. Each request costs one call more. Left out: a code and an unused refresh token, which are for single use themselves, use no assertion up.",
+    ),
+  ),
   dpop_bound_access_tokens: v.pipe(
     v.boolean(),
     v.description(

@@ -19,7 +19,8 @@ export interface RefusalDetails {
   /** For the log: the client that failed to authenticate. Only the id of a client that exists. */
   client_id?: string;
   /** For the alarm of a stolen token: its reason. That client authenticates by a key, which the request has not proven. */
-  unproven?: "client_authentication" | "assertion_claims";
+  unproven?:
+    "client_authentication" | "assertion_claims" | "recorded_assertion";
   /** For the log: how a used token came back (`Reuse`). */
   reuse?: EventFields<"refresh_token.reused">;
   /** For the log: the limit on guesses that this refusal is the first to hit in its period. */

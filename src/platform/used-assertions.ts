@@ -34,7 +34,7 @@ export class BoundUsedAssertions implements UsedAssertions {
           {
             name: BINDING,
             problem:
-              "is not bound, so a client that authenticates with private_key_jwt gets a token only for a code or an unused refresh token; `npm run baton -- setup --update` adds it to wrangler.json",
+              "is not bound, so private_key_jwt works only for codes and unused refresh tokens, and not with single_use_client_assertions; `npm run baton -- setup --update` adds it to wrangler.json",
           },
         ];
   }
@@ -58,7 +58,11 @@ export class BoundUsedAssertions implements UsedAssertions {
     const { outcome } = await callObject(this.#ledgers, name, async (object) =>
       object.take(id, attempt, expires_at),
     );
-    if (outcome === "used") throw new OAuthError("client_assertion_used");
+    if (outcome === "used")
+      throw new OAuthError("client_assertion_used", {
+        client_id: client.client_id,
+        unproven: "recorded_assertion",
+      });
   }
 
   async ask(): Promise<void> {

@@ -19,12 +19,17 @@ const metadata = {
   grant_types: ["authorization_code", "client_credentials", "refresh_token"],
 };
 
+const eachOnce = { single_use_client_assertions: true };
+
 beforeAll(() => server.makeScopes("read", "write"));
 
 /** Makes a client with a key, with the CryptoKey that the libraries want. */
-async function makeClient(alg: string) {
+async function makeClient(alg: string, fields = {}) {
   const key = await makeKey(alg, "one");
-  const { client_id } = await KeyClient.make(metadata, { key });
+  const { client_id } = await KeyClient.make(
+    { ...metadata, ...fields },
+    { key },
+  );
   return { client_id, key: named(key) };
 }
 
@@ -43,10 +48,14 @@ async function signIn(url: URL): Promise<URL> {
 describe("oauth4webapi", () => {
   const options = { [oauth.customFetch]: fetchFromServer };
 
-  it.each(["ES256", "PS256", "Ed25519"])(
-    "signs a user in with PrivateKeyJwt (%s), refreshes, introspects and revokes",
-    async (alg) => {
-      const { client_id, key } = await makeClient(alg);
+  it.each([
+    ["ES256", {}],
+    ["PS256", {}],
+    ["Ed25519", eachOnce],
+  ])(
+    "signs a user in with PrivateKeyJwt (%s, %j), refreshes, introspects and revokes",
+    async (alg, fields) => {
+      const { client_id, key } = await makeClient(alg, fields);
       const discovery = await oauth.discoveryRequest(new URL(ISSUER), {
         ...options,
         algorithm: "oauth2",
@@ -152,10 +161,13 @@ describe("the MCP client", () => {
 });
 
 describe("openid-client", () => {
-  it.each(["ES256", "RS256"])(
-    "signs a user in with PrivateKeyJwt (%s), refreshes, introspects and revokes",
-    async (alg) => {
-      const { client_id, key } = await makeClient(alg);
+  it.each([
+    ["ES256", {}],
+    ["RS256", eachOnce],
+  ])(
+    "signs a user in with PrivateKeyJwt (%s, %j), refreshes, introspects and revokes",
+    async (alg, fields) => {
+      const { client_id, key } = await makeClient(alg, fields);
       const configuration = await openid.discovery(
         new URL(ISSUER),
         client_id,

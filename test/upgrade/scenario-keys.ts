@@ -83,5 +83,6 @@ async function makeCertificateClients(baton: Session): Promise<void> {
     client_secret: undefined,
     token_endpoint_auth_method: "private_key_jwt",
     jwks_uri: "https://app.example.com/jwks.json",
+    single_use_client_assertions: true,
   });
 }

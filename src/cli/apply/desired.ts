@@ -23,6 +23,7 @@ const desiredClient = z
     refresh_token_catch_up: z.string(),
     jwks: publicKeySet,
     jwks_uri: z.string(),
+    single_use_client_assertions: z.boolean(),
     dpop_bound_access_tokens: z.boolean(),
     tls_client_certificate_bound_access_tokens: z.boolean(),
     tls_client_auth_subject_dn: z.string(),

@@ -16,6 +16,7 @@ const flags: Record<string, Record<string, string>> = {
     post_logout_redirect_uris: "--post-logout-redirect-uri",
     resources: "--resource",
     refresh_token_catch_up: "--catch-up",
+    single_use_client_assertions: "--single-use-assertions",
     dpop_bound_access_tokens: "--dpop-bound",
     tls_client_certificate_bound_access_tokens: "--certificate-bound",
     tls_client_auth_subject_dn: "--certificate-subject",

@@ -9,6 +9,7 @@ export interface KeyOptions {
   /** The path of a file, or `-`. */
   jwks?: string;
   jwksUri?: string;
+  singleUseAssertions?: boolean;
   dpopBound?: boolean;
   certificateBound?: boolean;
   certificateSubject?: string;
@@ -28,6 +29,14 @@ export function addKeyOptions(command: Command): Command {
     .option(
       "--jwks-uri <url>",
       "https URL of the public keys of the client, which may change there",
+    )
+    .option(
+      "--single-use-assertions",
+      "accept each assertion of private_key_jwt for one request alone",
+    )
+    .option(
+      "--no-single-use-assertions",
+      "let an assertion come with several refreshes and codes; the default",
     )
     .option(
       "--dpop-bound",
@@ -76,6 +85,7 @@ export async function keyFields(options: KeyOptions) {
   return {
     jwks: await keysIn(options.jwks),
     jwks_uri: options.jwksUri,
+    single_use_client_assertions: options.singleUseAssertions,
     dpop_bound_access_tokens: options.dpopBound,
     tls_client_certificate_bound_access_tokens: options.certificateBound,
     tls_client_auth_subject_dn:

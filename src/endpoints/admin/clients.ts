@@ -187,7 +187,7 @@ export function clientRoutes(api: AdminApi): void {
         ),
         403: json(
           errorBody,
-          "The administrator has neither of these roles. `operator` is enough for a new name, fewer grant types, scopes, redirect URIs, resources and keys (`jwks`), shorter lifetimes, `require_pkce` true, `dpop_bound_access_tokens` true, `refresh_without_offline_access` false, `disabled` true and `tokens_not_before`. Every other change may give the client power, and needs `admin`.",
+          "The administrator has neither of these roles. `operator` is enough for a new name, fewer grant types, scopes, redirect URIs, resources and keys (`jwks`), shorter lifetimes, `require_pkce` true, `dpop_bound_access_tokens` and `single_use_client_assertions` true, `refresh_without_offline_access` false, `disabled` true and `tokens_not_before`. Every other change may give the client power, and needs `admin`.",
         ),
         ...preconditionFailed,
       },

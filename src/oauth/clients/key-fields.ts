@@ -23,6 +23,17 @@ export function checkKeyFields(
 ): string[] {
   const wrong = keyFieldsProblem(client);
   if (wrong) throw fieldError(wrong.field, wrong.problem);
+  const {
+    token_endpoint_auth_method: method,
+    single_use_client_assertions: isEachOnce = false,
+  } = client;
+  // Later the method may change, also by a document, and the field has no effect until it changes back.
+  const wasEachOnce = previous?.single_use_client_assertions ?? false;
+  if (isEachOnce && !wasEachOnce && method !== "private_key_jwt")
+    throw fieldError(
+      "single_use_client_assertions",
+      "must not be true for a client that sends no assertions. Set token_endpoint_auth_method to private_key_jwt, or remove this field",
+    );
   const { jwks_uri } = client;
   const uriProblem =
     jwks_uri === undefined || jwks_uri === previous?.jwks_uri

@@ -87,6 +87,10 @@ const rules: Record<keyof Client, Rule> = {
   // Who has the private key of one of them can be the client.
   jwks: (before, after) => hasMore(keyTexts(before), keyTexts(after)),
   jwks_uri: otherValue("jwks_uri"),
+  // A recorded request is then worth more.
+  single_use_client_assertions: (before, after) =>
+    before.single_use_client_assertions === true &&
+    after.single_use_client_assertions !== true,
   // A client that no longer has to prove a key gets tokens that anybody may use.
   dpop_bound_access_tokens: (before, after) =>
     before.dpop_bound_access_tokens === true &&

@@ -125,6 +125,7 @@ clients:
             [id]: {
               token_endpoint_auth_method: "private_key_jwt",
               jwks: { keys },
+              single_use_client_assertions: true,
               dpop_bound_access_tokens: true,
               refresh_token_catch_up: "P1D",
             },

@@ -53,6 +53,26 @@ async function refused(...options: Args): Promise<string> {
 const pem = (label: string, base64: string) =>
   `-----BEGIN ${label}-----\n${base64}\n-----END ${label}-----\n`;
 
+describe("--single-use-assertions", () => {
+  test("makes each assertion of a client good for one request, until --no-single-use-assertions", async () => {
+    const keys = ["--jwks", file({ keys: [ecKey] })];
+    const { id, record } = await create(
+      [...byKey, ...keys],
+      "--single-use-assertions",
+    );
+    expect(record).toMatchObject({ single_use_client_assertions: true });
+    expect(
+      await baton.json("clients", "update", id, "--no-single-use-assertions"),
+    ).toMatchObject({ single_use_client_assertions: false });
+  });
+
+  test("is refused for a client with a secret, by the name of the option", async () => {
+    expect(await refused("--single-use-assertions")).toMatch(
+      /^--single-use-assertions: must not be true .*private_key_jwt/,
+    );
+  });
+});
+
 describe("--jwks", () => {
   test("gives a client the public keys of a file, and no secret", async () => {
     const id = fresh("client");

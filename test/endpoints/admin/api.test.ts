@@ -256,6 +256,7 @@ describe("/admin/openapi.json", () => {
         dpop_bound_access_tokens: true,
         tls_client_certificate_bound_access_tokens: true,
         refresh_token_catch_up: "P7D",
+        single_use_client_assertions: true,
       },
       ...Object.entries({
         tls_client_auth_subject_dn: "CN=a",

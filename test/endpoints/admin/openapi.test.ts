@@ -454,6 +454,7 @@ it("the OpenAPI document has these components", async () => {
               each: string ..4096
             x5t#S256?: string /^[\\w-]{43}$/
       jwks_uri?: string ..2048 "The https URL"
+      single_use_client_assertions?: boolean "true: each assertion"
       dpop_bound_access_tokens?: boolean "true: every request"
       tls_client_certificate_bound_access_tokens?: boolean "true: every request"
       tls_client_auth_subject_dn?: string 1..1024 "For tls_client_auth: the"
@@ -506,6 +507,7 @@ it("the OpenAPI document has these components", async () => {
               each: string ..4096
             x5t#S256?: string /^[\\w-]{43}$/
       jwks_uri?: string/null ..2048 "The https URL"
+      single_use_client_assertions?: boolean/null "true: each assertion"
       dpop_bound_access_tokens?: boolean/null "true: every request"
       tls_client_certificate_bound_access_tokens?: boolean/null "true: every request"
       tls_client_auth_subject_dn?: string/null 1..1024 "For tls_client_auth: the"
@@ -560,6 +562,7 @@ it("the OpenAPI document has these components", async () => {
               each: string ..4096
             x5t#S256?: string /^[\\w-]{43}$/
       jwks_uri?: string ..2048 "The https URL"
+      single_use_client_assertions?: boolean "true: each assertion"
       dpop_bound_access_tokens?: boolean "true: every request"
       tls_client_certificate_bound_access_tokens?: boolean "true: every request"
       tls_client_auth_subject_dn?: string 1..1024 "For tls_client_auth: the"

@@ -150,6 +150,11 @@ describe("an operator gives a client no power:", () => {
       { dpop_bound_access_tokens: true },
     ],
     [
+      "assertions that may come twice",
+      { single_use_client_assertions: false },
+      { ...byKey, single_use_client_assertions: true },
+    ],
+    [
       "tokens without a certificate",
       { tls_client_certificate_bound_access_tokens: null },
       { tls_client_certificate_bound_access_tokens: true },
@@ -246,6 +251,11 @@ describe("an operator takes power from a client:", () => {
       { ...byKey, jwks: { keys: [ecKey, edKey] } },
     ],
     ["tokens that anybody may use", { dpop_bound_access_tokens: true }],
+    [
+      "assertions that may come twice",
+      { single_use_client_assertions: true },
+      byKey,
+    ],
     [
       "its catch-up",
       { refresh_token_catch_up: "PT0S" },
