@@ -116,7 +116,8 @@ describe("an agent in a browser", () => {
       route.abort(),
     );
     await page.goto(inspector.url);
-    await page.getByRole("switch").click({ force: true });
+    // By the keyboard: the page hides the switch behind its picture, which moves while the page loads.
+    await page.getByRole("switch").press("Space");
     await openTools(page);
     await page.getByRole("button", { name: "list_notes" }).click();
     await page.getByRole("button", { name: "Execute Tool" }).click();
