@@ -4,14 +4,8 @@ import { SETTINGS_FILE } from "../local/settings-file.ts";
 import { devVarsPath } from "../local/wrangler.ts";
 import { WranglerSecrets, wranglerArguments } from "../secrets/wrangler.ts";
 import { type Answers, askForAnswers, type AnswerOptions } from "./answers.ts";
-import {
-  accounts,
-  type Account,
-  deploy,
-  secretsOf,
-  signIn,
-  typed,
-} from "./cloudflare.ts";
+import { type AccountOptions, chooseAccount } from "./account.ts";
+import { deploy, secretsOf, typed } from "./cloudflare.ts";
 import {
   type FirstOptions,
   makeFirstRecords,
@@ -20,6 +14,7 @@ import {
 } from "./first-records.ts";
 import { hasKeys, type KeysMade, makeKeys } from "./keys.ts";
 import { isWorkersDev, PRODUCTION } from "./address.ts";
+import { sayWhatIsNext } from "./next-steps.ts";
 import type { Questions } from "./questions.ts";
 import type { Reporter } from "./reporter.ts";
 import { waitForHealth, whoAnswersAt } from "./server.ts";
@@ -37,8 +32,8 @@ import {
 } from "./settings.ts";
 
 /** The options of `baton setup` for a deployed server. */
-export interface SetupOptions extends AnswerOptions, FirstOptions {
-  account?: string;
+export interface SetupOptions
+  extends AnswerOptions, AccountOptions, FirstOptions {
   takeOver?: true;
   wait: number;
   dryRun?: true;
@@ -145,65 +140,6 @@ export async function setUp(
       keys.adminToken !== undefined && { admin_token: keys.adminToken }),
     ...(asJson && made),
   };
-}
-
-/**
- * Finds the account, and signs in if nobody is.
- *
- * @returns undefined: wrangler's own choice is the only one
- */
-async function chooseAccount(
-  { account: given, dryRun }: SetupOptions,
-  settings: JsonObject | undefined,
-  { reporter, questions, asJson }: Setup,
-): Promise<string | undefined> {
-  const chosen =
-    given ?? (process.env["CLOUDFLARE_ACCOUNT_ID"] || settings?.["account_id"]);
-  reporter.command(typed(["whoami", "--json"]));
-  if (dryRun) return typeof chosen === "string" ? chosen : undefined;
-  let found = await accounts();
-  if (!found) {
-    if (!process.stdin.isTTY)
-      throw new Failure(
-        "wrangler is not signed in to Cloudflare. Type `npx wrangler login`, or set the environment variable CLOUDFLARE_API_TOKEN. Then run setup again.",
-      );
-    reporter.command(typed(["login"]));
-    await signIn(asJson);
-    found = (await accounts()) ?? [];
-  }
-  const account = await pickAccount(found, chosen, questions);
-  reporter.note(`${account.name} (${account.id})`);
-  return account.id;
-}
-
-async function pickAccount(
-  found: Account[],
-  chosen: unknown,
-  questions: Questions,
-): Promise<Account> {
-  const list = found.map(({ name, id }) => `  ${id}  ${name}`).join("\n");
-  if (typeof chosen === "string") {
-    const account = found.find(({ id }) => id === chosen);
-    if (account) return account;
-    throw new Failure(
-      `This login has no Cloudflare account ${chosen}. It has:\n${list}`,
-    );
-  }
-  const [first, ...others] = found;
-  if (!first)
-    throw new Failure(
-      "This login has no Cloudflare account. Sign in with another one: npx wrangler login",
-    );
-  if (others.length === 0) return first;
-  const id = await questions.ask({
-    text: `Which account?\n${list}\nId`,
-    option: "--account",
-    problem: (answer) =>
-      found.some((account) => account.id === answer)
-        ? undefined
-        : "must be the id of one of these accounts",
-  });
-  return found.find((account) => account.id === id)!;
 }
 
 /**
@@ -319,40 +255,4 @@ async function knownToken(issuer: string): Promise<string | undefined> {
     devVarsPath,
   ).catch(() => ({ token: undefined }));
   return token;
-}
-
-function sayWhatIsNext(
-  { issuer, loginUrl, environment }: Answers,
-  { adminToken }: KeysMade,
-  hasProduction: boolean,
-  reporter: Reporter,
-): void {
-  reporter.step("Next");
-  reporter.note("For the commands of this command line, in each terminal:");
-  reporter.command(`export BATON_URL=${issuer}`);
-  reporter.command(
-    adminToken === undefined
-      ? "export BATON_ADMIN_TOKEN=…   (the admin token of this server)"
-      : "export BATON_ADMIN_TOKEN=…   (the admin token that step 4 has shown)",
-  );
-  reporter.note(
-    "Or once, in a profile, which asks for the admin token and keeps it on this machine:",
-  );
-  const ofEnvironment =
-    environment === PRODUCTION ? "" : ` --wrangler-env ${environment}`;
-  reporter.command(
-    `npm run baton -- profiles add ${environment} --url ${issuer}${ofEnvironment}`,
-  );
-  reporter.command(`npm run baton -- --env ${environment} health`);
-  if (!hasProduction)
-    reporter.note(
-      `production is not set up, so \`npx wrangler deploy\` without --env ${environment} stops. To make it: npm run baton -- setup --env ${PRODUCTION}`,
-    );
-  if (loginUrl === "")
-    reporter.note(
-      `There is no sign-in page yet, and so no /authorize. docs/login.md says how to make one. Then: npm run baton -- setup --env ${environment} --login-url URL`,
-    );
-  reporter.note(
-    "If AI clients get an HTML page or 403: docs/deployment.md has the bot rules.",
-  );
 }
