@@ -239,7 +239,7 @@ export const clientMetadata = {
   single_use_client_assertions: v.pipe(
     v.boolean(),
     v.description(
-      "true: each assertion is good for one request (RFC 7523 section 3, jti), so that somebody who has recorded requests gets nothing with those that came before. Only for private_key_jwt. Each request costs one call more. Left out: a code and an unused refresh token, which are for single use themselves, use no assertion up.",
+      "true: each assertion is good for one request (RFC 7523 section 3, jti), so that somebody who has recorded requests gets nothing with them once they have arrived. Only for private_key_jwt. Each request costs one call more. Left out: a code and an unused refresh token, which are for single use themselves, use no assertion up.",
     ),
   ),
   dpop_bound_access_tokens: v.pipe(

@@ -8,8 +8,8 @@ import type { Settings } from "../settings.ts";
 /**
  * Checks the fields by which a client proves a key.
  *
- * @param previous the record before the change. An address that it has is not checked again, so that other fields can be
- *   changed
+ * @param previous the record before the change. An address and a `single_use_client_assertions` that it has are not checked
+ *   again, so that other fields can be changed
  * @returns warnings
  * @throws OAuthError `admin_body_invalid`
  */
