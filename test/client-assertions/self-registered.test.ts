@@ -8,6 +8,7 @@ import {
 } from "../support/agent-site.ts";
 import { type ClientKey, KeyClient, makeKey } from "../support/assertions.ts";
 import { decide, requestAtLogin, VERIFIER } from "../support/authorization.ts";
+import { BUSY } from "../support/busy.ts";
 import { agent, register } from "../support/registration.ts";
 import { RESOURCE, writeResources } from "../support/self-registered.ts";
 import {
@@ -167,8 +168,10 @@ describe("the client of a metadata document with keys", () => {
     const site = await siteWith(key);
     const { refresh_token } = await signIn(clientOf(site, key));
     // The record is written behind the answer.
-    await vi.waitFor(async () =>
-      expect(await env.KV.get(`client:${site.client_id}`)).not.toBeNull(),
+    await vi.waitFor(
+      async () =>
+        expect(await env.KV.get(`client:${site.client_id}`)).not.toBeNull(),
+      BUSY,
     );
     site.goDown();
     await clientOf(site, key).expectRefresh(refresh_token);

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { LocalServer } from "../../src/cli/local/local-server.ts";
 import { processesWith } from "../cli/support.ts";
+import { BUSY } from "../support/busy.ts";
 import { Evidence, TOKEN_LIFETIME } from "./evidence.ts";
 import { mapConcurrently, Load } from "./load.ts";
 import { Session } from "./session.ts";
@@ -45,7 +46,7 @@ afterAll(async () => {
     const left = readdirSync(root);
     if (left.length > 0)
       throw new Error(`The server left files behind: ${left.join(", ")}`);
-    await vi.waitUntil(() => processesWith(root).length === 0, 5_000);
+    await vi.waitUntil(() => processesWith(root).length === 0, BUSY);
   } finally {
     removeRoot();
     process.off("exit", removeRoot);

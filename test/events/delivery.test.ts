@@ -7,6 +7,7 @@ import {
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import worker, { Admin, Tokens } from "../../src/index.ts";
+import { BUSY } from "../support/busy.ts";
 import { listenToLog, parsedLog } from "../support/log.ts";
 import { ISSUER, serverWith } from "../support/server.ts";
 
@@ -15,9 +16,6 @@ import { ISSUER, serverWith } from "../support/server.ts";
 const SECRET = btoa("an example of a key of 32 bytes.");
 const url = "https://siem.example.com/baton/path-that-is-secret";
 const webhook = { EVENT_WEBHOOK_URL: url, EVENT_WEBHOOK_SECRET: SECRET };
-
-/** Time for posts that are sent beside the answers, on a machine that may be busy. */
-const BUSY = { timeout: 20_000 };
 
 let lines: string[];
 /** What the receiver got. */

@@ -6,6 +6,7 @@ import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import worker from "../../src/index.ts";
 import { EventThrottle } from "../../src/oauth/event-throttle.ts";
+import { BUSY } from "../support/busy.ts";
 import { listenToLog, parsedLog } from "../support/log.ts";
 import { ISSUER, server } from "../support/server.ts";
 
@@ -20,9 +21,6 @@ const webhook = {
 };
 
 type Event = Record<string, unknown>;
-
-/** Time for posts that are sent beside the answers, on a machine that may be busy. */
-const BUSY = { timeout: 20_000 };
 
 let lines: string[];
 /** What the webhook got. */

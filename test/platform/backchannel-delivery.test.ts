@@ -2,6 +2,7 @@ import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { SubjectIndex } from "../../src/index.ts";
+import { BUSY } from "../support/busy.ts";
 import { listenToLog, parsedLog } from "../support/log.ts";
 import { grantIdOf, makeOpenIdClient, openIdLogin } from "../support/logout.ts";
 import type { OpenIdTokens } from "../support/openid.ts";
@@ -48,7 +49,7 @@ async function alarmOf(tokens: OpenIdTokens): Promise<void> {
   await vi.waitFor(async () => {
     const { record, alarm } = await kept(tokens);
     expect(!record || (alarm !== null && alarm > Date.now())).toBe(true);
-  });
+  }, BUSY);
 }
 
 function end(tokens: OpenIdTokens): Promise<unknown> {
@@ -95,11 +96,12 @@ describe("the end of a login", () => {
     await vi.waitFor(async () => {
       expect(posts).toBe(1);
       expect(await listed()).not.toContain(grantIdOf(tokens));
-    });
+    }, BUSY);
     expect((await kept(tokens)).record).toHaveProperty("logout");
     resolve(new Response(null, { status: 200 }));
-    await vi.waitFor(async () =>
-      expect((await kept(tokens)).record).toBeUndefined(),
+    await vi.waitFor(
+      async () => expect((await kept(tokens)).record).toBeUndefined(),
+      BUSY,
     );
   });
 

@@ -9,6 +9,7 @@ import {
   jwtVerify,
 } from "jose";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { BUSY } from "../support/busy.ts";
 import { listenToLog, parsedLog } from "../support/log.ts";
 import {
   endSession,
@@ -79,7 +80,7 @@ async function alarmOf(tokens: OpenIdTokens): Promise<void> {
   await vi.waitFor(async () => {
     const { alarm, keys } = await kept(tokens);
     expect(keys === 0 || (alarm !== null && alarm > Date.now())).toBe(true);
-  });
+  }, BUSY);
 }
 
 function end(tokens: OpenIdTokens): Promise<unknown> {

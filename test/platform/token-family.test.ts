@@ -7,6 +7,7 @@ import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { TokenFamily } from "../../src/index.ts";
 import type { ExchangeAttempt } from "../../src/oauth/repositories.ts";
+import { BUSY } from "../support/busy.ts";
 import { DAY, exchange, familyBuilders } from "../support/family.ts";
 
 /** The rules of one family, tested through the RPC methods of its Durable Object. */
@@ -63,16 +64,13 @@ function noteStorageCalls(storage: DurableObjectStorage): string[] {
   return calls;
 }
 
-/** Time for an alarm that fires by itself, on a machine that may be busy. */
-const ALARM_TIMEOUT = { timeout: 20_000 };
-
 /** Waits until an ended family is deleted. Its alarm is due immediately: it fires by itself, or here. */
 async function expectNothingLeft(family: Family): Promise<void> {
   await runDurableObjectAlarm(family);
   await vi.waitFor(
     async () =>
       expect(await footprint(family)).toMatchObject({ keys: [], alarm: null }),
-    ALARM_TIMEOUT,
+    BUSY,
   );
 }
 
@@ -345,7 +343,7 @@ describe("an ended family", () => {
       await runDurableObjectAlarm(family);
       await vi.waitFor(
         async () => expect(await storageLeft(family)).toEqual(untouched),
-        ALARM_TIMEOUT,
+        BUSY,
       );
     }
   });

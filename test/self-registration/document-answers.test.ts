@@ -6,6 +6,7 @@ import {
   isFound,
   whyNot,
 } from "../support/agent-site.ts";
+import { BUSY } from "../support/busy.ts";
 import { listenToLog, parsedLog } from "../support/log.ts";
 import { refusal, serverWith, type TestServer } from "../support/server.ts";
 
@@ -144,7 +145,7 @@ describe("the answer of the client's site", () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     agent.answer = answer;
     const response = begin(server, agent);
-    await vi.waitFor(() => expect(agent.fetched).toHaveLength(1));
+    await vi.waitFor(() => expect(agent.fetched).toHaveLength(1), BUSY);
     await vi.advanceTimersByTimeAsync(5_000);
     expect(await whyNot(await response)).toEqual([
       "metadata_document_unreachable",

@@ -6,6 +6,7 @@ import {
   isFound,
   whyNot,
 } from "../support/agent-site.ts";
+import { BUSY } from "../support/busy.ts";
 import { shown } from "../support/refusals.ts";
 import { refusal, serverWith, TestServer } from "../support/server.ts";
 
@@ -40,7 +41,7 @@ describe("a metadata document is fetched", () => {
       return agent.serve();
     };
     const responses = Array.from({ length: 20 }, () => begin(server, agent));
-    await vi.waitFor(() => expect(agent.fetched).toHaveLength(1));
+    await vi.waitFor(() => expect(agent.fetched).toHaveLength(1), BUSY);
     resolve();
     for (const response of await Promise.all(responses))
       expect(isFound(response)).toBe(true);

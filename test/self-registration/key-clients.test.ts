@@ -9,6 +9,7 @@ import {
 } from "../support/agent-site.ts";
 import { type ClientKey, KeyClient, makeKey } from "../support/assertions.ts";
 import { decide, redeem, requestAtLogin } from "../support/authorization.ts";
+import { BUSY } from "../support/busy.ts";
 import { ecKey, edKey, rsaKey, weakRsaKey } from "../support/client-keys.ts";
 import {
   agent,
@@ -221,7 +222,7 @@ describe("a metadata document with keys", () => {
       const record = await stored(client.client_id);
       expect(record).toHaveProperty("tokens_not_before");
       expect(record).not.toHaveProperty("jwks");
-    });
+    }, BUSY);
     await open.expectRefresh(client, refresh_token);
   });
 });

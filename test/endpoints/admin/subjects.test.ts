@@ -5,6 +5,7 @@ import {
 } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { BUSY } from "../../support/busy.ts";
 import { familiesWith, fault } from "../../support/faults.ts";
 import {
   refusal,
@@ -407,9 +408,10 @@ describe("the subject index", () => {
         env.TOKEN_FAMILY.get(env.TOKEN_FAMILY.idFromString(id)),
       );
     }
-    await vi.waitFor(async () => expect(await indexed(subject)).toEqual([]), {
-      timeout: 20_000,
-    });
+    await vi.waitFor(
+      async () => expect(await indexed(subject)).toEqual([]),
+      BUSY,
+    );
     const index = env.SUBJECT_INDEX.get(env.SUBJECT_INDEX.idFromName(subject));
     const tables = await runInDurableObject(index, (_, { storage }) => [
       ...storage.sql.exec("SELECT name FROM sqlite_master"),
