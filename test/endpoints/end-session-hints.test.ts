@@ -2,9 +2,9 @@ import { env } from "cloudflare:workers";
 import { base64url, decodeJwt, type JWTPayload } from "jose";
 import { beforeAll, describe, expect, it } from "vitest";
 import { familiesWith } from "../support/faults.ts";
+import { grantIdOf } from "../support/login-object.ts";
 import {
   endSession,
-  grantIdOf,
   isAlive,
   LOGOUT_URL,
   logoutAtLogin,

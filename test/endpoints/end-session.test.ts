@@ -1,8 +1,8 @@
 import { decodeJwt } from "jose";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { grantIdOf } from "../support/login-object.ts";
 import {
   endSession,
-  grantIdOf,
   isAlive,
   logoutAtLogin,
   LOGOUT_URL,

@@ -2,7 +2,8 @@ import { env } from "cloudflare:workers";
 import { decodeJwt } from "jose";
 import { beforeAll, describe, expect, it } from "vitest";
 import { fieldErrors } from "../support/admin.ts";
-import { grantIdOf, rewriteLogin } from "../support/login-claims.ts";
+import { rewriteLogin } from "../support/login-claims.ts";
+import { grantIdOf } from "../support/login-object.ts";
 import type { OpenIdTokens } from "../support/openid.ts";
 import {
   type ErrorBody,

@@ -12,12 +12,11 @@ import {
 import {
   everyLoginClaim,
   extraClaims,
-  grantIdOf,
   inAccessToken,
   rewriteLogin,
-  withStorage,
 } from "../support/login-claims.ts";
 import { countingBindings } from "../support/counting.ts";
+import { grantIdOf, withStorage } from "../support/login-object.ts";
 import {
   server,
   serverWith,

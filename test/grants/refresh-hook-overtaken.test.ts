@@ -7,8 +7,8 @@ import { listenToLog, parsedLog } from "../support/log.ts";
 import {
   everyLoginClaim as all,
   extraClaims,
-  grantIdOf,
 } from "../support/login-claims.ts";
+import { grantIdOf } from "../support/login-object.ts";
 import { hookedServer, keptClaims } from "../support/refresh-hook.ts";
 import { server, type TestClient, type Tokens } from "../support/server.ts";
 

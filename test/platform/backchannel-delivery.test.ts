@@ -1,10 +1,16 @@
-import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { SubjectIndex } from "../../src/index.ts";
 import { BUSY } from "../support/busy.ts";
 import { listenToLog, parsedLog } from "../support/log.ts";
-import { grantIdOf, makeOpenIdClient, openIdLogin } from "../support/logout.ts";
+import { grantIdOf, withStorage } from "../support/login-object.ts";
+import {
+  alarmOf,
+  end,
+  kept,
+  makeOpenIdClient,
+  openIdLogin,
+} from "../support/logout.ts";
 import type { OpenIdTokens } from "../support/openid.ts";
 import { server } from "../support/server.ts";
 
@@ -32,30 +38,6 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-function familyOf(tokens: OpenIdTokens) {
-  return env.TOKEN_FAMILY.get(env.TOKEN_FAMILY.idFromString(grantIdOf(tokens)));
-}
-
-function kept(tokens: OpenIdTokens) {
-  return runInDurableObject(familyOf(tokens), async (_, { storage }) => ({
-    record: storage.kv.get<object>("family"),
-    alarm: await storage.getAlarm(),
-  }));
-}
-
-/** Waits until the alarm has done its work: it goes off by itself, or here. */
-async function alarmOf(tokens: OpenIdTokens): Promise<void> {
-  await runDurableObjectAlarm(familyOf(tokens));
-  await vi.waitFor(async () => {
-    const { record, alarm } = await kept(tokens);
-    expect(!record || (alarm !== null && alarm > Date.now())).toBe(true);
-  }, BUSY);
-}
-
-function end(tokens: OpenIdTokens): Promise<unknown> {
-  return server.expectAdmin("DELETE", `/grants/${grantIdOf(tokens)}`);
-}
-
 /** Lists the logins that the index of the user has. */
 function listed(): Promise<string[]> {
   const index = env.SUBJECT_INDEX;
@@ -64,7 +46,7 @@ function listed(): Promise<string[]> {
 
 /** Counts the writes of the records of families from now on. */
 async function countWrites(tokens: OpenIdTokens): Promise<() => number> {
-  const put = await runInDurableObject(familyOf(tokens), (_, { storage }) =>
+  const put = await withStorage(tokens, (storage) =>
     // All objects share the prototype.
     vi.spyOn(Object.getPrototypeOf(storage.kv) as typeof storage.kv, "put"),
   );

@@ -1,5 +1,3 @@
-import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
-import { env } from "cloudflare:workers";
 import {
   base64url,
   createLocalJWKSet,
@@ -9,11 +7,13 @@ import {
   jwtVerify,
 } from "jose";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { BUSY } from "../support/busy.ts";
 import { listenToLog, parsedLog } from "../support/log.ts";
+import { grantIdOf } from "../support/login-object.ts";
 import {
+  alarmOf,
+  end,
   endSession,
-  grantIdOf,
+  kept,
   makeOpenIdClient,
   openIdLogin,
 } from "../support/logout.ts";
@@ -56,35 +56,6 @@ afterEach(() => {
 
 function makeClient(metadata: Record<string, unknown> = {}) {
   return makeOpenIdClient({ backchannel_logout_uri: ADDRESS, ...metadata });
-}
-
-function familyOf(tokens: OpenIdTokens) {
-  return env.TOKEN_FAMILY.get(env.TOKEN_FAMILY.idFromString(grantIdOf(tokens)));
-}
-
-/** Reads what the login's object keeps. */
-function kept(tokens: OpenIdTokens) {
-  return runInDurableObject(familyOf(tokens), async (_, { storage }) => ({
-    record: storage.kv.get<{ logout?: { failed: number } }>("family"),
-    alarm: await storage.getAlarm(),
-    keys: [...storage.kv.list()].length,
-  }));
-}
-
-/**
- * Waits until the alarm of an ended login has done its work, and has deleted everything or set itself again. It is due
- * at once: it goes off by itself, or here.
- */
-async function alarmOf(tokens: OpenIdTokens): Promise<void> {
-  await runDurableObjectAlarm(familyOf(tokens));
-  await vi.waitFor(async () => {
-    const { alarm, keys } = await kept(tokens);
-    expect(keys === 0 || (alarm !== null && alarm > Date.now())).toBe(true);
-  }, BUSY);
-}
-
-function end(tokens: OpenIdTokens): Promise<unknown> {
-  return server.expectAdmin("DELETE", `/grants/${grantIdOf(tokens)}`);
 }
 
 function logged(name: string) {

@@ -1,9 +1,6 @@
-import { runInDurableObject } from "cloudflare:test";
-import { env } from "cloudflare:workers";
 import { decodeJwt } from "jose";
 import type { LivingFamily } from "../../src/oauth/family/record.ts";
-
-type HasAccessToken = { access_token: string };
+import { type HasAccessToken, withStorage } from "./login-object.ts";
 
 /** What a login says of a person, in all seven fields. */
 export const everyLoginClaim = {
@@ -45,22 +42,6 @@ export function extraClaims({
       ([name]) => !ownClaims.includes(name),
     ),
   );
-}
-
-/** The `grant_id` of the grant that an access token belongs to. */
-export function grantIdOf({ access_token }: HasAccessToken): string {
-  const [family = ""] = String(decodeJwt(access_token).jti).split(".");
-  return Uint8Array.fromBase64(family, { alphabet: "base64url" }).toHex();
-}
-
-/** Runs a function with the storage of the family that an access token belongs to. */
-export function withStorage<T>(
-  tokens: HasAccessToken,
-  use: (storage: DurableObjectStorage) => T,
-): Promise<T> {
-  const id = env.TOKEN_FAMILY.idFromString(grantIdOf(tokens));
-  const family = env.TOKEN_FAMILY.get(id);
-  return runInDurableObject(family, (_, { storage }) => use(storage));
 }
 
 /** Changes the stored login of a family to values that no operation of the server would write. */

@@ -1,6 +1,14 @@
-import { decodeJwt, SignJWT, importJWK, type JWK, type JWTPayload } from "jose";
+import { runDurableObjectAlarm } from "cloudflare:test";
+import { SignJWT, importJWK, type JWK, type JWTPayload } from "jose";
 import { env } from "cloudflare:workers";
-import { expect } from "vitest";
+import { expect, vi } from "vitest";
+import { BUSY } from "./busy.ts";
+import {
+  familyOf,
+  grantIdOf,
+  type HasAccessToken,
+  withStorage,
+} from "./login-object.ts";
 import type { OpenIdTokens } from "./openid.ts";
 import {
   server,
@@ -82,17 +90,35 @@ export async function logoutAtLogin(query: Query): Promise<string> {
 }
 
 /** Tells whether a login goes on, as the admin API shows it. */
-export async function isAlive(tokens: {
-  access_token: string;
-}): Promise<boolean> {
+export async function isAlive(tokens: HasAccessToken): Promise<boolean> {
   const { status } = await server.admin("GET", `/grants/${grantIdOf(tokens)}`);
   return status === 200;
 }
 
-/** The grant id of a login, which is in the `jti` of its access tokens. */
-export function grantIdOf({ access_token }: { access_token: string }): string {
-  const [family = ""] = decodeJwt(access_token).jti!.split(".");
-  return Uint8Array.fromBase64(family, { alphabet: "base64url" }).toHex();
+/** Reads what the login's object keeps. */
+export function kept(tokens: HasAccessToken) {
+  return withStorage(tokens, async (storage) => ({
+    record: storage.kv.get<{ logout?: { failed: number } }>("family"),
+    alarm: await storage.getAlarm(),
+    keys: [...storage.kv.list()].length,
+  }));
+}
+
+/**
+ * Waits until the alarm of an ended login has done its work, and has deleted everything or set itself again. It is due
+ * at once: it goes off by itself, or here.
+ */
+export async function alarmOf(tokens: HasAccessToken): Promise<void> {
+  await runDurableObjectAlarm(familyOf(tokens));
+  await vi.waitFor(async () => {
+    const { alarm, keys } = await kept(tokens);
+    expect(keys === 0 || (alarm !== null && alarm > Date.now())).toBe(true);
+  }, BUSY);
+}
+
+/** Ends a login, as an administrator does. */
+export function end(tokens: HasAccessToken): Promise<unknown> {
+  return server.expectAdmin("DELETE", `/grants/${grantIdOf(tokens)}`);
 }
 
 /** Signs claims with the server's own key, as somebody could who has it. */

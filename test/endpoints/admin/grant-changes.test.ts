@@ -11,10 +11,9 @@ import { listenToLog, parsedLog } from "../../support/log.ts";
 import {
   everyLoginClaim,
   extraClaims,
-  grantIdOf,
   inAccessToken,
-  withStorage,
 } from "../../support/login-claims.ts";
+import { grantIdOf, withStorage } from "../../support/login-object.ts";
 import {
   refusal,
   server,

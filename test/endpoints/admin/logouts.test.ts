@@ -4,8 +4,8 @@ import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { Login } from "../../../src/index.ts";
 import { faultOf } from "../../support/authorization.ts";
 import { listenToLog, parsedLog } from "../../support/log.ts";
+import { grantIdOf } from "../../support/login-object.ts";
 import {
-  grantIdOf,
   isAlive,
   LOGOUT_URL,
   logoutAtLogin,
